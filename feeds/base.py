@@ -1,0 +1,148 @@
+"""The contract between a feed and the service, and the description of an adapter.
+
+A feed turns some outside source into `Quote`s and hands them to a `Sink`. It never touches the store, the web
+or another feed. What every feed needs and no feed should write again lives beside this file: supervision in
+`runner`, polling in `polling`, normalising of rows below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ticker.clock import Clock
+from ticker.errors import ConfigError, did_you_mean
+from ticker.model import Bar, FeedStatus, Quote
+
+
+class Sink(Protocol):
+    """Where a feed puts what it learns. All calls are synchronous and cheap."""
+
+    status: FeedStatus
+    """Plain counters of this feed; the feed adds to them directly."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        """Hand over quotes, in order. A row that a poll returned is handed over even if unchanged: that
+        confirms it. Publishing makes the feed `live`.
+        """
+
+    def state(self, state: str, message: str | None = None) -> None:
+        """Say that the feed is now `connecting`, `live`, `stale`, `down` or `failed`, and why."""
+
+    def remove(self, symbols: Iterable[str]) -> None:
+        """These venue symbols are gone for good (delisted)."""
+
+    def loaded(self) -> None:
+        """The feed knows its symbols now."""
+
+
+class Feed(Protocol):
+    """One source of prices, run by `runner.Runner`."""
+
+    name: str
+    kind: str
+    """One of `model.KINDS`."""
+    clock: str
+    """Whose time its quotes' `ts` is: `exchange` or `received`."""
+    stale_after_s: float
+    """Least silence of a symbol that may count as stale."""
+
+    async def run(self, sink: Sink) -> None:
+        """Deliver until cancelled. Returning means the source has ended for good (a replay that does not
+        loop); its last prices then go stale by age. Raise `FeedError` to be tried again with backoff,
+        `FatalFeedError` to be parked as failed.
+        """
+
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        """Older bars of a venue symbol, oldest first, the last one being the newest that is complete or
+        open; empty if the source has none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a feed gets from outside: time and randomness."""
+
+    clock: Clock
+    rng: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One way to get prices, as listed by `ticker adapters` and named in a configuration.
+
+    Attributes:
+        name: what a feed's `adapter` says; the default name of the feed.
+        summary: one line for the list.
+        options: a frozen dataclass, all of whose fields have defaults and are `str`, `int`, `float`, `bool`,
+            `tuple[str, ...]`, or one of these or None; a field's `metadata["help"]` documents it. A field
+            `symbols` takes what stands behind the colon of a feed spec.
+        build: makes the feed: `build(feed_name, options, context)`. Raises `ConfigError`.
+    """
+
+    name: str
+    summary: str
+    options: type[Any]
+    build: Callable[[str, Any, Context], Feed]
+
+
+def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -> Any:
+    """Make an options object of a TOML table or of a spec's query, strings converted to the fields' types.
+
+    Args:
+        where: for messages, `feeds.kraken`.
+        options: the adapter's dataclass.
+        given: names and values.
+
+    Raises:
+        ConfigError: an unknown name (with the nearest right one), or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(options)
+    known = {f.name for f in dataclasses.fields(options)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError(f"{where}.{name}: unknown option{did_you_mean(name, known)}")
+        values[name] = _convert(f"{where}.{name}", hints[name], value)
+    try:
+        return options(**values)
+    except ValueError as error:  # a dataclass may check itself in __post_init__
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _convert(where: str, hint: Any, value: object) -> Any:
+    choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for choice in choices:
+        if choice is type(None):
+            continue
+        if typing.get_origin(choice) is tuple:
+            if isinstance(value, str):
+                return tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+                return tuple(value)
+            raise ConfigError(f"{where}: give a list of strings, or one string with commas")
+        if choice is bool:
+            if isinstance(value, bool):
+                return value
+            if isinstance(value, str) and value.lower() in {"true", "yes", "on", "1"}:
+                return True
+            if isinstance(value, str) and value.lower() in {"false", "no", "off", "0"}:
+                return False
+            raise ConfigError(f"{where}: give true or false, not {value!r}")
+        if choice is str:
+            if isinstance(value, (list, tuple)):
+                return ",".join(str(part) for part in value)
+            return str(value)
+        try:
+            if not isinstance(value, bool):
+                return choice(value)
+        except (TypeError, ValueError):
+            pass
+        noun = "a whole number" if choice is int else "a number"
+        raise ConfigError(f"{where}: give {noun}, not {value!r}")
+    raise AssertionError(f"{where}: an adapter's option has a type that nobody can give: {hint}")

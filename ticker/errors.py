@@ -1,0 +1,77 @@
+"""The exceptions of the project.
+
+    TickerError
+    ├── ConfigError      the user's configuration or command line is wrong: exit status 2
+    ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is tried again
+    │   └── FatalFeedError        trying again cannot help (a bad key, a missing file): the feed is parked as failed
+    ├── PatternError     a selection pattern is malformed
+    └── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
+
+Messages say what is wrong and what to do, in one line, without secrets.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TickerError(Exception):
+    """Root of everything that this project raises on purpose."""
+
+
+class ConfigError(TickerError):
+    """The configuration is wrong; nothing was started."""
+
+
+class FeedError(TickerError):
+    """A feed could not get prices.
+
+    Args:
+        message: one line for people, without secrets.
+        reason: one of `model.ERROR_REASONS`, the label it is counted under.
+        retry_after_s: the exchange said when to come back, in seconds.
+    """
+
+    def __init__(self, message: str, *, reason: str = "protocol", retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class FatalFeedError(FeedError):
+    """A feed failed in a way that trying again does not mend."""
+
+
+class PatternError(TickerError, ValueError):
+    """A selection pattern is malformed."""
+
+
+class ProtocolError(TickerError):
+    """A client's message is refused.
+
+    Args:
+        code: one of `protocol.ERROR_CODES`.
+        message: what to do about it.
+        reply_id: the message's own `id`, echoed in the error frame.
+    """
+
+    def __init__(self, code: str, message: str, reply_id: int | str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reply_id = reply_id
+
+
+def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """The known words most like `word`, best first; for "did you mean …?"."""
+    by_fold = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), by_fold, n=count, cutoff=0.5)
+    return [by_fold[name] for name in close]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A clause to put behind an error about an unknown word: `; did you mean 'x'?`, or what there is."""
+    words = sorted(known)
+    if close := nearest(word, words):
+        return f"; did you mean '{close[0]}'?"
+    return f"; there is: {', '.join(words)}" if words else ""

@@ -1,0 +1,173 @@
+"""The values that everything else passes around: quotes, bars, the status of a feed, and the text of numbers.
+
+A price is the exchange's own decimal text from the parser to the socket; nothing here makes a float of it.
+It is validated once, by `price`, `size` and `percent`, where it enters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+FIELDS = (
+    "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume",
+    "change_pct", "ts", "state", "source", "decimals", "name",
+)  # fmt: skip
+"""The fields of a quote, in the protocol's order."""
+
+FEED_FIELDS = ("state", "since", "kind", "clock", "message")
+"""The fields of a feed's record."""
+
+NUMBER_FIELDS = frozenset(FIELDS[:12]) | {"decimals"}
+"""Fields that go out as JSON numbers; the others are strings."""
+
+KINDS = ("live", "delayed", "replay", "simulated")
+"""What a feed's prices are, best first."""
+
+QUOTE_STATES = ("live", "stale", "halted", "closed", "down")
+FEED_STATES = ("connecting", "live", "stale", "down", "failed")
+
+ERROR_REASONS = (
+    "connect", "dns", "timeout", "tls", "http_4xx", "http_5xx", "rate_limited", "banned", "redirect",
+    "too_large", "protocol", "mute", "closed",
+)  # fmt: skip
+REJECT_REASONS = ("schema", "symbol", "price", "crossed", "timestamp", "out_of_order", "limit")
+
+Value = str | int | None
+"""Prices and sizes are decimal text, `ts` and `decimals` are integers, None is "not known"."""
+
+SYMBOL = re.compile(r"[A-Za-z0-9._^-]{1,64}")
+"""A canonical symbol, `BTC-USD`, `AAPL`, `BRK.B`."""
+VENUE_SYMBOL = re.compile(r"[a-z0-9_-]{1,32}:[A-Za-z0-9._^-]{1,64}")
+"""A venue's own symbol, `kraken:BTC-USD`; 80 characters at most."""
+
+
+class Quote(NamedTuple):
+    """What a source says of one venue symbol at one moment.
+
+    Attributes:
+        symbol: the venue symbol, `kraken:BTC-USD`.
+        values: fields of `FIELDS` without `ts` and `source`. Absent keeps the last value, None clears it.
+            `state` is the market's own (`live`, `halted`, `closed`), where the source knows it.
+        ts: the exchange's time of the price, ms since 1970 UTC; None where it gives none.
+        seq: the source's own sequence number, where it has one; decides order before `ts` does.
+    """
+
+    symbol: str
+    values: dict[str, Value]
+    ts: int | None = None
+    seq: int | None = None
+
+
+class Bar(NamedTuple):
+    """One candle. `t` is its start in ms since 1970 UTC; volume is in base currency, None if not known."""
+
+    t: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None = None
+
+
+class Change(NamedTuple):
+    """One change of a feed's state; `at` in ms since 1970 UTC."""
+
+    at: int
+    state: str
+    message: str | None
+
+
+@dataclass(slots=True)
+class FeedStatus:
+    """Plain counters and the state of one feed, written by its runner, read by metrics and `/api/feeds`.
+
+    Attributes:
+        since: when the state began, ms since 1970 UTC.
+        clock: whose time `ts` is: `exchange` or `received`.
+        loaded: whether the feed knows its symbols by now.
+        last_data_at: when data last came, ms since 1970 UTC.
+        source_lag: bucket counts of exchange time to our receipt, filled by `ticker.metrics` boundaries.
+    """
+
+    name: str
+    kind: str
+    clock: str = "received"
+    state: str = "connecting"
+    since: int = 0
+    message: str | None = None
+    loaded: bool = False
+    symbols: int = 0
+    updates: int = 0
+    reconnects: int = 0
+    received_bytes: int = 0
+    rate_limit_wait_s: float = 0.0
+    last_data_at: int | None = None
+    polls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("ok", "error", "skipped"), 0))
+    errors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ERROR_REASONS, 0))
+    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECT_REASONS, 0))
+    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=20))
+
+
+_PLAIN = re.compile(r"(0|[1-9][0-9]{0,19})(\.[0-9]{1,30})?")
+_ANY = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?(?:[eE]([+-]?[0-9]{1,3}))?")
+
+
+def decimal_text(raw: str) -> str:
+    """The same number as plain decimal text: no exponent, no plus, no leading zeros, trailing zeros kept.
+
+    Raises:
+        ValueError: not a finite decimal, or more than 20 digits before or 30 after the point.
+    """
+    if _PLAIN.fullmatch(raw):
+        return raw
+    match = _ANY.fullmatch(raw)
+    if match is None or not (match[2] or match[3]):
+        raise ValueError(f"not a decimal number: {raw[:40]!r}")
+    sign, whole, fraction, exponent = match.groups()
+    text = f"{int(whole or '0')}" + (f".{fraction}" if fraction else "")
+    if exponent:
+        text = f"{Decimal(f'{text}e{exponent}'):f}"
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(f"number out of range: {raw[:40]!r}")
+    return f"-{text}" if sign == "-" and text.strip("0.") else text
+
+
+def price(raw: str | None) -> str | None:
+    """A price's text; None for "no price" (absent, empty or zero).
+
+    Raises:
+        ValueError: negative, or not a sane decimal.
+    """
+    if not raw:
+        return None
+    text = decimal_text(raw)
+    if text[0] == "-":
+        raise ValueError(f"negative price: {raw[:40]!r}")
+    return text if text.strip("0.") else None
+
+
+def size(raw: str | None) -> str | None:
+    """A size's or volume's text, zero included; None where there is none.
+
+    Raises:
+        ValueError: negative, or not a sane decimal.
+    """
+    if not raw:
+        return None
+    text = decimal_text(raw)
+    if text[0] == "-":
+        raise ValueError(f"negative size: {raw[:40]!r}")
+    return text
+
+
+def percent(raw: str | None) -> str | None:
+    """A signed percentage's text; None where there is none.
+
+    Raises:
+        ValueError: not a sane decimal.
+    """
+    return decimal_text(raw) if raw else None

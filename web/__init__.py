@@ -1,0 +1,1 @@
+"""What people connect to: HTTP, WebSocket, the page."""
