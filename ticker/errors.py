@@ -3,7 +3,7 @@
     TickerError
     ├── ConfigError      the user's configuration or command line is wrong: exit status 2
     ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is tried again
-    │   └── FatalFeedError        trying again cannot help (a bad key, a missing file): the feed is parked as failed
+    │   └── FatalFeedError   trying again cannot help (a bad key): the feed is parked as failed
     ├── PatternError     a selection pattern is malformed
     └── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
 

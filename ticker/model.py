@@ -90,7 +90,7 @@ class FeedStatus:
         clock: whose time `ts` is: `exchange` or `received`.
         loaded: whether the feed knows its symbols by now.
         last_data_at: when data last came, ms since 1970 UTC.
-        source_lag: bucket counts of exchange time to our receipt, filled by `ticker.metrics` boundaries.
+        rate: updates a second, lately.
     """
 
     name: str
@@ -105,6 +105,7 @@ class FeedStatus:
     reconnects: int = 0
     received_bytes: int = 0
     rate_limit_wait_s: float = 0.0
+    rate: float = 0.0
     last_data_at: int | None = None
     polls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("ok", "error", "skipped"), 0))
     errors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ERROR_REASONS, 0))

@@ -1,0 +1,40 @@
+"""Fixtures that every test folder shares."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> pathlib.Path:
+    """Folder of the recordings (`exchanges/`, `ticks/`); the test is skipped where there is none."""
+    folder = pathlib.Path(os.environ.get("TICKER_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        reason = f"no recordings: set TICKER_TEST_DATA to the folder with exchanges/ and ticks/ ({folder.name})"
+        if CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose real program is absent; under CI that is a failure."""
+    for marker in item.iter_markers("needs"):
+        program = marker.args[0]
+        if find_program(program) is None:
+            reason = f"{program} not found on PATH; install it or set TICKER_TEST_{program.upper()}"
+            if CI:
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+
+def find_program(program: str) -> str | None:
+    """Path of a program that tests may use: the environment's `TICKER_TEST_NAME`, then PATH."""
+    return os.environ.get(f"TICKER_TEST_{program.upper().replace('-', '_')}") or shutil.which(program)

@@ -1,0 +1,140 @@
+"""Consolidated symbols: `BTC-USD` follows its best live venue and says which one that is.
+
+A stage of the store's flush. For each instrument the venues stand in configured order; the first live one is the
+source. A source that is no longer live is left at once; a better one that comes back must first stay live for
+`failback_after_s`. Prices are never blended, and never taken from a worse kind of feed than the best one that the
+instrument has: an invented price does not stand in for a real one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ticker.record import INDEX, Copy, Record
+
+_STATE = 1 << INDEX["state"]
+
+Rank = tuple[int, int]
+"""Place of a venue symbol: its feed's kind, then its feed's place in the configuration; smaller is better."""
+
+
+@dataclass(slots=True)
+class Instrument:
+    """One consolidated symbol.
+
+    Attributes:
+        venues: its venue symbols, best first, each with its rank.
+        live_since: when a venue symbol last became live, monotonic seconds; -inf if it always was.
+        source: the venue symbol that it follows.
+    """
+
+    name: str
+    venues: list[tuple[Rank, str]] = field(default_factory=list)
+    live_since: dict[str, float] = field(default_factory=dict)
+    source: str | None = None
+
+
+class Consolidator:
+    """The derive stage of a store.
+
+    Args:
+        lookup: a visible record by its symbol.
+        rank: the rank of a venue symbol.
+        failback_after_s: how long a better source must be live before it is taken again.
+    """
+
+    def __init__(
+        self, lookup: Callable[[str], Record | None], rank: Callable[[str], Rank], failback_after_s: float
+    ) -> None:
+        self._lookup = lookup
+        self._rank = rank
+        self._failback_after_s = failback_after_s
+        self._instruments: dict[str, Instrument] = {}
+        self._failbacks: list[tuple[float, int, str]] = []
+        self._order = itertools.count()
+
+    def due(self, now: float) -> bool:
+        """Whether the next flush would return to a better source."""
+        return bool(self._failbacks) and self._failbacks[0][0] <= now
+
+    def venues(self, name: str) -> list[str]:
+        """The venue symbols of an instrument, best first."""
+        instrument = self._instruments.get(name)
+        return [symbol for _, symbol in instrument.venues] if instrument else []
+
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
+        """What follows from changed venue records; each instrument at most once."""
+        copies: dict[str, Copy] = {}
+        reconsider: dict[str, None] = {}
+        for symbol in gone:
+            name = symbol.partition(":")[2]
+            if (instrument := self._instruments.get(name)) is not None:
+                instrument.venues = [v for v in instrument.venues if v[1] != symbol]
+                instrument.live_since.pop(symbol, None)
+                reconsider[name] = None
+        for record in changed:
+            name = record.key.partition(":")[2]
+            if not name:
+                continue  # a feed's record
+            instrument = self._instruments.get(name)
+            if instrument is None:
+                instrument = self._instruments[name] = Instrument(name)
+            if record.mask & _STATE:
+                self._note_state(instrument, record, now)
+                reconsider[name] = None
+            if record.key == instrument.source:
+                copies[name] = Copy(name, record, record.mask)
+        while self._failbacks and self._failbacks[0][0] <= now:
+            reconsider[heapq.heappop(self._failbacks)[2]] = None
+        for name in reconsider:
+            copy = self._choose(self._instruments.get(name), now)
+            if copy is not None:
+                copies[name] = copy
+        return copies.values()
+
+    def _note_state(self, instrument: Instrument, record: Record, now: float) -> None:
+        symbol = record.key
+        live = record.values[INDEX["state"]] == "live"
+        if all(symbol != known for _, known in instrument.venues):
+            instrument.venues.append((self._rank(symbol), symbol))
+            instrument.venues.sort()
+            if live:
+                instrument.live_since[symbol] = float("-inf")
+        elif not live:
+            instrument.live_since.pop(symbol, None)
+        else:
+            instrument.live_since.setdefault(symbol, now)
+
+    def _choose(self, instrument: Instrument | None, now: float) -> Copy | None:
+        if instrument is None:
+            return None
+        if not instrument.venues:
+            del self._instruments[instrument.name]
+            return Copy(instrument.name, None, 0)
+        best_kind = instrument.venues[0][0][0]
+        candidates = [symbol for (kind, _), symbol in instrument.venues if kind == best_kind]
+        live = [symbol for symbol in candidates if symbol in instrument.live_since]
+        source = instrument.source
+        if source in live:
+            chosen = self._failback(instrument, live[: live.index(source)], now) or source
+        elif live:
+            chosen = live[0]
+        else:
+            chosen = source if source in candidates else candidates[0]
+        record = self._lookup(chosen)
+        if chosen == source or record is None:
+            return None
+        instrument.source = chosen
+        return Copy(instrument.name, record, record.everything)
+
+    def _failback(self, instrument: Instrument, better: list[str], now: float) -> str | None:
+        """The best of the better sources that has been live long enough; the others are asked again later."""
+        for symbol in better:
+            ready_at = instrument.live_since[symbol] + self._failback_after_s
+            if ready_at <= now:
+                return symbol
+            heapq.heappush(self._failbacks, (ready_at, next(self._order), instrument.name))
+        return None

@@ -1,0 +1,333 @@
+"""Readers with equal wishes share one frame: groups, those who lag behind, and the frames themselves.
+
+A group has a selection and an interval class. After each flush (or when its class is due) it gets at most one
+frame, built once and handed to all its members. A member that cannot take the frame keeps only the version that
+it knows; when it can take bytes again it gets one frame from there to now, shared with all who stood at the same
+version. Nobody has a queue.
+
+Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ticker import protocol
+from ticker.protocol import Frame
+from ticker.record import Changes, Flush, Record
+from ticker.selection import Scope, Selection, Wildcard
+from ticker.store import Store
+
+KEEP_EMPTY_S = 10.0
+"""An empty group is kept this long: its readers often come back."""
+MAX_FRAMES = 64
+"""How many ready-made frames a group keeps at most, all of the newest version."""
+
+
+class Reader(Protocol):
+    """Somebody who gets frames."""
+
+    group: Group | None
+    since: int
+    """The version that it knows while it lags behind; meaningless otherwise."""
+
+    def write(self, frame: Frame) -> bool:
+        """Take a frame whole, or refuse it whole (closed, or its buffer is not empty).
+
+        Never raises, and never calls back into the groups: what a write brings about, such as the end of the
+        reader, happens in a later turn.
+        """
+
+
+@dataclass(slots=True)
+class FanoutCounts:
+    """Plain counters, read by metrics."""
+
+    messages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(protocol.FRAME_KINDS, 0))
+    received: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("subscribe", "unsubscribe", "ping", "invalid"), 0)
+    )
+    rows: int = 0
+    bytes: int = 0
+    conflated: int = 0
+    resumes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("update", "snapshot"), 0))
+    resyncs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("epoch", "pruned", "gap"), 0))
+
+    def sent(self, frame: Frame, readers: int = 1) -> None:
+        """A frame went out to some readers."""
+        self.messages[frame.kind] += readers
+        self.rows += frame.rows * readers
+        self.bytes += len(frame.data) * readers
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """All readers of one selection and interval.
+
+    Attributes:
+        told: the version of its last frame, which the next one names as `since`.
+        seen: the version up to which the store was asked; nothing of the group changed in between.
+        members: readers who know everything up to `told`.
+        lagging: readers who missed a frame; each has its own `since`.
+        returning: lagging readers who can take bytes again.
+        due: whether there may be news for it since `seen`.
+        sent_at: when a frame last went out, monotonic seconds.
+    """
+
+    scope: Scope
+    interval_ms: int
+    told: int
+    seen: int
+    sent_at: float
+    members: set[Reader] = field(default_factory=set)
+    lagging: set[Reader] = field(default_factory=set)
+    returning: set[Reader] = field(default_factory=set)
+    news: list[Record] = field(default_factory=list)
+    due: bool = False
+    frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not self.members and not self.lagging
+
+
+class Groups:
+    """Every group, and which symbol concerns which of them.
+
+    Args:
+        store: where the frames come from; its flushes must be handed to `publish`.
+        monotonic, wall_ms: the clocks.
+        arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
+    """
+
+    def __init__(
+        self, store: Store, monotonic: Callable[[], float], wall_ms: Callable[[], int], arm: Callable[[int], None]
+    ) -> None:
+        self.store = store
+        self.counts = FanoutCounts()
+        self._monotonic = monotonic
+        self._wall_ms = wall_ms
+        self._arm = arm
+        self._groups: dict[tuple[Selection, int], Group] = {}
+        self._by_symbol: dict[str, set[Group]] = {}
+        self._by_wildcard: dict[Wildcard, set[Group]] = {}
+        self._returning: set[Group] = set()
+        self._empty_since: dict[Group, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups.values())
+
+    @property
+    def lagging(self) -> int:
+        """How many readers lag behind now."""
+        return sum(len(group.lagging) for group in self._groups.values())
+
+    # Coming and going
+
+    def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
+        """Place a reader and return its first data frame, which brings it to the store's version.
+
+        `since` is a version up to which it knows all of exactly this selection; None for nothing.
+        """
+        group = self._place(reader, selection, interval_ms)
+        return self._frame(group, since)
+
+    def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
+        """Move a reader to another selection or interval and return the data frame that follows at once.
+
+        What the new selection adds comes complete; other fields, and everything starts anew.
+        """
+        old = reader.group
+        assert old is not None
+        known, since, told = old.scope, self._seen(old), old.told
+        if reader in old.lagging:
+            since = told = reader.since
+        group = self._place(reader, selection, interval_ms)
+        if known.selection.mask != selection.mask:
+            return self._frame(group, None)
+        changes = self.store.changes(group.scope, since, None if known is group.scope else known)
+        return protocol.data_frame(changes, self._wall_ms(), told)
+
+    def leave(self, reader: Reader) -> None:
+        """A reader is gone; harmless if it never entered."""
+        group, reader.group = reader.group, None
+        if group is None:
+            return
+        for readers in (group.members, group.lagging, group.returning):
+            readers.discard(reader)
+        if group.empty:
+            self._empty_since[group] = self._monotonic()
+
+    def ready(self, reader: Reader) -> bool:
+        """A reader can take bytes again; returns whether it has missed something."""
+        group = reader.group
+        if group is None or reader not in group.lagging:
+            return False
+        group.returning.add(reader)
+        if group.interval_ms:
+            self._mark_due(group, self.store.version)
+            return False
+        self._returning.add(group)
+        return True
+
+    def forget_empty(self) -> None:
+        """Drop the groups that have been empty for a while."""
+        now = self._monotonic()
+        for group, since in list(self._empty_since.items()):
+            if not group.empty:
+                del self._empty_since[group]
+            elif now - since >= KEEP_EMPTY_S:
+                del self._empty_since[group]
+                self._drop(group)
+
+    # Frames
+
+    def publish(self, flush: Flush) -> None:
+        """Send what a flush made visible; groups with an interval are only marked."""
+        touched: dict[Group, None] = {}
+        everyone = False
+        for record in flush.changed:
+            if record.is_feed:
+                everyone = True
+                continue
+            for group in self._by_symbol.get(record.key, ()):
+                group.news.append(record)
+                touched[group] = None
+            for wildcard in self.store.wildcards.matching(record.key):
+                for group in self._by_wildcard.get(wildcard, ()):
+                    if not group.news or group.news[-1] is not record:
+                        group.news.append(record)
+                        touched[group] = None
+        if everyone or flush.gone:
+            touched |= dict.fromkeys(self._groups.values())
+        feeds = [record for record in flush.changed if record.is_feed]
+        for group in touched:
+            news, group.news = group.news, []
+            if group.interval_ms:
+                self._mark_due(group, flush.version - 1)
+            elif group.members:
+                self._send_news(group, flush, news, feeds)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Serve readers of undelayed groups who came back; for a turn without a flush, too."""
+        for group in self._returning:
+            self._send_returning(group)
+        self._returning.clear()
+
+    def send_due(self, interval_ms: int) -> None:
+        """The moment of an interval class has come: its groups with news get their frame."""
+        for group in list(self._groups.values()):
+            if group.interval_ms != interval_ms or not group.due:
+                continue
+            group.due = False
+            if group.members:
+                changes = self.store.changes(group.scope, group.seen)
+                if changes.records or changes.gone:
+                    self._send(group, changes)
+            group.seen = self.store.version
+            self._send_returning(group)
+
+    def heartbeat(self, older_than_s: float) -> None:
+        """Send a heartbeat to every group that has heard nothing for so long."""
+        now = self._monotonic()
+        for group in self._groups.values():
+            if now - group.sent_at < older_than_s or not group.members:
+                continue
+            frame = protocol.heartbeat(self._seen(group), self._wall_ms())
+            group.sent_at = now
+            for reader in group.members:
+                if reader.write(frame):
+                    self.counts.sent(frame)
+
+    # Inside
+
+    def _place(self, reader: Reader, selection: Selection, interval_ms: int) -> Group:
+        self.leave(reader)
+        group = self._groups.get((selection, interval_ms))
+        if group is None:
+            version = self.store.version
+            group = Group(self.store.resolve(selection), interval_ms, version, version, self._monotonic())
+            self._groups[selection, interval_ms] = group
+            for symbol in group.scope.exact:
+                self._by_symbol.setdefault(symbol, set()).add(group)
+            for wildcard in group.scope.wildcards:
+                self._by_wildcard.setdefault(wildcard, set()).add(group)
+        elif group.empty:
+            self._empty_since.pop(group, None)
+            group.told = group.seen = self.store.version
+            group.due = False
+        group.members.add(reader)
+        reader.group = group
+        return group
+
+    def _drop(self, group: Group) -> None:
+        del self._groups[group.scope.selection, group.interval_ms]
+        for symbol in group.scope.exact:
+            self._by_symbol[symbol].discard(group)
+            if not self._by_symbol[symbol]:
+                del self._by_symbol[symbol]
+        for wildcard in group.scope.wildcards:
+            self._by_wildcard[wildcard].discard(group)
+            if not self._by_wildcard[wildcard]:
+                del self._by_wildcard[wildcard]
+        self.store.release(group.scope)
+
+    def _mark_due(self, group: Group, seen: int) -> None:
+        """An interval group has something to send; up to `seen` nothing concerned its members."""
+        if not group.due:
+            group.due, group.seen = True, seen
+            self._arm(group.interval_ms)
+
+    def _seen(self, group: Group) -> int:
+        """The version up to which the group's members were told all there was."""
+        return group.seen if group.interval_ms and group.due else self.store.version
+
+    def _frame(self, group: Group, since: int | None) -> Frame:
+        """The frame from a version to now, made once for all of the group who stand there."""
+        version = self.store.version
+        frame = group.frames.get((version, since))
+        if frame is None:
+            if len(group.frames) >= MAX_FRAMES or (group.frames and next(iter(group.frames))[0] != version):
+                group.frames.clear()
+            frame = protocol.data_frame(self.store.changes(group.scope, since), self._wall_ms())
+            group.frames[version, since] = frame
+        return frame
+
+    def _send_news(self, group: Group, flush: Flush, news: list[Record], feeds: list[Record]) -> None:
+        wanted = group.scope.selection.mask
+        rows = [(r, m) for r in news if (m := r.mask & wanted)]
+        rows += [(r, r.mask) for r in feeds]
+        gone = [s for s in flush.gone if group.scope.selection.matches(s)]
+        if rows or gone:
+            self._send(group, Changes(self.store.epoch, group.told, flush.version, rows, gone))
+
+    def _send(self, group: Group, changes: Changes) -> None:
+        """Hand news that every member may merge to all of them, as one frame from `told` on."""
+        frame = protocol.data_frame(changes, self._wall_ms(), group.told)
+        missed = [reader for reader in group.members if not reader.write(frame)]
+        self.counts.sent(frame, len(group.members) - len(missed))
+        for reader in missed:
+            if reader in group.members:  # else it left while it was written to
+                group.members.discard(reader)
+                group.lagging.add(reader)
+                reader.since = group.told
+        group.told = self.store.version
+        group.sent_at = self._monotonic()
+
+    def _send_returning(self, group: Group) -> None:
+        returning, group.returning = group.returning, set()
+        for reader in returning:
+            frame = self._frame(group, reader.since)
+            if reader.write(frame):
+                self.counts.sent(frame)
+                self.counts.conflated += max(0, self.store.version - reader.since - 1)
+                if frame.kind == "snapshot":
+                    self.counts.resyncs["pruned"] += 1
+                group.lagging.discard(reader)
+                group.members.add(reader)

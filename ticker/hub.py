@@ -1,0 +1,254 @@
+"""The heartbeat of the service: when to flush, when a group is due, who has stalled, how to say goodbye.
+
+Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop; under load,
+everything that arrives within `flush_interval_ms` goes out together. The loop only calls; all decisions are in
+the store, the groups and the intake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import collections
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ticker import protocol
+from ticker.clock import Clock
+from ticker.groups import Groups, Reader
+from ticker.intake import TICK_S, Intake
+from ticker.protocol import Frame
+from ticker.store import Store
+
+GOODBYE_RETRY_MS = (500, 5000)
+"""The window within which readers come back after a `bye`: wide, so that they do not come at once."""
+LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Connection(Reader, Protocol):
+    """A reader with a connection of its own that the hub watches over."""
+
+    address: str
+    """Where it comes from."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits in the process to be sent."""
+
+    def check_stall(self, now: float, stall_s: float) -> None:
+        """Close with 4008 if it has taken no byte for so long."""
+
+    def say_bye(self, frame: Frame, code: int, reason: str) -> None:
+        """Write a last frame and start the closing handshake."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Counts by upper bound, as Prometheus wants them; the last one is for everything above."""
+
+    bounds: tuple[float, ...] = LATENCY_BUCKETS_S
+    counts: list[int] = field(default_factory=list)
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * (len(self.bounds) + 1)
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count a value."""
+        self.counts[bisect.bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
+
+@dataclass(slots=True)
+class HubCounts:
+    """Plain counters, read by metrics."""
+
+    connects: int = 0
+    disconnects: dict[int, int] = field(default_factory=dict)
+    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("full", "origin", "auth"), 0))
+    flush: Histogram = field(default_factory=Histogram)
+    fanout_lag: Histogram = field(default_factory=Histogram)
+    loop_lag: Histogram = field(default_factory=Histogram)
+
+
+class Hub:
+    """Everything that happens by the clock between the store and its readers.
+
+    Args:
+        store, intake: what it drives.
+        flush_interval_ms: least time between two flushes.
+        heartbeat_ms: longest silence towards a reader.
+        stall_s: how long a reader may take nothing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        intake: Intake,
+        clock: Clock,
+        *,
+        flush_interval_ms: int,
+        heartbeat_ms: int,
+        stall_s: float,
+    ) -> None:
+        self.store = store
+        self.intake = intake
+        self.counts = HubCounts()
+        self.connections: set[Connection] = set()
+        self.idle: set[Connection] = set()
+        """Those who have not subscribed yet, who get nothing but heartbeats."""
+        self.addresses: collections.Counter[str] = collections.Counter()
+        self.paused: set[Connection] = set()
+        """Those who take no bytes at the moment."""
+        self.draining = False
+        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm)
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._flush_interval_s = flush_interval_ms / 1000
+        self._heartbeat_s = heartbeat_ms / 1000
+        self._stall_s = stall_s
+        self._last_flush = float("-inf")
+        self._flush_handle: asyncio.Handle | None = None
+        self._broken: asyncio.Future[None] = self._loop.create_future()
+        self._class_timers: dict[int, asyncio.TimerHandle] = {}
+        store.on_flush.append(self.groups.publish)
+        intake.wake = self.wake
+
+    def now(self) -> float:
+        """Monotonic seconds of the service's clock."""
+        return self._clock.monotonic()
+
+    # Flushing
+
+    def wake(self) -> None:
+        """There is something to flush: at once after quiet, else when the interval has passed."""
+        if self._flush_handle is not None:
+            return
+        wait_s = self._last_flush + self._flush_interval_s - self._clock.monotonic()
+        if wait_s <= 0:
+            self._flush_handle = self._loop.call_soon(self._flush_now)
+        else:
+            self._flush_handle = self._loop.call_later(wait_s, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_handle = None
+        try:
+            self.flush()
+        except Exception as error:  # noqa: BLE001 - a callback's error would only be logged; this one ends `run`
+            if not self._broken.done():
+                self._broken.set_exception(error)
+
+    def flush(self) -> None:
+        """Make visible what came in, and send it."""
+        started = self._last_flush = self._clock.monotonic()
+        oldest, self.intake.oldest_at = self.intake.oldest_at, None
+        rows = self.groups.counts.rows
+        self.store.flush(started)
+        self.groups.catch_up()
+        done = self._clock.monotonic()
+        self.counts.flush.observe(done - started)
+        sent = self.groups.counts.rows - rows
+        if oldest is not None and sent:
+            self.counts.fanout_lag.observe(done - oldest, sent)
+
+    def _arm(self, interval_ms: int) -> None:
+        if interval_ms not in self._class_timers:
+            interval_s = interval_ms / 1000
+            wait_s = interval_s - self._clock.monotonic() % interval_s
+            self._class_timers[interval_ms] = self._loop.call_later(wait_s, self._class_due, interval_ms)
+
+    def _class_due(self, interval_ms: int) -> None:
+        del self._class_timers[interval_ms]
+        self.groups.send_due(interval_ms)
+
+    # Connections
+
+    def add(self, connection: Connection) -> None:
+        """A connection is open."""
+        self.counts.connects += 1
+        self.connections.add(connection)
+        self.addresses[connection.address] += 1
+        self.idle.add(connection)
+
+    def remove(self, connection: Connection, code: int) -> None:
+        """A connection is over; harmless if it was removed before."""
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        self.addresses[connection.address] -= 1
+        if not self.addresses[connection.address]:
+            del self.addresses[connection.address]
+        self.idle.discard(connection)
+        self.paused.discard(connection)
+        self.groups.leave(connection)
+        self.counts.disconnects[code] = self.counts.disconnects.get(code, 0) + 1
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits in the process for readers who do not take it."""
+        return sum(connection.pending_bytes for connection in self.paused)
+
+    def ready(self, connection: Connection) -> None:
+        """A connection can take bytes again."""
+        if self.groups.ready(connection):
+            self.wake()
+
+    # By the clock
+
+    async def run(self) -> None:
+        """Tick until cancelled: expiries, heartbeats, stalled readers, empty groups, the loop's own lag.
+
+        Raises whatever broke a flush: without a hub there is no service.
+        """
+        next_at = self._clock.monotonic()
+        heartbeat_at = next_at
+        while True:
+            next_at += TICK_S
+            await self._clock.sleep(next_at - self._clock.monotonic())
+            now = self._clock.monotonic()
+            self.counts.loop_lag.observe(max(0.0, now - next_at))
+            next_at = max(next_at, now - TICK_S)  # after a suspended process, do not catch up tick by tick
+            if self._broken.done():
+                self._broken.result()
+            self.intake.expire()
+            if self.store.overdue(now):
+                self.wake()
+            self.groups.forget_empty()
+            self.groups.heartbeat(self._heartbeat_s)
+            if now >= heartbeat_at:
+                heartbeat_at = now + self._heartbeat_s
+                self._idle_heartbeat()
+            for connection in list(self.paused):
+                connection.check_stall(now, self._stall_s)
+
+    def _idle_heartbeat(self) -> None:
+        frame = protocol.heartbeat(self.store.version, self._clock.wall_ms())
+        for connection in list(self.idle):
+            if connection.group is not None:
+                self.idle.discard(connection)
+            elif connection.write(frame):
+                self.groups.counts.sent(frame)
+
+    async def drain(self, patience_s: float) -> None:
+        """Say goodbye to everybody and wait until they have gone, at most so long; then drop the rest."""
+        self.draining = True
+        self.flush()
+        frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)
+        for connection in list(self.connections):
+            connection.say_bye(frame, protocol.RESTART, "restart")
+        deadline = self._clock.monotonic() + patience_s
+        while self.connections and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.02)
+        for connection in list(self.connections):
+            connection.abort()
+        await self._clock.sleep(0)
+
+    def close(self) -> None:
+        """Cancel all timers."""
+        for handle in (self._flush_handle, *self._class_timers.values()):
+            if handle is not None:
+                handle.cancel()
+        self._class_timers.clear()

@@ -1,0 +1,339 @@
+"""The door through which prices enter: order, limits, market state, and when silence becomes staleness.
+
+Feeds hand quotes to their `FeedIntake`. A quote that is out of order, of a malformed or surplus symbol, or too
+early is counted and dropped; the rest goes to the store with the state that the service gives it. Time is judged
+here and nowhere else: each symbol, and each feed as a whole, by its own rhythm.
+
+* A symbol without data for longer than its rhythm allows is `stale`; a halted or closed one never is.
+* A feed without any data for so long is `stale`, and all its symbols with it.
+* A feed whose polls return rows that do not change for far longer than usual is a frozen cache: `stale` as well.
+* A feed that is down or failed takes its symbols to `down`.
+* The next data ends all of this. Heartbeats do not count as data.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ticker.clock import Clock
+from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote
+from ticker.store import Store
+
+FIRST_GAPS = 8
+"""Below so many gaps a rhythm is not known yet."""
+UNKNOWN_RHYTHM_S = 60.0
+LONGEST_SILENCE_S = 3600.0
+GAPS = 32
+PATIENCE = 8.0
+"""How many usual gaps may pass."""
+RATE_WINDOW_S = 2.0
+TICK_S = 0.25
+"""How often `expire` wants to be called."""
+
+
+class Rhythm:
+    """When something happened last, and how often it usually does."""
+
+    __slots__ = ("_count", "_gaps", "last")
+
+    def __init__(self, now: float) -> None:
+        self.last = now
+        self._gaps = array("f", bytes(4 * GAPS))
+        self._count = 0
+
+    def beat(self, now: float) -> None:
+        """It happened again."""
+        self._gaps[self._count % GAPS] = now - self.last
+        self._count += 1
+        self.last = now
+
+    @property
+    def known(self) -> bool:
+        """Whether it happened often enough to know its rhythm."""
+        return self._count >= FIRST_GAPS
+
+    def limit_s(self, least_s: float) -> float:
+        """How long it may stay away, in seconds."""
+        if not self.known:
+            return max(least_s, UNKNOWN_RHYTHM_S)
+        gaps = sorted(self._gaps[: min(self._count, GAPS)])
+        return min(max(least_s, PATIENCE * gaps[len(gaps) // 2]), LONGEST_SILENCE_S)
+
+
+class Source:
+    """One venue symbol as the intake knows it.
+
+    Attributes:
+        market: what the venue says of its market: `live`, `halted` or `closed`.
+        state: what readers were told.
+        run: the feed's run that `seq` belongs to.
+    """
+
+    __slots__ = ("feed", "market", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
+
+    def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
+        self.symbol = symbol
+        self.feed = feed
+        self.rhythm = Rhythm(now)
+        self.market = "live"
+        self.state = ""
+        self.seq: int | None = None
+        self.ts: int | None = None
+        self.run = 0
+        self.watched = False
+
+
+@dataclass(slots=True)
+class Intake:
+    """All feeds' doors to one store.
+
+    Args:
+        store: where accepted quotes go.
+        clock: the service's clock.
+        max_symbols: how many venue symbols may exist in all.
+        wake: called after something was ingested; set by the hub.
+        on_ingest: called with every accepted quote, before conflation.
+    """
+
+    store: Store
+    clock: Clock
+    max_symbols: int
+    wake: Callable[[], None] = lambda: None
+    on_ingest: list[Callable[[Quote, int], None]] = field(default_factory=list)
+    feeds: dict[str, FeedIntake] = field(default_factory=dict)
+    oldest_at: float | None = None  # when the first quote of the next flush came, monotonic seconds
+    sources: dict[str, Source] = field(default_factory=dict)
+    _deadlines: list[tuple[float, int, Source]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=itertools.count)
+
+    def feed(self, name: str, kind: str, clock: str, stale_after_s: float) -> FeedIntake:
+        """The door of one feed; its place in the order of calls is its rank among its kind."""
+        status = FeedStatus(name, kind, clock, since=self.clock.wall_ms())
+        door = self.feeds[name] = FeedIntake(self, status, stale_after_s, len(self.feeds))
+        door.show()
+        return door
+
+    def rank(self, symbol: str) -> tuple[int, int]:
+        """The rank of a venue symbol for consolidation: smaller is better."""
+        feed = self.sources[symbol].feed
+        return KINDS.index(feed.status.kind), feed.place
+
+    @property
+    def stale(self) -> int:
+        """How many venue symbols are stale now."""
+        return sum(source.state == "stale" for source in self.sources.values())
+
+    def expire(self) -> None:
+        """Mark what has been silent for too long; call it every `TICK_S`."""
+        now = self.clock.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            source = heapq.heappop(self._deadlines)[2]
+            source.watched = False
+            if self.sources.get(source.symbol) is not source or source.state in {"stale", "down"}:
+                continue
+            due = source.rhythm.last + source.rhythm.limit_s(source.feed.stale_after_s)
+            if due > now:
+                self.watch(source, due)
+            elif source.market == "live":
+                source.feed.mark(source, "stale")
+            else:
+                self.watch(source, now + UNKNOWN_RHYTHM_S)
+        for feed in self.feeds.values():
+            feed.expire(now)
+
+    def watch(self, source: Source, due: float) -> None:
+        """Look at a symbol again at this moment; there is one entry a symbol, and later data does not move it."""
+        source.watched = True
+        heapq.heappush(self._deadlines, (due, next(self._order), source))
+
+
+class FeedIntake:
+    """The door of one feed: what `feeds.base.Sink` asks for.
+
+    Args:
+        intake: the common part.
+        status: the feed's counters and state.
+        stale_after_s: the least silence that may count as stale, seconds.
+        place: its place in the configuration.
+    """
+
+    def __init__(self, intake: Intake, status: FeedStatus, stale_after_s: float, place: int) -> None:
+        self.status = status
+        self.stale_after_s = stale_after_s
+        self.place = place
+        self._intake = intake
+        self._sources: dict[str, Source] = {}
+        self._run = 0
+        self._data: Rhythm | None = None
+        self._changes: Rhythm | None = None
+        self._frozen = False
+        self._rated = 0
+        self._rated_at = intake.clock.monotonic()
+
+    # What a feed calls
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        """Take quotes, in order; see `feeds.base.Sink`."""
+        intake = self._intake
+        now, wall_ms = intake.clock.monotonic(), intake.clock.wall_ms()
+        rows = list(quotes)
+        self._note_changes(rows, now)
+        accepted = 0
+        for quote in rows:
+            source = intake.sources.get(quote.symbol) or self._birth(quote.symbol, now)
+            if source is not None and self._accept(source, quote, now, wall_ms):
+                accepted += 1
+        if not accepted:
+            return
+        self.status.updates += accepted
+        self.status.last_data_at = wall_ms
+        if self._data is None:
+            self._data = Rhythm(now)
+        else:
+            self._data.beat(now)
+        if self.status.state != "live" and not self._frozen:
+            self.state("live")
+        if intake.oldest_at is None:
+            intake.oldest_at = now
+        intake.wake()
+
+    def state(self, state: str, message: str | None = None) -> None:
+        """The feed's state is now this, for this reason."""
+        status = self.status
+        if (state, message) == (status.state, status.message):
+            return
+        if state in {"down", "failed", "connecting"}:
+            self._run += 1  # a source's own sequence may start anew
+        if state != status.state:
+            status.since = self._intake.clock.wall_ms()
+        status.state, status.message = state, message
+        status.changes.append(Change(self._intake.clock.wall_ms(), state, message))
+        self.show()
+        if state in {"down", "failed"}:
+            self._mark_all("down")
+        elif state == "stale":
+            self._mark_all("stale")
+        self._intake.wake()
+
+    def remove(self, symbols: Iterable[str]) -> None:
+        """These venue symbols are gone for good."""
+        for symbol in symbols:
+            if self._sources.pop(symbol, None) is not None:
+                del self._intake.sources[symbol]
+                self._intake.store.remove(symbol)
+        self.status.symbols = len(self._sources)
+        self._intake.wake()
+
+    def loaded(self) -> None:
+        """The feed knows its symbols now."""
+        self.status.loaded = True
+
+    # What the intake calls
+
+    def show(self) -> None:
+        """Put the feed's own record into the store."""
+        status = self.status
+        self._intake.store.ingest(
+            f"@{status.name}",
+            {"state": status.state, "since": status.since, "kind": status.kind, "clock": status.clock,
+             "message": status.message},
+        )  # fmt: skip
+
+    def mark(self, source: Source, state: str) -> None:
+        """Tell readers that a symbol is now in this state."""
+        if source.state != state:
+            source.state = state
+            self._intake.store.ingest(source.symbol, {"state": state})
+            self._intake.wake()
+
+    def expire(self, now: float) -> None:
+        """The whole feed is stale if nothing at all came, or nothing changed, for too long."""
+        if now - self._rated_at >= RATE_WINDOW_S:
+            self.status.rate = (self.status.updates - self._rated) / (now - self._rated_at)
+            self._rated, self._rated_at = self.status.updates, now
+        if self.status.state != "live" or self._data is None or self._changes is None:
+            return
+        silent_s = now - self._data.last
+        if silent_s > self._data.limit_s(self.stale_after_s):
+            self.state("stale", f"no data for {silent_s:.0f} s")
+        elif self._changes.known and now - self._changes.last > self._changes.limit_s(self.stale_after_s):
+            self._frozen = True
+            self.state("stale", f"no row has changed for {now - self._changes.last:.0f} s")
+
+    # Inside
+
+    def _birth(self, symbol: str, now: float) -> Source | None:
+        intake, rejects = self._intake, self.status.rejects
+        if not VENUE_SYMBOL.fullmatch(symbol):
+            rejects["symbol"] += 1
+            return None
+        if len(intake.sources) >= intake.max_symbols:
+            rejects["limit"] += 1
+            if self.status.state == "live":
+                self.state("live", f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out")
+            return None
+        source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self, now)
+        source.run = self._run
+        self.status.symbols = len(self._sources)
+        return source
+
+    def _accept(self, source: Source, quote: Quote, now: float, wall_ms: int) -> bool:
+        if source.run != self._run:
+            source.run, source.seq = self._run, None
+        if quote.seq is not None and source.seq is not None:
+            late = quote.seq < source.seq
+        else:
+            late = quote.ts is not None and source.ts is not None and quote.ts < source.ts
+        if late:
+            self.status.rejects["out_of_order"] += 1
+            return False
+        if quote.seq is not None:
+            source.seq = quote.seq
+        if quote.ts is not None:
+            source.ts = quote.ts
+        values = quote.values
+        if (market := values.get("state")) is not None:
+            source.market = str(market)
+        born = not source.state
+        state = source.market
+        if not self._is_fresh(source, quote, wall_ms):
+            state = "stale" if state == "live" else state
+        elif not born:
+            source.rhythm.beat(now)
+        if not source.watched:
+            self._intake.watch(source, now + source.rhythm.limit_s(self.stale_after_s))
+        if source.state != state or market is not None:
+            source.state = state
+            values = {**values, "state": state}
+            if born:
+                values["source"] = source.symbol.partition(":")[0]
+        self._intake.store.ingest(source.symbol, values, quote.ts, wall_ms)
+        for listener in self._intake.on_ingest:
+            listener(quote, wall_ms)
+        return True
+
+    def _is_fresh(self, source: Source, quote: Quote, wall_ms: int) -> bool:
+        """Whether a row speaks of now: not one of a frozen cache, nor one that dates itself too far back."""
+        if self._frozen:
+            return False
+        if quote.ts is None or self.status.kind != "live":
+            return True
+        return wall_ms - quote.ts <= 1000 * source.rhythm.limit_s(self.stale_after_s)
+
+    def _note_changes(self, rows: list[Quote], now: float) -> None:
+        store = self._intake.store
+        if any(store.differs(quote.symbol, quote.values) for quote in rows):
+            self._frozen = False
+            if self._changes is None:
+                self._changes = Rhythm(now)
+            else:
+                self._changes.beat(now)
+
+    def _mark_all(self, state: str) -> None:
+        for source in self._sources.values():
+            if state == "down" or source.market == "live":
+                self.mark(source, state)

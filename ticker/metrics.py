@@ -1,0 +1,143 @@
+"""What Prometheus sees: one collector that reads the plain counters of the core when it is scraped.
+
+Nothing on the hot path knows of metrics. Labels come from fixed sets (feed names from the configuration, reasons,
+kinds and close codes from tables), and every combination exists from the start, so that `rate()` sees the first
+error too.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from ticker import __version__
+from ticker.hub import Histogram
+from ticker.model import FeedStatus
+from ticker.service import Service
+
+CLOSE_CODES = (1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 4000, 4001, 4008, 4009, 4029)
+
+
+def make_registry(service: Service) -> CollectorRegistry:
+    """A registry of its own with the service, the process and the garbage collector in it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ServiceCollector(service))
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class ServiceCollector(Collector):
+    """Reads one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, with the values of now."""
+        yield InfoMetricFamily(
+            "ticker_build", "The running release.", {"version": __version__, "python": platform.python_version()}
+        )
+        yield from self._feeds()
+        yield from self._store()
+        yield from self._hub()
+
+    def _feeds(self) -> Iterator[Metric]:
+        feeds = [feed.status for feed in self._service.intake.feeds.values()]
+        yield _by_feed(GaugeMetricFamily, "ticker_feed_up", "1 while the feed delivers.", feeds,
+                       lambda f: f.state == "live")  # fmt: skip
+        yield _by_feed(GaugeMetricFamily, "ticker_feed_last_update_timestamp_seconds", "When data last came.", feeds,
+                       lambda f: (f.last_data_at or 0) / 1000)  # fmt: skip
+        yield _by_feed(GaugeMetricFamily, "ticker_feed_symbols", "Symbols of the feed.", feeds, lambda f: f.symbols)
+        yield _by_feed(CounterMetricFamily, "ticker_feed_updates", "Accepted quotes.", feeds, lambda f: f.updates)
+        yield _by_feed(CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", feeds,
+                       lambda f: f.reconnects)  # fmt: skip
+        yield _by_feed(CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", feeds,
+                       lambda f: f.received_bytes)  # fmt: skip
+        yield _by_feed(CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds",
+                       "Time spent waiting for our own rate limit.", feeds, lambda f: f.rate_limit_wait_s)  # fmt: skip
+        polls = CounterMetricFamily("ticker_feed_polls", "Polls by how they ended.", labels=["feed", "outcome"])
+        errors = CounterMetricFamily("ticker_feed_errors", "Failures by reason.", labels=["feed", "reason"])
+        rejects = CounterMetricFamily("ticker_feed_rejects", "Rows not shown, by reason.", labels=["feed", "reason"])
+        for feed in feeds:
+            for family, counts in ((polls, feed.polls), (errors, feed.errors), (rejects, feed.rejects)):
+                for label, count in counts.items():
+                    family.add_metric([feed.name, label], count)
+        yield from (polls, errors, rejects)
+
+    def _store(self) -> Iterator[Metric]:
+        store = self._service.store
+        yield GaugeMetricFamily("ticker_store_symbols", "Records in the store.", len(store))
+        yield GaugeMetricFamily("ticker_store_stale_symbols", "Venue symbols that are stale.",
+                                self._service.intake.stale)  # fmt: skip
+        yield GaugeMetricFamily("ticker_store_version", "The store's version.", store.version)
+        yield CounterMetricFamily("ticker_store_commits", "Flushes that changed something.", store.counts.commits)
+        yield _by_label("ticker_store_updates", "Ingested rows.", "result",
+                        {"changed": store.counts.changed, "unchanged": store.counts.unchanged})  # fmt: skip
+        yield GaugeMetricFamily("ticker_store_tombstones", "Removed symbols still remembered.", store.tombstones)
+
+    def _hub(self) -> Iterator[Metric]:
+        hub = self._service.hub
+        fanout, counts = hub.groups.counts, hub.counts
+        connections = GaugeMetricFamily("ticker_hub_connections", "Readers connected now.", labels=["transport"])
+        connections.add_metric(["ws"], len(hub.connections))
+        yield connections
+        yield _by_label("ticker_hub_connects", "Connections accepted.", "transport", {"ws": counts.connects})
+        yield _by_label("ticker_hub_rejects", "Handshakes refused.", "reason", counts.rejects)
+        yield _by_label(
+            "ticker_hub_disconnects", "Connections ended, by close code.", "code", _codes(counts.disconnects)
+        )
+        yield GaugeMetricFamily("ticker_hub_subscriptions", "Distinct selections.", len(hub.groups))
+        yield _by_label("ticker_hub_messages_received", "Messages of readers.", "op", hub.groups.counts.received)
+        yield _by_label("ticker_hub_messages_sent", "Frames sent.", "kind", fanout.messages)
+        yield CounterMetricFamily("ticker_hub_updates_sent", "Symbol rows sent.", fanout.rows)
+        yield CounterMetricFamily("ticker_hub_sent_bytes", "Payload bytes sent.", fanout.bytes)
+        yield CounterMetricFamily("ticker_hub_conflated_updates", "Versions merged for slow readers.",
+                                  fanout.conflated)  # fmt: skip
+        yield _by_label("ticker_hub_resumes", "Cursors presented, by the answer.", "outcome", fanout.resumes)
+        yield _by_label("ticker_hub_resyncs", "Full snapshots forced, by reason.", "reason", fanout.resyncs)
+        yield GaugeMetricFamily("ticker_hub_lagging_connections", "Readers who missed a frame.", hub.groups.lagging)
+        yield GaugeMetricFamily("ticker_hub_pending_bytes", "Bytes waiting for slow readers.", hub.pending_bytes)
+        yield _histogram("ticker_hub_fanout_lag_seconds", "Receipt of a price to its write to the sockets.",
+                         counts.fanout_lag)  # fmt: skip
+        yield _histogram("ticker_hub_flush_duration_seconds", "One flush with all its writes.", counts.flush)
+        yield _histogram("ticker_event_loop_lag_seconds", "How late the loop's own tick was.", counts.loop_lag)
+
+
+def _by_feed(family: Any, name: str, text: str, feeds: Iterable[FeedStatus], value: Any) -> Metric:
+    metric: Metric = family(name, text, labels=["feed"])
+    for feed in feeds:
+        metric.add_metric([feed.name], value(feed))  # type: ignore[attr-defined]  # every family has it
+    return metric
+
+
+def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _codes(disconnects: Mapping[int, int]) -> dict[str, float]:
+    known: dict[str, float] = {str(code): disconnects.get(code, 0) for code in CLOSE_CODES}
+    known["other"] = sum(count for code, count in disconnects.items() if code not in CLOSE_CODES)
+    return known
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    cumulative, buckets = 0, []
+    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+        cumulative += count
+        buckets.append((bound, cumulative))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.total)

@@ -1,0 +1,332 @@
+"""The stream protocol, version 1: messages in, frames out, as bytes. No I/O, no state.
+
+A record is encoded once per set of changed fields and then shared by every frame that carries it. Prices are
+written as JSON numbers whose text is the exchange's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from ticker.errors import PatternError, ProtocolError
+from ticker.model import FEED_FIELDS, FIELDS, NUMBER_FIELDS
+from ticker.record import Changes, Record, bits
+from ticker.selection import MAX_PATTERN_LENGTH, Selection, check_pattern, field_mask
+
+PROTOCOL = 1
+
+ERROR_CODES = (
+    "bad_json", "bad_request", "unknown_op", "unknown_symbol", "unknown_field", "too_many_symbols", "too_large",
+    "rate_limited", "unauthorized", "forbidden", "not_subscribed", "internal", "overloaded",
+)  # fmt: skip
+
+NORMAL, GOING_AWAY, RESTART = 1000, 1001, 1012
+BINARY_FRAME, BAD_UTF8, TOO_LARGE = 1003, 1007, 1009
+BAD_MESSAGES, UNAUTHORIZED, STALLED, NO_PONG, TOO_MANY_MESSAGES = 4000, 4001, 4008, 4009, 4029
+
+INTERVALS_MS = (0, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
+"""The classes that a reader's `interval_ms` is rounded up to."""
+
+FRAME_KINDS = ("hello", "subscribed", "unsubscribed", "snapshot", "update", "heartbeat", "pong", "error", "bye")
+
+_NUMBER_KEYS = tuple(f'"{name}":' if name in NUMBER_FIELDS else None for name in FIELDS)
+_TEXT_KEYS = tuple(f'"{name}":'.encode() for name in FIELDS)
+_FEED_KEYS = tuple(f'"{name}":'.encode() for name in FEED_FIELDS)
+
+_MAX_ID_LENGTH = 64
+
+
+class Frame:
+    """One text frame, made once and sent to many.
+
+    Attributes:
+        kind: one of `FRAME_KINDS`.
+        data: the JSON text.
+        rows: how many symbols it carries.
+        wire: room for a transport to keep its own form of it (the WebSocket frame), made once.
+    """
+
+    __slots__ = ("data", "kind", "rows", "wire")
+
+    def __init__(self, kind: str, data: bytes, rows: int = 0) -> None:
+        self.kind = kind
+        self.data = data
+        self.rows = rows
+        self.wire: bytes | None = None
+
+
+class Cursor(NamedTuple):
+    """A place in the stream: everything of a selection (its digest) is known up to a version of an epoch."""
+
+    epoch: int
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.version}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        """Read a cursor; None for anything that is not one, which then means "from the beginning"."""
+        parts = text.split(":")
+        if len(parts) == 3 and all(p.isascii() and p.isdigit() and len(p) < 20 for p in parts[:2]):
+            return cls(int(parts[0]), int(parts[1]), parts[2])
+        return None
+
+    def since(self, epoch: int, selection: Selection) -> int | None:
+        """The version to go on from, if the cursor is of this epoch and selection."""
+        return self.version if self.epoch == epoch and self.digest == selection.digest else None
+
+
+# Records and data frames
+
+
+def piece(record: Record, mask: int) -> bytes:
+    """A record's fields of a mask as `"SYMBOL":{…}`; cached until the record changes."""
+    cached = record.pieces.get(mask)
+    if cached is None:
+        cached = record.pieces[mask] = _feed_piece(record, mask) if record.is_feed else _quote_piece(record, mask)
+    return cached
+
+
+def _quote_piece(record: Record, mask: int) -> bytes:
+    parts = []
+    for i in bits(mask):
+        value = record.values[i]
+        if value is None:
+            parts.append(f'"{FIELDS[i]}":null')
+        elif (key := _NUMBER_KEYS[i]) is not None:
+            parts.append(f"{key}{value}")
+        else:
+            parts.append((_TEXT_KEYS[i] + orjson.dumps(value)).decode())
+    return f'"{record.key}":{{{",".join(parts)}}}'.encode()
+
+
+def _feed_piece(record: Record, mask: int) -> bytes:
+    fields = b",".join(_FEED_KEYS[i] + orjson.dumps(record.values[i]) for i in bits(mask))
+    return b'"%b":{%b}' % (record.key[1:].encode(), fields)
+
+
+def data_body(records: Iterable[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
+    """The `quotes`, `gone` and `feeds` members of a frame, each left out if empty; and the number of rows."""
+    quotes: list[bytes] = []
+    feeds: list[bytes] = []
+    for record, mask in records:
+        (feeds if record.is_feed else quotes).append(piece(record, mask))
+    names = list(gone)
+    body = b""
+    if quotes:
+        body += b',"quotes":{%b}' % b",".join(quotes)
+    if names:
+        body += b',"gone":' + orjson.dumps(names)
+    if feeds:
+        body += b',"feeds":{%b}' % b",".join(feeds)
+    return body, len(quotes)
+
+
+def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame:
+    """A `snapshot` (changes since nothing) or an `update`.
+
+    Args:
+        changes: what to tell.
+        time_ms: now, wall clock.
+        told: the version to write as `since`, if that is older than the one the changes were asked for.
+    """
+    body, rows = data_body(changes.records, changes.gone)
+    if changes.since is None:
+        head = b'{"type":"snapshot","epoch":%d,"version":%d,"time":%d' % (changes.epoch, changes.version, time_ms)
+        if not rows:  # a reader may always write `view = m.quotes`
+            body = b',"quotes":{}' + body
+        return Frame("snapshot", b"%b%b}" % (head, body), rows)
+    since = changes.since if told is None else told
+    head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, changes.version, time_ms)
+    return Frame("update", b"%b%b}" % (head, body), rows)
+
+
+# Other frames
+
+
+def hello(server: str, epoch: int, version: int, time_ms: int, kinds: list[str], heartbeat_ms: int,
+          limits: Mapping[str, int]) -> Frame:  # fmt: skip
+    """The first frame of every connection."""
+    return _frame("hello", {
+        "protocol": PROTOCOL, "server": server, "epoch": epoch, "version": version, "time": time_ms,
+        "kinds": kinds, "heartbeat_ms": heartbeat_ms, "limits": dict(limits),
+    })  # fmt: skip
+
+
+def subscribed(reply_id: int | str | None, selection: Selection, matched: int, interval_ms: int, *, resumed: bool,
+               unknown: list[dict[str, Any]], rejected: list[dict[str, str]]) -> Frame:  # fmt: skip
+    """The answer to `subscribe`."""
+    return _frame("subscribed", _with_id(reply_id) | {
+        "patterns": list(selection.patterns), "matched": matched,
+        "fields": None if selection.fields is None else list(selection.fields), "interval_ms": interval_ms,
+        "selection": selection.digest, "resumed": resumed, "unknown": unknown, "rejected": rejected,
+    })  # fmt: skip
+
+
+def unsubscribed(reply_id: int | str | None, selection: Selection, matched: int) -> Frame:
+    """The answer to `unsubscribe`."""
+    return _frame("unsubscribed", _with_id(reply_id) | {
+        "patterns": list(selection.patterns), "matched": matched, "selection": selection.digest,
+    })  # fmt: skip
+
+
+def heartbeat(version: int, time_ms: int) -> Frame:
+    """Nothing of yours has changed up to `version`."""
+    return Frame("heartbeat", b'{"type":"heartbeat","version":%d,"time":%d}' % (version, time_ms))
+
+
+def pong(reply_id: int | str | None, time_ms: int) -> Frame:
+    """The answer to `ping`."""
+    return _frame("pong", _with_id(reply_id) | {"time": time_ms})
+
+
+def error(reply_id: int | str | None, code: str, message: str, *, retry: bool = False) -> Frame:
+    """A message was refused; `retry` says whether the same one may be accepted later."""
+    return _frame("error", _with_id(reply_id) | {"code": code, "message": message, "retry": retry})
+
+
+def bye(reason: str, retry_ms: tuple[int, int], *, reconnect: bool = True) -> Frame:
+    """The server ends the connection; come back within a random moment of `retry_ms`."""
+    return _frame("bye", {"reason": reason, "reconnect": reconnect, "retry_ms": list(retry_ms)})
+
+
+def _with_id(reply_id: int | str | None) -> dict[str, Any]:
+    return {} if reply_id is None else {"id": reply_id}
+
+
+def _frame(kind: str, members: dict[str, Any]) -> Frame:
+    return Frame(kind, orjson.dumps({"type": kind} | members))
+
+
+# Messages of the client
+
+
+class Subscribe(NamedTuple):
+    """`fields`, `interval_ms` and `cursor` are None where the message does not give them."""
+
+    reply_id: int | str | None
+    patterns: list[str]
+    rejected: list[dict[str, str]]
+    mask: int | None
+    interval_ms: int | None
+    cursor: str | None
+
+
+class Unsubscribe(NamedTuple):
+    """Patterns exactly as they were given."""
+
+    reply_id: int | str | None
+    patterns: list[str]
+
+
+class Ping(NamedTuple):
+    """Asks for a `pong`."""
+
+    reply_id: int | str | None
+
+
+Message = Subscribe | Unsubscribe | Ping
+
+
+def parse_message(data: bytes | str) -> Message:
+    """Read one message of a client.
+
+    Raises:
+        ProtocolError: with the code, and a message that says what to do.
+    """
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise ProtocolError("bad_json", "a message is one JSON object, for example "
+                            '{"op":"subscribe","symbols":["BTC-USD"]}') from None  # fmt: skip
+    if not isinstance(message, dict):
+        raise ProtocolError("bad_request", "a message is a JSON object with a field 'op'")
+    reply_id = message.get("id")
+    if reply_id is not None and not _is_id(reply_id):
+        raise ProtocolError("bad_request", "field 'id' must be an integer, or a string of at most 64 characters")
+    op = message.get("op")
+    if op == "subscribe":
+        return _parse_subscribe(message, reply_id)
+    if op == "unsubscribe":
+        return Unsubscribe(reply_id, _symbols(message, reply_id))
+    if op == "ping":
+        return Ping(reply_id)
+    raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping", reply_id)
+
+
+def parse_subscribe_query(query: Mapping[str, str]) -> Subscribe | None:
+    """The subscription that a URL asks for; None if it asks for none.
+
+    Raises:
+        ProtocolError: an impossible value.
+    """
+    if "symbols" not in query:
+        return None
+    message: dict[str, Any] = {"symbols": _split(query["symbols"])}
+    if query.get("fields"):
+        message["fields"] = _split(query["fields"])
+    if "interval_ms" in query:
+        text = query["interval_ms"]
+        message["interval_ms"] = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    if "cursor" in query:
+        message["cursor"] = query["cursor"]
+    return _parse_subscribe(message, None)
+
+
+def interval_class(interval_ms: int) -> int:
+    """The class that a wish is rounded up to, ms."""
+    return next((c for c in INTERVALS_MS if c >= interval_ms), INTERVALS_MS[-1])
+
+
+def _split(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _MAX_ID_LENGTH
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+
+
+def _symbols(message: dict[str, Any], reply_id: int | str | None) -> list[str]:
+    symbols = message.get("symbols")
+    if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
+        raise ProtocolError("bad_request", "field 'symbols' must be a list of strings", reply_id)
+    if not symbols:
+        raise ProtocolError("bad_request", "field 'symbols' is empty; give at least one symbol or pattern", reply_id)
+    return symbols
+
+
+def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None) -> Subscribe:
+    patterns: list[str] = []
+    rejected: list[dict[str, str]] = []
+    for text in dict.fromkeys(_symbols(message, reply_id)):
+        try:
+            check_pattern(text)
+            patterns.append(text)
+        except PatternError as problem:
+            shown = text[:MAX_PATTERN_LENGTH]
+            rejected.append({"pattern": shown, "code": "bad_request", "message": str(problem)})
+    fields, mask = message.get("fields"), None
+    if fields is not None:
+        if not isinstance(fields, list) or not all(isinstance(f, str) for f in fields):
+            raise ProtocolError("bad_request", "field 'fields' must be a list of field names, or null", reply_id)
+        try:
+            mask = field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
+        except PatternError as problem:
+            raise ProtocolError("unknown_field", str(problem), reply_id) from None
+    interval_ms = message.get("interval_ms")
+    if interval_ms is not None and (
+        isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or interval_ms < 0
+    ):
+        raise ProtocolError("bad_request", "field 'interval_ms' must be a whole number of milliseconds", reply_id)
+    cursor = message.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise ProtocolError("bad_request", "field 'cursor' must be a string", reply_id)
+    interval = None if interval_ms is None else interval_class(interval_ms)
+    return Subscribe(reply_id, patterns, rejected, mask, interval, cursor)

@@ -1,0 +1,102 @@
+"""What the store is made of and answers with: records, and lists of what changed in them."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from ticker.model import FEED_FIELDS, FIELDS, Value
+
+INDEX = {name: i for i, name in enumerate(FIELDS)}
+FEED_INDEX = {name: i for i, name in enumerate(FEED_FIELDS)}
+
+
+@functools.cache
+def bits(mask: int) -> tuple[int, ...]:
+    """The positions of the bits of a mask; there are 65,536 masks at most."""
+    return tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
+
+
+class Record:
+    """One symbol's fields, or one feed's.
+
+    Attributes:
+        key: the symbol; a feed's record is under `@NAME`.
+        values, stamps: each field's value, and the version that it last changed in.
+        born: the version that created it.
+        version, previous: the last two versions that changed it.
+        mask: the fields that `version` changed, as bits.
+        pieces: encoded forms by mask, a cache for `protocol`; empty after each change.
+    """
+
+    __slots__ = ("born", "key", "mask", "pieces", "previous", "stamps", "ts_at", "values", "version")
+
+    def __init__(self, key: str, version: int) -> None:
+        size = len(FEED_FIELDS) if key[0] == "@" else len(FIELDS)
+        self.key = key
+        self.values: list[Value] = [None] * size
+        self.stamps = [version] * size
+        self.born = self.version = self.previous = version
+        self.mask = 0
+        self.ts_at = float("-inf")
+        self.pieces: dict[int, bytes] = {}
+
+    @property
+    def is_feed(self) -> bool:
+        return self.key[0] == "@"
+
+    @property
+    def everything(self) -> int:
+        """The mask of all its fields."""
+        return (1 << len(self.values)) - 1
+
+    def get(self, name: str) -> Value:
+        """A field's value by its name."""
+        return self.values[(FEED_INDEX if self.key[0] == "@" else INDEX)[name]]
+
+    def changed_since(self, since: int) -> int:
+        """The mask of the fields that changed after a version; all of them for a record born after it."""
+        if since >= self.version:
+            return 0
+        if self.born > since:
+            return self.everything
+        if since >= self.previous:
+            return self.mask
+        mask, bit = 0, 1
+        for stamp in self.stamps:
+            if stamp > since:
+                mask |= bit
+            bit <<= 1
+        return mask
+
+
+class Changes(NamedTuple):
+    """An answer: what a reader at `since` must be told to know all of `version`.
+
+    Attributes:
+        since: None means everything: the reader clears first.
+        records: each with the mask of the fields to send (feeds' records among them).
+        gone: symbols to drop.
+    """
+
+    epoch: int
+    since: int | None
+    version: int
+    records: list[tuple[Record, int]]
+    gone: list[str]
+
+
+class Flush(NamedTuple):
+    """What one flush made visible: each record's `mask` says which of its fields."""
+
+    version: int
+    changed: list[Record]
+    gone: list[str]
+
+
+class Copy(NamedTuple):
+    """A write derived from another record: these fields of it; `source` None removes the target."""
+
+    target: str
+    source: Record | None
+    mask: int

@@ -1,0 +1,216 @@
+"""What one reader wants: patterns and fields, as a value; and the wildcards of all readers, resolved once.
+
+A pattern is a symbol in which `*` stands for any run of characters except `:`. It is matched by splitting at
+`*`, never by a regular expression: a hostile pattern must not cost more than its length. Each distinct wildcard
+exists once (`Wildcards.acquire`), knows the symbols that it matches, and learns of new ones at their birth, so
+that nobody matches text while prices flow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ticker.errors import PatternError, did_you_mean
+from ticker.model import FIELDS
+
+MAX_PATTERN_LENGTH = 80
+MAX_STARS = 2
+ALL_FIELDS = (1 << len(FIELDS)) - 1
+"""The mask of every field; bit i stands for `FIELDS[i]`."""
+
+_PATTERN = re.compile(r"[A-Za-z0-9._^:*-]+")
+_FIELD_BIT = {name: 1 << i for i, name in enumerate(FIELDS)}
+
+
+def check_pattern(text: str) -> None:
+    """Accept a pattern or a symbol as a reader gave it.
+
+    Raises:
+        PatternError: too long, an impossible character, or too many `*` or `:`; the message says which.
+    """
+    if not text:
+        raise PatternError("an empty pattern selects nothing; use '*' for everything")
+    if len(text) > MAX_PATTERN_LENGTH:
+        raise PatternError(f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
+    if not _PATTERN.fullmatch(text):
+        raise PatternError("only letters, digits and . _ ^ : * - can stand in a pattern")
+    if text.count("*") > MAX_STARS:
+        raise PatternError("at most two '*' in a pattern")
+    if text.count(":") > 1:
+        raise PatternError("at most one ':' in a pattern, between venue and symbol")
+
+
+def pattern_matches(text: str, symbol: str) -> bool:
+    """Whether a checked pattern matches a symbol; `*` never spans the `:` of a venue symbol."""
+    if text.count(":") != symbol.count(":"):
+        return False
+    head, *rest = text.split("*")
+    if not rest:
+        return text == symbol
+    tail = rest[-1]
+    if len(symbol) < len(head) + len(tail) or not (symbol.startswith(head) and symbol.endswith(tail)):
+        return False
+    return len(rest) == 1 or symbol.find(rest[0], len(head), len(symbol) - len(tail)) >= 0
+
+
+def field_mask(names: Iterable[str] | None) -> int:
+    """The bit mask of some fields; None means all.
+
+    Raises:
+        PatternError: a name that is no field, with the nearest one.
+    """
+    if names is None:
+        return ALL_FIELDS
+    mask = 0
+    for name in names:
+        if name not in _FIELD_BIT:
+            raise PatternError(f"no field '{name}'{did_you_mean(name, FIELDS)}")
+        mask |= _FIELD_BIT[name]
+    if not mask:
+        raise PatternError("give at least one field, or leave 'fields' out for all")
+    return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Patterns and fields of one reader, in canonical form: equal selections are equal values.
+
+    Attributes:
+        patterns: sorted, unique, checked.
+        mask: which fields, as bits.
+    """
+
+    patterns: tuple[str, ...] = ()
+    mask: int = ALL_FIELDS
+
+    @classmethod
+    def of(cls, patterns: Iterable[str], fields: Iterable[str] | None = None) -> Selection:
+        """Make one of unchecked patterns and field names.
+
+        Raises:
+            PatternError: one of them is malformed.
+        """
+        unique = sorted(set(patterns))
+        for text in unique:
+            check_pattern(text)
+        return cls(tuple(unique), field_mask(fields))
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """The field names in table order; None for all."""
+        if self.mask == ALL_FIELDS:
+            return None
+        return tuple(name for name, bit in _FIELD_BIT.items() if self.mask & bit)
+
+    @property
+    def digest(self) -> str:
+        """SEL of the cursor: 16 hex digits, the same in every process and every run."""
+        text = "\n".join((*self.patterns, "", *(self.fields or FIELDS)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def matches(self, symbol: str) -> bool:
+        """Whether a symbol, which need not exist, is selected. Costs a test a pattern."""
+        return any(pattern_matches(text, symbol) for text in self.patterns)
+
+
+@dataclass(eq=False, slots=True)
+class Wildcard:
+    """One distinct pattern with a `*`, shared by all who use it.
+
+    Attributes:
+        symbols: the existing symbols that it matches, in order of birth.
+        users: how many acquired it.
+    """
+
+    text: str
+    symbols: dict[str, None] = field(default_factory=dict)
+    users: int = 0
+
+
+class Wildcards:
+    """Every wildcard in use, and which of them match an existing symbol."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, Wildcard] = {}
+        self._by_symbol: dict[str, tuple[Wildcard, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_text)
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._by_text
+
+    def acquire(self, text: str, symbols: Iterable[str]) -> Wildcard:
+        """The one wildcard of this text; tests all existing `symbols` if it is new. Give it back by `release`."""
+        wildcard = self._by_text.get(text)
+        if wildcard is None:
+            wildcard = self._by_text[text] = Wildcard(text)
+            for symbol in symbols:
+                if pattern_matches(text, symbol):
+                    self._join(wildcard, symbol)
+        wildcard.users += 1
+        return wildcard
+
+    def release(self, wildcard: Wildcard) -> None:
+        """Give one use back; the last one forgets it."""
+        wildcard.users -= 1
+        if wildcard.users:
+            return
+        del self._by_text[wildcard.text]
+        for symbol in wildcard.symbols:
+            self._by_symbol[symbol] = tuple(w for w in self._by_symbol[symbol] if w is not wildcard)
+
+    def born(self, symbol: str) -> None:
+        """A symbol exists from now on."""
+        for wildcard in self._by_text.values():
+            if pattern_matches(wildcard.text, symbol):
+                self._join(wildcard, symbol)
+
+    def died(self, symbol: str) -> None:
+        """A symbol exists no more."""
+        for wildcard in self._by_symbol.pop(symbol, ()):
+            del wildcard.symbols[symbol]
+
+    def matching(self, symbol: str) -> tuple[Wildcard, ...]:
+        """The wildcards in use that match an existing symbol."""
+        return self._by_symbol.get(symbol, ())
+
+    def _join(self, wildcard: Wildcard, symbol: str) -> None:
+        wildcard.symbols[symbol] = None
+        self._by_symbol[symbol] = (*self._by_symbol.get(symbol, ()), wildcard)
+
+
+class Scope:
+    """A selection resolved against the store's symbols, kept current by it; made by `Store.resolve`."""
+
+    __slots__ = ("exact", "selection", "wildcards")
+
+    def __init__(self, selection: Selection, exact: frozenset[str], wildcards: tuple[Wildcard, ...]) -> None:
+        self.selection = selection
+        self.exact = exact
+        self.wildcards = wildcards
+
+    @property
+    def size(self) -> int:
+        """At least as many as the symbols that it selects."""
+        return len(self.exact) + sum(len(w.symbols) for w in self.wildcards)
+
+    def contains(self, symbol: str) -> bool:
+        """Whether an existing symbol is selected."""
+        return symbol in self.exact or self.wild(symbol)
+
+    def wild(self, symbol: str) -> bool:
+        """Whether one of its wildcards matches an existing symbol."""
+        return any(symbol in w.symbols for w in self.wildcards)
+
+    def symbols(self) -> Iterator[str]:
+        """The selected symbols, those asked for by name even if they do not exist; each once."""
+        yield from self.exact
+        for i, wildcard in enumerate(self.wildcards):
+            earlier = self.wildcards[:i]
+            for symbol in wildcard.symbols:
+                if symbol not in self.exact and not any(symbol in w.symbols for w in earlier):
+                    yield symbol

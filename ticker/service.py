@@ -1,0 +1,154 @@
+"""The service as one object: its parts wired together, whether it is ready, and the order in which it stops.
+
+It knows neither the web nor the feeds: the composition root hands it a server and one coroutine a feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from ticker import __version__
+from ticker.clock import Clock
+from ticker.config import Settings
+from ticker.consolidate import Consolidator
+from ticker.hub import Hub
+from ticker.intake import FeedIntake, Intake
+from ticker.session import Facts, Limits
+from ticker.store import Store
+
+LAME_DUCK_S = 0.2
+"""How long a stopping service still serves after it has said that it is not ready."""
+DRAIN_SHARE = 0.6
+"""The part of the shutdown grace that readers get to say goodbye."""
+
+log = logging.getLogger("ticker.service")
+
+
+class Server(Protocol):
+    """What listens: returns from `serve` some time after `should_exit` was set."""
+
+    should_exit: bool
+    force_exit: bool
+
+    async def serve(self, sockets: Any) -> None:
+        """Serve on listening sockets."""
+
+
+class Service:
+    """Store, intake, consolidation and hub of one process; made inside the running loop."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.started_at = clock.wall_ms()
+        self.store = Store(epoch=self.started_at)
+        self.intake = Intake(self.store, clock, settings.store.max_symbols)
+        self.consolidator = Consolidator(self.store.get, self.intake.rank, settings.store.failback_after_s)
+        self.store.derivation = self.consolidator
+        self.hub = Hub(
+            self.store,
+            self.intake,
+            clock,
+            flush_interval_ms=settings.hub.flush_interval_ms,
+            heartbeat_ms=settings.hub.heartbeat_ms,
+            stall_s=settings.hub.stall_s,
+        )
+        limits = settings.limits
+        self.facts = Facts(
+            server=f"ticker/{__version__}",
+            heartbeat_ms=settings.hub.heartbeat_ms,
+            limits=Limits(limits.patterns, limits.symbols, limits.message_bytes, limits.messages_per_s),
+            kinds=self.kinds,
+            loaded=self.loaded,
+            monotonic=clock.monotonic,
+            wall_ms=clock.wall_ms,
+        )
+        self._stopping = asyncio.Event()
+        self._deadline: asyncio.Timeout | None = None
+
+    def feed(self, name: str, kind: str, clock: str, stale_after_s: float) -> FeedIntake:
+        """The door of a feed; its place in the order of calls is its place of preference."""
+        return self.intake.feed(name, kind, clock, self.settings.store.stale_after_s or stale_after_s)
+
+    def kinds(self) -> list[str]:
+        """The kinds of all feeds."""
+        return sorted({feed.status.kind for feed in self.intake.feeds.values()})
+
+    def loaded(self) -> bool:
+        """Whether every feed knows its symbols by now; one that has failed for good does not count."""
+        feeds = [feed.status for feed in self.intake.feeds.values()]
+        return all(f.loaded or f.state == "failed" for f in feeds) and any(f.loaded for f in feeds)
+
+    def not_ready(self) -> list[str]:
+        """Why no new readers should come here; empty if they may."""
+        reasons = ["shutting down"] if self._stopping.is_set() else []
+        feeds = [feed.status for feed in self.intake.feeds.values()]
+        reasons += [f"feed {f.name} has not delivered yet" for f in feeds if f.state == "connecting"]
+        if feeds and all(f.last_data_at is None for f in feeds):
+            reasons.append("no feed has delivered a price")
+        return reasons
+
+    def stop(self) -> None:
+        """Begin to stop; the second call ends at once."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+        elif self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self, server: Server, sockets: Any, feeds: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+        """Run until stopped by SIGTERM, SIGINT or `stop`.
+
+        Raises:
+            ExceptionGroup: the hub or the server broke; a feed never does.
+        """
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        with contextlib.suppress(ValueError):  # not the main thread: whoever runs us calls stop()
+            for number in signals:
+                loop.add_signal_handler(number, self.stop)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(server.serve(sockets=sockets), name="server")
+                hub = tasks.create_task(self.hub.run(), name="hub")
+                running = [tasks.create_task(feed(), name=f"feed-{i}") for i, feed in enumerate(feeds)]
+                stopped = tasks.create_task(self._stopping.wait(), name="stop")
+                await asyncio.wait({serving, hub, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                await self._shut_down(server, serving, running)
+                hub.cancel()
+                stopped.cancel()
+        finally:
+            self.hub.close()
+            with contextlib.suppress(ValueError):
+                for number in signals:
+                    loop.remove_signal_handler(number)
+
+    async def _shut_down(self, server: Server, serving: asyncio.Task[None], feeds: list[asyncio.Task[None]]) -> None:
+        grace_s = self.settings.server.shutdown_grace_s
+        self._stopping.set()
+        log.info("stopping readers=%d grace_s=%g", len(self.hub.connections), grace_s)
+        try:
+            async with asyncio.timeout(grace_s) as self._deadline:
+                await asyncio.sleep(min(LAME_DUCK_S, grace_s / 10))
+                for feed in feeds:
+                    feed.cancel()
+                await _settled(feeds)
+                await self.hub.drain(grace_s * DRAIN_SHARE)
+                server.should_exit = True
+                await asyncio.shield(_settled([serving]))
+        except TimeoutError:
+            log.warning("stopped before everybody had gone readers=%d", len(self.hub.connections))
+            for connection in list(self.hub.connections):
+                connection.abort()
+            for feed in feeds:
+                feed.cancel()
+            server.should_exit = server.force_exit = True
+            serving.cancel()
+
+
+async def _settled(tasks: Sequence[Awaitable[None]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,279 @@
+"""One reader's side of the protocol: messages in, frames out, no I/O.
+
+A session owns what its reader wants and what it may still send. It answers every message with exactly one reply,
+followed by one data frame if the selection changed; frames without a question come from the groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ticker import protocol
+from ticker.errors import ProtocolError, nearest
+from ticker.groups import Groups, Reader
+from ticker.protocol import Cursor, Frame, Ping, Subscribe, Unsubscribe
+from ticker.selection import Selection
+
+MAX_WILDCARDS = 32
+MESSAGE_BURST = 50
+MAX_REFUSALS = 10
+"""Messages over the rate that are answered by an error before the connection is closed."""
+MAX_BAD_PER_MINUTE = 20
+MAX_SUGGESTIONS = 5
+"""How many unknown symbols of one message get their nearest names looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader may ask for; announced in `hello`."""
+
+    patterns: int = 1000
+    symbols: int = 50_000
+    message_bytes: int = 65_536
+    messages_per_s: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a session must know of the service.
+
+    Attributes:
+        kinds: the kinds of all feeds, now.
+        loaded: whether every feed knows its symbols by now.
+    """
+
+    server: str
+    heartbeat_ms: int
+    limits: Limits
+    kinds: Callable[[], list[str]]
+    loaded: Callable[[], bool]
+    monotonic: Callable[[], float]
+    wall_ms: Callable[[], int]
+
+
+@dataclass(slots=True)
+class Budget:
+    """A token bucket: `rate` a second, at most `burst` at once."""
+
+    rate: float
+    burst: float
+    tokens: float
+    at: float
+
+    def take(self, now: float) -> bool:
+        """Spend one; False if there is none."""
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class Session:
+    """One reader.
+
+    Attributes:
+        selection: what it has subscribed to; None before the first subscription.
+        closing: the close code and reason once the connection must end; nothing is read after that.
+    """
+
+    __slots__ = (
+        "_bad",
+        "_facts",
+        "_groups",
+        "_messages",
+        "_reader",
+        "_refused",
+        "closing",
+        "interval_ms",
+        "selection",
+    )
+
+    def __init__(self, reader: Reader, groups: Groups, facts: Facts) -> None:
+        now = facts.monotonic()
+        rate = facts.limits.messages_per_s
+        self.selection: Selection | None = None
+        self.interval_ms = 0
+        self.closing: tuple[int, str] | None = None
+        self._reader = reader
+        self._groups = groups
+        self._facts = facts
+        self._messages = Budget(rate, MESSAGE_BURST, MESSAGE_BURST, now)
+        self._bad = Budget(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, MAX_BAD_PER_MINUTE, now)
+        self._refused = 0
+
+    def open(self, query: Mapping[str, str]) -> list[Frame]:
+        """The first frames: `hello`, and the answer to what the URL asks for."""
+        facts, store = self._facts, self._groups.store
+        limits = facts.limits
+        frames = [
+            protocol.hello(
+                facts.server, store.epoch, store.version, facts.wall_ms(), facts.kinds(), facts.heartbeat_ms,
+                {"patterns": limits.patterns, "symbols": limits.symbols, "message_bytes": limits.message_bytes,
+                 "messages_per_s": limits.messages_per_s, "min_interval_ms": 0},
+            )
+        ]  # fmt: skip
+        try:
+            message = protocol.parse_subscribe_query(query)
+            if message is not None:
+                frames += self._subscribe(message)
+        except ProtocolError as problem:
+            frames.append(self._refuse(problem))
+        return self._counted(frames)
+
+    def receive(self, data: bytes) -> list[Frame]:
+        """Answer one text message; the bytes are checked to be UTF-8 here."""
+        if not self._messages.take(self._facts.monotonic()):
+            return self._counted(self._over_rate())
+        self._refused = 0
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.closing = (protocol.BAD_UTF8, "a text message must be UTF-8")
+            return []
+        try:
+            message = protocol.parse_message(text)
+            received = self._groups.counts.received
+            if isinstance(message, Subscribe):
+                received["subscribe"] += 1
+                frames = self._subscribe(message)
+            elif isinstance(message, Unsubscribe):
+                received["unsubscribe"] += 1
+                frames = self._unsubscribe(message)
+            else:
+                received["ping"] += 1
+                frames = self._ping(message)
+        except ProtocolError as problem:
+            frames = [self._refuse(problem)]
+        return self._counted(frames)
+
+    def _counted(self, frames: list[Frame]) -> list[Frame]:
+        for frame in frames:
+            self._groups.counts.sent(frame)
+        return frames
+
+    def _over_rate(self) -> list[Frame]:
+        self._refused += 1
+        if self._refused > MAX_REFUSALS:
+            self.closing = (protocol.TOO_MANY_MESSAGES, "too many messages")
+            return []
+        rate = self._facts.limits.messages_per_s
+        return [protocol.error(None, "rate_limited", f"more than {rate} messages a second", retry=True)]
+
+    def _refuse(self, problem: ProtocolError) -> Frame:
+        self._groups.counts.received["invalid"] += 1
+        if not self._bad.take(self._facts.monotonic()):
+            self.closing = (protocol.BAD_MESSAGES, "too many bad messages")
+        return protocol.error(problem.reply_id, problem.code, str(problem))
+
+    def _ping(self, message: Ping) -> list[Frame]:
+        return [protocol.pong(message.reply_id, self._facts.wall_ms())]
+
+    def _subscribe(self, message: Subscribe) -> list[Frame]:
+        old = self.selection
+        if message.cursor is not None and old is not None:
+            raise ProtocolError(
+                "bad_request", "a cursor counts only in the first subscribe of a connection", message.reply_id
+            )
+        patterns, surplus = self._within_wildcards(set(old.patterns) if old else set(), message.patterns)
+        mask = message.mask or (old.mask if old else Selection().mask)
+        selection = Selection(tuple(sorted(patterns)), mask)
+        matched = self._check_size(selection, message.reply_id)
+        if message.interval_ms is not None:
+            self.interval_ms = message.interval_ms
+        self.selection = selection
+        resumed = False
+        if old is None:
+            cursor = Cursor.parse(message.cursor) if message.cursor else None
+            since = cursor.since(self._groups.store.epoch, selection) if cursor else None
+            data = self._groups.enter(self._reader, selection, self.interval_ms, since)
+            if message.cursor:
+                resumed = self._count_resume(data, cursor)
+        else:
+            data = self._groups.change(self._reader, selection, self.interval_ms)
+        reply = protocol.subscribed(
+            message.reply_id, selection, matched, self.interval_ms, resumed=resumed,
+            unknown=self._unknown(message.patterns), rejected=message.rejected + surplus,
+        )  # fmt: skip
+        return [reply, data]
+
+    def _unsubscribe(self, message: Unsubscribe) -> list[Frame]:
+        old = self.selection
+        missing = [p for p in message.patterns if old is None or p not in old.patterns]
+        if old is None or missing:
+            raise ProtocolError(
+                "not_subscribed", f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed",
+                message.reply_id,
+            )  # fmt: skip
+        taken = set(message.patterns)
+        self.selection = Selection(tuple(p for p in old.patterns if p not in taken), old.mask)
+        data = self._groups.change(self._reader, self.selection, self.interval_ms)
+        return [protocol.unsubscribed(message.reply_id, self.selection, self._matched(self.selection)), data]
+
+    def _within_wildcards(self, have: set[str], more: list[str]) -> tuple[set[str], list[dict[str, str]]]:
+        wildcards = sum("*" in p for p in have)
+        surplus = []
+        for pattern in more:
+            if "*" in pattern and pattern not in have:
+                if wildcards >= MAX_WILDCARDS:
+                    text = f"at most {MAX_WILDCARDS} patterns with '*' a connection"
+                    surplus.append({"pattern": pattern, "code": "bad_request", "message": text})
+                    continue
+                wildcards += 1
+            have.add(pattern)
+        return have, surplus
+
+    def _check_size(self, selection: Selection, reply_id: int | str | None) -> int:
+        limits = self._facts.limits
+        if len(selection.patterns) > limits.patterns:
+            raise ProtocolError(
+                "too_many_symbols",
+                f"at most {limits.patterns} patterns a connection; nothing was changed",
+                reply_id,
+            )
+        matched = self._matched(selection)
+        if matched > limits.symbols:
+            raise ProtocolError(
+                "too_many_symbols", f"{matched} symbols match, {limits.symbols} are allowed; nothing was changed",
+                reply_id,
+            )  # fmt: skip
+        return matched
+
+    def _matched(self, selection: Selection) -> int:
+        store = self._groups.store
+        scope = store.resolve(selection)
+        matched = store.matched(scope)
+        store.release(scope)
+        return matched
+
+    def _count_resume(self, data: Frame, cursor: Cursor | None) -> bool:
+        counts = self._groups.counts
+        resumed = data.kind == "update"
+        counts.resumes["update" if resumed else "snapshot"] += 1
+        if not resumed:
+            other = cursor is None or cursor.epoch != self._groups.store.epoch
+            counts.resyncs["epoch" if other else "pruned"] += 1
+        return resumed
+
+    def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
+        if not self._facts.loaded():
+            return []
+        store = self._groups.store
+        names = [p for p in patterns if "*" not in p and store.get(p) is None]
+        return [
+            {"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if i < MAX_SUGGESTIONS else []}
+            for i, name in enumerate(names)
+        ]
+
+
+def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:
+    """The existing symbols most like an unknown one, best first.
+
+    Only those that begin alike are compared letter by letter, so that the cost stays small with many symbols.
+    """
+    head = name.upper()[:2]
+    alike = [s for s in symbols if s.upper().startswith(head) and (":" in s) == (":" in name)]
+    return nearest(name, alike[:500], count)

@@ -1,0 +1,365 @@
+"""The snapshot store: a map of records with one version, which answers "what changed since version V?".
+
+`ingest` collects, `flush` makes visible. A flush moves the version by one if something really changed and stamps
+each changed field with it. Six rules make every reader exact, whatever it missed:
+
+1. Epoch: a cursor of another epoch, or of a version never reached, gets everything.
+2. Born: a record created after the cursor comes with all its fields, so that merging equals replacing.
+3. Fresh: a cursor counts only for the selection it was made with; what a new selection adds comes complete.
+4. Floor: removals leave bounded tombstones; a cursor older than a forgotten one gets everything. A reborn symbol
+   drops its tombstone, so that no name is ever both changed and gone.
+5. Zero is nothing: versions start at 1.
+6. Fixed fields: a record has all its fields always; a missing value is None, versioned like any other.
+
+No `await`, no I/O, no clock: one thread calls it, and `now` is handed in.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ticker.model import Value
+from ticker.record import FEED_INDEX, INDEX, Changes, Copy, Flush, Record, bits
+from ticker.selection import Scope, Selection, Wildcards
+
+MAX_TOMBSTONES = 10_000
+TS_ALONE_S = 1.0
+"""A new `ts` without any other news becomes visible at most this often."""
+
+_TS = INDEX["ts"]
+_NOT_PRICE = (1 << INDEX["state"]) | (1 << INDEX["source"])
+"""Fields that do not make the price a new one."""
+
+
+class Derivation(Protocol):
+    """A stage of the flush that derives records from those that just changed (consolidated symbols)."""
+
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
+        """The writes that follow, at most one for each target."""
+
+    def due(self, now: float) -> bool:
+        """Whether the mere passing of time makes something to derive."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """What was ingested for one key since the last flush."""
+
+    values: dict[str, Value]
+    ts: int | None = None
+    received_ms: int | None = None
+    removed: bool = False
+
+
+@dataclass(slots=True)
+class StoreCounts:
+    """Plain counters, read by metrics."""
+
+    commits: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(slots=True)
+class Store:
+    """The versioned map.
+
+    Args:
+        epoch: an integer of this store alone; ms since 1970 at its start.
+        derivation: the consolidation stage; None derives nothing.
+        max_tombstones: how many removals are remembered.
+    """
+
+    epoch: int
+    derivation: Derivation | None = None
+    max_tombstones: int = MAX_TOMBSTONES
+    version: int = 1
+    floor: int = 0
+    wildcards: Wildcards = field(default_factory=Wildcards)
+    counts: StoreCounts = field(default_factory=StoreCounts)
+    on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
+    _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)  # in order of last change
+    _pending: dict[str, Pending] = field(default_factory=dict)
+    _late_ts: dict[str, int] = field(default_factory=dict)
+    _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
+
+    # What goes in
+
+    def ingest(self, key: str, values: dict[str, Value], ts: int | None = None, received_ms: int | None = None) -> None:
+        """Collect fields for the next flush; later ones win.
+
+        Args:
+            key: a symbol, or `@NAME` for a feed's record.
+            values: fields without `ts`; absent keeps, None clears.
+            ts: the exchange's time of these values, ms.
+            received_ms: when they came, ms; becomes `ts` if the exchange gives none and a price changed.
+        """
+        pending = self._pending.get(key)
+        if pending is None:
+            self._pending[key] = Pending(dict(values), ts, received_ms)
+            return
+        pending.values.update(values)
+        if ts is not None:
+            pending.ts = ts
+        if received_ms is not None:
+            pending.received_ms = received_ms
+
+    def remove(self, key: str) -> None:
+        """Drop a symbol in the next flush; what is ingested after this call makes a new record."""
+        self._pending[key] = Pending({}, removed=True)
+
+    def differs(self, key: str, values: dict[str, Value]) -> bool:
+        """Whether any of these fields, `state` aside, is not what is visible now."""
+        record = self._records.get(key)
+        return record is None or any(
+            record.values[INDEX[name]] != value for name, value in values.items() if name != "state"
+        )
+
+    def overdue(self, now: float) -> bool:
+        """Whether a flush would make something visible that only waited for time to pass."""
+        return bool(self._late_ts) or (self.derivation is not None and self.derivation.due(now))
+
+    def flush(self, now: float) -> Flush | None:
+        """Make all that was collected visible as one version.
+
+        Args:
+            now: monotonic seconds.
+
+        Returns:
+            None if nothing really changed; the version has not moved then.
+        """
+        pending, self._pending = self._pending, {}
+        version = self.version + 1
+        changed: dict[str, Record] = {}
+        gone: dict[str, None] = {}
+        for key, entry in pending.items():
+            if entry.removed:
+                self._drop(key, version, gone)
+                if not entry.values:
+                    continue
+            self._apply(key, entry, version, now, changed)
+        self._apply_late_ts(version, now, changed)
+        if self.derivation is not None:
+            for target, source, mask in list(self.derivation.derive(list(changed.values()), list(gone), now)):
+                if source is None:
+                    self._drop(target, version, gone)
+                else:
+                    self._copy(target, source, mask, version, now, changed)
+        if not changed and not gone:
+            return None
+        self.version = version
+        self.counts.commits += 1
+        for key in changed:
+            gone.pop(key, None)
+        flush = Flush(version, list(changed.values()), list(gone))
+        for listener in self.on_flush:
+            listener(flush)
+        return flush
+
+    # What comes out
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, key: str) -> Record | None:
+        """A visible record."""
+        return self._records.get(key)
+
+    def records(self) -> Iterable[Record]:
+        """All visible records, the one that changed last at the end."""
+        return self._records.values()
+
+    def symbols(self) -> Iterator[str]:
+        """All visible symbols."""
+        return (key for key in self._records if key[0] != "@")
+
+    @property
+    def tombstones(self) -> int:
+        return len(self._gone)
+
+    def resolve(self, selection: Selection) -> Scope:
+        """Resolve a selection; give it back by `release`."""
+        wild = tuple(self.wildcards.acquire(p, self.symbols()) for p in selection.patterns if "*" in p)
+        return Scope(selection, frozenset(p for p in selection.patterns if "*" not in p), wild)
+
+    def release(self, scope: Scope) -> None:
+        """The scope is not needed any more."""
+        for wildcard in scope.wildcards:
+            self.wildcards.release(wildcard)
+
+    def matched(self, scope: Scope) -> int:
+        """How many existing symbols a scope selects."""
+        by_name = sum(s in self._records and not scope.wild(s) for s in scope.exact)
+        wild = [w.symbols for w in scope.wildcards]
+        return by_name + (len(wild[0]) if len(wild) == 1 else len(set().union(*wild)))
+
+    def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
+        """What a reader must be told.
+
+        Args:
+            scope: what it selects now.
+            since: the version up to which it knows everything; None for nothing. Whoever calls checked the
+                epoch.
+            known: what it knew everything *of*, if that was another selection.
+        """
+        if since is None or not 0 < since <= self.version or since < self.floor:
+            mask = scope.selection.mask
+            records = [(r, mask) for s in scope.symbols() if (r := self._records.get(s))]
+            records += [(r, r.everything) for r in self._feeds.values()]
+            return Changes(self.epoch, None, self.version, records, [])
+        records = self._walk(scope, since)
+        if known is not None:
+            told = {r.key for r, _ in records}
+            mask = scope.selection.mask
+            records = [(r, m if r.is_feed or known.contains(r.key) else mask) for r, m in records]
+            fresh = (s for s in scope.symbols() if s not in told and not known.contains(s))
+            records += [(r, mask) for s in fresh if (r := self._records.get(s))]
+        gone = []
+        for symbol, version in reversed(self._gone.items()):
+            if version <= since:
+                break
+            if scope.selection.matches(symbol):
+                gone.append(symbol)
+        return Changes(self.epoch, since, self.version, records, gone)
+
+    def newest(self, scope: Scope) -> int:
+        """The newest version that changed anything inside a scope; 0 if nothing ever did."""
+        newest = 0
+        for record in reversed(self._records.values()):
+            if record.is_feed or scope.contains(record.key):
+                newest = record.version
+                break
+        for symbol, version in reversed(self._gone.items()):
+            if version <= newest:
+                break
+            if scope.selection.matches(symbol):
+                return version
+        return max(newest, self.floor)
+
+    # Inside
+
+    def _walk(self, scope: Scope, since: int) -> list[tuple[Record, int]]:
+        """The changed records of a scope, by the cheaper of two ways.
+
+        Either down from the newest change, or over the selection; the first is given up when it has become as
+        long as the second.
+        """
+        wanted = scope.selection.mask
+        found: list[tuple[Record, int]] = []
+        steps = scope.size + 8
+        for record in reversed(self._records.values()):
+            if record.version <= since:
+                return found
+            if not steps:
+                break
+            steps -= 1
+            if record.is_feed:
+                found.append((record, record.changed_since(since)))
+            elif scope.contains(record.key) and (mask := record.changed_since(since) & wanted):
+                found.append((record, mask))
+        else:
+            return found
+        found = []
+        for symbol in scope.symbols():
+            hit = self._records.get(symbol)
+            if hit and hit.version > since and (mask := hit.changed_since(since) & wanted):
+                found.append((hit, mask))
+        found += [(r, r.changed_since(since)) for r in self._feeds.values() if r.version > since]
+        return found
+
+    def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
+        if record.version != version:
+            record.previous, record.version, record.mask = record.version, version, 0
+        record.mask |= mask
+        record.pieces = {}
+        for i in bits(mask):
+            record.stamps[i] = version
+        self._records.move_to_end(record.key)
+        changed[record.key] = record
+
+    def _birth(self, key: str, version: int) -> Record:
+        record = self._records[key] = Record(key, version)
+        record.mask = record.everything
+        self._gone.pop(key, None)
+        if record.is_feed:
+            self._feeds[key] = record
+        else:
+            self.wildcards.born(key)
+        return record
+
+    def _apply(self, key: str, entry: Pending, version: int, now: float, changed: dict[str, Record]) -> None:
+        record = self._records.get(key)
+        born = record is None
+        if record is None:
+            record = self._birth(key, version)
+        index = FEED_INDEX if record.is_feed else INDEX
+        values, mask = record.values, 0
+        for name, value in entry.values.items():
+            i = index[name]
+            if values[i] != value:
+                values[i] = value
+                mask |= 1 << i
+        ts = entry.ts
+        if ts is None and mask & ~_NOT_PRICE and not record.is_feed:
+            ts = entry.received_ms
+        if ts is not None and ts != values[_TS]:
+            if mask or now - record.ts_at >= TS_ALONE_S:
+                self._set_ts(record, ts, now)
+                mask |= 1 << _TS
+            else:
+                self._late_ts[key] = ts
+        if mask or born:
+            self.counts.changed += 1
+            self._touch(record, record.everything if born else mask, version, changed)
+        else:
+            self.counts.unchanged += 1
+
+    def _set_ts(self, record: Record, ts: int, now: float) -> None:
+        record.values[_TS] = ts
+        record.ts_at = now
+        self._late_ts.pop(record.key, None)
+
+    def _apply_late_ts(self, version: int, now: float, changed: dict[str, Record]) -> None:
+        if not self._late_ts:
+            return
+        for key, ts in list(self._late_ts.items()):
+            record = self._records.get(key)
+            if record is None:
+                del self._late_ts[key]
+            elif now - record.ts_at >= TS_ALONE_S:
+                self._set_ts(record, ts, now)
+                self._touch(record, 1 << _TS, version, changed)
+
+    def _copy(
+        self, target: str, source: Record, mask: int, version: int, now: float, changed: dict[str, Record]
+    ) -> None:
+        record = self._records.get(target)
+        if record is None:
+            record = self._birth(target, version)
+            mask = record.everything
+            record.values[:] = source.values
+        else:
+            ours, theirs, different = record.values, source.values, 0
+            for i in bits(mask):
+                if ours[i] != theirs[i]:
+                    ours[i] = theirs[i]
+                    different |= 1 << i
+            mask = different
+        if mask:
+            record.ts_at = now
+            self._touch(record, mask, version, changed)
+
+    def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
+        if self._records.pop(key, None) is None:
+            return
+        self._late_ts.pop(key, None)
+        self.wildcards.died(key)
+        gone[key] = None
+        self._gone[key] = version
+        self._gone.move_to_end(key)
+        while len(self._gone) > self.max_tombstones:
+            _, self.floor = self._gone.popitem(last=False)

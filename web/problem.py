@@ -1,0 +1,41 @@
+"""Errors over HTTP: problem details (RFC 9457), one form for every path."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's own word
+    """A request that cannot be answered as asked.
+
+    Args:
+        status: HTTP status.
+        code: one of `protocol.ERROR_CODES`.
+        detail: what is wrong and what to do.
+        headers: further response headers.
+        members: further members of the body, such as `nearest`.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: dict[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.response = problem(status, code, detail, headers, **members)
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """The response itself."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
+            "detail": detail} | members  # fmt: skip
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+async def answer_problem(_: Request, error: Exception) -> Response:
+    """Exception handler of `Problem`."""
+    assert isinstance(error, Problem)
+    return error.response

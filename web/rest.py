@@ -1,0 +1,176 @@
+"""Prices over HTTP: the same question as on the stream, "what changed since?", answered once.
+
+Handlers are plain reads of the store in the loop's own thread; none of them waits.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import Response
+from prometheus_client.exposition import choose_encoder
+
+from ticker import protocol
+from ticker.errors import PatternError
+from ticker.metrics import make_registry
+from ticker.protocol import Cursor
+from ticker.record import Record
+from ticker.selection import ALL_FIELDS, Selection
+from ticker.service import Service
+from ticker.session import nearest_symbols
+from web.problem import Problem
+
+SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
+EXAMPLE_QUOTES = {
+    "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
+    "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.30, "ask": 97412.35, "state": "live", "source": "kraken"}},
+}  # fmt: skip
+
+
+def make_router(service: Service) -> APIRouter:
+    """All paths under `/api`, health and metrics, for one service."""
+    router = APIRouter()
+    registry = make_registry(service)
+
+    @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"],
+                response_class=Response, responses=_json("The quotes; ask again with the new cursor.", EXAMPLE_QUOTES)
+                | {304: {"description": "Nothing inside the selection has changed."}} | _problems(400))  # fmt: skip
+    async def quotes(
+        symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
+        fields: Annotated[str | None, Query(description="Fields to send, separated by commas; all if absent.")] = None,
+        cursor: Annotated[str | None, Query(description="Only what changed since; from an earlier answer.")] = None,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`."""
+        return _quotes(service, _selection(symbols, fields, service), cursor, if_none_match)
+
+    @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
+                responses=_json("The quote, with a cursor for `/api/quotes`.", {
+                    "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
+                    "quote": EXAMPLE_QUOTES["quotes"]["BTC-USD"]}) | _problems(400, 404, 503))  # type: ignore[index]  # fmt: skip
+    async def quote(
+        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
+    ) -> Response:
+        """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
+        selection = _selection(symbol, None, service)
+        record = service.store.get(symbol)
+        if record is None or record.is_feed or "*" in symbol:
+            raise _unknown(service, symbol)
+        cursor = Cursor(service.store.epoch, service.store.version, selection.digest)
+        body = protocol.piece(record, ALL_FIELDS).split(b":{", 1)[1]
+        return _answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
+
+    @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
+                responses=_json("Every consolidated symbol.", {"symbols": [
+                    {"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
+                     "venues": ["coinbase", "kraken"]}]}))  # fmt: skip
+    async def symbols() -> Response:
+        """Sorted by name; `venues` best first."""
+        listed = [_instrument(service, r) for r in service.store.records() if not r.is_feed and ":" not in r.key]
+        return _answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
+
+    @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response)
+    async def feeds() -> Response:
+        """State, counters, errors by reason and the last 20 changes of each feed."""
+        return _answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
+
+    @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response)
+    async def healthz() -> Response:
+        """200 as long as the loop answers."""
+        return _answer(b'{"status":"ok"}')
+
+    @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response)
+    async def readyz() -> Response:
+        """200 once the feeds have delivered; 503 with the reasons before, and while shutting down."""
+        reasons = service.not_ready()
+        body = orjson.dumps({"status": "not ready" if reasons else "ready", "reasons": reasons})
+        return _answer(body, 503 if reasons else 200)
+
+    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response)
+    async def metrics(request: Request) -> Response:
+        """Text, or OpenMetrics where the scraper asks for it."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), media_type=content_type, headers={"Cache-Control": "no-store"})
+
+    return router
+
+
+def _json(description: str, example: Any) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": description, "content": {"application/json": {"example": example}}}}
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    texts = {
+        400: "A parameter is malformed; `detail` says which.",
+        404: "No such symbol; `nearest` names some that are like it.",
+        503: "Not ready yet; come back after `Retry-After` seconds.",
+    }
+    return {s: {"description": texts[s], "content": {"application/problem+json": {}}} for s in statuses}
+
+
+def _answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, {"Cache-Control": "no-store"} | (headers or {}), "application/json")
+
+
+def _selection(symbols: str, fields: str | None, service: Service) -> Selection:
+    patterns = [part for part in symbols.split(",") if part]
+    limit = service.settings.limits.patterns
+    if len(patterns) > limit:
+        raise Problem(400, "too_many_symbols", f"at most {limit} patterns a request")
+    try:
+        return Selection.of(patterns, [f for f in fields.split(",") if f] if fields else None)
+    except PatternError as error:
+        raise Problem(400, "bad_request", str(error)) from None
+
+
+def _quotes(service: Service, selection: Selection, cursor_text: str | None, etag_seen: str | None) -> Response:
+    store = service.store
+    scope = store.resolve(selection)
+    try:
+        etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-json"'
+        if etag_seen == etag:
+            return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+        cursor = Cursor.parse(cursor_text) if cursor_text else None
+        changes = store.changes(scope, cursor.since(store.epoch, selection) if cursor else None)
+    finally:
+        store.release(scope)
+    body, rows = protocol.data_body(changes.records, changes.gone)
+    since = b"null" if changes.since is None else b"%d" % changes.since
+    head = b'{"cursor":"%b","since":%b,"version":%d,"time":%d' % (
+        str(Cursor(store.epoch, store.version, selection.digest)).encode(), since, store.version,
+        service.clock.wall_ms(),
+    )  # fmt: skip
+    if not rows:
+        body = b',"quotes":{}' + body
+    return _answer(head + body + b"}", headers={"ETag": etag, "Cache-Control": "no-cache"})
+
+
+def _unknown(service: Service, symbol: str) -> Problem:
+    if not service.loaded():
+        return Problem(503, "overloaded", "not every feed has loaded its symbols yet", {"Retry-After": "1"})
+    near = nearest_symbols(symbol, service.store.symbols())
+    hint = f"; the nearest are {', '.join(near)}" if near else ""
+    return Problem(404, "unknown_symbol", f"no symbol '{symbol}'{hint}", nearest=near)
+
+
+def _instrument(service: Service, record: Record) -> dict[str, Any]:
+    base, _, quote = record.key.partition("-")
+    venues = [symbol.partition(":")[0] for symbol in service.consolidator.venues(record.key)]
+    return {
+        "symbol": record.key, "name": record.get("name"), "base": base, "quote": quote or None,
+        "decimals": record.get("decimals"), "venues": venues,
+    }  # fmt: skip
+
+
+def _feed(status: Any) -> dict[str, Any]:
+    return {
+        "state": status.state, "since": status.since, "kind": status.kind, "clock": status.clock,
+        "message": status.message, "symbols": status.symbols, "last_data": status.last_data_at,
+        "rate": round(status.rate, 1), "updates": status.updates, "reconnects": status.reconnects,
+        "received_bytes": status.received_bytes, "polls": status.polls,
+        "errors": {reason: n for reason, n in status.errors.items() if n},
+        "rejects": {reason: n for reason, n in status.rejects.items() if n},
+        "changes": [change._asdict() for change in status.changes],
+    }  # fmt: skip
