@@ -60,7 +60,8 @@ class ManualClock(Clock):
         end = self._now + seconds
         await self._settle()
         while self._sleepers and self._sleepers[0][0] <= end:
-            self._now, _, future = heapq.heappop(self._sleepers)
+            at, _, future = heapq.heappop(self._sleepers)
+            self._now = max(self._now, at)  # a tick may have passed it
             if not future.done():
                 future.set_result(None)
             await self._settle()

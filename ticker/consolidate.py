@@ -124,9 +124,10 @@ class Consolidator:
             chosen = live[0]
         else:
             chosen = source if source in candidates else candidates[0]
-        record = self._lookup(chosen)
-        if chosen == source or record is None:
+        if chosen == source:
             return None
+        record = self._lookup(chosen)
+        assert record is not None
         instrument.source = chosen
         return Copy(instrument.name, record, record.everything)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import collections
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -135,8 +136,11 @@ class Hub:
 
     def _flush_now(self) -> None:
         self._flush_handle = None
+        self._guarded(self.flush)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
         try:
-            self.flush()
+            step()
         except Exception as error:  # noqa: BLE001 - a callback's error would only be logged; this one ends `run`
             if not self._broken.done():
                 self._broken.set_exception(error)
@@ -162,7 +166,7 @@ class Hub:
 
     def _class_due(self, interval_ms: int) -> None:
         del self._class_timers[interval_ms]
-        self.groups.send_due(interval_ms)
+        self._guarded(lambda: self.groups.send_due(interval_ms))
 
     # Connections
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -135,20 +136,25 @@ class Intake:
             source.watched = False
             if self.sources.get(source.symbol) is not source or source.state in {"stale", "down"}:
                 continue
-            due = source.rhythm.last + source.rhythm.limit_s(source.feed.stale_after_s)
-            if due > now:
-                self.watch(source, due)
-            elif source.market == "live":
+            last, least_s = source.rhythm.last, source.feed.stale_after_s
+            due = last + least_s
+            if due <= now:
+                due = last + source.rhythm.limit_s(least_s)
+            if due <= now and source.market == "live":
                 source.feed.mark(source, "stale")
             else:
-                self.watch(source, now + UNKNOWN_RHYTHM_S)
+                self.watch(source, now, due)
         for feed in self.feeds.values():
             feed.expire(now)
 
-    def watch(self, source: Source, due: float) -> None:
-        """Look at a symbol again at this moment; there is one entry a symbol, and later data does not move it."""
+    def watch(self, source: Source, now: float, due: float = math.inf) -> None:
+        """Look at a symbol again when it is due; there is one entry a symbol, and later data does not move it.
+
+        It is looked at sooner if that is far away: until then its rhythm may quicken, or its market may open.
+        """
         source.watched = True
-        heapq.heappush(self._deadlines, (due, next(self._order), source))
+        again = now + source.feed.stale_after_s
+        heapq.heappush(self._deadlines, (due if now < due < again else again, next(self._order), source))
 
 
 class FeedIntake:
@@ -170,7 +176,8 @@ class FeedIntake:
         self._run = 0
         self._data: Rhythm | None = None
         self._changes: Rhythm | None = None
-        self._frozen = False
+        self._frozen: str | None = None  # the reason, while it is a frozen cache
+        self._surplus: str | None = None  # what to say of symbols that were left out
         self._rated = 0
         self._rated_at = intake.clock.monotonic()
 
@@ -180,13 +187,13 @@ class FeedIntake:
         """Take quotes, in order; see `feeds.base.Sink`."""
         intake = self._intake
         now, wall_ms = intake.clock.monotonic(), intake.clock.wall_ms()
-        rows = list(quotes)
-        self._note_changes(rows, now)
-        accepted = 0
-        for quote in rows:
+        rows = []
+        for quote in quotes:
             source = intake.sources.get(quote.symbol) or self._birth(quote.symbol, now)
-            if source is not None and self._accept(source, quote, now, wall_ms):
-                accepted += 1
+            if source is not None:
+                rows.append((source, quote))
+        self._note_changes(rows, now)
+        accepted = sum(self._accept(source, quote, now, wall_ms) for source, quote in rows)
         if not accepted:
             return
         self.status.updates += accepted
@@ -195,8 +202,9 @@ class FeedIntake:
             self._data = Rhythm(now)
         else:
             self._data.beat(now)
-        if self.status.state != "live" and not self._frozen:
-            self.state("live")
+        state, why = ("stale", self._frozen) if self._frozen else ("live", self._surplus)
+        if self.status.state != state:
+            self.state(state, why)
         if intake.oldest_at is None:
             intake.oldest_at = now
         intake.wake()
@@ -261,8 +269,8 @@ class FeedIntake:
         if silent_s > self._data.limit_s(self.stale_after_s):
             self.state("stale", f"no data for {silent_s:.0f} s")
         elif self._changes.known and now - self._changes.last > self._changes.limit_s(self.stale_after_s):
-            self._frozen = True
-            self.state("stale", f"no row has changed for {now - self._changes.last:.0f} s")
+            self._frozen = f"no row has changed for {now - self._changes.last:.0f} s"
+            self.state("stale", self._frozen)
 
     # Inside
 
@@ -273,8 +281,9 @@ class FeedIntake:
             return None
         if len(intake.sources) >= intake.max_symbols:
             rejects["limit"] += 1
+            self._surplus = f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out"
             if self.status.state == "live":
-                self.state("live", f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out")
+                self.state("live", self._surplus)
             return None
         source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self, now)
         source.run = self._run
@@ -305,7 +314,7 @@ class FeedIntake:
         elif not born:
             source.rhythm.beat(now)
         if not source.watched:
-            self._intake.watch(source, now + source.rhythm.limit_s(self.stale_after_s))
+            self._intake.watch(source, now)
         if source.state != state or market is not None:
             source.state = state
             values = {**values, "state": state}
@@ -322,12 +331,13 @@ class FeedIntake:
             return False
         if quote.ts is None or self.status.kind != "live":
             return True
-        return wall_ms - quote.ts <= 1000 * source.rhythm.limit_s(self.stale_after_s)
+        age_s = (wall_ms - quote.ts) / 1000
+        return age_s <= self.stale_after_s or age_s <= source.rhythm.limit_s(self.stale_after_s)
 
-    def _note_changes(self, rows: list[Quote], now: float) -> None:
+    def _note_changes(self, rows: list[tuple[Source, Quote]], now: float) -> None:
         store = self._intake.store
-        if any(store.differs(quote.symbol, quote.values) for quote in rows):
-            self._frozen = False
+        if any(store.differs(source.symbol, quote.values) for source, quote in rows):
+            self._frozen = None
             if self._changes is None:
                 self._changes = Rhythm(now)
             else:

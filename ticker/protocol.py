@@ -233,8 +233,12 @@ class Ping(NamedTuple):
 Message = Subscribe | Unsubscribe | Ping
 
 
-def parse_message(data: bytes | str) -> Message:
+def parse_message(data: bytes | str, max_symbols: int) -> Message:
     """Read one message of a client.
+
+    Args:
+        data: its text.
+        max_symbols: how many symbols one message may name; refused before any of them is looked at.
 
     Raises:
         ProtocolError: with the code, and a message that says what to do.
@@ -251,16 +255,16 @@ def parse_message(data: bytes | str) -> Message:
         raise ProtocolError("bad_request", "field 'id' must be an integer, or a string of at most 64 characters")
     op = message.get("op")
     if op == "subscribe":
-        return _parse_subscribe(message, reply_id)
+        return _parse_subscribe(message, reply_id, max_symbols)
     if op == "unsubscribe":
-        return Unsubscribe(reply_id, _symbols(message, reply_id))
+        return Unsubscribe(reply_id, _symbols(message, reply_id, max_symbols))
     if op == "ping":
         return Ping(reply_id)
     raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping", reply_id)
 
 
-def parse_subscribe_query(query: Mapping[str, str]) -> Subscribe | None:
-    """The subscription that a URL asks for; None if it asks for none.
+def parse_subscribe_query(query: Mapping[str, str], max_symbols: int) -> Subscribe | None:
+    """The subscription that a URL asks for; None if it asks for none. The limit is that of `parse_message`.
 
     Raises:
         ProtocolError: an impossible value.
@@ -275,7 +279,7 @@ def parse_subscribe_query(query: Mapping[str, str]) -> Subscribe | None:
         message["interval_ms"] = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
     if "cursor" in query:
         message["cursor"] = query["cursor"]
-    return _parse_subscribe(message, None)
+    return _parse_subscribe(message, None, max_symbols)
 
 
 def interval_class(interval_ms: int) -> int:
@@ -293,19 +297,22 @@ def _is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def _symbols(message: dict[str, Any], reply_id: int | str | None) -> list[str]:
+def _symbols(message: dict[str, Any], reply_id: int | str | None, max_symbols: int) -> list[str]:
     symbols = message.get("symbols")
     if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
         raise ProtocolError("bad_request", "field 'symbols' must be a list of strings", reply_id)
     if not symbols:
         raise ProtocolError("bad_request", "field 'symbols' is empty; give at least one symbol or pattern", reply_id)
+    if len(symbols) > max_symbols:
+        text = f"at most {max_symbols} symbols or patterns in a message; nothing was changed"
+        raise ProtocolError("too_many_symbols", text, reply_id)
     return symbols
 
 
-def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None) -> Subscribe:
+def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None, max_symbols: int) -> Subscribe:
     patterns: list[str] = []
     rejected: list[dict[str, str]] = []
-    for text in dict.fromkeys(_symbols(message, reply_id)):
+    for text in dict.fromkeys(_symbols(message, reply_id, max_symbols)):
         try:
             check_pattern(text)
             patterns.append(text)
@@ -314,8 +321,9 @@ def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None) -> Sub
             rejected.append({"pattern": shown, "code": "bad_request", "message": str(problem)})
     fields, mask = message.get("fields"), None
     if fields is not None:
-        if not isinstance(fields, list) or not all(isinstance(f, str) for f in fields):
-            raise ProtocolError("bad_request", "field 'fields' must be a list of field names, or null", reply_id)
+        if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
+            text = "field 'fields' must be a list of at least one field name, or null for all"
+            raise ProtocolError("bad_request", text, reply_id)
         try:
             mask = field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
         except PatternError as problem:

@@ -53,7 +53,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
         return None
     import uvloop  # noqa: PLC0415 - not there on Windows
 
-    return uvloop.Loop  # type: ignore[no-any-return]
+    return uvloop.Loop
 
 
 def _raise_file_limit(connections: int) -> None:

@@ -18,9 +18,11 @@ from ticker.selection import Selection
 
 MAX_WILDCARDS = 32
 MESSAGE_BURST = 50
-MAX_REFUSALS = 10
+MAX_REFUSALS_PER_MINUTE = 10
 """Messages over the rate that are answered by an error before the connection is closed."""
 MAX_BAD_PER_MINUTE = 20
+WORK_PER_S = 20_000
+"""Symbols, and tests of a symbol against a pattern, that subscribing may cost."""
 MAX_SUGGESTIONS = 5
 """How many unknown symbols of one message get their nearest names looked up."""
 
@@ -62,13 +64,13 @@ class Budget:
     tokens: float
     at: float
 
-    def take(self, now: float) -> bool:
-        """Spend one; False if there is none."""
+    def take(self, now: float, cost: float = 1) -> bool:
+        """Spend `cost`; False if the bucket is empty. It may sink below empty, which waiting pays back."""
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
         if self.tokens < 1:
             return False
-        self.tokens -= 1
+        self.tokens -= cost
         return True
 
 
@@ -86,7 +88,8 @@ class Session:
         "_groups",
         "_messages",
         "_reader",
-        "_refused",
+        "_refusals",
+        "_work",
         "closing",
         "interval_ms",
         "selection",
@@ -102,8 +105,9 @@ class Session:
         self._groups = groups
         self._facts = facts
         self._messages = Budget(rate, MESSAGE_BURST, MESSAGE_BURST, now)
+        self._refusals = Budget(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, now)
         self._bad = Budget(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, MAX_BAD_PER_MINUTE, now)
-        self._refused = 0
+        self._work = Budget(WORK_PER_S, WORK_PER_S, WORK_PER_S, now)
 
     def open(self, query: Mapping[str, str]) -> list[Frame]:
         """The first frames: `hello`, and the answer to what the URL asks for."""
@@ -117,7 +121,7 @@ class Session:
             )
         ]  # fmt: skip
         try:
-            message = protocol.parse_subscribe_query(query)
+            message = protocol.parse_subscribe_query(query, limits.patterns)
             if message is not None:
                 frames += self._subscribe(message)
         except ProtocolError as problem:
@@ -128,14 +132,13 @@ class Session:
         """Answer one text message; the bytes are checked to be UTF-8 here."""
         if not self._messages.take(self._facts.monotonic()):
             return self._counted(self._over_rate())
-        self._refused = 0
         try:
             text = data.decode()
         except UnicodeDecodeError:
             self.closing = (protocol.BAD_UTF8, "a text message must be UTF-8")
             return []
         try:
-            message = protocol.parse_message(text)
+            message = protocol.parse_message(text, self._facts.limits.patterns)
             received = self._groups.counts.received
             if isinstance(message, Subscribe):
                 received["subscribe"] += 1
@@ -156,8 +159,7 @@ class Session:
         return frames
 
     def _over_rate(self) -> list[Frame]:
-        self._refused += 1
-        if self._refused > MAX_REFUSALS:
+        if not self._refusals.take(self._facts.monotonic()):
             self.closing = (protocol.TOO_MANY_MESSAGES, "too many messages")
             return []
         rate = self._facts.limits.messages_per_s
@@ -165,9 +167,10 @@ class Session:
 
     def _refuse(self, problem: ProtocolError) -> Frame:
         self._groups.counts.received["invalid"] += 1
-        if not self._bad.take(self._facts.monotonic()):
+        early = problem.code == "rate_limited"
+        if not early and not self._bad.take(self._facts.monotonic()):
             self.closing = (protocol.BAD_MESSAGES, "too many bad messages")
-        return protocol.error(problem.reply_id, problem.code, str(problem))
+        return protocol.error(problem.reply_id, problem.code, str(problem), retry=early)
 
     def _ping(self, message: Ping) -> list[Frame]:
         return [protocol.pong(message.reply_id, self._facts.wall_ms())]
@@ -202,14 +205,14 @@ class Session:
 
     def _unsubscribe(self, message: Unsubscribe) -> list[Frame]:
         old = self.selection
-        missing = [p for p in message.patterns if old is None or p not in old.patterns]
+        have = set(old.patterns) if old else set()
+        missing = [p for p in message.patterns if p not in have]
         if old is None or missing:
             raise ProtocolError(
                 "not_subscribed", f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed",
                 message.reply_id,
             )  # fmt: skip
-        taken = set(message.patterns)
-        self.selection = Selection(tuple(p for p in old.patterns if p not in taken), old.mask)
+        self.selection = Selection(tuple(sorted(have.difference(message.patterns))), old.mask)
         data = self._groups.change(self._reader, self.selection, self.interval_ms)
         return [protocol.unsubscribed(message.reply_id, self.selection, self._matched(self.selection)), data]
 
@@ -234,6 +237,7 @@ class Session:
                 f"at most {limits.patterns} patterns a connection; nothing was changed",
                 reply_id,
             )
+        self._pay(selection, reply_id)
         matched = self._matched(selection)
         if matched > limits.symbols:
             raise ProtocolError(
@@ -241,6 +245,14 @@ class Session:
                 reply_id,
             )  # fmt: skip
         return matched
+
+    def _pay(self, selection: Selection, reply_id: int | str | None) -> None:
+        """Take what resolving a selection may cost from the budget, before the work is done."""
+        store = self._groups.store
+        cost = sum(len(store) if "*" in pattern else 1 for pattern in selection.patterns)
+        if not self._work.take(self._facts.monotonic(), cost):
+            text = f"subscribing costs more than {WORK_PER_S} symbols and pattern tests a second; wait"
+            raise ProtocolError("rate_limited", text, reply_id)
 
     def _matched(self, selection: Selection) -> int:
         store = self._groups.store
@@ -261,19 +273,21 @@ class Session:
     def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
         if not self._facts.loaded():
             return []
-        store = self._groups.store
-        names = [p for p in patterns if "*" not in p and store.get(p) is None]
-        return [
-            {"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if i < MAX_SUGGESTIONS else []}
-            for i, name in enumerate(names)
-        ]
+        store, now = self._groups.store, self._facts.monotonic()
+        unknown: list[dict[str, Any]] = []
+        for name in patterns:
+            if "*" not in name and store.get(name) is None:
+                near = len(unknown) < MAX_SUGGESTIONS and self._work.take(now, len(store))
+                unknown.append({"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if near else []})
+        return unknown
 
 
 def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:
-    """The existing symbols most like an unknown one, best first.
+    """The existing symbols most like an unknown one, best first; venue symbols for a venue symbol.
 
-    Only those that begin alike are compared letter by letter, so that the cost stays small with many symbols.
+    Only those that begin alike behind the venue are compared letter by letter, so that the cost stays small with
+    many symbols, and one venue's many symbols do not crowd out the right one.
     """
-    head = name.upper()[:2]
-    alike = [s for s in symbols if s.upper().startswith(head) and (":" in s) == (":" in name)]
+    head, venue = name.rpartition(":")[2][:2].upper(), ":" in name
+    alike = [s for s in symbols if (":" in s) == venue and s.rpartition(":")[2].upper().startswith(head)]
     return nearest(name, alike[:500], count)

@@ -1,0 +1,182 @@
+"""One GET at a time from one fixed host, with everything that can go wrong turned into a `FeedError`.
+
+Promises: a deadline over the whole exchange, body included; never more than the allowed bytes in memory,
+however small they were on the wire; no redirect followed, no proxy or certificate taken from the environment.
+Never retries: when to come back is the runner's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncGenerator
+from datetime import UTC
+from http.cookiejar import DefaultCookiePolicy
+from typing import Self, cast
+
+import httpcore
+import httpx
+
+from ticker import __version__
+from ticker.clock import Clock
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+_GZIP = 31
+"""zlib's `wbits` for a gzip stream."""
+
+
+class HttpSource:
+    """A host that is asked for one thing after another.
+
+    Open it with `async with`; it may be opened again after it was closed.
+
+    Args:
+        base_url: scheme, host, port and perhaps a path in front of every target.
+        clock: for a Retry-After that is a date.
+        timeout_s: for one request from its start to the last byte of its answer.
+        body_bytes: longest body, after decompression.
+        proxy: URL of a proxy, or None.
+    """
+
+    def __init__(
+        self, base_url: str, clock: Clock, *, timeout_s: float, body_bytes: int, proxy: str | None = None
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._body_bytes = body_bytes
+        self._proxy = proxy
+        self._tls = httpx.create_ssl_context(trust_env=False)  # 20 ms: here, not at every reopening
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        self._client = httpx.AsyncClient(
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"ticker/{__version__}",
+            },
+            limits=httpx.Limits(max_connections=1),
+            proxy=self._proxy,
+            timeout=self._timeout_s,  # of each step; `get` adds the deadline over all, which a drip cannot reset
+            trust_env=False,
+            verify=self._tls,
+        )
+        # No cookies: a server could hand out ever more of them.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def get(self, target: str, status: FeedStatus) -> bytes:
+        """The body of a good JSON answer.
+
+        Args:
+            target: path and query.
+            status: whose `received_bytes` grows by what came over the wire.
+
+        Raises:
+            FeedError: anything else, with its reason and the server's Retry-After.
+        """
+        assert self._client is not None, "open the source first"
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("GET", self._base_url + target) as response,
+            ):
+                try:
+                    self._check(response)
+                    return await self._body(response)
+                finally:
+                    status.received_bytes += response.num_bytes_downloaded
+        except TimeoutError as error:
+            raise FeedError(f"no whole answer within {self._timeout_s:g} s", reason="timeout") from error
+        except httpx.HTTPError as error:
+            reason = reason_of(error)
+            raise FeedError(f"{reason}: {str(error)[:200] or type(error).__name__}", reason=reason) from error
+
+    def _check(self, response: httpx.Response) -> None:
+        code = response.status_code
+        if code != httpx.codes.OK:
+            wait_s = retry_after_s(response.headers.get("retry-after"), self._clock.wall_ms())
+            asked = "" if wait_s is None else f", asked us to wait {wait_s:.0f} s"
+            raise FeedError(f"HTTP status {code}{asked}", reason=_status_reason(code), retry_after_s=wait_s)
+        content_type = response.headers.get("content-type", "application/json")
+        if "json" not in content_type.lower():
+            raise FeedError(f"answered with {content_type[:60]!r} instead of JSON")
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        # httpx's own decoders inflate a whole network chunk at once, a thousand times its size at worst; here
+        # inflating stops one byte after the limit.
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"identity", "gzip"}:
+            raise FeedError(f"answered in {encoding[:40]!r}, which we did not ask for")
+        inflate = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
+        parts: list[bytes] = []
+        left = self._body_bytes
+        # Closed here and now: left to the garbage collector, a failure's generator outlives its client.
+        async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
+            async for chunk in chunks:
+                try:
+                    part = inflate.decompress(chunk, left + 1) if inflate else chunk
+                except zlib.error as error:
+                    raise FeedError(f"broken gzip: {error}") from error
+                left -= len(part)
+                if left < 0:
+                    raise FeedError(f"an answer of more than {self._body_bytes} bytes", reason="too_large")
+                parts.append(part)
+        if inflate and not inflate.eof:
+            raise FeedError("gzip that ends too early")
+        return b"".join(parts)
+
+
+def reason_of(error: httpx.HTTPError) -> str:
+    """The reason to count a transport failure under, told by what lies at the bottom of its causes."""
+    root: BaseException = error
+    while root.__cause__ or root.__context__:
+        root = root.__cause__ or root.__context__ or root
+        if isinstance(root, ssl.SSLError):
+            return "tls"
+        if isinstance(root, socket.gaierror):
+            return "dns"
+    match error:
+        case httpx.TimeoutException():
+            return "timeout"
+        case httpx.ConnectError() | httpx.ProxyError():
+            return "connect"
+        case httpx.NetworkError():
+            return "closed"
+        case httpx.RemoteProtocolError() if isinstance(root, httpcore.RemoteProtocolError):
+            return "closed"  # the connection ended before the answer began; malformed answers have h11 below
+        case _:
+            return "protocol"
+
+
+def _status_reason(code: int) -> str:
+    if code == httpx.codes.TOO_MANY_REQUESTS:
+        return "rate_limited"
+    if code in {httpx.codes.FORBIDDEN, httpx.codes.IM_A_TEAPOT}:
+        return "banned"
+    return {3: "redirect", 4: "http_4xx", 5: "http_5xx"}.get(code // 100, "protocol")
+
+
+def retry_after_s(header: str | None, now_ms: int) -> float | None:
+    """The seconds that a Retry-After asks for, given as a number or as a date; None if it says nothing sane."""
+    header = (header or "").strip()
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    try:
+        moment = email.utils.parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:  # `-0000`: UTC of an unknown zone
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now_ms / 1000)

@@ -1,0 +1,160 @@
+"""From an exchange's raw texts to a `Quote`: the one place where numbers and times are judged.
+
+An adapter only finds the texts in an answer and puts our field names on them. Here they become decimal text of
+the model or are refused, and every refusal is counted. A bad value costs its field, a bad row costs itself,
+never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value, decimal_text, percent, price, size
+
+T = TypeVar("T")
+
+TIME_UNITS = ("s", "ms", "us", "ns", "iso")
+"""How exchanges write a moment: a number of these units since 1970 UTC, or RFC 3339 text (no zone: UTC)."""
+
+FUTURE_MS = 60_000
+"""A row that claims to be this much younger than our own clock is refused."""
+
+_PARSERS: dict[str, Callable[[str | None], str | None]] = {
+    **dict.fromkeys(("last", "bid", "ask", "open", "high", "low"), price),
+    **dict.fromkeys(("bid_size", "ask_size", "volume", "quote_volume"), size),
+    "change_pct": percent,
+}
+_PRICES = ("last", "bid", "ask")
+_TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_STRING = msgspec.json.Decoder(str)
+
+
+def make_quote(
+    symbol: str,
+    raw: Mapping[str, str | None],
+    status: FeedStatus,
+    *,
+    ts: int | None = None,
+    now_ms: int,
+    crossed: str = "reject",
+    seq: int | None = None,
+    extra: Mapping[str, Value] | None = None,
+) -> Quote | None:
+    """The quote that a raw row says, or None where it says none; then `status.rejects` has grown by one.
+
+    A row may be partial: a field that is absent from `raw` keeps its last value. None, empty and zero prices
+    are "no price" and clear theirs. A value that is not a sane number is left out, so its last good one stays,
+    and the row is counted once under `price` although the rest of it is used. A row that brings prices of
+    which none is good is refused.
+
+    Args:
+        symbol: the venue symbol, `kraken:BTC-USD`.
+        raw: the exchange's own texts by our names of prices, sizes and `change_pct`; other names are a bug.
+        status: whose `rejects` count.
+        ts: the exchange's time of the row, ms since 1970 UTC.
+        now_ms: our time, to refuse rows from the future.
+        crossed: `reject` leaves bid and ask out when bid > ask (last stays good), `keep` believes them.
+        seq: the exchange's sequence number.
+        extra: fields that need no judging: `decimals`, `name`, `state`.
+    """
+    rejects = status.rejects
+    if not VENUE_SYMBOL.fullmatch(symbol):
+        rejects["symbol"] += 1
+        return None
+    if ts is not None and ts > now_ms + FUTURE_MS:
+        rejects["timestamp"] += 1
+        return None
+    values: dict[str, Value] = dict(extra) if extra else {}
+    reason = None
+    for field, text in raw.items():
+        try:
+            values[field] = _PARSERS[field](text)
+        except ValueError:
+            reason = "price"
+    if crossed != "keep" and _is_crossed(values):
+        reason = "crossed"
+        del values["bid"], values["ask"]
+    if reason:
+        for side in ("bid", "ask"):
+            if side in raw and side not in values:
+                values.pop(f"{side}_size", None)  # a size belongs to its price
+    good = any(values.get(field) for field in _PRICES)
+    if not good and (not values or any(field in raw for field in _PRICES)):
+        rejects[reason or "price"] += 1
+        return None
+    if reason:
+        rejects[reason] += 1
+    return Quote(symbol, values, ts, seq)
+
+
+def _is_crossed(values: Mapping[str, Value]) -> bool:
+    bid, ask = values.get("bid"), values.get("ask")
+    return isinstance(bid, str) and isinstance(ask, str) and Decimal(bid) > Decimal(ask)
+
+
+def time_ms(raw: str | None, unit: str) -> int | None:
+    """A moment as integer ms since 1970 UTC, rounded down; None where there is none (absent, empty, zero).
+
+    Args:
+        raw: the exchange's text.
+        unit: one of `TIME_UNITS`.
+
+    Raises:
+        ValueError: not a moment.
+    """
+    if not raw:
+        return None
+    if unit != "iso":
+        ms = int(Decimal(decimal_text(raw)).scaleb(_TEN_TO_MS[unit]))
+        if ms < 0:
+            raise ValueError(f"a time before 1970: {raw[:40]!r}")
+        return ms or None
+    if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat takes much more
+        raise ValueError(f"not a time: {raw[:40]!r}")
+    moment = datetime.fromisoformat(raw)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MS
+
+
+def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """An answer's body as the adapter's own type.
+
+    Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their
+    row and not the answer.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, or not of the adapter's shape.
+    """
+    text = body.decode()  # all of it: msgspec looks only at the parts that become str
+    try:
+        try:
+            return decoder.decode(text)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            # Floats become text as well, which keeps their digits; `text_of` reads either.
+            loose = json.loads(text, parse_constant=str, parse_float=str)
+            return decoder.decode(json.dumps(loose))
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
+
+
+def text_of(raw: msgspec.Raw) -> str | None:
+    """A JSON value's own text: a string's content, a number's digits as they were sent, None for null.
+
+    Anything else gives text that no parser takes for a number.
+    """
+    try:
+        return _STRING.decode(raw)
+    except msgspec.ValidationError:
+        text = str(raw, "utf-8")
+        return None if text == "null" else text

@@ -1,0 +1,141 @@
+"""Fifty clients that stop reading, beside fifty that read, at 2,000 updates a second.
+
+Shown: the server's memory is flat, the readers' latency is what it is without the others, and each of those that
+read again gets one catch-up frame and is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.bench.fanout import Shape, server, start_load
+from tests.view import View
+
+READERS = STALLED = 50
+SETTING = "hub.stall_s=300"
+"""Nobody is cut off here: the point is what they cost while they are kept."""
+RECEIVE_BUFFER_BYTES = 8192
+CATCH_UP = 100
+"""A frame over so many versions, a second's worth, is a catch-up frame."""
+
+
+@dataclass
+class Report:
+    """What was seen: resident memory in MiB at the end of each third, readers' p99, what the stalled ones got."""
+
+    rss_mib: list[float] = field(default_factory=list)
+    alone_p99_ms: float = 0.0
+    beside_p99_ms: float = 0.0
+    catch_ups: list[int] = field(default_factory=list)
+    exact: int = 0
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, with wide limits; empty if nothing is."""
+        found = []
+        if self.rss_mib[2] > self.rss_mib[1] * 1.05:
+            found.append(f"memory grew: {self.rss_mib}")
+        if self.beside_p99_ms > 2 * self.alone_p99_ms + 10:
+            found.append(f"readers were disturbed: p99 {self.alone_p99_ms} -> {self.beside_p99_ms} ms")
+        if self.exact != STALLED or set(self.catch_ups) != {1}:
+            found.append(f"{self.exact} of {STALLED} exact, catch-up frames each: {sorted(self.catch_ups)}")
+        return found
+
+
+class Stalled:
+    """A client that subscribes and then reads nothing until told to."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.sendall(
+            b"GET /ws?symbols=* HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        self.view = View()
+        self.jumps: list[int] = []
+        self._buffer = b""
+        self._open = False
+
+    def catch_up(self, version: int) -> None:
+        """Read until the view is at a version or beyond."""
+        while self.view.version < version:
+            data = self.socket.recv(65_536)
+            if not data:
+                raise SystemExit("a stalled client was cut off")
+            self._buffer += data
+            if not self._open:
+                _, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
+                self._open = True
+            while (payload := self._frame()) is not None and self.view.version < version:
+                before = self.view.version
+                if self.view.apply(payload)["type"] == "update":
+                    self.jumps.append(self.view.version - before)
+
+    def _frame(self) -> bytes | None:
+        data = self._buffer
+        if len(data) < 10:
+            return None
+        size, start = data[1] & 127, 2
+        if size >= 126:
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(data[2:start])
+        if len(data) < start + size:
+            return None
+        self._buffer = data[start + size :]
+        return data[start : start + size]
+
+
+def main(seconds: float) -> list[str]:
+    """Run the scenario, print what was seen, and return what is wrong."""
+    report = Report()
+    shape = Shape(clients=READERS, per_second=2000, seconds=seconds)
+    with server("ours", shape, SETTING) as (process, port):
+        report.alone_p99_ms = _load(port, READERS, min(10.0, seconds))["p99_ms"]
+        stalled = [Stalled(port) for _ in range(STALLED)]
+        load = start_load(port, READERS, seconds)
+        for _ in range(3):
+            time.sleep(seconds / 3)
+            report.rss_mib.append(_rss_mib(process.pid))
+        report.beside_p99_ms = _finish(load)["p99_ms"]
+        for client in stalled:
+            fresh = Stalled(port)
+            fresh.catch_up(1)
+            truth = fresh.view
+            client.catch_up(truth.version)
+            fresh.catch_up(client.view.version)
+            report.exact += client.view.quotes == truth.quotes
+            report.catch_ups.append(sum(jump >= CATCH_UP for jump in client.jumps))
+            client.socket.close()
+            fresh.socket.close()
+    print(
+        f"{STALLED} stalled beside {READERS} readers, {shape.per_second:,} updates/s, {seconds:g} s: "
+        f"RSS {' → '.join(f'{mib:.1f}' for mib in report.rss_mib)} MiB; "
+        f"readers' p99 {report.alone_p99_ms:.1f} ms alone, {report.beside_p99_ms:.1f} ms beside them; {report.exact} of {STALLED} exact after "
+        f"{sum(report.catch_ups)} catch-up frames"
+    )
+    return report.problems
+
+
+def _load(port: int, clients: int, seconds: float) -> dict[str, Any]:
+    return _finish(start_load(port, clients, seconds))
+
+
+def _finish(load: subprocess.Popen[str]) -> dict[str, Any]:
+    with load:
+        output, _ = load.communicate()
+    report: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return report
+
+
+def _rss_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,110 @@
+"""Polling under faults: whatever the exchange does, nothing bad is published and the feed comes back by itself."""
+
+from __future__ import annotations
+
+import email.utils
+import itertools
+
+import pytest
+
+from tests.feeds.fake_exchange import CLOSED, HANG, Reply, gzip_bomb
+from tests.feeds.toy import LIST, LISTED, TICKERS, Stage, last_prices, listing, on_stage, tickers
+from ticker.clock import ManualClock
+
+LATER = email.utils.formatdate(ManualClock().wall_ms() / 1000 + 71, usegmt=True)
+"""70 seconds after the poll at 1 s."""
+
+FAULTS = {
+    "429": (Reply(status=429), "rate_limited"),
+    "429 in seconds": (Reply(status=429, headers={"Retry-After": "70"}), "rate_limited"),
+    "429 until a date": (Reply(status=429, headers={"Retry-After": LATER}), "rate_limited"),
+    "418": (Reply(status=418, headers={"Retry-After": "70"}), "banned"),
+    "403": (Reply(status=403), "banned"),
+    "404": (Reply(status=404), "http_4xx"),
+    "503 HTML": (Reply(status=503, body=b"<html>", headers={"Content-Type": "text/html"}), "http_5xx"),
+    "500 with good JSON": (Reply(status=500, body=tickers(BTC="9").body), "http_5xx"),
+    "redirect": (Reply(status=302, headers={"Location": TICKERS}), "redirect"),
+    "HTML with 200": (Reply(body=b"<html>busy", headers={"Content-Type": "text/html"}), "protocol"),
+    "HTML that says JSON": (Reply(body=b"<html>busy"), "protocol"),
+    "wrong content type": (Reply(body=tickers(BTC="9").body, headers={"Content-Type": "text/css"}), "protocol"),
+    "truncated JSON": (Reply(body=tickers(BTC="9", ETH="8").body[:-9]), "protocol"),
+    "cut body": (Reply(body=tickers(BTC="9").body, claimed_length=999), "protocol"),
+    "bad UTF-8": (Reply(body=b'{"BTC/USD": {"last": "9", "name": "\xff"}}'), "protocol"),
+    "garbage": (Reply(instead=b"\x16\x03garbage\r\n\r\n"), "protocol"),
+    "closed": (CLOSED, "closed"),
+    "empty": (Reply(body=b""), "protocol"),
+    "no rows": (Reply(body=b"{}"), "protocol"),
+    "wrong shape": (Reply(body=b'["BTC/USD"]'), "protocol"),
+    "wrong rows": (Reply(body=b'{"BTC/USD": 9, "ETH/USD": null}'), "protocol"),
+    "nested": (Reply(body=b'{"BTC/USD":' + b"[" * 90_000), "protocol"),
+    "error object": (Reply(body=b'{"BTC/USD": {"last": "9"}, "failed": 1}'), "rate_limited"),
+    "gzip bomb": (gzip_bomb(20_000_000), "too_large"),
+    "huge": (Reply(body=b" " * 5_000_001), "too_large"),
+    "hang": (HANG, "timeout"),
+    "drip": (Reply(body=tickers(BTC="9").body, byte_pause_s=0.02), "timeout"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault(fault: str) -> None:
+    """A fault is one failed poll with its reason: nothing of it is published, and the feed recovers by itself."""
+    reply, reason = FAULTS[fault]
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, tickers(BTC="1"), reply)
+        await stage.polls(2, timeout_s=0.25)
+
+    stage = on_stage(play)
+    status = stage.sink.status
+    assert stage.sink.story == ["publish", "down", "publish"]
+    assert [last_prices(poll) for poll in stage.sink.polls] == [{"toy:BTC-USD": "1"}] * 2
+    assert {name: n for name, n in status.errors.items() if n} == {reason: 1}
+    assert not any(status.rejects.values())
+    assert (status.polls["ok"], status.polls["error"], status.reconnects) == (2, 1, 1)
+    assert stage.exchange.most_in_flight == 1
+    down, back = (stage.sink.events[i].at for i in (1, 2))
+    wait_s = 90 if fault == "error object" else 70 if "Retry-After" in reply.headers else 0
+    assert down + wait_s <= back <= down + wait_s + 31
+
+
+def test_bug_in_an_adapter_is_not_retried() -> None:
+    """An adapter that breaks is parked, not asked again."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=b'{"bug": {}}'))
+        await stage.until(lambda: stage.sink.status.state == "failed")
+
+    stage = on_stage(play)
+    assert stage.exchange.asked(TICKERS) == 1
+
+
+def test_failing_exchange_is_asked_ever_more_rarely() -> None:
+    """A hundred failures in a row take far longer than a hundred seconds, and end with the first good answer."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, *[Reply(status=502)] * 100)
+        await stage.polls(1)
+
+    stage = on_stage(play)
+    assert stage.clock.monotonic() > 1000
+    assert stage.sink.status.errors["http_5xx"] == 100
+
+
+def test_never_faster_than_the_exchange_bears() -> None:
+    """Restarts whose pause is short still keep the gap between requests; what that cost is counted."""
+
+    async def play(stage: Stage) -> None:
+        replies = [tickers(BTC="1"), Reply(status=502)] * 20
+        stage.exchange.script(TICKERS, *replies)
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.serve(LIST, listing(("BTC/USD", "BTC-USD", 1)))
+        await stage.polls(21, LISTED, interval_s=3.0)
+
+    stage = on_stage(play)
+    published = [event.at for event in stage.sink.events if event.what == "publish"]
+    failed = [event.at for event in stage.sink.events if event.what == "down"]
+    moments = sorted(published + failed)
+    assert min(b - a for a, b in itertools.pairwise(moments)) >= 1.0
+    assert stage.sink.status.rate_limit_wait_s > 0

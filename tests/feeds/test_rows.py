@@ -1,0 +1,217 @@
+"""Judging of rows: only sane prices leave, each refusal is counted, and nothing good is lost with the bad."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.rows import decode_json, make_quote, text_of, time_ms
+from ticker.model import FeedStatus, Quote, Value
+
+NOW_MS = 1_795_386_000_000
+GOOD: dict[str, str | None] = {"last": "10.5", "bid": "10.40", "ask": "10.60", "bid_size": "3", "ask_size": "0.000"}
+
+
+def judge(
+    raw: dict[str, str | None],
+    symbol: str = "toy:BTC-USD",
+    ts: int | None = None,
+    crossed: str = "reject",
+    extra: dict[str, Value] | None = None,
+) -> tuple[Quote | None, dict[str, int]]:
+    """The quote of a row, and what was counted."""
+    status = FeedStatus("toy", "live")
+    quote = make_quote(symbol, raw, status, ts=ts, now_ms=NOW_MS, crossed=crossed, seq=5, extra=extra)
+    return quote, {reason: n for reason, n in status.rejects.items() if n}
+
+
+def test_good_row_goes_through_as_it_is() -> None:
+    """Texts keep every digit, sizes may be zero, time and sequence and known fields travel along."""
+    quote, rejects = judge({**GOOD, "change_pct": "-1.250"}, ts=NOW_MS, extra={"decimals": 2, "name": "Bitcoin"})
+    assert quote == Quote("toy:BTC-USD", {**GOOD, "change_pct": "-1.250", "decimals": 2, "name": "Bitcoin"}, NOW_MS, 5)
+    assert rejects == {}
+
+
+@pytest.mark.parametrize("nothing", ["0", "0.00000000", "", None, "0e5", "-0"])
+def test_no_price_clears_its_field_only(nothing: str | None) -> None:
+    """Zero, empty and null are no price: that field is cleared, and the good ones make a good row."""
+    quote, rejects = judge({**GOOD, "last": nothing})
+    assert quote is not None
+    assert quote.values == {**GOOD, "last": None}
+    assert rejects == {}
+
+
+@pytest.mark.parametrize(
+    "bad", ["NaN", "nan", "Infinity", "-1", "1e999", "abc", "true", "1,5", " 1", "0x10", "\u0661", "9" * 50]
+)
+def test_bad_value_costs_its_field(bad: str) -> None:
+    """What is no sane number keeps the last good one, counts the row once, and leaves the other fields alone."""
+    quote, rejects = judge({**GOOD, "high": bad, "volume": bad, "last": bad})
+    assert quote is not None
+    assert quote.values == {name: text for name, text in GOOD.items() if name != "last"}
+    assert rejects == {"price": 1}
+
+
+def test_size_goes_with_its_price() -> None:
+    """A bid that is refused takes its size along, else the size would stand beside an older price."""
+    quote, _ = judge({**GOOD, "bid": "-1"})
+    assert quote is not None
+    assert quote.values == {"last": "10.5", "ask": "10.60", "ask_size": "0.000"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"last": "0", "bid": "0.0", "ask": None, "volume": "5"},
+        {"last": "NaN", "bid": "x", "ask": "-3", "high": "12"},
+        {"bid": "", "ask": ""},
+        {"last": "-1"},
+        {"volume": "-1"},
+        {},
+    ],
+)
+def test_row_without_any_price_is_refused(raw: dict[str, str | None]) -> None:
+    """A row none of whose prices is good is no quote, whatever else it has, and counts once."""
+    assert judge(raw) == (None, {"price": 1})
+
+
+def test_partial_row_keeps_what_it_does_not_mention() -> None:
+    """A row that brings no prices at all says nothing against them: its fields are used, the others stay."""
+    quote, rejects = judge({"volume": "7.0"})
+    assert quote is not None
+    assert (quote.values, rejects) == ({"volume": "7.0"}, {})
+
+
+def test_crossed_row_keeps_its_last() -> None:
+    """Bid above ask: both are dropped with their sizes and counted; last stands by itself."""
+    assert judge({**GOOD, "bid": "10.61"}) == (Quote("toy:BTC-USD", {"last": "10.5"}, None, 5), {"crossed": 1})
+
+
+def test_crossed_row_without_last_is_refused() -> None:
+    """A crossed pair alone is no quote, and counts once."""
+    assert judge({"bid": "9.5", "ask": "9.49999999999999999999"}) == (None, {"crossed": 1})
+
+
+def test_crossing_is_judged_by_value_not_by_text() -> None:
+    """9.5 is below 10, and 10 is not above 10.000: locked passes."""
+    for bid, ask in (("9.5", "10"), ("10", "10.000"), ("10.000", "10")):
+        quote, rejects = judge({"bid": bid, "ask": ask})
+        assert quote is not None
+        assert (quote.values, rejects) == ({"bid": bid, "ask": ask}, {})
+
+
+def test_crossed_feed_that_may() -> None:
+    """`keep` believes a crossed pair."""
+    quote, rejects = judge({"bid": "11", "ask": "10"}, crossed="keep")
+    assert quote is not None
+    assert (quote.values, rejects) == ({"bid": "11", "ask": "10"}, {})
+
+
+def test_row_from_the_future() -> None:
+    """More than a minute ahead of our clock is refused, a minute is not, the past never."""
+    assert judge(GOOD, ts=NOW_MS + 60_001) == (None, {"timestamp": 1})
+    for ts in (NOW_MS + 60_000, 1):
+        quote, rejects = judge(GOOD, ts=ts)
+        assert quote is not None
+        assert rejects == {}
+
+
+@pytest.mark.parametrize(
+    "symbol", ["BTC-USD", "toy:", "toy:BTC USD", "toy:BTC/USD", "toy:" + "A" * 65, "toy:a\n", "TOY:A"]
+)
+def test_name_that_is_none(symbol: str) -> None:
+    """A row under a malformed symbol is refused."""
+    assert judge(GOOD, symbol=symbol) == (None, {"symbol": 1})
+
+
+@given(raw=st.dictionaries(st.sampled_from(sorted(GOOD)), st.one_of(st.none(), st.text(max_size=12), st.from_regex(
+    r"-?[0-9]{0,3}(\.[0-9]{0,3})?(e[0-9])?", fullmatch=True))))  # fmt: skip
+def test_only_sane_prices_leave(raw: dict[str, str | None]) -> None:
+    """Whatever a row holds: prices that leave are finite and above zero, bid is not above ask, one count at most."""
+    quote, rejects = judge(raw)
+    assert sum(rejects.values()) <= 1
+    assert quote is not None or rejects
+    values = quote.values if quote else {}
+    numbers = {name: float(str(value)) for name, value in values.items() if value is not None}
+    assert all(math.isfinite(number) and number >= 0 for number in numbers.values())
+    assert all(numbers.get(name, 1.0) > 0 for name in ("last", "bid", "ask"))
+    assert numbers.get("bid", 0) <= numbers.get("ask", math.inf)
+
+
+@pytest.mark.parametrize(
+    ("raw", "unit", "expected"),
+    [
+        ("1490388297563", "ms", 1490388297563),
+        ("1490388297", "s", 1490388297000),
+        ("1490388297.563", "s", 1490388297563),
+        ("1490388297.5639", "s", 1490388297563),
+        ("1.490388297563E12", "ms", 1490388297563),
+        ("1490388297563999", "us", 1490388297563),
+        ("1490388297563999999", "ns", 1490388297563),
+        ("1970-01-01T00:00:00.001Z", "iso", 1),
+        ("2017-10-03T04:04:10", "iso", 1507003450000),
+        ("2017-10-03T04:04:10Z", "iso", 1507003450000),
+        ("2017-10-03T04:04:10.7", "iso", 1507003450700),
+        ("2017-10-03T04:04:10.75", "iso", 1507003450750),
+        ("2017-10-03T04:04:10.7512345", "iso", 1507003450751),
+        ("2017-10-03T04:04:10.123456789Z", "iso", 1507003450123),
+        ("2017-10-03T13:04:10.5+09:00", "iso", 1507003450500),
+        ("2017-10-03 04:04:10", "iso", 1507003450000),
+        (None, "ms", None),
+        ("", "iso", None),
+        ("0", "s", None),
+    ],
+)
+def test_times_of_every_unit(raw: str | None, unit: str, expected: int | None) -> None:
+    """Each way of writing a moment gives whole milliseconds, rounded down; nothing gives None."""
+    assert time_ms(raw, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "unit"),
+    [("x", "ms"), ("-5", "s"), ("NaN", "s"), ("20171003", "iso"), ("2017-W40-2T04:04:10", "iso"),
+     ("2017-10-03T25:04:10", "iso"), ("1507003450000", "iso"), ("2017-13-03T04:04:10Z", "iso")],
+)  # fmt: skip
+def test_what_is_no_time(raw: str, unit: str) -> None:
+    """Text that names no moment is an error, never a guess."""
+    with pytest.raises(ValueError, match=r"."):
+        time_ms(raw, unit)
+
+
+class Shape(msgspec.Struct):
+    """What an adapter may expect."""
+
+    a: list[msgspec.Raw]
+
+
+SHAPE = msgspec.json.Decoder(Shape)
+
+
+def texts(body: bytes) -> list[str | None]:
+    return [text_of(raw) for raw in decode_json(body, SHAPE).a]
+
+
+def test_numbers_keep_their_text() -> None:
+    """A number has the digits that were sent, trailing zeros and exponent included; a string its content."""
+    body = rb'{"a": [1.50, 2.2E-7, 100000000000000000000.1, "0.10", "\u0031/2", null, -3, true]}'
+    assert texts(body) == ["1.50", "2.2E-7", "100000000000000000000.1", "0.10", "1/2", None, "-3", "true"]
+
+
+def test_numbers_that_json_does_not_know() -> None:
+    """NaN and Infinity become text, which no price takes, and numbers beside them keep their digits."""
+    assert texts(b'{"a": [NaN, -Infinity, 1.50, "x"]}') == ["NaN", "-Infinity", "1.50", "x"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"a": [1.5', b"[]", b'{"b": 1}', b"<html>", b'{"a": [1]} x', b'{"a": ["\xff"]}', b"null",
+     b'{"a": ' + b"[" * 100_000, b'{"a": [' + b"[" * 100_000, b'{"a": [' + b"9" * 5000 + b", NaN, oops"],
+)  # fmt: skip
+def test_what_is_no_answer(body: bytes) -> None:
+    """Truncated, mis-shaped, mis-encoded or monstrous bodies are one kind of error."""
+    with pytest.raises(ValueError, match=r"."):
+        decode_json(body, SHAPE)

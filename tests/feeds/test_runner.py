@@ -1,0 +1,197 @@
+"""The runner: whatever a feed does, the service hears one clear thing and nothing else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from feeds.base import Context, Sink
+from feeds.runner import LONGEST_PAUSE_S, Runner
+from tests.feeds.harness import InstantClock, RecordingSink, run, supervised
+from ticker.clock import ManualClock
+from ticker.errors import FatalFeedError, FeedError
+from ticker.model import Bar, Quote
+
+QUOTE = Quote("toy:BTC-USD", {"last": "1"})
+Act = Callable[[Sink], Awaitable[None]]
+
+
+class ScriptedFeed:
+    """A feed whose runs are given one after another; after the last it waits for ever."""
+
+    name, kind, clock, stale_after_s = "toy", "live", "received", 5.0
+
+    def __init__(self, *acts: Act | BaseException) -> None:
+        self._acts = list(acts)
+
+    async def run(self, sink: Sink) -> None:
+        if not self._acts:
+            sink.state("connecting", "end of the script")
+            await asyncio.get_running_loop().create_future()
+        act = self._acts.pop(0)
+        if isinstance(act, BaseException):
+            raise act
+        await act(sink)
+
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        return []
+
+
+def delivers_then(error: Exception) -> Act:
+    async def act(sink: Sink) -> None:
+        sink.publish([QUOTE])
+        raise error
+
+    return act
+
+
+def play(*acts: Act | BaseException) -> tuple[RecordingSink, InstantClock]:
+    """Supervise a feed until its script has ended, or the runner has."""
+
+    async def main() -> tuple[RecordingSink, InstantClock]:
+        clock = InstantClock()
+        sink = RecordingSink(clock)
+        async with supervised(ScriptedFeed(*acts), sink, clock) as task:
+            ended = asyncio.ensure_future(sink.until(lambda: sink.status.message == "end of the script"))
+            await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+            ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
+        return sink, clock
+
+    return run(main)
+
+
+def test_failure_is_a_state_a_count_and_another_try() -> None:
+    """A FeedError puts the feed down with its words, is counted under its reason, and the feed runs again."""
+    sink, _ = play(FeedError("refused", reason="connect"))
+    assert [event[1:] for event in sink.events[:1]] == [("down", "refused")]
+    assert {reason: n for reason, n in sink.status.errors.items() if n} == {"connect": 1}
+    assert sink.status.reconnects == 1
+
+
+def test_pauses_grow_up_to_the_cap_and_never_end() -> None:
+    """Pauses are drawn from 0 to 1, 2, 4, … 30 seconds, for however many failures there are."""
+    _, clock = play(*[FeedError("no")] * 200)
+    assert len(clock.slept) == 200
+    longest = [min(LONGEST_PAUSE_S, 2.0**n) for n in range(200)]
+    assert all(0 <= pause <= limit for pause, limit in zip(clock.slept, longest, strict=True))
+    assert max(clock.slept) > 0.9 * LONGEST_PAUSE_S
+
+
+def test_jitter_is_full() -> None:
+    """Feeds that fail together come back spread over the whole pause, not in a crowd."""
+    runner = Runner(ScriptedFeed(), RecordingSink(ManualClock()), Context(ManualClock(), random.Random(1)))
+    pauses = [runner._pause_s(9, None) for _ in range(1000)]
+    tenths = {int(10 * pause / LONGEST_PAUSE_S) for pause in pauses}
+    assert tenths == set(range(10))
+
+
+@pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(40.0, 40, 41), (1e9, 3600, 3601), (0.0, 0, 1)])
+def test_exchange_says_when_to_come_back(asked_s: float, least_s: float, most_s: float) -> None:
+    """Nothing is asked before Retry-After is over, nor much later; more than an hour is not believed."""
+    _, clock = play(FeedError("slow down", reason="rate_limited", retry_after_s=asked_s))
+    assert least_s <= clock.slept[0] <= most_s
+
+
+def test_good_data_forgives() -> None:
+    """After a publish the next failure waits as briefly as a first one, whatever came before."""
+    _, clock = play(*[FeedError("no")] * 8, delivers_then(FeedError("no")), FeedError("no"))
+    assert clock.slept[8] <= 1.0
+    assert clock.slept[9] <= 2.0
+
+
+def test_a_run_without_data_forgives_nothing() -> None:
+    """Connecting alone is no success: pauses go on growing while no price comes."""
+    _, clock = play(*[FeedError("no")] * 40)
+    assert sum(clock.slept) > 200
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("x"), AttributeError("x"), KeyError("x"), ValueError("x"), AssertionError()]
+)
+def test_bug_parks_the_feed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """A programming error is never retried; the log has its traceback, readers only its kind."""
+    sink, clock = play(error)
+    assert sink.story == ["failed"]
+    assert type(error).__name__ in (sink.status.message or "")
+    assert clock.slept == []
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_fatal_failure_parks_the_feed(caplog: pytest.LogCaptureFixture) -> None:
+    """What trying again cannot mend is said in the feed's own words, counted, and logged without traceback."""
+    sink, clock = play(FatalFeedError("bad key", reason="http_4xx"))
+    assert [event[1:] for event in sink.events] == [("failed", "bad key")]
+    assert sink.status.errors["http_4xx"] == 1
+    assert clock.slept == []
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("ERROR", None)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(TimeoutError(), "timeout"), (ConnectionRefusedError("no"), "connect"), (OSError(), "connect")],
+)
+def test_network_failure_in_nobody_s_words(error: Exception, reason: str) -> None:
+    """A bare OSError is the network's fault, not a bug: it is retried, with a reason and some text."""
+    sink, _ = play(error)
+    assert sink.status.errors[reason] == 1
+    assert sink.events[0].what == "down"
+    assert sink.events[0].data
+
+
+def test_reason_that_does_not_exist_is_still_counted() -> None:
+    """An adapter that invents a reason is counted under protocol instead of breaking its runner."""
+    sink, _ = play(FeedError("?", reason="gremlins"))
+    assert sink.status.errors["protocol"] == 1
+    assert "gremlins" not in sink.status.errors
+
+
+def test_source_that_ends() -> None:
+    """A feed that returns is not run again, and what it said last stays."""
+
+    async def act(sink: Sink) -> None:
+        sink.publish([QUOTE])
+        sink.state("stale", "replay ended")
+
+    sink, clock = play(act)
+    assert sink.story == ["publish", "stale"]
+    assert (sink.status.state, sink.status.message, clock.slept) == ("stale", "replay ended", [])
+
+
+def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a hundred failures of one kind the log tells the first, of another kind the first again, and recovery."""
+    caplog.set_level(logging.INFO, "ticker.feeds")
+    refused, hung = FeedError("no", reason="connect"), FeedError("late", reason="timeout")
+    play(*[refused] * 50, *[hung] * 50, delivers_then(refused))
+    lines = [record.getMessage().split(" retry_s")[0] for record in caplog.records]
+    assert lines[:4] == [
+        "feed=toy state=down reason=connect",
+        "feed=toy state=down reason=timeout",
+        "feed=toy state=live",
+        "feed=toy state=down reason=connect",
+    ]
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_cancellation_passes_through() -> None:
+    """Cancelling ends the runner at once, while the feed runs as well as in a pause, and says nothing."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        for feed in (ScriptedFeed(), ScriptedFeed(FeedError("no"))):
+            sink = RecordingSink(clock)
+            task = asyncio.create_task(Runner(feed, sink, Context(clock, random.Random(1))).run())
+            await sink.until(lambda: bool(sink.events))  # noqa: B023 - awaited before the loop goes on
+            said = len(sink.events)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert len(sink.events) == said
+
+    run(main)

@@ -1,0 +1,75 @@
+"""The service as its users run it: a process of its own on a free port, talked to over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.conftest import ROOT
+
+READY_S = 20.0
+
+
+def exact(text: str | bytes) -> Any:
+    """JSON with every number kept as its text, so that `1.10` and `1.1` differ."""
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
+@dataclass
+class Running:
+    """A started service; `log` grows with every line that it writes."""
+
+    process: subprocess.Popen[str]
+    log: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def get(self, path: str) -> Any:
+        """An answer as JSON, numbers as text."""
+        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+            return exact(response.read())
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until a condition holds; fail, with the log, if it never does."""
+        deadline = time.monotonic() + READY_S
+        while not condition():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise AssertionError(f"{what}; exit status {self.process.poll()}; log:\n" + "".join(self.log))
+            threading.Event().wait(0.02)
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[Running]:
+    """Start `python -m ticker` with these arguments on a free port; it is stopped, and its log has no traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ticker", "--port", "0", *arguments],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    service = Running(process)
+    assert process.stderr is not None
+
+    def read(stream: Any) -> None:
+        for line in stream:
+            service.log.append(line)
+            if found := re.search(r"serving (http://\S+)", line):
+                service.url = found[1]
+
+    reader = threading.Thread(target=read, args=(process.stderr,))
+    reader.start()
+    try:
+        service.wait(lambda: bool(service.url), "the service never said where it listens")
+        yield service
+    finally:
+        process.terminate()
+        process.wait(READY_S)
+        reader.join(READY_S)
+        process.stderr.close()
+    assert "Traceback" not in "".join(service.log), "".join(service.log)

@@ -1,0 +1,192 @@
+"""The command line as its user meets it: what is printed where, and the exit status, of real processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ticker import __version__, cli
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRON = {name: text for name, text in os.environ.items() if not name.startswith("TICKER_")}
+
+
+def ticker(*args: str | bytes, **environ: str) -> tuple[int, str, list[str]]:
+    """Run the command line; its exit status, standard output, and lines of standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ticker", *args],
+        cwd=ROOT,
+        env=ENVIRON | environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def test_version() -> None:
+    """`--version` prints the one version there is."""
+    assert ticker("--version") == (0, f"ticker {__version__}\n", [])
+
+
+def test_help_names_every_command_whole() -> None:
+    """The help has each command on a line of its own, none of them cut off, and says what `ticker` alone does."""
+    status, out, errors = ticker("--help")
+    assert (status, errors) == (0, [])
+    lines = out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == sorted(cli.cli.commands)
+    assert {"adapters", "check-config", "serve", "show-config"} <= set(cli.cli.commands)
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+    assert "`ticker` alone serves a simulated market" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
+def test_help_of_a_command_names_every_flag(command: str) -> None:
+    """What serves, checks and shows takes the same flags, and shows how feeds are written."""
+    status, out, errors = ticker(command, "-h")
+    assert (status, errors) == (0, [])
+    for expected in (
+        *("--config FILE", "--host ADDRESS", "--port PORT", "--feed SPEC", "--log-level LEVEL"),
+        "--set SECTION.KEY=VALUE",
+        "--feed 'kraken:*-USD?interval_s=1' --feed 'eu=kraken:*-EUR'",
+    ):
+        assert expected in out
+
+
+def test_help_costs_nothing() -> None:
+    """The help imports nothing that only a command needs."""
+    heavy = {"asyncio", "fastapi", "feeds", "httpx", "pydantic", "uvicorn", "websockets"}
+    code = f"import sys; from ticker.cli import main; main(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "set()\n"
+
+
+def test_show_config_is_a_configuration(tmp_path: Path) -> None:
+    """What it prints is TOML with origins, and given as a file it gives the same settings."""
+    status, out, errors = ticker("show-config", "--port", "9000", TICKER_LOG__LEVEL="debug")
+    assert (status, errors) == (0, [])
+    shown = tomllib.loads(out)
+    assert (shown["server"]["port"], shown["log"]["level"], shown["feeds"]) == (
+        9000,
+        "debug",
+        {"sim": {"adapter": "sim"}},
+    )
+    assert "# --port" in out
+    assert "# TICKER_LOG__LEVEL" in out
+    file = tmp_path / "shown.toml"
+    file.write_text(out, "utf-8")
+    status, again, _ = ticker("show-config", "--config", str(file))
+    assert (status, tomllib.loads(again)) == (0, shown)
+
+
+def test_check_config_builds_the_feeds() -> None:
+    """A good configuration is `ok` with its feeds in order; nothing configured is the simulator."""
+    feeds = ("--feed", "kraken:*-USD?interval_s=1&base_url=http://127.0.0.1:9000", "--feed", "eu=kraken:*-EUR")
+    assert ticker("check-config", *feeds) == (0, "ok: 2 feeds: kraken, eu\n", [])
+    assert ticker("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
+
+
+def test_adapters_lists_names_and_options() -> None:
+    """Each adapter has a line, and each of its options one with its default and what it means."""
+    status, out, errors = ticker("adapters")
+    assert (status, errors) == (0, [])
+    lines = out.splitlines()
+    names = [line.partition(":")[0] for line in lines if not line.startswith(" ")]
+    assert names == sorted(names)
+    assert {"kraken", "replay", "sim"} <= set(names)
+    options = [line.split(maxsplit=1) for line in lines if line.startswith("  ")]
+    assert ["loop=false", "start again from the first row at the end"] in options
+    assert all("=" in option[0] and len(option) == 2 for option in options)
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (["chek-config"], "no command 'chek-config'; did you mean 'check-config'?"),
+        (["--prt", "3"], "no option '--prt'; did you mean '--port'?"),
+        (["show-config", "--hots=x"], "no option '--hots'; did you mean '--host'?"),
+        (["--port"], "Option '--port' requires an argument."),
+        (["--port", "http"], "--port: should be a valid integer, not 'http'"),
+        (["serve", "now"], "Got unexpected extra argument (now)"),
+        (["--config", "no.toml"], "no.toml: no such file or directory"),
+        (["--feed", "krakn:*-USD"], "feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?"),
+        (
+            ["--feed", "kraken?intervall_s=1"],
+            "feeds.kraken.intervall_s: unknown option; did you mean 'interval_s'?",
+        ),
+        (["--feed", "replay:no.csv"], "feeds.replay: cannot replay 'no.csv': no such file"),
+        (["check-config", "--feed", "replay:no.csv"], "feeds.replay: cannot replay 'no.csv': no such file"),
+        (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
+        (["--set", "\x1b[2J=1"], r"--set \x1b[2J: unknown; there is: feeds, hub, limits, log, server, store"),
+    ],
+)
+def test_wrong_usage_or_configuration_is_status_2(args: list[str], error: str) -> None:
+    """One line on standard error says what is wrong and what would be right; nothing is printed or started."""
+    assert ticker(*args) == (2, "", [f"ticker: {error}"])
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    """Each mistake has a line of its own, first those of the settings, then those of the feeds."""
+    file = tmp_path / "ticker.toml"
+    file.write_text("[server]\nport = 'x'\n[store]\nmax_symbol = 3\n", "utf-8")
+    assert ticker("check-config", "--config", str(file)) == (
+        2,
+        "",
+        [
+            f"ticker: {file}: server.port: should be a valid integer, not 'x'",
+            f"ticker: {file}: store.max_symbol: unknown; did you mean 'max_symbols'?",
+        ],
+    )
+    assert ticker("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [
+        "ticker: feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?",
+        "ticker: feeds.kraken.x: unknown option; there is: base_url, crossed, interval_s, proxy, symbols, timeout_s",
+    ]
+
+
+def test_text_that_is_not_utf8_is_no_traceback() -> None:
+    """Bytes of another encoding in an argument are shown escaped."""
+    status, out, errors = ticker("show-config", "--log-level", b"\xff")
+    assert (status, out) == (2, "")
+    [line] = errors
+    assert line.startswith("ticker: --log-level: should be a valid string")
+    assert line.endswith(r"not '\udcff'")
+    assert ticker("show-config", "--feed", b"sim:\xff")[0] == 0
+
+
+def test_a_port_in_use_is_status_1() -> None:
+    """`ticker` alone serves; where it cannot listen, one line says so."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, out, errors = ticker("--port", port)
+    assert (status, out) == (1, "")
+    assert errors[-1].startswith("ticker: ")
+    assert port in errors[-1]
+    assert "Traceback" not in " ".join(errors)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
+    """To a reader that has enough, as `head`, nothing is complained; the status says that not all was written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "ticker", "show-config"],
+            cwd=ROOT,
+            env=ENVIRON | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -1,0 +1,206 @@
+"""From an exchange to a reader, on real input, by a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import gzip
+import json
+import pathlib
+import random
+import threading
+from collections.abc import Iterator
+
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.feeds.fake_exchange import FakeExchange, Reply
+from tests.running import Running, running
+from tests.view import View
+
+TICKS = "multi_20140508_1200-1400utc.csv.gz"
+"""Two hours of four feeds, 184,506 rows; its venues really cross."""
+
+
+def ticks(data_dir: pathlib.Path) -> pathlib.Path:
+    return data_dir / "ticks" / TICKS
+
+
+def last_rows(path: pathlib.Path) -> dict[str, dict[str, str]]:
+    """The last row of each venue symbol."""
+    with gzip.open(path, "rt") as text:
+        return {f"{row['venue']}:{row['symbol']}": row for row in csv.DictReader(text)}
+
+
+def ended(service: Running) -> bool:
+    return "ended" in (service.get("/api/feeds")["feeds"]["replay"]["message"] or "")
+
+
+def socket_url(service: Running, query: str) -> str:
+    return service.url.replace("http", "ws") + "/ws?" + query
+
+
+def test_a_replay_at_full_speed_ends_at_the_files_last_values(data_dir: pathlib.Path) -> None:
+    """Store, REST and a WebSocket client end at the last value of every symbol, digit for digit."""
+    path = ticks(data_dir)
+    with running("--feed", f"replay:{path}?speed=max&crossed=keep") as service:
+
+        async def watch() -> View:
+            view = View()
+            async with connect(socket_url(service, "symbols=*,*:*"), compression=None) as socket:
+                while True:
+                    async with asyncio.timeout(20):
+                        view.apply(await socket.recv(decode=False))
+                    if view.feeds and "ended" in (view.feeds["replay"]["message"] or ""):
+                        return view
+
+        view = asyncio.run(watch())
+        rest = service.get("/api/quotes?symbols=*,*:*")
+        feed = service.get("/api/feeds")["feeds"]["replay"]
+    expected = last_rows(path)
+    for quotes in (view.quotes, rest["quotes"]):
+        assert {s for s in quotes if ":" in s} == expected.keys()
+        for symbol, row in expected.items():
+            quote = quotes[symbol]
+            assert (quote["bid"], quote["ask"], quote["ts"]) == (row["bid"], row["ask"], row["ts_ms_utc"])
+    assert view.quotes == rest["quotes"]
+    for symbol in ("EURUSD", "XAUUSD", "NZDUSD"):
+        quote = rest["quotes"][symbol]
+        assert quote == rest["quotes"][f"{quote['source']}:{symbol}"]
+    assert (feed["updates"], feed["rejects"]) == ("184506", {})
+
+
+def test_a_reader_cut_a_hundred_times_misses_nothing(data_dir: pathlib.Path) -> None:
+    """It resumes by cursor each time, gets no second snapshot, and ends identical to REST."""
+    dice = random.Random(7)
+    with running("--feed", f"replay:{ticks(data_dir)}?speed=1200&crossed=keep") as service:
+        view = View()
+
+        async def read_once(frames: int) -> None:
+            query = "symbols=*,*:*" + (f"&cursor={view.cursor}" if view.cursor else "")
+            async with connect(socket_url(service, query), compression=None) as socket:
+                while view.updates + view.snapshots < frames:
+                    async with asyncio.timeout(20):
+                        frame = view.apply(await socket.recv(decode=False))
+                    if view.feeds and "ended" in (view.feeds["replay"]["message"] or ""):
+                        break
+                    if frame["type"] == "subscribed" and view.version:
+                        assert frame["resumed"] is True
+                socket.transport.abort()
+
+        for _ in range(100):
+            asyncio.run(read_once(view.updates + view.snapshots + dice.randint(1, 4)))
+        assert not ended(service), "the replay ended before the last cut; make it slower"
+        service.wait(lambda: ended(service), "the replay never ended")
+        asyncio.run(read_once(view.updates + view.snapshots + 1))
+        rest = service.get("/api/quotes?symbols=*,*:*")
+    assert view.snapshots == 1
+    assert view.quotes == rest["quotes"]
+
+
+def test_a_restart_gives_a_snapshot_and_a_new_epoch(data_dir: pathlib.Path) -> None:
+    """A cursor of an earlier process is answered by everything, never by a delta."""
+    arguments = ("--feed", f"replay:{ticks(data_dir)}?speed=max&crossed=keep")
+    views = []
+    cursor = ""
+    for _ in range(2):
+        with running(*arguments) as service:
+            service.wait(lambda: ended(service), "the replay never ended")
+
+            async def read() -> View:
+                view = View()
+                async with connect(socket_url(service, f"symbols=*&cursor={cursor}"), compression=None) as socket:  # noqa: B023
+                    while not view.version:
+                        async with asyncio.timeout(20):
+                            view.apply(await socket.recv(decode=False))
+                return view
+
+            views.append(asyncio.run(read()))
+            cursor = views[-1].cursor or ""
+    first, second = views
+    assert (first.snapshots, second.snapshots) == (1, 1)
+    assert first.epoch != second.epoch
+    strip = {"ts", "state"}
+    assert {s: {k: v for k, v in q.items() if k not in strip} for s, q in first.quotes.items()} == {
+        s: {k: v for k, v in q.items() if k not in strip} for s, q in second.quotes.items()
+    }
+
+
+@contextlib.contextmanager
+def fake_kraken(data_dir: pathlib.Path) -> Iterator[tuple[FakeExchange, asyncio.AbstractEventLoop]]:
+    """The recorded Kraken on loopback, in a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    exchange = FakeExchange()
+    exchange.serve_recorded(data_dir / "exchanges" / "kraken" / "rest")
+    asyncio.run_coroutine_threadsafe(exchange.__aenter__(), loop).result(10)
+    try:
+        yield exchange, loop
+    finally:
+        asyncio.run_coroutine_threadsafe(exchange.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def test_krakens_recorded_bulk_reply_gives_every_good_row_and_no_bad_one(data_dir: pathlib.Path) -> None:
+    """Of 1,530 rows 108 have no last price: 97 of them have a bid, 2 more only an ask, 9 no price at all."""
+    body = (data_dir / "exchanges/kraken/rest/Ticker_all_assetVersion1_2026-06-24.json").read_text()
+    rows = json.loads(body)["result"]
+    mute = {name for name, row in rows.items() if not any(float(row[side][0]) for side in "abc")}
+    with (
+        fake_kraken(data_dir) as (exchange, _),
+        running("--feed", f"kraken?base_url={exchange.base_url}&interval_s=1") as service,
+    ):
+        service.wait(lambda: service.get("/api/feeds")["feeds"]["kraken"]["symbols"] != "0", "no price came")
+        quotes = service.get("/api/quotes?symbols=kraken:*")["quotes"]
+        feed = service.get("/api/feeds")["feeds"]["kraken"]
+        ready = service.get("/readyz")
+    assert len(rows) == 1530
+    assert len(quotes) == len(rows) - len(mute) == 1521
+    silent = [quote for quote in quotes.values() if quote["last"] is None]
+    assert len(silent) == 99
+    assert sum(quote["bid"] is not None for quote in silent) == 97
+    assert all(quote["bid"] or quote["ask"] for quote in silent)
+    assert int(feed["rejects"]["price"]) % len(mute) == 0
+    assert ready["status"] == "ready"
+    quote, row = quotes["kraken:BTC-USD"], rows["BTC/USD"]
+    assert (quote["bid"], quote["ask"], quote["last"]) == (row["b"][0], row["a"][0], row["c"][0])
+    assert (quote["volume"], quote["high"], quote["low"], quote["open"]) == (
+        row["v"][1],
+        row["h"][1],
+        row["l"][1],
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(body=b"<html>busy</html>", headers={"Content-Type": "text/html"}), "protocol"),
+        (Reply(body=b"", status=503), "http_5xx"),
+    ],
+    ids=["html", "503"],
+)
+def test_a_failing_exchange_is_shown_and_comes_back(data_dir: pathlib.Path, reply: Reply, reason: str) -> None:
+    """The last good prices stay, marked down; the reason is counted; the next good answer mends it."""
+    target = "/0/public/Ticker?assetVersion=1"
+    with (
+        fake_kraken(data_dir) as (exchange, loop),
+        running("--feed", f"kraken:BTC-USD?base_url={exchange.base_url}&interval_s=1") as service,
+    ):
+
+        def state() -> str:
+            return str(service.get("/api/quotes/BTC-USD")["quote"]["state"])
+
+        service.wait(lambda: service.get("/api/feeds")["feeds"]["kraken"]["state"] == "live", "no price came")
+        good = service.get("/api/quotes/BTC-USD")["quote"]
+        loop.call_soon_threadsafe(exchange.script, target, *[reply] * 2)
+        service.wait(lambda: state() == "down", "the failure was not shown")
+        bad = service.get("/api/quotes/BTC-USD")["quote"]
+        assert {**bad, "state": "live"} == good
+        service.wait(lambda: state() == "live", "it did not come back")
+        errors = service.get("/api/feeds")["feeds"]["kraken"]["errors"]
+    assert int(errors[reason]) >= 1

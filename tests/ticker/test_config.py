@@ -1,0 +1,420 @@
+"""Settings: four sources, one value, and an error of one line for everything that is wrong."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ticker.config import Section, Settings, explain, load, parse_feed_spec
+from ticker.errors import ConfigError
+
+SECTIONS = ("server", "hub", "store", "limits", "log")
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "ticker.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def errors(*sources: object) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(*sources)  # type: ignore[arg-type]
+    return str(caught.value).split("\n")
+
+
+def file_errors(folder: Path, text: str) -> list[str]:
+    """The errors of a file, without its name."""
+    file = written(folder, text)
+    return [line.removeprefix(f"{file}: ") for line in errors(file, [], {})]
+
+
+def test_nothing_configured_is_the_simulator_on_loopback() -> None:
+    """With no source at all, the defaults are those of the design."""
+    settings = load(None, [], {})
+    assert settings == Settings()
+    assert {section: getattr(settings, section).model_dump() for section in SECTIONS} == {
+        "server": {"host": "127.0.0.1", "port": 8000, "shutdown_grace_s": 10, "base_path": ""},
+        "hub": {
+            "flush_interval_ms": 20,
+            "heartbeat_ms": 5000,
+            "stall_s": 10,
+            "ping_interval_s": 20,
+            "ping_timeout_s": 20,
+        },
+        "store": {"max_symbols": 50_000, "stale_after_s": None, "failback_after_s": 30},
+        "limits": {
+            "patterns": 1000,
+            "symbols": 50_000,
+            "message_bytes": 65_536,
+            "messages_per_s": 20,
+            "connections": 20_000,
+            "connections_per_address": 0,
+            "connects_per_s": 5000,
+        },
+        "log": {"level": "info", "format": "console"},
+    }
+    assert settings.feeds == {"sim": {"adapter": "sim"}}
+
+
+FILE, VARIABLE, SET, FLAG = 1, 2, 4, 8
+PORTS = {0: 8000, FILE: 1001, VARIABLE: 1002, SET: 1003, FLAG: 1004}
+
+
+@pytest.mark.parametrize("sources", range(16))
+def test_the_strongest_source_wins(tmp_path: Path, sources: int) -> None:
+    """Flag over variable over file over default, in every combination of them; a flag's order decides among flags."""
+    file = written(tmp_path, "[server]\nport = 1001\n") if sources & FILE else None
+    environ = {"TICKER_SERVER__PORT": "1002"} if sources & VARIABLE else {}
+    flags = [("--set", "server.port=1003")] if sources & SET else []
+    flags += [("--port", "1004")] if sources & FLAG else []
+    strongest = 1 << sources.bit_length() >> 1
+    assert load(file, flags, environ).server.port == PORTS[strongest]
+
+
+def test_a_source_says_only_what_it_says(tmp_path: Path) -> None:
+    """Two sources of one section are merged key by key."""
+    file = written(tmp_path, "[server]\nport = 1\nhost = '::'\n")
+    settings = load(file, [("--port", "2")], {"TICKER_SERVER__SHUTDOWN_GRACE_S": "2.5"})
+    assert settings.server.model_dump() == {"host": "::", "port": 2, "shutdown_grace_s": 2.5, "base_path": ""}
+
+
+def test_text_takes_the_type_of_its_setting() -> None:
+    """Variables and flags are text and become numbers, where a number belongs; a TOML file has types of its own."""
+    environ = {"TICKER_STORE__STALE_AFTER_S": "7", "TICKER_LOG__FORMAT": "json", "TICKER_SERVER__HOST": "1234"}
+    settings = load(None, [("--host", "::1"), ("--log-level", "debug")], environ)
+    assert settings.store.stale_after_s == 7.0
+    assert (settings.log.format, settings.log.level, settings.server.host) == ("json", "debug", "::1")
+    assert load(None, [], environ).server.host == "1234"
+
+
+def test_variables_without_two_underscores_are_not_ours() -> None:
+    """What a client or an orchestrator puts into the environment changes nothing."""
+    environ = {"TICKER_URL": "x", "TICKER_PORT": "tcp://10.0.0.1:80", "TICKER": "y", "OTHER__THING": "z"}
+    assert load(None, [], environ) == Settings()
+
+
+def test_feeds_of_file_and_environment_are_merged(tmp_path: Path) -> None:
+    """A variable adds an option to a feed of the file, or a feed; the order is that of appearance."""
+    file = written(tmp_path, "[feeds.sim]\n[feeds.eu]\nadapter = 'kraken'\nsymbols = ['*-EUR']\ninterval_s = 2\n")
+    environ = {"TICKER_FEEDS__EU__INTERVAL_S": "5", "TICKER_FEEDS__KRAKEN__SYMBOLS": "*-USD"}
+    feeds = load(file, [], environ).feeds
+    assert list(feeds) == ["sim", "eu", "kraken"]
+    assert feeds == {
+        "sim": {"adapter": "sim"},
+        "eu": {"adapter": "kraken", "symbols": ["*-EUR"], "interval_s": "5"},
+        "kraken": {"adapter": "kraken", "symbols": "*-USD"},
+    }
+
+
+def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -> None:
+    """`--feed` takes the place of all feeds of file and environment; `--set` then adds to what there is."""
+    file = written(tmp_path, "[feeds.eu]\nadapter = 'kraken'\n")
+    flags = [("--set", "feeds.sim.seed=7"), ("--feed", "sim:10"), ("--feed", "b=sim")]
+    feeds = load(file, flags, {"TICKER_FEEDS__KRAKEN__SYMBOLS": "*"}).feeds
+    assert feeds == {"sim": {"adapter": "sim", "symbols": "10", "seed": "7"}, "b": {"adapter": "sim"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[store]\nmax_symbol = 3", "store.max_symbol: unknown; did you mean 'max_symbols'?"),
+        ("[sever]\nport = 3", "sever.port: unknown; did you mean 'server.port'?"),
+        ("[sever]\nprot = 3", "sever.prot: unknown; did you mean 'server.port'?"),
+        ("[store]\nport = 3", "store.port: unknown; did you mean 'server.port'?"),
+        ("port = 3", "port: unknown; did you mean 'server.port'?"),
+        ("[sever]", "sever: unknown; did you mean 'server'?"),
+        ("[log]\nzzz = 1", "log.zzz: unknown; there is: log.format, log.level"),
+        ("[zzz]\nzzz = 1", "zzz.zzz: unknown; there is: feeds, hub, limits, log, server, store"),
+        ("[feed.kraken]\nsymbols = 'x'", "feed.kraken: unknown; did you mean 'feeds.kraken'?"),
+        ("log = 3", "log: should be a table"),
+        ("[[log]]", "log: should be a table"),
+        ("feeds = 3", "feeds: should be a table"),
+        ("[feeds]\nsim = 3", "feeds.sim: unknown; did you mean 'feeds.NAME.OPTION'?"),
+        ("[feeds.Sim]", "feeds.Sim: a feed's name is 1 to 32 of a-z 0-9 _ -, not 'Sim'"),
+        ("[feeds.s.map]\nA = 'B'", "feeds.s.map: should be text, a number, true, false or a list"),
+        ("[feeds.s]\nmap = [[1]]", "feeds.s.map: should be text, a number, true, false or a list"),
+        ("[feeds.s]\nx = 2014-05-08", "feeds.s.x: should be text, a number, true, false or a list"),
+        ("[server]\nport = '8000'", "server.port: should be a valid integer, not '8000'"),
+        ("[server]\nport = true", "server.port: should be a valid integer, not True"),
+        ("[server]\nport = {}", "server.port: should be a valid integer, not {}"),
+        ("[server]\nport = -1", "server.port: should be greater than or equal to 0, not -1"),
+        ("[server]\nport = 65536", "server.port: should be less than or equal to 65535, not 65536"),
+        ("[server]\nhost = 1", "server.host: should be a valid string, not 1"),
+        ("[server]\nhost = ''", "server.host: should have at least 1 character, not ''"),
+        ("[hub]\nstall_s = 0", "hub.stall_s: should be greater than 0, not 0"),
+        ("[hub]\nstall_s = nan", "hub.stall_s: should be a finite number, not nan"),
+        ("[store]\nstale_after_s = '5'", "store.stale_after_s: should be a valid number, not '5'"),
+        ("[log]\nlevel = 'wran'", "log.level: unknown 'wran'; did you mean 'warning'?"),
+        ("[log]\nlevel = 3", "log.level: unknown 3; there is: debug, error, info, warning"),
+        ('"a\\nb" = 3', "a\\nb: unknown; there is: feeds, hub, limits, log, server, store"),
+        ("[server\nport = 3", "Expected ']' at the end of a table declaration (at line 1, column 8)"),
+        ("[log]\nlevel = 'info'\nlevel = 'info'", "Cannot overwrite a value (at end of document)"),
+    ],
+)
+def test_what_a_file_has_wrong_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    """Each mistake in a file gives one line with its place and what would be right."""
+    [line] = file_errors(tmp_path, text)
+    assert line == expected
+
+
+def test_a_file_made_to_break_the_reader_is_an_error_like_others(tmp_path: Path) -> None:
+    """Nesting and digits beyond what Python reads give one line, too, not a traceback."""
+    assert "recursion" in file_errors(tmp_path, f"x = {'[' * 9000}")[0]
+    assert "digits" in file_errors(tmp_path, f"x = {'9' * 9000}")[0]
+
+
+def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
+    """A base path has a slash before each part and none at the end."""
+    assert load(None, [("--set", "server.base_path=/a/b")], {}).server.base_path == "/a/b"
+    for path in ("a", "/a/", "/", "//", "/a b"):
+        [line] = file_errors(tmp_path, f"[server]\nbase_path = '{path}'")
+        assert line == f"server.base_path: should match pattern '^(/[A-Za-z0-9._~-]+)*$', not '{path}'"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A missing file, a folder and a file of bytes are one line each, and no file is looked for on its own."""
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    assert errors(tmp_path / "no.toml", [], {}) == [f"{tmp_path / 'no.toml'}: no such file or directory"]
+    assert errors(tmp_path, [], {}) == [f"{tmp_path}: is a directory"]
+    assert errors(binary, [], {}) == [f"{binary}: not UTF-8 text"]
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """A file that an editor began with a byte order mark is read."""
+    assert load(written(tmp_path, "\ufeff[server]\nport = 3\n"), [], {}).server.port == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("TICKER_STORE__MAX_SYMBOL", "1", "unknown; did you mean 'TICKER_STORE__MAX_SYMBOLS'?"),
+        ("TICKER_SERVR__PORT", "1", "unknown; did you mean 'TICKER_SERVER__PORT'?"),
+        ("TICKER_SERVER__PATTERNS", "1", "unknown; did you mean 'TICKER_LIMITS__PATTERNS'?"),
+        ("TICKER_FEED__KRAKEN__SYMBOLS", "1", "unknown; did you mean 'TICKER_FEEDS__KRAKEN__SYMBOLS'?"),
+        ("TICKER_FEEDS__KRAKEN", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
+        ("TICKER_FEEDS__A__B__C", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
+        ("TICKER_FEEDS__A.B__C", "1", "a feed's name is 1 to 32 of a-z 0-9 _ -, not 'a.b'"),
+        ("TICKER_ZZZ__ZZZ", "1", "unknown; there is: feeds, hub, limits, log, server, store"),
+        ("TICKER_SERVER__PORT", "80a", "should be a valid integer, not '80a'"),
+        ("TICKER_SERVER__PORT", "", "should be a valid integer, not ''"),
+        ("TICKER_SERVER__PORT", "-1", "should be greater than or equal to 0, not -1"),
+        ("TICKER_LOG__LEVEL", "INFO", "unknown 'INFO'; did you mean 'info'?"),
+    ],
+)
+def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str) -> None:
+    """Each mistake in the environment gives one line that begins with the variable's name."""
+    assert errors(None, [], {name: text}) == [f"{name}: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "expected"),
+    [
+        ("--port", "http", "--port: should be a valid integer, not 'http'"),
+        ("--log-level", "inf", "--log-level: unknown 'inf'; did you mean 'info'?"),
+        ("--set", "server.port", "--set server.port: write section.key=value"),
+        ("--set", "server.prot=1", "--set server.prot: unknown; did you mean 'port'?"),
+        ("--set", "server.port=x=y", "--set server.port: should be a valid integer, not 'x=y'"),
+        ("--set", "a.b.c=1", "--set a.b.c: unknown; there is: feeds, hub, limits, log, server, store"),
+        ("--set", "log=1", "--set log: should be a table"),
+        ("--set", "feeds.sim.=1", "--set feeds.sim.: unknown; did you mean 'feeds.NAME.OPTION'?"),
+        ("--feed", "", "--feed : a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
+        ("--feed", "Sim", "--feed Sim: a feed's name is 1 to 32 of a-z 0-9 _ -, not 'Sim'"),
+        ("--feed", "eu=", "--feed eu=: name the adapter behind 'eu='"),
+        ("--feed", "sim:", "--feed sim:: name symbols behind the ':', or leave it out"),
+        ("--feed", "sim?seed", "--feed sim?seed: write option=value, not 'seed'"),
+        ("--feed", "sim?=7", "--feed sim?=7: write option=value, not '=7'"),
+        ("--feed", "sim?a=1&&b=2", "--feed sim?a=1&&b=2: write option=value, not ''"),
+        ("--feed", "sim:5?symbols=6", "--feed sim:5?symbols=6: 'symbols' is given twice"),
+        ("--feed", "sim?adapter=x", "--feed sim?adapter=x: 'adapter' is given twice"),
+    ],
+)
+def test_what_a_flag_has_wrong_is_named(flag: str, text: str, expected: str) -> None:
+    """Each mistake on the command line gives one line that begins with the flag."""
+    assert errors(None, [(flag, text)], {}) == [expected]
+
+
+def test_two_feeds_of_one_name_are_told_how_to_differ() -> None:
+    """A second feed of a name is refused with the spec that would do."""
+    assert errors(None, [("--feed", "kraken:A"), ("--feed", "kraken:B")], {}) == [
+        "--feed kraken:B: there is a feed 'kraken' already; name this one: NAME=kraken:B"
+    ]
+    assert errors(None, [("--feed", "eu=kraken:A"), ("--feed", "eu=kraken:B")], {}) == [
+        "--feed eu=kraken:B: there is a feed 'eu' already; name this one: NAME=kraken:B"
+    ]
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """Mistakes of all sources come together, one a line, also in values that a stronger source replaces."""
+    file = written(tmp_path, "[server]\nport = -1\nhots = 'x'\n")
+    assert errors(file, [("--port", "8001"), ("--set", "log.levle=x")], {"TICKER_HUB__STALL_S": "no"}) == [
+        f"{file}: server.port: should be greater than or equal to 0, not -1",
+        f"{file}: server.hots: unknown; did you mean 'host'?",
+        "TICKER_HUB__STALL_S: should be a valid number, not 'no'",
+        "--set log.levle: unknown; did you mean 'level'?",
+    ]
+
+
+def test_settings_do_not_change() -> None:
+    """Settings are frozen, and made directly they refuse what is unknown at every level."""
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.server.port = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.server = settings.server
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Settings.model_validate({"nothing": 1})
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Settings.model_validate({"server": {"nothing": 1}})
+
+
+def test_every_setting_is_described_and_bounded() -> None:
+    """Each setting says what it is, and each number has a least and a greatest value."""
+    for section in SECTIONS:
+        model = type(getattr(Settings(), section))
+        assert issubclass(model, Section)
+        for name, field in model.model_fields.items():
+            assert field.description, name
+            assert field.description.endswith("."), name
+            if isinstance(field.default, (int, float)):
+                assert {"Ge", "Gt"} & {type(bound).__name__ for bound in field.metadata}, name
+                assert "Le" in {type(bound).__name__ for bound in field.metadata}, name
+
+
+def test_explain_names_each_origin(tmp_path: Path) -> None:
+    """The explanation has every setting with its value and the source that gave it."""
+    file = written(tmp_path, "[feeds.eu]\nadapter = 'kraken'\n[server]\nport = 1\n")
+    environ = {"TICKER_LIMITS__SYMBOLS": "5", "TICKER_FEEDS__EU__SYMBOLS": "*-EUR"}
+    text = explain(file, [("--host", "::"), ("--set", "log.level=debug")], environ)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for expected in (
+        'host = "::" # --host',
+        f"port = 1 # {file}",
+        "symbols = 5 # TICKER_LIMITS__SYMBOLS",
+        'level = "debug" # --set',
+        "# stale_after_s is not set # default",
+        "max_symbols = 50000 # default",
+        "[feeds.eu]",
+        f'adapter = "kraken" # {file}',
+        'symbols = "*-EUR" # TICKER_FEEDS__EU__SYMBOLS',
+    ):
+        assert expected in lines
+
+
+def test_explain_shows_the_default_feed() -> None:
+    """The simulator of an empty configuration is shown as what it is: a default."""
+    assert explain(None, [], {}).endswith('[feeds.sim]\nadapter = "sim"                          # default\n')
+
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=32)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+OPTION_NAMES = st.text(string.ascii_lowercase + "_ é", min_size=1, max_size=8).filter(lambda name: name != "adapter")
+OPTIONS = st.one_of(
+    TEXTS, st.booleans(), st.integers(), st.floats(allow_nan=False), st.lists(TEXTS | st.integers(), max_size=3)
+)
+
+
+@given(
+    port=st.integers(0, 65_535),
+    stall_s=st.floats(0.001, 300),
+    feeds=st.dictionaries(NAMES, st.dictionaries(OPTION_NAMES, OPTIONS, max_size=3), min_size=1, max_size=3),
+)
+def test_what_explain_writes_load_reads(
+    tmp_path_factory: pytest.TempPathFactory,
+    port: int,
+    stall_s: float,
+    feeds: dict[str, dict[str, object]],
+) -> None:
+    """The explanation is a configuration file that gives the same settings, and explains to the same values."""
+    # The first file comes from explain's own writer, by way of settings that were given as values.
+    folder = tmp_path_factory.mktemp("explain")
+    first = written(folder, _as_toml(port, stall_s, feeds))
+    settings = load(first, [], {})
+    assert settings.feeds == {name: {"adapter": name, **options} for name, options in feeds.items()}
+    assert (settings.server.port, settings.hub.stall_s) == (port, stall_s)
+    second = folder / "second.toml"
+    second.write_text(explain(first, [], {}), "utf-8")
+    assert load(second, [], {}) == settings
+
+
+def _as_toml(port: int, stall_s: float, feeds: dict[str, dict[str, object]]) -> str:
+    """A file by the simplest writer that is surely right: every character of a text as an escape."""
+
+    def spelled(value: object) -> str:
+        if isinstance(value, str):
+            return '"' + "".join(f"\\U{ord(character):08x}" for character in value) + '"'
+        if isinstance(value, list):
+            return f"[{','.join(map(spelled, value))}]"
+        return str(value).lower()
+
+    lines = [f"[server]\nport = {port}\n[hub]\nstall_s = {stall_s!r}"]
+    for name, options in feeds.items():
+        lines.append(f"[feeds.{name}]")
+        lines += [f"{spelled(option)} = {spelled(value)}" for option, value in options.items()]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "table"),
+    [
+        ("sim", "sim", {"adapter": "sim"}),
+        ("sim?", "sim", {"adapter": "sim"}),
+        ("sim:5000?seed=7", "sim", {"adapter": "sim", "symbols": "5000", "seed": "7"}),
+        (
+            "replay:quotes.csv.gz?speed=max&loop=true",
+            "replay",
+            {"adapter": "replay", "symbols": "quotes.csv.gz", "speed": "max", "loop": "true"},
+        ),
+        (
+            "kraken:*-USD?interval_s=1&base_url=http://127.0.0.1:9000",
+            "kraken",
+            {"adapter": "kraken", "symbols": "*-USD", "interval_s": "1", "base_url": "http://127.0.0.1:9000"},
+        ),
+        ("eu=kraken:*-EUR", "eu", {"adapter": "kraken", "symbols": "*-EUR"}),
+        ("eu=My.Venue", "eu", {"adapter": "My.Venue"}),
+        ("replay:/data/x=1:2.csv", "replay", {"adapter": "replay", "symbols": "/data/x=1:2.csv"}),
+        (r"replay:C:\data\x.csv", "replay", {"adapter": "replay", "symbols": r"C:\data\x.csv"}),
+        ("replay:100%25.csv", "replay", {"adapter": "replay", "symbols": "100%25.csv"}),
+        ("replay?symbols=a%3Fb+c.csv", "replay", {"adapter": "replay", "symbols": "a?b+c.csv"}),
+        ("replay:x?map=A:B&map=C:D", "replay", {"adapter": "replay", "symbols": "x", "map": ["A:B", "C:D"]}),
+        ("kraken?base_url=http://h/?a=b", "kraken", {"adapter": "kraken", "base_url": "http://h/?a=b"}),
+    ],
+)
+def test_feed_specs(spec: str, name: str, table: dict[str, object]) -> None:
+    """A feed spec is `[NAME=]ADAPTER[:SELECTION][?option=value&…]`."""
+    assert parse_feed_spec(spec) == (name, table)
+
+
+@given(
+    name=NAMES,
+    adapter=st.none() | st.text(string.ascii_letters + "._-", min_size=1),
+    selection=st.none() | TEXTS.filter(lambda text: text != "" and "?" not in text),
+    options=st.dictionaries(
+        st.text(string.ascii_lowercase + "_", min_size=1).filter(lambda option: option not in {"adapter", "symbols"}),
+        st.one_of(TEXTS, st.lists(TEXTS, min_size=2, max_size=3)),
+        max_size=3,
+    ),
+)
+def test_a_spec_that_was_written_is_read_back(
+    name: str, adapter: str | None, selection: str | None, options: dict[str, str | list[str]]
+) -> None:
+    """Whatever a feed is to be told, some spec says it."""
+    pairs = [
+        f"{option}={quote(text, safe='')}"
+        for option, texts in options.items()
+        for text in ([texts] if isinstance(texts, str) else texts)
+    ]
+    spec = name if adapter is None else f"{name}={adapter}"
+    spec += "" if selection is None else f":{selection}"
+    spec += f"?{'&'.join(pairs)}" if pairs else ""
+    expected: dict[str, object] = {"adapter": adapter or name, **options}
+    if selection is not None:
+        expected["symbols"] = selection
+    assert parse_feed_spec(spec) == (name, expected)

@@ -1,0 +1,368 @@
+"""The settings of the service: what there is to set, and how four sources become one value.
+
+A flag wins over an environment variable `TICKER_SECTION__KEY`, that over the TOML file, that over the default.
+Everything unknown, out of bounds or of the wrong type is an error that names its place, and all of them are
+reported at once. Feeds are kept as plain tables: what an adapter can be told is the adapter's business.
+
+It reads the one file that it is given, never the environment or the command line by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import reprlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast, get_args
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ticker.errors import ConfigError, did_you_mean, nearest
+from ticker.logs import escape
+
+FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+"""A feed's name; it becomes the prefix of its symbols, `kraken:BTC-USD`."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_FLAGS = {"--host": "server.host", "--port": "server.port", "--log-level": "log.level"}
+
+Key = tuple[str, ...]
+"""Where a value belongs: `("server", "port")`, `("feeds", "kraken", "symbols")`."""
+
+Flags = Sequence[tuple[str, str]]
+"""Names and texts from the command line: `("--port", "9000")`."""
+
+
+class Section(BaseModel):
+    """One table of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Server(Section):
+    """`[server]`: where it listens and how it stops."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one.")
+    shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
+    base_path: str = Field(
+        default="", pattern="^(/[A-Za-z0-9._~-]+)*$", description="Path that a proxy puts before ours: /prices."
+    )
+
+
+class Hub(Section):
+    """`[hub]`: the rhythm of the stream, and when a client counts as gone."""
+
+    flush_interval_ms: int = Field(default=20, ge=0, le=1000, description="Least milliseconds between two flushes.")
+    heartbeat_ms: int = Field(
+        default=5000, ge=100, le=60_000, description="Milliseconds without a frame before a heartbeat is sent."
+    )
+    stall_s: float = Field(default=10, gt=0, le=300, description="Seconds without taking a byte that end a client.")
+    ping_interval_s: float = Field(default=20, gt=0, le=3600, description="Seconds between two WebSocket pings.")
+    ping_timeout_s: float = Field(default=20, gt=0, le=3600, description="Seconds to wait for the answer to a ping.")
+
+
+class Store(Section):
+    """`[store]`: how many symbols there may be, and when a price is old."""
+
+    max_symbols: int = Field(default=50_000, ge=1, le=1_000_000, description="Symbols kept; what is more is rejected.")
+    stale_after_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="Least seconds of silence that may be stale; unset: as each feed says.",
+    )
+    failback_after_s: float = Field(
+        default=30, ge=0, le=86_400, description="Seconds a better source must be back before it is used again."
+    )
+
+
+class Limits(Section):
+    """`[limits]`: what one client, and all of them together, may take."""
+
+    patterns: int = Field(default=1000, ge=1, le=100_000, description="Patterns that one client may subscribe to.")
+    symbols: int = Field(
+        default=50_000, ge=1, le=1_000_000, description="Symbols that one client's patterns may match."
+    )
+    message_bytes: int = Field(default=65_536, ge=1024, le=2**24, description="Bytes of one message of a client.")
+    messages_per_s: int = Field(default=20, ge=1, le=100_000, description="Messages per second of one client.")
+    connections: int = Field(default=20_000, ge=1, le=1_000_000, description="Connections in all.")
+    connections_per_address: int = Field(
+        default=0, ge=0, le=1_000_000, description="Connections from one address; 0 for no such limit."
+    )
+    connects_per_s: int = Field(default=5000, ge=1, le=1_000_000, description="New connections per second.")
+
+
+class Log(Section):
+    """`[log]`: what is written to standard error, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level written.")
+    format: Literal["console", "json"] = Field(default="console", description="Lines for people, or JSON lines.")
+
+
+class Settings(Section):
+    """All settings. `feeds` maps names, in order of preference, to `adapter` and that adapter's options."""
+
+    server: Server = Server()
+    hub: Hub = Hub()
+    store: Store = Store()
+    limits: Limits = Limits()
+    log: Log = Log()
+    feeds: Mapping[str, Mapping[str, object]] = {"sim": {"adapter": "sim"}}
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    "server": Server, "hub": Hub, "store": Store, "limits": Limits, "log": Log,
+}  # fmt: skip
+
+
+def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> Settings:
+    """The settings in force.
+
+    Args:
+        config_file: a TOML file.
+        flags: the command line's: `--host`, `--port`, `--log-level`; `--feed` with a feed spec, all of which
+            together replace the feeds of file and environment; `--set` with `section.key=value`.
+        environ: the environment; only names `TICKER_…__…` are looked at.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong.
+    """
+    return _Draft(config_file, flags, environ).settle()
+
+
+def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> str:
+    """The settings in force as a TOML text that gives the same settings again, each value with its origin.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    draft = _Draft(config_file, flags, environ)
+    settings = draft.settle()
+    tables = [_toml_table(name, dict(getattr(settings, name)), draft.values[name]) for name in _SECTIONS]
+    tables += [_toml_table(f"feeds.{name}", table, draft.feeds[name]) for name, table in settings.feeds.items()]
+    return "\n".join(tables)
+
+
+def parse_feed_spec(spec: str) -> tuple[str, dict[str, object]]:
+    """Read `[NAME=]ADAPTER[:SELECTION][?option=value&…]` into the feed's name and its table.
+
+    The selection becomes `symbols`, just as it stands. An option's value may be percent-encoded; an option
+    that is given several times becomes a list.
+
+    Raises:
+        ConfigError: the spec is malformed.
+    """
+    head, _, query = spec.partition("?")
+    source, colon, selection = head.partition(":")
+    name, equals, adapter = source.partition("=")
+    if not FEED_NAME.fullmatch(name):
+        raise ConfigError(_bad_feed_name(name))
+    if equals and not adapter:
+        raise ConfigError(f"name the adapter behind '{name}='")
+    if colon and not selection:
+        raise ConfigError("name symbols behind the ':', or leave it out")
+    fixed = {"adapter": adapter or name} | ({"symbols": selection} if selection else {})
+    options: dict[str, list[str]] = {}
+    for part in query.split("&") if query else ():
+        option, equals, text = part.partition("=")
+        if not option or not equals:
+            raise ConfigError(f"write option=value, not {part!r}")
+        if option in fixed:
+            raise ConfigError(f"'{option}' is given twice")
+        options.setdefault(option, []).append(unquote(text))
+    return name, fixed | {option: texts if len(texts) > 1 else texts[0] for option, texts in options.items()}
+
+
+class _Said(NamedTuple):
+    """A value and the source that gave it: the file, the variable or the flag."""
+
+    value: object
+    origin: str
+
+
+class _Draft:
+    """What the sources said, the stronger over the weaker, and what was wrong with it."""
+
+    def __init__(self, config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> None:
+        self.values: dict[str, dict[str, _Said]] = {name: {} for name in _SECTIONS}
+        self.feeds: dict[str, dict[str, _Said]] = {}
+        self.errors: list[str] = []
+        if config_file is not None:
+            self._read_file(config_file)
+        self._read_environ(environ)
+        self._read_flags(flags)
+
+    def settle(self) -> Settings:
+        """Make the settings, or raise what was wrong."""
+        if self.errors:
+            raise ConfigError("\n".join(map(escape, self.errors)))
+        sections = {
+            name: model.model_validate({key: said.value for key, said in self.values[name].items()})
+            for name, model in _SECTIONS.items()
+        }
+        if not self.feeds:
+            self.feeds["sim"] = {}
+        feeds = {
+            feed: {"adapter": feed} | {option: said.value for option, said in table.items()}
+            for feed, table in self.feeds.items()
+        }
+        return Settings.model_validate({**sections, "feeds": feeds})
+
+    def _read_file(self, file: Path) -> None:
+        try:
+            document = tomllib.loads(file.read_text("utf-8-sig"))
+        except OSError as error:
+            self.errors.append(f"{file}: {(error.strerror or str(error)).lower()}")
+        except UnicodeDecodeError:
+            self.errors.append(f"{file}: not UTF-8 text")
+        except (ValueError, RecursionError) as error:  # wider than TOMLDecodeError: a number of 5,000 digits
+            self.errors.append(f"{file}: {error}")
+        else:
+            for key, value in _leaves((), document):
+                self._put(key, value, str(file), f"{file}: {'.'.join(key)}")
+
+    def _read_environ(self, environ: Mapping[str, str]) -> None:
+        for name, text in sorted(environ.items()):
+            if name.startswith("TICKER_") and "__" in name:
+                key = tuple(name.removeprefix("TICKER_").lower().split("__"))
+                self._put(key, _typed(key, text), name, name)
+
+    def _read_flags(self, flags: Flags) -> None:
+        if any(flag == "--feed" for flag, _ in flags):
+            self.feeds.clear()
+        for flag, text in sorted(flags, key=lambda given: given[0] != "--feed"):
+            if flag == "--feed":
+                self._read_feed_spec(text)
+                continue
+            name, equals, value = text.partition("=") if flag == "--set" else (_FLAGS[flag], "=", text)
+            if not equals:
+                self.errors.append(f"--set {text}: write section.key=value")
+                continue
+            key = tuple(name.split("."))
+            self._put(key, _typed(key, value), flag, f"--set {name}" if flag == "--set" else flag)
+
+    def _read_feed_spec(self, spec: str) -> None:
+        place = f"--feed {spec}"
+        try:
+            feed, table = parse_feed_spec(spec)
+        except ConfigError as error:
+            self.errors.append(f"{place}: {error}")
+            return
+        if feed in self.feeds:
+            other = spec.removeprefix(f"{feed}=")
+            self.errors.append(f"{place}: there is a feed '{feed}' already; name this one: NAME={other}")
+        for option, value in table.items():
+            self._put(("feeds", feed, option), value, "--feed", place)
+
+    def _put(self, key: Key, value: object, origin: str, place: str) -> None:
+        """Take a value, or say what is wrong with it; `place` is where it stands in its source."""
+        said = _Said(value, origin)
+        match key:
+            case ("feeds", feed, *_) if not FEED_NAME.fullmatch(feed):
+                problem = _bad_feed_name(feed)
+            case ("feeds", feed) if value == {}:  # a feed without options is a feed, too
+                self.feeds.setdefault(feed, {})
+                return
+            case ("feeds", feed, option) if option:
+                self.feeds.setdefault(feed, {})[option] = said
+                problem = "" if _is_option_value(value) else "should be text, a number, true, false or a list"
+            case (section, name) if name in _names(section):
+                self.values[section][name] = said
+                problem = _complaint(section, name, value)
+            case (section,) if section in {*_SECTIONS, "feeds"}:
+                problem = "" if value == {} else "should be a table"
+            case _:
+                problem = f"unknown{_correction(key, origin)}"
+        if problem:
+            self.errors.append(f"{place}: {problem}")
+
+
+def _leaves(key: Key, value: object) -> Iterator[tuple[Key, object]]:
+    """A document's values with their keys; tables only where a value belongs, or if they are empty."""
+    depth = 3 if key[:1] == ("feeds",) else 2
+    if isinstance(value, dict) and len(key) < depth and (value or not key):
+        for name, inner in value.items():
+            yield from _leaves((*key, name), inner)
+    else:
+        yield key, value
+
+
+def _names(section: str) -> list[str]:
+    return list(_SECTIONS[section].model_fields) if section in _SECTIONS else []
+
+
+def _typed(key: Key, text: str) -> object:
+    """Text as the type that its setting wants; unchanged, to be refused later, if it cannot be."""
+    match key:
+        case (section, name) if name in _names(section):
+            wanted: Any = _SECTIONS[section].model_fields[name].annotation
+            with contextlib.suppress(ValidationError):
+                return cast("object", TypeAdapter(wanted).validate_strings(text))
+    return text
+
+
+def _is_option_value(value: object) -> bool:
+    return isinstance(value, str | int | float) or (
+        isinstance(value, list) and all(isinstance(part, str | int | float) for part in value)
+    )
+
+
+def _bad_feed_name(name: str) -> str:
+    return f"a feed's name is 1 to 32 of a-z 0-9 _ -, not {reprlib.repr(name)}"
+
+
+def _complaint(section: str, name: str, value: object) -> str:
+    """What is wrong with a setting's value, in our words; empty if nothing is."""
+    model = _SECTIONS[section]
+    try:
+        model.model_validate({name: value})
+    except ValidationError as failure:
+        error = failure.errors()[0]
+        if error["type"] == "literal_error":
+            choices = get_args(model.model_fields[name].annotation)
+            return f"unknown {reprlib.repr(value)}{did_you_mean(str(value), choices)}"
+        return f"{re.sub('^.*? should ', 'should ', error['msg'])}, not {reprlib.repr(value)}"
+    return ""
+
+
+def _correction(key: Key, origin: str) -> str:
+    """The clause behind "unknown": the nearest right name, as its source spells names, or all that there are."""
+    sections = [*_SECTIONS, "feeds"]
+    section = key[0] if key[0] in sections else "".join(nearest(key[0], sections))
+    homes = [home for home in _SECTIONS if len(key) <= 2 and key[-1] in _names(home)]
+    right: Key
+    if len(homes) == 1:
+        right = (homes[0], key[-1])
+    elif section and len(key) == 1:
+        right = (section,)
+    elif section == "feeds":
+        right = ("feeds", *key[1:]) if key[0] != section else ("feeds", "NAME", "OPTION")
+    elif not section:
+        return did_you_mean("", sections)
+    elif close := nearest(key[-1], _names(section)):
+        right = (section, close[0])
+    else:
+        return did_you_mean("", [f"{section}.{name}" for name in _names(section)])
+    if origin.startswith("TICKER_"):
+        return f"; did you mean 'TICKER_{'__'.join(right).upper()}'?"
+    return f"; did you mean '{right[-1] if right[:-1] == key[:-1] else '.'.join(right)}'?"
+
+
+def _toml_table(name: str, values: Mapping[str, object], said: Mapping[str, _Said]) -> str:
+    lines = [f"[{name}]"]
+    for key, value in values.items():
+        spelled = key if _BARE_KEY.fullmatch(key) else _toml(key)
+        setting = f"# {key} is not set" if value is None else f"{spelled} = {_toml(value)}"
+        lines.append(f"{setting:<40} # {escape(said[key].origin) if key in said else 'default'}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str | bool | list):  # JSON's spelling of these is TOML's, all but one character
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value)
