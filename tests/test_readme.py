@@ -1,0 +1,71 @@
+"""What the README says is what the code does."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import ROOT
+from tests.running import running
+from ticker.config import Settings
+from ticker.model import FIELDS
+
+README = (ROOT / "README.md").read_text()
+
+
+def settings_table() -> str:
+    """Every setting with its default and meaning, as Markdown."""
+    rows = ["| setting | default | |", "| --- | --- | --- |"]
+    for section, described in Settings.model_fields.items():
+        if section == "feeds":
+            continue
+        for name, setting in type(described.default).model_fields.items():
+            default = "" if setting.default in {None, ""} else setting.default
+            rows.append(f"| `{section}.{name}` | {default} | {setting.description} |")
+    return "\n".join(rows)
+
+
+def test_the_settings_table_is_that_of_the_code() -> None:
+    """Names, defaults and meanings are those of `ticker.config`."""
+    block = re.search(r"<!-- settings: .*?-->\n\n(.*?)\n\n<!-- /settings -->", README, re.DOTALL)
+    assert block is not None
+    assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"
+
+
+def test_the_fields_of_a_quote_are_named_in_order() -> None:
+    """The README lists exactly the fields of the protocol."""
+    assert f"`{' '.join(FIELDS)}`" in README
+
+
+def test_the_two_commands_come_first() -> None:
+    """Run and test, each one line, without anything that a bare machine lacks."""
+    run, test = re.findall(r"```sh\n# (?:run|test).*?\n(.*?)\n```", README, re.DOTALL)[:2]
+    assert run.startswith("python3 -m venv --without-pip .venv && ")
+    assert run.endswith("-qr requirements.txt && .venv/bin/python -m ticker")
+    assert test.endswith("-qr requirements-dev.txt && .venv/bin/python -m pytest")
+
+
+def test_the_locks_hold_no_address() -> None:
+    """Requirements are hashes and versions; where they come from is the user's own configuration."""
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        assert "--hash=sha256:" in text
+        assert not re.search(r"://|--(extra-)?index-url|--find-links", text), name
+
+
+def test_every_curl_example_is_answered() -> None:
+    """Each path that the README tells people to fetch answers with a success."""
+    paths = re.findall(r"^curl 'localhost:8000(\S+)'$", README, re.MULTILINE)
+    assert len(paths) >= 4
+    with running() as service:
+        service.wait(lambda: service.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
+        for path in paths:
+            assert service.get(path), path
+
+
+def test_the_image_is_made_of_what_is_there() -> None:
+    """Every COPY source of the Dockerfile exists, and its port is the code's default."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    sources = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)
+    assert sources
+    assert [s for s in sources if not (ROOT / s).exists()] == []
+    assert f"EXPOSE {Settings().server.port}\n" in dockerfile
