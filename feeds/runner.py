@@ -1,7 +1,7 @@
 """Keeps one feed going: what it raises becomes a state, a count, one line in the log and another try.
 
-Promises: no failure of a feed reaches the rest of the service; it is retried for ever with growing, jittered
-pauses, and at once as often as ever after it has delivered again; never earlier than the exchange has asked.
+Promises: no failure of a feed reaches the rest of the service; it is retried for ever, after growing and
+jittered pauses that are short again once it has delivered, and never earlier than the exchange has asked.
 A bug is not retried, for that would hide it. Cancellation passes through. Never looks into prices.
 """
 

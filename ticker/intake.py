@@ -305,8 +305,8 @@ class FeedIntake:
         if quote.ts is not None:
             source.ts = quote.ts
         values = quote.values
-        if (market := values.get("state")) is not None:
-            source.market = str(market)
+        if "state" in values:
+            source.market = str(values["state"] or "live")
         born = not source.state
         state = source.market
         if not self._is_fresh(source, quote, wall_ms):
@@ -315,7 +315,7 @@ class FeedIntake:
             source.rhythm.beat(now)
         if not source.watched:
             self._intake.watch(source, now)
-        if source.state != state or market is not None:
+        if source.state != state or "state" in values:
             source.state = state
             values = {**values, "state": state}
             if born:

@@ -41,7 +41,7 @@ Value = str | int | None
 
 SYMBOL = re.compile(r"[A-Za-z0-9._^-]{1,64}")
 """A canonical symbol, `BTC-USD`, `AAPL`, `BRK.B`."""
-VENUE_SYMBOL = re.compile(r"[a-z0-9_-]{1,32}:[A-Za-z0-9._^-]{1,64}")
+VENUE_SYMBOL = re.compile(r"(?=.{1,80}\Z)[a-z0-9_-]{1,32}:[A-Za-z0-9._^-]{1,64}")
 """A venue's own symbol, `kraken:BTC-USD`; 80 characters at most."""
 
 

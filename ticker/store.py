@@ -51,7 +51,6 @@ class Pending:
     values: dict[str, Value]
     ts: int | None = None
     received_ms: int | None = None
-    removed: bool = False
 
 
 @dataclass(slots=True)
@@ -83,6 +82,7 @@ class Store:
     on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)  # in order of last change
     _pending: dict[str, Pending] = field(default_factory=dict)
+    _removed: dict[str, None] = field(default_factory=dict)
     _late_ts: dict[str, int] = field(default_factory=dict)
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
@@ -110,7 +110,8 @@ class Store:
 
     def remove(self, key: str) -> None:
         """Drop a symbol in the next flush; what is ingested after this call makes a new record."""
-        self._pending[key] = Pending({}, removed=True)
+        self._pending.pop(key, None)
+        self._removed[key] = None
 
     def differs(self, key: str, values: dict[str, Value]) -> bool:
         """Whether any of these fields, `state` aside, is not what is visible now."""
@@ -133,14 +134,13 @@ class Store:
             None if nothing really changed; the version has not moved then.
         """
         pending, self._pending = self._pending, {}
+        removed, self._removed = self._removed, {}
         version = self.version + 1
         changed: dict[str, Record] = {}
         gone: dict[str, None] = {}
+        for key in removed:
+            self._drop(key, version, gone)
         for key, entry in pending.items():
-            if entry.removed:
-                self._drop(key, version, gone)
-                if not entry.values:
-                    continue
             self._apply(key, entry, version, now, changed)
         self._apply_late_ts(version, now, changed)
         if self.derivation is not None:
@@ -312,6 +312,8 @@ class Store:
                 mask |= 1 << _TS
             else:
                 self._late_ts[key] = ts
+        elif ts is not None:
+            self._late_ts.pop(key, None)  # the source went back to the visible time: nothing waits any more
         if mask or born:
             self.counts.changed += 1
             self._touch(record, record.everything if born else mask, version, changed)
@@ -327,10 +329,8 @@ class Store:
         if not self._late_ts:
             return
         for key, ts in list(self._late_ts.items()):
-            record = self._records.get(key)
-            if record is None:
-                del self._late_ts[key]
-            elif now - record.ts_at >= TS_ALONE_S:
+            record = self._records[key]
+            if now - record.ts_at >= TS_ALONE_S:
                 self._set_ts(record, ts, now)
                 self._touch(record, 1 << _TS, version, changed)
 

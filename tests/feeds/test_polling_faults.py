@@ -41,7 +41,7 @@ FAULTS = {
     "gzip bomb": (gzip_bomb(20_000_000), "too_large"),
     "huge": (Reply(body=b" " * 5_000_001), "too_large"),
     "hang": (HANG, "timeout"),
-    "drip": (Reply(body=tickers(BTC="9").body, byte_pause_s=0.02), "timeout"),
+    "drip": (Reply(body=tickers(BTC="9").body, byte_pause_s=0.2), "timeout"),
 }
 
 
@@ -53,7 +53,7 @@ def test_fault(fault: str) -> None:
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
         stage.exchange.script(TICKERS, tickers(BTC="1"), reply)
-        await stage.polls(2, timeout_s=0.25)
+        await stage.polls(2, timeout_s=1.0 if reason == "timeout" else 30.0)
 
     stage = on_stage(play)
     status = stage.sink.status

@@ -74,10 +74,9 @@ class ModelReader:
         match frame["type"]:
             case "subscribed":
                 self._fields = tuple(frame["fields"] or QUOTE_FIELDS)
-                self._select(frame)
+                self.patterns, self._next_digest = frame["patterns"], frame["selection"]
             case "unsubscribed":
-                self._select(frame)
-                self.view = {s: record for s, record in self.view.items() if selects(self.patterns, s)}
+                self.patterns, self._next_digest = frame["patterns"], frame["selection"]
             case "snapshot":
                 epoch, version = int(frame["epoch"]), int(frame["version"])
                 assert epoch != self.epoch or version >= self.version, "a snapshot of the past"
@@ -94,11 +93,6 @@ class ModelReader:
         """A new connection begins, with what is known from the last one."""
         self._told = self.version
 
-    def _select(self, frame: dict[str, Any]) -> None:
-        # The hash belongs to the data frame that follows: until that has come, the view is one of the old selection.
-        self.patterns = frame["patterns"]
-        self._next_digest = frame["selection"]
-
     def _merge(self, frame: dict[str, Any]) -> None:
         quotes, gone, feeds = frame.get("quotes", {}), frame.get("gone", []), frame.get("feeds", {})
         assert not quotes.keys() & set(gone), "a name both changed and gone"
@@ -108,7 +102,9 @@ class ModelReader:
         for symbol in gone:
             self.view.pop(symbol, None)
         self.version = self._told = int(frame["version"])
+        # Only now is the view one of the new selection: the reply may have come, and this frame been lost.
         self._digest = self._next_digest
+        self.view = {s: record for s, record in self.view.items() if selects(self.patterns, s)}
         assert self.version > 0, "versions start at 1"
 
 

@@ -1,0 +1,81 @@
+"""Exceptions carry data, and suggestions name the nearest right word."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from ticker import errors
+from ticker.errors import (
+    ConfigError,
+    FatalFeedError,
+    FeedError,
+    PatternError,
+    ProtocolError,
+    TickerError,
+    did_you_mean,
+    nearest,
+)
+
+
+def test_tree_is_the_drawn_one() -> None:
+    """Every exception of the module stands in its docstring's drawing, under its base."""
+    drawn = re.findall(
+        r"^ {4}([ \u2502\u251c\u2514\u2500]*)([A-Za-z]+Error)", inspect.getdoc(errors) or "", re.MULTILINE
+    )
+    parents: list[str] = []
+    tree = {}
+    for branch, name in drawn:
+        depth = len(branch) // 4
+        parents[depth:] = [name]
+        tree[name] = parents[depth - 1] if depth else "Exception"
+    classes = {n: c for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, Exception)}
+    assert tree == {name: cls.__bases__[0].__name__ for name, cls in classes.items()}
+    assert tree["FatalFeedError"] == "FeedError"
+
+
+def test_feed_error_says_why_and_when_to_come_back() -> None:
+    """A feed's failure carries its reason and the exchange's wish; a fatal one is a feed's failure, too."""
+    plain, told = FeedError("no answer"), FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5)
+    assert (str(plain), plain.reason, plain.retry_after_s) == ("no answer", "protocol", None)
+    assert (str(told), told.reason, told.retry_after_s) == ("bad key", "http_4xx", 2.5)
+    assert isinstance(told, FeedError)
+
+
+def test_protocol_error_carries_code_and_id() -> None:
+    """A refusal knows its code and whose message it answers."""
+    error = ProtocolError("bad_request", "say more", "x1")
+    assert (error.code, str(error), error.reply_id) == ("bad_request", "say more", "x1")
+    assert ProtocolError("bad_json", "?").reply_id is None
+
+
+def test_pattern_error_is_a_value_error() -> None:
+    """Libraries that check values understand a malformed pattern."""
+    with pytest.raises(ValueError, match="x"):
+        raise PatternError("x")
+    assert issubclass(PatternError, TickerError)
+    assert issubclass(ConfigError, TickerError)
+
+
+def test_nearest_is_best_first_and_keeps_the_known_spelling() -> None:
+    """Case does not matter, the words come back as they are known, and unlike ones do not come at all."""
+    known = ["BTC-USD", "BTC-USDT", "ETH-USD", "zebra"]
+    assert nearest("btc-usdx", known, 3)[:2] == ["BTC-USD", "BTC-USDT"]
+    assert nearest("BTC-USD", known) == ["BTC-USD"]
+    assert nearest("qqqq", known, 3) == []
+    assert nearest("x", [], 3) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "expected"),
+    [
+        ("prot", ["port", "host"], "; did you mean 'port'?"),
+        ("zzzz", ["port", "host"], "; there is: host, port"),
+        ("zzzz", [], ""),
+    ],
+)
+def test_did_you_mean(word: str, known: list[str], expected: str) -> None:
+    """The clause names the nearest word, else all there are, else nothing."""
+    assert did_you_mean(word, known) == expected

@@ -1,0 +1,577 @@
+"""The wire: each frame byte for byte as the protocol's text shows it, and no message that can do harm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ticker import protocol
+from ticker.errors import ProtocolError
+from ticker.model import FEED_FIELDS, FIELDS, NUMBER_FIELDS, Value
+from ticker.protocol import (
+    ERROR_CODES,
+    INTERVALS_MS,
+    Cursor,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+    data_frame,
+    interval_class,
+    parse_message,
+    parse_subscribe_query,
+    piece,
+)
+from ticker.record import FEED_INDEX, INDEX, Changes, Record
+from ticker.selection import ALL_FIELDS, Selection, field_mask
+
+EPOCH = 1795386000123
+MAX_SYMBOLS = 1000
+
+
+def record(key: str, values: dict[str, Any]) -> Record:
+    """A record with these values, the others not known."""
+    made = Record(key, 1)
+    for name, value in values.items():
+        made.values[(FEED_INDEX if made.is_feed else INDEX)[name]] = value
+    return made
+
+
+def row(key: str, values: dict[str, Any]) -> tuple[Record, int]:
+    """A record and the mask of just the given fields."""
+    made = record(key, values)
+    order = FEED_FIELDS if made.is_feed else FIELDS
+    return made, sum(1 << order.index(name) for name in values)
+
+
+def exact(data: bytes) -> Any:
+    """JSON with numbers as their text and objects as lists of pairs, so that digits and key order count."""
+    return json.loads(data, parse_float=str, parse_int=str, object_pairs_hook=list)
+
+
+BTC = row("BTC-USD", {"last": "97412.40", "ts": 1795386012398})
+KRAKEN_STALE = row("@kraken", {"state": "stale", "since": 1795386012000})
+
+
+# Frames
+
+
+def test_hello() -> None:
+    """The first frame is the documented one, byte for byte."""
+    limits = {"patterns": 1000, "symbols": 50000, "message_bytes": 65536, "messages_per_s": 20, "min_interval_ms": 0}
+    frame = protocol.hello("ticker/0.3.0", EPOCH, 4711, 1795386012345, ["simulated"], 5000, limits)
+    assert frame.data == (
+        b'{"type":"hello","protocol":1,"server":"ticker/0.3.0","epoch":1795386000123,"version":4711,'
+        b'"time":1795386012345,"kinds":["simulated"],"heartbeat_ms":5000,"limits":{"patterns":1000,"symbols":50000,'
+        b'"message_bytes":65536,"messages_per_s":20,"min_interval_ms":0}}'
+    )
+    assert frame.kind == "hello"
+
+
+def test_subscribed() -> None:
+    """The answer to `subscribe` is the documented one; the selection's digest is the cursor's SEL."""
+    selection = Selection.of(["kraken:*", "BTC-USD"])
+    text = "at most two '*' in a pattern"
+    frame = protocol.subscribed(
+        1, selection, 734, 0, resumed=False,
+        unknown=[{"symbol": "BTC-USDX", "nearest": ["BTC-USD", "BTC-USDT"]}],
+        rejected=[{"pattern": "*A*A*A", "code": "bad_request", "message": text}],
+    )  # fmt: skip
+    assert (
+        frame.data
+        == (
+            b'{"type":"subscribed","id":1,"patterns":["BTC-USD","kraken:*"],"matched":734,"fields":null,"interval_ms":0,'
+            b'"selection":"%b","resumed":false,"unknown":[{"symbol":"BTC-USDX","nearest":["BTC-USD","BTC-USDT"]}],'
+            b'"rejected":[{"pattern":"*A*A*A","code":"bad_request","message":"at most two \'*\' in a pattern"}]}'
+        )
+        % selection.digest.encode()
+    )
+    assert frame.kind == "subscribed"
+
+
+def test_subscribed_names_fields_in_table_order() -> None:
+    """However the reader wrote them, fields come back in the order of the table."""
+    selection = Selection.of(["*"], ["ts", "bid", "last"])
+    frame = protocol.subscribed("x", selection, 0, 250, resumed=True, unknown=[], rejected=[])
+    assert (
+        frame.data
+        == (
+            b'{"type":"subscribed","id":"x","patterns":["*"],"matched":0,"fields":["last","bid","ts"],"interval_ms":250,'
+            b'"selection":"%b","resumed":true,"unknown":[],"rejected":[]}'
+        )
+        % selection.digest.encode()
+    )
+
+
+def test_digest_is_that_of_the_text() -> None:
+    """SEL is 16 hex digits of SHA-256 over patterns and fields, the same in every process and release."""
+    expected = hashlib.sha256(b"BTC-USD\nkraken:*\n\nlast\nts").hexdigest()[:16]
+    assert expected == "a7a101d3d4caff85"
+    assert Selection.of(["kraken:*", "BTC-USD"], ["ts", "last"]).digest == expected
+
+
+def test_unsubscribed() -> None:
+    """The answer to `unsubscribe` says what is left."""
+    selection = Selection.of(["BTC-USD"])
+    assert (
+        protocol.unsubscribed(2, selection, 1).data
+        == (b'{"type":"unsubscribed","id":2,"patterns":["BTC-USD"],"matched":1,"selection":"%b"}')
+        % selection.digest.encode()
+    )
+
+
+def test_snapshot() -> None:
+    """A snapshot has epoch, version and time, then whole records and feeds."""
+    quote = record("BTC-USD", {"last": "97412.35", "bid": "97412.30", "ask": "97412.35", "state": "live"})
+    feed = record("@kraken", {"state": "live", "since": 1795386000500, "kind": "live", "clock": "received"})
+    changes = Changes(EPOCH, None, 4711, [(quote, quote.everything), (feed, feed.everything)], [])
+    frame = data_frame(changes, 1795386012346)
+    assert frame.data == (
+        b'{"type":"snapshot","epoch":1795386000123,"version":4711,"time":1795386012346,'
+        b'"quotes":{"BTC-USD":{"last":97412.35,"bid":97412.30,"ask":97412.35,"bid_size":null,"ask_size":null,'
+        b'"open":null,"high":null,"low":null,"volume":null,"quote_volume":null,"change_pct":null,"ts":null,'
+        b'"state":"live","source":null,"decimals":null,"name":null}},'
+        b'"feeds":{"kraken":{"state":"live","since":1795386000500,"kind":"live","clock":"received","message":null}}}'
+    )
+    assert (frame.kind, frame.rows) == ("snapshot", 1)
+
+
+def test_update() -> None:
+    """An update has since, version and time, then changed fields, gone names and feeds."""
+    frame = data_frame(Changes(EPOCH, 4711, 4712, [BTC, KRAKEN_STALE], ["OLD-USD"]), 1795386012401)
+    assert frame.data == (
+        b'{"type":"update","since":4711,"version":4712,"time":1795386012401,'
+        b'"quotes":{"BTC-USD":{"last":97412.40,"ts":1795386012398}},"gone":["OLD-USD"],'
+        b'"feeds":{"kraken":{"state":"stale","since":1795386012000}}}'
+    )
+    assert (frame.kind, frame.rows) == ("update", 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "gone", "body"),
+    [
+        ([], [], b""),
+        ([BTC], [], b',"quotes":{"BTC-USD":{"last":97412.40,"ts":1795386012398}}'),
+        ([], ["A", "B-USD"], b',"gone":["A","B-USD"]'),
+        ([KRAKEN_STALE], [], b',"feeds":{"kraken":{"state":"stale","since":1795386012000}}'),
+    ],
+)
+def test_empty_members_are_left_out(rows: list[tuple[Record, int]], gone: list[str], body: bytes) -> None:
+    """`quotes`, `gone` and `feeds` stand in an update only if there are any."""
+    frame = data_frame(Changes(EPOCH, 3, 3, rows, gone), 7)
+    assert frame.data == b'{"type":"update","since":3,"version":3,"time":7%b}' % body
+
+
+def test_empty_snapshot_still_has_quotes() -> None:
+    """A reader may always write `view = m.quotes`, even when there is nothing but feeds."""
+    frame = data_frame(Changes(EPOCH, None, 1, [KRAKEN_STALE], []), 7)
+    assert frame.data == (
+        b'{"type":"snapshot","epoch":1795386000123,"version":1,"time":7,"quotes":{},'
+        b'"feeds":{"kraken":{"state":"stale","since":1795386012000}}}'
+    )
+    assert frame.rows == 0
+
+
+def test_update_names_what_the_reader_was_told_last() -> None:
+    """`told` is written as `since` in place of the version that the store was asked for; a snapshot has none."""
+    assert b'"since":5,"version":9' in data_frame(Changes(EPOCH, 8, 9, [], []), 7, told=5).data
+    assert b'"since":0,"version":9' in data_frame(Changes(EPOCH, 8, 9, [], []), 7, told=0).data
+    assert b"since" not in data_frame(Changes(EPOCH, None, 9, [], []), 7, told=5).data
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (protocol.heartbeat(4712, 1795386017402), b'{"type":"heartbeat","version":4712,"time":1795386017402}'),
+        (protocol.pong(7, 1795386017500), b'{"type":"pong","id":7,"time":1795386017500}'),
+        (protocol.pong('a"b', 1), b'{"type":"pong","id":"a\\"b","time":1}'),
+        (protocol.pong(None, 1), b'{"type":"pong","time":1}'),
+        (protocol.pong(0, 1), b'{"type":"pong","id":0,"time":1}'),
+        (
+            protocol.error(3, "bad_request", "field 'symbols' must be a list of strings"),
+            (
+                b'{"type":"error","id":3,"code":"bad_request",'
+                b'"message":"field \'symbols\' must be a list of strings","retry":false}'
+            ),
+        ),
+        (
+            protocol.error(None, "rate_limited", "wait", retry=True),
+            b'{"type":"error","code":"rate_limited","message":"wait","retry":true}',
+        ),
+        (
+            protocol.bye("shutdown", (500, 5000)),
+            b'{"type":"bye","reason":"shutdown","reconnect":true,"retry_ms":[500,5000]}',
+        ),
+        (
+            protocol.bye("banned", (0, 0), reconnect=False),
+            b'{"type":"bye","reason":"banned","reconnect":false,"retry_ms":[0,0]}',
+        ),
+    ],
+)  # fmt: skip
+def test_other_frames(frame: protocol.Frame, expected: bytes) -> None:
+    """Each of the small frames is the documented one; its kind is its type, and it carries no rows."""
+    assert frame.data == expected
+    assert frame.kind == json.loads(expected)["type"]
+    assert frame.kind in protocol.FRAME_KINDS
+    assert (frame.rows, frame.wire) == (0, None)
+
+
+decimals = st.from_regex(r"\A(0|[1-9][0-9]{0,19})(\.[0-9]{1,30})?\Z")
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+values = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.none()
+        | (texts if name not in NUMBER_FIELDS else st.integers(0, 1 << 60) if name in {"ts", "decimals"} else decimals)
+        for name in FIELDS
+    },
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(values, st.integers(1, ALL_FIELDS))
+def test_record_is_strict_json_with_the_exchanges_digits(known: dict[str, Value], mask: int) -> None:
+    """Whatever a record holds, its fields come in table order, with the number's own text, or null."""
+    made = record("v:A-B", known)
+    expected = [(f, known.get(f)) for i, f in enumerate(FIELDS) if mask >> i & 1]
+    as_text = [(f, v if v is None or f not in NUMBER_FIELDS else str(v)) for f, v in expected]
+    assert exact(b"{%b}" % piece(made, mask)) == [("v:A-B", as_text)]
+
+
+@settings(deadline=None)
+@given(texts, st.sampled_from(["live", "down"]))
+def test_feed_record_is_strict_json(message: str, state: str) -> None:
+    """A feed's message may be any text; its record goes under the feed's name."""
+    made = record("@k", {"state": state, "since": 5, "message": message})
+    expected = [("k", [("state", state), ("since", "5"), ("kind", None), ("clock", None), ("message", message)])]
+    assert exact(b"{%b}" % piece(made, made.everything)) == expected
+
+
+def test_piece_is_encoded_once_for_each_mask() -> None:
+    """Frames share a record's bytes until the record changes; another mask is another piece."""
+    made = record("A", {"last": "1.0", "bid": "2"})
+    first = piece(made, 1)
+    assert first == b'"A":{"last":1.0}'
+    made.values[0] = "3"
+    assert piece(made, 1) is first
+    assert piece(made, 3) == b'"A":{"last":3,"bid":2}'
+    made.pieces = {}
+    assert piece(made, 1) == b'"A":{"last":3}'
+
+
+def test_codes_are_those_of_the_protocol() -> None:
+    """Close codes and error codes are the documented ones."""
+    assert (protocol.NORMAL, protocol.GOING_AWAY, protocol.RESTART) == (1000, 1001, 1012)
+    assert (protocol.BINARY_FRAME, protocol.BAD_UTF8, protocol.TOO_LARGE) == (1003, 1007, 1009)
+    assert (protocol.BAD_MESSAGES, protocol.UNAUTHORIZED, protocol.STALLED) == (4000, 4001, 4008)
+    assert (protocol.NO_PONG, protocol.TOO_MANY_MESSAGES) == (4009, 4029)
+    assert set(ERROR_CODES) == {
+        "bad_json", "bad_request", "unknown_op", "unknown_symbol", "unknown_field", "too_many_symbols", "too_large",
+        "rate_limited", "unauthorized", "forbidden", "not_subscribed", "internal", "overloaded",
+    }  # fmt: skip
+
+
+# Cursor
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**19 - 1), st.integers(0, 10**19 - 1), st.from_regex(r"\A[0-9a-f]{16}\Z"))
+def test_cursor_comes_back_as_it_went(epoch: int, version: int, digest: str) -> None:
+    """What a reader joins and sends back is the same place."""
+    assert Cursor.parse(str(Cursor(epoch, version, digest))) == (epoch, version, digest)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.text(), st.text("0123456789:abcdef-+ _\u0663\uff11\u00b2")))
+def test_hostile_cursor_is_none_or_a_place(text: str) -> None:
+    """Any text is either no cursor, or one with whole numbers that are not negative and not absurd."""
+    cursor = Cursor.parse(text)
+    if cursor is not None:
+        assert 0 <= cursor.epoch < 10**19
+        assert 0 <= cursor.version < 10**19
+        assert text.endswith(f":{cursor.digest}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "::", "1:2", "1:2:3:4", "a:2:x", "1:-2:x", "+1:2:x", " 1:2:x", "1_0:2:x", "1.0:2:x", "\u0661:2:x",
+     "\u00b2:2:x", "1" * 20 + ":2:x", "1:" + "2" * 400 + ":x", "None:None:None"],
+)  # fmt: skip
+def test_malformed_cursor_means_from_the_beginning(text: str) -> None:
+    """What is not `EPOCH:VERSION:SEL` is no cursor, without an exception."""
+    assert Cursor.parse(text) is None
+
+
+def test_cursor_counts_only_for_its_epoch_and_selection() -> None:
+    """`since` is the version in the same epoch for the same patterns and fields, else nothing."""
+    selection = Selection.of(["*"])
+    cursor = Cursor(7, 42, selection.digest)
+    assert cursor.since(7, selection) == 42
+    assert cursor.since(8, selection) is None
+    assert cursor.since(7, Selection.of(["*", "A"])) is None
+    assert cursor.since(7, Selection.of(["*"], ["last"])) is None
+    assert Cursor(7, 42, "").since(7, selection) is None
+
+
+# Messages
+
+
+def test_documented_messages() -> None:
+    """The three messages of the protocol's text are understood, unknown keys are ignored."""
+    assert parse_message(
+        b'{"op":"subscribe","id":1,"symbols":["BTC-USD","kraken:*"],"fields":["last","bid","ask","ts"],'
+        b'"interval_ms":250,"cursor":"1795386000123:4711:9f3a61c27b04d5e8"}', MAX_SYMBOLS
+    ) == Subscribe(
+        1, ["BTC-USD", "kraken:*"], [], field_mask(["last", "bid", "ask", "ts"]), 250,
+        "1795386000123:4711:9f3a61c27b04d5e8",
+    )  # fmt: skip
+    assert parse_message('{"op":"unsubscribe","id":2,"symbols":["kraken:*"]}', 1) == Unsubscribe(2, ["kraken:*"])
+    assert parse_message(b'{"op":"ping","id":7,"later":[{}]}', MAX_SYMBOLS) == Ping(7)
+
+
+def test_all_but_op_and_symbols_is_optional() -> None:
+    """What a message leaves out, or gives as null, is None."""
+    expected = Subscribe(None, ["*"], [], None, None, None)
+    assert parse_message('{"op":"subscribe","symbols":["*"]}', MAX_SYMBOLS) == expected
+    nulls = '{"op":"subscribe","id":null,"symbols":["*"],"fields":null,"interval_ms":null,"cursor":null}'
+    assert parse_message(nulls, MAX_SYMBOLS) == expected
+    assert parse_message('{"op":"ping"}', MAX_SYMBOLS) == Ping(None)
+
+
+@pytest.mark.parametrize("reply_id", [0, -1, (1 << 63) - 1, -(1 << 63) + 1, "", "x" * 64, "\u20ac", None])
+def test_id_is_any_sane_integer_or_short_text(reply_id: int | str | None) -> None:
+    """The id comes back as it was given."""
+    assert parse_message(json.dumps({"op": "ping", "id": reply_id}), MAX_SYMBOLS) == Ping(reply_id)
+
+
+def test_patterns_are_taken_once_and_malformed_ones_by_name() -> None:
+    """Repetitions count once, in order of appearance; each malformed pattern is rejected with its reason."""
+    symbols = ["B", "A", "B", "*A*A*A", "a:b:c", "", "BTC/USD", "x" * 81, "A"]
+    message = parse_message(json.dumps({"op": "subscribe", "symbols": symbols}), MAX_SYMBOLS)
+    assert isinstance(message, Subscribe)
+    assert message.patterns == ["B", "A"]
+    assert [r["pattern"] for r in message.rejected] == ["*A*A*A", "a:b:c", "", "BTC/USD", "x" * 80]
+    assert {r["code"] for r in message.rejected} == {"bad_request"}
+    assert message.rejected[0]["message"] == "at most two '*' in a pattern"
+    assert all(r["message"] for r in message.rejected)
+
+
+SUBSCRIBE = {"op": "subscribe", "id": 9, "symbols": ["A"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reply_id"),
+    [
+        (b"", "bad_json", None),
+        (b"hello", "bad_json", None),
+        (b'{"op":"ping"', "bad_json", None),
+        (b'{"op":"ping"}{"op":"ping"}', "bad_json", None),
+        (b"{'op':'ping'}", "bad_json", None),
+        (b'{"op":NaN}', "bad_json", None),
+        (b'{"op":Infinity}', "bad_json", None),
+        (b'{"op":1e999}', "bad_json", None),
+        (b'{"op":"\\ud800"}', "bad_json", None),
+        (b"\xff\xfe", "bad_json", None),
+        ("\ud800", "bad_json", None),
+        (b"\xef\xbb\xbf{}", "bad_json", None),
+        pytest.param(b"[" * 5000 + b"]" * 5000, "bad_json", None, id="deep list"),
+        pytest.param(b'{"op":' * 5000, "bad_json", None, id="deep object"),
+        (b"null", "bad_request", None),
+        (b"3", "bad_request", None),
+        (b'"ping"', "bad_request", None),
+        (b'[{"op":"ping"}]', "bad_request", None),
+        (b'{"op":"ping","id":1.5}', "bad_request", None),
+        (b'{"op":"ping","id":true}', "bad_request", None),
+        (b'{"op":"ping","id":[1]}', "bad_request", None),
+        (b'{"op":"ping","id":{}}', "bad_request", None),
+        (b'{"op":"ping","id":9223372036854775808}', "bad_request", None),
+        (b'{"op":"ping","id":-9223372036854775808}', "bad_request", None),
+        pytest.param(b'{"op":"ping","id":1' + b"0" * 400 + b"}", "bad_json", None, id="400 digits"),
+        (b'{"op":"ping","id":"' + b"x" * 65 + b'"}', "bad_request", None),
+        (b"{}", "unknown_op", None),
+        (b'{"id":9}', "unknown_op", 9),
+        (b'{"op":null,"id":9}', "unknown_op", 9),
+        (b'{"op":"Ping","id":9}', "unknown_op", 9),
+        (b'{"op":["ping"],"id":9}', "unknown_op", 9),
+        (b'{"op":{"ping":1},"id":9}', "unknown_op", 9),
+        (b'{"op":"subscribe","id":9}', "bad_request", 9),
+        (b'{"op":"unsubscribe","id":9}', "bad_request", 9),
+        (SUBSCRIBE | {"symbols": None}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": "A"}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": {"A": 1}}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": []}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": ["A", 1]}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": [["A"]]}, "bad_request", 9),
+        (SUBSCRIBE | {"symbols": [None]}, "bad_request", 9),
+        (SUBSCRIBE | {"op": "unsubscribe", "symbols": []}, "bad_request", 9),
+        (SUBSCRIBE | {"op": "unsubscribe", "symbols": ["A"] * 1001}, "too_many_symbols", 9),
+        (SUBSCRIBE | {"symbols": ["A"] * 1001}, "too_many_symbols", 9),
+        (SUBSCRIBE | {"fields": "last"}, "bad_request", 9),
+        (SUBSCRIBE | {"fields": {"last": 1}}, "bad_request", 9),
+        (SUBSCRIBE | {"fields": []}, "bad_request", 9),
+        (SUBSCRIBE | {"fields": [1]}, "bad_request", 9),
+        (SUBSCRIBE | {"fields": [["last"]]}, "bad_request", 9),
+        (SUBSCRIBE | {"fields": ["last", "prise"]}, "unknown_field", 9),
+        (SUBSCRIBE | {"fields": ["Last"]}, "unknown_field", 9),
+        (SUBSCRIBE | {"fields": [""]}, "unknown_field", 9),
+        (SUBSCRIBE | {"fields": ["x" * 60_000]}, "unknown_field", 9),
+        (SUBSCRIBE | {"interval_ms": -1}, "bad_request", 9),
+        (SUBSCRIBE | {"interval_ms": 1.5}, "bad_request", 9),
+        (SUBSCRIBE | {"interval_ms": True}, "bad_request", 9),
+        (SUBSCRIBE | {"interval_ms": "250"}, "bad_request", 9),
+        (SUBSCRIBE | {"interval_ms": [250]}, "bad_request", 9),
+        (SUBSCRIBE | {"cursor": 4711}, "bad_request", 9),
+        (SUBSCRIBE | {"cursor": ["1:2:x"]}, "bad_request", 9),
+    ],
+)
+def test_malformed_message_is_refused_by_code(data: Any, code: str, reply_id: int | None) -> None:
+    """Each kind of bad message gets its own code, the id if there is a good one, and one short line of advice."""
+    text = json.dumps(data) if isinstance(data, dict) else data
+    with pytest.raises(ProtocolError) as caught:
+        parse_message(text, MAX_SYMBOLS)
+    assert (caught.value.code, caught.value.reply_id) == (code, reply_id)
+    assert 0 < len(str(caught.value)) < 250
+
+
+def test_unknown_field_is_told_the_nearest() -> None:
+    """A typing error in a field's name is answered by the right name."""
+    with pytest.raises(ProtocolError, match=r"^no field 'chnage_pct'; did you mean 'change_pct'\?$"):
+        parse_message('{"op":"subscribe","symbols":["A"],"fields":["chnage_pct"]}', MAX_SYMBOLS)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 70), 1 << 70) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+symbols = st.lists(
+    st.one_of(st.sampled_from(["*", "A", "k:*", "*-*-*", "a:b:c", ""]), st.text(max_size=90)), max_size=8
+)
+nearly_messages = st.fixed_dictionaries(
+    {"op": st.one_of(st.sampled_from(["subscribe", "unsubscribe", "ping"]), json_values)},
+    optional={
+        "id": st.one_of(st.integers(), st.text(max_size=70), json_values),
+        "symbols": st.one_of(symbols, symbols, json_values),
+        "fields": st.one_of(st.lists(st.sampled_from((*FIELDS, "x"))), json_values),
+        "interval_ms": st.one_of(st.integers(-10, 100_000), json_values),
+        "cursor": st.one_of(st.text(), json_values),
+    },
+)
+
+
+def refused(problem: ProtocolError) -> None:
+    """A refusal has a known code and can be answered."""
+    assert problem.code in ERROR_CODES
+    json.loads(protocol.error(problem.reply_id, problem.code, str(problem)).data)
+
+
+def check_parse(data: bytes | str) -> None:
+    """A message is refused by a known code, or what comes of it can be trusted and answered."""
+    try:
+        message = parse_message(data, MAX_SYMBOLS)
+    except ProtocolError as problem:
+        refused(problem)
+        return
+    json.loads(protocol.pong(message.reply_id, 1).data)
+    if isinstance(message, Subscribe):
+        Selection.of(message.patterns)
+        assert message.mask is None or 0 < message.mask <= ALL_FIELDS
+        assert message.interval_ms is None or message.interval_ms in INTERVALS_MS
+        assert all(len(r["pattern"]) <= 80 for r in message.rejected)
+        assert len(message.patterns) + len(message.rejected) <= MAX_SYMBOLS
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(st.binary(), st.text()))
+def test_arbitrary_text_raises_nothing_else(data: bytes | str) -> None:
+    """Bytes and texts of any kind are a message or a `ProtocolError`."""
+    check_parse(data)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.one_of(nearly_messages, json_values))
+def test_arbitrary_json_raises_nothing_else(value: object) -> None:
+    """So is any JSON, in particular what is nearly a message."""
+    check_parse(json.dumps(value))
+
+
+# Intervals and the URL
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1 << 64))
+def test_interval_is_rounded_up_to_a_class(interval_ms: int) -> None:
+    """The class is the smallest that is not shorter than the wish; the longest one serves all beyond."""
+    chosen = interval_class(interval_ms)
+    assert [c for c in INTERVALS_MS if c >= interval_ms][:1] in ([chosen], [])
+    assert chosen >= interval_ms or chosen == 60_000
+
+
+def test_interval_classes_are_those_of_the_protocol() -> None:
+    """The classes are the documented ones, and each is its own."""
+    assert INTERVALS_MS == (0, 50, 100, 250, 500, 1000, 2000, 5000, 10000, 30000, 60000)
+    assert [interval_class(c) for c in INTERVALS_MS] == list(INTERVALS_MS)
+    assert [interval_class(c) for c in (1, 51, 60_001)] == [50, 100, 60_000]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, None),
+        ({"fields": "last", "cursor": "1:2:x"}, None),
+        ({"symbols": "*"}, Subscribe(None, ["*"], [], None, None, None)),
+        (
+            {"symbols": "BTC-USD,ETH-USD", "interval_ms": "250", "fields": "last,ts", "cursor": "1:2:x"},
+            Subscribe(None, ["BTC-USD", "ETH-USD"], [], field_mask(["last", "ts"]), 250, "1:2:x"),
+        ),
+        ({"symbols": ",A,,B,A,", "fields": ""}, Subscribe(None, ["A", "B"], [], None, None, None)),
+        ({"symbols": "A", "interval_ms": "3", "token": "x"}, Subscribe(None, ["A"], [], None, 50, None)),
+    ],
+)
+def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> None:
+    """A URL's query is a subscription without id; without symbols it is none, and unknown parameters are ignored."""
+    assert parse_subscribe_query(query, MAX_SYMBOLS) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"symbols": ""}, "bad_request"),
+        ({"symbols": ",,"}, "bad_request"),
+        ({"symbols": "A," * 1001}, "too_many_symbols"),
+        ({"symbols": "A", "fields": "prise"}, "unknown_field"),
+        ({"symbols": "A", "fields": ","}, "bad_request"),
+        ({"symbols": "A", "interval_ms": ""}, "bad_request"),
+        ({"symbols": "A", "interval_ms": "-1"}, "bad_request"),
+        ({"symbols": "A", "interval_ms": "1e3"}, "bad_request"),
+        ({"symbols": "A", "interval_ms": "\u0662"}, "bad_request"),
+        ({"symbols": "A", "interval_ms": "\u00b2"}, "bad_request"),
+        ({"symbols": "A", "interval_ms": "9" * 5000}, "bad_request"),
+    ],
+)
+def test_impossible_url_is_refused_by_code(query: dict[str, str], code: str) -> None:
+    """A URL's errors are those of the message that it stands for."""
+    with pytest.raises(ProtocolError) as caught:
+        parse_subscribe_query(query, MAX_SYMBOLS)
+    assert (caught.value.code, caught.value.reply_id) == (code, None)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.fixed_dictionaries(
+        {"symbols": st.text()}, optional=dict.fromkeys(("fields", "interval_ms", "cursor"), st.text())
+    )
+)
+def test_arbitrary_url_raises_nothing_else(query: dict[str, str]) -> None:
+    """Whatever stands in a URL is a subscription or a `ProtocolError`."""
+    try:
+        message = parse_subscribe_query(query, MAX_SYMBOLS)
+    except ProtocolError as problem:
+        refused(problem)
+        return
+    assert message is not None
+    assert message.patterns or message.rejected

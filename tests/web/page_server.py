@@ -1,0 +1,277 @@
+"""What the page's tests put around the page: a file server, and a service whose every frame the test writes.
+
+The file server sends the headers that the real one sends, so that a breach of the policy shows. The service speaks
+the stream protocol through Playwright's `route_web_socket`. A `Visit` is one page between the two; leaving it fails
+on console errors, on violations of the policy and on requests to anywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import threading
+import types
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocketRoute
+
+CHROMIUM = os.environ.get("TICKER_TEST_CHROMIUM") or shutil.which("chromium")
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+STATIC = pathlib.Path(__file__).resolve().parents[2] / "web" / "static"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+EPOCH = 1_795_386_000_123
+START_MS = 1_795_386_000_000
+SELECTION = "9f3a61c27b04d5e8"
+WATCH_POLICY = """
+  window.policyViolations = [];
+  addEventListener("securitypolicyviolation", (event) => {
+    window.policyViolations.push(`${event.violatedDirective} ${event.blockedURI}`);
+  });
+"""
+
+Fields = Mapping[str, Any]
+
+
+class PageServer:
+    """Serves `web/static` and `api/sparklines` on a free port of loopback, under a base path if one is given."""
+
+    def __init__(self, base_path: str = "/") -> None:
+        self.base_path = base_path
+        self.closes: dict[str, list[float | None]] | None = {}
+        """What `api/sparklines` knows; None: there is no such endpoint."""
+        self.closes_end_ms = START_MS
+        self.requested: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, name="page-server")
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        return self.origin + self.base_path
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes; each would wait 40 ms for the other
+
+            def do_GET(self) -> None:
+                status, content_type, body = server.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Security-Policy", POLICY)
+                self.send_header("X-Content-Type-Options", "nosniff")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """The test's own output is enough."""
+
+        return Handler
+
+    def answer(self, target: str) -> tuple[int, str, bytes]:
+        """Status, content type and body for a request target."""
+        self.requested.append(target)
+        parts = urllib.parse.urlsplit(target)
+        name = parts.path.removeprefix(self.base_path)
+        file = STATIC / (name or "index.html")
+        if parts.path.startswith(self.base_path):
+            if name == "api/sparklines" and self.closes is not None:
+                wanted = urllib.parse.parse_qs(parts.query)["symbols"][0].split(",")
+                closes = {symbol: self.closes[symbol] for symbol in wanted if symbol in self.closes}
+                answer = {"interval": "1m", "end": self.closes_end_ms, "closes": closes}
+                return 200, "application/json", json.dumps(answer).encode()
+            if file.is_file() and file.resolve().is_relative_to(STATIC):
+                return 200, CONTENT_TYPES[file.suffix], file.read_bytes()
+        return 404, "application/problem+json", b'{"status":404}'
+
+
+class Service:
+    """The other end of the page's stream. It answers by the protocol until a test says otherwise."""
+
+    def __init__(self, page: Page) -> None:
+        self.connections: list[WebSocketRoute] = []
+        self.received: list[dict[str, Any]] = []
+        """Messages of the page on the last connection, pings left out."""
+        self.epoch = EPOCH
+        self.version = 4711
+        self.time_ms = START_MS
+        self.kinds: list[str] = ["live"]
+        self.protocol = 1
+        self.heartbeat_ms = 5000
+        self.quotes: dict[str, dict[str, Any]] = {}
+        self.feeds: dict[str, dict[str, Any]] = {}
+        self.mute = False
+        """True: not even pings are answered."""
+        self.accepting = True
+        """False: every connection is closed at once, as by a server that is down."""
+        self.answer_subscribe: Callable[[dict[str, Any]], None] = self.send_snapshot
+        page.route_web_socket("**/ws", self._connected)
+
+    def _connected(self, route: WebSocketRoute) -> None:
+        self.connections.append(route)
+        self.received = []
+        if not self.accepting:
+            route.close(code=1013, reason="down")
+            return
+        route.on_message(lambda text: self._message(json.loads(text)))
+
+    def _message(self, message: dict[str, Any]) -> None:
+        if self.mute:
+            return
+        if message["op"] == "ping":
+            self.send({"type": "pong", "id": message["id"], "time": self.time_ms})
+            return
+        self.received.append(message)
+        self.send(self.hello())
+        self.answer_subscribe(message)
+
+    def hello(self) -> dict[str, Any]:
+        return {
+            "type": "hello", "protocol": self.protocol, "server": "ticker/0", "epoch": self.epoch,
+            "version": self.version, "time": self.time_ms, "kinds": self.kinds, "heartbeat_ms": self.heartbeat_ms,
+            "limits": {},
+        }  # fmt: skip
+
+    def send_subscribed(self, *, resumed: bool) -> None:
+        self.send({
+            "type": "subscribed", "id": 1, "patterns": ["*"], "matched": len(self.quotes), "fields": None,
+            "interval_ms": 50, "selection": SELECTION, "resumed": resumed, "unknown": [], "rejected": [],
+        })  # fmt: skip
+
+    def send_snapshot(self, _: dict[str, Any]) -> None:
+        """Answer a subscription with everything."""
+        self.send_subscribed(resumed=False)
+        self.send({
+            "type": "snapshot", "epoch": self.epoch, "version": self.version, "time": self.time_ms,
+            "quotes": self.quotes, "feeds": self.feeds,
+        })  # fmt: skip
+
+    def update(
+        self,
+        quotes: Mapping[str, Fields] | None = None,
+        *,
+        gone: Sequence[str] = (),
+        feeds: Mapping[str, Fields] | None = None,
+        since: int | None = None,
+        version: int | None = None,
+    ) -> None:
+        """Change what the service knows, and send the change. `since` and `version` may lie on purpose."""
+        before = self.version
+        self.version = self.version + 1 if version is None else version
+        for symbol, fields in (quotes or {}).items():
+            self.quotes.setdefault(symbol, {}).update(fields)
+        for symbol in gone:
+            self.quotes.pop(symbol, None)
+        frame: dict[str, Any] = {
+            "type": "update", "since": before if since is None else since, "version": self.version,
+            "time": self.time_ms,
+        }  # fmt: skip
+        if quotes:
+            frame["quotes"] = quotes
+        if gone:
+            frame["gone"] = list(gone)
+        if feeds:
+            frame["feeds"] = feeds
+        self.send(frame)
+
+    def send(self, frame: Mapping[str, Any]) -> None:
+        self.send_text(json.dumps(frame))
+
+    def send_text(self, text: str) -> None:
+        self.connections[-1].send(text)
+
+    def close(self, code: int = 1012) -> None:
+        """End the present connection."""
+        self.connections[-1].close(code=code, reason="")
+
+
+@dataclass
+class Visit:
+    """One page in a browser context of its own."""
+
+    page: Page
+    service: Service
+    server: PageServer
+    problems: list[str] = field(default_factory=list)
+    tolerated: list[str] = field(default_factory=list)
+    """Beginnings of console errors that this test is about."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
+        violations: list[str] = self.page.evaluate("window.policyViolations ?? []") if kind is None else []
+        self.page.context.close()
+        if kind is None:
+            kept = [text for text in self.problems if not text.startswith(tuple(self.tolerated))]
+            assert kept + violations == []
+
+    def go(self, query: str = "") -> None:
+        """Open the page."""
+        self.page.goto(self.server.url + query)
+
+    def watch(self) -> None:
+        page = self.page
+        page.add_init_script(WATCH_POLICY)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.server.origin + "/", "data:")):
+            self.problems.append(f"left the origin: {request.url}")
+
+
+def visiting(browser: Browser, server: PageServer, **context: Any) -> Visit:
+    """A new page that is watched but not opened yet; `context` as for `Browser.new_context`."""
+    page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
+    page.set_default_timeout(5_000)
+    visit = Visit(page, Service(page), server)
+    visit.watch()
+    return visit
+
+
+def quote(**fields: Any) -> dict[str, Any]:
+    """A complete record, unknown fields as null."""
+    return {
+        "last": None, "bid": None, "ask": None, "bid_size": None, "ask_size": None, "open": None, "high": None,
+        "low": None, "volume": None, "quote_volume": None, "change_pct": None, "ts": START_MS, "state": "live",
+        "source": "alpha", "decimals": 2, "name": None, **fields,
+    }  # fmt: skip

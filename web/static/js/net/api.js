@@ -1,0 +1,49 @@
+/**
+ * The few things that the page asks for over HTTP.
+ *
+ * Promises: a service without the endpoint is met with silence, once, not with repeated requests.
+ */
+
+const SPARKLINE_POINTS = 60;
+const SPARKLINE_SYMBOLS = 100; // in one request
+
+export class Sparklines {
+  #base;
+  #asked = new Set();
+  #absent = false;
+  #waiting = false;
+
+  /** @param {string} base address of the page */
+  constructor(base) {
+    this.#base = base;
+  }
+
+  /** Ask for every symbol again, after a time away. */
+  forget() {
+    this.#asked.clear();
+  }
+
+  /**
+   * The past closes of those symbols that have not been asked for yet, one request at a time.
+   * @param {Iterable<string>} symbols
+   * @returns {Promise<{end: number, closes: Object<string, (number | null)[]>} | null>} null: nothing new
+   */
+  async load(symbols) {
+    if (this.#absent || this.#waiting) return null;
+    const wanted = [...symbols].filter((symbol) => !this.#asked.has(symbol)).slice(0, SPARKLINE_SYMBOLS);
+    if (wanted.length === 0) return null;
+    for (const symbol of wanted) this.#asked.add(symbol);
+    this.#waiting = true;
+    try {
+      const query = `symbols=${wanted.map(encodeURIComponent).join(",")}&points=${SPARKLINE_POINTS}`;
+      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base));
+      this.#absent = response.status === 404;
+      return response.ok ? await response.json() : null;
+    } catch {
+      // The connection is the stream's to report; the trend grows from live prices meanwhile.
+      return null;
+    } finally {
+      this.#waiting = false;
+    }
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * One stream that outlives its connections.
+ *
+ * Promises: it always either is connected, waits for its next try, or has said why it will not try again; a lost
+ * connection resumes from the cursor; silence, gaps and refusals are noticed here and nowhere else.
+ * Never touches the page; keeps no prices.
+ */
+
+import { Position, PROTOCOL, decode } from "./protocol.js";
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 30_000;
+const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had failed already
+const SILENT_HEARTBEATS = 2.5;
+const WATCH_MS = 500;
+const PING_MS = 5000;
+const GAP_AGAIN_MS = 30_000;
+const SUBSCRIBE_ID = 1;
+const TOO_MANY_MESSAGES = 4029;
+
+/** Close codes after which trying again cannot help, and the `reason` of the state that they lead to. */
+const FINAL = new Map([
+  [1003, "refused"],
+  [1007, "refused"],
+  [1009, "refused"],
+  [4000, "refused"],
+  [4001, "denied"],
+]);
+
+/**
+ * @typedef {{name: "connecting"} | {name: "live"} | {name: "offline", retryAtMs: number}
+ *   | {name: "ended", reason: "protocol" | "refused" | "denied" | "bye", detail?: string}} State
+ *   `retryAtMs` is of the monotonic clock.
+ */
+
+export class LiveSocket {
+  /** @type {State} */
+  state = { name: "connecting" };
+  position = new Position();
+  counts = { gaps: 0, malformed: 0, resumes: 0 };
+  heartbeatMs = 5000;
+  heardAtMs = 0;
+
+  #url;
+  #subscription;
+  #clock;
+  #listener;
+  #random;
+  #ws = null;
+  #fresh = true; // no data frame on this connection yet
+  #failures = 0;
+  #retryTimer = null;
+  #watchTimer = null;
+  #bye = null;
+  #ping = { id: SUBSCRIBE_ID, sentMs: 0 };
+  #gapAtMs = -Infinity;
+
+  /**
+   * @param {object} options
+   * @param {string} options.url
+   * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
+   * @param {import("./clock.js").ServerClock} options.clock fed with the server's times
+   * @param {{state(state: State), hello(message), data(message, kind: {replace: boolean, first: boolean})}}
+   *   options.listener `first`: the frame that answers the subscription, old news by nature
+   * @param {() => number} [options.random] in 0…1
+   */
+  constructor({ url, subscription, clock, listener, random = Math.random }) {
+    this.#url = url;
+    this.#subscription = subscription;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#random = random;
+  }
+
+  /** The network is back, or somebody looks at the page again: stop waiting. */
+  wake() {
+    if (this.state.name === "offline") this.connect();
+  }
+
+  /** Connect now: at the start, or because somebody pressed Retry. */
+  connect() {
+    if (this.#ws !== null) return;
+    clearTimeout(this.#retryTimer);
+    this.#bye = null;
+    this.#fresh = true;
+    this.heardAtMs = performance.now();
+    const ws = new WebSocket(this.#url);
+    this.#ws = ws;
+    // Late events of a connection that was given up are nobody's business.
+    const current = (handle) => (event) => ws === this.#ws && handle(event);
+    ws.onopen = current(() => this.#opened());
+    ws.onmessage = current((event) => this.#received(event.data));
+    ws.onclose = current((event) => this.#closed(event.code));
+    this.#watchTimer = setInterval(() => this.#watch(), WATCH_MS);
+    this.#enter({ name: "connecting" });
+  }
+
+  #opened() {
+    const message = { op: "subscribe", id: SUBSCRIBE_ID, ...this.#subscription };
+    const cursor = this.position.cursor;
+    this.#send(cursor === null ? message : { ...message, cursor });
+    this.#sendPing();
+  }
+
+  #received(text) {
+    this.heardAtMs = performance.now();
+    const message = decode(text);
+    if (message === null) {
+      this.counts.malformed += 1;
+      return;
+    }
+    switch (message.type) {
+      case "hello":
+        return this.#hello(message);
+      case "subscribed":
+        this.position.selection = message.selection;
+        if (message.resumed) this.counts.resumes += 1;
+        return;
+      case "snapshot":
+      case "update":
+        return this.#data(message);
+      case "heartbeat":
+        this.position.take(message);
+        return;
+      case "pong":
+        if (message.id === this.#ping.id) this.#clock.pong(this.#ping.sentMs, message.time);
+        return;
+      case "error":
+        return this.#refused(message);
+      case "bye":
+        this.#bye = message;
+        return this.#closed(1012);
+      // Types of a newer server are none of ours.
+    }
+  }
+
+  #hello(message) {
+    if (message.protocol !== PROTOCOL) return this.#end("protocol");
+    if (message.heartbeat_ms > 0) this.heartbeatMs = message.heartbeat_ms;
+    this.#clock.hello(message.time);
+    this.#listener.hello(message);
+  }
+
+  #refused(message) {
+    if (message.id !== SUBSCRIBE_ID) return;
+    if (message.retry === true) this.#retry(this.#jitter());
+    else this.#end("refused", String(message.message ?? ""));
+  }
+
+  #data(message) {
+    const kind = this.position.take(message);
+    if (kind === "gap") return this.#gap();
+    if (kind === "old") return;
+    const first = this.#fresh;
+    this.#fresh = false;
+    this.#failures = 0;
+    if (this.state.name !== "live") this.#enter({ name: "live" });
+    this.#listener.data(message, { replace: kind === "replace", first });
+  }
+
+  // A cursor counts only in the first subscribe of a connection, so asking again means connecting again.
+  #gap() {
+    this.counts.gaps += 1;
+    const again = performance.now() - this.#gapAtMs < GAP_AGAIN_MS;
+    this.#gapAtMs = performance.now();
+    if (again) {
+      this.position.forget();
+      this.#retry(this.#jitter());
+    } else {
+      this.#drop();
+      this.connect();
+    }
+  }
+
+  #closed(code) {
+    if (this.#bye?.reconnect === false) return this.#end("bye", String(this.#bye.reason ?? ""));
+    if (FINAL.has(code)) return this.#end(FINAL.get(code));
+    if (code === TOO_MANY_MESSAGES) this.#failures = Math.max(this.#failures, SLOWER_TRIES);
+    this.#retry(this.#byeWait() ?? this.#jitter());
+  }
+
+  #byeWait() {
+    const [least, most] = Array.isArray(this.#bye?.retry_ms) ? this.#bye.retry_ms : [];
+    return Number.isFinite(least) && most >= least ? least + this.#random() * (most - least) : null;
+  }
+
+  #jitter() {
+    const limitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    return this.#random() * limitMs;
+  }
+
+  #retry(waitMs) {
+    this.#drop();
+    this.#retryTimer = setTimeout(() => this.connect(), waitMs);
+    this.#enter({ name: "offline", retryAtMs: performance.now() + waitMs });
+  }
+
+  #end(reason, detail = "") {
+    this.#drop();
+    this.#enter({ name: "ended", reason, detail });
+  }
+
+  #drop() {
+    const ws = this.#ws;
+    this.#ws = null;
+    clearInterval(this.#watchTimer);
+    ws?.close();
+  }
+
+  #watch() {
+    const now = performance.now();
+    if (now - this.heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs) this.#retry(this.#jitter());
+    else if (now - this.#ping.sentMs >= PING_MS) this.#sendPing();
+  }
+
+  #sendPing() {
+    if (this.#ws.readyState !== WebSocket.OPEN) return;
+    this.#ping = { id: this.#ping.id + 1, sentMs: performance.now() };
+    this.#send({ op: "ping", id: this.#ping.id });
+  }
+
+  #send(message) {
+    this.#ws.send(JSON.stringify(message));
+  }
+
+  #enter(state) {
+    this.state = state;
+    this.#listener.state(state);
+  }
+}

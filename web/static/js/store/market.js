@@ -1,0 +1,111 @@
+/**
+ * Everything the page knows of the market: a record per symbol, a record per feed.
+ *
+ * Promises: after any data frame it equals what the server meant; records keep their identity through snapshots
+ * and reconnects; what changed since the last painting is in `dirty`. Knows nothing of lists, rows or sockets.
+ */
+
+import { Quote } from "./quote.js";
+
+export class Market {
+  /** @type {Map<string, Quote>} */
+  quotes = new Map();
+  /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
+  feeds = new Map();
+  /** Quotes that changed since they were last painted; whoever paints takes them out. */
+  dirty = new Set();
+  /** Grows whenever a symbol comes or goes. */
+  membership = 0;
+  /** False until the first data. */
+  filled = false;
+
+  #clock;
+  #received = new Map(); // source -> symbol updates since they were last taken
+  #sources = new Map(); // source -> how many symbols have their price from it
+  #heardAt = new Map(); // source -> server time of its last update
+
+  /** @param {import("../net/clock.js").ServerClock} clock */
+  constructor(clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Apply a snapshot or update.
+   * @param {object} frame checked by net/protocol.js
+   * @param {{replace: boolean, first: boolean}} kind
+   * @param {number} nowMs monotonic
+   */
+  apply(frame, { replace, first }, nowMs) {
+    const quotes = Object.entries(frame.quotes ?? {});
+    if (replace) this.#beginReplace(frame);
+    for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: replace || first });
+    for (const symbol of frame.gone ?? []) this.#remove(symbol);
+    for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
+      this.feeds.set(name, { ...this.feeds.get(name), ...fields });
+    }
+    this.filled = true;
+  }
+
+  #beginReplace(frame) {
+    this.feeds.clear();
+    for (const symbol of this.quotes.keys()) {
+      if (!Object.hasOwn(frame.quotes ?? {}, symbol)) this.#remove(symbol);
+    }
+  }
+
+  #merge(symbol, fields, nowMs, { replace, quiet }) {
+    let quote = this.quotes.get(symbol);
+    if (quote === undefined) {
+      quote = new Quote(symbol);
+      this.quotes.set(symbol, quote);
+      this.membership += 1;
+    }
+    const { source, price } = quote;
+    if (replace) quote.clear();
+    quote.assign(fields, nowMs, quiet);
+    this.#countSource(source, quote.source);
+    if (quote.price !== null && quote.price !== price) quote.trend.push(quote.price, this.#clock.now());
+    if (!quiet && quote.source !== null) {
+      this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
+      this.#heardAt.set(quote.source, this.#clock.now());
+    }
+    this.dirty.add(quote);
+  }
+
+  #remove(symbol) {
+    const quote = this.quotes.get(symbol);
+    if (quote === undefined) return;
+    this.quotes.delete(symbol);
+    this.#countSource(quote.source, null);
+    quote.gone = true;
+    this.membership += 1;
+    this.dirty.add(quote);
+  }
+
+  #countSource(before, after) {
+    if (before === after) return;
+    if (before !== null) this.#sources.set(before, this.#sources.get(before) - 1);
+    if (after !== null) this.#sources.set(after, (this.#sources.get(after) ?? 0) + 1);
+  }
+
+  /** Symbol updates received since the last call, by source. Snapshots and resumed frames do not count. */
+  takeReceived() {
+    const received = this.#received;
+    this.#received = new Map();
+    return received;
+  }
+
+  /** What kinds of feeds the prices in the market come from now. */
+  get kinds() {
+    const kinds = new Set();
+    for (const [source, symbols] of this.#sources) {
+      if (symbols > 0 && this.feeds.has(source)) kinds.add(this.feeds.get(source).kind);
+    }
+    return kinds;
+  }
+
+  /** Since when a feed has been without data, server ms: its last update, else when its state began. */
+  silentSince(name) {
+    return Math.min(this.feeds.get(name).since, this.#heardAt.get(name) ?? Infinity);
+  }
+}

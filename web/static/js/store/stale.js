@@ -1,0 +1,49 @@
+/**
+ * How fresh a quote is.
+ *
+ * Promises: while connected the server's word alone decides; disconnected, prices age by this page's own clock, each
+ * by its symbol's own rhythm, the way the server judges it.
+ */
+
+const LEAST_LIMIT_MS = 5000;
+const UNKNOWN_RHYTHM_LIMIT_MS = 60_000;
+const MOST_LIMIT_MS = 3_600_000;
+const RHYTHMS = 8;
+
+export class Freshness {
+  /** Whether the stream is up. */
+  connected = false;
+
+  #clock;
+  #monotonic;
+
+  /** @param {import("../net/clock.js").ServerClock} clock */
+  constructor(clock, monotonic = () => performance.now()) {
+    this.#clock = clock;
+    this.#monotonic = monotonic;
+  }
+
+  /** `live`, or what is wrong: `stale`, `halted`, `closed`, `down`, `gone`. */
+  state(quote) {
+    if (quote.gone) return "gone";
+    const said = quote.state ?? "live";
+    if (this.connected || said !== "live") return said;
+    return this.ageMs(quote) > limitMs(quote) ? "stale" : "live";
+  }
+
+  /** Time since the exchange made the price; where that is unknown, since this page heard of it. */
+  ageMs(quote) {
+    const age = quote.ts === null ? this.#monotonic() - quote.heardAtMs : this.#clock.now() - quote.ts;
+    return Math.max(0, age);
+  }
+
+  /** Whether a live quote is old enough to say its age. */
+  isAgeing(quote) {
+    return this.ageMs(quote) > limitMs(quote) / 2;
+  }
+}
+
+function limitMs({ beats, rhythmMs }) {
+  if (beats < RHYTHMS) return UNKNOWN_RHYTHM_LIMIT_MS;
+  return Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, RHYTHMS * rhythmMs));
+}

@@ -1,0 +1,68 @@
+/**
+ * One plain sentence where prices should be, what happens next, and a button where one helps.
+ */
+
+import { setText } from "./elements.js";
+
+const ENDINGS = {
+  protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
+  refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
+  denied: { text: "The server no longer admits this page. Prices stand still until you reload.", button: "Reload" },
+  bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
+};
+
+/**
+ * What there is to say, if anything.
+ * @param {object} situation
+ * @param {import("../net/socket.js").State} situation.state
+ * @param {number | null} situation.retryInMs
+ * @param {boolean} situation.filled whether there ever was data
+ * @param {number} situation.rows how many rows are shown
+ * @param {string} situation.query
+ * @param {{key: string, title: string}} situation.list
+ * @returns {{text: string, button?: "Reload" | "Retry" | "Clear"} | null}
+ */
+export function noticeFor({ state, retryInMs, filled, rows, query, list }) {
+  if (state.name === "ended") {
+    const { text, button } = ENDINGS[state.reason];
+    return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
+  }
+  if (!filled && state.name === "offline") {
+    const seconds = Math.max(1, Math.ceil(retryInMs / 1000));
+    return { text: `The server cannot be reached. Trying again in ${seconds} s.`, button: "Retry" };
+  }
+  if (!filled || rows > 0) return null;
+  if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
+  if (list.key === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
+  return { text: "No symbols yet. They appear here as soon as a feed delivers." };
+}
+
+export class Notice {
+  #element;
+  #text;
+  #button;
+
+  /**
+   * @param {HTMLElement} noticeElement
+   * @param {Object<string, () => void>} actions by the button's text
+   */
+  constructor(noticeElement, actions) {
+    this.#element = noticeElement;
+    this.#text = noticeElement.querySelector("p");
+    this.#button = noticeElement.querySelector("button");
+    this.#button.addEventListener("click", () => actions[this.#button.textContent]());
+  }
+
+  /**
+   * @param {{text: string, button?: string} | null} notice null: nothing to say
+   * @param {boolean} alone there are no rows: it stands in their place
+   */
+  show(notice, alone) {
+    this.#element.hidden = notice === null;
+    if (notice === null) return;
+    this.#element.classList.toggle("alone", alone);
+    setText(this.#text, notice.text);
+    this.#button.hidden = notice.button === undefined;
+    setText(this.#button, notice.button ?? "");
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Puts the chosen theme and direction palette on the page. Dark and light follow the system by themselves, in CSS.
+ */
+
+const NAMES = { auto: "as the system", dark: "dark", light: "light", contrast: "high contrast" };
+
+export class Theme {
+  #root;
+  #button;
+  #prefs;
+  #moreContrast = matchMedia("(prefers-contrast: more)");
+
+  /**
+   * @param {HTMLElement} root
+   * @param {HTMLElement} button
+   * @param {import("../store/prefs.js").Prefs} prefs
+   */
+  constructor(root, button, prefs) {
+    this.#root = root;
+    this.#button = button;
+    this.#prefs = prefs;
+    this.#moreContrast.addEventListener("change", () => this.apply());
+  }
+
+  apply() {
+    const theme = this.#prefs.get("theme");
+    const shown = theme === "auto" && this.#moreContrast.matches ? "contrast" : theme;
+    this.#root.dataset.theme = shown;
+    this.#root.dataset.updown = this.#prefs.get("updown");
+    this.#button.setAttribute("aria-label", `Theme: ${NAMES[theme]}`);
+    this.#button.title = `Theme: ${NAMES[theme]} (T)`;
+  }
+
+  /** The next theme; returns its name. */
+  cycle() {
+    const theme = this.#prefs.cycle("theme");
+    this.apply();
+    return NAMES[theme];
+  }
+}
