@@ -52,7 +52,7 @@ class Instrument:
     @property
     def usual_size(self) -> float:
         """Of a bid or an ask, in base currency."""
-        return self.turnover / self.price / 10_000
+        return self.turnover / self.price / (1000 if self.lot else 10_000)
 
     @property
     def size_decimals(self) -> int:

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 from tests.conftest import find_program
 
 LIMIT_S = 3.0
-PAINTED = "() => /[0-9]/.test(document.querySelector('[role=row] .last')?.textContent ?? '')"
+PAINTED = "() => /[0-9]/.test(document.querySelector('.row .value')?.textContent ?? '')"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -33,7 +33,7 @@ def main(runs: int) -> list[str]:
                 listening = time.monotonic() - started
                 page.goto(url)
                 page.wait_for_function(
-                    "() => /[0-9]/.test(document.querySelector('[role=row] .last')?.textContent ?? '')"
+                    "() => /[0-9]/.test(document.querySelector('.row .value')?.textContent ?? '')"
                 )
                 painted.append(time.monotonic() - started)
                 print(f"listening after {listening:.2f} s, first price painted after {painted[-1]:.2f} s")

@@ -124,7 +124,9 @@ function paintFirst() {
 function paint() {
   grid.paint(market.dirty);
   market.dirty.clear();
-  if (unpaintedMs !== null && !document.hidden) latencies.add(performance.now(), clock.now() - unpaintedMs);
+  if (unpaintedMs !== null && !document.hidden) {
+    latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs)); // the clock is known to half a round trip
+  }
   unpaintedMs = null;
 }
 

@@ -9,7 +9,7 @@ import { COLUMNS } from "./columns.js";
 import { Flashes } from "./flash.js";
 import { Row } from "./row.js";
 
-const OVERSCAN_ROWS = 4; // above and below
+const OVERSCAN_ROWS = 3; // above and below
 const FLASH_WITHIN_MS = 250; // a move that could not be painted by then is no news
 
 export class Grid {

@@ -74,12 +74,13 @@ export class Row {
     setAttribute(this.element, "aria-label", rowLabel(this.quote, state, this.#surroundings));
   }
 
-  /** Flash what has moved since the last painting; only a live price does. */
+  /** Flash what has moved since the last painting: the price, or bid and ask where they moved without it. */
   flash() {
-    if (this.element.dataset.state !== undefined) return;
+    if (this.element.dataset.state !== undefined) return; // only a live price flashes
+    const { moves } = this.quote;
     for (const [side, key] of Object.entries(FLASHING)) {
-      const direction = this.quote.moves[side];
-      if (direction !== 0) this.#flashes.start(this.#cells.get(key).element, direction);
+      if (moves[side] === 0 || (side !== "price" && moves.price !== 0)) continue;
+      this.#flashes.start(this.#cells.get(key).element, moves[side]);
     }
   }
 
