@@ -97,6 +97,14 @@ class Limits(Section):
     connects_per_s: int = Field(default=5000, ge=1, le=1_000_000, description="New connections per second.")
 
 
+class History(Section):
+    """`[history]`: how much of the past is remembered."""
+
+    max_mb: int = Field(
+        default=256, ge=1, le=65_536, description="Megabytes for bars; what nobody asked for is forgotten first."
+    )
+
+
 class Log(Section):
     """`[log]`: what is written to standard error, and how."""
 
@@ -111,12 +119,13 @@ class Settings(Section):
     hub: Hub = Hub()
     store: Store = Store()
     limits: Limits = Limits()
+    history: History = History()
     log: Log = Log()
     feeds: Mapping[str, Mapping[str, object]] = {"sim": {"adapter": "sim"}}
 
 
 _SECTIONS: dict[str, type[Section]] = {
-    "server": Server, "hub": Hub, "store": Store, "limits": Limits, "log": Log,
+    "server": Server, "hub": Hub, "store": Store, "limits": Limits, "history": History, "log": Log,
 }  # fmt: skip
 
 

@@ -179,9 +179,7 @@ class Groups:
         """Drop the groups that have been empty for a while."""
         now = self._monotonic()
         for group, since in list(self._empty_since.items()):
-            if not group.empty:
-                del self._empty_since[group]
-            elif now - since >= KEEP_EMPTY_S:
+            if now - since >= KEEP_EMPTY_S:
                 del self._empty_since[group]
                 self._drop(group)
 
@@ -228,7 +226,7 @@ class Groups:
             group.due = False
             if group.members:
                 changes = self.store.changes(group.scope, group.seen)
-                if changes.records or changes.gone:
+                if changes.since is None or changes.records or changes.gone:
                     self._send(group, changes)
             group.seen = self.store.version
             self._send_returning(group)
@@ -237,11 +235,15 @@ class Groups:
         """Send a heartbeat to every group that has heard nothing for so long."""
         now = self._monotonic()
         for group in self._groups.values():
-            if now - group.sent_at < older_than_s or not group.members:
+            if group.empty or now - group.sent_at < older_than_s:
                 continue
-            frame = protocol.heartbeat(self._seen(group), self._wall_ms())
             group.sent_at = now
+            frame = protocol.heartbeat(self._seen(group), self._wall_ms())
             for reader in group.members:
+                if reader.write(frame):
+                    self.counts.sent(frame)
+            for reader in group.returning:  # its class may be slower than its patience
+                frame = protocol.heartbeat(reader.since, self._wall_ms())
                 if reader.write(frame):
                     self.counts.sent(frame)
 
@@ -312,11 +314,10 @@ class Groups:
         frame = protocol.data_frame(changes, self._wall_ms(), group.told)
         missed = [reader for reader in group.members if not reader.write(frame)]
         self.counts.sent(frame, len(group.members) - len(missed))
+        group.members.difference_update(missed)
+        group.lagging.update(missed)
         for reader in missed:
-            if reader in group.members:  # else it left while it was written to
-                group.members.discard(reader)
-                group.lagging.add(reader)
-                reader.since = group.told
+            reader.since = group.told
         group.told = self.store.version
         group.sent_at = self._monotonic()
 

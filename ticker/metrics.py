@@ -51,6 +51,7 @@ class ServiceCollector(Collector):
         )
         yield from self._feeds()
         yield from self._store()
+        yield GaugeMetricFamily("ticker_history_bytes", "Memory taken by bars.", self._service.candles.bytes)
         yield from self._hub()
 
     def _feeds(self) -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from feeds.runner import Runner
 from ticker.config import Settings
 from ticker.service import Service
 from web.app import create_app
-from web.transport import listen, make_server
+from web.server import listen, make_server
 
 log = logging.getLogger("ticker.service")
 
@@ -34,7 +34,8 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
     sock = listen(settings.server.host, settings.server.port)
     service = Service(settings, context.clock)
     runners = [
-        Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s), context) for feed in feeds
+        Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
+        for feed in feeds
     ]
     server = make_server(
         create_app(service),

@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from ticker import __version__
+from ticker.candles import Candles
 from ticker.clock import Clock
 from ticker.config import Settings
 from ticker.consolidate import Consolidator
 from ticker.hub import Hub
 from ticker.intake import FeedIntake, Intake
+from ticker.past import History
 from ticker.session import Facts, Limits
 from ticker.store import Store
 
@@ -25,6 +27,8 @@ LAME_DUCK_S = 0.2
 """How long a stopping service still serves after it has said that it is not ready."""
 DRAIN_SHARE = 0.6
 """The part of the shutdown grace that readers get to say goodbye."""
+LOCAL_KINDS = frozenset({"replay", "simulated"})
+"""Kinds of feeds that ask nobody: their past is at hand."""
 
 log = logging.getLogger("ticker.service")
 
@@ -40,7 +44,7 @@ class Server(Protocol):
 
 
 class Service:
-    """Store, intake, consolidation and hub of one process; made inside the running loop."""
+    """Store, intake, consolidation, hub and history of one process; made inside the running loop."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
@@ -58,6 +62,9 @@ class Service:
             heartbeat_ms=settings.hub.heartbeat_ms,
             stall_s=settings.hub.stall_s,
         )
+        self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
+        self.intake.on_ingest.append(self.candles.take)
+        self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
         limits = settings.limits
         self.facts = Facts(
             server=f"ticker/{__version__}",
@@ -71,8 +78,12 @@ class Service:
         self._stopping = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None
 
-    def feed(self, name: str, kind: str, clock: str, stale_after_s: float) -> FeedIntake:
+    def feed(
+        self, name: str, kind: str, clock: str, stale_after_s: float, history: History | None = None
+    ) -> FeedIntake:
         """The door of a feed; its place in the order of calls is its place of preference."""
+        if history is not None:
+            self.candles.past.offer(name, history, local=kind in LOCAL_KINDS)
         return self.intake.feed(name, kind, clock, self.settings.store.stale_after_s or stale_after_s)
 
     def kinds(self) -> list[str]:

@@ -16,6 +16,7 @@ No `await`, no I/O, no clock: one thread calls it, and `now` is handed in.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Store:
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)  # in order of last change
     _pending: dict[str, Pending] = field(default_factory=dict)
     _removed: dict[str, None] = field(default_factory=dict)
-    _late_ts: dict[str, int] = field(default_factory=dict)
+    _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
@@ -122,7 +123,8 @@ class Store:
 
     def overdue(self, now: float) -> bool:
         """Whether a flush would make something visible that only waited for time to pass."""
-        return bool(self._late_ts) or (self.derivation is not None and self.derivation.due(now))
+        late = next(self._due_ts(now), None)
+        return late is not None or (self.derivation is not None and self.derivation.due(now))
 
     def flush(self, now: float) -> Flush | None:
         """Make all that was collected visible as one version.
@@ -325,14 +327,15 @@ class Store:
         record.ts_at = now
         self._late_ts.pop(record.key, None)
 
+    def _due_ts(self, now: float) -> Iterator[str]:
+        """Whose withheld `ts` is due, up to the first that must wait; nobody waits longer than `TS_ALONE_S`."""
+        return itertools.takewhile(lambda key: now - self._records[key].ts_at >= TS_ALONE_S, self._late_ts)
+
     def _apply_late_ts(self, version: int, now: float, changed: dict[str, Record]) -> None:
-        if not self._late_ts:
-            return
-        for key, ts in list(self._late_ts.items()):
+        for key in list(self._due_ts(now)):
             record = self._records[key]
-            if now - record.ts_at >= TS_ALONE_S:
-                self._set_ts(record, ts, now)
-                self._touch(record, 1 << _TS, version, changed)
+            self._set_ts(record, self._late_ts[key], now)
+            self._touch(record, 1 << _TS, version, changed)
 
     def _copy(
         self, target: str, source: Record, mask: int, version: int, now: float, changed: dict[str, Record]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -16,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import rest, ws
+from web import candles, rest, ws
 from web.problem import Problem, answer_problem, problem
 
 STATIC = Path(__file__).parent / "static"
@@ -24,6 +26,13 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 """What `/docs` needs of the package that carries the viewer."""
 
@@ -36,12 +45,12 @@ def create_app(service: Service) -> FastAPI:
         summary="Live market prices: snapshots, what changed since, and a stream.",
         docs_url=None,
         redoc_url=None,
-        root_path=service.settings.server.base_path,
-        root_path_in_servers=False,
     )
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.include_router(rest.make_router(service))
+    app.include_router(candles.make_router(service))
     app.include_router(ws.make_router(service))
 
     @app.get("/docs", include_in_schema=False)
@@ -56,7 +65,8 @@ def create_app(service: Service) -> FastAPI:
         return FileResponse(folder / "static" / name, headers={"Cache-Control": "public, max-age=86400"})
 
     app.mount("/", Page(directory=STATIC, html=True))
-    app.add_middleware(Guard, loopback_only=_is_loopback(service.settings.server.host))
+    server = service.settings.server
+    app.add_middleware(Guard, loopback_only=_is_loopback(server.host), base_path=server.base_path)
     return app
 
 
@@ -71,48 +81,57 @@ class Page(StaticFiles):
 
 
 class Guard:
-    """Plain ASGI, so that it sees WebSockets too: the Host check and the security headers.
+    """Plain ASGI, so that it sees WebSockets too: what holds for every path.
 
-    A service on a loopback address answers only to loopback names: no page of another site can reach it through
-    a name that its owner points at 127.0.0.1 (DNS rebinding).
+    * A service on a loopback address answers only to loopback names: no page of another site can reach it through
+      a name that its owner points at 127.0.0.1 (DNS rebinding).
+    * Paths count with and without the base path: a proxy may strip it or not.
+    * No path takes a request body.
+    * HEAD is GET without the body, which the server leaves away.
+    * Every answer carries the security headers.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, *, loopback_only: bool, base_path: str) -> None:
         self._app = app
         self._loopback_only = loopback_only
+        self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
-        if self._loopback_only and not _is_loopback(_host_name(host)):
-            refusal = problem(403, "forbidden", "this service listens on loopback only; use localhost or 127.0.0.1")
-            if scope["type"] == "http":
-                await refusal(scope, receive, send)
-            else:
-                await send({"type": "websocket.http.response.start", "status": 403, "headers": refusal.raw_headers})
-                await send({"type": "websocket.http.response.body", "body": refusal.body})
-            return
 
         async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "no-referrer"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            if message["type"].endswith("http.response.start"):
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        app = self._refusal(scope) or self._app
+        scope = {**scope, "root_path": self._base_path}
+        if scope.get("method") == "HEAD":
+            scope["method"] = "GET"
+        await app(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if self._loopback_only and not _is_loopback(_host_name(headers.get("host", ""))):
+            return problem(403, "forbidden", "this service listens on loopback only; use localhost or 127.0.0.1")
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
+        return None
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "bad_request", 405: "bad_request", 413: "too_large"}
-    return problem(error.status_code, codes.get(error.status_code, "bad_request"), str(error.detail))
+    allow = {"Allow": "GET, HEAD"} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return problem(error.status_code, "bad_request", str(error.detail), allow)
+
+
+async def _bad_parameter(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return problem(400, "bad_request", f"parameter '{first['loc'][-1]}': {first['msg']}")
 
 
 def _package_folder(name: str) -> Path | None:

@@ -13,14 +13,12 @@ from fastapi.responses import Response
 from prometheus_client.exposition import choose_encoder
 
 from ticker import protocol
-from ticker.errors import PatternError
 from ticker.metrics import make_registry
 from ticker.protocol import Cursor
 from ticker.record import Record
 from ticker.selection import ALL_FIELDS, Selection
 from ticker.service import Service
-from ticker.session import nearest_symbols
-from web.problem import Problem
+from web.answers import answer, described, problems, selection_of, unknown_symbol
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
 EXAMPLE_QUOTES = {
@@ -35,8 +33,8 @@ def make_router(service: Service) -> APIRouter:
     registry = make_registry(service)
 
     @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"],
-                response_class=Response, responses=_json("The quotes; ask again with the new cursor.", EXAMPLE_QUOTES)
-                | {304: {"description": "Nothing inside the selection has changed."}} | _problems(400))  # fmt: skip
+                response_class=Response, responses=described("Quotes, and the new cursor.", EXAMPLE_QUOTES)
+                | {304: {"description": "Nothing inside the selection has changed."}} | problems(400))  # fmt: skip
     async def quotes(
         symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
         fields: Annotated[str | None, Query(description="Fields to send, separated by commas; all if absent.")] = None,
@@ -44,49 +42,49 @@ def make_router(service: Service) -> APIRouter:
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`."""
-        return _quotes(service, _selection(symbols, fields, service), cursor, if_none_match)
+        return _quotes(service, selection_of(symbols, fields, service), cursor, if_none_match)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
-                responses=_json("The quote, with a cursor for `/api/quotes`.", {
+                responses=described("The quote, with a cursor for `/api/quotes`.", {
                     "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
-                    "quote": EXAMPLE_QUOTES["quotes"]["BTC-USD"]}) | _problems(400, 404, 503))  # type: ignore[index]  # fmt: skip
+                    "quote": EXAMPLE_QUOTES["quotes"]["BTC-USD"]}) | problems(400, 404, 503))  # type: ignore[index]  # fmt: skip
     async def quote(
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
     ) -> Response:
         """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
-        selection = _selection(symbol, None, service)
+        selection = selection_of(symbol, None, service)
         record = service.store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
-            raise _unknown(service, symbol)
+            raise unknown_symbol(service, symbol)
         cursor = Cursor(service.store.epoch, service.store.version, selection.digest)
         body = protocol.piece(record, ALL_FIELDS).split(b":{", 1)[1]
-        return _answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
+        return answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
 
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
-                responses=_json("Every consolidated symbol.", {"symbols": [
+                responses=described("Every consolidated symbol.", {"symbols": [
                     {"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
                      "venues": ["coinbase", "kraken"]}]}))  # fmt: skip
     async def symbols() -> Response:
         """Sorted by name; `venues` best first."""
         listed = [_instrument(service, r) for r in service.store.records() if not r.is_feed and ":" not in r.key]
-        return _answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
+        return answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
 
     @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response)
     async def feeds() -> Response:
         """State, counters, errors by reason and the last 20 changes of each feed."""
-        return _answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
+        return answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
 
     @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response)
     async def healthz() -> Response:
         """200 as long as the loop answers."""
-        return _answer(b'{"status":"ok"}')
+        return answer(b'{"status":"ok"}')
 
     @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response)
     async def readyz() -> Response:
         """200 once the feeds have delivered; 503 with the reasons before, and while shutting down."""
         reasons = service.not_ready()
         body = orjson.dumps({"status": "not ready" if reasons else "ready", "reasons": reasons})
-        return _answer(body, 503 if reasons else 200)
+        return answer(body, 503 if reasons else 200)
 
     @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response)
     async def metrics(request: Request) -> Response:
@@ -97,40 +95,12 @@ def make_router(service: Service) -> APIRouter:
     return router
 
 
-def _json(description: str, example: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": description, "content": {"application/json": {"example": example}}}}
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    texts = {
-        400: "A parameter is malformed; `detail` says which.",
-        404: "No such symbol; `nearest` names some that are like it.",
-        503: "Not ready yet; come back after `Retry-After` seconds.",
-    }
-    return {s: {"description": texts[s], "content": {"application/problem+json": {}}} for s in statuses}
-
-
-def _answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status, {"Cache-Control": "no-store"} | (headers or {}), "application/json")
-
-
-def _selection(symbols: str, fields: str | None, service: Service) -> Selection:
-    patterns = [part for part in symbols.split(",") if part]
-    limit = service.settings.limits.patterns
-    if len(patterns) > limit:
-        raise Problem(400, "too_many_symbols", f"at most {limit} patterns a request")
-    try:
-        return Selection.of(patterns, [f for f in fields.split(",") if f] if fields else None)
-    except PatternError as error:
-        raise Problem(400, "bad_request", str(error)) from None
-
-
 def _quotes(service: Service, selection: Selection, cursor_text: str | None, etag_seen: str | None) -> Response:
     store = service.store
     scope = store.resolve(selection)
     try:
         etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-json"'
-        if etag_seen == etag:
+        if etag_seen and etag in etag_seen:  # quotes and all, so in a list and behind a proxy's `W/`, too
             return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
         cursor = Cursor.parse(cursor_text) if cursor_text else None
         changes = store.changes(scope, cursor.since(store.epoch, selection) if cursor else None)
@@ -144,15 +114,7 @@ def _quotes(service: Service, selection: Selection, cursor_text: str | None, eta
     )  # fmt: skip
     if not rows:
         body = b',"quotes":{}' + body
-    return _answer(head + body + b"}", headers={"ETag": etag, "Cache-Control": "no-cache"})
-
-
-def _unknown(service: Service, symbol: str) -> Problem:
-    if not service.loaded():
-        return Problem(503, "overloaded", "not every feed has loaded its symbols yet", {"Retry-After": "1"})
-    near = nearest_symbols(symbol, service.store.symbols())
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
-    return Problem(404, "unknown_symbol", f"no symbol '{symbol}'{hint}", nearest=near)
+    return answer(head + body + b"}", headers={"ETag": etag, "Cache-Control": "no-cache"})
 
 
 def _instrument(service: Service, record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The socket: uvicorn embedded in our own loop, and its WebSocket protocol taught to share frames.
+"""The socket: uvicorn's WebSocket protocol taught to share frames.
 
 After the handshake an endpoint *detaches* a connection: the ASGI task ends, the socket stays, and from then on
 
@@ -17,14 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections import deque
-from collections.abc import Generator
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Opcode
@@ -32,7 +28,6 @@ from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
 
 from ticker import protocol
-from ticker.errors import TickerError
 from ticker.groups import Group
 from ticker.hub import Hub
 from ticker.protocol import Frame
@@ -40,14 +35,11 @@ from ticker.session import Session
 
 EXTENSION = "ticker.connection"
 """Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
-NOTSENT_LOWAT_BYTES = 16_384
-"""What the kernel may hold unsent for one connection before it says "full"."""
 MAX_FRAGMENTS = 64
+MAX_UNREAD_FRAMES = 1000
+"""What may have come at once and wait to be handled; one read may bring 40,000 empty frames, 10 MB as objects."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
-HEAD_TIMEOUT_S = 10.0
-MAX_HEAD_BYTES = 32_768
-MAX_HEADER_LINES = 100
 
 
 def wire(frame: Frame) -> bytes:
@@ -148,7 +140,8 @@ class SharedFrames(WebSocketsSansIOProtocol):
             self.paused = True
             self._paused_at = self._hub.now()
             self._unsent = self.transport.get_write_buffer_size()
-            self._hub.paused.add(self)
+            if self.open:  # else these are the last bytes, and the hub has forgotten us
+                self._hub.paused.add(self)
             self.transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -181,7 +174,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.conn.receive_data(data)
-        if self.conn.parser_exc is not None and not self.handshake_complete:
+        if (self.conn.handshake_exc or self.conn.parser_exc) is not None and not self.handshake_complete:
             self._refuse_handshake()
         elif self.conn.parser_exc is not None:
             self.handle_parser_exception()
@@ -192,8 +185,12 @@ class SharedFrames(WebSocketsSansIOProtocol):
             if self.open:
                 self._unread.extend(events)
                 self._handle_unread()
-            elif any(event.opcode is Opcode.CLOSE for event in events):
-                self.transport.close()  # the answer to our close
+                if len(self._unread) > MAX_UNREAD_FRAMES:
+                    self._end(protocol.TOO_MANY_MESSAGES, "too many messages")
+            else:
+                self.conn.data_to_send()  # pongs, which may not follow our close
+                if self.conn.close_rcvd is not None:
+                    self.transport.close()
 
     def _handle_unread(self) -> None:
         """Handle what was received, until the connection ends or its reader takes no more answers."""
@@ -239,18 +236,24 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if self._hub is not None:
             self._hub.remove(self, code)
 
-    def _end(self, code: int, reason: str, last: bytes = b"") -> None:
+    def _end(self, code: int, reason: str) -> None:
+        """Leave the hub and start the closing handshake."""
+        if self.open:
+            self._leave(code)
+            self._hang_up(code, reason)
+
+    def _hang_up(self, code: int, reason: str, last: bytes = b"") -> None:
         """Start the closing handshake, after some last bytes, and abort if it takes too long."""
-        if not self.open:
-            return
-        self._leave(code)
         self.stop_keepalive()
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
         self.close_sent = True
         with contextlib.suppress(Exception):
             self.transport.write(last + b"".join(self.conn.data_to_send()))
-        self.transport.resume_reading()
+        if self.conn.close_rcvd is None:
+            self.transport.resume_reading()
+        else:  # its close came right behind what ends the connection
+            self.transport.close()
         self._abort_later()
 
     def _abort_later(self) -> None:
@@ -258,8 +261,18 @@ class SharedFrames(WebSocketsSansIOProtocol):
             self._abort_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.abort)
 
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:
-        """Write a last frame, unless the reader takes none, and start the closing handshake."""
-        self._end(code, reason, b"" if self.paused else wire(frame))
+        """Write a last frame, unless the reader takes none, and start the closing handshake.
+
+        The hub keeps it until its end, because a drain waits for that.
+        """
+        if not self.open or self._hub is None:
+            return
+        self.open, self._close_code = False, code
+        if self.paused:
+            self._hang_up(code, reason)
+        else:
+            self._hub.groups.counts.sent(frame)
+            self._hang_up(code, reason, wire(frame))
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -321,107 +334,3 @@ class _NoQueue(asyncio.Queue[Any]):
 
 
 _NO_QUEUE = _NoQueue()
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head."""
-
-    _head_timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_done()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # these bytes belong to a head
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, "the request head is too large")
-                return
-            if self._head_timer is None:
-                self._expect_head()
-        super().data_received(data)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        if len(self.headers) > MAX_HEADER_LINES:
-            raise ValueError("too many header lines")
-
-    def on_headers_complete(self) -> None:
-        self._head_done()
-        super().on_headers_complete()
-
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
-
-    def _head_done(self) -> None:
-        self._head_bytes = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse(self, status: int, text: str) -> None:
-        self._head_done()
-        body = f"{text}\n".encode()
-        self.transport.write(
-            b"HTTP/1.1 %d Refused\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
-            % (status, len(body), body)
-        )
-        self.transport.close()
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server as one task of ours: it leaves the signals alone and is stopped by `should_exit`."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals belong to the service."""
-        yield
-
-
-def make_server(app: Any, *, message_bytes: int, ping_interval_s: float, ping_timeout_s: float) -> Server:
-    """A server for an app, to be run with `serve(sockets=[listen(…)])`."""
-    config = uvicorn.Config(
-        app,
-        http=BoundedHttp,
-        ws=SharedFrames,
-        ws_max_size=message_bytes,
-        ws_ping_interval=ping_interval_s,
-        ws_ping_timeout=ping_timeout_s,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=3,
-    )
-    return Server(config)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket whose connections hold little unsent data in the kernel.
-
-    Raises:
-        TickerError: the address cannot be had; the message says why and what to do.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(AttributeError, OSError):  # only Linux and macOS have it
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
-        sock.bind((host, port))
-        sock.listen(2048)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise TickerError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"
-        ) from error
-    return sock

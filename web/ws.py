@@ -61,5 +61,8 @@ def same_origin(origin: str | None, host: str) -> bool:
     """Whether a request comes from a script (no Origin) or from a page of this very host and port."""
     if origin is None:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # what looks like an IPv6 address and is none
+        return False
     return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""

@@ -130,14 +130,15 @@ class _Batch:
 class ModelMarket:
     """What a store must show: the records as dicts, `@NAME` for feeds.
 
-    `ts` follows its own rule: shown with any other change, else once a second at most, the last one in the end.
+    `ts` follows its own rule: shown with any other change, else at most once a second; those that are withheld
+    stand in a line.
     """
 
     def __init__(self) -> None:
         self.records: dict[str, Values] = {}
         self.reborn = False
         self._batches: dict[str, _Batch] = {}
-        self._latest_ts: dict[str, int] = {}
+        self._withheld_ts: dict[str, int] = {}
         self._shown_at: dict[str, float] = {}
 
     def ingest(self, key: str, values: Values, ts: int | None = None, received_ms: int | None = None) -> None:
@@ -157,13 +158,13 @@ class ModelMarket:
         for key, batch in batches.items():
             if batch.removed and key in self.records:
                 self.reborn |= batch.written
-                for known in (self.records, self._latest_ts, self._shown_at):
-                    known.pop(key, None)  # type: ignore[attr-defined]
+                del self.records[key]
+                self._withheld_ts.pop(key, None)
+                self._shown_at.pop(key, None)
             if batch.written:
                 self._apply(key, batch, now)
-        for key, ts in self._latest_ts.items():
-            if now >= self._shown_at.get(key, float("-inf")) + 1:
-                self._show_ts(key, ts, now)
+        while self._withheld_ts and now - self._shown_at[key := next(iter(self._withheld_ts))] >= 1:
+            self._show_ts(key, self._withheld_ts[key], now)
 
     def _apply(self, key: str, batch: _Batch, now: float) -> None:
         record = self.records.setdefault(key, dict.fromkeys(FEED_FIELDS if key[0] == "@" else QUOTE_FIELDS))
@@ -172,12 +173,16 @@ class ModelMarket:
         ts = batch.ts
         if ts is None and news - {"state", "source"} and key[0] != "@":
             ts = batch.received_ms
-        if ts is not None:
-            self._latest_ts[key] = ts
-            if news:
-                self._show_ts(key, ts, now)
+        if ts is None:
+            return
+        if ts == record["ts"]:
+            self._withheld_ts.pop(key, None)
+        elif news or now - self._shown_at.get(key, float("-inf")) >= 1:
+            self._show_ts(key, ts, now)
+        else:
+            self._withheld_ts[key] = ts
 
     def _show_ts(self, key: str, ts: int, now: float) -> None:
-        if self.records[key]["ts"] != ts:
-            self.records[key]["ts"] = ts
-            self._shown_at[key] = now
+        self.records[key]["ts"] = ts
+        self._shown_at[key] = now
+        self._withheld_ts.pop(key, None)

@@ -310,6 +310,21 @@ def test_source_that_is_reborn_in_one_flush(market: Market) -> None:
     assert (market.values()["last"], market.values()["bid"]) == ("2", None)
 
 
+def test_reborn_source_is_no_better_than_it_says(market: Market) -> None:
+    """A source that was live, was delisted and comes back stale is stale, and must then prove itself."""
+    market.start("a", "b")
+    market.store.remove("a:BTC-USD")
+    market.flush(1.0)
+    market.put("a", "stale", last="1")
+    market.flush(1.0)
+    assert market.source == "b"
+    market.put("a", "live")
+    market.flush(1.0)
+    assert market.source == "b"
+    market.flush(FAILBACK_S)
+    assert market.source == "a"
+
+
 def test_instruments_do_not_mix(market: Market) -> None:
     """Each instrument has its own sources; a feed's record is none of them, and nobody else's trouble is its own."""
     market.store.ingest("@a", {"state": "live"})

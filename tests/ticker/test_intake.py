@@ -127,6 +127,9 @@ def test_counters(service: Service) -> None:
     assert status.rate == 2.0
     service.wait(2.0)
     assert status.rate == 0.0
+    put(feed, "v:A", "v:B", "v:C", seq=9)
+    service.wait(2.0)
+    assert status.rate == 1.5
     assert (other.status.updates, other.status.symbols, other.status.last_data_at) == (0, 0, None)
 
 
@@ -162,10 +165,15 @@ def test_flush_is_asked_for_only_when_there_is_something(service: Service) -> No
     assert (service.has_woken(), service.intake.oldest_at) == (False, 2.0)
     put(feed, "v:A", ts=11)
     assert (service.has_woken(), service.intake.oldest_at) == (True, 2.0)
-    feed.state("down", "x")
-    assert service.has_woken()
     feed.remove(["v:A"])
     assert service.has_woken()
+    feed.state("down", "without symbols")
+    assert service.has_woken()
+    put(feed, "v:A")
+    service.wait(59.75)
+    assert service.has_woken()
+    service.wait(0.25)
+    assert service.has_woken(), "the symbol became stale"
 
 
 def test_intake_works_without_a_hub() -> None:
@@ -298,6 +306,13 @@ def test_surplus_is_said_by_a_feed_that_is_live(service: Service) -> None:
     assert "left out" in str(service.get("@v", "message"))
 
 
+def test_surplus_alone_does_not_make_a_feed_live() -> None:
+    """A feed none of whose rows has room delivers nothing."""
+    service = Service(max_symbols=0)
+    put(service.feed(), "v:A")
+    assert service.get("@v") == "connecting"
+
+
 def test_room_of_removed_symbols_is_free_again() -> None:
     """The limit counts what exists."""
     service = Service(max_symbols=1)
@@ -352,6 +367,7 @@ def test_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
     others_go_on(service, feed, 1)
     assert service.states("v:A", "v:B", "@v") == ["stale", "live", "live"]
     assert (service.get("v:A", "last"), service.get("v:A", "ts")) == (last, ts)
+    put(feed, "v:C")
     assert service.intake.stale == 1
 
 
@@ -374,6 +390,30 @@ def test_new_symbol_has_a_minute(service: Service) -> None:
     assert service.get("v:A") == "live"
     others_go_on(service, feed, 1)
     assert service.get("v:A") == "stale"
+
+
+def test_every_symbol_is_judged() -> None:
+    """Hundreds that fall silent together are stale together."""
+    service = Service(max_symbols=400)
+    feed = service.feed()
+    symbols = [f"v:S{i}" for i in range(300)]
+    put(feed, *symbols)
+    others_go_on(service, feed, 59)
+    assert service.intake.stale == 0
+    others_go_on(service, feed, 1)
+    assert set(service.states(*symbols)) == {"stale"}
+    assert service.intake.stale == 300
+
+
+def test_deadlines_do_not_pile_up(service: Service) -> None:
+    """However many rows come, each symbol has one deadline; the next row after a stale time sets the next one."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 200, 0.25)
+    assert len(service.intake._deadlines) == 2
+    others_go_on(service, feed, 60)
+    assert service.get("v:A") == "stale"
+    beat(service, feed, ["v:A", "v:B"], 200, 0.25)
+    assert len(service.intake._deadlines) == 2
 
 
 def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
@@ -604,6 +644,14 @@ def test_state_is_told_once(service: Service) -> None:
     ]  # fmt: skip
 
 
+def test_feed_may_be_live_with_a_word(service: Service) -> None:
+    """What a live feed says of itself stays while its data come."""
+    feed = service.feed()
+    feed.state("live", "half of the list")
+    put(feed, "v:A")
+    assert [service.get("@v", f) for f in ("state", "message")] == ["live", "half of the list"]
+
+
 def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
     """A feed that connects anew keeps its prices as they are until it is known to be down."""
     feed = service.feed()
@@ -649,6 +697,14 @@ def test_old_rows_do_not_confirm(service: Service) -> None:
         put(feed, "v:B", last=str(service.clock.monotonic()))
         assert service.get("v:A") == "live" or service.clock.monotonic() > 9 + 8
     assert service.states("v:A", "v:B") == ["stale", "live"]
+
+
+def test_old_row_is_stale_whatever_it_says_of_its_market(service: Service) -> None:
+    """A venue that calls its market open with every row cannot make an old row a live one."""
+    feed = service.feed()
+    for last in "12":
+        put(feed, "v:A", ts=1_600_000_000_000, state="live", last=last)
+        assert (service.get("v:A"), service.get("v:A", "last")) == ("stale", last)
 
 
 @pytest.mark.parametrize("kind", ["delayed", "replay", "simulated"])

@@ -29,20 +29,26 @@ from ticker.model import (
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 """RFC 8259's number, without the exponent that we never write."""
 
-digits = st.text("0123456789", max_size=42)
-numbers = st.builds(
-    lambda sign, whole, point, fraction, exponent: sign + whole + (point + fraction if point else "") + exponent,
-    st.sampled_from(["", "+", "-"]),
-    digits,
-    st.sampled_from(["", "."]),
-    digits,
-    st.one_of(st.just(""), st.builds("{}{}".format, st.sampled_from("eE"), st.integers(-45, 45))),
-)
-"""Texts that are numbers, or nearly, most of them in range and many not."""
+
+def numbers(digits: st.SearchStrategy[str], most_exponent: int) -> st.SearchStrategy[str]:
+    """Texts of numbers with such digits on either side of the point, or on one."""
+    exponent = st.builds("{}{}".format, st.sampled_from("eE"), st.integers(-most_exponent, most_exponent))
+    return st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["", "+", "-"]),
+        digits,
+        st.just("") | digits.map(".{}".format),
+        st.just("") | exponent,
+    )
+
+
+NEARLY_NUMBERS = numbers(st.text("0123456789", max_size=42), 45)
+"""Numbers in range, and many that are not, or have no digit at all."""
+SANE_NUMBERS = numbers(st.text("0123456789", min_size=1, max_size=10), 10)
 
 
 def is_sane(raw: str) -> bool:
-    """Whether a text of `numbers` has any digits, and not too many, neither as given nor written plainly."""
+    """Whether a nearly number has any digits, and not too many, neither as given nor written plainly."""
     given_digits = re.fullmatch(r"[+-]?([0-9]*)[.]?([0-9]*)(?:e.*)?", raw, re.IGNORECASE)
     assert given_digits is not None
     if not any(given_digits.groups()):
@@ -52,7 +58,7 @@ def is_sane(raw: str) -> bool:
 
 
 @settings(deadline=None, max_examples=500)
-@given(numbers)
+@given(NEARLY_NUMBERS)
 def test_decimal_text_keeps_value_and_digits(raw: str) -> None:
     """The same number with as many digits after the point, written plainly; or a refusal, for a reason."""
     try:
@@ -64,6 +70,21 @@ def test_decimal_text_keeps_value_and_digits(raw: str) -> None:
     assert JSON_NUMBER.fullmatch(text)
     assert number == given_number
     assert number.as_tuple().exponent == min(int(given_number.as_tuple().exponent), 0)
+
+
+@settings(deadline=None)
+@given(SANE_NUMBERS)
+def test_price_size_and_percent_are_the_same_text_or_a_reason_why_not(raw: str) -> None:
+    """Of a sane decimal a price must be above zero, a size not below it, and a percentage may be anything."""
+    text, number = decimal_text(raw), Decimal(raw)
+    assert percent(raw) == text
+    if number < 0:
+        for judge in (price, size):
+            with pytest.raises(ValueError, match=r"^negative "):
+                judge(raw)
+    else:
+        assert size(raw) == text
+        assert price(raw) == (text if number else None)
 
 
 @settings(deadline=None, max_examples=300)

@@ -18,7 +18,7 @@ from ticker.model import FIELDS
 from ticker.protocol import Frame
 from ticker.record import Record
 from ticker.selection import Selection
-from ticker.session import MAX_SUGGESTIONS, MAX_WILDCARDS, Budget, Facts, Limits, Session, nearest_symbols
+from ticker.session import Budget, Facts, Limits, Session, nearest_symbols
 from ticker.store import Store
 
 EPOCH = 1795386000000
@@ -273,6 +273,7 @@ def test_cursor_resumes_with_one_update(desk: Desk) -> None:
     assert update["quotes"] == {"BTC-USD": {"last": 19}, "NEW-USD": complete(last=1.5)}
     assert update["gone"] == ["ETH-USD"]
     assert desk.groups.counts.resumes == {"update": 1, "snapshot": 0}
+    assert sum(desk.groups.counts.resyncs.values()) == 0
 
 
 @pytest.mark.parametrize(
@@ -364,16 +365,16 @@ def test_unknown_is_not_said_before_the_feeds_have_loaded(desk: Desk) -> None:
 
 def test_many_unknown_symbols_are_all_named_but_few_looked_up(desk: Desk) -> None:
     """Each unknown symbol is named; only the first few get suggestions, which cost a walk over all symbols."""
-    reply, _ = desk.subscribe(*(f"BTC-USD{i}" for i in range(MAX_SUGGESTIONS + 3)))
-    assert [bool(entry["nearest"]) for entry in reply["unknown"]] == [True] * MAX_SUGGESTIONS + [False] * 3
+    reply, _ = desk.subscribe(*(f"BTC-USD{i}" for i in range(8)))
+    assert [bool(entry["nearest"]) for entry in reply["unknown"]] == [True] * 5 + [False] * 3
 
 
 def test_surplus_wildcards_are_rejected_by_name(desk: Desk) -> None:
-    """A connection has so many wildcards and no more; names, and wildcards that it has already, still count."""
-    wildcards = [f"k:{i}*" for i in range(MAX_WILDCARDS)]
+    """A connection has 32 wildcards and no more; names, and wildcards that it has already, still count."""
+    wildcards = [f"k:{i}*" for i in range(32)]
     assert desk.subscribe(*wildcards[:-1])[0]["rejected"] == []
     reply, _ = desk.subscribe(wildcards[0], "x*", "y*", "BTC-USD", wildcards[1], "z*")
-    assert len(reply["patterns"]) == MAX_WILDCARDS + 1
+    assert len(reply["patterns"]) == 32 + 1
     assert reply["matched"] == 1
     assert [(r["pattern"], r["code"]) for r in reply["rejected"]] == [("y*", "bad_request"), ("z*", "bad_request")]
     desk.unsubscribe("x*")
@@ -407,6 +408,29 @@ def test_message_may_not_name_more_than_the_limit() -> None:
     desk = Desk(Limits(patterns=4))
     for frames in (desk.subscribe(*"/!$%&", id=1), desk.subscribe(*"ABCDE", id=1), desk.unsubscribe(*"ABCDE", id=1)):
         assert [(frame["code"], frame["id"]) for frame in frames] == [("too_many_symbols", 1)]
+
+
+def test_limits_may_be_reached() -> None:
+    """Exactly as many patterns and symbols as are allowed are no surplus."""
+    desk = Desk(Limits(patterns=4, symbols=3))
+    desk.put("A", "B", "k:A")
+    assert desk.subscribe("A", "B")[0]["matched"] == 2
+    assert desk.subscribe("k:*", "C")[0]["matched"] == 3
+    assert kinds(desk.subscribe("A", "B", "k:*", "C")) == ["subscribed", "update"]
+    assert kinds(desk.subscribe("D")) == ["error"]
+
+
+def test_nothing_is_left_of_a_subscription() -> None:
+    """Neither one that was refused nor one that is over keeps a pattern alive, which every new symbol would pay for."""
+    desk = Desk(Limits(symbols=1))
+    desk.put("A", "B", "k:A")
+    desk.subscribe("*")
+    assert len(desk.store.wildcards) == 0
+    desk.subscribe("k:*")
+    desk.groups.leave(desk.reader)
+    desk.clock.tick(60.0)
+    desk.groups.forget_empty()
+    assert len(desk.store.wildcards) == 0
 
 
 def test_first_subscribe_over_the_limit_leaves_the_reader_new() -> None:
@@ -495,6 +519,15 @@ def test_rare_bad_messages_are_forgiven(desk: Desk) -> None:
         desk.clock.tick(3.0)
         assert kinds(desk.say(op="sing")) == ["error"]
     assert desk.session.closing is None
+
+
+def test_steady_bad_messages_end_the_connection(desk: Desk) -> None:
+    """One bad message a second is more than 20 in a minute, and closes before the minute is over."""
+    for _ in range(60):
+        desk.clock.tick(1.0)
+        if desk.session.closing is None:
+            desk.say(op="sing")
+    assert desk.session.closing == (4000, "too many bad messages")
 
 
 @pytest.mark.parametrize("data", [b"\xff", b'{"op":"ping"}\xc3', b"\xed\xa0\x80", b"\xc0\xaf"])
@@ -640,8 +673,9 @@ def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[st
 
 def test_nearest_symbols_are_of_the_same_sort() -> None:
     """A name is compared with names, a venue symbol with venue symbols, whatever the case."""
-    symbols = ["BTC-USD", "BTC-USDT", "ETH-USD", "k:BTC-USD", "kraken:BTC-USD", "BTCDOM"]
-    assert nearest_symbols("btc-usdx", symbols) == ["BTC-USD", "BTC-USDT", "BTCDOM"]
+    symbols = ["BTC-USD", "BTC-USDT", "BTC-USDC", "ETH-USD", "k:BTC-USD", "kraken:BTC-USD", "BTCDOM"]
+    assert nearest_symbols("btc-usd", symbols, 1) == ["BTC-USD"]
+    assert sorted(nearest_symbols("btc-usdx", symbols)) == ["BTC-USD", "BTC-USDC", "BTC-USDT"]
     assert nearest_symbols("kraken:BTC-USDX", symbols)[0] == "kraken:BTC-USD"
     assert nearest_symbols("krakn:BTC-USD", symbols)[0] == "kraken:BTC-USD"
     assert nearest_symbols("B", ["B2", "ETH"]) == ["B2"]

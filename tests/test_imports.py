@@ -1,0 +1,132 @@
+"""The layers of the design, read from the imports: downwards only, no cycles, nothing foreign below the shell."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGES = ("ticker", "feeds", "web")
+
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"ticker", "ticker.errors", "ticker.model", "ticker.clock", "ticker.logs"}),
+    frozenset({"ticker.record", "ticker.selection", "ticker.store", "ticker.protocol", "ticker.config", "ticker.bars"}),
+    frozenset({"ticker.groups", "ticker.session", "ticker.consolidate", "ticker.intake"}),
+    frozenset({"ticker.hub", "ticker.metrics", "ticker.service", "ticker.candles", "ticker.past"}),
+    frozenset({"feeds", "web"}),
+    frozenset({"ticker.cli", "ticker.run", "ticker.__main__"}),
+)
+"""From the bottom up. A new module of `ticker` must be given its place here; `feeds` and `web` are one layer whole."""
+
+THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"}}
+"""What the three lower layers may use besides the standard library."""
+NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
+LOWER = sorted(frozenset().union(*LAYERS[:3]))
+SYNCHRONOUS = (
+    "record", "selection", "store", "protocol", "groups", "session", "consolidate", "intake", "errors", "model",
+)  # fmt: skip
+ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
+TREES = {name: ast.parse(path.read_bytes(), str(path)) for name, path in SOURCES.items()}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The full names of the modules that are imported anywhere in a tree, in functions and for types as well."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layers"
+            assert node.module is not None
+            within = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in within if name in SOURCES]
+            yield from modules
+            if len(modules) < len(within):
+                yield node.module
+
+
+IMPORTS = {name: frozenset(imported(tree)) for name, tree in TREES.items()}
+OURS = {name: {other for other in names if other in SOURCES} for name, names in IMPORTS.items()}
+
+
+def package(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def layer(name: str) -> int:
+    """The number of a module's layer, 0 at the bottom."""
+    known = name if package(name) == "ticker" else package(name)
+    places = [i for i, names in enumerate(LAYERS) if known in names]
+    assert len(places) == 1, f"{name} has no place, or several, in the layers of {Path(__file__).name}"
+    return places[0]
+
+
+def test_sources_were_found() -> None:
+    """The test looks at real files: the modules that must exist are among them, and their imports are seen."""
+    assert {"ticker.store", "feeds.base", "web.app", "feeds.venues.kraken"} <= set(SOURCES)
+    assert "ticker.record" in OURS["ticker.store"]
+    assert "orjson" in IMPORTS["ticker.protocol"]
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_imports_go_downwards(name: str) -> None:
+    """A module imports from its own layer or from lower ones."""
+    assert {other for other in OURS[name] if layer(other) > layer(name)} == set()
+
+
+def test_every_layered_module_exists() -> None:
+    """The table of layers names nothing that is gone."""
+    assert {name for names in LAYERS for name in names} <= set(SOURCES)
+
+
+def test_no_cycles() -> None:
+    """Modules can be put into an order in which each needs only those before it."""
+    order = list(graphlib.TopologicalSorter(OURS).static_order())
+    assert set(order) == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "feeds"))
+def test_feeds_see_the_bottom_and_themselves(name: str) -> None:
+    """A feed knows values, clock, errors and the feeds' own base; neither store nor web."""
+    assert {other for other in OURS[name] if package(other) != "feeds" and layer(other) > 0} == set()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "web"))
+def test_web_and_feeds_do_not_know_each_other(name: str) -> None:
+    """The page's shell imports no feed; that feeds import no web is said above."""
+    assert {other for other in OURS[name] if package(other) == "feeds"} == set()
+
+
+@pytest.mark.parametrize("name", SYNCHRONOUS)
+def test_core_is_synchronous(name: str) -> None:
+    """The core neither awaits nor knows the loop: what reads and writes shared state cannot be interrupted."""
+    assert [node.lineno for node in ast.walk(TREES[f"ticker.{name}"]) if isinstance(node, ASYNC_NODES)] == []
+    assert "asyncio" not in IMPORTS[f"ticker.{name}"]
+
+
+@pytest.mark.parametrize("name", LOWER)
+def test_lower_layers_use_no_foreign_library(name: str) -> None:
+    """Below the hub there is no web framework, no network and no metrics library; pydantic is in `config` only."""
+    roots = {package(other) for other in IMPORTS[name]}
+    foreign = roots - sys.stdlib_module_names - {"__future__", *PACKAGES}
+    assert foreign <= THIRD_PARTY.get(name, set())
+    assert {other for other in IMPORTS[name] if other in NETWORK or package(other) in NETWORK - {"urllib"}} == set()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if n != "ticker.config"))
+def test_pydantic_is_for_the_configuration(name: str) -> None:
+    """Whoever else needs a model takes a dataclass."""
+    assert {other for other in IMPORTS[name] if other.startswith("pydantic")} == set()

@@ -1,0 +1,296 @@
+"""A core with its readers, in lockstep with the models: every flush and every frame is checked as it happens.
+
+`World` does what feeds, sessions, transport and hub do to the core, without any of them. What is under test is
+named in class attributes, so that a test can put a broken part in (`test_mutants.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS, ModelMarket, ModelReader, Values, View, selects
+from ticker import protocol
+from ticker.clock import ManualClock
+from ticker.groups import KEEP_EMPTY_S, Group, Groups
+from ticker.protocol import Cursor, Frame
+from ticker.record import Flush
+from ticker.selection import Selection
+from ticker.store import Store
+
+MAX_TOMBSTONES = 2
+INTERVAL_MS = 500
+MAX_LOST = 3
+
+
+class Link:
+    """The server's end of one connection, and the reader at the other end.
+
+    It behaves as the transport does: while blocked it refuses, and a write that fills the kernel's buffer is still
+    taken whole. `past` is what the reader knew before each of the last frames: they may be lost on the way.
+    """
+
+    def __init__(self, world: World, reader: ModelReader, selection: Selection, interval_ms: int) -> None:
+        self.group: Group | None = None
+        self.since = 0
+        self.world = world
+        self.reader = reader
+        self.selection = selection
+        self.interval_ms = interval_ms
+        self.blocked = False
+        self.chokes = False  # one more frame is taken
+        self.heard = False
+        self.past: deque[ModelReader] = deque(maxlen=MAX_LOST)
+        reader.connect()
+
+    def write(self, frame: Frame) -> bool:
+        if self.blocked:
+            return False
+        assert self.group is not None
+        if frame.kind == "heartbeat":
+            self._check_heartbeat(int(json.loads(frame.data)["version"]))
+        else:
+            shared = self.world.shared.setdefault((self.group, self.since if self.lagging else None), frame)
+            assert shared is frame, "equal readers got frames of their own"
+        self.heard = True
+        self.deliver(frame)
+        return True
+
+    def deliver(self, *frames: Frame) -> None:
+        for frame in frames:
+            self.past.append(self.reader.copy())
+            self.reader.apply(frame.data)
+            if frame.kind in {"snapshot", "update"}:
+                self.check()
+        self.blocked, self.chokes = self.chokes, False
+
+    def check(self) -> None:
+        """The view is the store restricted to the selection."""
+        assert (self.reader.view, self.reader.feeds) == self.world.visible(self.selection)
+        self.world.check_view(self.reader.view)
+
+    def _check_heartbeat(self, version: int) -> None:
+        """Nothing of the reader's has changed between what it knows and this version."""
+        if version >= self.reader.version:
+            assert (self.reader.view, self.reader.feeds) == self.world.visible(self.selection, version)
+
+    @property
+    def lagging(self) -> bool:
+        assert self.group is not None
+        return self in self.group.lagging
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there may be news that it has not been sent yet."""
+        assert self.group is not None
+        return self.lagging or bool(self.group.interval_ms and self.group.due)
+
+
+class World:
+    """A store, its groups, and readers by slot, connected or not."""
+
+    store_type: type[Store] = Store
+    groups_type: type[Groups] = Groups
+    cursor_type: type[Cursor] = Cursor
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.links: dict[int, Link] = {}
+        self.readers: dict[int, ModelReader] = {}
+        self.shared: dict[tuple[Group, int | None], Frame] = {}
+        self.epoch = 1000
+        self._start()
+
+    def _start(self) -> None:
+        self.store = self.make_store()
+        self.armed: set[int] = set()
+        self.groups = self.groups_type(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.add)
+        self.store.on_flush.append(self.groups.publish)
+        self.market = ModelMarket()
+        self.history: dict[int, dict[str, Values]] = {self.store.version: {}}
+
+    def make_store(self) -> Store:
+        return self.store_type(self.epoch, max_tombstones=MAX_TOMBSTONES)
+
+    def restart(self) -> None:
+        """The server goes away with all connections, and another one comes."""
+        for slot in list(self.links):
+            self.cut(slot)
+        self.epoch += 1
+        self._start()
+
+    # The market
+
+    def ingest(self, key: str, values: Values, ts: int | None = None, received_ms: int | None = None) -> None:
+        self.store.ingest(key, values, ts, received_ms)
+        self.market.ingest(key, values, ts, received_ms)
+
+    def remove(self, symbol: str) -> None:
+        self.store.remove(symbol)
+        self.market.remove(symbol)
+
+    def flush(self) -> None:
+        """One turn of the hub: flush, publish, catch up."""
+        self.shared.clear()
+        before, version = self.contents(), self.store.version
+        flush = self.store.flush(self.clock.monotonic())
+        self.market.flush(self.clock.monotonic())
+        self.groups.catch_up()
+        after = self.contents()
+        assert self.store.version == version + (flush is not None)
+        if flush is None:
+            assert after == before
+        else:
+            self.history[flush.version] = after
+            self._check_flush(flush, before, after)
+        self.check_market(after)
+        assert not self.store.overdue(self.clock.monotonic())
+
+    def _check_flush(self, flush: Flush, before: dict[str, Values], after: dict[str, Values]) -> None:
+        """A new version has news, and tells all of them."""
+        assert after != before or self.market.reborn
+        assert sorted(flush.gone) == sorted(before.keys() - after.keys())
+        assert {r.key for r in flush.changed} >= {key for key in after if after[key] != before.get(key)}
+
+    def check_market(self, contents: dict[str, Values]) -> None:
+        """What is visible is what the model says."""
+        assert contents == self.market.records
+
+    def check_view(self, view: View) -> None:
+        """A reader may look at it now: nothing in it contradicts anything else in it."""
+
+    def wait(self, wait_s: float) -> None:
+        """Time passes, and then comes a turn of the hub."""
+        self.clock.tick(wait_s)
+        self.flush()
+        if wait_s >= INTERVAL_MS / 1000:
+            self.send_due()
+
+    def send_due(self) -> None:
+        """The timers of all classes fire."""
+        while self.armed:
+            self.shared.clear()
+            self.groups.send_due(self.armed.pop())
+
+    def forget_empty(self) -> None:
+        """Nobody comes back for a long time."""
+        self.clock.tick(KEEP_EMPTY_S + 1)
+        self.groups.forget_empty()
+        assert not any(group.empty for group in self.groups)
+
+    def heartbeat(self) -> None:
+        """Whoever takes bytes hears something, unless the next turn of the hub brings it a frame anyway."""
+        for link in self.links.values():
+            link.heard = False
+        self.groups.heartbeat(0.0)
+        for link in self.links.values():
+            assert link.heard or link.blocked or (link.lagging and not link.interval_ms)
+
+    def contents(self) -> dict[str, Values]:
+        """Everything visible, by key."""
+        return {
+            record.key: dict(zip(FEED_FIELDS if record.is_feed else QUOTE_FIELDS, record.values, strict=True))
+            for record in self.store.records()
+        }
+
+    def visible(self, selection: Selection, version: int | None = None) -> tuple[View, View]:
+        """What a reader of a selection must see, now or at an older version: quotes and feeds."""
+        contents = self.contents() if version is None else self.history[version]
+        quotes: View = {}
+        feeds: View = {}
+        for key, values in contents.items():
+            texts = {name: None if value is None else str(value) for name, value in values.items()}
+            if key[0] == "@":
+                feeds[key[1:]] = texts
+            elif selects(selection.patterns, key):
+                quotes[key] = {name: texts[name] for name in selection.fields or QUOTE_FIELDS}
+        return quotes, feeds
+
+    # Readers
+
+    def enter(
+        self, slot: int, reader: ModelReader, selection: Selection, interval_ms: int = 0, text: str | None = None
+    ) -> Link:
+        """Connect with a first subscription and perhaps a cursor, as a session does it."""
+        cursor = self.cursor_type.parse(text) if text else None
+        since = cursor.since(self.store.epoch, selection) if cursor else None
+        link = self.links[slot] = Link(self, reader, selection, interval_ms)
+        self.readers[slot] = reader
+        good = text in {f"{self.store.epoch}:{v}:{selection.digest}" for v in self.history if v >= self.store.floor}
+        data = self.groups.enter(link, selection, interval_ms, since)
+        assert data.kind == ("update" if good else "snapshot"), "never something in between"
+        link.deliver(subscribed(selection), data)
+        return link
+
+    def change(self, link: Link, selection: Selection, interval_ms: int) -> None:
+        """Another selection or interval, as the transport reads it: only while the reader takes bytes."""
+        link.blocked = link.chokes = False
+        fewer = set(selection.patterns) < set(link.selection.patterns)
+        link.selection, link.interval_ms = selection, interval_ms
+        data = self.groups.change(link, selection, interval_ms)
+        link.deliver(protocol.unsubscribed(1, selection, 0) if fewer else subscribed(selection), data)
+        self.groups.ready(link)
+
+    def unblock(self, link: Link) -> None:
+        """It takes bytes again; the hub hears of it."""
+        link.blocked = link.chokes = False
+        assert self.groups.ready(link) == (link.lagging and not link.interval_ms)
+
+    def cut(self, slot: int, lost: int = 0) -> None:
+        """The connection breaks, and its last frames never arrive."""
+        link = self.links.pop(slot, None)
+        if link is not None:
+            self.groups.leave(link)
+            if lost and link.past:
+                self.readers[slot] = link.past[-min(lost, len(link.past))]
+
+    def poll(self, selection: Selection, since: int, known: Selection | None = None) -> None:
+        """Ask without a connection: what changed since an older version, for one who knew this or another selection."""
+        reader = ModelReader()
+        quotes, reader.feeds = self.visible(known or selection, since)
+        reader.view = {s: record for s, record in quotes.items() if selects(selection.patterns, s)}
+        reader.epoch, reader.version = self.epoch, since
+        reader.connect()
+        scope, old = self.store.resolve(selection), self.store.resolve(known or selection)
+        changes = self.store.changes(scope, since, old if known else None)
+        reader.apply(subscribed(selection).data)
+        reader.apply(protocol.data_frame(changes, 0).data)
+        assert (reader.view, reader.feeds) == self.visible(selection)
+        assert (changes.since is None) == (since < self.store.floor)
+        assert self.store.matched(scope) == len(reader.view) <= scope.size
+        assert self.visible(selection, max(1, self.store.newest(scope))) == self.visible(selection)
+        self.store.release(scope)
+        self.store.release(old)
+
+    # What always holds
+
+    def check(self) -> None:
+        for link in self.links.values():
+            if not link.waiting:
+                link.check()
+        for group in self.groups:
+            assert not group.due or group.empty or group.interval_ms in self.armed, "nobody will send what waits"
+        versions = [record.version for record in self.store.records()]
+        assert versions == sorted(versions)
+        assert self.store.tombstones <= MAX_TOMBSTONES
+
+    def settle(self) -> None:
+        """Everybody takes bytes again: after one flush and one round of timers everybody knows everything."""
+        for link in self.links.values():
+            self.unblock(link)
+        self.flush()
+        self.send_due()
+        assert not any(link.waiting for link in self.links.values())
+        self.check()
+
+    def end(self) -> None:
+        """Everybody catches up and leaves, and nothing of them stays."""
+        self.settle()
+        for slot in list(self.links):
+            self.cut(slot)
+        self.forget_empty()
+        assert (len(self.groups), len(self.store.wildcards)) == (0, 0)
+
+
+def subscribed(selection: Selection) -> Frame:
+    return protocol.subscribed(1, selection, 0, 0, resumed=False, unknown=[], rejected=[])

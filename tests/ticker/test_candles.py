@@ -1,0 +1,277 @@
+"""History as readers get it: recorded from every quote, completed by the venue."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ticker.candle_market import MINUTE, START, Market
+from ticker.bars import TAPE_BYTES
+from ticker.candles import INTERVALS, Row
+from ticker.model import Quote
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+# What is recorded
+
+
+def test_prices_between_two_flushes_count(market: Market) -> None:
+    """High and low are those of every quote, though readers of the stream only see the last of each flush."""
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.wait(1)
+    for last in ("11", "15", "8", "12"):
+        market.say({"a:X": last}, flush=False)
+    market.flush()
+    assert market.brief("X") == [(10, 10, 10, "g"), (15, 8, 12, "o")]
+
+
+def test_a_consolidated_symbol_follows_its_source(market: Market) -> None:
+    """Another venue's prices are no part of its bars, until it becomes the source; then its price counts at once."""
+    market.feed("a")
+    market.feed("b")
+    market.say({"a:X": "10", "b:X": "20"})
+    market.wait(1)
+    market.say({"a:X": "11", "b:X": "21"})
+    market.feeds["a"].state("down", "for the test")
+    market.flush()
+    market.say({"a:X": "12", "b:X": "22"}, flush=False)
+    assert market.record("X").get("source") == "b"
+    assert market.brief("X") == [(10, 10, 10, "g"), (22, 11, 22, "o")]
+
+
+def test_a_venue_symbol_is_recorded_from_the_first_request_on(market: Market) -> None:
+    """What nobody asked for costs nothing; the first answer has the price of now."""
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.beat(3, {"a:X": "11"})
+    before = market.candles.bytes
+    assert market.brief("a:X") == [(11, 11, 11, "og")]
+    assert market.since("a:X") == START + 3000
+    assert market.candles.bytes == before + TAPE_BYTES
+    market.beat(1, {"a:X": "12"})
+    assert market.brief("a:X") == [(11, 11, 11, "g"), (12, 12, 12, "o")]
+    assert market.since("X") == START
+
+
+def test_a_quiet_symbol_is_no_gap(market: Market) -> None:
+    """As long as it is not stale, an interval without a quote carries the price, and is whole."""
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.wait(3)
+    assert market.brief("X") == [(10, 10, 10, "g"), (10, 10, 10, ""), (10, 10, 10, ""), (10, 10, 10, "o")]
+
+
+def test_a_stale_symbol_has_a_gap(market: Market) -> None:
+    """From the moment it is stale to the moment data comes again, bars say that data was missing."""
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.feeds["a"].state("stale", "for the test")
+    market.wait(2)
+    market.say({"a:X": "12"})
+    market.wait(1)
+    assert market.brief("X") == [(10, 10, 10, "g"), (10, 10, 10, "g"), (12, 12, 12, "g"), (12, 12, 12, "o")]
+
+
+def test_a_symbol_born_stale_is_all_gap(market: Market) -> None:
+    """A price that was old when it came is shown, but never as known."""
+    market.feed("a")
+    market.feeds["a"].publish([Quote("a:X", {"last": "10"}, ts=START - 10 * MINUTE)])
+    market.flush()
+    market.clock.tick(1)
+    assert market.record("X").get("state") == "stale"
+    assert market.brief("X") == [(10, 10, 10, "g"), (10, 10, 10, "og")]
+
+
+def test_a_closed_market_is_no_gap(market: Market) -> None:
+    """A halt is known, not missing."""
+    market.feed("a")
+    market.feeds["a"].publish([Quote("a:X", {"last": "10", "state": "halted"})])
+    market.wait(120)
+    assert market.brief("X", limit=2) == [(10, 10, 10, ""), (10, 10, 10, "o")]
+
+
+def test_what_is_gone_is_forgotten(market: Market) -> None:
+    """A delisted symbol gives its memory back; reborn, it begins anew."""
+    market.feed("a")
+    market.say({"a:X": "10", "a:Y": "5"})
+    market.beat(3, {"a:X": "11"})
+    market.rows("a:X")
+    market.feeds["a"].remove(["a:X"])
+    market.flush()
+    assert market.candles.bytes == TAPE_BYTES
+    market.say({"a:X": "12"})
+    assert market.brief("X") == [(12, 12, 12, "og")]
+
+
+def test_a_symbol_that_is_reborn_within_a_flush_goes_on(market: Market) -> None:
+    """Removed and said again before anybody saw it, it was never gone."""
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.wait(1)
+    market.feeds["a"].remove(["a:X"])
+    market.say({"a:X": "12"})
+    market.wait(1)
+    market.say({"a:X": "13"})
+    assert market.brief("X") == [(10, 10, 10, "g"), (12, 12, 12, ""), (13, 13, 13, "o")]
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_bars_begin_at_multiples_of_their_interval(market: Market, interval: str) -> None:
+    """The newest bar is the open one, and they follow one another without a hole."""
+    market.feed("a", local=False)
+    market.say({"a:X": "10"})
+    rows = market.rows("X", interval, limit=50)
+    span_ms = INTERVALS[interval]
+    now = market.clock.wall_ms()
+    assert [row.t for row in rows] == [(now // span_ms - n) * span_ms for n in reversed(range(50))]
+    assert [row.flags[:1] == "o" for row in rows] == [False] * 49 + [True]
+
+
+# What the venue adds
+
+
+def test_older_bars_are_the_venues(market: Market) -> None:
+    """Before the recording began there are the venue's own bars, marked, with their volume."""
+    venue = market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    assert market.rows("X", "1m", limit=3) == [
+        Row(START - 2 * MINUTE, 50, 200, 40, 60, 7, "v"),
+        Row(START - MINUTE, 50, 200, 40, 60, 7, "v"),
+        Row(START, 50, 200, 40, 70, None, "ov"),
+    ]
+    assert venue.asked == [("a:X", 60, 3)]
+    assert market.since("X") == START
+
+
+def test_the_open_bar_joins_both(market: Market) -> None:
+    """It begins as the venue says and goes on with what was recorded since, higher highs included."""
+    market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    market.rows("X", "1m", limit=1)
+    market.beat(2, {"a:X": "300"})
+    market.beat(2, {"a:X": "30"})
+    market.beat(2, {"a:X": "80"})
+    assert market.rows("X", "1m", limit=1) == [Row(START, 50, 300, 30, 80, None, "ov")]
+
+
+def test_a_gap_after_the_venue_told_stays_a_gap(market: Market) -> None:
+    """Until the venue is asked again, a bar that both know only in part says that data was missing."""
+    market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    market.rows("X", "1m", limit=1)
+    market.feeds["a"].state("stale", "for the test")
+    market.wait(1)
+    assert market.brief("X", "1m", limit=1) == [(200, 40, 70, "ogv")]
+    market.say({"a:X": "71"})
+    assert market.brief("X", "1m", limit=1) == [(200, 40, 71, "ogv")]
+
+
+def test_a_long_bar_with_a_gap_is_told_again(market: Market) -> None:
+    """The venue is asked for the rest of a bar that is still open, if data was missing since it told the first part."""
+    venue = market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    market.rows("X", "1h", limit=1)
+    market.feeds["a"].state("stale", "for the test")
+    market.wait(1)
+    market.say({"a:X": "71"})
+    market.beat(60, {"a:X": "72"})
+    assert market.brief("X", "1h", limit=1) == [(200, 40, 72, "ov")]
+    market.beat(60, {"a:X": "73"})
+    assert market.brief("X", "1h", limit=1) == [(200, 40, 73, "ov")]
+    assert len(venue.asked) == 2, "nothing was missing after that"
+
+
+def test_a_bar_with_a_gap_is_replaced_when_it_has_ended(market: Market) -> None:
+    """The first minute was not seen from its beginning: later the venue's bar stands for it, once it is final."""
+    venue = market.feed("a", local=False)
+    market.wait(10)
+    market.say({"a:X": "70"})
+    market.rows("X", "1m", limit=1)
+    market.beat(130, {"a:X": "70"})
+    assert [row.flags for row in market.rows("X", "1m", limit=3)] == ["v", "", "o"]
+    assert venue.asked == [("a:X", 60, 1), ("a:X", 60, 3)]
+    assert [row.volume for row in market.rows("X", "1m", limit=3)] == [7, 7, None]
+    market.beat(120, {"a:X": "70"})
+    assert [row.flags for row in market.rows("X", "1m", limit=5)] == ["v", "", "", "", "o"]
+    assert len(venue.asked) == 2, "all else was recorded here"
+
+
+def test_a_venue_that_fails_leaves_what_was_recorded(market: Market) -> None:
+    """Without the venue's bars there are fewer, and gaps stay gaps."""
+    venue = market.feed("a", local=False)
+    venue.down = True
+    market.say({"a:X": "70"})
+    market.beat(1, {"a:X": "71"})
+    assert market.brief("X") == [(70, 70, 70, "g"), (71, 71, 71, "o")]
+
+
+def test_a_bar_whose_end_nobody_knows_has_a_gap(market: Market) -> None:
+    """The venue told it while it was open, the recording began after it: what was between is missing."""
+    venue = market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    market.rows("a:X", "1m", limit=1)
+    market.feeds["a"].remove(["a:X"])
+    market.wait(60)
+    market.say({"a:X": "71"})
+    venue.down = True
+    assert market.brief("X", "1m", limit=2) == [(200, 40, 60, "gv"), (71, 71, 71, "og")]
+
+
+def test_a_consolidated_symbol_asks_its_source(market: Market) -> None:
+    """Its past is that of the venue it follows now, shared with the venue symbol's own."""
+    a, b = market.feed("a", local=False), market.feed("b", local=False)
+    market.say({"a:X": "70", "b:X": "71"})
+    market.rows("X", "5m", limit=3)
+    market.rows("a:X", "5m", limit=3)
+    market.feeds["a"].state("down", "for the test")
+    market.flush()
+    market.rows("X", "5m", limit=3)
+    assert (a.asked, b.asked) == ([("a:X", 300, 3)], [("b:X", 300, 3)])
+
+
+def test_a_local_feed_gives_every_bar_its_volume(market: Market) -> None:
+    """Where asking costs nothing, bars that were recorded without a gap get the volume that the feed tells."""
+    market.feed("a", local=True)
+    market.say({"a:X": "70"})
+    market.beat(185, {"a:X": "70"})
+    assert [(row.close, row.volume, row.flags) for row in market.rows("X", "1m", limit=3)] == [
+        (70, 7, ""), (70, 7, ""), (70, None, "o")
+    ]  # fmt: skip
+
+
+# Sparklines
+
+
+def test_sparklines_of_a_local_feed_are_full_at_once(market: Market) -> None:
+    """The first page sees the whole hour; from then on the recording alone goes on."""
+    venue = market.feed("a", local=True)
+    market.say({"a:X": "70", "a:Y": "80"})
+    assert market.closes("X", "a:Y") == [[60, 60, 60, 60, 70], [60, 60, 60, 60, 80]]
+    market.beat(60, {"a:X": "71", "a:Y": "81"})
+    assert market.closes("X", "a:Y") == [[60, 60, 60, 71, 71], [60, 60, 60, 81, 81]]
+    assert venue.asked == [("a:X", 60, 5), ("a:Y", 60, 5)]
+
+
+def test_sparklines_do_not_ask_venues(market: Market) -> None:
+    """A page of a hundred symbols costs a venue nothing; what a chart had it tell is used."""
+    venue = market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    assert market.closes("X") == [[None, None, None, None, 70]]
+    assert venue.asked == []
+    market.rows("X", "1m", limit=3)
+    assert market.closes("X") == [[None, None, 60, 60, 70]]
+
+
+def test_a_missing_minute_is_unknown_in_a_sparkline(market: Market) -> None:
+    """A quiet minute has the close before it; one that is nothing but gap has none."""
+    market.feed("a")
+    market.feeds["a"].publish([Quote("a:X", {"last": "10", "state": "halted"})])
+    market.wait(125)
+    market.feeds["a"].state("down", "for the test")
+    market.wait(120)
+    market.say({"a:X": "11"})
+    assert market.closes("X") == [[10, 10, 10, None, 11]]

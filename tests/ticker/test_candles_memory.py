@@ -1,0 +1,146 @@
+"""History within its budget: what is counted, and what is forgotten first."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+
+import pytest
+
+from tests.ticker.candle_market import BIG, Market
+from ticker import bars, candles
+from ticker.bars import CHUNK, TAPE_BYTES, Tape
+
+CHUNK_BYTES = 41 * CHUNK
+
+
+def ring_bytes(*tapes: Tape) -> int:
+    """What the rings really take."""
+    rings = [ring for tape in tapes for ring in (tape.seconds, tape.minutes) if ring is not None]
+    return sum(sys.getsizeof(ring._cells) - sys.getsizeof(bytearray(1)) + 1 for ring in rings if ring._cells)
+
+
+@pytest.mark.parametrize("question", ["bars", "sparklines"])
+def test_the_budget_holds(question: str) -> None:
+    """Whatever is recorded and asked for, the arrays stay within the budget, and the count is exact."""
+    budget = 40_000
+    market = Market(budget)
+    venue = market.feed("a", local=True)
+    symbols = [f"a:S{n}" for n in range(20)]
+    market.say(dict.fromkeys(symbols, "10"))
+    for n in range(400):
+        market.clock.tick(1)
+        market.say(dict.fromkeys(symbols[: 5 + n // 25], "10"))
+        if n > 200 and n % 10 == 0:
+            symbol = f"S{n // 10 % 20}"
+            if question == "bars":
+                market.rows(symbol, "1s", limit=100)
+            else:
+                market.closes(symbol, points=50)
+        tapes = market.candles._tapes.values()
+        assert market.candles.bytes <= budget
+        assert market.candles.past.bytes <= budget / 4
+        assert market.candles.bytes - market.candles.past.bytes == ring_bytes(*tapes) + TAPE_BYTES * len(tapes)
+        assert {tape for listening in market.candles._listeners.values() for tape in listening} == set(tapes)
+    assert len(venue.asked) > 10
+    assert market.candles.bytes > budget / 2, "the budget is made use of"
+
+
+def grown(market: Market, *symbols: str) -> dict[str, str]:
+    """Which of the symbols have how much: `all`, `minutes`, or nothing."""
+    tapes = market.candles._tapes
+    return {s: "minutes" if tapes[s].seconds is None else "all" for s in symbols if s in tapes}
+
+
+def test_the_least_recently_asked_are_forgotten_first() -> None:
+    """What nobody asked for loses its seconds, then all; then the others, in the order in which they were asked."""
+    symbols = ["S0", "S1", "S2", "S3"]
+    full = 4 * (TAPE_BYTES + CHUNK_BYTES)
+    wanted = [
+        (full, {"S0": "all", "S1": "all", "S2": "all", "S3": "all"}),
+        (full - CHUNK_BYTES, {"S0": "all", "S1": "minutes", "S2": "all", "S3": "all"}),
+        (full - 2 * CHUNK_BYTES, {"S0": "all", "S1": "minutes", "S2": "all", "S3": "minutes"}),
+        (full - 2 * CHUNK_BYTES - 1, {"S0": "all", "S2": "all", "S3": "minutes"}),
+        (full - 2 * CHUNK_BYTES - TAPE_BYTES - 1, {"S0": "all", "S2": "all"}),
+        (full - 2 * CHUNK_BYTES - 2 * TAPE_BYTES - 1, {"S0": "all", "S2": "minutes"}),
+        (full - 3 * CHUNK_BYTES - 2 * TAPE_BYTES - 1, {"S0": "minutes", "S2": "minutes"}),
+        (full - 4 * CHUNK_BYTES - 2 * TAPE_BYTES - 1, {"S0": "minutes"}),
+        (TAPE_BYTES - 1, {}),
+    ]
+    for budget, left in wanted:
+        market = Market()
+        market.feed("a")
+        market.say({f"a:{symbol}": "10" for symbol in symbols})
+        for symbol in ("S0", "S2", "S0"):
+            market.rows(symbol)
+        market.beat(1, {f"a:{symbol}": "11" for symbol in symbols})
+        market.candles._max_bytes = budget
+        market.candles._grow(0)
+        assert grown(market, *symbols) == left
+
+
+def test_seconds_go_before_anybodys_minutes() -> None:
+    """A symbol that was asked for long ago keeps its minutes as long as another one has seconds."""
+    market = Market(2 * TAPE_BYTES)
+    market.feed("a")
+    market.say({"a:X": "10", "a:Y": "10"})
+    market.beat(1, {"a:X": "11", "a:Y": "11"})
+    market.candles._max_bytes = BIG
+    market.rows("X", "1m")
+    market.rows("Y", "1s")
+    market.beat(2, {"a:X": "11", "a:Y": "11"})
+    assert grown(market, "X", "Y") == {"X": "minutes", "Y": "all"}
+    market.candles._max_bytes = 2 * TAPE_BYTES
+    market.candles._grow(0)
+    assert grown(market, "X", "Y") == {"X": "minutes", "Y": "minutes"}
+
+
+def test_seconds_come_back_when_they_are_asked_for() -> None:
+    """Whoever asks for bars of seconds gets them recorded again; a chart of minutes does not need them."""
+    market = Market(2 * TAPE_BYTES)
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.beat(1, {"a:X": "11"})
+    assert grown(market, "X") == {"X": "minutes"}
+    market.candles._max_bytes = BIG
+    market.rows("X", "1m")
+    assert grown(market, "X") == {"X": "minutes"}
+    market.rows("X", "1s")
+    market.beat(2, {"a:X": "12"})
+    assert market.brief("X") == [(11, 11, 11, ""), (12, 12, 12, ""), (12, 12, 12, "o")]
+
+
+def test_what_was_forgotten_begins_anew_when_asked_for() -> None:
+    """There is always an answer, though it may know only the price of now; flushes alone do not bring it back."""
+    market = Market(TAPE_BYTES - 1)
+    market.feed("a")
+    market.say({"a:X": "10"})
+    market.beat(3, {"a:X": "11"})
+    assert market.candles.bytes == 0
+    assert market.brief("X") == [(11, 11, 11, "og")]
+    market.candles._max_bytes = BIG
+    market.feeds["a"].state("stale", "for the test")
+    market.beat(1, {"a:X": "12"})
+    assert market.candles.bytes == 0
+    market.rows("X")
+    market.beat(1, {"a:X": "13"})
+    assert market.brief("X") == [(12, 12, 12, "g"), (13, 13, 13, "o")]
+
+
+def test_what_is_counted_is_what_is_taken() -> None:
+    """The bytes that are counted are not less than those that Python took."""
+    market = Market()
+    market.feed("a")
+    prices = {f"a:S{n}": "10.5" for n in range(300)}
+    market.say(prices, flush=False)
+    tracemalloc.start()
+    try:
+        market.flush()
+        market.beat(3, prices)
+        market.wait(60)
+        market.beat(1, prices)
+        ours = [tracemalloc.Filter(True, str(module.__file__)) for module in (bars, candles)]
+        taken = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces)
+    finally:
+        tracemalloc.stop()
+    assert taken <= market.candles.bytes < 1.5 * taken

@@ -1,0 +1,500 @@
+"""Groups: one frame for all who want the same, no queue for anybody, and every reader exact in the end.
+
+The two machines at the end are the proof; the tests before them say one promise each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
+from ticker.clock import ManualClock
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, Group, Groups
+from ticker.model import Value
+from ticker.protocol import Frame
+from ticker.record import Flush
+from ticker.selection import Selection
+from ticker.store import Store
+
+ALL = Selection.of(["*"])
+HOUR_MS = 3_600_000
+
+
+class Peer:
+    """A reader that keeps what it is given, while it takes anything."""
+
+    def __init__(self) -> None:
+        self.group: Group | None = None
+        self.since = 0
+        self.takes = True
+        self.frames: list[Frame] = []
+
+    def write(self, frame: Frame) -> bool:
+        if self.takes:
+            self.frames.append(frame)
+        return self.takes
+
+    def take(self) -> list[Any]:
+        """What came since the last call, as JSON without the times."""
+        frames, self.frames = self.frames, []
+        return [read(frame) for frame in frames]
+
+
+def read(frame: Frame) -> Any:
+    content = json.loads(frame.data)
+    del content["time"]
+    return content
+
+
+def update(since: int, version: int, **members: Any) -> dict[str, Any]:
+    return {"type": "update", "since": since, "version": version, **members}
+
+
+class Market:
+    """A store and its groups."""
+
+    def __init__(self, max_tombstones: int = 10) -> None:
+        self.clock = ManualClock()
+        self.armed: list[int] = []
+        self.store = Store(1, max_tombstones=max_tombstones)
+        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append)
+        self.store.on_flush.append(self.groups.publish)
+
+    def put(self, **values_by_key: Mapping[str, Value]) -> Flush | None:
+        for key, values in values_by_key.items():
+            self.store.ingest(key, dict(values))
+        return self.store.flush(self.clock.monotonic())
+
+    def last(self, *symbols: str) -> None:
+        """A new last price, which is the number of the version, for some symbols."""
+        self.put(**{symbol: {"last": str(self.store.version + 1)} for symbol in symbols})
+
+    def drop(self, *symbols: str) -> None:
+        for symbol in symbols:
+            self.store.remove(symbol)
+        self.store.flush(self.clock.monotonic())
+
+    def join(self, selection: Selection = ALL, interval_ms: int = 0, since: int | None = None) -> Peer:
+        """A new reader with its first frame."""
+        peer = Peer()
+        assert peer.write(self.groups.enter(peer, selection, interval_ms, since))
+        return peer
+
+    def joined(self, selection: Selection = ALL, interval_ms: int = 0) -> Peer:
+        """The same, its first frame forgotten."""
+        peer = self.join(selection, interval_ms)
+        peer.frames.clear()
+        return peer
+
+
+@pytest.fixture
+def market() -> Market:
+    market = Market()
+    market.last("A", "B")
+    return market
+
+
+# One frame for all
+
+
+def test_equal_readers_share_the_bytes(market: Market) -> None:
+    """Equal selections and intervals are one group: first frames and later ones are the same object for all."""
+    peers = [market.join(Selection.of(["B", "A"])) for _ in range(3)]
+    market.last("A", "B")
+    assert len(market.groups) == 1
+    assert len({peer.group for peer in peers}) == 1
+    assert [len({id(peer.frames[i]) for peer in peers}) for i in range(2)] == [1, 1]
+
+
+def test_other_wishes_are_other_groups(market: Market) -> None:
+    """Patterns, fields and interval tell groups apart."""
+    wishes = [(ALL, 0), (ALL, 250), (Selection.of(["*"], ["last"]), 0), (Selection.of(["A"]), 0)]
+    peers = [market.joined(*wish) for wish in wishes]
+    assert {peer.group for peer in peers} == set(market.groups)
+    assert len(market.groups) == 4
+
+
+def test_a_frame_has_what_its_group_wants(market: Market) -> None:
+    """Each symbol once, however many patterns select it; only fields that were asked for; nothing is no frame."""
+    narrow = market.joined(Selection.of(["A", "*", "A*"], ["last", "ask"]))
+    by_name = market.joined(Selection.of(["B"]))
+    market.put(A={"last": "5", "bid": "4"}, C={"bid": "1"})
+    market.put(A={"bid": "3"})
+    assert narrow.take() == [update(2, 3, quotes={"A": {"last": 5}, "C": {"last": None, "ask": None}})]
+    assert by_name.take() == []
+
+
+def test_since_is_what_the_group_was_told(market: Market) -> None:
+    """Versions without news for a group are not told: its next frame goes on from its last."""
+    peer = market.joined(Selection.of(["A"]))
+    for symbol in "BBAB":
+        market.last(symbol)
+    market.last("A")
+    assert [(f["since"], f["version"]) for f in peer.take()] == [(2, 5), (5, 7)]
+
+
+def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> None:
+    """A feed's record reaches a reader of nothing; a removal concerns those whose patterns match it."""
+    one, other, nobody = market.joined(Selection.of(["A"])), market.joined(), market.joined(Selection())
+    market.store.ingest("@k", {"state": "live"})
+    market.last("B")
+    assert [[sorted(f) for f in p.take()] for p in (one, other, nobody)] == [
+        [["feeds", "since", "type", "version"]],
+        [["feeds", "quotes", "since", "type", "version"]],
+        [["feeds", "since", "type", "version"]],
+    ]
+    market.drop("B", "NONE")
+    assert [p.take() for p in (one, other, nobody)] == [[], [update(3, 4, gone=["B"])], []]
+
+
+def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
+    """Nothing known is a snapshot, a known version an update from there, however old."""
+    market.last("A")
+    market.last("B")
+    assert [read(market.join(since=v).frames[0]) for v in (None, 3)] == [
+        {"type": "snapshot", "epoch": 1, "version": 4, "quotes": market.join(since=1).take()[0]["quotes"]},
+        update(3, 4, quotes={"B": {"last": 4}}),
+    ]
+
+
+def test_ready_made_frames_are_bounded(market: Market) -> None:
+    """However many places readers resume from, a group keeps few frames, all of the newest version."""
+    for _ in range(MAX_FRAMES + 9):
+        market.last("A")
+    peers = [market.join(since=v) for v in range(1, market.store.version)]
+    group = peers[0].group
+    assert group is not None
+    assert 0 < len(group.frames) <= MAX_FRAMES
+    market.last("A")
+    market.join()
+    assert list(group.frames) == [(market.store.version, None)]
+
+
+# Who cannot take a frame
+
+
+def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
+    """The others get theirs; the laggard gets nothing, and later one update from what it knows."""
+    slow, fast = market.joined(), market.joined()
+    slow.takes = False
+    market.last("A")
+    market.last("B")
+    assert (len(fast.frames), market.groups.lagging, slow.since) == (2, 1, 2)
+    slow.takes = True
+    market.last("A")
+    assert slow.take() == []
+    assert market.groups.ready(slow)
+    market.groups.catch_up()
+    assert slow.take() == [update(2, 5, quotes={"A": {"last": 5}, "B": {"last": 4}})]
+    assert (market.groups.lagging, market.groups.counts.conflated) == (0, 2)
+    market.last("B")
+    assert slow.frames[0] is fast.frames[-1]
+
+
+def test_a_flush_serves_the_returning(market: Market) -> None:
+    """Who came back since gets the flush's news with what it missed, once."""
+    slow = market.joined()
+    slow.takes = False
+    market.last("A")
+    slow.takes = True
+    market.groups.ready(slow)
+    market.last("B")
+    assert slow.take() == [update(2, 4, quotes={"A": {"last": 3}, "B": {"last": 4}})]
+    market.groups.catch_up()
+    assert slow.take() == []
+
+
+def test_laggards_of_one_version_share_their_frame(market: Market) -> None:
+    """And those of another version have their own."""
+    first, second, third = (market.joined() for _ in range(3))
+    first.takes = second.takes = False
+    market.last("A")
+    third.takes = False
+    market.last("B")
+    for peer in (first, second, third):
+        peer.takes = True
+        market.groups.ready(peer)
+    market.groups.catch_up()
+    assert first.frames[0] is second.frames[0] is not third.frames[-1]
+    assert third.take()[-1] == update(3, 4, quotes={"B": {"last": 4}})
+
+
+def test_who_refuses_again_waits_for_its_next_word(market: Market) -> None:
+    """It stays where it was, and is asked again only after it said that it can take bytes."""
+    slow = market.joined()
+    slow.takes = False
+    market.last("A")
+    market.groups.ready(slow)
+    market.groups.catch_up()
+    slow.takes = True
+    market.last("B")
+    assert (slow.take(), slow.since, market.groups.lagging) == ([], 2, 1)
+    market.groups.ready(slow)
+    market.groups.catch_up()
+    assert [f["since"] for f in slow.take()] == [2]
+
+
+def test_who_missed_nothing_has_nothing_to_catch_up(market: Market) -> None:
+    """`ready` is harmless for a member, and for somebody who is in no group."""
+    peer = market.joined()
+    assert not market.groups.ready(peer)
+    market.groups.leave(peer)
+    assert not market.groups.ready(peer)
+    market.groups.catch_up()
+    assert peer.frames == []
+
+
+def test_who_lagged_too_long_begins_anew() -> None:
+    """Below the floor a laggard gets a snapshot, and is counted."""
+    market = Market(max_tombstones=0)
+    market.last("A", "B")
+    slow = market.joined()
+    slow.takes = False
+    market.drop("A")
+    slow.takes = True
+    market.groups.ready(slow)
+    market.groups.catch_up()
+    assert [(f["type"], list(f["quotes"])) for f in slow.take()] == [("snapshot", ["B"])]
+    assert market.groups.counts.resyncs["pruned"] == 1
+
+
+def test_frames_rows_and_bytes_are_counted_for_each_reader(market: Market) -> None:
+    """Only what was taken counts."""
+    peers = [market.joined() for _ in range(3)]
+    peers[0].takes = False
+    market.last("A", "B")
+    counts = market.groups.counts
+    assert (counts.messages["update"], counts.rows, counts.bytes) == (2, 4, 2 * len(peers[1].frames[0].data))
+
+
+# Intervals
+
+
+def test_a_class_is_armed_once_and_sends_the_union(market: Market) -> None:
+    """Its readers hear nothing between two moments, and then one frame of everything."""
+    peer = market.joined(interval_ms=250)
+    market.last("A")
+    market.last("B")
+    assert (market.armed, peer.take()) == ([250], [])
+    market.groups.send_due(500)
+    assert peer.take() == []
+    market.groups.send_due(250)
+    assert peer.take() == [update(2, 4, quotes={"A": {"last": 3}, "B": {"last": 4}})]
+    market.groups.send_due(250)
+    assert (market.armed, peer.take()) == ([250], [])
+    market.last("A")
+    assert market.armed == [250, 250]
+
+
+def test_an_interval_without_news_for_a_group_sends_nothing(market: Market) -> None:
+    """Other fields changed; the group knows that it was asked up to here."""
+    peer = market.joined(Selection.of(["*"], ["ask"]), 250)
+    market.last("A")
+    market.groups.send_due(250)
+    market.put(A={"ask": "9"})
+    market.groups.send_due(250)
+    assert peer.take() == [update(2, 4, quotes={"A": {"ask": 9}})]
+
+
+def test_a_laggard_obeys_its_interval(market: Market) -> None:
+    """When it can take bytes again its class is armed, and brings it up to date at its next moment."""
+    peer = market.joined(interval_ms=250)
+    market.last("A")
+    peer.takes = False
+    market.groups.send_due(250)
+    peer.takes = True
+    assert not market.groups.ready(peer)
+    market.groups.catch_up()
+    assert (market.armed, peer.take()) == ([250, 250], [])
+    market.groups.send_due(250)
+    assert peer.take() == [update(2, 3, quotes={"A": {"last": 3}})]
+
+
+def test_removals_that_were_forgotten_are_told_by_an_empty_snapshot() -> None:
+    """Seen: all symbols of a slow reader were removed, more of them than the store remembers, and the reader kept
+    them for ever. Cause: "nothing to tell" was taken for no news, although the answer was "replace all by
+    nothing". Promised: that answer is sent.
+    """
+    market = Market(max_tombstones=1)
+    market.last("A", "B")
+    peer = market.joined(interval_ms=250)
+    market.drop("A")
+    market.drop("B")
+    market.groups.send_due(250)
+    assert peer.take() == [{"type": "snapshot", "epoch": 1, "version": 4, "quotes": {}}]
+
+
+# Heartbeats
+
+
+def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
+    """The store's, or for a group with unsent news the last one before them; only after silence."""
+    at_once, later = market.joined(Selection.of(["A"])), market.joined(interval_ms=HOUR_MS)
+    market.last("B")
+    market.last("B")
+    market.groups.heartbeat(5.0)
+    assert (at_once.take(), later.take()) == ([], [])
+    market.clock.tick(5.0)
+    market.groups.heartbeat(5.0)
+    assert at_once.take() == [{"type": "heartbeat", "version": 4}]
+    assert later.take() == [{"type": "heartbeat", "version": 2}]
+    market.groups.heartbeat(5.0)
+    market.clock.tick(3.0)
+    market.last("A")
+    market.clock.tick(3.0)
+    market.groups.heartbeat(5.0)
+    assert [f["type"] for f in at_once.take()] == ["update"]
+
+
+def test_a_heartbeat_moves_nobody(market: Market) -> None:
+    """Who refuses one has missed nothing; who lags gets none, for it can take none."""
+    lagging, member = market.joined(), market.joined()
+    lagging.takes = False
+    market.last("A")
+    member.take()
+    member.takes = False
+    lagging.takes = True
+    market.groups.heartbeat(0.0)
+    member.takes = True
+    market.last("B")
+    assert (lagging.take(), market.groups.lagging) == ([], 1)
+    assert member.take() == [update(3, 4, quotes={"B": {"last": 4}})]
+    assert market.groups.counts.messages["heartbeat"] == 0
+
+
+def test_who_waits_for_its_interval_to_catch_up_hears_heartbeats(market: Market) -> None:
+    """Seen: a reader of a slow class that had missed a frame and could take bytes again heard nothing until the
+    class's next moment, took that for a dead connection and came back. Cause: heartbeats went to members only.
+    Promised: it gets one, with the version that it knows itself.
+    """
+    peer = market.joined(interval_ms=HOUR_MS)
+    market.last("A")
+    peer.takes = False
+    market.groups.send_due(HOUR_MS)
+    peer.takes = True
+    market.groups.ready(peer)
+    market.groups.heartbeat(0.0)
+    assert peer.take() == [{"type": "heartbeat", "version": 2}]
+    peer.takes = False
+    market.groups.heartbeat(0.0)
+    assert market.groups.counts.messages["heartbeat"] == 1
+
+
+# Another wish
+
+
+def test_more_symbols_come_whole_in_an_update(market: Market) -> None:
+    """What was known goes on from its version, what is new comes with all its fields, changed or not."""
+    peer = market.joined(Selection.of(["A"]))
+    market.put(C={"bid": "7"})
+    frame = read(market.groups.change(peer, ALL, 0))
+    assert (frame["type"], frame["since"], frame["version"]) == ("update", 2, 3)
+    assert {symbol: len(record) for symbol, record in frame["quotes"].items()} == {"B": 16, "C": 16}
+    market.last("B")
+    assert peer.take() == [update(3, 4, quotes={"B": {"last": 4}})]
+
+
+def test_other_fields_start_anew(market: Market) -> None:
+    """A change of fields is answered by a snapshot."""
+    peer = market.joined()
+    frame = read(market.groups.change(peer, Selection.of(["*"], ["last"]), 0))
+    assert (frame["type"], frame["quotes"]) == ("snapshot", {"A": {"last": 2}, "B": {"last": 2}})
+
+
+def test_another_interval_brings_what_was_not_sent(market: Market) -> None:
+    """News that waited for the old class come at once, and nothing comes twice."""
+    peer = market.joined(interval_ms=250)
+    market.last("A")
+    assert read(market.groups.change(peer, ALL, 0)) == update(2, 3, quotes={"A": {"last": 3}})
+    market.groups.send_due(250)
+    assert peer.take() == []
+    assert read(market.groups.change(peer, ALL, 0)) == update(3, 3)
+
+
+def test_a_laggard_that_changes_is_up_to_date(market: Market) -> None:
+    """The frame goes on from what it knows; afterwards it is a member of its new group."""
+    peer, other = market.joined(Selection.of(["A"])), market.joined(Selection.of(["A"]))
+    peer.takes = False
+    market.last("A")
+    peer.takes = True
+    frame = read(market.groups.change(peer, Selection.of(["A", "B"]), 0))
+    assert (frame["since"], frame["quotes"]["A"], len(frame["quotes"]["B"])) == (2, {"last": 3}, 16)
+    assert (market.groups.lagging, market.groups.ready(peer), len(other.take())) == (0, False, 1)
+
+
+def test_fewer_symbols_need_no_words(market: Market) -> None:
+    """After an unsubscription an empty update follows, and no frame carries the symbol."""
+    peer = market.joined()
+    assert read(market.groups.change(peer, Selection.of(["A"]), 0)) == update(2, 2)
+    market.last("B")
+    assert peer.take() == []
+
+
+# Coming and going
+
+
+def test_an_empty_group_is_kept_for_a_while(market: Market) -> None:
+    """Who comes back in time finds it, and goes on from the newest version; else it is dropped with its wildcards."""
+    peer = market.joined(Selection.of(["*", "A"]))
+    group = peer.group
+    market.groups.leave(peer)
+    market.groups.leave(peer)
+    market.last("A")
+    market.clock.tick(KEEP_EMPTY_S / 2)
+    market.groups.forget_empty()
+    back = market.joined(Selection.of(["*", "A"]))
+    assert back.group is group
+    market.clock.tick(KEEP_EMPTY_S)
+    market.groups.forget_empty()
+    market.last("B")
+    assert back.take() == [update(3, 4, quotes={"B": {"last": 4}})]
+    market.groups.leave(back)
+    market.clock.tick(KEEP_EMPTY_S)
+    market.groups.forget_empty()
+    assert (len(market.groups), len(market.store.wildcards)) == (0, 0)
+    assert peer.frames == []
+
+
+def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None:
+    """Groups that share a name or a wildcard lose nothing with one of them."""
+    stays = market.joined(Selection.of(["A", "B*"]))
+    leaves = market.joined(Selection.of(["A", "B*"], ["last"]))
+    market.groups.leave(leaves)
+    market.clock.tick(KEEP_EMPTY_S)
+    market.groups.forget_empty()
+    market.last("A", "B")
+    assert (len(market.groups), list(stays.take()[0]["quotes"])) == (1, ["A", "B"])
+
+
+def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> None:
+    """Its next reader has them in its first frame, so the timer that is still armed sends nothing."""
+    market.groups.leave(market.joined(interval_ms=250))
+    peer = market.joined(interval_ms=250)
+    market.last("A")
+    market.groups.leave(peer)
+    back = market.joined(interval_ms=250)
+    market.groups.send_due(250)
+    assert back.take() == []
+    market.groups.leave(back)
+    market.last("B")
+    market.groups.send_due(250)
+    assert (back.take(), market.joined(interval_ms=250).take()) == ([], [])
+
+
+# Everything together
+
+
+@pytest.mark.timeout(600)  # a failure is worth the time to shrink it
+@pytest.mark.parametrize("machine", [StreamMachine, ConsolidatedMachine])
+def test_every_reader_sees_the_store_restricted_to_its_selection(machine: type[RuleBasedStateMachine]) -> None:
+    """Always, for any order of writes, removals, refusals, losses, resumes, restarts and changes of selection; and
+    with consolidation, a consolidated price is its source's own in every frame.
+    """
+    search = settings(max_examples=100, stateful_step_count=50, derandomize=True, deadline=None, print_blob=True)
+    run_state_machine_as_test(machine, settings=search)

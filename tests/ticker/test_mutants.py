@@ -1,0 +1,213 @@
+"""Cores with one rule taken out: the machine that the real one passes must fail on each of them.
+
+Without this, nobody knows whether `stream_machine.py` looks closely enough to prove anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
+from ticker.consolidate import Consolidator, Instrument
+from ticker.groups import Group, Groups
+from ticker.protocol import Cursor
+from ticker.record import Changes, Copy, Record
+from ticker.selection import Scope, Selection
+from ticker.store import Store
+
+HUNT = settings(
+    max_examples=400,
+    stateful_step_count=50,
+    phases=[Phase.generate],
+    derandomize=True,
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+)
+
+
+# Rule 1, epoch
+
+
+class CursorOfAnyEpoch(Cursor):
+    __slots__ = ()
+
+    def since(self, epoch: int, selection: Selection) -> int | None:
+        return super().since(self.epoch, selection)
+
+
+class StoreTrustingTheFuture(Store):
+    def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
+        return super().changes(scope, since and min(since, self.version), known)
+
+
+# Rule 2, born
+
+
+class StoreWithoutBirths(Store):
+    """A new record counts as one that always was, with nothing in it."""
+
+    def _birth(self, key: str, version: int) -> Record:
+        record = super()._birth(key, version)
+        record.born = record.mask = 0
+        record.stamps = [0] * len(record.stamps)
+        return record
+
+    def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
+        if not record.mask:
+            mask = sum(1 << i for i, value in enumerate(record.values) if value is not None)
+        super()._touch(record, mask, version, changed)
+
+
+# Rule 3, fresh
+
+
+class CursorOfAnySelection(Cursor):
+    __slots__ = ()
+
+    def since(self, epoch: int, selection: Selection) -> int | None:
+        return self.version if self.epoch == epoch else None
+
+
+class StoreThatThinksAllIsKnown(Store):
+    def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
+        return super().changes(scope, since)
+
+
+# Rule 4, floor
+
+
+class StoreWithoutFloor(Store):
+    def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
+        self.floor = 0
+        return super().changes(scope, since, known)
+
+
+class StoreThatKeepsTombstones(Store):
+    def _birth(self, key: str, version: int) -> Record:
+        tombstones = self._gone.copy()
+        record = super()._birth(key, version)
+        self._gone = tombstones
+        return record
+
+
+# Groups
+
+
+class GroupsThatTrustEveryWrite(Groups):
+    """A member moves on although its write failed."""
+
+    def _send(self, group: Group, changes: Changes) -> None:
+        lagging = set(group.lagging)
+        super()._send(group, changes)
+        group.members |= group.lagging - lagging
+        group.lagging &= lagging
+
+
+class GroupsWithoutCatchUp(Groups):
+    """Who can take bytes again is a member again, whatever it missed."""
+
+    def _send_returning(self, group: Group) -> None:
+        group.members |= group.returning
+        group.lagging -= group.returning
+        group.returning.clear()
+
+
+class GroupsThatForgetWhatWaits(Groups):
+    """What a group with an interval was not sent yet counts as sent: in heartbeats, and to who changes."""
+
+    def _seen(self, group: Group) -> int:
+        return self.store.version
+
+
+class GroupsThatBoast(Groups):
+    """The same in heartbeats alone."""
+
+    def heartbeat(self, older_than_s: float) -> None:
+        due = [group for group in self if group.due]
+        for group in due:
+            group.due = False
+        super().heartbeat(older_than_s)
+        for group in due:
+            group.due = True
+
+
+class GroupsThatSkipVersions(Groups):
+    """`since` is the version before this one, not the last that the group was told."""
+
+    def _send(self, group: Group, changes: Changes) -> None:
+        group.told = changes.version - 1
+        super()._send(group, changes)
+
+
+class GroupsThatNeverArm(Groups):
+    """The last value before silence stays unsent."""
+
+    def _mark_due(self, group: Group, seen: int) -> None:
+        if not group.due:
+            group.due, group.seen = True, seen
+
+
+class GroupsThatEncodeForEach(Groups):
+    """Every member gets a frame of its own."""
+
+    def _send(self, group: Group, changes: Changes) -> None:
+        told, members, group.members = group.told, group.members, set()
+        for reader in members:
+            others, group.members, group.told = group.members, {reader}, told
+            super()._send(group, changes)
+            group.members |= others
+
+
+# Consolidation
+
+
+class ConsolidatorOneFlushLate(Consolidator):
+    """A listener that writes back, instead of a stage of the flush."""
+
+    _late: Iterable[Copy] = ()
+
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
+        late, self._late = self._late, list(super().derive(changed, gone, now))
+        return late
+
+
+class ConsolidatorThatClings(Consolidator):
+    """It never leaves its source."""
+
+    def _choose(self, instrument: Instrument | None, now: float) -> Copy | None:
+        clings = instrument is not None and instrument.venues and instrument.source is not None
+        return None if clings else super()._choose(instrument, now)
+
+
+CORES = (
+    CursorOfAnyEpoch, StoreTrustingTheFuture, StoreWithoutBirths, CursorOfAnySelection, StoreThatThinksAllIsKnown,
+    StoreWithoutFloor, StoreThatKeepsTombstones, GroupsThatTrustEveryWrite, GroupsWithoutCatchUp,
+    GroupsThatForgetWhatWaits, GroupsThatBoast, GroupsThatSkipVersions,
+    GroupsThatNeverArm, GroupsThatEncodeForEach,
+)  # fmt: skip
+
+
+def machine_with(machine: type[StreamMachine], part: type) -> type[StreamMachine]:
+    """The machine with one broken part in the place of the real one."""
+    world = machine.world_type
+    [place] = [name for name in dir(world) if name.endswith("_type") and issubclass(part, getattr(world, name))]
+    return type(part.__name__, (machine,), {"world_type": type(part.__name__, (world,), {place: part})})
+
+
+@pytest.mark.parametrize("part", CORES)
+def test_a_core_without_one_rule_is_caught(part: type) -> None:
+    """The machine fails on every mutant of the store, the cursor and the groups."""
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine_with(StreamMachine, part), settings=HUNT)
+
+
+@pytest.mark.parametrize("part", [ConsolidatorOneFlushLate, ConsolidatorThatClings])
+def test_a_consolidated_price_that_contradicts_its_source_is_caught(part: type[Consolidator]) -> None:
+    """So it does on one that derives in a flush of its own, and on one without failover."""
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine_with(ConsolidatedMachine, part), settings=HUNT)

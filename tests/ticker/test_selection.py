@@ -1,0 +1,232 @@
+"""Selections: what a pattern matches, what it may cost, and one name for one wish everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ticker.model_reader import QUOTE_FIELDS, matches
+from ticker.errors import PatternError
+from ticker.selection import (
+    ALL_FIELDS,
+    Scope,
+    Selection,
+    Wildcard,
+    Wildcards,
+    check_pattern,
+    field_mask,
+    pattern_matches,
+)
+
+ALL, KRAKEN, EUR = "*", "kraken:*", "*-EUR"
+
+
+# Patterns
+
+
+@pytest.mark.parametrize("text", ["*", "BTC-USD", "BRK.B", "^GSPC", "k_2:*", "*:BTC-USD", "*-*", "A" * 80])
+def test_patterns_that_are_taken(text: str) -> None:
+    """A pattern has letters, digits and `. _ ^ : * -`, up to 80 of them."""
+    check_pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "an empty pattern selects nothing; use '*' for everything"),
+        ("A" * 81, "a pattern has at most 80 characters"),
+        ("BTC USD", "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        ("BTC-USD\n", "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        ("@kraken", "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        ("É", "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        ("*A*A*A", "at most two '*' in a pattern"),
+        ("a:b:c", "at most one ':' in a pattern, between venue and symbol"),
+    ],
+)
+def test_patterns_that_are_refused(text: str, message: str) -> None:
+    """Anything else is refused by a sentence that says what to do."""
+    with pytest.raises(PatternError) as caught:
+        check_pattern(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "selected", "not_selected"),
+    [
+        ("*", ["BTC-USD", "AAPL"], ["kraken:BTC-USD"]),
+        ("kraken:*", ["kraken:BTC-USD"], ["BTC-USD", "krake:X", "kraken2:X"]),
+        ("*:BTC-USD", ["kraken:BTC-USD", "b:BTC-USD"], ["BTC-USD", "b:WBTC-USD", "b:BTC-USDT"]),
+        ("*-EUR", ["BTC-EUR", "-EUR"], ["BTC-EURX", "k:BTC-EUR", "EUR"]),
+        ("BTC-USD", ["BTC-USD"], ["BTC-USDT", "btc-usd"]),
+        ("AB*BC", ["ABBC", "ABXBC"], ["ABC"]),
+        ("*BTC*", ["BTC", "WBTC-USD"], ["BT-C"]),
+        ("A*B*C", ["ABC", "AXBXC"], ["ABXD", "AC"]),
+        ("**", ["A"], ["k:A"]),
+        ("*:*", ["k:A"], ["A"]),
+    ],
+)
+def test_what_a_pattern_selects(pattern: str, selected: list[str], not_selected: list[str]) -> None:
+    """`*` is any run of characters, none included, and never spans the `:` of a venue symbol."""
+    assert [s for s in selected + not_selected if pattern_matches(pattern, s)] == selected
+
+
+@given(
+    st.lists(st.text("AB:", max_size=3), min_size=1, max_size=3).map("*".join).filter(lambda p: p.count(":") < 2),
+    st.text("AB:", max_size=8),
+)
+def test_matching_is_what_the_protocol_says(pattern: str, symbol: str) -> None:
+    """Matching agrees with a matcher that tries letter by letter."""
+    assert pattern_matches(pattern, symbol) == matches(pattern, symbol)
+
+
+@pytest.mark.parametrize("pattern", ["*" + "A" * 40 + "*", "A*" + "A" * 61 + "*", "*" + "A" * 62 + "B*", "*A*"])
+def test_a_hostile_pattern_is_tried_once(pattern: str) -> None:
+    """Seen: a pattern of 62 characters blocked a regular expression for seconds. Promised: no way of looking
+    through a symbol is gone twice, whatever the pattern.
+    """
+    check_pattern(pattern)
+    looks: Counter[str] = Counter()
+
+    class WatchedSymbol(str):
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            looks[name] += 1
+            return super().__getattribute__(name)
+
+    pattern_matches(pattern, WatchedSymbol("A" * 64))
+    assert looks <= Counter({"count": 1, "startswith": 1, "endswith": 1, "find": 1})
+
+
+# Selections
+
+
+def test_equal_wishes_are_equal_values() -> None:
+    """Neither order, nor repetition, nor naming every field makes another selection."""
+    one = Selection.of(["kraken:*", "BTC-USD", "BTC-USD"])
+    assert one == Selection.of(["BTC-USD", "kraken:*"], reversed(QUOTE_FIELDS))
+    assert hash(one) == hash(Selection.of(["BTC-USD", "kraken:*"]))
+    assert (one.patterns, one.mask, one.fields) == (("BTC-USD", "kraken:*"), ALL_FIELDS, None)
+
+
+def test_a_malformed_pattern_makes_no_selection() -> None:
+    """`Selection.of` checks every pattern."""
+    with pytest.raises(PatternError, match="at most two"):
+        Selection.of(["BTC-USD", "***"])
+
+
+def test_fields_stand_in_table_order() -> None:
+    """However they were given, fields are those of the protocol's table, in its order."""
+    assert Selection.of(["*"], ["ts", "last", "ts"]).fields == ("last", "ts")
+    assert Selection.of(["*"], ["last", "ts"]) == Selection.of(["*"], ["ts", "last"])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["last", "prize"], "no field 'prize'"),
+        (["lst"], "did you mean 'last'?"),
+        ([], "give at least one field, or leave 'fields' out for all"),
+    ],
+)
+def test_fields_that_are_refused(names: list[str], message: str) -> None:
+    """An unknown field is named, with the nearest one; no field at all is no wish."""
+    with pytest.raises(PatternError) as caught:
+        field_mask(names)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "fields", "digest"),
+    [
+        ([], None, "0504b2db760c6286"),
+        (["kraken:*", "BTC-USD"], None, "e7fe7c4a0288a8c5"),
+        (["BTC-USD", "kraken:*"], ["ts", "last"], "a7a101d3d4caff85"),
+    ],
+)
+def test_the_digest_is_the_same_in_every_process(patterns: list[str], fields: list[str] | None, digest: str) -> None:
+    """SEL of a cursor outlives the server: these very digits, whatever the hash seed, machine or release."""
+    assert Selection.of(patterns, fields).digest == digest
+
+
+def test_the_digest_is_sha256_of_the_canonical_form() -> None:
+    """Patterns, an empty line, all fields by name: so a list of patterns never reads like one of fields."""
+    text = b"A\nb:*\n\nlast\nts"
+    assert Selection.of(["b:*", "A"], ["ts", "last"]).digest == hashlib.sha256(text).hexdigest()[:16]
+    digests = {Selection.of(p, f).digest for p in ([], ["last"], ["ts"]) for f in (None, ["last"], ["ts"])}
+    assert len(digests) == 9
+
+
+def test_a_selection_matches_symbols_that_do_not_exist() -> None:
+    """For what is gone already, text is all there is."""
+    selection = Selection.of(["BTC-USD", KRAKEN])
+    assert [s for s in ("BTC-USD", "kraken:X", "ETH-USD") if selection.matches(s)] == ["BTC-USD", "kraken:X"]
+    assert not Selection().matches("BTC-USD")
+
+
+# Wildcards
+
+
+def test_a_wildcard_exists_once_and_only_while_it_is_used() -> None:
+    """Everybody who acquires a text gets the same wildcard; the last one to release it ends it."""
+    wildcards = Wildcards()
+    first = wildcards.acquire(KRAKEN, ["kraken:A", "A"])
+    assert wildcards.acquire(KRAKEN, []) is first
+    assert (list(first.symbols), first.users, len(wildcards)) == (["kraken:A"], 2, 1)
+    wildcards.release(first)
+    assert KRAKEN in wildcards
+    wildcards.release(first)
+    assert (KRAKEN in wildcards, len(wildcards), wildcards.matching("kraken:A")) == (False, 0, ())
+
+
+def test_wildcards_learn_of_births_and_deaths() -> None:
+    """A wildcard's symbols are the existing ones, in order of birth."""
+    wildcards = Wildcards()
+    everything, eur = wildcards.acquire(ALL, []), wildcards.acquire(EUR, [])
+    for symbol in ("B-EUR", "A-USD", "k:A-EUR"):
+        wildcards.born(symbol)
+    assert (list(everything.symbols), list(eur.symbols)) == (["B-EUR", "A-USD"], ["B-EUR"])
+    assert wildcards.matching("B-EUR") == (everything, eur)
+    wildcards.died("B-EUR")
+    wildcards.died("k:A-EUR")
+    assert (list(everything.symbols), list(eur.symbols)) == (["A-USD"], [])
+    assert wildcards.matching("B-EUR") == ()
+
+
+def test_releasing_one_wildcard_leaves_the_others() -> None:
+    """A symbol forgets only the wildcard that ended."""
+    wildcards = Wildcards()
+    everything, eur = wildcards.acquire(ALL, ["A-EUR"]), wildcards.acquire(EUR, ["A-EUR"])
+    wildcards.release(everything)
+    assert wildcards.matching("A-EUR") == (eur,)
+    wildcards.died("A-EUR")
+    assert list(eur.symbols) == []
+
+
+# Scopes
+
+
+def scope(exact: set[str], *wild: list[str]) -> Scope:
+    """A scope of symbols asked for by name, and of wildcards that match these."""
+    wildcards = tuple(Wildcard(str(i), dict.fromkeys(symbols)) for i, symbols in enumerate(wild))
+    return Scope(Selection(), frozenset(exact), wildcards)
+
+
+def test_a_scope_names_each_symbol_once() -> None:
+    """By name, whether it exists or not, then by wildcard; what several of them select comes once."""
+    overlapping = scope({"A", "NONE"}, ["A", "B"], ["B", "C"], ["A", "C", "D"])
+    assert sorted(overlapping.symbols()) == ["A", "B", "C", "D", "NONE"]
+    assert overlapping.size == 9
+    assert list(scope(set()).symbols()) == []
+
+
+def test_a_scope_contains_what_it_names() -> None:
+    """`contains` is by name or by wildcard, `wild` by wildcard alone."""
+    both = scope({"A"}, ["B"], ["C"])
+    assert [s for s in "ABCD" if both.contains(s)] == ["A", "B", "C"]
+    assert [s for s in "ABCD" if both.wild(s)] == ["B", "C"]

@@ -1,0 +1,217 @@
+"""The application: what every answer carries, who is refused, the reference at /docs, and a path before ours."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from fastapi.openapi.models import OpenAPI
+
+from tests.conftest import find_program
+from tests.web.server import PRICES, Live, serving
+from web.app import STATIC
+
+SECURITY = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+PATHS = ("/", "/docs", "/openapi.json", "/api/quotes", "/api/quotes/BTC-USD", "/api/symbols", "/api/feeds",
+         "/healthz", "/readyz", "/metrics", "/js/docs.js", "/vendor/swagger-ui.css")  # fmt: skip
+
+
+@serving()
+async def test_every_answer_carries_the_security_headers(live: Live) -> None:
+    """Pages, files, data, errors and refusals, over HTTP and before an upgrade: all have them; none names a server."""
+    answers = [await live.get(path) for path in (*PATHS, "/nowhere", "/api/quotes?fields=x")]
+    answers.append(await live.get("/", method="POST"))
+    answers.append(await live.get("/", "Host: evil.example"))
+    answers.append(await (await live.connect()).upgrade("/ws", "Host: evil.example"))
+    answers.append(await (await live.connect()).upgrade("/ws", "Origin: http://evil.example"))
+    assert [a.status for a in answers] == [200] * len(PATHS) + [404, 400, 405, 403, 403, 403]
+    for answer in answers:
+        assert answer.headers.items() >= SECURITY.items()
+        assert "server" not in answer.headers
+
+
+@serving()
+async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
+    """Data is not stored, pages and quotes are asked for again, only files of other packages may stay a day."""
+    wanted = dict.fromkeys(PATHS, "no-store") | dict.fromkeys(("/", "/docs", "/api/quotes", "/js/docs.js"), "no-cache")
+    wanted["/vendor/swagger-ui.css"] = "public, max-age=86400"
+    del wanted["/openapi.json"]
+    assert {path: (await live.get(path)).headers["cache-control"] for path in wanted} == wanted
+
+
+@serving()
+async def test_an_unknown_path_is_a_short_problem(live: Live) -> None:
+    """404 with a problem document of a few bytes, which shows nothing of what was asked."""
+    for path in ("/nowhere", "/api/", "/api/nothing", "/docs/", "/vendor/", "/vendor/redoc.standalone.js",
+                 "/..%2fapp.py", "/%2e%2e/app.py", "/js/%00", "/index.html/x", "/<script>"):  # fmt: skip
+        answer = await live.get(path)
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json"), path
+        assert answer.json["title"] == "Not Found"
+        assert len(answer.body) < 200
+        assert b"script" not in answer.body
+
+
+@serving()
+async def test_other_methods_are_refused(live: Live) -> None:
+    """Every path takes GET and HEAD only: others get 405, which says so."""
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        for path in PATHS:
+            answer = await live.get(path, method=method)
+            assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+            assert (answer.headers["content-type"], answer.json["status"]) == ("application/problem+json", 405)
+
+
+@serving()
+async def test_head_is_get_without_the_body(live: Live) -> None:
+    """HEAD has the status and the headers of GET, the length included, on every path; and no byte more."""
+    for path in (*PATHS, "/nowhere"):
+        got, head = await live.get(path), await live.get(path, method="HEAD")
+        assert (head.status, head.body) == (got.status, b"")
+        for name in got.headers.keys() - {"date", "content-length"}:
+            assert head.headers[name] == got.headers[name]
+        if path != "/metrics":  # whose length is another one each time
+            assert head.headers["content-length"] == got.headers["content-length"]
+
+
+@serving()
+async def test_no_path_takes_a_body(live: Live) -> None:
+    """A request with a body, announced or chunked, gets 413 and the connection ends."""
+    for lines in (("Content-Length: 5", "", "hello"), ("Transfer-Encoding: chunked", "", "5", "hello", "0", "")):
+        for method in ("GET", "POST"):
+            peer = await live.connect()
+            await peer.write("\r\n".join((f"{method} /api/quotes HTTP/1.1", "Host: localhost", *lines, "")).encode())
+            answer = await peer.answer()
+            assert (answer.status, answer.json["code"], answer.headers["connection"]) == (413, "too_large", "close")
+            assert await peer.rest() == b""
+    assert (await live.get("/api/quotes", "Content-Length: 0")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200), ("LocalHost:1", 200), ("127.0.0.1:8000", 200), ("127.3.2.1", 200), ("[::1]:8000", 200),
+        ("evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost.evil.example", 403), ("", 403),
+        ("0.0.0.0", 403), ("[::1", 403), ("192.0.2.1:8000", 403), ("localhost@evil.example", 403),
+    ],
+)  # fmt: skip
+@serving()
+async def test_on_loopback_only_loopback_names_are_served(live: Live, host: str, status: int) -> None:
+    """A name that its owner points at 127.0.0.1 gets 403 (DNS rebinding); `X-Forwarded-Host` changes nothing."""
+    for header in ("X: y", "X-Forwarded-Host: localhost"):
+        assert (await live.get("/api/quotes", f"Host: {host}", header)).status == status
+
+
+@serving(server={"host": "0.0.0.0"})
+async def test_elsewhere_any_name_is_served(live: Live) -> None:
+    """A service that is not bound to loopback may have any name."""
+    assert (await live.get("/api/quotes", "Host: prices.example")).status == 200
+
+
+# The reference
+
+
+@serving()
+async def test_the_reference_loads_only_own_files(live: Live) -> None:
+    """Every address in /docs is relative, so it is ours, and is answered with 200; there is no inline code."""
+    page = (await live.get("/docs")).body.decode()
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
+    assert {"vendor/swagger-ui.css", "vendor/swagger-ui-bundle.js", "js/docs.js"} <= set(addresses)
+    for address in addresses:
+        assert not urlsplit(address).scheme
+        assert not urlsplit(address).netloc
+        assert (await live.get(urljoin("/docs", address))).status == 200, address
+    assert re.findall(r"<script(?![^>]*src=)|<style|\son\w+=|style=", page) == []
+    assert "://" not in (STATIC / "js" / "docs.js").read_text()
+
+
+@serving()
+async def test_the_description_is_valid_and_complete(live: Live) -> None:
+    """`/openapi.json` is valid OpenAPI 3.1, explains every parameter, and each of its paths really answers."""
+    document = (await live.get("/openapi.json")).json
+    OpenAPI.model_validate(document)
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"].keys() >= {
+        "/api/quotes", "/api/quotes/{symbol}", "/api/symbols", "/api/feeds", "/api/candles/{symbol}", "/api/sparklines",
+        "/healthz", "/readyz", "/metrics",
+    }  # fmt: skip
+    assert not {path for path in document["paths"] if not path.startswith("/api/")} - {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+    assert "servers" not in document
+    assert "422" not in str(document), "nothing here can be answered by it"
+    for path, methods in document["paths"].items():
+        assert methods.keys() == {"get"}
+        assert methods["get"]["summary"]
+        parameters = methods["get"].get("parameters", ())
+        assert all(p["description"] for p in parameters if p["in"] != "header")
+        needed = [f"{p['name']}=BTC-USD" for p in parameters if p["in"] == "query" and p["required"]]
+        answer = await live.get(f"{path.replace('{symbol}', 'BTC-USD')}?{'&'.join(needed)}")
+        assert answer.status == 200, path
+
+
+# A path before ours
+
+
+async def check_below(live: Live, before: str) -> None:
+    """Page, files, data and stream are served below a path."""
+    for path in PATHS:
+        assert (await live.get(before + path)).status == 200, path
+    assert (await live.get(f"{before}/nowhere")).status == 404
+    assert (await live.get(f"{before}/api/quotes")).json["quotes"].keys() == PRICES.keys()
+    peer = await live.stream("?symbols=BTC-USD", before=before)
+    assert (await peer.hear("snapshot"))["quotes"].keys() == {"BTC-USD"}
+
+
+@serving(server={"base_path": "/market/prices"})
+async def test_a_base_path_works_with_any_proxy(live: Live) -> None:
+    """A proxy may leave the base path on the requests or strip it; the page's own addresses are relative."""
+    await check_below(live, "/market/prices")
+    await check_below(live, "")
+    assert (await live.get("/market/api/quotes")).status == 404
+    assert (await live.get("/openapi.json")).json["servers"] == [{"url": "/market/prices"}]
+
+
+@serving(server={"base_path": "/prices"})
+async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
+    """Without the slash at its end it is redirected there, so that the page's relative addresses fit."""
+    answer = await live.get("/prices")
+    assert answer.status in {307, 308}
+    assert urlsplit(answer.headers["location"]).path == "/prices/"
+
+
+@serving()
+async def test_the_page_has_only_relative_addresses(live: Live) -> None:
+    """The dashboard's files are found below any path, because no address of it begins with a slash."""
+    page = (await live.get("/")).body.decode()
+    addresses = re.findall(r'(?:href|src)="([^"#]*)"', page)
+    assert addresses
+    assert not [address for address in addresses if address.startswith("/") or "://" in address]
+
+
+@pytest.mark.needs("chromium")
+@serving(server={"base_path": "/prices"})
+async def test_the_reference_works_under_its_own_policy(live: Live, tmp_path: Path) -> None:
+    """A real browser shows every path of the description, below a base path, too, and blocks nothing."""
+    browser = await asyncio.create_subprocess_exec(
+        str(find_program("chromium")), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+        f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom",
+        f"http://127.0.0.1:{live.port}/prices/docs",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    page, log = await browser.communicate()
+    assert [line for line in log.decode().splitlines() if "CONSOLE" in line] == []
+    shown = set(re.findall(r'data-path="([^"]*)"', page.decode()))
+    assert shown == (await live.get("/openapi.json")).json["paths"].keys()

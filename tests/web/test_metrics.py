@@ -1,0 +1,209 @@
+"""Metrics as Prometheus gets them: accepted by its own tool, complete from the start, moved by traffic."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import subprocess
+from collections.abc import Iterable, Mapping
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from tests.conftest import find_program
+from tests.web.peer import BINARY, View
+from tests.web.server import PRICES, Live, serving, until
+from ticker import __version__
+from ticker.metrics import CLOSE_CODES
+from ticker.model import ERROR_REASONS, REJECT_REASONS
+from ticker.protocol import FRAME_KINDS
+
+OPENMETRICS = "Accept: application/openmetrics-text; version=1.0.0"
+Samples = dict[str, float]
+"""Values by name and labels, as Prometheus writes them: `ticker_store_updates_total{result="changed"}`."""
+
+LABELS = {
+    "ticker_feed_up": {"toy"},
+    "ticker_feed_polls_total": {"ok", "error", "skipped"},
+    "ticker_feed_errors_total": set(ERROR_REASONS),
+    "ticker_feed_rejects_total": set(REJECT_REASONS),
+    "ticker_store_updates_total": {"changed", "unchanged"},
+    "ticker_hub_connections": {"ws"},
+    "ticker_hub_connects_total": {"ws"},
+    "ticker_hub_rejects_total": {"full", "origin", "auth"},
+    "ticker_hub_disconnects_total": {*map(str, CLOSE_CODES), "other"},
+    "ticker_hub_messages_received_total": {"subscribe", "unsubscribe", "ping", "invalid"},
+    "ticker_hub_messages_sent_total": set(FRAME_KINDS),
+    "ticker_hub_resumes_total": {"update", "snapshot"},
+    "ticker_hub_resyncs_total": {"epoch", "pruned", "gap"},
+}
+"""What the last label of a family may be, all from the start."""
+
+
+def flatten(families: Iterable[Metric]) -> Samples:
+    """All samples of some families."""
+    return {series(s.name, s.labels): s.value for family in families for s in family.samples}
+
+
+def series(name: str, labels: Mapping[str, str]) -> str:
+    """A series as Prometheus writes it."""
+    inner = ",".join(f'{label}="{value}"' for label, value in labels.items())
+    return f"{name}{{{inner}}}" if inner else name
+
+
+async def scrape(live: Live) -> Samples:
+    """What `/metrics` says now."""
+    return flatten(parse_text((await live.get("/metrics")).body.decode()))
+
+
+@pytest.mark.needs("promtool")
+@serving()
+async def test_promtool_has_nothing_to_complain_about(live: Live) -> None:
+    """Prometheus' own checker accepts the page and all its names, units and help texts."""
+    await live.stream("?symbols=*")
+    page = (await live.get("/metrics")).body
+    tool = await asyncio.create_subprocess_exec(
+        str(find_program("promtool")), "check", "metrics",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await tool.communicate(page)
+    assert (tool.returncode, said.decode()) == (0, "")
+
+
+@serving()
+async def test_both_formats_say_the_same(live: Live) -> None:
+    """Text by default, OpenMetrics for whoever asks for it; both are well-formed and have the same series."""
+    text, modern = await live.get("/metrics"), await live.get("/metrics", OPENMETRICS)
+    assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert modern.body.endswith(b"# EOF\n")
+    ours, theirs = flatten(parse_text(text.body.decode())), flatten(parse_openmetrics(modern.body.decode()))  # type: ignore[no-untyped-call]  # the library's
+    assert ours.keys() == theirs.keys()
+    assert len(ours) > 100
+
+
+@serving(prices={})
+async def test_every_series_exists_from_the_start(live: Live) -> None:
+    """Before anything has happened each counter is there with each of its labels, so that `rate()` sees the first
+    event; the series stay the same when things happen.
+    """
+    before = await scrape(live)
+    for family, values in LABELS.items():
+        names = [name for name in before if name.startswith(family + "{")]
+        assert {name.rpartition('="')[2].rstrip('"}') for name in names} == values, family
+    counters = [name for name in before if "ticker" in name and "_total" in name]
+    assert {name: before[name] for name in counters if before[name]} == {}
+    live.publish(PRICES)
+    peer = await live.stream("?symbols=*")
+    await peer.send(BINARY)
+    await peer.close_code()
+    assert (await scrape(live)).keys() == before.keys()
+
+
+@serving(limits={"connections": 2})
+async def test_counters_move_with_traffic(live: Live) -> None:
+    """Connections, refusals, messages, frames, rows, bytes and ends are counted where they happen."""
+    before = await scrape(live)
+    peer, view = await live.stream("?symbols=*"), View()
+    await peer.follow(view, live.service.store.version)
+    await peer.say(op="ping")
+    await peer.hear("pong")
+    await peer.say(op="sing")
+    await peer.hear("error")
+    live.publish({"BTC-USD": "97001.5", "ETH-USD": "3101.5"})
+    live.hub.flush()
+    await peer.follow(view, live.service.store.version)
+    other = await live.stream(f"?symbols=*&cursor=1:1:{'0' * 16}")
+    await other.hear("snapshot")
+    for header in ("Origin: http://evil.example", "X: y"):
+        await (await live.connect()).upgrade("/ws", header)
+    after = await scrape(live)
+    moved = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    wanted = {
+        'ticker_hub_connections{transport="ws"}': 2,
+        'ticker_hub_connects_total{transport="ws"}': 2,
+        'ticker_hub_rejects_total{reason="origin"}': 1,
+        'ticker_hub_rejects_total{reason="full"}': 1,
+        "ticker_hub_subscriptions": 1,
+        'ticker_hub_messages_received_total{op="ping"}': 1,
+        'ticker_hub_messages_received_total{op="invalid"}': 1,
+        'ticker_hub_messages_sent_total{kind="hello"}': 2,
+        'ticker_hub_messages_sent_total{kind="snapshot"}': 2,
+        'ticker_hub_messages_sent_total{kind="update"}': 1,
+        'ticker_hub_messages_sent_total{kind="pong"}': 1,
+        'ticker_hub_messages_sent_total{kind="error"}': 1,
+        "ticker_hub_updates_sent_total": 6,
+        'ticker_hub_resumes_total{outcome="snapshot"}': 1,
+        'ticker_hub_resyncs_total{reason="epoch"}': 1,
+        'ticker_feed_updates_total{feed="toy"}': 2,
+        "ticker_store_commits_total": 1,
+        "ticker_store_version": 1,
+        'ticker_store_updates_total{result="changed"}': 2,
+        "ticker_hub_fanout_lag_seconds_count": 2,
+    }
+    assert {name: moved.get(name) for name in wanted} == wanted
+    assert moved["ticker_hub_sent_bytes_total"] > 1000
+    peer.reset()
+    await until(lambda: len(live.hub.connections) == 1)
+    assert (await scrape(live))['ticker_hub_disconnects_total{code="1006"}'] == 1
+
+
+@serving()
+async def test_a_slow_reader_shows(live: Live) -> None:
+    """Who lags behind, and what waits for them in the process, is a gauge; what was merged for them is counted."""
+    live.publish({f"S{i}": "1" for i in range(200)}, name="x" * 500)
+    live.hub.flush()
+    slow, view = await live.stream("?symbols=S*", receive_buffer=4096), View()
+    for step in range(10):
+        live.publish({f"S{i}": f"{step}.5" for i in range(200)}, name=f"{step:0500}")
+        live.hub.flush()
+    during = await scrape(live)
+    assert during["ticker_hub_lagging_connections"] == 1
+    assert 0 < during["ticker_hub_pending_bytes"] < 200_000
+    await slow.follow(view, live.service.store.version)
+    after = await scrape(live)
+    assert (after["ticker_hub_lagging_connections"], after["ticker_hub_pending_bytes"]) == (0, 0)
+    assert after["ticker_hub_conflated_updates_total"] - during["ticker_hub_conflated_updates_total"] >= 8
+
+
+@serving()
+async def test_no_stranger_can_make_a_series(live: Live) -> None:
+    """Close codes that clients invent are counted together, so that the series stay few."""
+    before = (await scrape(live)).keys()
+    for code in (3000, 3999, 4999):
+        peer = await live.stream()
+        await peer.send(8, code.to_bytes(2, "big"))
+        await peer.close_code()
+    after = await scrape(live)
+    assert after.keys() == before
+    assert after['ticker_hub_disconnects_total{code="other"}'] == 3
+
+
+@serving()
+async def test_the_process_and_the_release_are_named(live: Live) -> None:
+    """The release is a series; the process' memory and processor time, and the collector's work, are there."""
+    samples = await scrape(live)
+    (build,) = [name for name in samples if name.startswith("ticker_build_info")]
+    assert f'version="{__version__}"' in build
+    assert samples["process_resident_memory_bytes"] > 1e6
+    assert samples["process_cpu_seconds_total"] > 0
+    assert 'python_gc_collections_total{generation="0"}' in samples
+
+
+@serving()
+async def test_histograms_are_cumulative(live: Live) -> None:
+    """Each histogram's buckets grow up to its count, the last one has no bound, and the sum fits the count."""
+    await live.stream("?symbols=*")
+    for step in range(5):
+        live.publish({"BTC-USD": f"{step + 1}.5"})
+        live.hub.flush()
+    for family in parse_text((await live.get("/metrics")).body.decode()):
+        if family.type == "histogram":
+            buckets = [(float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")]
+            values = {s.name: s.value for s in family.samples}
+            assert buckets == sorted(buckets)
+            assert buckets[-1] == (math.inf, values[f"{family.name}_count"])
+            assert values[f"{family.name}_sum"] >= 0
+    assert (await scrape(live))["ticker_hub_flush_duration_seconds_count"] >= 5

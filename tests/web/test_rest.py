@@ -1,0 +1,248 @@
+"""Prices over HTTP: whole and since a cursor, ETags, one quote, the lists, health; and how errors look."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web.peer import Answer, View
+from tests.web.server import PRICES, Live, serving
+from ticker.model import FIELDS, Quote
+from ticker.protocol import ERROR_CODES
+
+
+def is_problem(answer: Answer, status: int, code: str) -> bool:
+    """Whether an answer is the problem document of this status and code (RFC 9457)."""
+    return (
+        answer.status == status
+        and answer.headers["content-type"] == "application/problem+json"
+        and (answer.json["status"], answer.json["code"]) == (status, code)
+        and code in ERROR_CODES
+        and {"type", "title", "detail"} < answer.json.keys()
+    )
+
+
+# Quotes
+
+
+@serving()
+async def test_without_a_cursor_everything_comes(live: Live) -> None:
+    """No `symbols` means every consolidated symbol; `since` is null, and every field is there."""
+    answer = await live.get("/api/quotes")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.headers["cache-control"] == "no-cache"
+    document = answer.json
+    assert document.keys() == {"cursor", "since", "version", "time", "quotes", "feeds"}
+    assert (document["since"], document["version"]) == (None, live.service.store.version)
+    assert {s: str(q["last"]) for s, q in document["quotes"].items()} == {"BTC-USD": "97000.1", "ETH-USD": "3100.5"}
+    assert all(tuple(quote) == FIELDS for quote in document["quotes"].values())
+    assert b'"last":97000.10,' in answer.body, "the exchange's own digits"
+    assert document["feeds"]["toy"]["state"] == "live"
+
+
+@pytest.mark.parametrize(
+    ("query", "symbols"),
+    [
+        ("symbols=BTC-USD", {"BTC-USD"}),
+        ("symbols=toy:BTC-USD,ETH-*", {"toy:BTC-USD", "ETH-USD"}),
+        ("symbols=*:BTC-USD", {"toy:BTC-USD"}),
+        ("symbols=toy:*", {"toy:BTC-USD", "toy:ETH-USD"}),
+        ("symbols=,BTC-USD,,BTC-USD,", {"BTC-USD"}),
+        ("symbols=GONE-USD", set()),
+    ],
+)
+@serving()
+async def test_patterns_select(live: Live, query: str, symbols: set[str]) -> None:
+    """Names and patterns, separated by commas, select what comes; `quotes` is there even if nothing does."""
+    assert (await live.get(f"/api/quotes?{query}")).json["quotes"].keys() == symbols
+
+
+@serving()
+async def test_fields_select(live: Live) -> None:
+    """Only the wanted fields come, in the table's order."""
+    quotes = (await live.get("/api/quotes?fields=ts,last,state")).json["quotes"]
+    assert [tuple(quote) for quote in quotes.values()] == [("last", "ts", "state")] * 2
+
+
+@serving()
+async def test_a_cursor_gives_only_what_changed(live: Live) -> None:
+    """With the cursor of the last answer only changed fields and removed symbols come, and a new cursor."""
+    view = View()
+    first = (await live.get("/api/quotes")).json
+    view.quotes, view.version = first["quotes"], first["version"]
+    live.publish({"ETH-USD": "3101.5"})
+    live.feed.remove(["toy:BTC-USD"])
+    live.hub.flush()
+    second = (await live.get(f"/api/quotes?cursor={first['cursor']}")).json
+    assert second["since"] == first["version"]
+    assert second["quotes"].keys() == {"ETH-USD"}
+    assert second["quotes"]["ETH-USD"].keys() == {"last", "ts"}
+    assert second["gone"] == ["BTC-USD"]
+    view.apply({"type": "update", **second})
+    assert view.quotes == (await live.get("/api/quotes")).json["quotes"]
+    third = (await live.get(f"/api/quotes?cursor={second['cursor']}")).json
+    assert (third["since"], third["quotes"], third["cursor"]) == (second["version"], {}, second["cursor"])
+
+
+@serving()
+async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
+    """A cursor of another selection, another epoch or no form at all is answered by everything."""
+    cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
+    epoch, version, digest = cursor.split(":")
+    for other in (cursor, f"1:{version}:{digest}", "nonsense", ""):
+        answer = (await live.get(f"/api/quotes?cursor={other}")).json
+        assert (answer["since"], answer["quotes"].keys()) == (None, PRICES.keys())
+    assert (await live.get(f"/api/quotes?symbols=BTC-USD&cursor={epoch}:{version}:{digest}")).json["quotes"] == {}
+
+
+@serving()
+async def test_an_etag_holds_until_the_selection_changes(live: Live) -> None:
+    """`If-None-Match` gives 304 although other symbols have changed, and 200 once a selected one has."""
+    target = "/api/quotes?symbols=BTC-USD"
+    etag = (await live.get(target)).headers["etag"]
+    live.publish({"ETH-USD": "3101.5"})
+    live.hub.flush()
+    for seen in (etag, f"W/{etag}", f'"other", {etag}'):
+        answer = await live.get(target, f"If-None-Match: {seen}")
+        assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", etag)
+    live.publish({"BTC-USD": "97001.5"})
+    live.hub.flush()
+    answer = await live.get(target, f"If-None-Match: {etag}")
+    assert (answer.status, answer.json["quotes"]["BTC-USD"]["last"]) == (200, 97001.5)
+    assert answer.headers["etag"] != etag
+
+
+@serving()
+async def test_an_etag_is_of_one_selection(live: Live) -> None:
+    """Other symbols or fields have another ETag, and a removed symbol changes it, too."""
+    targets = ["/api/quotes", "/api/quotes?symbols=BTC-USD", "/api/quotes?symbols=BTC-USD&fields=last"]
+    etags = {(await live.get(target)).headers["etag"] for target in targets}
+    assert len(etags) == len(targets)
+    live.feed.remove(["toy:BTC-USD"])
+    live.hub.flush()
+    assert not etags & {(await live.get(target)).headers["etag"] for target in targets}
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "word"),
+    [
+        ("symbols=A*B*C*D", "bad_request", "two"),
+        ("symbols=a:b:c", "bad_request", "':'"),
+        ("symbols=" + "A" * 81, "bad_request", "80"),
+        ("symbols=%3Cscript%3E", "bad_request", "letters"),
+        ("symbols=%00", "bad_request", "letters"),
+        ("symbols=%FF", "bad_request", "letters"),
+        ("fields=last,pirce", "bad_request", "no field 'pirce'"),
+        ("symbols=" + ",".join(f"S{i}" for i in range(12)), "too_many_symbols", "11"),
+    ],
+)
+@serving(limits={"patterns": 11})
+async def test_a_bad_parameter_is_refused(live: Live, query: str, code: str, word: str) -> None:
+    """A malformed pattern, an unknown field or too many patterns get 400 and what is wrong with them."""
+    answer = await live.get(f"/api/quotes?{query}")
+    assert is_problem(answer, 400, code)
+    assert word in answer.json["detail"]
+
+
+@serving()
+async def test_a_question_leaves_nothing_behind(live: Live) -> None:
+    """The wildcards that a request brought are forgotten with it, whatever its outcome."""
+    for query in ("symbols=B*,E*", "symbols=B*&cursor=1:1:x", "symbols=B*,A*B*C*"):
+        await live.get(f"/api/quotes?{query}")
+    etag = (await live.get("/api/quotes?symbols=B*")).headers["etag"]
+    await live.get("/api/quotes?symbols=B*", f"If-None-Match: {etag}")
+    assert len(live.service.store.wildcards) == 0
+
+
+# One quote
+
+
+@serving()
+async def test_one_quote(live: Live) -> None:
+    """A symbol or venue symbol has a path of its own; its cursor goes on at `/api/quotes`."""
+    for symbol in ("BTC-USD", "toy:BTC-USD", "toy%3ABTC-USD"):
+        answer = await live.get(f"/api/quotes/{symbol}")
+        document = answer.json
+        assert (answer.status, document["symbol"]) == (200, symbol.replace("%3A", ":"))
+        assert tuple(document["quote"]) == FIELDS
+        assert b'"last":97000.10,' in answer.body
+        onward = await live.get(f"/api/quotes?symbols={symbol}&cursor={document['cursor']}")
+        assert (onward.json["since"], onward.json["quotes"]) == (live.service.store.version, {})
+
+
+@serving()
+async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
+    """404 for a symbol that does not exist, with the nearest that do; a feed's own record is no symbol."""
+    answer = await live.get("/api/quotes/BTC-USX")
+    assert is_problem(answer, 404, "unknown_symbol")
+    assert answer.json["nearest"] == ["BTC-USD"]
+    assert "BTC-USD" in answer.json["detail"]
+    assert is_problem(await live.get("/api/quotes/ZZZ"), 404, "unknown_symbol")
+    assert is_problem(await live.get("/api/quotes/*"), 404, "unknown_symbol")
+    assert is_problem(await live.get("/api/quotes/@toy"), 400, "bad_request")
+
+
+@serving(prices={})
+async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
+    """Until the feeds know their symbols a missing one gets 503 and when to come back, then 404."""
+    answer = await live.get("/api/quotes/BTC-USD")
+    assert is_problem(answer, 503, "overloaded")
+    assert int(answer.headers["retry-after"]) >= 1
+    live.feed.loaded()
+    assert is_problem(await live.get("/api/quotes/BTC-USD"), 404, "unknown_symbol")
+
+
+# Lists and health
+
+
+@serving()
+async def test_symbols_are_listed(live: Live) -> None:
+    """Every consolidated symbol with name, both sides, decimals and venues, by name; venue symbols are not."""
+    live.feed.publish([Quote("toy:AAPL", {"last": "213.40", "name": "Apple", "decimals": 2})])
+    live.hub.flush()
+    assert (await live.get("/api/symbols")).json["symbols"] == [
+        {"symbol": "AAPL", "name": "Apple", "base": "AAPL", "quote": None, "decimals": 2, "venues": ["toy"]},
+        {"symbol": "BTC-USD", "name": None, "base": "BTC", "quote": "USD", "decimals": None, "venues": ["toy"]},
+        {"symbol": "ETH-USD", "name": None, "base": "ETH", "quote": "USD", "decimals": None, "venues": ["toy"]},
+    ]
+
+
+@serving()
+async def test_feeds_tell_how_they_are(live: Live) -> None:
+    """State, counters, errors and rejects by reason and the last changes of every feed."""
+    live.feed.status.errors["timeout"] += 2
+    live.publish({"not a symbol!": "1"})
+    live.feed.state("down", "no route")
+    feed = (await live.get("/api/feeds")).json["feeds"]["toy"]
+    assert (feed["state"], feed["message"], feed["kind"], feed["clock"]) == ("down", "no route", "live", "received")
+    assert (feed["symbols"], feed["updates"]) == (2, 2)
+    assert (feed["errors"], feed["rejects"]) == ({"timeout": 2}, {"symbol": 1})
+    assert [change["state"] for change in feed["changes"]] == ["live", "down"]
+    assert feed["since"] >= feed["last_data"] > 0
+
+
+@serving(prices={})
+async def test_ready_once_a_price_has_come(live: Live) -> None:
+    """`/readyz` is 503 with the reasons until the feed has delivered, then 200; `/healthz` is 200 all the time."""
+    assert (await live.get("/healthz")).json == {"status": "ok"}
+    answer = await live.get("/readyz")
+    assert (answer.status, answer.json["status"]) == (503, "not ready")
+    assert answer.json["reasons"] == ["feed toy has not delivered yet", "no feed has delivered a price"]
+    live.feed.state("down", "no route")
+    assert (await live.get("/readyz")).json["reasons"] == ["no feed has delivered a price"]
+    live.publish(PRICES)
+    answer = await live.get("/readyz")
+    assert (answer.status, answer.json) == (200, {"status": "ready", "reasons": []})
+
+
+@serving()
+async def test_any_text_comes_out_as_it_went_in(live: Live) -> None:
+    """Quotes, controls and other alphabets in a name or message make valid JSON over every path that shows them."""
+    text = 'Quote " and \\ and \n and \x7f and \u2028 and 株'
+    live.feed.publish([Quote("toy:ODD", {"last": "1", "name": text})])
+    live.feed.state("live", text)
+    live.hub.flush()
+    document = (await live.get("/api/quotes")).json
+    assert (document["quotes"]["ODD"]["name"], document["feeds"]["toy"]["message"]) == (text, text)
+    assert (await live.get("/api/quotes/ODD")).json["quote"]["name"] == text
+    assert {entry["name"] for entry in (await live.get("/api/symbols")).json["symbols"]} == {text, None}
+    assert (await live.get("/api/feeds")).json["feeds"]["toy"]["message"] == text

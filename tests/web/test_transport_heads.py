@@ -1,0 +1,82 @@
+"""The socket before a stream: heads of requests are bounded in bytes, lines and time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from tests.web.peer import Peer
+from tests.web.server import Live, serving
+from web import server
+
+
+async def refused(live: Live, data: bytes) -> int:
+    """The status of the answer to these bytes, after which the server ends the connection."""
+    peer = await live.connect()
+    await peer.write(data)
+    status = (await peer.answer()).status
+    assert await peer.rest() == b""
+    return status
+
+
+@serving()
+async def test_a_request_head_is_bounded(live: Live) -> None:
+    """Over 32 KiB of head are refused with 431, over 100 lines with 400; just below is served."""
+    start = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    assert await refused(live, start + b"X: " + b"a" * 32_768) == 431
+    assert await refused(live, start + b"X: a\r\n" * 100 + b"\r\n") == 400
+    lines = [f"X-{i}: {'a' * 300}" for i in range(98)]  # with Host and Connection 100 lines
+    assert (await live.get("/healthz", *lines)).status == 200
+
+
+@serving()
+async def test_a_url_of_the_stream_is_bounded(live: Live) -> None:
+    """A URL of 8,000 bytes is served; a longer one is answered with 400, not left hanging."""
+    peer = await live.connect()
+    assert (await peer.upgrade("/ws?symbols=".ljust(8000, "A"))).status == 101
+    peer = await live.connect()
+    assert (await peer.upgrade("/ws?symbols=".ljust(8300, "A"))).status == 400
+    assert await peer.rest() == b""
+
+
+@serving()
+async def test_a_url_that_is_no_text_is_refused(live: Live) -> None:
+    """Bytes above 127 in a URL are answered with 400, for a page and for the stream."""
+    assert (await live.get("/api/quotes?symbols=\xff")).status == 400
+    peer = await live.connect()
+    assert (await peer.upgrade("/ws?symbols=\xff")).status == 400
+
+
+@serving()
+async def test_a_dripping_head_is_dropped(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head has its time, however many bytes come: at the start of a connection and after an answer."""
+    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.1)
+    silent, first, second = [await live.connect() for _ in range(3)]
+    await second.request("GET", "/healthz")
+    assert (await second.answer()).status == 200
+
+    async def drip(peer: Peer) -> None:
+        await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await peer.write(b"a")
+                await asyncio.sleep(0.001)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(drip(first))
+        tasks.create_task(drip(second))
+        for peer in (silent, first, second):
+            assert await peer.rest() == b"", "no answer, just the end"
+
+
+@serving()
+async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
+    """The bounds count each head for itself: a kept connection may carry more than 32 KiB of heads in all."""
+    peer = await live.connect()
+    for _ in range(5):
+        await peer.request("GET", "/healthz", "X: " + "a" * 10_000)
+        assert (await peer.answer()).status == 200
+    await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+    assert [(await peer.answer()).status for _ in range(20)] == [200] * 20

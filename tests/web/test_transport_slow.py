@@ -1,0 +1,200 @@
+"""The socket: readers that stall, come back, flood or are full when they are told goodbye; memory stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+
+import pytest
+
+from tests.web.peer import PING, PONG, TEXT, View, frame
+from tests.web.server import Live, serving, until
+from ticker.protocol import Frame
+from web import transport
+from web.transport import MAX_UNREAD_FRAMES
+
+MANY = [f"S{i}-USD" for i in range(200)]
+
+
+def publish_large(live: Live, step: int) -> None:
+    """Change 200 symbols so that an update about them all has 100 KB."""
+    live.publish(dict.fromkeys(MANY, f"{step + 1}.5"), name=f"{step:0500}")
+    live.hub.flush()
+
+
+@serving()
+async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that takes nothing of 6 MB holds one frame at most, is closed with 4008 and then dropped; meanwhile
+    the others get every single version.
+    """
+    monkeypatch.setattr(transport, "CLOSE_PATIENCE_S", 0.1)
+    publish_large(live, 0)
+    good = [(await live.stream("?symbols=S*"), View()) for _ in range(3)]
+    before = live.hub.groups.counts.bytes
+    stalled = await live.stream("?symbols=S*", receive_buffer=4096)
+    held = live.connection(stalled)
+    first_bytes = live.hub.groups.counts.bytes - before  # hello, subscribed and snapshot, written in one go
+    for peer, view in good:
+        await peer.follow(view, live.service.store.version)
+    sent = 0
+    for step in range(1, 61):
+        before = live.hub.groups.counts.bytes
+        publish_large(live, step)
+        for peer, view in good:
+            (update,) = await peer.follow(view, live.service.store.version)
+            assert update["version"] == update["since"] + 1
+        sent += (live.hub.groups.counts.bytes - before) // len(good)
+        assert 0 < held.pending_bytes < first_bytes
+    assert sent > 5_000_000
+    assert held.paused
+    assert live.hub.pending_bytes == held.pending_bytes > 0
+    live.clock.skip(live.service.settings.hub.stall_s)
+    await until(lambda: held not in live.hub.connections)
+    assert live.hub.counts.disconnects == {4008: 1}
+    assert len(live.hub.connections) == len(good)
+    await until(lambda: held not in live.server.server_state.connections)
+    assert live.hub.groups.lagging == 0
+
+
+@serving()
+async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) -> None:
+    """What a slow reader missed comes as one update from its own version to now, and then it shows the truth."""
+    publish_large(live, 0)
+    slow, view = await live.stream("?symbols=S*", receive_buffer=4096), View()
+    connection = live.connection(slow)
+    steps = itertools.count(1)
+    while not live.hub.groups.lagging:
+        publish_large(live, next(steps))
+    missed_from = connection.since
+    assert connection.write(Frame("update", b"refused")) is False
+    for _ in range(20):
+        publish_large(live, next(steps))
+    version = live.service.store.version
+    messages = await slow.follow(view, version)
+    *small, catch_up = [m for m in messages if m["type"] == "update"]
+    assert [m["version"] - m["since"] for m in small] == [1] * len(small)
+    assert (catch_up["since"], catch_up["version"]) == (missed_from, version)
+    assert version - missed_from > 20
+    assert view.quotes == (await live.get("/api/quotes?symbols=S*")).json["quotes"]
+    publish_large(live, next(steps))
+    (update,) = await slow.follow(view, version + 1)
+    assert update["type"] == "update", "it is a member like any other again"
+    await slow.say(op="ping", id=7)
+    assert (await slow.hear("pong"))["id"] == 7, "and is read again"
+
+
+@serving()
+async def test_of_small_frames_only_one_waits(live: Live) -> None:
+    """However small the frames are, no more than one of them waits in the process."""
+    slow = await live.stream("?symbols=BTC-USD", receive_buffer=4096)
+    held = live.connection(slow)
+    for step in itertools.count(1):
+        live.publish({"BTC-USD": f"{step}.5"}, name=f"{step:0500}")
+        live.hub.flush()
+        if live.hub.groups.lagging:
+            break
+    assert 0 < held.pending_bytes < 700
+
+
+@serving()
+async def test_the_service_waits_for_a_slow_goodbye(live: Live) -> None:
+    """A reader that is behind when the service stops still gets what was written to it, and its close code.
+
+    Seen: the drain was over at once and the server dropped everybody. Cause: who had been sent a goodbye was out
+    of the hub, whose emptiness the drain waits for. Promise: the server goes on until all have gone.
+    """
+    publish_large(live, 0)
+    slow = await live.stream("?symbols=S*", receive_buffer=4096)
+    good = await live.stream()
+    live.service.stop()
+    await good.hear("bye")
+    for _ in range(50):  # turns of the loop, in which the service could go on to its end
+        await asyncio.sleep(0)
+    assert not live.server.should_exit
+    assert live.connection(slow).paused
+    await slow.hear("snapshot")
+    assert await slow.close_code() == 1012
+
+
+@serving()
+async def test_a_message_that_waits_behind_a_full_socket_is_answered_later(live: Live) -> None:
+    """A message that arrives together with one whose answer fills the socket is handled once the reader reads."""
+    publish_large(live, 0)
+    peer = await live.stream(receive_buffer=4096)
+    connection = live.connection(peer)
+    subscribe = frame(TEXT, b'{"op":"subscribe","symbols":["S*"]}')
+    await peer.write(subscribe + frame(TEXT, b'{"op":"ping","id":2}') + frame(PING, b"third"))
+    await until(lambda: connection.paused)
+    assert (await peer.hear("snapshot"))["quotes"].keys() == set(MANY)
+    assert (await peer.hear("pong"))["id"] == 2
+    assert await peer.receive() == (PONG, b"third")
+
+
+@serving()
+async def test_a_reader_that_only_pings_is_not_read_any_more(live: Live) -> None:
+    """Whoever sends pings and never takes the pongs fills its own socket, not the server's memory."""
+    peer = await live.stream(receive_buffer=4096)
+    connection = live.connection(peer)
+    pings = frame(PING, b"x" * 125) * 50
+    while not connection.paused:
+        await peer.write(pings)
+        await asyncio.sleep(0)
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+    unread, pending = len(connection._unread), connection.pending_bytes
+    for _ in range(300):  # turns of the loop, in each of which the server could read
+        with contextlib.suppress(BlockingIOError):
+            peer.sock.send(pings)
+        await asyncio.sleep(0)
+    assert len(connection._unread) == unread <= MAX_UNREAD_FRAMES
+    assert connection.pending_bytes <= pending
+    assert connection in live.hub.connections
+
+
+@serving(hub={"ping_interval_s": 0.05, "ping_timeout_s": 60})
+async def test_a_full_reader_is_not_pinged(live: Live) -> None:
+    """Who takes no bytes is judged by that alone: no ping is added to what waits for it, and none is missed."""
+    publish_large(live, 0)
+    good, slow = await live.stream(), await live.stream("?symbols=S*", receive_buffer=4096)
+    held = live.connection(slow)
+    await until(lambda: held.paused)
+    pending = held.pending_bytes
+    for _ in range(3):
+        while (received := await good.receive())[0] != PING:
+            pass
+        await good.send(PONG, received[1])
+    assert held.pending_bytes == pending
+    assert held.pong_timer is None
+
+
+@serving()
+async def test_a_burst_of_frames_that_cannot_be_answered_ends_the_connection(live: Live) -> None:
+    """Frames that came in one piece and wait for a full socket are bounded in number: 4029.
+
+    Seen in reading: 256 KB of empty pings are 40,000 frames, and as objects they take 10 MB for as long as the
+    reader takes nothing. Promise: no more than a thousand frames wait.
+    """
+    publish_large(live, 0)
+    peer = await live.stream(receive_buffer=4096)
+    subscribe = frame(TEXT, b'{"op":"subscribe","symbols":["S*"]}')
+    await peer.write(subscribe + frame(PING) * (MAX_UNREAD_FRAMES + 100))
+    await until(lambda: not live.hub.connections)
+    assert live.hub.counts.disconnects == {4029: 1}
+
+
+@serving()
+async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose last bytes do not fit is dropped after a while, and nothing remembers it.
+
+    Seen: the hub went on watching a connection that was gone. Cause: the write of the last bytes paused it, after
+    it had been taken out of the hub. Promise: whoever has left the hub stays out.
+    """
+    monkeypatch.setattr(transport, "CLOSE_PATIENCE_S", 0.1)
+    peer = await live.stream(receive_buffer=4096)
+    connection = live.connection(peer)
+    connection.say_bye(Frame("bye", b" " * 8_000_000), 1012, "restart")
+    assert connection.paused
+    assert connection not in live.hub.paused
+    await until(lambda: connection not in live.server.server_state.connections)
+    assert live.hub.counts.disconnects == {1012: 1}

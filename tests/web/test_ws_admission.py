@@ -1,0 +1,141 @@
+"""The stream's door: whose page, under which name, how many, from one address, how fast, and when stopping."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.web.peer import Peer
+from tests.web.server import Live, serving, until
+from web.ws import same_origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "welcome"),
+    [
+        (None, "localhost:8000", True),
+        ("http://localhost:8000", "localhost:8000", True),
+        ("https://prices.example", "prices.example", True),
+        ("HTTP://LOCALHOST:8000", "localhost:8000", True),
+        ("null", "localhost:8000", False),
+        ("", "localhost:8000", False),
+        ("http://evil.example", "localhost:8000", False),
+        ("http://localhost:8001", "localhost:8000", False),
+        ("http://localhost", "localhost:8000", False),
+        ("http://localhost:8000.evil.example", "localhost:8000", False),
+        ("http://evil-localhost:8000", "localhost:8000", False),
+        ("http://localhost:8000@evil.example", "localhost:8000", False),
+        ("http://evil.example@localhost:8000", "localhost:8000", False),
+        ("ftp://localhost:8000", "localhost:8000", False),
+        ("http://", "", False),
+        ("http://[::1", "localhost:8000", False),
+    ],
+)
+def test_only_the_pages_own_origin_may_connect(origin: str | None, host: str, welcome: bool) -> None:
+    """A script has no Origin and is welcome; a page must come from this very host and port, letter by letter."""
+    assert same_origin(origin, host) is welcome
+
+
+async def knock(live: Live, *headers: str, source: str | None = None) -> tuple[Peer, int, dict[str, str]]:
+    """Ask for the stream and return the answer."""
+    peer = await live.connect(source=source)
+    answer = await peer.upgrade("/ws", *headers)
+    if answer.status != 101:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json["status"] == answer.status
+        assert await peer.rest() == b""
+    return peer, answer.status, answer.headers
+
+
+@serving()
+async def test_a_foreign_page_is_refused_before_the_upgrade(live: Live) -> None:
+    """The origin of another site gets 403 and is counted; the page's own origin and none at all are served."""
+    for origin in ("http://evil.example", "null", "http://[::1"):
+        assert (await knock(live, f"Origin: {origin}"))[1] == 403
+    assert live.hub.counts.rejects == {"full": 0, "origin": 3, "auth": 0}
+    assert (await knock(live, f"Origin: http://127.0.0.1:{live.port}"))[1] == 101
+    assert (await knock(live))[1] == 101
+
+
+@serving()
+async def test_a_rebound_name_is_refused(live: Live) -> None:
+    """On loopback a Host that is no loopback name gets 403, though its Origin matches it (DNS rebinding)."""
+    assert (await knock(live, "Host: evil.example", "Origin: http://evil.example"))[1] == 403
+    assert (await knock(live, "Host: 127.0.0.1.evil.example"))[1] == 403
+    assert (await knock(live, "Host: localhost:1", "Origin: http://localhost:1"))[1] == 101
+    assert (await knock(live, "Host: [::1]:1", "Origin: http://[::1]:1"))[1] == 101
+
+
+@serving(limits={"connections": 2})
+async def test_more_connections_than_allowed_are_refused(live: Live) -> None:
+    """The one too many gets 503 and when to come back; when somebody has gone there is room again."""
+    first, second = [await knock(live) for _ in range(2)]
+    assert (first[1], second[1]) == (101, 101)
+    _, status, headers = await knock(live)
+    assert status == 503
+    assert 1 <= int(headers["retry-after"]) <= 5
+    assert live.hub.counts.rejects["full"] == 1
+    second[0].reset()
+    await until(lambda: len(live.hub.connections) == 1)
+    assert (await knock(live))[1] == 101
+
+
+@serving(limits={"connections_per_address": 1})
+async def test_one_address_cannot_take_all_connections(live: Live) -> None:
+    """The second connection of an address gets 503, whatever it says of proxies; another address is served."""
+    assert (await knock(live))[1] == 101
+    assert (await knock(live))[1] == 503
+    assert (await knock(live, "X-Forwarded-For: 192.0.2.1"))[1] == 503
+    assert (await knock(live, source="127.0.0.2"))[1] == 101
+
+
+@serving(limits={"connects_per_s": 3})
+async def test_a_rush_of_connections_is_slowed_down(live: Live) -> None:
+    """More connections a second than allowed get 503; a second later there is room again."""
+    assert [(await knock(live))[1] for _ in range(4)] == [101, 101, 101, 503]
+    live.clock.skip(1)
+    assert (await knock(live))[1] == 101
+
+
+@serving()
+async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
+    """While readers are being sent away a new one gets 503, and the service says that it is not ready."""
+    peer = await live.stream()
+    live.service.stop()
+    await peer.hear("bye")
+    assert (await knock(live))[1] == 503
+    answer = await live.get("/readyz")
+    assert (answer.status, answer.json["reasons"]) == (503, ["shutting down"])
+    assert live.hub.groups.counts.messages["bye"] == 1
+    assert await peer.close_code() == 1012
+
+
+@serving()
+async def test_an_unknown_path_is_no_stream(live: Live) -> None:
+    """A WebSocket anywhere but at `/ws` is refused over HTTP, without an error in the log."""
+    for path in ("/", "/ws/", "/api/quotes", "/nowhere"):
+        peer = await live.connect()
+        assert (await peer.upgrade(path)).status in {403, 404}
+
+
+@serving()
+async def test_another_server_cannot_stream(live: Live) -> None:
+    """Under a server without our protocol class the stream refuses and names the command to use."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await live.server.config.loaded_app(
+        {"type": "websocket", "path": "/ws", "query_string": b"", "headers": [(b"host", b"localhost")],
+         "client": ("127.0.0.1", 1), "extensions": {"websocket.http.response": {}}},
+        receive, send,
+    )  # fmt: skip
+    start_message, body_message = sent
+    assert (start_message["type"], start_message["status"]) == ("websocket.http.response.start", 503)
+    assert "python -m ticker" in json.loads(body_message["body"])["detail"]

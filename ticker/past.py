@@ -1,0 +1,175 @@
+"""The bars that venues tell of their own past: asked for on demand, kept for a while, never more than needed.
+
+A bar that has ended does not change, so what was told once is not asked again; only what is newer, or older, is.
+Whoever asks for the same at the same time waits for the same answer. A venue that fails or is slow costs its
+reader one deadline; then it is left alone for a while, and there is simply no past.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import struct
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from ticker.clock import Clock
+from ticker.model import Bar
+
+MAX_BARS = 1440
+"""Bars kept of one symbol and interval."""
+AT_ONCE = 2
+"""Questions to one venue at a time: charts are not what its rate budget is for."""
+PAUSE_MS = (5000, 60_000)
+"""A venue is asked again for the same after one bar, but no sooner and no later than this."""
+ENTRY_BYTES = 1000
+"""What an entry takes besides its bars."""
+
+History = Callable[[str, int, int], Awaitable[list[Bar]]]
+"""A feed's `history(symbol, interval_s, limit)`."""
+
+log = logging.getLogger("ticker.past")
+_CELL = struct.Struct("<q5d")
+
+
+@dataclass(slots=True)
+class Told:
+    """What a venue told of one symbol's bars of one length.
+
+    Attributes:
+        first, until: it was asked for everything between; bars that ended by `until` are final.
+        again_at: when it may be asked again.
+    """
+
+    first: int = 0
+    until: int = 0
+    again_at: int = 0
+    failed: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    cells: bytes = b""
+
+    def covers(self, first: int, end: int) -> bool:
+        """Whether all that the venue has to say of a span of time is here."""
+        return self.first <= first and end <= self.until
+
+    def bars(self, first: int, span_ms: int) -> dict[int, Bar]:
+        """The bars from `first` on, by their start."""
+        count = max(0, (self.until - first) // span_ms + 2)
+        newest = self.cells[max(0, len(self.cells) - count * _CELL.size) :]
+        return {
+            t: Bar(t, open_, high, low, close, None if math.isnan(volume) else volume)
+            for t, open_, high, low, close, volume in _CELL.iter_unpack(newest)
+            if t >= first
+        }
+
+    @property
+    def bytes(self) -> int:
+        return ENTRY_BYTES + len(self.cells)
+
+
+@dataclass(slots=True)
+class Venue:
+    """A feed that can be asked. `local` means that asking costs nobody else anything: there is no real venue."""
+
+    name: str
+    history: History
+    local: bool
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    failing: bool = False
+
+    def fail(self, message: str) -> None:
+        """It did not tell; the log hears of the first time only."""
+        if not self.failing:
+            log.warning('feed=%s history=failed message="%s"', self.name, message)
+        self.failing = True
+
+
+class Past:
+    """All that venues told.
+
+    Args:
+        clock: the service's clock.
+        max_bytes: beyond it the least recently used entries are forgotten.
+        deadline_s: how long a reader waits.
+    """
+
+    def __init__(self, clock: Clock, max_bytes: int, deadline_s: float = 5.0) -> None:
+        self.bytes = 0
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._deadline_s = deadline_s
+        self._venues: dict[str, Venue] = {}
+        self._told: OrderedDict[tuple[str, int], Told] = OrderedDict()
+
+    def offer(self, feed: str, history: History, *, local: bool) -> None:
+        """A feed's symbols can be asked for."""
+        self._venues[feed] = Venue(feed, history, local)
+
+    def is_local(self, symbol: str) -> bool:
+        """Whether a venue symbol's past can be had without a request to anybody."""
+        venue = self._venue(symbol)
+        return venue is not None and venue.local
+
+    def told(self, symbol: str, span_ms: int) -> Told:
+        """What is known of a venue symbol by now, without asking."""
+        key = symbol, span_ms
+        if key not in self._told:
+            return Told()
+        self._told.move_to_end(key)
+        return self._told[key]
+
+    async def ask(self, symbol: str, span_ms: int, first: int) -> None:
+        """Have the venue tell a symbol's bars from the one that begins at `first` on, if it can and may be asked."""
+        venue = self._venue(symbol)
+        if venue is None:
+            return
+        key = symbol, span_ms
+        if key not in self._told:
+            self._told[key] = Told()
+            self._grow(ENTRY_BYTES)
+        told = self._told[key]
+        try:
+            async with asyncio.timeout(self._deadline_s), told.lock:
+                now = self._clock.wall_ms()
+                if now >= told.again_at or (first < told.first and not told.failed):
+                    told.again_at = now + min(max(span_ms, PAUSE_MS[0]), PAUSE_MS[1])
+                    await self._tell(venue, key, told, first, now)
+        except TimeoutError:
+            venue.fail(f"no answer within {self._deadline_s:g} s")
+
+    async def _tell(self, venue: Venue, key: tuple[str, int], told: Told, first: int, now: int) -> None:
+        symbol, span_ms = key
+        told.failed = True  # until it has succeeded: a deadline ends this without another word
+        oldest = now - now % span_ms - (MAX_BARS - 1) * span_ms
+        known = told.covers(first, first)
+        # Of the bar that was open when it was asked last, and of all later ones, the end is not known yet.
+        begin = max(told.until - told.until % span_ms if known else first, oldest)
+        try:
+            async with venue.gate:
+                bars = await venue.history(symbol, span_ms // 1000, (now - begin) // span_ms + 1)
+        except Exception as error:  # noqa: BLE001 - a feed's failure or bug shall not take what we recorded ourselves
+            venue.fail(f"{type(error).__name__}: {error}")
+            return
+        venue.failing = told.failed = False
+        kept = told.bars(max(told.first, oldest), span_ms) if known else {}
+        kept.update((bar.t, bar) for bar in bars if bar.t >= begin)
+        before = told.bytes
+        told.cells = b"".join(_packed(kept[t]) for t in sorted(kept))
+        told.first, told.until = max(told.first, oldest) if known else begin, now
+        if self._told.get(key) is told:
+            self._grow(told.bytes - before)
+
+    def _venue(self, symbol: str) -> Venue | None:
+        return self._venues.get(symbol.partition(":")[0])
+
+    def _grow(self, grown: int) -> None:
+        self.bytes += grown
+        while self.bytes > self._max_bytes:
+            _, told = self._told.popitem(last=False)
+            self.bytes -= told.bytes
+
+
+def _packed(bar: Bar) -> bytes:
+    return _CELL.pack(*bar[:5], math.nan if bar.volume is None else bar.volume)

@@ -1,0 +1,86 @@
+"""The recent past over HTTP: bars of one symbol, and sparklines of many.
+
+Handlers wait for a venue's own past at most as long as `ticker.past` does; what was recorded here needs no waiting.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+
+from ticker.past import MAX_BARS
+from ticker.record import Record
+from ticker.service import Service
+from web.answers import answer, described, problems, selection_of, unknown_symbol
+from web.problem import Problem
+
+SPARKLINES = 100
+"""Symbols in one request."""
+POINTS = 240
+"""Minutes in one sparkline."""
+
+Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
+
+EXAMPLE_CANDLES = {
+    "symbol": "BTC-USD", "interval": "1m", "since": 1795386012345,
+    "bars": [
+        [1795385940000, 97380.10, 97421.90, 97371.00, 97402.20, 3.81, "v"],
+        [1795386000000, 97402.20, 97415.00, 97401.50, 97412.35, None, ""],
+        [1795386060000, 97412.40, 97412.40, 97409.90, 97410.00, None, "o"],
+    ],
+}  # fmt: skip
+EXAMPLE_SPARKLINES = {"interval": "1m", "end": 1795386120000, "closes": {"BTC-USD": [None, 97402.20, 97412.35]}}
+
+
+def make_router(service: Service) -> APIRouter:
+    """The two paths for one service."""
+    router = APIRouter()
+
+    @router.get("/api/candles/{symbol}", summary="Bars of one symbol", tags=["prices"], response_class=Response,
+                responses=described("The bars, oldest first.", EXAMPLE_CANDLES) | problems(400, 404, 503))  # fmt: skip
+    async def candles(
+        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
+        interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
+        limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many bars, the newest ones.")] = 500,
+    ) -> Response:
+        """A bar is `[start, open, high, low, close, volume or null, flags]`.
+
+        Prices are `last`, or the mid where there is none. Flags: `o` still open, `g` data was missing in it, `v` the
+        venue's own bar. An interval without news carries the close before it. `since` says when recording began;
+        what is older is the venue's, if it tells.
+        """
+        selection_of(symbol, None, service)  # refuses what is no symbol at all
+        record = service.store.get(symbol)
+        if record is None:
+            raise unknown_symbol(service, symbol)
+        since, rows = await service.candles.bars(record, interval, limit)
+        bars = [[r.t, *_rounded(record, *r[1:5]), r.volume, r.flags] for r in rows]
+        return answer(orjson.dumps({"symbol": symbol, "interval": interval, "since": since, "bars": bars}))
+
+    @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
+                response_class=Response, responses=described("The closes, oldest first.", EXAMPLE_SPARKLINES)
+                | problems(400))  # fmt: skip
+    async def sparklines(
+        symbols: Annotated[str, Query(description=f"Symbols, separated by commas; at most {SPARKLINES}.")],
+        points: Annotated[int, Query(ge=1, le=POINTS, description="How many minutes.")] = 60,
+    ) -> Response:
+        """`null` where nothing is known; unknown symbols are left out. The last minute, until `end`, is still open."""
+        names = [part for part in symbols.split(",") if part]
+        if len(names) > SPARKLINES:
+            raise Problem(400, "too_many_symbols", f"at most {SPARKLINES} symbols a request")
+        records = [r for name in names if (r := service.store.get(name)) and not r.is_feed]
+        end, closes = await service.candles.closes(records, points)
+        rounded = {record.key: _rounded(record, *closes[record.key]) for record in records}
+        return answer(orjson.dumps({"interval": "1m", "end": end, "closes": rounded}))
+
+    return router
+
+
+def _rounded(record: Record, *prices: float | None) -> list[float | None]:
+    """Prices with the digits that the symbol is quoted at."""
+    decimals = record.get("decimals")
+    digits = decimals if isinstance(decimals, int) else 12
+    return [price if price is None else round(price, digits) for price in prices]

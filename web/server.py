@@ -1,0 +1,129 @@
+"""uvicorn embedded in our own loop: the listening socket, bounded request heads, and a server that is one task.
+
+Together with `web.transport` this is all that knows uvicorn's inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ticker.errors import TickerError
+from web.transport import SharedFrames
+
+NOTSENT_LOWAT_BYTES = 16_384
+"""What the kernel may hold unsent for one connection before it says "full"."""
+HEAD_TIMEOUT_S = 10.0
+MAX_HEAD_BYTES = 32_768
+MAX_HEADER_LINES = 100
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_done()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # these bytes belong to a head
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, "the request head is too large")
+                return
+            if self._head_timer is None:
+                self._expect_head()
+        super().data_received(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADER_LINES:
+            raise ValueError("too many header lines")
+
+    def on_headers_complete(self) -> None:
+        self._head_done()
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+
+    def _head_done(self) -> None:
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: int, text: str) -> None:
+        self._head_done()
+        body = f"{text}\n".encode()
+        self.transport.write(
+            b"HTTP/1.1 %d Refused\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
+            % (status, len(body), body)
+        )
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server as one task of ours: it leaves the signals alone and is stopped by `should_exit`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals belong to the service."""
+        yield
+
+
+def make_server(app: Any, *, message_bytes: int, ping_interval_s: float, ping_timeout_s: float) -> Server:
+    """A server for an app, to be run with `serve(sockets=[listen(…)])`."""
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttp,
+        ws=SharedFrames,
+        ws_max_size=message_bytes,
+        ws_ping_interval=ping_interval_s,
+        ws_ping_timeout=ping_timeout_s,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=3,
+    )
+    return Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections hold little unsent data in the kernel.
+
+    Raises:
+        TickerError: the address cannot be had; the message says why and what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(AttributeError, OSError):  # only Linux and macOS have it
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
+        sock.bind((host, port))
+        sock.listen(2048)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise TickerError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"
+        ) from error
+    return sock
