@@ -118,7 +118,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         """Take a frame whole, or refuse it; see `ticker.groups.Reader`."""
         if self.paused or not self.open:
             return False
-        return self._write(wire(frame))
+        return self._write(frame.wire or wire(frame))
 
     def _write(self, data: bytes) -> bool:
         try:
