@@ -153,7 +153,7 @@ class Intake:
         It is looked at sooner if that is far away: until then its rhythm may quicken, or its market may open.
         """
         source.watched = True
-        again = now + source.feed.stale_after_s
+        again = now + max(source.feed.stale_after_s, TICK_S)
         heapq.heappush(self._deadlines, (due if now < due < again else again, next(self._order), source))
 
 

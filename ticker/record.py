@@ -21,7 +21,7 @@ class Record:
     """One symbol's fields, or one feed's.
 
     Attributes:
-        key: the symbol; a feed's record is under `@NAME`.
+        key: the symbol; a feed's record (`is_feed`) is under `@NAME`.
         values, stamps: each field's value, and the version that it last changed in.
         born: the version that created it.
         version, previous: the last two versions that changed it.
@@ -29,11 +29,12 @@ class Record:
         pieces: encoded forms by mask, a cache for `protocol`; empty after each change.
     """
 
-    __slots__ = ("born", "key", "mask", "pieces", "previous", "stamps", "ts_at", "values", "version")
+    __slots__ = ("born", "is_feed", "key", "mask", "pieces", "previous", "stamps", "ts_at", "values", "version")
 
     def __init__(self, key: str, version: int) -> None:
-        size = len(FEED_FIELDS) if key[0] == "@" else len(FIELDS)
         self.key = key
+        self.is_feed = key[0] == "@"
+        size = len(FEED_FIELDS if self.is_feed else FIELDS)
         self.values: list[Value] = [None] * size
         self.stamps = [version] * size
         self.born = self.version = self.previous = version
@@ -42,17 +43,13 @@ class Record:
         self.pieces: dict[int, bytes] = {}
 
     @property
-    def is_feed(self) -> bool:
-        return self.key[0] == "@"
-
-    @property
     def everything(self) -> int:
         """The mask of all its fields."""
         return (1 << len(self.values)) - 1
 
     def get(self, name: str) -> Value:
         """A field's value by its name."""
-        return self.values[(FEED_INDEX if self.key[0] == "@" else INDEX)[name]]
+        return self.values[(FEED_INDEX if self.is_feed else INDEX)[name]]
 
     def changed_since(self, since: int) -> int:
         """The mask of the fields that changed after a version; all of them for a record born after it."""
