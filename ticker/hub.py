@@ -23,6 +23,8 @@ from ticker.store import Store
 
 GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
+TIMER_GRAIN_S = 0.001
+"""The loop's timers count in milliseconds."""
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -129,7 +131,7 @@ class Hub:
         if self._flush_handle is not None:
             return
         wait_s = self._last_flush + self._flush_interval_s - self._clock.monotonic()
-        if wait_s <= 0:
+        if wait_s < TIMER_GRAIN_S:  # a timer would be late by as much: a source in step with us would always wait
             self._flush_handle = self._loop.call_soon(self._flush_now)
         else:
             self._flush_handle = self._loop.call_later(wait_s, self._flush_now)

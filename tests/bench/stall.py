@@ -119,8 +119,8 @@ def main(seconds: float) -> list[str]:
     print(
         f"{STALLED} stalled beside {READERS} readers, {shape.per_second:,} updates/s, {seconds:g} s: "
         f"RSS {' → '.join(f'{mib:.1f}' for mib in report.rss_mib)} MiB; "
-        f"readers' p99 {report.alone_p99_ms:.1f} ms alone, {report.beside_p99_ms:.1f} ms beside them; {report.exact} of {STALLED} exact after "
-        f"{sum(report.catch_ups)} catch-up frames"
+        f"readers' p99 {report.alone_p99_ms:.1f} ms alone, {report.beside_p99_ms:.1f} ms beside them; "
+        f"{report.exact} of {STALLED} exact after {sum(report.catch_ups)} catch-up frames"
     )
     return report.problems
 

@@ -454,6 +454,14 @@ def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -
     assert service.states("v:A", "v:B", "@v") == [market, "stale", "stale"]
 
 
+def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) -> None:
+    """Even where every silence counts at once, a halted symbol is looked at once in a tick, not for ever."""
+    feed = service.feed(stale_after_s=0.0)
+    put(feed, "v:A", state="halted")
+    service.wait(120.0)
+    assert service.get("v:A") == "halted"
+
+
 def test_opened_market_is_judged_again_at_once(service: Service) -> None:
     """A market that has just opened and falls silent is stale like any other, not when a halt is next looked at."""
     feed = service.feed()

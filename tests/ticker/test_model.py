@@ -227,6 +227,8 @@ def test_status_counts_from_zero_under_every_reason() -> None:
     """A new feed is connecting, and every outcome and reason has its counter from the start, its own."""
     status, other = FeedStatus("kraken", "live"), FeedStatus("sim", "simulated")
     assert (status.state, status.loaded, status.last_data_at, status.message) == ("connecting", False, None, None)
+    counters = (status.since, status.symbols, status.updates, status.reconnects, status.received_bytes)
+    assert (*counters, status.rate_limit_wait_s, status.rate) == (0,) * 7
     assert status.errors == dict.fromkeys(ERROR_REASONS, 0)
     assert status.rejects == dict.fromkeys(REJECT_REASONS, 0)
     assert status.polls == {"ok": 0, "error": 0, "skipped": 0}

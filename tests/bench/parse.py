@@ -1,0 +1,204 @@
+"""Binance's real bulk reply from bytes to store: symbols per second of CPU, beside ccxt and cryptofeed.
+
+Ours is what the feed does with an answer and the service with its quotes: parse, judge, publish, flush, consolidated
+symbols included. ccxt reads the same bytes with its own `parse_json` and `parse_tickers`; cryptofeed has no parser of
+this reply, so it decodes the bytes and takes bid and ask of each row as its stream's message. All of them know their
+markets from the same recorded list; nothing touches a network.
+
+The peers are no dependency: what is absent is said so. Their pins are older than ours, so they come first:
+`pip install ccxt cryptofeed`, then `pip install -r requirements-dev.txt`, in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from feeds.directory import Directory
+from feeds.judge import Judge
+from feeds.venues.binance import BINANCE
+from tests.conftest import ROOT
+from ticker.clock import Clock
+from ticker.consolidate import Consolidator
+from ticker.intake import Intake
+from ticker.store import Store
+
+Round = Callable[[int], int]
+"""Reads the reply of this number, and says how many symbols it got from it."""
+
+FEWEST_RUNS = 5
+ROUNDS = 24
+"""Replies read in one run of one parser."""
+REPLIES = 8
+LIMIT = 3.0
+"""Times ccxt that ours has to reach on any machine."""
+
+PRICES = ("lastPrice", "bidPrice", "askPrice", "openPrice", "highPrice", "lowPrice")
+AMOUNTS = ("bidQty", "askQty", "volume", "quoteVolume")
+
+
+class Ours:
+    """The way of an answer through the feed and into the store, as `feeds.polling` and `ticker.service` lay it."""
+
+    def __init__(self, instruments: bytes) -> None:
+        clock = Clock()
+        self._now = clock.monotonic
+        self.store = Store(epoch=clock.wall_ms())
+        intake = Intake(self.store, clock, max_symbols=50_000)
+        self.store.derivation = Consolidator(self.store.get, intake.rank, failback_after_s=30.0)
+        self._door = intake.feed("binance", BINANCE.kind, BINANCE.clock, 6.0)
+        directory = Directory("binance", BINANCE, ["*"])
+        assert BINANCE.parse_instruments is not None
+        directory.load(BINANCE.parse_instruments(instruments))
+        self._judge = Judge(BINANCE, directory, "reject", clock)
+
+    def read(self, reply: bytes) -> int:
+        quotes = self._judge.answer(BINANCE.parse_rest(reply), self._door.status)
+        self._door.publish(quotes)
+        self.store.flush(self._now())
+        return len(quotes)
+
+
+def main(runs: int) -> list[str]:
+    """Run all parsers in turn, print a table, and return what is beyond a wide limit."""
+    folder = Path(os.environ.get("TICKER_TEST_DATA") or ROOT.parent / "shared" / "data") / "exchanges/binance/rest"
+    if not folder.is_dir():
+        raise SystemExit("no recordings: set TICKER_TEST_DATA to the folder with exchanges/")
+    # The list is two years younger than the reply; what was delisted in between counts as open.
+    instruments = (folder / "exchangeInfo_2021-10-11.json").read_bytes().replace(b'"BREAK"', b'"TRADING"')
+    sent = json.loads((folder / "ticker_24hr_all_2019-08-22.json").read_bytes())
+    rows = priced(sent, instruments)
+    replies = [
+        json.dumps([moved(row, step) for row in rows], separators=(",", ":")).encode() for step in range(REPLIES)
+    ]
+    parsers = build(instruments, replies)
+    check(instruments, replies)
+    for read in parsers.values():
+        assert [read(number) for number in range(REPLIES)] == [len(rows)] * REPLIES
+    speeds = measure(parsers, max(runs, FEWEST_RUNS))
+    print(f"{len(rows)} of the reply's {len(sent)} rows (listed, with prices), {len(replies[0]):,} bytes, ", end="")
+    print(f"medians of {max(runs, FEWEST_RUNS)} runs of {ROUNDS} replies (min–max)\n")
+    print(table(speeds))
+    if "ccxt" in speeds and max(speeds["ours"]) < LIMIT * max(speeds["ccxt"]):
+        return [f"ours is {max(speeds['ours']) / max(speeds['ccxt']):.1f} × ccxt, limit {LIMIT:g} ×"]
+    return []
+
+
+def priced(sent: Sequence[dict[str, Any]], instruments: bytes) -> list[dict[str, Any]]:
+    """The rows that every parser makes a price of."""
+    listed = {entry["symbol"] for entry in json.loads(instruments)["symbols"]}
+    return [row for row in sent if row["symbol"] in listed and all(Decimal(row[name]) for name in PRICES[:3])]
+
+
+def moved(row: dict[str, Any], step: int) -> dict[str, Any]:
+    """The row with every price so many ticks higher, and every amount as many of its own last digits.
+
+    So no cache of unchanged rows and no comparison with what is visible makes a round cheap, while prices keep
+    as many digits as they really have.
+    """
+    tick = min(_last_digit(row[name]) for name in PRICES)
+    steps = dict.fromkeys(PRICES, tick) | {name: _last_digit(row[name]) for name in AMOUNTS}
+    return row | {name: f"{Decimal(row[name]) + step * unit:f}" for name, unit in steps.items()}
+
+
+def _last_digit(text: str) -> Decimal:
+    exponent = Decimal(text).normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(1).scaleb(min(exponent, 0))
+
+
+def check(instruments: bytes, replies: Sequence[bytes]) -> None:
+    """That each reply changes the last price of every symbol in the store, to what the reply says."""
+    ours = Ours(instruments)
+    names = {entry["symbol"]: f"binance:{entry['baseAsset']}-{entry['quoteAsset']}"
+             for entry in json.loads(instruments)["symbols"]}  # fmt: skip
+    for reply in replies:
+        rows = {names[row["symbol"]]: row["lastPrice"] for row in json.loads(reply)}
+        assert all(ours.store.differs(symbol, {"last": last}) for symbol, last in rows.items())
+        ours.read(reply)
+        assert not any(ours.store.differs(symbol, {"last": last}) for symbol, last in rows.items())
+
+
+def build(instruments: bytes, replies: Sequence[bytes]) -> dict[str, Round]:
+    """All parsers that are there."""
+    ours, unmoved = Ours(instruments), Ours(instruments)
+    parsers: dict[str, Round] = {
+        "ours": lambda number: ours.read(replies[number]),
+        "ours, nothing changed": lambda _: unmoved.read(replies[0]),
+    }
+    for name, peer in (("ccxt", ccxt), ("cryptofeed", cryptofeed)):
+        if importlib.util.find_spec(name):
+            parsers[name] = peer(instruments, replies)
+    return parsers
+
+
+def ccxt(instruments: bytes, replies: Sequence[bytes]) -> Round:
+    exchange = importlib.import_module("ccxt").binance()
+    exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # lists that it loads beside
+    exchange.set_markets(exchange.parse_markets(json.loads(instruments)["symbols"]))
+    return lambda number: len(exchange.parse_tickers(exchange.parse_json(replies[number].decode())))
+
+
+def cryptofeed(instruments: bytes, replies: Sequence[bytes]) -> Round:
+    symbols = importlib.import_module("cryptofeed.symbols").Symbols
+    binance = importlib.import_module("cryptofeed.exchanges").Binance
+    decode = importlib.import_module("yapic.json").loads  # what it decodes every message with
+    symbols.set(binance.id, *binance._parse_symbol_data(json.loads(instruments)))
+    feed = binance()
+    # Putting its names on the fields is no work of its own, so that is done before.
+    ours_to_its = {"symbol": "s", "bidPrice": "b", "bidQty": "B", "askPrice": "a", "askQty": "A"}
+    messages = [
+        [{its: row[name] for name, its in ours_to_its.items()} for row in json.loads(reply)] for reply in replies
+    ]
+
+    def read(number: int) -> int:
+        decode(replies[number], parse_float=Decimal)
+        for message in messages[number]:
+            try:
+                feed._ticker(message, 0.0).send(None)
+            except StopIteration:  # it had nothing to wait for: nobody listens
+                continue
+            raise AssertionError("cryptofeed waits for something")
+        return len(messages[number])
+
+    return read
+
+
+def measure(parsers: dict[str, Round], runs: int) -> dict[str, list[float]]:
+    """Symbols per second of CPU of each parser, run by run, all in turn."""
+    speeds: dict[str, list[float]] = {name: [] for name in parsers}
+    gc.collect()
+    gc.freeze()  # the peers' modules and markets are no part of anybody's garbage
+    for run in range(runs):
+        for name, read in parsers.items():
+            gc.collect()
+            started = time.process_time()
+            symbols = sum(read(number % REPLIES) for number in range(ROUNDS))
+            speeds[name].append(symbols / (time.process_time() - started))
+            print(f"run {run + 1} {name}: {speeds[name][-1]:,.0f} symbols/s", file=sys.stderr)
+    gc.unfreeze()
+    return speeds
+
+
+def table(speeds: dict[str, list[float]]) -> str:
+    """Medians and spread, and how often ours goes into a run's other figures, as Markdown."""
+    lines = ["| parser | symbols per CPU second | µs per symbol | ours is |", "| --- | --- | --- | --- |"]
+    for name, runs in speeds.items():
+        ratios = [ours / speed for ours, speed in zip(speeds["ours"], runs, strict=True)]
+        middle = statistics.median(runs)
+        lines.append(
+            f"| {name} | {middle:,.0f} ({min(runs):,.0f}–{max(runs):,.0f}) | {1e6 / middle:.2f} | "
+            f"{statistics.median(ratios):.2f} × ({min(ratios):.2f}–{max(ratios):.2f}) |"
+        )
+    lines += [f"| {name} | not installed | | |" for name in ("ccxt", "cryptofeed") if name not in speeds]
+    return "\n".join(lines)
