@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from feeds.budget import Budgets
 from ticker.clock import Clock
 from ticker.errors import ConfigError, did_you_mean
 from ticker.model import Bar, FeedStatus, Quote
@@ -27,8 +28,9 @@ class Sink(Protocol):
     """Plain counters of this feed; the feed adds to them directly."""
 
     def publish(self, quotes: Iterable[Quote]) -> None:
-        """Hand over quotes, in order. A row that a poll returned is handed over even if unchanged: that
-        confirms it. Publishing makes the feed `live`.
+        """Hand over quotes, in order; this makes the feed `live`.
+
+        A row that a poll returned is handed over even if unchanged: that confirms it.
         """
 
     def state(self, state: str, message: str | None = None) -> None:
@@ -53,23 +55,24 @@ class Feed(Protocol):
     """Least silence of a symbol that may count as stale."""
 
     async def run(self, sink: Sink) -> None:
-        """Deliver until cancelled. Returning means the source has ended for good (a replay that does not
-        loop); its last prices then go stale by age. Raise `FeedError` to be tried again with backoff,
-        `FatalFeedError` to be parked as failed.
+        """Deliver until cancelled.
+
+        Returning means the source has ended for good (a replay that does not loop); its last prices then go stale
+        by age. Raise `FeedError` to be tried again with backoff, `FatalFeedError` to be parked as failed.
         """
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """Older bars of a venue symbol, oldest first, the last one being the newest that is complete or
-        open; empty if the source has none.
-        """
+        """Older bars of a venue symbol, oldest first, the newest may be open; empty if the source has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a feed gets from outside: time and randomness."""
+    """What all feeds get from outside: time, randomness, the environment's variables, and what they share."""
 
     clock: Clock
     rng: random.Random
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    budgets: Budgets = dataclasses.field(default_factory=Budgets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One GET at a time from one fixed host, with everything that can go wrong turned into a `FeedError`.
+"""One request at a time to one fixed host, with everything that can go wrong turned into a `FeedError`.
 
 Promises: a deadline over the whole exchange, body included; never more than the allowed bytes in memory,
 however small they were on the wire; no redirect followed, no proxy or certificate taken from the environment.
@@ -13,21 +13,31 @@ import email.utils
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC
 from http.cookiejar import DefaultCookiePolicy
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import httpcore
 import httpx
 
 from ticker import __version__
 from ticker.clock import Clock
-from ticker.errors import FeedError
+from ticker.errors import FatalFeedError, FeedError
 from ticker.model import FeedStatus
 
 _GZIP = 31
 """zlib's `wbits` for a gzip stream."""
+ERROR_BYTES = 65_536
+"""How much of an answer with a bad head is read for the one who listens."""
+
+
+class Answer(NamedTuple):
+    """What came back: the body is decompressed, and empty where the status is 304."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class HttpSource:
@@ -41,16 +51,29 @@ class HttpSource:
         timeout_s: for one request from its start to the last byte of its answer.
         body_bytes: longest body, after decompression.
         proxy: URL of a proxy, or None.
+        secrets: headers that every request carries and that nobody is told; a status of 401 is final then.
+        on_answer: hears of every answer that came, bad ones included: method, target and answer.
     """
 
     def __init__(
-        self, base_url: str, clock: Clock, *, timeout_s: float, body_bytes: int, proxy: str | None = None
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        timeout_s: float,
+        body_bytes: int,
+        proxy: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        on_answer: Callable[[str, str, Answer], None] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._clock = clock
         self._timeout_s = timeout_s
         self._body_bytes = body_bytes
         self._proxy = proxy
+        self._secrets = dict(secrets or {})
+        self._on_answer = on_answer
+        self._turn = asyncio.Lock()
         self._tls = httpx.create_ssl_context(trust_env=False)  # 20 ms: here, not at every reopening
         self._client: httpx.AsyncClient | None = None
 
@@ -60,6 +83,7 @@ class HttpSource:
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"ticker/{__version__}",
+                **self._secrets,
             },
             limits=httpx.Limits(max_connections=1),
             proxy=self._proxy,
@@ -76,12 +100,16 @@ class HttpSource:
             await self._client.aclose()
             self._client = None
 
-    async def get(self, target: str, status: FeedStatus) -> bytes:
-        """The body of a good JSON answer.
+    async def ask(
+        self, target: str, status: FeedStatus, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A good JSON answer, or one of 304 if `headers` made the request conditional.
 
         Args:
             target: path and query.
             status: whose `received_bytes` grows by what came over the wire.
+            method: GET or POST, without a body.
+            headers: of this request only.
 
         Raises:
             FeedError: anything else, with its reason and the server's Retry-After.
@@ -89,12 +117,12 @@ class HttpSource:
         assert self._client is not None, "open the source first"
         try:
             async with (
+                self._turn,
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("GET", self._base_url + target) as response,
+                self._client.stream(method, self._base_url + target, headers=headers) as response,
             ):
                 try:
-                    self._check(response)
-                    return await self._body(response)
+                    return await self._answer(response, method, target)
                 finally:
                     status.received_bytes += response.num_bytes_downloaded
         except TimeoutError as error:
@@ -103,17 +131,36 @@ class HttpSource:
             reason = reason_of(error)
             raise FeedError(f"{reason}: {str(error)[:200] or type(error).__name__}", reason=reason) from error
 
+    async def _answer(self, response: httpx.Response, method: str, target: str) -> Answer:
+        try:
+            self._check(response)
+        except FeedError:
+            if self._on_answer:
+                with contextlib.suppress(FeedError, httpx.HTTPError):
+                    bad = await self._body(response, ERROR_BYTES)
+                    self._on_answer(method, target, Answer(response.status_code, response.headers, bad))
+            raise
+        body = await self._body(response, self._body_bytes) if response.status_code == httpx.codes.OK else b""
+        answer = Answer(response.status_code, response.headers, body)
+        if self._on_answer:
+            self._on_answer(method, target, answer)
+        return answer
+
     def _check(self, response: httpx.Response) -> None:
         code = response.status_code
+        if code == httpx.codes.NOT_MODIFIED and "if-none-match" in response.request.headers:
+            return
+        if code == httpx.codes.UNAUTHORIZED and self._secrets:
+            raise FatalFeedError("HTTP status 401: the key is not accepted", reason="http_4xx")
         if code != httpx.codes.OK:
             wait_s = retry_after_s(response.headers.get("retry-after"), self._clock.wall_ms())
             asked = "" if wait_s is None else f", asked us to wait {wait_s:.0f} s"
-            raise FeedError(f"HTTP status {code}{asked}", reason=_status_reason(code), retry_after_s=wait_s)
+            raise FeedError(f"HTTP status {code}{asked}", reason=status_reason(code), retry_after_s=wait_s)
         content_type = response.headers.get("content-type", "application/json")
         if "json" not in content_type.lower():
             raise FeedError(f"answered with {content_type[:60]!r} instead of JSON")
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx.Response, most_bytes: int) -> bytes:
         # httpx's own decoders inflate a whole network chunk at once, a thousand times its size at worst; here
         # inflating stops one byte after the limit.
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
@@ -121,7 +168,7 @@ class HttpSource:
             raise FeedError(f"answered in {encoding[:40]!r}, which we did not ask for")
         inflate = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
         parts: list[bytes] = []
-        left = self._body_bytes
+        left = most_bytes
         # Closed here and now: left to the garbage collector, a failure's generator outlives its client.
         async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
             async for chunk in chunks:
@@ -131,7 +178,7 @@ class HttpSource:
                     raise FeedError(f"broken gzip: {error}") from error
                 left -= len(part)
                 if left < 0:
-                    raise FeedError(f"an answer of more than {self._body_bytes} bytes", reason="too_large")
+                    raise FeedError(f"an answer of more than {most_bytes} bytes", reason="too_large")
                 parts.append(part)
         if inflate and not inflate.eof:
             raise FeedError("gzip that ends too early")
@@ -160,7 +207,8 @@ def reason_of(error: httpx.HTTPError) -> str:
             return "protocol"
 
 
-def _status_reason(code: int) -> str:
+def status_reason(code: int) -> str:
+    """The reason to count an HTTP status under."""
     if code == httpx.codes.TOO_MANY_REQUESTS:
         return "rate_limited"
     if code in {httpx.codes.FORBIDDEN, httpx.codes.IM_A_TEAPOT}:

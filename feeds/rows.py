@@ -8,6 +8,7 @@ never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -31,6 +32,8 @@ _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     "change_pct": percent,
 }
 _PRICES = ("last", "bid", "ask")
+_DAY_PRICES = frozenset((*_PRICES, "open", "high", "low"))
+_ALL_PLAIN = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:\n|\Z))+")
 _TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -74,11 +77,12 @@ def make_quote(
         return None
     values: dict[str, Value] = dict(extra) if extra else {}
     reason = None
-    for field, text in raw.items():
-        try:
-            values[field] = _PARSERS[field](text)
-        except ValueError:
-            reason = "price"
+    if not _take_plain(raw, values):
+        for field, text in raw.items():
+            try:
+                values[field] = _PARSERS[field](text)
+            except ValueError:
+                reason = "price"
     if crossed != "keep" and _is_crossed(values):
         reason = "crossed"
         del values["bid"], values["ask"]
@@ -95,9 +99,35 @@ def make_quote(
     return Quote(symbol, values, ts, seq)
 
 
+def _take_plain(raw: Mapping[str, str | None], values: dict[str, Value]) -> bool:
+    """Take the texts as they are, if all of them are plain decimals already, as in nearly every row.
+
+    One look at all of them costs a tenth of a look at each. False leaves `values` to be filled field by field.
+    """
+    texts = raw.values()
+    if None in texts or "" in texts:
+        return False
+    joined = "\n".join(texts)  # type: ignore[arg-type]  # None is excluded
+    if joined.count("\n") >= len(texts) or not _ALL_PLAIN.fullmatch(joined):
+        return False
+    plain: dict[str, Value] = dict(raw)
+    for field, text in raw.items():
+        assert text is not None
+        if text[0] == "0" and field in _DAY_PRICES and not text.strip("0."):
+            plain[field] = None
+        elif text[0] == "-" and (field != "change_pct" or not text.strip("-0.")):
+            return False
+    values.update(plain)
+    return True
+
+
 def _is_crossed(values: Mapping[str, Value]) -> bool:
     bid, ask = values.get("bid"), values.get("ask")
-    return isinstance(bid, str) and isinstance(ask, str) and Decimal(bid) > Decimal(ask)
+    if not isinstance(bid, str) or not isinstance(ask, str):
+        return False
+    if bid <= ask and bid.find(".") == ask.find("."):  # as text, where both have as many digits before the point
+        return False
+    return Decimal(bid) > Decimal(ask)
 
 
 def time_ms(raw: str | None, unit: str) -> int | None:

@@ -1,41 +1,56 @@
-"""Keeps one feed going: what it raises becomes a state, a count, one line in the log and another try.
+"""Keeps one feed going: what it raises becomes a count, another try and, if that lasts, a state and a line in the log.
 
 Promises: no failure of a feed reaches the rest of the service; it is retried for ever, after growing and
 jittered pauses that are short again once it has delivered, and never earlier than the exchange has asked.
-A bug is not retried, for that would hide it. Cancellation passes through. Never looks into prices.
+A feed that has just delivered is not `down` for one failure: it keeps its state, with the failure as message,
+until its prices are too old to stand. A bug is not retried, for that would hide it. Cancellation passes through.
+Never looks into prices.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Protocol
 
-from feeds.base import Context, Feed, Sink
+from feeds.backoff import Backoff
+from feeds.base import Context, Sink
 from ticker.errors import FatalFeedError, FeedError
 from ticker.model import Quote
 
 log = logging.getLogger("ticker.feeds")
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
-LONGEST_RETRY_AFTER_S = 3600.0
+
+class Source(Protocol):
+    """What can be kept going: a `base.Feed`, or a part of one."""
+
+    @property
+    def name(self) -> str:
+        """Who it is in the log."""
+
+    @property
+    def stale_after_s(self) -> float:
+        """How long its last prices may stand while it fails."""
+
+    async def run(self, sink: Sink) -> None:
+        """See `base.Feed.run`."""
 
 
 class Runner:
     """Runs one feed into its sink, for as long as the service lives."""
 
-    def __init__(self, feed: Feed, sink: Sink, context: Context) -> None:
+    def __init__(self, feed: Source, sink: Sink, context: Context) -> None:
         self._feed = feed
-        self._tap = _Tap(feed.name, sink)
+        self._tap = _Tap(feed, sink, context)
         self._clock = context.clock
-        self._rng = context.rng
+        self._backoff = Backoff(context.rng)
 
     async def run(self) -> None:
         """Supervise until cancelled. Returns early if the source has ended or the feed is parked as failed."""
-        failures = 0
         while (error := await self._try()) is not None:
-            failures = 1 if self._tap.delivered else failures + 1
-            pause_s = self._pause_s(failures, error.retry_after_s)
+            if self._tap.delivered:
+                self._backoff.forgive()
+            pause_s = self._backoff.pause_s(error.retry_after_s)
             self._tap.retry(error, pause_s)
             await self._clock.sleep(pause_s)
             self._tap.status.reconnects += 1
@@ -58,30 +73,36 @@ class Runner:
             log.info("feed=%s ended", self._feed.name)
         return None
 
-    def _pause_s(self, failures: int, retry_after_s: float | None) -> float:
-        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures - 1, 10))
-        return min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S) + self._rng.uniform(0.0, longest_s)
-
 
 class _Tap:
-    """The feed's sink, with a note of whether it has delivered and a line in the log for each new state."""
+    """The feed's sink, with a note of when it has delivered and a line in the log for each new state."""
 
-    def __init__(self, name: str, sink: Sink) -> None:
+    def __init__(self, feed: Source, sink: Sink, context: Context) -> None:
         self.status = sink.status
         self.delivered = False
-        self._name = name
+        self._name = feed.name
+        self._feed = feed
+        self._clock = context.clock
         self._sink = sink
+        self._delivered_at: float | None = None
+        self._excuse: str | None = None
         self._logged: tuple[str, str | None] = ("connecting", None)
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         self.delivered = True
+        self._delivered_at = self._clock.monotonic()
         self._sink.publish(quotes)
-        if self.status.state == "live" and self._is_news("live"):
+        if self._excuse is not None:
+            if self.status.message == self._excuse:
+                self._sink.state(self.status.state, None)
+            self._excuse = None
+        if self.status.state == "live" and self._logged[0] != "live":
+            self._logged = ("live", None)
             log.info("feed=%s state=live", self._name)
 
     def state(self, state: str, message: str | None = None) -> None:
         if self._is_news(state, message):
-            log.info('feed=%s state=%s message="%s"', self._name, state, message or "")
+            log.info("feed=%s state=%s%s", self._name, state, f' message="{message}"' if message else "")
         self._sink.state(state, message)
 
     def remove(self, symbols: Iterable[str]) -> None:
@@ -91,8 +112,14 @@ class _Tap:
         self._sink.loaded()
 
     def retry(self, error: FeedError, pause_s: float) -> None:
-        """The feed is down and will be tried again."""
+        """The feed has failed and will be tried again."""
         self._count(error)
+        at = self._delivered_at
+        if at is not None and self._clock.monotonic() - at <= self._feed.stale_after_s:
+            log.debug('feed=%s reason=%s retry_s=%.1f message="%s"', self._name, error.reason, pause_s, error)
+            self._excuse = str(error)
+            self._sink.state(self.status.state, self._excuse)
+            return
         if self._is_news("down", error.reason):
             line = 'feed=%s state=down reason=%s retry_s=%.1f message="%s"'
             log.warning(line, self._name, error.reason, pause_s, error)
@@ -105,8 +132,11 @@ class _Tap:
             log.error('feed=%s state=failed reason=%s message="%s"', self._name, error.reason, error)
             self._sink.state("failed", str(error))
         else:
-            log.error("feed=%s state=failed error=%s", self._name, type(error).__name__, exc_info=error)
-            self._sink.state("failed", f"stopped by a bug ({type(error).__name__}), see the log")
+            first = error
+            while isinstance(first, ExceptionGroup):
+                first = first.exceptions[0]
+            log.error("feed=%s state=failed error=%s", self._name, type(first).__name__, exc_info=error)
+            self._sink.state("failed", f"stopped by a bug ({type(first).__name__}), see the log")
 
     def _count(self, error: FeedError) -> None:
         errors = self.status.errors

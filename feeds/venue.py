@@ -1,32 +1,33 @@
 """What an exchange is to the generic code: addresses, limits, names and pure functions from bytes to rows.
 
 A `Venue` is data. It has no state, does no I/O and knows nothing of quotes; who polls it lives in `polling`,
-what its rows are worth is judged in `rows`. The `Directory` keeps its instrument list for one feed.
+what its rows are worth is judged in `rows`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from ticker.model import SYMBOL, Value
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
     """What one answer says of one instrument, not judged yet.
 
     Attributes:
-        wire: the exchange's own name of the instrument.
+        wire: the exchange's own name of the instrument. Empty in an answer that does not name it: then it is the
+            one symbol that was asked for.
         raw: its texts by our field names, see `rows.make_quote`; None: not the shape that the adapter knows.
         time: the exchange's time of the price as it was sent, in the venue's `time_unit`.
-        seq: the exchange's sequence number.
+        seq: the exchange's sequence number, if it goes on growing from one connection to the next.
+        state: what the exchange says of the market: `live`, `halted` or `closed`; None: nothing.
     """
 
     wire: str
     raw: dict[str, str | None] | None
     time: str | None = None
     seq: int | None = None
+    state: str | None = None
 
 
 class Listing(NamedTuple):
@@ -54,12 +55,88 @@ class Limits:
         gap_s: fewest seconds from the start of one request to the next, of whatever kind.
         body_bytes: longest answer that is read, counted after decompression.
         symbols: most symbols that are remembered from answer to answer, in case a server makes up new ones.
+        symbols_per_request: most symbols that one `rest_request` can ask for; a poll is then as many requests as it
+            takes. None: it can ask for all at once.
+        ban_s: how long to stay away after HTTP 403 or 418 that names no time.
+        used_header, used_limit: the header that tells how much of a minute's allowance is used up, and the
+            allowance; near it we wait for the next minute.
     """
 
     interval_s: float
     gap_s: float
     body_bytes: int = 5_000_000
     symbols: int = 100_000
+    symbols_per_request: int | None = None
+    ban_s: float = 0.0
+    used_header: str | None = None
+    used_limit: int = 0
+
+
+class Heard(NamedTuple):
+    """What one message of a stream says. Anything that is none of this is an empty `Heard`: a heartbeat, say.
+
+    Attributes:
+        rows: prices.
+        acked: wire names whose subscription is confirmed by this message, or the number of the message that asked
+            for them, as `Stream.subscribe` got it.
+        refused: wire names (or such a number) that the exchange will not send, each with its reason in the
+            exchange's words.
+        reply: a text to send back at once.
+        ready: the exchange's greeting, for `Stream.greets`.
+        reconnect: why the exchange asks us to come back on another connection; None: it does not.
+    """
+
+    rows: Sequence[Row] = ()
+    acked: Sequence[str | int] = ()
+    refused: Sequence[tuple[str | int, str]] = ()
+    reply: str | None = None
+    ready: bool = False
+    reconnect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """How an exchange pushes prices over WebSocket: data and pure functions, like `Venue`.
+
+    Attributes:
+        url: where to connect (ws or wss), without secrets. `base_url` of a configuration replaces scheme, host and
+            port. Empty: `open_request` asks for it.
+        subscribe: the texts that subscribe some wire names on a connection; the number is a growing message id.
+        parse: what a message says. The dict is the memory of this one connection, empty at its start: merged
+            deltas, channel numbers. Raises `FeedError` where the exchange reports a failure of the whole
+            connection, `ValueError` where the message has no known shape.
+        wires_per_message, wires_per_connection: the exchange's limits; more wires take more connections.
+        messages_per_s: how many texts may be sent in a second on one connection.
+        connects_per_s: how many connections may be opened in a second.
+        lifetime_s: the exchange ends connections at this age; a new one is made before (make before break).
+        ping: the text that keeps a connection alive, and how often it is sent; WebSocket pings of the server
+            are answered anyway.
+        greets: the exchange says first that it is ready; nothing is sent before.
+        mute_after_s: a connection without any price for so long is made anew, heartbeats or not. The busiest
+            symbols' rhythm: short for a busy exchange.
+        acks: the exchange answers each subscription; what it leaves unanswered is asked for again.
+        complete: the stream alone gives all that the exchange has; if not, its REST is polled beside it.
+        key_query: the name under which the URL's query carries the key of the configuration.
+        open_request: path and query to ask by HTTP POST for the address of the stream (a token handshake).
+        parse_open: the stream's full URL and ping interval (seconds, or None) of that answer.
+    """
+
+    subscribe: Callable[[Sequence[str], int], list[str]]
+    parse: Callable[[bytes, dict[str, Any]], Heard]
+    url: str = ""
+    wires_per_message: int = 100
+    wires_per_connection: int = 1000
+    messages_per_s: float = 5.0
+    connects_per_s: float = 1.0
+    lifetime_s: float | None = None
+    ping: tuple[str, float] | None = None
+    greets: bool = False
+    mute_after_s: float = 30.0
+    acks: bool = True
+    complete: bool = True
+    key_query: str | None = None
+    open_request: str | None = None
+    parse_open: Callable[[bytes], tuple[str, float | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,126 +148,38 @@ class Venue:
         summary: one line for the list of adapters.
         base_url: scheme, host and port; the only host that is ever asked.
         limits: see `Limits`.
-        rest_request: path and query that ask for the tickers of these canonical symbols. None given means
-            all; an exchange that can only send all ignores them.
+        rest_request: path and query that ask for the tickers of these canonical symbols, or several of them where
+            it takes several answers. No symbols given means all; an exchange that can only send all ignores them.
         parse_rest: the rows of an answer with status 200. Raises `FeedError` where the exchange says that it
             failed, `ValueError` where the body is not of the known shape as a whole.
         instruments_request: path and query of the instrument list; None: there is none to ask for.
         parse_instruments: its entries; raises like `parse_rest`.
         symbol: canonical symbol of a wire name; None for a name that it cannot read without the list. Left
             out: names mean nothing without the list, which is then loaded before the first price.
+        wire: the name to subscribe a canonical symbol under. Left out: the first one of its `Listing`.
         kind: one of `model.KINDS`.
         clock: `exchange` if its rows carry their own time, else `received`.
         time_unit: one of `rows.TIME_UNITS`, the unit of `Row.time`.
+        stream: how it pushes, where it does.
+        key_header: the request header that carries the key of the configuration; a venue with this or
+            `Stream.key_query` cannot be had without a key.
     """
 
     name: str
     summary: str
     base_url: str
     limits: Limits
-    rest_request: Callable[[Sequence[str]], str]
+    rest_request: Callable[[Sequence[str]], str | tuple[str, ...]]
     parse_rest: Callable[[bytes], list[Row]]
     instruments_request: str | None = None
     parse_instruments: Callable[[bytes], list[Listing]] | None = None
     symbol: Callable[[str], str | None] | None = None
+    wire: Callable[[str], str | None] | None = None
     kind: str = "live"
     clock: str = "received"
     time_unit: str = "ms"
+    stream: Stream | None = None
+    key_header: str | None = None
 
     def __post_init__(self) -> None:
         assert self.symbol or self.instruments_request, "no way to tell what a name means"
-
-
-class Entry(NamedTuple):
-    """What a feed knows about one wire name.
-
-    Attributes:
-        symbol: the venue symbol, `kraken:BTC-USD`.
-        selected: whether the feed wants it.
-        extra: the fields of its quotes that the list knows.
-    """
-
-    symbol: str
-    selected: bool
-    extra: Mapping[str, Value]
-
-
-class Directory:
-    """Which wire name is which symbol, and which symbols the feed wants.
-
-    Args:
-        prefix: the feed's name, the part before the colon of its venue symbols.
-        symbol: `Venue.symbol`.
-        patterns: the selection, see `matches`.
-    """
-
-    def __init__(self, prefix: str, symbol: Callable[[str], str | None] | None, patterns: Sequence[str]) -> None:
-        self._prefix = prefix
-        self._symbol = symbol
-        self._patterns = tuple(patterns)
-        self._by_wire: dict[str, Listing] = {}
-        self._by_symbol: dict[str, Listing] = {}
-        self._entries: dict[str, Entry | None] = {}
-
-    def load(self, listings: Iterable[Listing]) -> None:
-        """Replace the list. Where two entries claim one name or symbol, the first keeps it."""
-        self._by_wire, self._by_symbol, self._entries = {}, {}, {}
-        for listing in listings:
-            self._by_symbol.setdefault(listing.symbol, listing)
-            for wire in listing.wires:
-                self._by_wire.setdefault(wire, listing)
-
-    @property
-    def loaded(self) -> bool:
-        """Whether there is a list."""
-        return bool(self._by_symbol)
-
-    def lists(self, venue_symbol: str) -> bool:
-        """Whether the list has this venue symbol."""
-        return venue_symbol.partition(":")[2] in self._by_symbol
-
-    def entries(self, wires: Iterable[str]) -> dict[str, Entry | None]:
-        """What is known about the names of one answer; None: such a name means nothing to us.
-
-        Only the names of the latest answer are remembered, so names that a server makes up cost nothing.
-        """
-        known = self._entries
-        self._entries = {wire: known[wire] if wire in known else self._resolve(wire) for wire in wires}
-        return self._entries
-
-    def _resolve(self, wire: str) -> Entry | None:
-        listing = self._by_wire.get(wire)
-        if listing:
-            symbol: str | None = listing.symbol
-        else:
-            symbol = self._symbol(wire) if self._symbol else None
-        if symbol is None or not SYMBOL.fullmatch(symbol) or symbol.count("-") > 1:
-            return None
-        listing = listing or self._by_symbol.get(symbol)
-        known = {"decimals": listing.decimals, "name": listing.name} if listing else {}
-        return Entry(
-            symbol=f"{self._prefix}:{symbol}",
-            selected=any(matches(pattern, symbol) for pattern in self._patterns),
-            extra={field: value for field, value in known.items() if value is not None},
-        )
-
-
-def matches(pattern: str, symbol: str) -> bool:
-    """Whether a symbol fits a pattern in which `*` stands for any run of characters.
-
-    Splits at `*` instead of using a regular expression, whose time a hostile pattern could blow up.
-    """
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == symbol
-    *middle, last = rest
-    end = len(symbol) - len(last)
-    at = len(first)
-    if at > end or not symbol.startswith(first) or not symbol.endswith(last):
-        return False
-    for part in middle:
-        found = symbol.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True

@@ -37,9 +37,9 @@ class Running:
         with urllib.request.urlopen(self.url + path, timeout=5) as response:
             return exact(response.read())
 
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait until a condition holds; fail, with the log, if it never does."""
-        deadline = time.monotonic() + READY_S
+    def wait(self, condition: Callable[[], bool], what: str, patience_s: float = READY_S) -> None:
+        """Wait until a condition holds; fail, with the log, if it does not within `patience_s`."""
+        deadline = time.monotonic() + patience_s
         while not condition():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise AssertionError(f"{what}; exit status {self.process.poll()}; log:\n" + "".join(self.log))

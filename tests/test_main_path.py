@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.feeds.fake_exchange import FakeExchange, Reply
+from feeds.backoff import LONGEST_PAUSE_S
+from tests.feeds.fake_exchange import FakeExchange, Reply, recordings
 from tests.running import Running, running
 from tests.view import View
 
@@ -190,11 +191,13 @@ def test_krakens_recorded_bulk_reply_gives_every_good_row_and_no_bad_one(data_di
     ids=["html", "503"],
 )
 def test_a_failing_exchange_is_shown_and_comes_back(data_dir: pathlib.Path, reply: Reply, reason: str) -> None:
-    """The last good prices stay, marked down; the reason is counted; the next good answer mends it."""
+    """A failure that lasts leaves the last good prices, marked down, and its reason counted; a good answer mends it."""
     target = "/0/public/Ticker?assetVersion=1"
+    recorded = recordings(data_dir / "exchanges/kraken/rest").values()
+    good_reply = next(found for asked, found in recorded if asked == target)
     with (
         fake_kraken(data_dir) as (exchange, loop),
-        running("--feed", f"kraken:BTC-USD?base_url={exchange.base_url}&interval_s=1") as service,
+        running("--feed", f"kraken:BTC-USD?base_url={exchange.base_url}&mode=poll&interval_s=1") as service,
     ):
 
         def state() -> str:
@@ -202,10 +205,11 @@ def test_a_failing_exchange_is_shown_and_comes_back(data_dir: pathlib.Path, repl
 
         service.wait(lambda: service.get("/api/feeds")["feeds"]["kraken"]["state"] == "live", "no price came")
         good = service.get("/api/quotes/BTC-USD")["quote"]
-        loop.call_soon_threadsafe(exchange.script, target, *[reply] * 2)
-        service.wait(lambda: state() == "down", "the failure was not shown")
+        loop.call_soon_threadsafe(exchange.serve, target, reply)
+        service.wait(lambda: state() == "down", "the failure was not shown", LONGEST_PAUSE_S + 10)
         bad = service.get("/api/quotes/BTC-USD")["quote"]
         assert {**bad, "state": "live"} == good
-        service.wait(lambda: state() == "live", "it did not come back")
+        loop.call_soon_threadsafe(exchange.serve, target, good_reply)
+        service.wait(lambda: state() == "live", "it did not come back", LONGEST_PAUSE_S + 10)
         errors = service.get("/api/feeds")["feeds"]["kraken"]["errors"]
     assert int(errors[reason]) >= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from feeds.registry import adapters
 from tests.conftest import ROOT
 from tests.running import running
 from ticker.config import Settings
@@ -29,6 +30,20 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     block = re.search(r"<!-- settings: .*?-->\n\n(.*?)\n\n<!-- /settings -->", README, re.DOTALL)
     assert block is not None
     assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"
+
+
+def adapters_table() -> str:
+    """Every adapter with its summary, as Markdown."""
+    rows = ["| adapter | what it is |", "| --- | --- |"]
+    rows += [f"| `{name}` | {adapter.summary} |" for name, adapter in adapters().items()]
+    return "\n".join(rows)
+
+
+def test_the_adapters_table_is_that_of_the_code() -> None:
+    """Every adapter is listed, in its own words."""
+    block = re.search(r"<!-- adapters: .*?-->\n\n(.*?)\n\n<!-- /adapters -->", README, re.DOTALL)
+    assert block is not None
+    assert block[1] == adapters_table(), f"put this into the README:\n{adapters_table()}"
 
 
 def test_the_fields_of_a_quote_are_named_in_order() -> None:

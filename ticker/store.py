@@ -150,7 +150,7 @@ class Store:
                 if source is None:
                     self._drop(target, version, gone)
                 else:
-                    self._copy(target, source, mask, version, now, changed)
+                    self._copy(target, source, mask, version, changed)
         if not changed and not gone:
             return None
         self.version = version
@@ -337,9 +337,7 @@ class Store:
             self._set_ts(record, self._late_ts[key], now)
             self._touch(record, 1 << _TS, version, changed)
 
-    def _copy(
-        self, target: str, source: Record, mask: int, version: int, now: float, changed: dict[str, Record]
-    ) -> None:
+    def _copy(self, target: str, source: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
         record = self._records.get(target)
         if record is None:
             record = self._birth(target, version)
@@ -353,7 +351,6 @@ class Store:
                     different |= 1 << i
             mask = different
         if mask:
-            record.ts_at = now
             self._touch(record, mask, version, changed)
 
     def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
@@ -363,6 +360,5 @@ class Store:
         self.wildcards.died(key)
         gone[key] = None
         self._gone[key] = version
-        self._gone.move_to_end(key)
         while len(self._gone) > self.max_tombstones:
             _, self.floor = self._gone.popitem(last=False)

@@ -1,51 +1,33 @@
-"""Kraken's public REST: every pair in one answer, without times, so prices are dated by when they came.
+"""Kraken: every pair in one answer over REST, or a stream of tickers; only those of the stream are dated.
 
-`assetVersion=1` names pairs `BTC/USD` and `SHIB/USD:BTNL`; without it they are `XXBTZUSD` or `XBTUSD`, and
-only the list of pairs tells what that is. Errors come with status 200.
+`assetVersion=1` names pairs `BTC/USD` and `SHIB/USD:BTNL`, as the stream does; without it they are `XXBTZUSD` or
+`XBTUSD`, and only the list of pairs tells what that is. Errors come with status 200. The stream is told to
+speak when bid or ask moves: on trades alone, which is its default, both would be as old as the last trade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Any
 
-import msgspec
-
-from feeds.polling import polled
-from feeds.rows import decode_json, text_of
-from feeds.venue import Limits, Listing, Row, Venue
+from feeds.exchange import exchange
+from feeds.shapes import Shape, at, list_at, read_object, text_at, text_of, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
-_Pair = Annotated[list[msgspec.Raw], msgspec.Meta(min_length=2)]
-_Triple = Annotated[list[msgspec.Raw], msgspec.Meta(min_length=3)]
-
-
-class _Reply(msgspec.Struct):
-    error: list[str]
-    result: dict[str, msgspec.Raw] | None = None
-
-
-class _Ticker(msgspec.Struct):
-    """Prices and volumes; of pairs, the second is of the last 24 hours. `o` is since 00:00 UTC: not ours."""
-
-    a: _Triple  # price, whole lot volume, lot volume
-    b: _Triple
-    c: _Pair  # price, volume
-    v: _Pair
-    l: _Pair  # noqa: E741
-    h: _Pair
-
-
-class _AssetPair(msgspec.Struct):
-    altname: str
-    wsname: str | None = None  # dark pools have none
-    pair_decimals: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
-
-
-_REPLY = msgspec.json.Decoder(_Reply)
-_TICKER = msgspec.json.Decoder(_Ticker)
-_ASSET_PAIR = msgspec.json.Decoder(_AssetPair)
-
+# Of REST's pairs the second is of the last 24 hours; `o` is since 00:00 UTC: not ours.
+_FIELDS: dict[str, tuple[str, int]] = {
+    "last": ("c", 0), "bid": ("b", 0), "ask": ("a", 0), "bid_size": ("b", 2), "ask_size": ("a", 2),
+    "high": ("h", 1), "low": ("l", 1), "volume": ("v", 1),
+}  # fmt: skip
+_STREAMED = Shape(
+    wire="symbol",
+    time="timestamp",
+    fields={
+        "last": "last", "bid": "bid", "ask": "ask", "bid_size": "bid_qty", "ask_size": "ask_qty", "high": "high",
+        "low": "low", "volume": "volume", "change_pct": "change_pct",
+    },
+)  # fmt: skip
 _REASONS = {
     "EGeneral:Too many requests": "rate_limited",
     "EAPI:Rate limit exceeded": "rate_limited",
@@ -54,25 +36,28 @@ _REASONS = {
 _OWN_CODES = {"XBT": "BTC", "XDG": "DOGE"}
 
 
-def rest_request(_symbols: Sequence[str]) -> str:
-    """All pairs, whatever is wanted: long lists of pairs are known to be answered with HTTP 520."""
-    return "/0/public/Ticker?assetVersion=1"
-
-
 def parse_rest(body: bytes) -> list[Row]:
-    return [Row(wire, _fields(raw)) for wire, raw in _result(body).items()]
+    return [Row(wire, _texts(sent)) for wire, sent in _result(body).items()]
+
+
+def _texts(sent: Any) -> dict[str, str | None] | None:
+    if not isinstance(sent, dict):
+        return None
+    lists = {name: value for name, value in sent.items() if isinstance(value, list)}
+    try:
+        return {ours: text_of(lists[name][i]) for ours, (name, i) in _FIELDS.items()}
+    except (KeyError, IndexError):
+        return None
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
-    for key, raw in _result(body).items():
-        try:
-            pair = _ASSET_PAIR.decode(raw)
-        except ValueError:
-            continue
-        if pair.wsname and (canonical := symbol(pair.wsname)):
-            wires = (key, pair.altname, pair.wsname)
-            listings.append(Listing(canonical, wires, pair.pair_decimals))
+    for key, pair in _result(body).items():
+        other, public, decimals = text_at(pair, "altname"), text_at(pair, "wsname"), at(pair, "pair_decimals")
+        canonical = symbol(public)  # dark pools have no such name
+        halted = text_at(pair, "status") == "cancel_only"
+        if canonical and other and not halted and (decimals is None or decimals in range(31)):
+            listings.append(Listing(canonical, (key, other, public), decimals))
     return listings
 
 
@@ -85,42 +70,66 @@ def symbol(wire: str) -> str | None:
     return f"{_OWN_CODES.get(base, base)}-{_OWN_CODES.get(quote, quote)}{'.' if colon else ''}{book}"
 
 
-def _result(body: bytes) -> dict[str, msgspec.Raw]:
-    reply = decode_json(body, _REPLY)
-    for text in reply.error:
-        if not text.startswith("W"):  # a warning comes with its result
-            raise FeedError(f"Kraken says {text[:100]!r}", reason=_REASONS.get(text, "protocol"))
-    if reply.result is None:
-        raise ValueError("neither an error nor a result")
-    return reply.result
+def wire(symbol: str) -> str:
+    """The stream's name: `BTC-USD` is `BTC/USD`, which it no longer calls `XBT/USD`."""
+    base, _, rest = symbol.partition("-")
+    return f"{base}/{rest.replace('.', ':')}"
 
 
-def _fields(raw: msgspec.Raw) -> dict[str, str | None] | None:
-    try:
-        row = _TICKER.decode(raw)
-        return {
-            "last": text_of(row.c[0]),
-            "bid": text_of(row.b[0]),
-            "ask": text_of(row.a[0]),
-            "bid_size": text_of(row.b[2]),
-            "ask_size": text_of(row.a[2]),
-            "high": text_of(row.h[1]),
-            "low": text_of(row.l[1]),
-            "volume": text_of(row.v[1]),
-        }
-    except ValueError:
-        return None
+def subscribe(wires: Sequence[str], number: int) -> list[str]:
+    wanted = {"channel": "ticker", "symbol": wires, "event_trigger": "bbo", "snapshot": True}
+    return [write({"method": "subscribe", "params": wanted, "req_id": number})]
+
+
+def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
+    message = read_object(body)
+    if message.get("channel") == "ticker":
+        return Heard(_STREAMED.rows(list_at(message, "data")))
+    if message.get("method") == "subscribe" and message.get("success") is True:
+        return Heard(acked=(text_at(message, "result", "symbol"),))
+    if reason := text_at(message, "error"):
+        if named := text_at(message, "symbol"):
+            return Heard(refused=((named, reason),))
+        raise _error(reason)
+    return Heard()
+
+
+def _result(body: bytes) -> dict[str, Any]:
+    reply = read_object(body)
+    for text in list_at(reply, "error"):
+        if isinstance(text, str) and not text.startswith("W"):  # a warning comes with its result
+            raise _error(text)
+    result = reply.get("result")
+    if not isinstance(result, dict):
+        raise ValueError("neither an error nor a result")  # noqa: TRY004
+    return result
+
+
+def _error(text: str) -> FeedError:
+    return FeedError(f"Kraken says {text[:100]!r}", reason=_REASONS.get(text, "protocol"))
 
 
 KRAKEN = Venue(
     name="kraken",
-    summary="Kraken: every pair once a second, public, no key",
+    summary="Kraken: tickers as bid or ask moves, or every pair once a second; public, no key",
     base_url="https://api.kraken.com",
     limits=Limits(interval_s=1.0, gap_s=1.0),
-    rest_request=rest_request,
+    # All, whatever is wanted: long lists of pairs are known to be answered with HTTP 520.
+    rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1",
     parse_rest=parse_rest,
     instruments_request="/0/public/AssetPairs",
     parse_instruments=parse_instruments,
     symbol=symbol,
+    wire=wire,
+    clock="exchange",
+    time_unit="iso",
+    stream=Stream(
+        url="wss://ws.kraken.com/v2",
+        subscribe=subscribe,
+        parse=parse_stream,
+        connects_per_s=0.2,  # 150 in ten minutes
+        ping=('{"method":"ping"}', 30.0),
+        mute_after_s=8.0,
+    ),
 )
-ADAPTER = polled(KRAKEN)
+ADAPTER = exchange(KRAKEN)

@@ -1,9 +1,12 @@
-"""An exchange that says what a test tells it to, over real HTTP on loopback.
+"""An exchange that says what a test tells it to, over real HTTP and WebSocket on one port of loopback.
 
     async with FakeExchange() as exchange:
         exchange.serve("/0/public/Ticker?assetVersion=1", Reply(body=b"..."))
         exchange.script("/0/public/Ticker?assetVersion=1", TOO_MANY, HANG)   # the next answers, then the standing one
-        feed = ADAPTER.build("kraken", PollingOptions(base_url=exchange.base_url), context)
+        exchange.stream("/v2", recorded(folder / "ws" / "v2_fixture.jsonl"))   # what happens on each connection there
+        feed = ADAPTER.build("kraken", ExchangeOptions(base_url=exchange.base_url), context)
+        peer = await exchange.peer()                                         # or a test talks to the client itself
+        await peer.send("...")
 
 It keeps what it was asked and how many requests were open at once. It never looks at what it sends: that is how
 it can send what no server should.
@@ -17,10 +20,14 @@ import json
 import pathlib
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request as Handshake
+from websockets.server import ServerProtocol
 
 JSON = {"Content-Type": "application/json"}
 
@@ -87,13 +94,140 @@ def recordings(folder: pathlib.Path) -> dict[str, tuple[str, Reply]]:
     return found
 
 
+class Peer:
+    """A client's WebSocket, as the exchange sees it.
+
+    Attributes:
+        target: path and query that it came to.
+        said: the texts that it has sent so far.
+        pings: how many pings it has sent.
+        reads: if false nothing that it sends is answered, not even a ping: half of the connection is dead.
+        gone: whether the connection has ended.
+    """
+
+    def __init__(self, target: str, protocol: ServerProtocol, writer: asyncio.StreamWriter, news: News) -> None:
+        self.target = target
+        self.said: list[str] = []
+        self.pings = 0
+        self.reads = True
+        self.gone = False
+        self._protocol = protocol
+        self._writer = writer
+        self._news = news
+
+    def send(self, *texts: str | bytes) -> None:
+        """Send messages: text as text, bytes as binary."""
+        for text in texts:
+            if isinstance(text, str):
+                self._protocol.send_text(text.encode())
+            else:
+                self._protocol.send_binary(text)
+        self.flush()
+
+    def say(self, data: object) -> None:
+        """Send JSON."""
+        self.send(json.dumps(data))
+
+    def write(self, raw: bytes) -> None:
+        """Send bytes that may be no WebSocket at all."""
+        self._writer.write(raw)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye."""
+        self._protocol.send_close(code, reason)
+        self.flush()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._writer.transport.abort()
+
+    async def heard(self, count: int = 1) -> list[str]:
+        """Wait until it has sent so many texts: all that it has sent."""
+        await self._news.until(lambda: len(self.said) >= count or self.gone)
+        assert len(self.said) >= count, f"it has gone and said only {self.said}"
+        return self.said
+
+    async def left(self) -> None:
+        """Wait until the connection has ended."""
+        await self._news.until(lambda: self.gone)
+
+    def flush(self) -> None:
+        """Send what the protocol wants sent."""
+        self._writer.write(b"".join(self._protocol.data_to_send()))
+
+    def take(self, frame: Frame) -> None:
+        """A frame came."""
+        if frame.opcode is Opcode.PING:
+            self.pings += 1
+        elif frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
+            self.said.append(bytes(frame.data).decode())
+
+
+class News:
+    """Lets tests wait for what an exchange was asked or told."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def __call__(self) -> None:
+        """Something has happened."""
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait for a condition."""
+        async with asyncio.timeout(20):
+            while not happened():
+                await self._event.wait()
+
+
+Play = Callable[[Peer], Awaitable[None]]
+"""What happens on a connection; once it has returned, the exchange is silent but open."""
+
+
+async def mute(_peer: Peer) -> None:
+    """Accept the connection, read, answer pings, and never say anything."""
+
+
+def says(*texts: str | bytes) -> Play:
+    """Wait for the first word of the client, then say all this."""
+
+    async def play(peer: Peer) -> None:
+        await peer.heard()
+        peer.send(*texts)
+
+    return play
+
+
+def recorded(path: pathlib.Path) -> Play:
+    """Wait for the first word of the client, then say everything that was received in a recording, in order."""
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return says(*[_frame(event["raw"]) for event in events if event["dir"] == "recv"])
+
+
+def _frame(raw: str) -> str | bytes:
+    """A recorded message as text, or as bytes if it was no text."""
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        return raw.encode("utf-8", "surrogateescape")
+    return raw
+
+
 class FakeExchange:
-    """The server; `requests` is what it was asked so far, `most_in_flight` how many requests overlapped."""
+    """The server.
+
+    `requests` is what it was asked so far, WebSockets included, `most_in_flight` how many requests overlapped,
+    `peers` are all WebSockets so far.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.most_in_flight = 0
+        self.peers: list[Peer] = []
+        self.news = News()
         self._in_flight = 0
+        self._plays: dict[str, list[Play]] = {}
         self._standing: dict[str, Reply] = {}
         self._scripts: defaultdict[str, deque[Reply]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
@@ -112,6 +246,18 @@ class FakeExchange:
         """Answer this once each, in order, before the standing answer comes again."""
         self._scripts[target].extend(replies)
 
+    def stream(self, path: str, *plays: Play) -> None:
+        """Take WebSockets on this path from now on: one play for each, the last one for all that follow.
+
+        A reply that is scripted for the path refuses one of them first.
+        """
+        self._plays[path] = list(plays)
+
+    async def peer(self, count: int = 1) -> Peer:
+        """Wait until there were so many WebSockets: the last one of these."""
+        await self.news.until(lambda: len(self.peers) >= count)
+        return self.peers[count - 1]
+
     def asked(self, target: str) -> int:
         """How often this was asked."""
         return sum(request.target == target for request in self.requests)
@@ -123,7 +269,7 @@ class FakeExchange:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**20)
         return self
 
     async def __aexit__(
@@ -155,11 +301,18 @@ class FakeExchange:
         if not first.isalpha():  # a TLS handshake, for one
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             return False
-        head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        raw = first + await reader.readuntil(b"\r\n\r\n")
+        head = raw.decode("latin-1")
         request_line, *lines = head.strip().split("\r\n")
         target = request_line.split(" ")[1]
         headers = dict(line.split(": ", 1) for line in lines)
-        self.requests.append(Request(target, {name.lower(): value for name, value in headers.items()}))
+        request = Request(target, {name.lower(): value for name, value in headers.items()})
+        self.requests.append(request)
+        self.news()
+        path = target.partition("?")[0]
+        if "upgrade" in request.headers and path in self._plays and not self._scripts[path]:
+            await self._converse(raw, path, target, reader, writer)
+            return False
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
@@ -167,9 +320,44 @@ class FakeExchange:
         finally:
             self._in_flight -= 1
 
+    async def _converse(
+        self, raw: bytes, path: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Be the exchange's end of a WebSocket until it ends."""
+        protocol = ServerProtocol()
+        protocol.receive_data(raw)
+        for event in protocol.events_received():
+            assert isinstance(event, Handshake)
+            protocol.send_response(protocol.accept(event))
+        peer = Peer(target, protocol, writer, self.news)
+        peer.flush()
+        self.peers.append(peer)
+        self.news()
+        plays = self._plays[path]
+        playing = asyncio.ensure_future((plays.pop(0) if len(plays) > 1 else plays[0])(peer))
+        try:
+            while data := await reader.read(65_536):
+                if not peer.reads:
+                    continue
+                protocol.receive_data(data)
+                for event in protocol.events_received():
+                    assert isinstance(event, Frame)
+                    peer.take(event)
+                    if event.opcode is Opcode.CLOSE:
+                        peer.flush()
+                        writer.close()
+                peer.flush()
+                self.news()
+        finally:
+            peer.gone = True
+            playing.cancel()
+            self.news()
+            await asyncio.gather(playing, return_exceptions=True)
+
     def _reply(self, target: str) -> Reply:
-        if script := self._scripts[target]:
-            return script.popleft()
+        for key in (target, target.partition("?")[0]):
+            if script := self._scripts[key]:
+                return script.popleft()
         return self._standing.get(target, Reply(status=404, body=b'{"error":["unknown path"]}'))
 
     async def _answer(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

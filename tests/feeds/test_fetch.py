@@ -34,7 +34,7 @@ def get(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0) ->
             async with HttpSource(url, ManualClock(NOW_MS), timeout_s=timeout_s, body_bytes=LIMIT) as source:
                 for _ in replies or (None,):
                     try:
-                        outcome = await source.get("/x?y=1", status)
+                        outcome = (await source.ask("/x?y=1", status)).body
                     except FeedError as error:
                         outcome = error
         return outcome, status
@@ -150,7 +150,7 @@ def test_no_tls_there() -> None:
             url = exchange.base_url.replace("http:", "https:")
             async with HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT) as source:
                 with pytest.raises(FeedError) as caught:
-                    await source.get("/", FeedStatus("toy", "live"))
+                    await source.ask("/", FeedStatus("toy", "live"))
         return caught.value
 
     assert run(main).reason == "tls"
@@ -191,7 +191,7 @@ def test_configured_proxy_is_used() -> None:
             options = {"timeout_s": 5.0, "body_bytes": LIMIT}
             source = HttpSource("http://exchange.invalid", ManualClock(), proxy=proxy.base_url, **options)  # type: ignore[arg-type]
             async with source:
-                await source.get("/x", FeedStatus("toy", "live"))
+                await source.ask("/x", FeedStatus("toy", "live"))
             return [request.target for request in proxy.requests]
 
     assert run(main) == ["http://exchange.invalid/x"]
@@ -205,7 +205,7 @@ def test_request_carries_no_state() -> None:
             exchange.serve("/", Reply(headers={**JSON, "Set-Cookie": "track=me; Path=/"}))
             async with HttpSource(exchange.base_url, ManualClock(), timeout_s=5, body_bytes=LIMIT) as source:
                 for _ in range(2):
-                    await source.get("/", FeedStatus("toy", "live"))
+                    await source.ask("/", FeedStatus("toy", "live"))
             return [request.headers for request in exchange.requests]
 
     first, second = run(main)

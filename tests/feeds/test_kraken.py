@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from feeds.polling import PollingOptions
-from feeds.venue import Listing
+from feeds.options import ExchangeOptions
+from feeds.venue import Listing, Row
 from feeds.venues.kraken import ADAPTER, KRAKEN, parse_instruments, parse_rest, symbol
 from tests.feeds.fake_exchange import JSON, FakeExchange, Reply, recordings
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
@@ -39,7 +39,7 @@ def play(script: Callable[[FakeExchange], None], until: Callable[[RecordingSink]
         sink = RecordingSink(clock)
         async with FakeExchange() as exchange:
             script(exchange)
-            feed = ADAPTER.build("kraken", PollingOptions(base_url=exchange.base_url), context(clock))
+            feed = ADAPTER.build("kraken", ExchangeOptions(base_url=exchange.base_url, mode="poll"), context(clock))
             async with supervised(feed, sink, clock):
                 await sink.until(lambda: until(sink))
         return sink
@@ -151,12 +151,10 @@ def test_names(wire: str, expected: str | None) -> None:
 def test_values_of_a_row() -> None:
     """Lot volumes are the sizes, the last 24 hours give high, low and volume, and `open` since 00:00 is not ours."""
     (row,) = parse_rest(answer({"BTC/USD": ROW}).body)
-    assert row == (
+    assert row == Row(
         "BTC/USD",
         {"last": "62000.10000", "bid": "62000.10000", "ask": "62000.20000", "bid_size": "2.500", "ask_size": "1.500",
          "high": "62500.0", "low": "61000.0", "volume": "2345.67890123"},
-        None,
-        None,
     )  # fmt: skip
 
 
@@ -197,10 +195,10 @@ def test_errors_come_with_status_200(error: str, reason: str) -> None:
         exchange.serve(TICKER, answer({"BTC/USD": ROW}))
         exchange.script(TICKER, answer({"BTC/USD": ROW}), answer({"BTC/USD": ROW}, (error,)), answer(None, (error,)))
 
-    sink = play(script, lambda sink: "down" in sink.story and sink.story[-1] == "publish")
-    assert sink.story == ["publish", "down", "publish"]
+    sink = play(script, lambda sink: "live" in sink.story and sink.story[-1] == "publish")
+    assert sink.story == ["publish", "live", "publish"]
     assert sink.status.errors[reason] == 2
-    assert error in next(str(event.data) for event in sink.events if event.what == "down")
+    assert error in next(str(event.data) for event in sink.events if event.what == "live")
 
 
 def test_warning_is_no_error() -> None:
@@ -242,7 +240,7 @@ def test_recorded_errors_of_other_hosts(data_dir: pathlib.Path) -> None:
         expected = {"http_4xx": 0}
         expected[reasons.get(reply.status, generic)] = 1
         assert counted == expected, name
-        assert sink.story == ["publish", "down", "publish"], name
+        assert sink.story == ["publish", "live", "publish"], name
 
 
 def test_error_texts_cannot_break_a_line() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from feeds.base import Adapter, parse_options
-from feeds.polling import PollingOptions, polled
+from feeds.exchange import exchange
+from feeds.options import ExchangeOptions
 from tests.feeds.fake_exchange import Reply
 from tests.feeds.harness import RecordingSink
 from tests.feeds.toy import LIST, LISTED, TICKERS, TOY, Stage, last_prices, listing, on_stage, tickers
@@ -164,7 +165,7 @@ def test_nothing_to_show_is_said() -> None:
 
     stage = on_stage(play)
     assert stage.sink.story == ["stale", "publish"]
-    assert stage.sink.events[0].data == "no price for BTC-US* in an answer of 1 rows"
+    assert stage.sink.events[0].data == "no price for BTC-US* in 1 answers with 1 rows"
     assert stage.sink.status.polls["ok"] == 3
 
 
@@ -196,11 +197,11 @@ def test_what_the_feed_says_of_itself() -> None:
 
 def test_options_have_texts_for_people() -> None:
     """Every option of a polled exchange is documented, and has a default."""
-    adapter = polled(TOY)
+    adapter = exchange(TOY)
     assert isinstance(adapter, Adapter)
     assert (adapter.name, adapter.summary) == ("toy", "a toy")
     assert all(field.metadata["help"] for field in dataclasses.fields(adapter.options))
-    assert adapter.options() == PollingOptions()
+    assert adapter.options() == ExchangeOptions()
 
 
 @pytest.mark.parametrize(
@@ -208,9 +209,10 @@ def test_options_have_texts_for_people() -> None:
     [("symbols", ""), ("symbols", "kraken:BTC-USD"), ("symbols", "BTC/USD"), ("interval_s", "0"), ("interval_s", "-1"),
      ("interval_s", "nan"), ("interval_s", "inf"), ("timeout_s", "0"), ("timeout_s", "nan"), ("timeout_s", "61"),
      ("crossed", "maybe"), ("base_url", "127.0.0.1:80"), ("base_url", "ftp://x"), ("base_url", "http://"),
-     ("base_url", "http://x:99999"), ("proxy", "nowhere"), ("speed", "1")],
+     ("base_url", "http://x:99999"), ("proxy", "nowhere"), ("speed", "1"), ("mode", "both"), ("ws_url", "http://x"),
+     ("record_mb", "0")],
 )  # fmt: skip
 def test_options_that_cannot_work(name: str, value: str) -> None:
     """A value that cannot work is refused before anything starts, under its own name."""
     with pytest.raises(ConfigError, match=name):
-        parse_options("feeds.toy", PollingOptions, {name: value})
+        parse_options("feeds.toy", ExchangeOptions, {name: value})

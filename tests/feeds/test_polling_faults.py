@@ -57,15 +57,43 @@ def test_fault(fault: str) -> None:
 
     stage = on_stage(play)
     status = stage.sink.status
-    assert stage.sink.story == ["publish", "down", "publish"]
+    assert stage.sink.story == ["publish", "live", "publish"], "one failure is no state"
     assert [last_prices(poll) for poll in stage.sink.polls] == [{"toy:BTC-USD": "1"}] * 2
     assert {name: n for name, n in status.errors.items() if n} == {reason: 1}
     assert not any(status.rejects.values())
     assert (status.polls["ok"], status.polls["error"], status.reconnects) == (2, 1, 1)
     assert stage.exchange.most_in_flight == 1
-    down, back = (stage.sink.events[i].at for i in (1, 2))
+    failed, back = stage.sink.events[1:3]
+    assert failed.data, "the failure is told"
     wait_s = 90 if fault == "error object" else 70 if "Retry-After" in reply.headers else 0
-    assert down + wait_s <= back <= down + wait_s + 31
+    assert failed.at + wait_s <= back.at <= failed.at + wait_s + 31
+
+
+def test_failure_that_lasts_is_down() -> None:
+    """The state stays, with each failure as message, until the last prices are older than the feed's patience."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, tickers(BTC="1"), *[Reply(status=502)] * 12)
+        await stage.polls(2)
+
+    stage = on_stage(play)
+    assert stage.sink.story == ["publish", "live", "down", "publish"]
+    (published, *failed, _) = stage.sink.events
+    assert len(failed) == 12
+    for event in failed:
+        assert event.what == ("live" if event.at - published.at <= 5.0 else "down")
+
+
+def test_feed_without_any_prices_is_down_at_once() -> None:
+    """A feed that never had a good answer has nothing to stand on."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, Reply(status=502))
+        await stage.polls(1)
+
+    assert on_stage(play).sink.story == ["down", "publish"]
 
 
 def test_bug_in_an_adapter_is_not_retried() -> None:
@@ -104,7 +132,7 @@ def test_never_faster_than_the_exchange_bears() -> None:
 
     stage = on_stage(play)
     published = [event.at for event in stage.sink.events if event.what == "publish"]
-    failed = [event.at for event in stage.sink.events if event.what == "down"]
+    failed = [event.at for event in stage.sink.events if event.what != "publish"]
     moments = sorted(published + failed)
     assert min(b - a for a, b in itertools.pairwise(moments)) >= 1.0
     assert stage.sink.status.rate_limit_wait_s > 0

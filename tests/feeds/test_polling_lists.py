@@ -52,7 +52,7 @@ def test_exchange_that_has_had_enough_is_left_alone() -> None:
         await stage.polls(2, LISTED)
 
     stage = on_stage(play)
-    assert stage.sink.story == ["publish", "down", "publish"]
+    assert stage.sink.story == ["publish", "live", "publish"]
     assert stage.sink.events[-1].at >= 300
     assert stage.sink.status.errors["rate_limited"] == 1
 
@@ -146,6 +146,7 @@ def test_made_up_names_do_not_pile_up() -> None:
         feed = stage.feed(small)
         async with supervised(feed, stage.sink, stage.clock):
             await stage.sink.until(lambda: len(stage.sink.polls) == 10)
-        assert (len(feed._seen_at), len(feed._digits), len(feed._judged)) == (5, 5, 3)
+        judge = feed._poller._judge
+        assert (len(judge._seen_at), len(judge._digits), len(judge._judged)) == (5, 5, 3)
 
     on_stage(play)

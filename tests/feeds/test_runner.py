@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
+from feeds.backoff import LONGEST_PAUSE_S, Backoff
 from feeds.base import Context, Sink
-from feeds.runner import LONGEST_PAUSE_S, Runner
+from feeds.runner import Runner
 from tests.feeds.harness import InstantClock, RecordingSink, run, supervised
 from ticker.clock import ManualClock
 from ticker.errors import FatalFeedError, FeedError
@@ -41,19 +42,23 @@ class ScriptedFeed:
         return []
 
 
-def delivers_then(error: Exception) -> Act:
+def delivers_then(error: Exception, clock: ManualClock | None = None) -> Act:
+    """Publish and fail; with a clock, an hour later."""
+
     async def act(sink: Sink) -> None:
         sink.publish([QUOTE])
+        if clock:
+            clock.tick(3600.0)
         raise error
 
     return act
 
 
-def play(*acts: Act | BaseException) -> tuple[RecordingSink, InstantClock]:
+def play(*acts: Act | BaseException, clock: InstantClock | None = None) -> tuple[RecordingSink, InstantClock]:
     """Supervise a feed until its script has ended, or the runner has."""
+    clock = clock or InstantClock()
 
     async def main() -> tuple[RecordingSink, InstantClock]:
-        clock = InstantClock()
         sink = RecordingSink(clock)
         async with supervised(ScriptedFeed(*acts), sink, clock) as task:
             ended = asyncio.ensure_future(sink.until(lambda: sink.status.message == "end of the script"))
@@ -86,8 +91,8 @@ def test_pauses_grow_up_to_the_cap_and_never_end() -> None:
 
 def test_jitter_is_full() -> None:
     """Feeds that fail together come back spread over the whole pause, not in a crowd."""
-    runner = Runner(ScriptedFeed(), RecordingSink(ManualClock()), Context(ManualClock(), random.Random(1)))
-    pauses = [runner._pause_s(9, None) for _ in range(1000)]
+    backoff = Backoff(random.Random(1))
+    pauses = [backoff.pause_s() for _ in range(1000)][9:]
     tenths = {int(10 * pause / LONGEST_PAUSE_S) for pause in pauses}
     assert tenths == set(range(10))
 
@@ -104,6 +109,51 @@ def test_good_data_forgives() -> None:
     _, clock = play(*[FeedError("no")] * 8, delivers_then(FeedError("no")), FeedError("no"))
     assert clock.slept[8] <= 1.0
     assert clock.slept[9] <= 2.0
+
+
+def test_one_failure_is_no_state() -> None:
+    """A feed that has just delivered keeps its state; the failure is counted and told until data comes again."""
+    sink, _ = play(delivers_then(FeedError("refused", reason="connect")), delivers_then(FeedError("late")))
+    assert [event[1:] for event in sink.events[1:2]] == [("live", "refused")]
+    assert sink.status.errors["connect"] == 1
+    assert "down" not in sink.story
+
+
+def test_failure_with_old_prices_is_down() -> None:
+    """Once the last data is older than the feed's patience, the next failure puts it down."""
+    clock = InstantClock()
+    sink, _ = play(delivers_then(FeedError("refused"), clock), clock=clock)
+    assert [event[1:] for event in sink.events[1:2]] == [("down", "refused")]
+
+
+class KeepsMessages(RecordingSink):
+    """Like the service's own door: data alone does not take a message back."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        message = self.status.message
+        super().publish(quotes)
+        self.status.message = message
+
+
+def test_message_of_a_failure_ends_with_it() -> None:
+    """The next data takes the failure's message back, and nobody else's."""
+
+    async def main() -> list[object]:
+        clock = InstantClock()
+        sink = KeepsMessages(clock)
+
+        async def says(sink: Sink) -> None:
+            sink.publish([QUOTE])
+            sink.state("live", "too many symbols")
+            sink.publish([QUOTE])
+            sink.state("connecting", "end of the script")
+
+        feed = ScriptedFeed(delivers_then(FeedError("refused")), says)
+        async with supervised(feed, sink, clock):
+            await sink.until(lambda: sink.status.message == "end of the script")
+        return [event.data for event in sink.events if event.what == "live"]
+
+    assert run(main) == ["refused", None, "too many symbols"]
 
 
 def test_a_run_without_data_forgives_nothing() -> None:
@@ -168,7 +218,8 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
     """Of a hundred failures of one kind the log tells the first, of another kind the first again, and recovery."""
     caplog.set_level(logging.INFO, "ticker.feeds")
     refused, hung = FeedError("no", reason="connect"), FeedError("late", reason="timeout")
-    play(*[refused] * 50, *[hung] * 50, delivers_then(refused))
+    clock = InstantClock()
+    play(*[refused] * 50, *[hung] * 50, delivers_then(refused, clock), clock=clock)
     lines = [record.getMessage().split(" retry_s")[0] for record in caplog.records]
     assert lines[:4] == [
         "feed=toy state=down reason=connect",

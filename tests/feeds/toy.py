@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 import msgspec
 
-from feeds.polling import PollingFeed, PollingOptions, polled
+from feeds.base import Feed
+from feeds.exchange import exchange
+from feeds.options import ExchangeOptions
+from feeds.polling import PollingFeed
 from feeds.rows import decode_json, text_of
-from feeds.venue import Limits, Listing, Row, Venue
-from tests.feeds.fake_exchange import FakeExchange, Reply
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
+from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import Quote
 
@@ -65,6 +71,75 @@ LISTED = dataclasses.replace(TOY, instruments_request=LIST, parse_instruments=pa
 NEEDS_LIST = dataclasses.replace(LISTED, symbol=None)
 
 
+TALK = "/talk"
+_TALK = msgspec.json.Decoder(dict[str, Any])
+
+
+def subscribe(wires: Sequence[str], number: int) -> list[str]:
+    return [json.dumps({"want": list(wires), "id": number})]
+
+
+def parse_talk(body: bytes, memory: dict[str, Any]) -> Heard:
+    """`{"rows": {…}}` has rows as the answers do, `{"delta": {…}}` only what has changed; the rest as named."""
+    message = decode_json(body, _TALK)
+    if "failed" in message:
+        raise FeedError(message["failed"], reason="rate_limited")
+    if "bug" in message:
+        raise KeyError("bug")
+    if not message.keys() <= {"rows", "delta", "acked", "refused", "reply", "ready", "reconnect", "idle"}:
+        raise ValueError("not a word of the toy's")
+    rows = parse_rows(json.dumps(message.get("rows", {})).encode())
+    for wire, fields in message.get("delta", {}).items():
+        known = memory.setdefault(wire, {})
+        known.update(fields)
+        rows.append(Row(wire, dict(known)))
+    return Heard(
+        rows=rows,
+        acked=message.get("acked", ()),
+        refused=[(name, why) for name, why in message.get("refused", ())],
+        reply=message.get("reply"),
+        ready="ready" in message,
+        reconnect=message.get("reconnect"),
+    )
+
+
+STREAM = Stream(
+    url="wss://stream.toy.invalid" + TALK,
+    subscribe=subscribe,
+    parse=parse_talk,
+    messages_per_s=1000.0,
+    connects_per_s=1000.0,
+    mute_after_s=1000.0,
+)
+TALKS = dataclasses.replace(LISTED, stream=STREAM)
+
+
+def talking(**stream: Any) -> Venue:
+    """The toy that streams, its stream changed."""
+    return dataclasses.replace(TALKS, stream=dataclasses.replace(STREAM, **stream))
+
+
+def said(**prices: str) -> str:
+    """A message with these last prices, `BTC="1.0"` for `BTC/USD`."""
+    return json.dumps({"rows": {f"{base}/USD": {"last": text} for base, text in prices.items()}})
+
+
+def wants(peer: Peer) -> list[list[str]]:
+    """What a client has asked for, message by message."""
+    return [json.loads(text)["want"] for text in peer.said if "want" in text]
+
+
+async def answers(peer: Peer) -> None:
+    """Confirm every subscription by its number, for ever."""
+    count = 0
+    while True:
+        texts = await peer.heard(count + 1)
+        numbers = [json.loads(text)["id"] for text in texts[count:] if "want" in text]
+        if numbers:
+            peer.say({"acked": numbers})
+        count = len(texts)
+
+
 def tickers(**prices: str) -> Reply:
     """An answer with these last prices, `BTC="1.0"` for `BTC/USD`."""
     return Reply(body=json.dumps({f"{base}/USD": {"last": text} for base, text in prices.items()}).encode())
@@ -84,7 +159,7 @@ class Stage:
 
     def feed(self, venue: Venue = TOY, **options: object) -> PollingFeed:
         given = {"base_url": self.exchange.base_url, **options}
-        feed = polled(venue).build("toy", PollingOptions(**given), context(self.clock))  # type: ignore[arg-type]
+        feed = exchange(venue).build("toy", ExchangeOptions(**given), context(self.clock))  # type: ignore[arg-type]
         assert isinstance(feed, PollingFeed)
         return feed
 
@@ -110,6 +185,70 @@ def on_stage(play: Callable[[Stage], Awaitable[None]]) -> Stage:
             stage = Stage(exchange)
             await play(stage)
         return stage
+
+    return run(main)
+
+
+class Theatre:
+    """Like a `Stage`, for feeds that stream: time stands still unless a test moves it."""
+
+    def __init__(self, exchange: FakeExchange) -> None:
+        self.exchange = exchange
+        self.clock = ManualClock()
+        self.sink = RecordingSink(self.clock)
+
+    def lists(self, *bases: str) -> None:
+        """List these against USD."""
+        self.exchange.serve(LIST, listing(*[(f"{base}/USD", f"{base}-USD", 2) for base in bases]))
+
+    def feed(self, venue: Venue = TALKS, **options: Any) -> Feed:
+        given = {"base_url": self.exchange.base_url, **options}
+        feed: Feed = exchange(venue).build("toy", ExchangeOptions(**given), context(self.clock))
+        return feed
+
+    @contextlib.asynccontextmanager
+    async def running(self, venue: Venue = TALKS, **options: Any) -> AsyncIterator[None]:
+        """Run a feed under its runner."""
+        async with supervised(self.feed(venue, **options), self.sink, self.clock):
+            yield
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Wait, without time passing, for something to become true: the loop turns until it has."""
+        async with asyncio.timeout(20):
+            while not happened():  # noqa: ASYNC110 - of what happens inside a feed nobody is told
+                await asyncio.sleep(0)
+
+    async def passes(self, seconds: float, happened: Callable[[], bool] | None = None) -> None:
+        """Let time pass, and then wait for something that follows from that."""
+        await self.clock.advance(seconds)
+        if happened:
+            await self.until(happened)
+
+    def view(self) -> dict[str, dict[str, object]]:
+        """What the service knows of each symbol: later fields replace earlier ones."""
+        known: dict[str, dict[str, object]] = {}
+        for poll in self.sink.polls:
+            for symbol, quote in poll.items():
+                known.setdefault(symbol.removeprefix("toy:"), {}).update(quote.values)
+        return known
+
+    def last(self, base: str) -> object:
+        """The last price against USD that the service knows, None if there is none."""
+        return self.view().get(f"{base}-USD", {}).get("last")
+
+    def errors(self) -> dict[str, int]:
+        """What was counted so far."""
+        return {reason: n for reason, n in self.sink.status.errors.items() if n}
+
+
+def in_theatre(play: Callable[[Theatre], Awaitable[None]]) -> Theatre:
+    """Play a scene; for the asserts after it, the theatre."""
+
+    async def main() -> Theatre:
+        async with FakeExchange() as exchange:
+            theatre = Theatre(exchange)
+            await play(theatre)
+        return theatre
 
     return run(main)
 

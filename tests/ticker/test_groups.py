@@ -61,6 +61,7 @@ class Market:
 
     def __init__(self, max_tombstones: int = 10) -> None:
         self.clock = ManualClock()
+        self.clock.tick(100.0)
         self.armed: list[int] = []
         self.store = Store(1, max_tombstones=max_tombstones)
         self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append)
@@ -126,6 +127,7 @@ def test_a_frame_has_what_its_group_wants(market: Market) -> None:
     by_name = market.joined(Selection.of(["B"]))
     market.put(A={"last": "5", "bid": "4"}, C={"bid": "1"})
     market.put(A={"bid": "3"})
+    assert narrow.frames[0].data.count(b'"A":') == narrow.frames[0].data.count(b'"C":') == 1
     assert narrow.take() == [update(2, 3, quotes={"A": {"last": 5}, "C": {"last": None, "ask": None}})]
     assert by_name.take() == []
 
@@ -136,7 +138,11 @@ def test_since_is_what_the_group_was_told(market: Market) -> None:
     for symbol in "BBAB":
         market.last(symbol)
     market.last("A")
-    assert [(f["since"], f["version"]) for f in peer.take()] == [(2, 5), (5, 7)]
+    market.joined(Selection.of(["A"]))
+    market.last("B")
+    market.joined(Selection.of(["A"]))
+    market.last("A")
+    assert [(f["since"], f["version"]) for f in peer.take()] == [(2, 5), (5, 7), (7, 9)]
 
 
 def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> None:
@@ -164,13 +170,20 @@ def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
 
 
 def test_ready_made_frames_are_bounded(market: Market) -> None:
-    """However many places readers resume from, a group keeps few frames, all of the newest version."""
+    """However many places readers resume from, a group keeps few frames, all of the newest version; those who
+    resume from one place share theirs.
+    """
     for _ in range(MAX_FRAMES + 9):
         market.last("A")
-    peers = [market.join(since=v) for v in range(1, market.store.version)]
-    group = peers[0].group
+    group = market.joined().group
     assert group is not None
-    assert 0 < len(group.frames) <= MAX_FRAMES
+    sizes = []
+    for version in range(1, market.store.version):
+        market.join(since=version)
+        sizes.append(len(group.frames))
+    assert max(sizes) == MAX_FRAMES
+    last = [market.join(since=version).frames[0] for version in (70, 71, 70)]
+    assert last[0] is last[2] is not last[1]
     market.last("A")
     market.join()
     assert list(group.frames) == [(market.store.version, None)]
@@ -192,7 +205,9 @@ def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
     assert market.groups.ready(slow)
     market.groups.catch_up()
     assert slow.take() == [update(2, 5, quotes={"A": {"last": 5}, "B": {"last": 4}})]
-    assert (market.groups.lagging, market.groups.counts.conflated) == (0, 2)
+    counts = market.groups.counts
+    assert (market.groups.lagging, counts.conflated, counts.messages["update"], counts.rows) == (0, 2, 4, 5)
+    assert counts.resyncs == {"epoch": 0, "pruned": 0, "gap": 0}
     market.last("B")
     assert slow.frames[0] is fast.frames[-1]
 
@@ -278,18 +293,29 @@ def test_frames_rows_and_bytes_are_counted_for_each_reader(market: Market) -> No
 
 def test_a_class_is_armed_once_and_sends_the_union(market: Market) -> None:
     """Its readers hear nothing between two moments, and then one frame of everything."""
-    peer = market.joined(interval_ms=250)
+    peer = market.joined(Selection.of(["A", "B"]), 250)
+    market.last("C")
+    assert market.armed == []
     market.last("A")
     market.last("B")
     assert (market.armed, peer.take()) == ([250], [])
     market.groups.send_due(500)
     assert peer.take() == []
     market.groups.send_due(250)
-    assert peer.take() == [update(2, 4, quotes={"A": {"last": 3}, "B": {"last": 4}})]
+    assert peer.take() == [update(2, 5, quotes={"A": {"last": 4}, "B": {"last": 5}})]
     market.groups.send_due(250)
     assert (market.armed, peer.take()) == ([250], [])
     market.last("A")
     assert market.armed == [250, 250]
+
+
+def test_a_joiner_takes_nothing_from_the_others(market: Market) -> None:
+    """What waits for the class's next moment is sent although somebody came in between who knows it."""
+    peer = market.joined(interval_ms=250)
+    market.last("A")
+    late = market.joined(interval_ms=250)
+    market.groups.send_due(250)
+    assert peer.take() == late.take() == [update(2, 3, quotes={"A": {"last": 3}})]
 
 
 def test_an_interval_without_news_for_a_group_sends_nothing(market: Market) -> None:
@@ -336,20 +362,28 @@ def test_removals_that_were_forgotten_are_told_by_an_empty_snapshot() -> None:
 def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
     """The store's, or for a group with unsent news the last one before them; only after silence."""
     at_once, later = market.joined(Selection.of(["A"])), market.joined(interval_ms=HOUR_MS)
+    quiet = market.joined(Selection.of(["A"]), HOUR_MS)
     market.last("B")
     market.last("B")
     market.groups.heartbeat(5.0)
     assert (at_once.take(), later.take()) == ([], [])
     market.clock.tick(5.0)
     market.groups.heartbeat(5.0)
-    assert at_once.take() == [{"type": "heartbeat", "version": 4}]
+    assert at_once.take() == quiet.take() == [{"type": "heartbeat", "version": 4}]
     assert later.take() == [{"type": "heartbeat", "version": 2}]
+    market.groups.send_due(HOUR_MS)
     market.groups.heartbeat(5.0)
     market.clock.tick(3.0)
     market.last("A")
+    market.groups.send_due(HOUR_MS)
     market.clock.tick(3.0)
     market.groups.heartbeat(5.0)
     assert [f["type"] for f in at_once.take()] == ["update"]
+    market.clock.tick(3.0)
+    market.groups.heartbeat(5.0)
+    assert at_once.take() == [{"type": "heartbeat", "version": 5}]
+    assert later.take()[-1] == quiet.take()[-1] == {"type": "heartbeat", "version": 5}
+    assert market.groups.counts.messages["heartbeat"] == 6
 
 
 def test_a_heartbeat_moves_nobody(market: Market) -> None:
@@ -455,10 +489,33 @@ def test_an_empty_group_is_kept_for_a_while(market: Market) -> None:
     market.last("B")
     assert back.take() == [update(3, 4, quotes={"B": {"last": 4}})]
     market.groups.leave(back)
-    market.clock.tick(KEEP_EMPTY_S)
+    market.clock.tick(KEEP_EMPTY_S / 2)
+    market.groups.forget_empty()
+    assert len(market.groups) == 1
+    market.clock.tick(KEEP_EMPTY_S / 2)
+    market.groups.forget_empty()
     market.groups.forget_empty()
     assert (len(market.groups), len(market.store.wildcards)) == (0, 0)
+    assert (market.groups._by_symbol, market.groups._by_wildcard) == ({}, {})
     assert peer.frames == []
+
+
+def test_a_group_is_not_empty_while_one_stays(market: Market) -> None:
+    """Who leaves takes nothing from the others, however long ago; a laggard counts, too."""
+    stays, lags, leaves = market.joined(), market.joined(), market.joined()
+    market.groups.leave(leaves)
+    market.clock.tick(KEEP_EMPTY_S)
+    market.groups.forget_empty()
+    lags.takes = False
+    market.last("A")
+    assert len(stays.take()) == 1
+    market.groups.leave(stays)
+    market.clock.tick(KEEP_EMPTY_S)
+    market.groups.forget_empty()
+    lags.takes = True
+    market.groups.ready(lags)
+    market.groups.catch_up()
+    assert len(lags.take()) == 1
 
 
 def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None:
@@ -470,6 +527,8 @@ def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None
     market.groups.forget_empty()
     market.last("A", "B")
     assert (len(market.groups), list(stays.take()[0]["quotes"])) == (1, ["A", "B"])
+    assert market.groups._by_symbol == {"A": {stays.group}}
+    assert list(market.groups._by_wildcard.values()) == [{stays.group}]
 
 
 def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> None:

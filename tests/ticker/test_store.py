@@ -331,6 +331,18 @@ def test_a_time_that_goes_back_is_withheld_no_more(store: Store) -> None:
     assert (store.flush(1.0), show_ts(store)) == (None, 1000)
 
 
+def test_a_quote_without_time_leaves_the_withheld_one_waiting(store: Store) -> None:
+    """It is shown when it is due, in one version with whatever changes then."""
+    store.ingest("A", LAST, 1000)
+    store.flush(0.0)
+    store.ingest("A", {}, 2000)
+    store.flush(0.25)
+    put(store, 0.5, A={"state": "stale"})
+    assert show_ts(store) == 1000
+    put(store, 1.0, A={"state": "live"})
+    assert told(store.changes(scope_of(store, "A"), 3)) == {"A": {"state": "live", "ts": 2000}}
+
+
 def test_withheld_times_stand_in_a_line(store: Store) -> None:
     """Nobody waits longer than a second from the moment that its time was withheld."""
     store.ingest("A", LAST, 1)
@@ -437,11 +449,13 @@ def test_newest_moves_with_what_a_scope_selects(store: Store) -> None:
         lambda: drop(store, "B"),
         lambda: drop(store, "k:A"),
         lambda: put(store, k__A=LAST),
+        lambda: drop(store, "k:A"),
+        lambda: put(store, A={"last": "3"}),
     ]
     for step in steps:
         step()
         seen.append((store.version, store.newest(scope)))
-    assert seen == [(2, 2), (3, 2), (4, 4), (5, 5), (6, 5), (7, 7), (8, 8)]
+    assert seen == [(2, 2), (3, 2), (4, 4), (5, 5), (6, 5), (7, 7), (8, 8), (9, 9), (10, 10)]
 
 
 def test_newest_counts_what_was_forgotten() -> None:

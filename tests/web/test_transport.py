@@ -22,7 +22,6 @@ from tests.web.peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, 
 from tests.web.server import Live, serving, until
 from ticker.errors import TickerError
 from ticker.protocol import Frame
-from web import transport
 from web.server import NOTSENT_LOWAT_BYTES, BoundedHttp, Server, listen
 from web.transport import SharedFrames
 

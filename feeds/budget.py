@@ -1,0 +1,69 @@
+"""What all feeds of one host may ask of it together: the pace of requests and connections, and when to keep quiet.
+
+Two feeds of one exchange share the `Budget` of its address, so neither the pace nor a ban is per feed. A budget
+gives turns in the order in which they were asked for. It never sends anything itself.
+"""
+
+from __future__ import annotations
+
+from feeds.backoff import LONGEST_RETRY_AFTER_S
+from ticker.clock import Clock
+
+USED_SHARE = 0.8
+"""The part of a minute's allowance after which we wait for the next minute."""
+MINUTE_S = 60.0
+
+
+class Budget:
+    """The turns at one host."""
+
+    def __init__(self) -> None:
+        self._request_at = 0.0
+        self._connect_at = 0.0
+        self._requests_from = 0.0
+        self._connects_from = 0.0
+
+    async def request(self, clock: Clock, gap_s: float) -> float:
+        """Wait for a turn to ask; the next turn is `gap_s` later. Returns the seconds that it took."""
+        began = clock.monotonic()
+        at = -1.0
+        while at < max(0.0, self._requests_from):  # again, if all were told to wait while we did
+            at = max(clock.monotonic(), self._request_at, self._requests_from)
+            self._request_at = at + gap_s
+            if (wait_s := at - clock.monotonic()) > 0:
+                await clock.sleep(wait_s)
+        return clock.monotonic() - began
+
+    async def connect(self, clock: Clock, per_s: float) -> None:
+        """Wait for a turn to open a connection, of which there are so many a second."""
+        at = -1.0
+        while at < max(0.0, self._connects_from):
+            at = max(clock.monotonic(), self._connect_at, self._connects_from)
+            self._connect_at = at + 1 / per_s
+            if (wait_s := at - clock.monotonic()) > 0:
+                await clock.sleep(wait_s)
+
+    def told_to_wait(self, clock: Clock, seconds: float, *, requests: bool = True, connects: bool = False) -> None:
+        """The host wants no requests, or no connections, for so long."""
+        until = clock.monotonic() + min(seconds, LONGEST_RETRY_AFTER_S)
+        if requests:
+            self._requests_from = max(self._requests_from, until)
+        if connects:
+            self._connects_from = max(self._connects_from, until)
+
+    def used(self, clock: Clock, used: int, allowed: int) -> None:
+        """The host says how much of this minute's allowance is gone; near its end we wait for the next minute."""
+        if used >= USED_SHARE * allowed:
+            rest_s = MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S
+            self.told_to_wait(clock, rest_s)
+
+
+class Budgets:
+    """The budgets of all hosts that feeds ask, by address."""
+
+    def __init__(self) -> None:
+        self._budgets: dict[str, Budget] = {}
+
+    def of(self, base_url: str) -> Budget:
+        """The budget that everybody who asks this address shares."""
+        return self._budgets.setdefault(base_url.rstrip("/").lower(), Budget())

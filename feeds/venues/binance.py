@@ -1,0 +1,98 @@
+"""Binance spot: every symbol in one answer over REST, two streams for each symbol over WebSocket.
+
+Names have no separator, so only the instrument list tells what they are. Nothing is dated: REST's `closeTime` and
+the ticker's `E` say when the message was made, and best bid and ask come without a time. These come at once and in
+a sequence; the ticker repeats them once a second, older, so its own count only until the first immediate ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from feeds.exchange import exchange
+from feeds.shapes import Index, Shape, list_at, read, read_object, text_at, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_TICKER = Shape(
+    wire="symbol",
+    fields={
+        "last": "lastPrice", "bid": "bidPrice", "ask": "askPrice", "bid_size": "bidQty", "ask_size": "askQty",
+        "open": "openPrice", "high": "highPrice", "low": "lowPrice", "volume": "volume",
+        "quote_volume": "quoteVolume", "change_pct": "priceChangePercent",
+    },
+)  # fmt: skip
+_TRADES = {
+    "last": "c", "open": "o", "high": "h", "low": "l", "volume": "v", "quote_volume": "q", "change_pct": "P",
+}  # fmt: skip
+_BOOK = Shape(wire="s", seq="u", fields={"bid": "b", "ask": "a", "bid_size": "B", "ask_size": "A"})
+_TRADED = Shape(wire="s", fields=_TRADES)
+_STREAMED = Shape(wire="s", fields={**_TRADES, **_BOOK.fields})
+_INDEX = Index(
+    wire="symbol", base="baseAsset", quote="quoteAsset", status="status", open="TRADING", tick=("filters", "tickSize")
+)
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    answer = read(body)
+    if text_at(answer, "code"):
+        raise FeedError(f"Binance says {body[:100]!r}")
+    return _TICKER.rows([answer] if isinstance(answer, dict) else list_at(answer))
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    return _INDEX.listings(list_at(read(body), "symbols"))
+
+
+def subscribe(wires: Sequence[str], number: int) -> list[str]:
+    streams = [f"{wire.lower()}@{stream}" for wire in wires for stream in ("ticker", "bookTicker")]
+    return [write({"method": "SUBSCRIBE", "params": streams, "id": number})]
+
+
+def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
+    """`memory` has the symbols whose immediate bid and ask have come."""
+    message = read_object(body)
+    if not message.keys().isdisjoint({"error", "code"}):
+        raise FeedError(f"Binance says {body[:100]!r}")
+    if "result" in message and isinstance(message.get("id"), int):
+        return Heard(acked=(message["id"],))
+    data = message.get("data", message)
+    if text_at(data, "e") == "serverShutdown":
+        return Heard(reconnect="the server is about to shut down")
+    rows = []
+    for event in data if isinstance(data, list) else [data]:
+        kind, wire = text_at(event, "e"), text_at(event, "s")
+        if kind == "24hrTicker":
+            rows.append((_TRADED if wire in memory else _STREAMED).row(event))
+        elif wire and not kind:
+            memory[wire] = True
+            rows.append(_BOOK.row(event))
+    return Heard(rows)
+
+
+BINANCE = Venue(
+    name="binance",
+    summary="Binance spot: bid and ask at once, the rest once a second; or all every 2 s; public, no key",
+    base_url="https://api.binance.com",
+    limits=Limits(  # one answer weighs 80
+        interval_s=2.0, gap_s=0.8, body_bytes=40_000_000, ban_s=120.0,
+        used_header="X-MBX-USED-WEIGHT-1M", used_limit=6000,
+    ),
+    # All, whatever is wanted: one unknown name would cost the whole answer.
+    rest_request=lambda _symbols: "/api/v3/ticker/24hr",
+    parse_rest=parse_rest,
+    instruments_request="/api/v3/exchangeInfo",
+    parse_instruments=parse_instruments,
+    stream=Stream(
+        url="wss://stream.binance.com:9443/stream",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=50,
+        wires_per_connection=512,  # 1024 streams
+        messages_per_s=4.0,  # of 5, and pongs count too
+        lifetime_s=86_400.0,
+        mute_after_s=8.0,
+    ),
+)  # fmt: skip
+ADAPTER = exchange(BINANCE)

@@ -1,0 +1,19 @@
+"""Binance.US: the same interface as Binance on hosts of its own, with smaller limits and real dollars."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from feeds.exchange import exchange
+from feeds.venues.binance import BINANCE
+
+assert BINANCE.stream is not None
+BINANCE_US = replace(
+    BINANCE,
+    name="binance_us",
+    summary="Binance.US spot: bid and ask at once, the rest once a second; or all every 4 s; public, no key",
+    base_url="https://api.binance.us",
+    limits=replace(BINANCE.limits, interval_s=4.0, gap_s=2.0, used_limit=1200),
+    stream=replace(BINANCE.stream, url="wss://stream.binance.us:9443/stream"),
+)
+ADAPTER = exchange(BINANCE_US)

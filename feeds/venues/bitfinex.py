@@ -1,0 +1,99 @@
+"""Bitfinex spot: every pair in one answer over REST, or a stream of tickers; prices are arrays without any time.
+
+Currencies have codes of Bitfinex's own (`UST` is USDT), which the list of pairs comes with a map of. Pairs are
+`tBTCUSD`, or `tDOGE:USD` where a code is longer than three letters. On a stream, numbers stand for pairs, other
+numbers on each connection. Arrays may grow at their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from feeds.exchange import exchange
+from feeds.shapes import UNREADABLE, at, list_at, percent_of, read, text_at, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_FIELDS = ("bid", "bid_size", "ask", "ask_size", None, "change_pct", "last", "volume", "high", "low")
+_OWN_CODES = {"UST": "USDT", "DSH": "DASH"}
+_REASONS = {"11010": "rate_limited", "ERR_RATE_LIMIT": "rate_limited"}
+_ALREADY, _MAINTENANCE = "10301", "20060"
+_RECONNECT = {"20051": "the server restarts", "20061": "a maintenance has ended"}
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    """The rows of trading; those of lending begin with `f`."""
+    rows = ((text_at(sent, 0), sent) for sent in list_at(_good(body)))
+    return [_row(wire or UNREADABLE, sent[1:] if wire else None) for wire, sent in rows if wire[:1] != "f"]
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    answer = _good(body)
+    pairs, renamed = list_at(answer, 0), list_at(answer, 1) if at(answer, 1) else []
+    codes = _OWN_CODES | {text_at(entry, 0): text_at(entry, 1).upper() for entry in renamed if text_at(entry, 1)}
+    listings = []
+    for pair in map(str, pairs):
+        base, quote = pair.split(":", 1) if ":" in pair else (pair[:3], pair[3:])
+        listings.append(Listing(f"{codes.get(base, base)}-{codes.get(quote, quote)}", (f"t{pair}",)))
+    return listings
+
+
+def subscribe(wires: Sequence[str], _number: int) -> list[str]:
+    return [write({"event": "subscribe", "channel": "ticker", "symbol": wire}) for wire in wires]
+
+
+def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
+    """`memory` has the pair of each channel number."""
+    message = read(body)
+    if isinstance(message, list):
+        wire, sent = memory.get(text_at(message, 0)), at(message, 1)
+        return Heard((_row(wire, sent),)) if wire and sent != "hb" else Heard()
+    event, wire, code = (text_at(message, name) for name in ("event", "symbol", "code"))
+    if event == "subscribed" and text_at(message, "channel") == "ticker":
+        memory[text_at(message, "chanId")] = wire
+        return Heard(acked=(wire,))
+    if event == "error" and wire:
+        return Heard(acked=(wire,)) if code == _ALREADY else Heard(refused=((wire, text_at(message, "msg")),))
+    if event == "error" or code == _MAINTENANCE or at(message, "platform", "status") == 0:
+        raise FeedError(f"Bitfinex says {body[:100]!r}")
+    return Heard(reconnect=_RECONNECT.get(code) if event == "info" else None)
+
+
+def _good(body: bytes) -> Any:
+    """The answer, unless it is one of the forms of an error: `["error", 11010, "ratelimit: error"]` is one."""
+    answer = read(body)
+    if at(answer, 0) == "error" or isinstance(answer, dict):
+        code = text_at(answer, 1) or text_at(answer, "error")
+        raise FeedError(f"Bitfinex says {body[:100]!r}", reason=_REASONS.get(code, "protocol"))
+    return answer
+
+
+def _row(wire: str, sent: Any) -> Row:
+    if not isinstance(sent, list) or len(sent) < len(_FIELDS):
+        return Row(wire, None)
+    texts = {ours: text_at(sent, i) for i, ours in enumerate(_FIELDS) if ours}
+    return Row(wire, {**texts, "change_pct": percent_of(texts["change_pct"])})
+
+
+BITFINEX = Venue(
+    name="bitfinex",
+    summary="Bitfinex spot: tickers as they change, or all every 5 s; public, no key",
+    base_url="https://api-pub.bitfinex.com",
+    limits=Limits(interval_s=5.0, gap_s=2.0, ban_s=60.0),  # some 30 requests a minute
+    rest_request=lambda _symbols: "/v2/tickers?symbols=ALL",
+    parse_rest=parse_rest,
+    instruments_request="/v2/conf/pub:list:pair:exchange,pub:map:currency:sym",
+    parse_instruments=parse_instruments,
+    stream=Stream(
+        url="wss://api-pub.bitfinex.com/ws/2",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=1,
+        wires_per_connection=25,
+        connects_per_s=1 / 3,
+        ping=('{"event":"ping"}', 20.0),
+        mute_after_s=60.0,  # all 25 may be pairs that hardly anyone trades
+    ),
+)
+ADAPTER = exchange(BITFINEX)

@@ -1,0 +1,97 @@
+"""Bitstamp: every pair in one answer over REST; its stream has no tickers, so trades give `last` and REST the rest.
+
+A trade carries its time in microseconds. The `timestamp` of a REST row is the second in which the answer was made,
+on pairs that nobody trades as well: it counts as none. `clock` tells of the trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from feeds.exchange import exchange
+from feeds.shapes import Shape, at, list_at, read, read_object, text_at, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_TICKER = Shape(
+    wire="pair",
+    fields={"last": "last", "bid": "bid", "ask": "ask", "high": "high", "low": "low", "volume": "volume"},
+    optional={"open": "open_24", "change_pct": "percent_change_24"},  # they came later; `open` is since 00:00 UTC
+)
+_SINGLE = replace(_TICKER, wire=None)
+_TRADE = Shape(wire=None, time="microtimestamp", fields={"last": "price_str"})
+_CHANNEL = "live_trades_"
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    answer = read(body)
+    if isinstance(answer, list):
+        return _TICKER.rows(answer)
+    return [_SINGLE.row(_good(answer, body))]
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    listings = []
+    for entry in list_at(_good(read(body), body)):
+        wire, name, decimals = text_at(entry, "url_symbol"), text_at(entry, "name"), at(entry, "counter_decimals")
+        base, slash, quote = name.partition("/")
+        if wire and slash and text_at(entry, "trading") == "Enabled":
+            canonical = f"{base}-{quote.replace('-', '.')}"  # `BTC/USD-PERP` is `BTC-USD.PERP`
+            listings.append(Listing(canonical, (wire, name), decimals if isinstance(decimals, int) else None))
+    return listings
+
+
+def subscribe(wires: Sequence[str], _number: int) -> list[str]:
+    return [write({"event": "bts:subscribe", "data": {"channel": _CHANNEL + wire}}) for wire in wires]
+
+
+def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
+    message = read_object(body)
+    event, channel = text_at(message, "event"), text_at(message, "channel")
+    if event == "bts:request_reconnect":
+        return Heard(reconnect="the server asks for it")
+    if event == "bts:error" and not channel:
+        raise FeedError(f"Bitstamp says {body[:150]!r}")
+    if not channel.startswith(_CHANNEL):
+        return Heard()
+    wire = channel.removeprefix(_CHANNEL)
+    if event == "trade":
+        return Heard((_TRADE.row(at(message, "data"))._replace(wire=wire),))
+    if event == "bts:error":
+        return Heard(refused=((wire, text_at(message, "data", "message")),))
+    return Heard(acked=(wire,)) if event == "bts:subscription_succeeded" else Heard()
+
+
+def _good(answer: Any, body: bytes) -> Any:
+    """The answer, unless it is one of the many forms of an error."""
+    if isinstance(answer, dict) and answer.keys() & {"error", "reason", "code"}:
+        raise FeedError(f"Bitstamp says {body[:150]!r}")
+    return answer
+
+
+BITSTAMP = Venue(
+    name="bitstamp",
+    summary="Bitstamp: each trade at once, bid, ask and the day every 2 s; public, no key",
+    base_url="https://www.bitstamp.net",
+    limits=Limits(interval_s=2.0, gap_s=0.1),
+    rest_request=lambda _symbols: "/api/v2/ticker/",
+    parse_rest=parse_rest,
+    instruments_request="/api/v2/trading-pairs-info/",
+    parse_instruments=parse_instruments,
+    clock="exchange",
+    time_unit="us",
+    stream=Stream(
+        url="wss://ws.bitstamp.net",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=1,
+        messages_per_s=20.0,
+        lifetime_s=90 * 86_400.0,
+        ping=('{"event":"bts:heartbeat"}', 20.0),
+        mute_after_s=60.0,  # of trades only, and at night
+        complete=False,
+    ),
+)
+ADAPTER = exchange(BITSTAMP)

@@ -1,0 +1,99 @@
+"""Bybit spot: every pair in one answer over REST, or streams of the ticker and of best bid and ask.
+
+Rows carry no time, and their envelope's is that of sending: prices are dated by when they came. Spot's ticker has no
+bid and ask, so the top of the book is subscribed, too. A ticker of derivatives comes whole once, then its changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from feeds.exchange import exchange
+from feeds.shapes import Index, Shape, at, list_at, read_object, text_at, text_of, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_TRADES = {
+    "last": "lastPrice", "open": "prevPrice24h", "high": "highPrice24h", "low": "lowPrice24h",
+    "volume": "volume24h", "quote_volume": "turnover24h",
+}  # fmt: skip
+_TOP = {"bid": "bid1Price", "ask": "ask1Price", "bid_size": "bid1Size", "ask_size": "ask1Size"}
+_TRADED = Shape(wire="symbol", fraction="price24hPcnt", fields=_TRADES)
+TICKER = Shape(wire="symbol", fraction="price24hPcnt", fields={**_TRADES, **_TOP})
+_INDEX = Index(
+    wire="symbol", base="baseCoin", quote="quoteCoin", status="status", open="Trading", tick=("priceFilter", "tickSize")
+)
+_REASONS = {"10006": "rate_limited", "10018": "rate_limited", "10009": "banned"}
+_TOPIC = re.compile(r"[a-z]+(?:\.\w+)*\.([A-Z0-9-]+)\b")
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    return _INDEX.listings(_entries(body))
+
+
+def _entries(body: bytes) -> list[Any]:
+    reply = read_object(body)
+    if (code := text_at(reply, "retCode")) != "0":
+        raise FeedError(f"Bybit says {body[:100]!r}", reason=_REASONS.get(code, "protocol"))
+    return list_at(reply, "result", "list")
+
+
+def subscribe(wires: Sequence[str], number: int, channels: Sequence[str] = ("tickers", "orderbook.1")) -> list[str]:
+    topics = [f"{channel}.{wire}" for wire in wires for channel in channels]
+    return [write({"op": "subscribe", "args": topics, "req_id": str(number)})]
+
+
+def parse_stream(body: bytes, memory: dict[str, Any], ticker: Shape = _TRADED) -> Heard:
+    """`memory` has the tickers as they are now."""
+    message = read_object(body)
+    channel, _, wire = text_at(message, "topic").rpartition(".")
+    changed, data = text_at(message, "type") == "delta", message.get("data")
+    if channel == "tickers" and isinstance(data, dict):
+        memory[wire] = {**memory.get(wire, {}), **data} if changed else data
+        return Heard((ticker.row(memory[wire]),))
+    if channel == "orderbook.1":
+        sides = {**_best("bid", list_at(data, "b"), changed), **_best("ask", list_at(data, "a"), changed)}
+        return Heard((Row(text_at(data, "s"), sides),))
+    return _confirmed(message) if message.get("op") == "subscribe" else Heard()
+
+
+def _best(side: str, levels: list[Any], changed: bool) -> dict[str, str | None]:
+    """The best level of a side; an empty side of a whole book is no price, in a change it is no change."""
+    best = next((level for level in levels if text_at(level, 1).strip("0.")), None)
+    return {} if changed and not levels else {side: text_of(at(best, 0)), f"{side}_size": text_of(at(best, 1))}
+
+
+def _confirmed(message: dict[str, Any]) -> Heard:
+    reason, number = text_at(message, "ret_msg"), text_at(message, "req_id")
+    numbers = [int(number)] if number.isdecimal() else []
+    if at(message, "success") is True:
+        return Heard(acked=numbers)
+    # One bad topic fails its whole message: only that one is refused, the rest is asked for again.
+    if refused := [*_TOPIC.findall(reason), *numbers]:
+        return Heard(refused=[(refused[0], reason)])
+    raise FeedError(f"Bybit says {reason[:100]!r}")
+
+
+BYBIT = Venue(
+    name="bybit",
+    summary="Bybit spot: ticker, bid and ask as they change, or all once a second; public, no key",
+    base_url="https://api.bybit.com",
+    limits=Limits(interval_s=1.0, gap_s=0.1, ban_s=600.0),
+    rest_request=lambda _symbols: "/v5/market/tickers?category=spot",
+    parse_rest=lambda body: TICKER.rows(_entries(body)),
+    instruments_request="/v5/market/instruments-info?category=spot",
+    parse_instruments=parse_instruments,
+    stream=Stream(
+        url="wss://stream.bybit.com/v5/public/spot",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=5,  # 10 topics
+        wires_per_connection=400,  # 21,000 characters of topics
+        messages_per_s=10.0,
+        ping=('{"op":"ping"}', 20.0),
+        mute_after_s=8.0,
+    ),
+)
+ADAPTER = exchange(BYBIT)

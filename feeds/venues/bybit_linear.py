@@ -1,0 +1,41 @@
+"""Bybit's contracts settled in USDT or USDC: `BTC-USDT.PERP` without end, `BTC-USDT.26DEC25` with one.
+
+Another market than spot, so never the same symbol. What is multiplied keeps its own base: `1000PEPE-USDT.PERP`.
+Only the first thousand contracts are listed: one page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from feeds.exchange import exchange
+from feeds.venue import Listing
+from feeds.venues import bybit
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    return [
+        listing._replace(symbol=f"{listing.symbol}.{listing.wires[0].partition('-')[2] or 'PERP'}")
+        for listing in bybit.parse_instruments(body)
+    ]
+
+
+assert bybit.BYBIT.stream is not None
+BYBIT_LINEAR = replace(
+    bybit.BYBIT,
+    name="bybit_linear",
+    summary="Bybit USDT and USDC contracts: tickers as they change, or all once a second; public, no key",
+    rest_request=lambda _symbols: "/v5/market/tickers?category=linear",
+    instruments_request="/v5/market/instruments-info?category=linear&limit=1000",
+    parse_instruments=parse_instruments,
+    stream=replace(
+        bybit.BYBIT.stream,
+        url="wss://stream.bybit.com/v5/public/linear",
+        subscribe=partial(bybit.subscribe, channels=("tickers",)),
+        parse=partial(bybit.parse_stream, ticker=bybit.TICKER),
+        wires_per_message=100,
+        wires_per_connection=800,
+    ),
+)
+ADAPTER = exchange(BYBIT_LINEAR)

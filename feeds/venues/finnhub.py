@@ -1,0 +1,72 @@
+"""Finnhub, stocks of the US: one request a symbol over REST, a stream of trades, and a key for both.
+
+There are no bids and asks. A trade gives `last`, its time in ms; open, high, low and change of the session are
+REST's, dated by the last trade in whole seconds. Where a symbol is unknown everything is zero, which is no price.
+Symbols are asked for by name: there is no list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from feeds.exchange import exchange
+from feeds.shapes import Shape, list_at, read_object, text_at, write
+from feeds.venue import Heard, Limits, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_QUOTE = Shape(
+    wire=None, time="t", fields={"last": "c", "open": "o", "high": "h", "low": "l", "change_pct": "dp"}
+)  # fmt: skip
+_TRADE = Shape(wire="s", time="t", fields={"last": "p"})
+
+
+def rest_request(symbols: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"/api/v1/quote?symbol={quote(symbol)}" for symbol in symbols)
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    answer = read_object(body)
+    if "error" in answer:
+        raise FeedError(f"Finnhub says {body[:100]!r}")
+    row = _QUOTE.row(answer)
+    return [row._replace(time=f"{row.time}000" if row.time else None)]
+
+
+def subscribe(wires: Sequence[str], _number: int) -> list[str]:
+    return [write({"type": "subscribe", "symbol": wire}) for wire in wires]
+
+
+def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
+    message = read_object(body)
+    kind = text_at(message, "type")
+    if kind == "trade":
+        return Heard(_TRADE.rows(list_at(message, "data")))
+    if kind == "error":  # of which symbol, if of any, it does not say
+        raise FeedError(f"Finnhub says {text_at(message, 'msg')[:100]!r}")
+    return Heard()
+
+
+FINNHUB = Venue(
+    name="finnhub",
+    summary="Finnhub, US stocks: each trade at once, the session by request; no bid and ask; needs a key",
+    base_url="https://finnhub.io",
+    limits=Limits(interval_s=10.0, gap_s=1.0, symbols_per_request=1),  # 60 requests a minute
+    rest_request=rest_request,
+    parse_rest=parse_rest,
+    symbol=str,  # `AAPL`, `BRK.B`
+    clock="exchange",
+    key_header="X-Finnhub-Token",
+    stream=Stream(
+        url="wss://ws.finnhub.io",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=1,
+        mute_after_s=900.0,  # nobody trades at night, which a mute stream cannot be told from
+        acks=False,
+        complete=False,
+        key_query="token",
+    ),
+)
+ADAPTER = exchange(FINNHUB)

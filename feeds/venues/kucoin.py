@@ -1,0 +1,100 @@
+"""KuCoin spot: every pair in one answer over REST, or a stream of last, bid and ask; the rest is REST's.
+
+`clock` tells of the stream; REST dates its answers only. A name outlives its coin's: `BCHSV-USDT` is BSV in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from feeds.exchange import exchange
+from feeds.shapes import Shape, at, list_at, read_object, text_at, tick_decimals, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_TICKER = Shape(
+    wire="symbol",
+    fraction="changeRate",
+    fields={"last": "last", "bid": "buy", "ask": "sell", "high": "high", "low": "low", "volume": "vol"},
+    optional={"bid_size": "bestBidSize", "ask_size": "bestAskSize", "quote_volume": "volValue"},  # they came later
+)
+_UNTRADED = {"high": None, "low": None}  # what a pair without a trade leaves out
+_STREAMED = Shape(
+    wire=None,
+    time="time",
+    fields={"last": "price", "bid": "bestBid", "ask": "bestAsk", "bid_size": "bestBidSize", "ask_size": "bestAskSize"},
+)
+_LISTED = ("symbol", "baseCurrency", "quoteCurrency", "priceIncrement")
+_TOPIC = "/market/ticker:"
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    return [_TICKER.row(_UNTRADED | one if isinstance(one, dict) else one) for one in list_at(_data(body), "ticker")]
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    listings = []
+    for entry in list_at(_data(body)):
+        wire, base, quote, tick = (text_at(entry, name) for name in _LISTED)
+        if wire and base and quote and at(entry, "enableTrading") is True:
+            listings.append(Listing(f"{base}-{quote}".upper(), (wire,), tick_decimals(tick)))
+    return listings
+
+
+def parse_open(body: bytes) -> tuple[str, float | None]:
+    data = _data(body)
+    endpoint, token = text_at(data, "instanceServers", 0, "endpoint"), text_at(data, "token")
+    if not endpoint or not token:
+        raise ValueError("no address of a stream")
+    interval_ms = at(data, "instanceServers", 0, "pingInterval")
+    return f"{endpoint}?{urlencode({'token': token})}", interval_ms / 1000 if isinstance(interval_ms, int) else None
+
+
+def subscribe(wires: Sequence[str], number: int) -> list[str]:
+    return [write({"id": number, "type": "subscribe", "topic": _TOPIC + ",".join(wires), "response": True})]
+
+
+def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
+    message = read_object(body)
+    kind, topic, number = text_at(message, "type"), text_at(message, "topic"), text_at(message, "id")
+    if kind == "message" and topic.startswith(_TOPIC):
+        return Heard((_STREAMED.row(at(message, "data"))._replace(wire=topic.removeprefix(_TOPIC)),))
+    if kind == "error" and not number.isdecimal():
+        raise FeedError(f"KuCoin says {body[:100]!r}")
+    refused = ((int(number), text_at(message, "data")),) if kind == "error" else ()
+    return Heard(acked=(int(number),) if kind == "ack" else (), refused=refused, ready=kind == "welcome")
+
+
+def _data(body: bytes) -> Any:
+    reply = read_object(body)
+    if (code := text_at(reply, "code")) != "200000":
+        raise FeedError(f"KuCoin says {body[:100]!r}", reason="rate_limited" if code == "429000" else "protocol")
+    return at(reply, "data")
+
+
+KUCOIN = Venue(
+    name="kucoin",
+    summary="KuCoin spot: last, bid and ask at once, the rest every 2 s; public, no key",
+    base_url="https://api.kucoin.com",
+    limits=Limits(interval_s=2.0, gap_s=0.25),
+    rest_request=lambda _symbols: "/api/v1/market/allTickers",
+    parse_rest=parse_rest,
+    instruments_request="/api/v2/symbols",
+    parse_instruments=parse_instruments,
+    clock="exchange",
+    stream=Stream(
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_connection=300,
+        lifetime_s=86_400.0,
+        ping=('{"id":"ping","type":"ping"}', 18.0),
+        greets=True,
+        mute_after_s=10.0,
+        complete=False,
+        open_request="/api/v1/bullet-public",
+        parse_open=parse_open,
+    ),
+)
+ADAPTER = exchange(KUCOIN)

@@ -1,0 +1,95 @@
+"""OKX spot: every pair in one answer over REST, or a stream of tickers, each row dated by OKX.
+
+Of derivatives `vol24h` counts contracts; only spot is asked for. Errors come with any status, as a code that is
+text. The server drops a connection that was silent for 30 s, so a bare `ping` is sent; a bare `pong` comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from feeds.exchange import exchange
+from feeds.shapes import Index, Shape, list_at, read_object, text_at, write
+from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from ticker.errors import FeedError
+
+_TICKER = Shape(
+    wire="instId",
+    time="ts",
+    fields={
+        "last": "last", "bid": "bidPx", "ask": "askPx", "bid_size": "bidSz", "ask_size": "askSz",
+        "open": "open24h", "high": "high24h", "low": "low24h", "volume": "vol24h", "quote_volume": "volCcy24h",
+    },
+)  # fmt: skip
+_INDEX = Index(wire="instId", base="baseCcy", quote="quoteCcy", status="state", open="live", tick=("tickSz",))
+_REASONS = {"50011": "rate_limited", "50061": "rate_limited", "60014": "rate_limited"}
+_NAMED = re.compile(r"instId:([^,\s]+)")
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    return _TICKER.rows(_data(body))
+
+
+def parse_instruments(body: bytes) -> list[Listing]:
+    return _INDEX.listings(_data(body))
+
+
+def subscribe(wires: Sequence[str], _number: int) -> list[str]:
+    return [write({"op": "subscribe", "args": [{"channel": "tickers", "instId": wire} for wire in wires]})]
+
+
+def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
+    if body == b"pong":
+        return Heard()
+    message = read_object(body)
+    event, ours = text_at(message, "event"), text_at(message, "arg", "channel") == "tickers"
+    if ours and not event:
+        return Heard(_TICKER.rows(list_at(message, "data")))
+    if ours and event == "subscribe":
+        return Heard(acked=(text_at(message, "arg", "instId"),))
+    if event == "notice":
+        return Heard(reconnect=text_at(message, "msg"))
+    if event == "error":
+        reason = text_at(message, "msg")
+        named = [text_at(message, "arg", "instId"), *_NAMED.findall(reason)]
+        if not any(named):
+            raise _error(message, body)
+        return Heard(refused=[(wire, reason) for wire in named if wire])
+    return Heard()
+
+
+def _data(body: bytes) -> list[Any]:
+    reply = read_object(body)
+    if text_at(reply, "code") != "0":
+        raise _error(reply, body)
+    return list_at(reply, "data")
+
+
+def _error(message: dict[str, Any], body: bytes) -> FeedError:
+    return FeedError(f"OKX says {body[:100]!r}", reason=_REASONS.get(text_at(message, "code"), "protocol"))
+
+
+OKX = Venue(
+    name="okx",
+    summary="OKX spot: tickers as they change, or all once a second; public, no key",
+    base_url="https://www.okx.com",
+    limits=Limits(interval_s=1.0, gap_s=0.1),
+    rest_request=lambda _symbols: "/api/v5/market/tickers?instType=SPOT",
+    parse_rest=parse_rest,
+    instruments_request="/api/v5/public/instruments?instType=SPOT",
+    parse_instruments=parse_instruments,
+    symbol=str,  # `BTC-USDT`; the names of derivatives have a third part, which no symbol of ours has
+    clock="exchange",
+    stream=Stream(
+        url="wss://ws.okx.com:8443/ws/v5/public",
+        subscribe=subscribe,
+        parse=parse_stream,
+        wires_per_message=200,  # 64 KB a message, 480 messages an hour
+        connects_per_s=3.0,
+        ping=("ping", 20.0),
+        mute_after_s=8.0,
+    ),
+)
+ADAPTER = exchange(OKX)

@@ -1,0 +1,97 @@
+"""Yahoo's charts: delayed prices of stocks, funds, indices, currencies and futures, one request a symbol, no key.
+
+High, low, volume and the change since the last close are of the session. Cryptocurrencies have none: what Yahoo says
+of them is since midnight, and their volume is in dollars. Where the price is older or younger than the session that
+Yahoo names, the market is closed. There is no list of symbols; ours are Yahoo's but for `EUR-USD` (`EURUSD=X`),
+`BRK.B` (`BRK-B`) and `GC_F` (`GC=F`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from feeds.exchange import exchange
+from feeds.shapes import Shape, at, list_at, read_object, text_at
+from feeds.venue import Limits, Row, Venue
+from ticker.errors import FeedError
+from ticker.model import decimal_text
+
+_TICKER = Shape(
+    wire="symbol",
+    time="regularMarketTime",
+    fields={"last": "regularMarketPrice"},
+    optional={"high": "regularMarketDayHigh", "low": "regularMarketDayLow", "volume": "regularMarketVolume"},
+)
+_CURRENCIES = re.compile(
+    "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNH|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KRW|KWD|MAD|MXN|MYR|"
+    "NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
+)
+_FX = re.compile(r"([A-Z]{3})?([A-Z]{3})=X")
+
+
+def symbol(wire: str) -> str:
+    if fx := _FX.fullmatch(wire):
+        return f"{fx[1] or 'USD'}-{fx[2]}"  # dollars are understood: `JPY=X`
+    return re.sub(r"-([ABC])\Z", r".\1", wire).replace("=", "_")
+
+
+def yahoo_name(symbol: str) -> str:
+    """The other way round; of a dot and one letter, A to C are share classes and others stock exchanges."""
+    base, _, quoted = symbol.partition("-")
+    if _CURRENCIES.fullmatch(base) and _CURRENCIES.fullmatch(quoted):
+        return f"{base}{quoted}=X"
+    return re.sub(r"\.([ABC])\Z", r"-\1", symbol).replace("_", "=")
+
+
+def rest_request(symbols: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"/v8/finance/chart/{quote(yahoo_name(one), safe='=')}?interval=1d&range=1d" for one in symbols)
+
+
+def parse_rest(body: bytes) -> list[Row]:
+    answer = read_object(body)
+    if at(answer, "chart", "error") or at(answer, "finance", "error"):
+        raise FeedError(f"Yahoo says {body[:150]!r}")
+    return [_row(at(result, "meta")) for result in list_at(answer, "chart", "result")]
+
+
+def _row(meta: Any) -> Row:
+    row, kind = _TICKER.row(meta), text_at(meta, "instrumentType")
+    if row.raw is None or kind == "CRYPTOCURRENCY":
+        return row._replace(raw=row.raw and {"last": row.raw["last"]})
+    if kind == "CURRENCY":
+        row.raw.pop("volume", None)  # it says 0
+    if text_at(meta, "range") == "1d":  # else the close before is that of another day
+        row.raw["change_pct"] = _change(row.raw["last"], text_at(meta, "chartPreviousClose"))
+    begin, end = (at(meta, "currentTradingPeriod", "regular", edge) for edge in ("start", "end"))
+    traded = at(meta, "regularMarketTime")
+    if isinstance(begin, int) and isinstance(traded, int) and isinstance(end, int):
+        return row._replace(state="live" if begin <= traded < end else "closed")
+    return row
+
+
+def _change(last: str | None, close: str) -> str | None:
+    """The change in percent; None where there is none to tell."""
+    try:
+        return f"{(Decimal(decimal_text(last or '')) / Decimal(decimal_text(close)) - 1) * 100:.4f}"
+    except (ValueError, ArithmeticError):
+        return None
+
+
+YAHOO = Venue(
+    name="yahoo",
+    summary="Yahoo charts: stocks, funds, indices, currencies, futures; delayed, a request a symbol; no key",
+    base_url="https://query2.finance.yahoo.com",
+    limits=Limits(interval_s=15.0, gap_s=1.0, symbols_per_request=1),
+    rest_request=rest_request,
+    parse_rest=parse_rest,
+    symbol=symbol,
+    wire=yahoo_name,
+    kind="delayed",
+    clock="exchange",
+    time_unit="s",
+)
+ADAPTER = exchange(YAHOO)

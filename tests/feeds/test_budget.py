@@ -1,0 +1,134 @@
+"""The budget of a host: one pace for everybody who asks it, and silence when it wants that."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from feeds.base import Context
+from feeds.budget import Budget, Budgets
+from feeds.exchange import exchange
+from feeds.options import ExchangeOptions
+from tests.feeds.fake_exchange import FakeExchange, Reply
+from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
+from tests.feeds.toy import TICKERS, TOY, tickers
+from ticker.clock import ManualClock
+
+
+def test_same_address_same_budget() -> None:
+    """Whoever asks one address shares its budget, and nobody else does."""
+    budgets = Budgets()
+    assert budgets.of("https://a.example/") is budgets.of("https://A.example")
+    assert budgets.of("https://a.example") is not budgets.of("https://b.example")
+
+
+def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: int) -> list[float]:
+    """When each of some tasks that ask at once gets its turn."""
+    import asyncio
+
+    async def main() -> list[float]:
+        budget, clock = Budget(), ManualClock()
+        found: list[float] = []
+
+        async def one() -> None:
+            await ask(budget, clock)
+            found.append(clock.monotonic())
+
+        running = [asyncio.create_task(one()) for _ in range(tasks)]
+        await clock.advance(0.5)
+        budget.told_to_wait(clock, 100.0, connects=True)
+        await clock.advance(1000.0)
+        await asyncio.gather(*running)
+        return found
+
+    return run(main)
+
+
+def test_turns_at_asking() -> None:
+    """Everybody waits for everybody else, and for the host's leave; then the pace is kept as before."""
+    assert moments(lambda budget, clock: budget.request(clock, 2.0), tasks=4) == [0.0, 100.5, 102.5, 104.5]
+
+
+def test_turns_at_connecting() -> None:
+    """Connections have a pace of their own, and are banned with the rest."""
+    assert moments(lambda budget, clock: budget.connect(clock, 0.5), tasks=4) == [0.0, 100.5, 102.5, 104.5]
+
+
+def test_told_to_wait_with_requests_only() -> None:
+    """Too many requests are no reason not to connect."""
+
+    async def main() -> float:
+        budget, clock = Budget(), ManualClock()
+        budget.told_to_wait(clock, 100.0)
+        await budget.connect(clock, 1.0)
+        return clock.monotonic()
+
+    assert run(main) == 0.0
+
+
+@pytest.mark.parametrize(("used", "waits_s"), [(4799, 0.0), (4800, 39.0), (7000, 39.0)])
+def test_allowance_of_a_minute(used: int, waits_s: float) -> None:
+    """Near the end of a minute's allowance the next request waits for the next minute."""
+
+    async def main() -> float:
+        budget, clock = Budget(), InstantClock()
+        clock.tick(21.0)
+        budget.used(clock, used, 6000)
+        await budget.request(clock, 1.0)
+        return clock.monotonic() - 21.0
+
+    assert run(main) == waits_s
+
+
+def asked_at(venue_feeds: int, script: Callable[[FakeExchange], None]) -> tuple[list[float], FakeExchange]:
+    """Poll one exchange with several feeds of one process for 20 answers: when each one came."""
+
+    async def main() -> tuple[list[float], FakeExchange]:
+        clock = InstantClock()
+        shared = context(clock)
+        async with FakeExchange() as fake:
+            script(fake)
+            sinks = [RecordingSink(clock) for _ in range(venue_feeds)]
+            async with _all_supervised(fake, sinks, clock, shared):
+                await sinks[0].until(lambda: sum(len(sink.polls) for sink in sinks) >= 20)
+        return sorted(event.at for sink in sinks for event in sink.events if event.what == "publish"), fake
+
+    return run(main)
+
+
+class _all_supervised:  # noqa: N801 - used like a function
+    def __init__(self, fake: FakeExchange, sinks: list[RecordingSink], clock: InstantClock, shared: Context) -> None:
+        options = ExchangeOptions(base_url=fake.base_url, interval_s=1.0)
+        self._managers = [
+            supervised(exchange(TOY).build(f"toy{i}", options, shared), sink, clock) for i, sink in enumerate(sinks)
+        ]
+
+    async def __aenter__(self) -> None:
+        for manager in self._managers:
+            await manager.__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        for manager in self._managers:
+            await manager.__aexit__(None, None, None)
+
+
+def test_two_feeds_of_one_venue_share_its_pace() -> None:
+    """Two feeds do not ask twice as often as the exchange bears."""
+    at, fake = asked_at(2, lambda fake: fake.serve(TICKERS, tickers(BTC="1")))
+    assert fake.most_in_flight <= 2
+    assert all(b - a >= 1.0 for a, b in itertools.pairwise(at))
+
+
+def test_two_feeds_of_one_venue_share_a_ban() -> None:
+    """When one of them is told to wait, both do."""
+
+    def script(fake: FakeExchange) -> None:
+        fake.serve(TICKERS, tickers(BTC="1"))
+        fake.script(TICKERS, *[tickers(BTC="1")] * 4, Reply(status=418, headers={"Retry-After": "300"}))
+
+    at, _ = asked_at(2, script)
+    gaps = [b - a for a, b in itertools.pairwise(at)]
+    assert sum(gap >= 290 for gap in gaps) == 1
+    assert max(gaps) < 400

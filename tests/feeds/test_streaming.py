@@ -1,0 +1,333 @@
+"""Streaming: what is subscribed, how, and what becomes of a message."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.feeds.fake_exchange import Reply, mute
+from tests.feeds.toy import LIST, TALK, TALKS, Theatre, answers, in_theatre, listing, said, talking, wants
+
+
+def test_rows_become_quotes() -> None:
+    """What a stream says is judged like an answer: digits kept, decimals of the list, bad rows counted."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.send(said(BTC="1.50", ETH="-1", NEW="1"), said(ETH="2e1"))
+            await theatre.until(lambda: theatre.last("ETH") is not None)
+
+    theatre = in_theatre(play)
+    assert theatre.view() == {
+        "BTC-USD": {"last": "1.50", "decimals": 2},
+        "ETH-USD": {"last": "20", "decimals": 2},
+        "NEW-USD": {"last": "1", "decimals": 0},
+    }
+    assert theatre.sink.status.rejects["price"] == 1
+    assert theatre.sink.status.loaded
+    assert theatre.sink.status.received_bytes > 0
+
+
+def test_partial_rows_keep_what_they_leave_out() -> None:
+    """A delta is published as it is merged on its connection, and null is no price."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.say({"rows": {"BTC/USD": {"last": "5", "bid": "4"}}})
+            peer.say({"delta": {"BTC/USD": {"ask": "6"}}})
+            peer.say({"rows": {"BTC/USD": {"last": "7", "bid": None}}})
+            await theatre.until(lambda: len(theatre.sink.polls) == 3)
+
+    assert in_theatre(play).view()["BTC-USD"] == {"last": "7", "bid": None, "ask": "6", "decimals": 2}
+
+
+def test_nothing_unreadable_is_lost_silently() -> None:
+    """Garbage, broken UTF-8 and unknown words are counted one by one; the connection goes on."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer()
+            peer.send("", "garbage", "[]", b"\xff\xfe", '{"new": "message type"}', '{"idle": 1}', said(BTC="1")[:-1])
+            peer.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+
+    theatre = in_theatre(play)
+    assert theatre.sink.status.rejects["schema"] == 6
+    assert len(theatre.exchange.peers) == 1
+
+
+def test_only_what_is_wanted_is_subscribed() -> None:
+    """Patterns are resolved against the list; wanted names that it does not have are said."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.exchange.serve(LIST, listing(("b/u", "BTC-USD", 1), ("b/e", "BTC-EUR", 1), ("e/u", "ETH-USD", 1)))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream", symbols=("*-EUR", "ETH-USD", "ODD-USD")):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.say({"rows": {"b/e": {"last": "1"}, "b/u": {"last": "1"}}})
+            await theatre.until(lambda: bool(theatre.sink.polls))
+            await theatre.passes(1.0, lambda: bool(theatre.sink.status.message))
+            assert wants(peer) == [["b/e", "e/u"]]
+
+    theatre = in_theatre(play)
+    assert set(theatre.view()) == {"BTC-EUR"}
+    assert theatre.sink.status.message == "not listed: ODD-USD"
+
+
+def test_named_symbols_need_no_list() -> None:
+    """Where the exchange's names can be written without its list, a list that fails costs nothing but its fields."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.exchange.serve(LIST, Reply(status=500))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream", symbols=("BTC-USD",)):
+            await theatre.until(lambda: bool(theatre.errors()))
+        assert not theatre.exchange.peers, "its names cannot be written"
+        async with theatre.running(
+            dataclasses.replace(TALKS, wire=lambda symbol: symbol.replace("-", "/")),
+            mode="stream",
+            symbols=("BTC-USD",),
+        ):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            assert wants(peer) == [["BTC/USD"]]
+            peer.send(said(BTC="1"))
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            assert theatre.sink.status.state == "live"
+            assert theatre.sink.status.message == "instrument list: HTTP status 500"
+
+    in_theatre(play)
+
+
+NAMES = [f"N{number:02}" for number in range(25)]
+WIRES = [f"{name}/USD" for name in NAMES]
+
+
+def test_batches_and_connections() -> None:
+    """No message and no connection carries more names than the exchange takes, and none is asked for twice."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists(*NAMES)
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_message=4, wires_per_connection=10), mode="stream"):
+            await theatre.exchange.peer(1)
+            await theatre.passes(5.0, lambda: len(theatre.exchange.peers) == 3)
+            await theatre.passes(5.0, lambda: sum(len(peer.said) for peer in theatre.exchange.peers) == 8)
+        batches = [wants(peer) for peer in theatre.exchange.peers]
+        assert [[len(batch) for batch in batches_] for batches_ in sorted(batches, key=len, reverse=True)] == [
+            [4, 4, 2], [4, 4, 2], [4, 1],
+        ]  # fmt: skip
+        assert sorted(wire for some in batches for batch in some for wire in batch) == WIRES
+
+    in_theatre(play)
+
+
+def test_texts_are_paced() -> None:
+    """No more messages leave in a second than the exchange takes."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists(*NAMES)
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_message=5, messages_per_s=0.5), mode="stream"):
+            peer = await theatre.exchange.peer()
+            for count in range(1, 6):
+                await peer.heard(count)
+                assert len(peer.said) == count
+                await theatre.passes(1.9)
+                assert len(peer.said) == count
+                await theatre.passes(0.1)
+
+    in_theatre(play)
+
+
+def test_connections_are_paced() -> None:
+    """No more connections are opened in a second than the exchange takes."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists(*NAMES[:4])
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=1, connects_per_s=0.1), mode="stream"):
+            for count in range(1, 5):
+                await theatre.exchange.peer(count)
+                await theatre.passes(9.9)
+                assert len(theatre.exchange.peers) == count
+                await theatre.passes(0.1)
+
+    in_theatre(play)
+
+
+def test_what_is_not_answered_is_asked_for_again() -> None:
+    """A subscription without an answer is asked for once more; what is still missing then is counted and said."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(TALKS, mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.say({"acked": ["BTC/USD"]})
+            peer.send(said(BTC="1"))
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            await theatre.passes(9.0)
+            assert wants(peer) == [["BTC/USD", "ETH/USD"]]
+            await theatre.passes(2.0, lambda: len(peer.said) == 2)
+            assert wants(peer)[1:] == [["ETH/USD"]]
+            await theatre.passes(13.0, lambda: bool(theatre.sink.status.message))
+            assert wants(peer)[2:] == []
+            assert theatre.sink.status.message == "not subscribed: ETH/USD (ETH/USD: not answered)"
+            assert theatre.errors() == {"timeout": 1}
+            peer.send(said(ETH="2"))
+            await theatre.until(lambda: theatre.last("ETH") == "2")
+            await theatre.passes(1.0, lambda: theatre.sink.status.message is None)
+
+    in_theatre(play)
+
+
+def test_exchange_that_never_answers() -> None:
+    """Where the exchange does not confirm subscriptions nothing is asked for again, and nothing complained of."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(talking(acks=False), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            await theatre.passes(50.0)
+            assert len(wants(peer)) == 1
+            assert not theatre.errors()
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize("name", ["ETH/USD", 1])
+def test_refused_symbols_cost_themselves(name: str | int) -> None:
+    """A refusal, by name or by the message's number, is counted and said in the exchange's words; the others go on."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("ETH", "BTC")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(talking(wires_per_message=1), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await theatre.passes(1.0, lambda: len(peer.said) == 2)
+            peer.say({"refused": [(name, "no such pair"), ("ODD/USD", "made up"), (7, "made up")]})
+            peer.send(said(BTC="1"))
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            await theatre.passes(1.0, lambda: bool(theatre.sink.status.message))
+            assert theatre.sink.status.message == "not subscribed: ETH/USD (ETH/USD: no such pair)"
+            assert theatre.sink.status.rejects["symbol"] == 1
+            assert theatre.sink.status.state == "live"
+
+    in_theatre(play)
+
+
+def test_exchange_speaks_first() -> None:
+    """Nothing is sent before the greeting of an exchange that greets; an answer to it goes first."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(talking(greets=True), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await theatre.passes(5.0)
+            assert peer.said == []
+            peer.say({"ready": 1, "reply": "hello"})
+            await peer.heard(1)
+            await theatre.passes(1.0, lambda: len(peer.said) == 2)
+            assert peer.said[0] == "hello"
+            assert wants(peer) == [["BTC/USD"]]
+
+    in_theatre(play)
+
+
+def test_pings_in_the_exchange_s_own_words() -> None:
+    """The text that keeps a connection alive is sent as often as the exchange wants it, and replies at once."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(ping=("ping", 15.0)), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            for count in range(1, 4):
+                await theatre.passes(15.0, lambda: peer.said.count("ping") == count)  # noqa: B023
+            peer.say({"reply": "pong 7"})
+            await theatre.passes(0.1, lambda: peer.said[-1] == "pong 7")
+
+    in_theatre(play)
+
+
+def test_new_listings_are_subscribed() -> None:
+    """The list is loaded again every hour: what is new on it is subscribed on the open connection, or on one more."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=3, mute_after_s=1e6), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            theatre.lists("BTC", "ADA", "DOT", "XRP")
+            for _ in range(6):
+                await theatre.passes(601.0)
+                peer.send(said(BTC="1"))
+                await theatre.until(lambda: theatre.last("BTC") == "1")
+            second = await theatre.exchange.peer(2)
+            await second.heard()
+            assert wants(peer) == [["BTC/USD", "ETH/USD"], ["ADA/USD", "DOT/USD"]]
+            assert wants(second) == [["XRP/USD"]]
+
+    in_theatre(play)
+
+
+def test_delisted_symbols_go() -> None:
+    """What the list has lost is removed once the stream has not had it for a while, and never subscribed again."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "OLD")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=1e6), mode="stream"):
+            peer = await theatre.exchange.peer()
+            peer.send(said(BTC="1", OLD="1"))
+            await theatre.until(lambda: theatre.last("OLD") == "1")
+            theatre.lists("BTC")
+            for price in "23456789":
+                await theatre.passes(601.0)
+                peer.send(said(BTC=price))
+                await theatre.until(lambda: theatre.last("BTC") == price)  # noqa: B023
+            removed = [event.data for event in theatre.sink.events if event.what == "remove"]
+            assert removed == [["toy:OLD-USD"]]
+            peer.cut()
+            await theatre.passes(5.0, lambda: len(theatre.exchange.peers) == 2)
+            second = theatre.exchange.peers[1]
+            await second.heard()
+            assert wants(second) == [["BTC/USD"]]
+
+    in_theatre(play)
+
+
+def test_addresses() -> None:
+    """One base URL moves the stream as well, under its own path; a URL of its own wins over that."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream("/gateway" + TALK, answers)
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.serve("/gateway" + LIST, listing(("BTC/USD", "BTC-USD", 1)))
+        base_url = theatre.exchange.base_url
+        async with theatre.running(mode="stream", base_url=base_url + "/gateway"):
+            assert (await theatre.exchange.peer(1)).target == "/gateway" + TALK
+        async with theatre.running(mode="stream", ws_url=base_url.replace("http", "ws")):
+            assert (await theatre.exchange.peer(2)).target == TALK
+
+    in_theatre(play)

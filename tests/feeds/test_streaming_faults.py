@@ -1,0 +1,444 @@
+"""Streaming under faults: a broken, mute or lying connection is noticed, named, and made anew for ever."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.feeds.fake_exchange import CLOSED, HANG, FakeExchange, Peer, Reply
+from tests.feeds.harness import run
+from tests.feeds.toy import TALK, Theatre, answers, in_theatre, said, talking, wants
+
+
+async def goes_live(theatre: Theatre, count: int = 1, price: str = "1") -> Peer:
+    """Wait for a client's connection and give it a price."""
+    peer = await theatre.exchange.peer(count)
+    await peer.heard()
+    peer.send(said(BTC=price))
+    await theatre.until(lambda: theatre.last("BTC") == price)
+    return peer
+
+
+ENDS: dict[str, tuple[Callable[[Peer], None], str]] = {
+    "cut": (lambda peer: peer.cut(), "closed"),
+    "goodbye": (lambda peer: peer.close(1000), "closed"),
+    "bad reason": (lambda peer: peer.close(1008, "policy\r\nforged line"), "closed"),
+    "garbage for frames": (lambda peer: peer.write(b"\xff" * 50), "protocol"),
+    "too large": (lambda peer: peer.send(" " * 5_000_001), "too_large"),
+    "failure in its own words": (lambda peer: peer.send('{"failed": "too many requests"}'), "rate_limited"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_connection_that_ends(end: str) -> None:
+    """It is counted under its reason and made anew within a second; the last prices stand meanwhile, the state too."""
+    ending, reason = ENDS[end]
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await goes_live(theatre)
+            ending(peer)
+            await theatre.until(lambda: bool(theatre.errors()))
+            assert theatre.errors() == {reason: 1}
+            assert theatre.sink.status.state == "live"
+            assert "\n" not in (theatre.sink.status.message or "")
+            await theatre.passes(1.0, lambda: len(theatre.exchange.peers) == 2)
+            await goes_live(theatre, 2, "2")
+            assert theatre.sink.status.message is None
+
+    theatre = in_theatre(play)
+    assert theatre.sink.status.reconnects == 1
+    assert "down" not in theatre.sink.story
+
+
+REFUSALS = {
+    "404": (Reply(status=404), "http_4xx"),
+    "429": (Reply(status=429, headers={"Retry-After": "70"}), "rate_limited"),
+    "403": (Reply(status=403), "banned"),
+    "503": (Reply(status=503, body=b"<html>", headers={"Content-Type": "text/html"}), "http_5xx"),
+    "redirect": (Reply(status=301, headers={"Location": "ws://127.0.0.1:1/"}), "redirect"),
+    "200": (Reply(), "protocol"),
+    "no HTTP": (Reply(instead=b"\x16\x03garbage\r\n\r\n"), "protocol"),
+    "half an answer": (Reply(instead=b"HTTP/1.1 101 Switching Pro"), "closed"),
+    "hung up": (CLOSED, "closed"),
+    "hang": (HANG, "timeout"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_connection_that_is_refused(refusal: str) -> None:
+    """Each way not to get a WebSocket has its reason; the exchange is asked again, no earlier than it says."""
+    reply, reason = REFUSALS[refusal]
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.script(TALK, reply)
+        async with theatre.running(mode="stream", timeout_s=0.5 if reply is HANG else 20.0):
+            await theatre.until(lambda: bool(theatre.errors()))
+            assert theatre.errors() == {reason: 1}
+            assert theatre.sink.status.state == "down"
+            if "Retry-After" in reply.headers:
+                await theatre.passes(69.0)
+                assert theatre.exchange.asked(TALK) == 1
+            await theatre.passes(2.0)
+            await goes_live(theatre)
+            assert theatre.sink.status.state == "live"
+
+    in_theatre(play)
+
+
+def test_too_many_connections() -> None:
+    """When one connection is told to wait, the others of the feed do not come in its stead."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("A", "B", "C", "BTC")
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.script(TALK, Reply(status=429, headers={"Retry-After": "70"}))
+        async with theatre.running(talking(wires_per_connection=1, connects_per_s=1.0), mode="stream"):
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(69.0)
+            assert theatre.exchange.asked(TALK) == 1
+            await theatre.passes(6.0, lambda: len(theatre.exchange.peers) == 4)
+
+    in_theatre(play)
+
+
+def failing(base_url: str) -> tuple[dict[str, int], str]:
+    """Stream from an address where there is nothing good: what is counted, and what is said."""
+
+    async def main() -> tuple[dict[str, int], str]:
+        async with FakeExchange() as exchange:
+            theatre = Theatre(exchange)
+            theatre.lists("BTC")
+            async with theatre.running(mode="stream", ws_url=base_url):
+                await theatre.until(lambda: bool(theatre.errors()))
+            return theatre.errors(), theatre.sink.status.message or ""
+
+    return run(main)
+
+
+def test_nobody_there() -> None:
+    """A refused connection, an unknown host and a server without TLS are told apart."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert failing(f"ws://127.0.0.1:{port}")[0] == {"connect": 1}
+    assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
+
+
+def test_no_tls_there() -> None:
+    """A server that does not speak TLS is `tls`."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        url = theatre.exchange.base_url.replace("http", "wss")
+        async with theatre.running(mode="stream", ws_url=url):
+            await theatre.until(lambda: bool(theatre.errors()))
+        assert theatre.errors() == {"tls": 1}
+
+    in_theatre(play)
+
+
+def test_proxy_is_used_and_may_fail() -> None:
+    """With a proxy given that is who is asked to connect; the environment's is not."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve("http://elsewhere.invalid/list", Reply(body=b'[["BTC/USD", "BTC-USD", 1]]'))
+        theatre.exchange.script("elsewhere.invalid:80", Reply(status=407))
+        async with theatre.running(mode="stream", base_url="http://elsewhere.invalid", proxy=theatre.exchange.base_url):
+            await theatre.until(lambda: bool(theatre.errors()))
+        assert theatre.errors() == {"connect": 1}
+        assert theatre.exchange.asked("elsewhere.invalid:80") == 1
+
+    in_theatre(play)
+
+
+def test_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies of the environment are ignored."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "WS_PROXY", "ws_proxy", "socks_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            await goes_live(theatre)
+
+    in_theatre(play)
+
+
+def test_exchange_that_stays_away_is_asked_ever_more_rarely() -> None:
+    """It is never given up, and never asked more often than every few seconds for long."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.script(TALK, *[Reply(status=502)] * 30)
+        async with theatre.running(mode="stream"):
+            while not theatre.exchange.peers:
+                asked = theatre.exchange.asked(TALK)
+                await theatre.passes(31.0)
+                if not theatre.exchange.peers:
+                    await theatre.until(lambda: theatre.exchange.asked(TALK) > asked)  # noqa: B023
+            await goes_live(theatre)
+        assert theatre.clock.monotonic() > 300
+        assert theatre.errors() == {"http_5xx": 30}
+
+    in_theatre(play)
+
+
+def test_mute_stream_is_made_anew() -> None:
+    """A busy stream that is open, answers pings and sends heartbeats but no price is replaced after its patience."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
+            peer = await goes_live(theatre)
+            for number in range(20):
+                await theatre.passes(0.1)
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+            for _ in range(8):
+                await theatre.passes(1.0)
+                peer.say({"idle": 1})
+            assert not theatre.errors()
+            await theatre.passes(0.6, lambda: bool(theatre.errors()))
+            assert theatre.errors() == {"mute": 1}
+            await theatre.passes(1.0)
+            await goes_live(theatre, 2, "99")
+            assert peer.gone
+
+    in_theatre(play)
+
+
+def test_stream_that_never_says_a_price_is_made_anew() -> None:
+    """Silence from the beginning counts after two minutes, and is borne twice as long each time."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
+            await theatre.exchange.peer(1)
+            opened = theatre.clock.monotonic()
+            gaps = []
+            for count in range(2, 5):
+                while len(theatre.exchange.peers) < count:
+                    await theatre.passes(1.0)
+                gaps.append(theatre.clock.monotonic() - opened)
+                opened = theatre.clock.monotonic()
+        for gap, least in zip(gaps, (120, 240, 480), strict=True):
+            assert least <= gap <= least + 15
+        assert theatre.errors() == {"mute": 3}
+
+    in_theatre(play)
+
+
+def test_quiet_market_is_no_mute_stream() -> None:
+    """An hour in which prices come in bursts, minutes apart, raises no alarm once the rhythm is known."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=30.0), mode="stream"):
+            await goes_live(theatre)
+            for number in range(60):
+                await theatre.passes(25.0 if number < 2 else 60.0)
+                peer = theatre.exchange.peers[-1]
+                for digit in range(10):
+                    peer.send(said(BTC=f"{number}.{digit}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number}.9")  # noqa: B023
+        assert theatre.errors() == {}
+        assert len(theatre.exchange.peers) == 1
+
+    in_theatre(play)
+
+
+def test_half_open_connection() -> None:
+    """A connection over which nothing comes at all, not even a pong, is dead after a minute, however quiet it was."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await goes_live(theatre)
+            await theatre.passes(300.0)
+            assert peer.pings > 10
+            assert not theatre.errors()
+            peer.reads = False
+            await theatre.passes(85.0, lambda: bool(theatre.errors()))
+            assert theatre.errors() == {"timeout": 1}
+            await goes_live(theatre, 2, "2")
+
+    in_theatre(play)
+
+
+def test_merged_deltas_end_with_their_connection() -> None:
+    """A field that an earlier connection has sent does not come back with a delta of a later one."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer()
+            peer.say({"delta": {"BTC/USD": {"last": "1", "bid": "0.9"}}})
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            peer.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(1.0)
+            peer = await theatre.exchange.peer(2)
+            peer.say({"delta": {"BTC/USD": {"last": "2"}}})
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+        assert theatre.sink.polls[-1]["toy:BTC-USD"].values == {"last": "2", "decimals": 2}
+
+    in_theatre(play)
+
+
+def test_cut_while_subscribing() -> None:
+    """A connection that breaks between two subscriptions or their first prices is made anew with all of them."""
+
+    async def play(theatre: Theatre) -> None:
+        async def breaks(peer: Peer) -> None:
+            await peer.heard(2)
+            peer.send(said(A="1"))
+            peer.cut()
+
+        theatre.lists("A", "B", "C", "BTC")
+        theatre.exchange.stream(TALK, breaks, answers)
+        async with theatre.running(talking(wires_per_message=1), mode="stream"):
+            await theatre.exchange.peer()
+            await theatre.passes(0.01, lambda: bool(theatre.errors()))
+            await theatre.passes(1.0)
+            peer = await theatre.exchange.peer(2)
+            await theatre.passes(1.0, lambda: len(peer.said) == 4)
+            assert wants(peer) == [["A/USD"], ["B/USD"], ["C/USD"], ["BTC/USD"]]
+            await goes_live(theatre, 2)
+
+    in_theatre(play)
+
+
+def test_one_connection_down_is_not_the_feed_down() -> None:
+    """The others go on, the feed stays live and says what is wrong; only what that connection carries gets old."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=1), mode="stream"):
+            await theatre.exchange.peer(1)
+            await theatre.passes(0.01)
+            await theatre.exchange.peer(2)
+            for peer in theatre.exchange.peers:
+                await peer.heard()
+            first, second = sorted(theatre.exchange.peers, key=wants)
+            first.send(said(BTC="1"))
+            second.send(said(ETH="1"))
+            await theatre.until(lambda: theatre.last("BTC") == theatre.last("ETH") == "1")
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 10)
+            first.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            for number in range(20):
+                await theatre.passes(1.0)
+                second.send(said(ETH=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("ETH") == f"{number + 2}")  # noqa: B023
+            assert theatre.sink.status.state == "live"
+            assert theatre.sink.status.message == "toy/1: stream: HTTP status 503"
+            assert "down" not in theatre.sink.story
+
+    in_theatre(play)
+
+
+def test_every_connection_down_is_the_feed_down() -> None:
+    """With no connection for longer than prices stand, the feed is down, and comes back by itself."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await goes_live(theatre)
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 6)
+            peer.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            while len(theatre.exchange.peers) < 2:
+                await theatre.passes(1.0)
+            await goes_live(theatre, 2, "2")
+        assert theatre.sink.story == ["publish", "live", "down", "publish"]
+
+    in_theatre(play)
+
+
+def test_bug_in_an_adapter_parks_its_connection() -> None:
+    """A parser that breaks is not fed again: the feed has failed and says where to look."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await goes_live(theatre)
+            peer.say({"bug": 1})
+            await theatre.until(lambda: theatre.sink.status.state == "failed")
+            await theatre.passes(100.0)
+            assert len(theatre.exchange.peers) == 1
+            assert theatre.sink.status.message == "toy/1: stopped by a bug (KeyError), see the log"
+
+    in_theatre(play)
+
+
+def test_peer_that_asks_without_end() -> None:
+    """An exchange that wants ever more replies than may be sent is left, so that nothing piles up."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await goes_live(theatre)
+            peer.send(*['{"reply": "again"}'] * 11_000)
+            await theatre.until(lambda: bool(theatre.errors()))
+            assert theatre.errors() == {"protocol": 1}
+
+    in_theatre(play)
+
+
+def test_old_connection_that_does_not_close() -> None:
+    """A replaced connection that never answers the goodbye is cut, also when its successor breaks meanwhile."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            old = await goes_live(theatre)
+            await theatre.passes(0.1)
+            old.say({"reconnect": "please"})
+            new = await theatre.exchange.peer(2)
+            await new.heard()
+            old.reads = False
+            new.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+            new.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(2.0)
+            await goes_live(theatre, 3, "3")
+            await old.left()
+
+    in_theatre(play)
+
+
+def test_stopping_leaves_nothing_behind() -> None:
+    """A feed that is cancelled in whatever it does closes its connections and ends its tasks."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        for script in ((), (HANG,)):
+            theatre.exchange.script(TALK, *script)
+            async with theatre.running(mode="stream"):
+                await theatre.until(lambda: theatre.exchange.asked(TALK) > 0)
+            for peer in theatre.exchange.peers:
+                await peer.left()
+
+    in_theatre(play)

@@ -1,0 +1,176 @@
+"""Planned reconnects: the new connection first, then the end of the old one; no gap, and no harm by what both say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.feeds.fake_exchange import Peer, Reply
+from tests.feeds.toy import TALK, Theatre, answers, in_theatre, said, talking, wants
+
+
+async def worn(theatre: Theatre) -> Peer:
+    """A connection that brings BTC and ETH, and that the exchange then wants to end soon."""
+    peer = await theatre.exchange.peer(1)
+    await peer.heard()
+    peer.send(said(BTC="1", ETH="1"))
+    await theatre.until(lambda: theatre.last("ETH") == "1")
+    await theatre.passes(0.1)
+    peer.say({"reconnect": "upgrade of the server"})
+    return peer
+
+
+def test_new_before_old() -> None:
+    """The old connection goes on delivering until the new one brings prices, and is closed in peace then."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            old = await worn(theatre)
+            new = await theatre.exchange.peer(2)
+            await new.heard()
+            assert wants(new) == wants(old)
+            old.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+            assert not old.gone
+            new.send(said(BTC="3", ETH="3"))
+            await old.left()
+            assert theatre.last("BTC") == "3"
+            new.send(said(BTC="4"))
+            await theatre.until(lambda: theatre.last("BTC") == "4")
+
+    theatre = in_theatre(play)
+    assert not theatre.errors()
+    assert theatre.sink.story == ["publish"]
+    assert theatre.sink.status.reconnects == 1
+
+
+def test_newer_connection_has_the_say() -> None:
+    """What both connections bring is taken from the new one; what only the old one has brought still counts."""
+
+    async def play(theatre: Theatre) -> None:
+        async def silent_answers(peer: Peer) -> None:
+            await peer.heard()
+
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, silent_answers)
+        async with theatre.running(talking(wires_per_message=1), mode="stream"):
+            old = await worn(theatre)
+            new = await theatre.exchange.peer(2)
+            await new.heard()
+            new.send(said(BTC="9"))
+            await theatre.until(lambda: theatre.last("BTC") == "9")
+            assert not old.gone, "ETH is not answered yet"
+            old.send(said(BTC="5", ETH="5"))
+            await theatre.until(lambda: theatre.last("ETH") == "5")
+            assert theatre.last("BTC") == "9"
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize("lifetime_s", [1000.0])
+def test_before_the_end_of_its_life(lifetime_s: float) -> None:
+    """A connection whose life the exchange limits is renewed before that, and not much too early."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(lifetime_s=lifetime_s), mode="stream"):
+            peer = await theatre.exchange.peer(1)
+            for number in range(1, 100):
+                await theatre.passes(10.0)
+                theatre.exchange.peers[0].send(said(BTC=f"{number}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number}")  # noqa: B023
+                if len(theatre.exchange.peers) > 1:
+                    break
+            new = await theatre.exchange.peer(2)
+            assert 0.8 * lifetime_s <= theatre.clock.monotonic() <= 0.96 * lifetime_s
+            await new.heard()
+            new.send(said(BTC="1000"))
+            await peer.left()
+
+    assert not in_theatre(play).errors()
+
+
+def test_successor_that_fails_costs_nothing() -> None:
+    """A new connection that is refused, breaks or brings nothing is tried again while the old one delivers."""
+
+    async def play(theatre: Theatre) -> None:
+        async def breaks(peer: Peer) -> None:
+            await peer.heard()
+            if len(theatre.exchange.peers) == 2:
+                peer.cut()
+            else:
+                await answers(peer)
+
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, breaks)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer(1)
+            await peer.heard()
+            theatre.exchange.script(TALK, Reply(status=503))
+            old = await worn(theatre)
+            await theatre.until(lambda: theatre.errors() == {"http_5xx": 1})
+            await theatre.passes(1.0, lambda: theatre.errors() == {"http_5xx": 1, "closed": 1})
+            old.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+            await theatre.passes(2.0)
+            new = await theatre.exchange.peer(3)
+            await new.heard()
+            new.send(said(BTC="3"))
+            await old.left()
+            assert theatre.sink.story == ["publish"]
+
+    in_theatre(play)
+
+
+def test_old_one_breaks_first() -> None:
+    """If the old connection ends before the new one is complete, the new one is all there is, and no third is made."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            old = await worn(theatre)
+            new = await theatre.exchange.peer(2)
+            await new.heard()
+            old.cut()
+            await old.left()
+            new.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+            await theatre.passes(60.0)
+            assert len(theatre.exchange.peers) == 2
+            await theatre.passes(0.1)
+            new.say({"reconnect": "again"})
+            newest = await theatre.exchange.peer(3)
+            await newest.heard()
+            newest.send(said(BTC="3"))
+            await new.left()
+
+    in_theatre(play)
+
+
+def test_old_one_breaks_while_none_can_be_had() -> None:
+    """If the old connection ends while no new one can be opened, the feed fails and recovers like any other."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream"):
+            peer = await theatre.exchange.peer(1)
+            await peer.heard()
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 3)
+            old = await worn(theatre)
+            await theatre.until(lambda: bool(theatre.errors()))
+            old.cut()
+            await old.left()
+            while len(theatre.exchange.peers) < 2:
+                await theatre.passes(1.0)
+            new = theatre.exchange.peers[1]
+            await new.heard()
+            new.send(said(BTC="2"))
+            await theatre.until(lambda: theatre.last("BTC") == "2")
+            await theatre.passes(60.0)
+            assert len(theatre.exchange.peers) == 2
+
+    in_theatre(play)
