@@ -34,7 +34,7 @@ class Running:
 
     def get(self, path: str) -> Any:
         """An answer as JSON, numbers as text."""
-        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+        with urllib.request.urlopen(self.url + path, timeout=READY_S) as response:
             return exact(response.read())
 
     def wait(self, condition: Callable[[], bool], what: str, patience_s: float = READY_S) -> None:

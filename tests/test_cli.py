@@ -146,7 +146,10 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     )
     assert ticker("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [
         "ticker: feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?",
-        "ticker: feeds.kraken.x: unknown option; there is: base_url, crossed, interval_s, key_env, key_file, mode, proxy, record_mb, record_raw, symbols, timeout_s, ws_url",
+        (
+            "ticker: feeds.kraken.x: unknown option; there is: base_url, crossed, interval_s, key_env, key_file, mode, "
+            "proxy, record_mb, record_raw, symbols, timeout_s, ws_url"
+        ),
     ]
 
 
