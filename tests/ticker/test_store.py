@@ -339,8 +339,11 @@ def test_a_quote_without_time_leaves_the_withheld_one_waiting(store: Store) -> N
     store.flush(0.25)
     put(store, 0.5, A={"state": "stale"})
     assert show_ts(store) == 1000
-    put(store, 1.0, A={"state": "live"})
-    assert told(store.changes(scope_of(store, "A"), 3)) == {"A": {"state": "live", "ts": 2000}}
+    flush = put(store, 1.0, A={"state": "live"})
+    assert flush is not None
+    news = {"A": {"state": "live", "ts": 2000}}
+    assert told(Changes(EPOCH, 3, 4, [(r, r.mask) for r in flush.changed], [])) == news
+    assert told(store.changes(scope_of(store, "A"), 3)) == news
 
 
 def test_withheld_times_stand_in_a_line(store: Store) -> None:
