@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from feeds.exchange import exchange
+from feeds.exchange.adapter import exchange
 from feeds.venues.binance import BINANCE
 
 assert BINANCE.stream is not None

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feeds.exchange import exchange
-from feeds.shapes import UNREADABLE, at, list_at, percent_of, read, text_at, write
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import UNREADABLE, at, list_at, percent_of, read, text_at, write
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _FIELDS = ("bid", "bid_size", "ask", "ask_size", None, "change_pct", "last", "volume", "high", "low")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from feeds.exchange import exchange
-from feeds.shapes import Shape, at, list_at, read, read_object, text_at, write
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import Shape, at, list_at, read, read_object, text_at, write
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(

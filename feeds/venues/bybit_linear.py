@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from feeds.exchange import exchange
-from feeds.venue import Listing
+from feeds.exchange.adapter import exchange
+from feeds.exchange.venue import Listing
 from feeds.venues import bybit
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from feeds.exchange import exchange
-from feeds.shapes import Index, Shape, at, list_at, read, read_object, text_at, write
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import Index, Shape, at, list_at, read, read_object, text_at, write
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(wire=None, time="time", fields={"last": "price", "bid": "bid", "ask": "ask", "volume": "volume"})

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feeds.exchange import exchange
-from feeds.shapes import Shape, at, list_at, read_object, text_at, text_of, write
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, text_of, write
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 # Of REST's pairs the second is of the last 24 hours; `o` is since 00:00 UTC: not ours.

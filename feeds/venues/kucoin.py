@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from feeds.exchange import exchange
-from feeds.shapes import Shape, at, list_at, read_object, text_at, tick_decimals, write
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, tick_decimals, write
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(

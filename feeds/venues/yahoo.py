@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from feeds.exchange import exchange
-from feeds.shapes import Shape, at, list_at, read_object, text_at
-from feeds.venue import Limits, Row, Venue
+from feeds.exchange.adapter import exchange
+from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at
+from feeds.exchange.venue import Limits, Row, Venue
 from ticker.errors import FeedError
 from ticker.model import decimal_text
 

@@ -24,8 +24,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from feeds.directory import Directory
-from feeds.judge import Judge
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import Judge
 from feeds.venues.binance import BINANCE
 from tests.conftest import ROOT
 from ticker.clock import Clock
@@ -48,7 +48,7 @@ AMOUNTS = ("bidQty", "askQty", "volume", "quoteVolume")
 
 
 class Ours:
-    """The way of an answer through the feed and into the store, as `feeds.polling` and `ticker.service` lay it."""
+    """The way of an answer through the feed and into the store, as the poller and the service lay it."""
 
     def __init__(self, instruments: bytes) -> None:
         clock = Clock()

@@ -9,8 +9,8 @@ import pytest
 
 from feeds.base import Context
 from feeds.budget import Budget, Budgets
-from feeds.exchange import exchange
-from feeds.options import ExchangeOptions
+from feeds.exchange.adapter import exchange
+from feeds.exchange.options import ExchangeOptions
 from tests.feeds.fake_exchange import FakeExchange, Reply
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
 from tests.feeds.toy import TICKERS, TOY, tickers

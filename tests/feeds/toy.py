@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from feeds.base import Feed
-from feeds.exchange import exchange
-from feeds.options import ExchangeOptions
-from feeds.polling import PollingFeed
+from feeds.exchange.adapter import exchange
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.polling import PollingFeed
+from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from feeds.rows import decode_json, text_of
-from feeds.venue import Heard, Limits, Listing, Row, Stream, Venue
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
 from ticker.clock import ManualClock

@@ -245,7 +245,7 @@ async def test_a_close_behind_a_bad_frame_ends_the_connection_at_once(live: Live
     await peer.hear("hello")
     connection = live.connection(peer)
     await peer.write(frame(BINARY, b"") + frame(CLOSE, struct.pack("!H", 1000)))
-    assert (await peer.receive())[0] == CLOSE
+    await peer.close_code()
     assert connection.transport.is_closing()
     assert await peer.rest() == b""
 

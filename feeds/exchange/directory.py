@@ -1,0 +1,143 @@
+"""Which wire name is which symbol, and which symbols a feed wants: an exchange's instrument list, kept for one feed.
+
+Names are told by the list first, then by the venue's own way to read them. Made-up names cost nothing lasting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from feeds.exchange.venue import Listing, Venue
+from ticker.model import SYMBOL, Value
+
+
+class Entry(NamedTuple):
+    """What a feed knows about one wire name.
+
+    Attributes:
+        symbol: the venue symbol, `kraken:BTC-USD`.
+        selected: whether the feed wants it.
+        extra: the fields of its quotes that the list knows.
+    """
+
+    symbol: str
+    selected: bool
+    extra: Mapping[str, Value]
+
+
+class Directory:
+    """Which wire name is which symbol, and which symbols the feed wants.
+
+    Args:
+        prefix: the feed's name, the part before the colon of its venue symbols.
+        venue: how it reads and writes names.
+        patterns: the selection, see `matches`.
+    """
+
+    def __init__(self, prefix: str, venue: Venue, patterns: Sequence[str]) -> None:
+        self._prefix = prefix
+        self._venue = venue
+        self._patterns = tuple(patterns)
+        self._by_wire: dict[str, Listing] = {}
+        self._by_symbol: dict[str, Listing] = {}
+        self._entries: dict[str, Entry | None] = {}
+        self._heard: dict[str, Entry] = {}
+
+    def load(self, listings: Iterable[Listing]) -> None:
+        """Replace the list. Where two entries claim one name or symbol, the first keeps it."""
+        self._by_wire, self._by_symbol, self._entries, self._heard = {}, {}, {}, {}
+        for listing in listings:
+            self._by_symbol.setdefault(listing.symbol, listing)
+            for wire in listing.wires:
+                self._by_wire.setdefault(wire, listing)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a list."""
+        return bool(self._by_symbol)
+
+    def lists(self, venue_symbol: str) -> bool:
+        """Whether the list has this venue symbol."""
+        return venue_symbol.partition(":")[2] in self._by_symbol
+
+    def entries(self, wires: Iterable[str]) -> dict[str, Entry | None]:
+        """What is known about the names of one answer; None: such a name means nothing to us.
+
+        Only the names of the latest answer are remembered, so names that a server makes up cost nothing.
+        """
+        known = self._entries
+        self._entries = {wire: known[wire] if wire in known else self._resolve(wire) for wire in wires}
+        return self._entries
+
+    def entry(self, wire: str) -> Entry | None:
+        """What is known about a name of a stream; wanted ones are remembered until the list changes."""
+        entry = self._heard.get(wire) or self._resolve(wire)
+        if entry and entry.selected and len(self._heard) < self._venue.limits.symbols:
+            self._heard[wire] = entry
+        return entry
+
+    def wanted(self) -> dict[str, Entry]:
+        """Under which name to ask for each wanted symbol; without a list, of those that are named in full."""
+        names = [pattern for pattern in self._patterns if "*" not in pattern]
+        if self.loaded:
+            names = [symbol for symbol in self._by_symbol if self._selects(symbol)]
+        found: dict[str, Entry] = {}
+        for symbol in names[: self._venue.limits.symbols]:
+            wire, entry = self._wire(symbol), self._entry(symbol)
+            if wire and entry:
+                found[wire] = entry
+        return found
+
+    def unlisted(self) -> list[str]:
+        """The symbols that are wanted by name and that the list does not have."""
+        return [p for p in self._patterns if "*" not in p and self.loaded and p not in self._by_symbol]
+
+    def _wire(self, symbol: str) -> str | None:
+        venue = self._venue
+        if venue.wire:
+            return venue.wire(symbol)
+        if listing := self._by_symbol.get(symbol):
+            return listing.wires[0]
+        return symbol if venue.symbol and venue.symbol(symbol) == symbol else None
+
+    def _resolve(self, wire: str) -> Entry | None:
+        if listing := self._by_wire.get(wire):
+            return self._entry(listing.symbol, listing)
+        symbol = self._venue.symbol(wire) if self._venue.symbol else None
+        return self._entry(symbol) if symbol else None
+
+    def _entry(self, symbol: str, listing: Listing | None = None) -> Entry | None:
+        if not SYMBOL.fullmatch(symbol) or symbol.count("-") > 1:
+            return None
+        listing = listing or self._by_symbol.get(symbol)
+        known = {"decimals": listing.decimals, "name": listing.name} if listing else {}
+        return Entry(
+            symbol=f"{self._prefix}:{symbol}",
+            selected=self._selects(symbol),
+            extra={field: value for field, value in known.items() if value is not None},
+        )
+
+    def _selects(self, symbol: str) -> bool:
+        return any(matches(pattern, symbol) for pattern in self._patterns)
+
+
+def matches(pattern: str, symbol: str) -> bool:
+    """Whether a symbol fits a pattern in which `*` stands for any run of characters.
+
+    Splits at `*` instead of using a regular expression, whose time a hostile pattern could blow up.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == symbol
+    *middle, last = rest
+    end = len(symbol) - len(last)
+    at = len(first)
+    if at > end or not symbol.startswith(first) or not symbol.endswith(last):
+        return False
+    for part in middle:
+        found = symbol.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

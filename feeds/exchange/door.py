@@ -1,0 +1,117 @@
+"""Where the streams of one exchange are entered: the address, the key, and a turn to connect."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import httpx
+
+from feeds.base import Context
+from feeds.budget import Budget
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.record import Recorder
+from feeds.exchange.rest import TOLD_OFF, Rest
+from feeds.exchange.venue import Limits, Stream
+from feeds.exchange.websocket import Socket, open_socket
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+
+class Entered(NamedTuple):
+    """A new connection, and the text and the interval of its pings."""
+
+    socket: Socket
+    ping: tuple[str, float] | None
+
+
+class Door:
+    """Opens connections, one after another.
+
+    Args:
+        stream: where and how fast.
+        options: addresses that replace the exchange's own, proxy and deadline.
+        limits: what the exchange bears.
+        key: the exchange's key, where it wants one.
+        rest: who asks for an address that is handed out.
+        budget: shared by all feeds of the host.
+        recorder: hears of everything, or None.
+        context: time.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        options: ExchangeOptions,
+        limits: Limits,
+        key: str | None,
+        rest: Rest,
+        budget: Budget,
+        recorder: Recorder | None,
+        context: Context,
+    ) -> None:
+        self._stream = stream
+        self._options = options
+        self._message_bytes = limits.body_bytes
+        self._ban_s = limits.ban_s
+        self._key = key
+        self._rest = rest
+        self._budget = budget
+        self._recorder = recorder
+        self._clock = context.clock
+        self._tls: ssl.SSLContext | None = None
+
+    async def enter(self, status: FeedStatus) -> Entered:
+        """Open a connection as soon as it is our turn.
+
+        Raises:
+            FeedError: it did not work.
+        """
+        await self._budget.connect(self._clock, self._stream.connects_per_s)
+        try:
+            return await self._enter(status)
+        except FeedError as error:
+            if error.reason == "banned" and error.retry_after_s is None:
+                error.retry_after_s = self._ban_s or None
+            if error.retry_after_s is not None and error.reason in TOLD_OFF:
+                self._budget.told_to_wait(self._clock, error.retry_after_s, requests=False, connects=True)
+            raise
+
+    async def _enter(self, status: FeedStatus) -> Entered:
+        url, ping = await self._address(status)
+        url = moved(url, self._options.ws_url or self._options.base_url)
+        if self._stream.key_query and self._key:
+            url += ("&" if "?" in url else "?") + f"{self._stream.key_query}={quote(self._key, safe='')}"
+        if self._tls is None and url.startswith("wss:"):
+            self._tls = httpx.create_ssl_context(trust_env=False)  # 20 ms
+        socket = await open_socket(
+            url,
+            self._clock,
+            timeout_s=self._options.timeout_s,
+            message_bytes=self._message_bytes,
+            proxy=self._options.proxy,
+            tls=self._tls,
+        )
+        if self._recorder:
+            handed_out = self._stream.open_request is not None
+            socket.note = self._recorder.connection(url.partition("?")[0] if handed_out else url)
+        return Entered(socket, ping)
+
+    async def _address(self, status: FeedStatus) -> tuple[str, tuple[str, float] | None]:
+        stream = self._stream
+        if stream.open_request is None or stream.parse_open is None:
+            return stream.url, stream.ping
+        url, every_s = await self._rest.ask(stream.open_request, stream.parse_open, status, method="POST")
+        if urlsplit(url).scheme not in {"ws", "wss"}:
+            raise FeedError("the exchange hands out an address that is no WebSocket")
+        return url, (stream.ping[0], every_s) if stream.ping and every_s else stream.ping
+
+
+def moved(url: str, onto: str | None) -> str:
+    """The same path and query on another host; http becomes ws, https wss."""
+    if onto is None:
+        return url
+    parts, new = urlsplit(url), urlsplit(onto)
+    scheme = {"http": "ws", "https": "wss"}.get(new.scheme, new.scheme)
+    return urlunsplit((scheme, new.netloc, new.path.rstrip("/") + parts.path, parts.query, ""))

@@ -1,0 +1,275 @@
+"""One streaming connection: subscribes its wire names, hands on what it hears, and knows when it is broken or worn.
+
+Promises: texts are sent no faster than the exchange bears, answers and pings first; silence is judged by prices, not
+by heartbeats; what was merged from deltas is forgotten with the connection. It ends once, with the reason in
+`failure`; who opens the next one is `streaming`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from feeds.exchange.subscriptions import Request, Subscriptions
+from feeds.exchange.venue import Row, Stream
+from feeds.exchange.websocket import Socket
+from ticker.clock import Clock
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+SHORTEST_LOOK_S, LOOK_FOR_ANSWERS_S, LONGEST_LOOK_S = 0.1, 1.0, 5.0
+"""How often a connection looks at its clocks: when something is due, and at least as often as this."""
+PROBE_S = 20.0
+LIFE_S = 60.0
+"""Without any message or pong for so long a connection is dead, whatever its symbols usually do."""
+MOST_UNSENT = 10_000
+PATIENCE = 3.0
+HALF_LIFE_S = 1800.0
+LONGEST_SILENCE_S = 3600.0
+FIRST_BEATS, UNKNOWN_S = 8, 120.0
+"""With fewer prices than this a shard's rhythm is not known yet, and silence is borne for so long."""
+LONGEST_DOUBT_S = 600.0
+"""How far fruitless connections may stretch patience."""
+
+
+class Pulse:
+    """How often prices come over a shard's connections: the longest silence lately, slowly forgotten.
+
+    The longest and not the usual one: exchanges send in bursts, and a quiet market is no fault.
+    """
+
+    def __init__(self) -> None:
+        self.last: float | None = None
+        self._beats = 0
+        self._longest_s = 0.0
+        self._missed = 0
+
+    def beat(self, now: float) -> None:
+        """Prices came."""
+        if self.last is not None:
+            gap_s = now - self.last
+            self._longest_s = max(gap_s, self._longest_s * 0.5 ** (gap_s / HALF_LIFE_S))
+        self.last = now
+        self._beats += 1
+        self._missed = 0
+
+    def missed(self) -> None:
+        """A connection was given up for its silence; the next one gets twice the time, for perhaps nobody trades."""
+        self._missed += 1
+
+    def usual_s(self, least_s: float) -> float:
+        """How long prices stay away, as a rule."""
+        return max(least_s, min(PATIENCE * self._longest_s, LONGEST_SILENCE_S))
+
+    def limit_s(self, least_s: float) -> float:
+        """How long prices may stay away before a connection is given up."""
+        known_s = least_s if self._beats >= FIRST_BEATS else max(least_s, UNKNOWN_S)
+        doubt_s = min(known_s * 2.0 ** min(self._missed, 20), max(known_s, LONGEST_DOUBT_S))
+        return max(self.usual_s(least_s), doubt_s)
+
+
+class Owner(Protocol):
+    """Who holds connections, as they see it."""
+
+    stream: Stream
+    pulse: Pulse
+    status: FeedStatus
+    time: Clock
+
+    def deliver(self, link: Link, rows: Sequence[Row]) -> None:
+        """Take the rows of one message."""
+
+    def news(self) -> None:
+        """`ready`, `worn` or `failure` of a connection may have changed."""
+
+
+class Link:
+    """One open connection.
+
+    Args:
+        owner: whose connection it is.
+        socket: the connection; this one closes it.
+        ping: the text that keeps it alive, and how often it is sent, seconds.
+        wires: what to subscribe first.
+        lifetime_s: age at which it counts as worn.
+    """
+
+    def __init__(
+        self, owner: Owner, socket: Socket, ping: tuple[str, float] | None, wires: Iterable[str], lifetime_s: float
+    ) -> None:
+        self.subscriptions = Subscriptions(owner.stream)
+        self.delivered: set[str] = set()
+        self.worn: str | None = None
+        """Why it should be replaced while it still works."""
+        self.failure: FeedError | None = None
+        """Why it has ended."""
+        self._owner = owner
+        self._stream = owner.stream
+        self._status = owner.status
+        self._clock = owner.time
+        self._socket = socket
+        self._ping = ping
+        self._lifetime_s = lifetime_s
+        self._memory: dict[str, Any] = {}
+        self._urgent: deque[str] = deque()
+        self._requests: deque[Request] = deque()
+        self._to_send = asyncio.Event()
+        self._greeted = not self._stream.greets
+        self.opened_at = self._heard_at = self._priced_at = self._clock.monotonic()
+        self._ping_at = self.opened_at + ping[1] if ping else float("inf")
+        self.subscribe(wires)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether it would bring prices if there were any."""
+        return self.subscriptions.settled and (self._stream.acks or bool(self.delivered))
+
+    @property
+    def ready(self) -> bool:
+        """Whether it brings prices and has no open questions."""
+        return bool(self.delivered) and self.subscriptions.settled
+
+    @property
+    def _standing(self) -> tuple[bool, bool, int, int]:
+        return self.subscribed, self.ready, len(self.subscriptions.unanswered), len(self.subscriptions.refused)
+
+    def subscribe(self, wires: Iterable[str]) -> None:
+        """Ask for more wire names."""
+        self._requests.extend(self.subscriptions.ask(wires))
+        self._to_send.set()
+
+    async def run(self) -> None:
+        """Work until the connection ends; never raises a `FeedError`, see `failure`."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(work()) for work in (self._send, self._watch, self._probe)]
+                await self._read()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self._socket.abort()
+            self.end(FeedError("stream: stopped", reason="closed"))
+
+    async def retire(self) -> None:
+        """Close it in peace: another one has taken over."""
+        await self._socket.close()
+
+    def end(self, failure: FeedError) -> None:
+        """Give it up, for the first reason that is given."""
+        if self.failure is None:
+            self.failure = failure
+            self._socket.abort()
+            self._owner.news()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                self._take(await self._socket.receive())
+        except FeedError as error:
+            self.end(error)
+
+    def _take(self, message: bytes) -> None:
+        now = self._clock.monotonic()
+        self._heard_at = now
+        self._status.received_bytes += len(message)
+        try:
+            heard = self._stream.parse(message, self._memory)
+        except ValueError:
+            self._status.rejects["schema"] += 1
+            return
+        if heard.reply is not None:
+            self._say(heard.reply)
+        if heard.ready:
+            self._greeted = True
+            self._to_send.set()
+        before = self._standing
+        self._status.rejects["symbol"] += self.subscriptions.hear(heard)
+        if heard.rows:
+            self._priced_at = now
+            self._owner.pulse.beat(now)
+            self._owner.deliver(self, heard.rows)
+            self.delivered.update(row.wire for row in heard.rows)
+        if heard.reconnect is not None:
+            self._wear(heard.reconnect)
+        if self._standing != before:
+            self._owner.news()
+
+    def _say(self, text: str) -> None:
+        self._urgent.append(text)
+        self._to_send.set()
+        if len(self._urgent) > MOST_UNSENT:
+            self.end(FeedError("stream: the exchange asks more than it lets us answer"))
+
+    def _wear(self, why: str) -> None:
+        if self.worn is None:
+            self.worn = why
+            self._owner.news()
+
+    async def _send(self) -> None:
+        """Send what there is to send, at the exchange's pace."""
+        pause_s = 1 / self._stream.messages_per_s
+        try:
+            while True:
+                self._to_send.clear()
+                while self._urgent or (self._requests and self._greeted):
+                    if self._urgent:
+                        await self._socket.send(self._urgent.popleft())
+                    else:
+                        await self._request()
+                    await self._clock.sleep(pause_s)
+                await self._to_send.wait()
+        except FeedError as error:
+            self.end(error)
+
+    async def _request(self) -> None:
+        """Send the next text of the first request; its answer is due from the last one on."""
+        request = self._requests[0]
+        await self._socket.send(request.texts.pop(0))
+        if not request.texts:
+            self._requests.popleft()
+            request.sent_at = self._clock.monotonic()
+
+    async def _watch(self) -> None:
+        while True:
+            now = self._clock.monotonic()
+            due_at = min(self.opened_at + self._lifetime_s, self._mute_at, self._heard_at + LIFE_S, self._ping_at)
+            longest_s = LONGEST_LOOK_S if self.subscriptions.settled else LOOK_FOR_ANSWERS_S
+            await self._clock.sleep(min(max(due_at - now, SHORTEST_LOOK_S), longest_s))
+            now = self._clock.monotonic()
+            if self._ping and now >= self._ping_at:
+                self._ping_at = now + self._ping[1]
+                self._say(self._ping[0])
+            self._look_for_answers(now)
+            if now > self._mute_at:
+                silent_s = now - self._priced_at
+                self._owner.pulse.missed()
+                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s", reason="mute"))
+            elif now - self._heard_at > LIFE_S:
+                self.end(FeedError(f"stream: no sign of life for {LIFE_S:.0f} s", reason="timeout"))
+            elif now - self.opened_at >= self._lifetime_s:
+                self._wear(f"it is {now - self.opened_at:.0f} s old")
+
+    @property
+    def _mute_at(self) -> float:
+        return self._priced_at + self._owner.pulse.limit_s(self._stream.mute_after_s)
+
+    def _look_for_answers(self, now: float) -> None:
+        before = self._standing
+        if again := self.subscriptions.overdue(now):
+            self._requests.extend(again)
+            self._to_send.set()
+        if self._standing != before:
+            self._status.errors["timeout"] += len(self.subscriptions.unanswered) > before[2]
+            self._owner.news()
+
+    async def _probe(self) -> None:
+        """A pong is a sign of life, although it is no price."""
+        try:
+            while True:
+                await self._clock.sleep(PROBE_S)
+                await self._socket.ping()
+                self._heard_at = self._clock.monotonic()
+        except FeedError as error:
+            self.end(error)

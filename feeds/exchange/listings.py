@@ -1,0 +1,72 @@
+"""Keeps an exchange's instrument list fresh: new listings appear, delisted symbols go, without a restart.
+
+A list that cannot be had is asked for again later; where prices need no list they flow without it.
+"""
+
+from __future__ import annotations
+
+from feeds.base import Sink
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import Judge
+from feeds.exchange.rest import Rest
+from feeds.exchange.venue import Venue
+from ticker.clock import Clock
+from ticker.errors import FeedError
+
+REFRESH_S = 3600.0
+"""Age at which the list is loaded again."""
+RETRY_S = 60.0
+"""Wait after a list that could not be loaded, while prices flow without it."""
+
+
+class Listings:
+    """The loading of one directory's list."""
+
+    def __init__(self, venue: Venue, rest: Rest, directory: Directory, judge: Judge, clock: Clock) -> None:
+        self._venue = venue
+        self._rest = rest
+        self._directory = directory
+        self._judge = judge
+        self._clock = clock
+        self._due_at = 0.0 if venue.instruments_request else float("inf")
+
+    @property
+    def needed(self) -> bool:
+        """Whether names mean nothing yet."""
+        return self._venue.symbol is None and not self._directory.loaded
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the list is due to be loaded again; infinite if there is none to load."""
+        return self._due_at - self._clock.monotonic()
+
+    async def load(self, sink: Sink) -> None:
+        """Load the list now, and remove what neither it nor recent rows have any more.
+
+        Raises:
+            FeedError: it could not be had; the old one stays.
+        """
+        venue = self._venue
+        if venue.instruments_request is None or venue.parse_instruments is None:
+            return
+        self._due_at = self._clock.monotonic() + RETRY_S
+        listings = await self._rest.ask(venue.instruments_request, venue.parse_instruments, sink.status)
+        self._due_at = self._clock.monotonic() + REFRESH_S
+        self._directory.load(listings)
+        if gone := self._judge.delisted():
+            sink.remove(gone)
+
+    async def refresh(self, sink: Sink) -> None:
+        """Load the list if it is due. A failure is counted and forgotten where prices flow without it.
+
+        Raises:
+            FeedError: names mean nothing without it, or the exchange wants to be left alone.
+        """
+        if self.wait_s > 0 and not self.needed:
+            return
+        try:
+            await self.load(sink)
+        except FeedError as error:
+            if self.needed or error.reason == "rate_limited" or error.retry_after_s is not None:
+                raise
+            sink.status.errors[error.reason] += 1

@@ -1,0 +1,175 @@
+"""Asking an exchange for its tickers again and again: one poll, its schedule, and the feed that does nothing else.
+
+Promises: one request at a time, on a fixed schedule; an answer counts as a whole or not at all; a failed poll
+publishes nothing and is raised to the runner, which decides when to ask again. Works for every `Venue` and
+mentions none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from feeds.base import Sink
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import Judge
+from feeds.exchange.listings import Listings
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.rest import Rest
+from feeds.exchange.venue import Row, Venue
+from ticker.clock import Clock
+from ticker.errors import FeedError
+from ticker.model import Bar
+
+ITS_OWN = frozenset({"http_4xx", "protocol", "too_large"})
+"""Failures of one answer that say nothing about the next one."""
+
+
+class Poller:
+    """Asks for tickers once whenever it is told to."""
+
+    def __init__(self, venue: Venue, options: ExchangeOptions, rest: Rest, directory: Directory, judge: Judge) -> None:
+        self._venue = venue
+        self._options = options
+        self._rest = rest
+        self._directory = directory
+        self._judge = judge
+        self._asked_last: list[str] = []
+
+    async def poll(self, sink: Sink, only: Callable[[str], bool] | None = None) -> None:
+        """Ask for everything that is wanted, and publish it answer by answer.
+
+        Args:
+            sink: where quotes, states and counts go.
+            only: whether a venue symbol is wanted, at the moment when it would be asked for; None: all are.
+
+        Raises:
+            FeedError: no answer was good, or one failed in a way that the next one would, too.
+        """
+        status = sink.status
+        answers = rows = found = 0
+        failures: list[FeedError] = []
+        for wires, target in self._targets(only):
+            try:
+                answer = await self._rest.ask(target, self._parse, status)
+            except FeedError as error:
+                status.polls["error"] += 1
+                if not wires or error.reason not in ITS_OWN:
+                    raise
+                failures.append(error)
+            else:
+                status.polls["ok"] += 1
+                answers += 1
+                rows += len(answer)
+                found += self._publish(_named(answer, wires), sink, only)
+            finally:
+                self._asked_last = wires[-1:]
+        if failures and not answers:
+            raise failures.pop()
+        for failure in failures:
+            status.errors[failure.reason] += 1
+        if not found and only is None:
+            wanted = ",".join(self._options.symbols)[:80]
+            sink.state("stale", f"no price for {wanted} in {answers} answers with {rows} rows")
+
+    def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
+        quotes = self._judge.answer(rows, sink.status, only)
+        if quotes:
+            sink.publish(quotes)
+        if quotes or self._directory.loaded:
+            sink.loaded()
+        return len(quotes)
+
+    def _targets(self, only: Callable[[str], bool] | None) -> Iterator[tuple[list[str], str]]:
+        """What to ask, each with the wire names that it asks for; none where it asks for all.
+
+        A poll that broke off is taken up behind where it did, so that one bad symbol does not starve others.
+        """
+        venue = self._venue
+        most = venue.limits.symbols_per_request
+        if most is None:
+            yield from self._requests(self._options.symbols if self._options.names_all else (), [])
+            return
+        wanted = self._directory.wanted()
+        wires = list(wanted)
+        start = next((wires.index(wire) + 1 for wire in self._asked_last if wire in wanted), 0)
+        wires = wires[start:] + wires[:start]
+        for i in range(0, len(wires), most):
+            some = [wire for wire in wires[i : i + most] if only is None or only(wanted[wire].symbol)]
+            if some:
+                yield from self._requests([wanted[wire].symbol.partition(":")[2] for wire in some], some)
+
+    def _requests(self, symbols: Sequence[str], wires: list[str]) -> Iterator[tuple[list[str], str]]:
+        targets = self._venue.rest_request(symbols)
+        for target in (targets,) if isinstance(targets, str) else targets:
+            yield wires, target
+
+    def _parse(self, body: bytes) -> list[Row]:
+        rows = self._venue.parse_rest(body)
+        if rows and all(row.raw is None for row in rows):
+            raise ValueError(f"none of {len(rows)} rows has the known shape")
+        return rows
+
+
+def _named(rows: Sequence[Row], wires: Sequence[str]) -> Sequence[Row]:
+    """The rows of an answer, each with a name: those without are of the one symbol that was asked for."""
+    return [row if row.wire else row._replace(wire=wires[0]) for row in rows] if len(wires) == 1 else rows
+
+
+class Schedule:
+    """Whole multiples of an interval, from the first wait on; those that were missed are counted, not made up for."""
+
+    def __init__(self, clock: Clock, interval_s: float) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._due_at = clock.monotonic()
+
+    async def wait(self, sink: Sink) -> None:
+        """Wait for the next moment."""
+        self._due_at += self._interval_s
+        if (late_s := self._clock.monotonic() - self._due_at) > 0:
+            missed = int(late_s // self._interval_s) + 1
+            sink.status.polls["skipped"] += missed
+            self._due_at += missed * self._interval_s
+        await self._clock.sleep(self._due_at - self._clock.monotonic())
+
+
+class PollingFeed:
+    """The `Feed` of an exchange that is only polled.
+
+    What it has learned (the list, the last request's time) outlives a failed `run`, so that a restart neither
+    forgets symbols nor asks faster than the exchange bears.
+    """
+
+    def __init__(
+        self, name: str, venue: Venue, interval_s: float, rest: Rest, poller: Poller, listings: Listings, clock: Clock
+    ) -> None:
+        self.name = name
+        self.kind = venue.kind
+        self.clock = venue.clock
+        self.stale_after_s = patience_s(interval_s)
+        self._venue = venue
+        self._interval_s = interval_s
+        self._rest = rest
+        self._poller = poller
+        self._listings = listings
+        self._now = clock
+
+    async def run(self, sink: Sink) -> None:
+        """Poll until cancelled; see `base.Feed.run`."""
+        async with self._rest.source:
+            if self._listings.needed or self._venue.limits.symbols_per_request:
+                await self._listings.refresh(sink)
+            schedule = Schedule(self._now, self._interval_s)
+            while True:
+                await self._poller.poll(sink)
+                await self._listings.refresh(sink)
+                await schedule.wait(sink)
+
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002
+        """No older bars: a venue says only what is now."""
+        return []
+
+
+def patience_s(interval_s: float) -> float:
+    """The least silence that may count as stale where news come so often."""
+    return max(5.0, 3 * interval_s)

@@ -1,0 +1,87 @@
+"""What one feed asks an exchange over HTTP: paced by the budget of the host, conditional where the server can, parsed.
+
+Promises: never faster than the exchange bears, whoever else asks it; nothing at all while it wants to be left
+alone; a 304 is the last answer again. Works for every `Venue` and mentions none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from feeds.base import Context
+from feeds.budget import Budget
+from feeds.exchange.fetch import Answer, HttpSource
+from feeds.exchange.venue import Limits
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+T = TypeVar("T")
+
+NOT_MODIFIED = 304
+TOLD_OFF = frozenset({"rate_limited", "banned"})
+MOST_KEPT = 16
+KEPT_BYTES = 4_000_000
+"""How many answers are kept for a 304, and how long one may be."""
+
+
+class Rest:
+    """The asking side of one feed.
+
+    Args:
+        source: the host, opened by whoever runs the feed.
+        limits: what the exchange bears.
+        gap_s: fewest seconds from the start of one request to the next.
+        budget: shared by all feeds of the host.
+        context: time.
+    """
+
+    def __init__(self, source: HttpSource, limits: Limits, gap_s: float, budget: Budget, context: Context) -> None:
+        self.source = source
+        self._limits = limits
+        self._gap_s = gap_s
+        self._budget = budget
+        self._clock = context.clock
+        self._tagged: dict[str, Answer] = {}
+
+    async def ask(self, target: str, parse: Callable[[bytes], T], status: FeedStatus, *, method: str = "GET") -> T:
+        """What an answer holds, at least one thing; everything else is a `FeedError`."""
+        status.rate_limit_wait_s += await self._budget.request(self._clock, self._gap_s)
+        try:
+            answer = await self._answer(target, status, method)
+            try:
+                found = parse(answer.body)
+            except ValueError as error:
+                raise FeedError(f"an answer that cannot be read: {str(error)[:200]}") from error
+        except FeedError as error:
+            self._heed(error)
+            raise
+        if not found:
+            raise FeedError("an empty answer")
+        return found
+
+    async def _answer(self, target: str, status: FeedStatus, method: str) -> Answer:
+        before = self._tagged.get(target)
+        headers = {"If-None-Match": before.headers["etag"]} if before else None
+        answer = await self.source.ask(target, status, method=method, headers=headers)
+        self._note_use(answer)
+        if before and answer.status == NOT_MODIFIED:
+            return before
+        self._tagged.pop(target, None)
+        if "etag" in answer.headers and len(self._tagged) < MOST_KEPT and len(answer.body) <= KEPT_BYTES:
+            self._tagged[target] = answer
+        return answer
+
+    def _note_use(self, answer: Answer) -> None:
+        limits = self._limits
+        used = answer.headers.get(limits.used_header, "") if limits.used_header else ""
+        if used.isascii() and used.isdigit():
+            self._budget.used(self._clock, int(used[:9]), limits.used_limit)
+
+    def _heed(self, error: FeedError) -> None:
+        """Whoever else asks this host is to wait as well."""
+        banned = error.reason == "banned"
+        if banned and error.retry_after_s is None and self._limits.ban_s:
+            error.retry_after_s = self._limits.ban_s
+        if error.retry_after_s is not None and error.reason in TOLD_OFF:
+            self._budget.told_to_wait(self._clock, error.retry_after_s, connects=banned)

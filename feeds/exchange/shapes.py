@@ -1,0 +1,172 @@
+"""How most exchanges write things: JSON objects with names of their own for what all of them mean.
+
+A `Shape` maps the fields of a price, an `Index` those of an instrument list; both are data and read what they
+describe, judging no number (`rows` does that). A price that lacks a field is a row of unknown shape, so that a
+renamed field is noticed at once and does not quietly become "no price". Numbers keep the text in which they were
+sent. Pure; mentions no exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from feeds.exchange.venue import Listing, Row
+from feeds.rows import decode_json
+from ticker.model import decimal_text
+
+UNREADABLE = "?"
+"""The wire name of a row that does not even tell whose it is; no exchange has such a name."""
+
+# A number with a point or an exponent is left as text, any other is an int: neither loses a digit.
+_VALUE = msgspec.json.Decoder(float_hook=str)
+_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Where an exchange keeps what a `Row` holds.
+
+    Attributes:
+        wire: its field of the instrument's name; None: it does not name it.
+        fields: its field for each of ours.
+        optional: the same for those that it may leave out; ours keep their last value then.
+        fraction: its field of the 24 h change as a fraction of one; our `change_pct` comes from it.
+        time: its field of the exchange's time of the price, which not every row need have.
+        seq: its field of the sequence number.
+    """
+
+    wire: str | None
+    fields: Mapping[str, str]
+    optional: Mapping[str, str] = field(default_factory=dict)
+    fraction: str | None = None
+    time: str | None = None
+    seq: str | None = None
+
+    def row(self, sent: Any) -> Row:
+        """The row of a JSON value; one without values if it has another shape."""
+        if not isinstance(sent, dict):
+            return Row(UNREADABLE, None)
+        wire = (text_of(sent.get(self.wire)) or UNREADABLE) if self.wire else ""
+        try:
+            # Nearly all are text already: asking here instead of in `text_of` saves a third of the reading.
+            texts = {
+                ours: value if isinstance(value := sent[theirs], str) else text_of(value)
+                for ours, theirs in self.fields.items()
+            }
+            for ours, theirs in self.optional.items():
+                if theirs in sent:
+                    texts[ours] = text_of(sent[theirs])
+            if self.fraction:
+                texts["change_pct"] = percent_of(text_of(sent[self.fraction]))
+            time = text_of(sent.get(self.time)) if self.time else None
+            seq = int(sent[self.seq]) if self.seq else None
+        except (KeyError, TypeError, ValueError):
+            return Row(wire, None)
+        return Row(wire, texts, time, seq)
+
+    def rows(self, sent: Iterable[Any]) -> list[Row]:
+        """The rows of a list, one for each entry."""
+        return [self.row(entry) for entry in sent]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Where an exchange keeps what a `Listing` holds.
+
+    Attributes:
+        wire, base, quote: its fields of the name and of the two currencies.
+        status: its field of the market's state; one without the field is open.
+        open: what that field says of a market that is open for trading; others are not listed.
+        tick: the path to the smallest step of the price; through a list it goes by the entry that has it.
+    """
+
+    wire: str
+    base: str
+    quote: str
+    status: str
+    open: str
+    tick: tuple[str, ...]
+
+    def listings(self, sent: Iterable[Any]) -> list[Listing]:
+        """The open markets of a list; an entry of another shape costs itself."""
+        return [listing for entry in sent if (listing := self.listing(entry))]
+
+    def listing(self, entry: Any) -> Listing | None:
+        """The listing of one entry, if it is of an open market."""
+        wire, base, quote = (text_at(entry, name) for name in (self.wire, self.base, self.quote))
+        if not (wire and base and quote) or entry.get(self.status, self.open) != self.open:
+            return None
+        return Listing(f"{base}-{quote}", (wire,), tick_decimals(text_at(entry, *self.tick)))
+
+
+def read(body: bytes) -> Any:
+    """The JSON value of a body; raises ValueError like `decode_json`."""
+    return decode_json(body, _VALUE)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body; raises ValueError also for any other value."""
+    return decode_json(body, _OBJECT)
+
+
+def write(value: Any) -> str:
+    """A value as JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def at(value: Any, *path: str | int) -> Any:
+    """What is at a path of names and indices, None where the path ends early.
+
+    A name leads through a list by the first entry that has it.
+    """
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+            continue
+        if isinstance(value, list):
+            value = next((entry for entry in value if isinstance(entry, dict) and step in entry), None)
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def text_at(value: Any, *path: str | int) -> str:
+    """The text at a path, or the digits of a number there; empty where there is none."""
+    return text_of(at(value, *path)) or ""
+
+
+def list_at(value: Any, *path: str | int) -> list[Any]:
+    """The list at a path; raises ValueError where there is none."""
+    found = at(value, *path)
+    if not isinstance(found, list):  # a ValueError like that of `read`: the body has another shape
+        raise ValueError(f"no list at {'.'.join(map(str, path)) or 'the top'}")  # noqa: TRY004
+    return found
+
+
+def text_of(value: Any) -> str | None:
+    """The text of a JSON value: of true, lists and objects one that no parser takes for a number."""
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def tick_decimals(tick: str) -> int | None:
+    """Digits after the point of prices in steps of `tick`: 2 for `0.01000000`, 0 for `5`; None if it is no step."""
+    try:
+        whole, _, fraction = decimal_text(tick).partition(".")
+    except ValueError:
+        return None
+    fraction = fraction.rstrip("0")
+    return len(fraction) if fraction or whole.strip("0") else None
+
+
+def percent_of(fraction: str | None) -> str | None:
+    """`0.0196` as `1.96`, digit for digit; what is no number comes back as it is, to be refused with its row."""
+    if not fraction:
+        return None
+    try:
+        return f"{Decimal(decimal_text(fraction)).scaleb(2):f}"
+    except ValueError:
+        return fraction

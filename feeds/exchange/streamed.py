@@ -1,0 +1,248 @@
+"""The feed of an exchange that streams, with polls beside it where it may.
+
+In `auto` whatever the stream does not bring is asked for by HTTP: everything before it has begun, the symbols of a
+broken connection or of a refused subscription, those that it has not mentioned for long, and the fields that it does
+not have. In `stream` nothing is asked for but the instrument list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from feeds.base import Context, Sink
+from feeds.exchange.directory import Directory
+from feeds.exchange.door import Door
+from feeds.exchange.joint import Joint
+from feeds.exchange.judge import Judge
+from feeds.exchange.listings import Listings
+from feeds.exchange.polling import Poller, Schedule, patience_s
+from feeds.exchange.rest import Rest
+from feeds.exchange.streaming import STALE_AFTER_S, Shard, Streams
+from feeds.exchange.venue import Stream, Venue
+from feeds.runner import Runner
+from ticker.errors import FeedError
+from ticker.model import Bar, Quote
+
+PATIENCE_S = 10.0
+"""The least silence that may count as stale where polls help out."""
+QUIET = 0.5
+"""A symbol of which nothing came for this part of that is asked for: that confirms its price before it is stale."""
+DAY_S = 86_400.0
+NOT_NEWS = frozenset({"decimals", "name", "state"})
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came of one symbol lately.
+
+    Attributes:
+        at: when anything came, monotonic seconds.
+        streamed_at: when the stream brought something.
+        ts: the exchange's time of that.
+        fields: all that the stream ever brought.
+    """
+
+    at: float = float("-inf")
+    streamed_at: float = float("-inf")
+    ts: int | None = None
+    fields: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the things that a feed does, kept going by a runner of its own."""
+
+    name: str
+    stale_after_s: float
+    work: Callable[[Sink], Awaitable[None]]
+
+    async def run(self, sink: Sink) -> None:
+        """See `base.Feed.run`."""
+        await self.work(sink)
+
+
+class Through:
+    """A sink that changes quotes on their way into another."""
+
+    def __init__(self, sink: Sink, change: Callable[[Iterable[Quote]], list[Quote]]) -> None:
+        self.status = sink.status
+        self.state, self.remove, self.loaded = sink.state, sink.remove, sink.loaded
+        self._sink = sink
+        self._change = change
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        self._sink.publish(self._change(quotes))
+
+
+class StreamedFeed:
+    """The `Feed` of an exchange that streams; `poller` is None where nothing may be polled."""
+
+    def __init__(
+        self,
+        name: str,
+        venue: Venue,
+        stream: Stream,
+        *,
+        rest: Rest,
+        directory: Directory,
+        judge: Judge,
+        listings: Listings,
+        door: Door,
+        poller: Poller | None,
+        interval_s: float,
+        context: Context,
+    ) -> None:
+        self.name = name
+        self.kind = venue.kind
+        self.clock = venue.clock
+        self.stale_after_s = max(PATIENCE_S, patience_s(interval_s)) if poller else STALE_AFTER_S
+        self._stream = stream
+        self._rest = rest
+        self._directory = directory
+        self._listings = listings
+        self._poller = poller
+        self._interval_s = interval_s
+        self._context = context
+        self._streams = Streams(
+            stream.wires_per_connection,
+            lambda number: Shard(f"{name}/{number}", stream, door, judge, context, self._tell),
+        )
+        self._start: Callable[[Shard], None] = lambda _: None
+        self._joint: Joint | None = None
+        self._carriers: dict[str, tuple[Shard, str]] = {}  # of each venue symbol, with its wire name
+        self._heard: dict[str, Heard] = {}
+        self._most_heard = venue.limits.symbols
+
+    async def run(self, sink: Sink) -> None:
+        """Deliver until cancelled; see `base.Feed.run`."""
+        joint = self._joint = Joint(sink)
+        async with self._rest.source, asyncio.TaskGroup() as tasks:
+
+            def keep(part: Part | Shard, into: Sink) -> None:
+                tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
+
+            self._start = lambda shard: keep(shard, Through(joint.way(shard.name), self._note))
+            for shard in self._streams.shards:
+                self._start(shard)
+            if self._poller:  # first, for its prices come sooner than the list
+                polls = Part(f"{self.name} polls", self.stale_after_s, self._poll_beside)
+                keep(polls, Through(joint.way("polls"), self._trim))
+            keep(Part(f"{self.name} list", 0.0, self._keep_list), joint.way("instrument list", carries=False))
+
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002
+        """No older bars: a venue says only what is now."""
+        return []
+
+    # The list
+
+    async def _keep_list(self, sink: Sink) -> None:
+        while True:
+            try:
+                await self._listings.load(sink)
+            except FeedError:
+                self._carry()  # what is named in full can do without
+                raise
+            self._carry()
+            sink.loaded()
+            sink.state("live")
+            await self._context.clock.sleep(min(self._listings.wait_s, DAY_S))
+
+    def _carry(self) -> None:
+        wanted = self._directory.wanted()
+        for shard in self._streams.carry(wanted):
+            self._start(shard)
+        self._carriers = {wanted[wire].symbol: (shard, wire) for shard in self._streams.shards for wire in shard.wires}
+        self._tell()
+
+    # The polls
+
+    async def _poll_beside(self, sink: Sink) -> None:
+        assert self._poller is not None
+        schedule = Schedule(self._context.clock, self._interval_s)
+        failing = True  # unless proven otherwise: this may be another try
+        while True:
+            lacking = [symbol for symbol in self._carriers if self._lacks(symbol)]
+            if lacking:
+                await self._poller.poll(sink, self._lacks)
+                for symbol in lacking:  # it has been asked for, whatever the answer
+                    self._of(symbol).at = self._context.clock.monotonic()
+            elif not self._carriers and not self._listings.needed:
+                await self._poller.poll(sink)
+            elif failing:
+                sink.state("live")
+            failing = False
+            await schedule.wait(sink)
+
+    def _lacks(self, symbol: str) -> bool:
+        """Whether the stream leaves something of a venue symbol to be asked for now."""
+        carrier = self._carriers.get(symbol)
+        return carrier is None or not (
+            self._stream.complete
+            and carrier[0].brings(carrier[1])
+            and self._context.clock.monotonic() - self._of(symbol).at <= QUIET * self.stale_after_s
+        )
+
+    # What passes
+
+    def _note(self, quotes: Iterable[Quote]) -> list[Quote]:
+        """Remember what the stream brings."""
+        now = self._context.clock.monotonic()
+        passed = list(quotes)
+        for quote in passed:
+            heard = self._of(quote.symbol)
+            heard.at = heard.streamed_at = now
+            heard.ts = quote.ts if quote.ts is not None else heard.ts
+            heard.fields.update(quote.values.keys() - NOT_NEWS)
+        return passed
+
+    def _trim(self, quotes: Iterable[Quote]) -> list[Quote]:
+        """Of polled quotes leave only what the stream does not bring by itself: its prices are newer.
+
+        The time of what is left is not held against it: REST often has whole seconds, or those of its cache.
+        """
+        now = self._context.clock.monotonic()
+        trimmed = []
+        for quote in quotes:
+            heard, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)
+            heard.at = now
+            values, tolerance_ms = quote.values, 1000.0
+            if carrier and carrier[0].delivering and now - heard.streamed_at <= self.stale_after_s:
+                values = {name: value for name, value in values.items() if name not in heard.fields}
+                tolerance_ms = self.stale_after_s * 1000
+            ts = quote.ts
+            if ts is not None and heard.ts is not None and 0 < heard.ts - ts <= tolerance_ms:
+                ts = heard.ts
+            trimmed.append(Quote(quote.symbol, values, ts, quote.seq))
+        return trimmed
+
+    def _of(self, symbol: str) -> Heard:
+        heard = self._heard.get(symbol)
+        if heard is None:
+            heard = Heard()
+            if len(self._heard) < self._most_heard:  # a server may make up names
+                self._heard[symbol] = heard
+        return heard
+
+    # What there is to say
+
+    def _tell(self) -> None:
+        if self._joint:
+            self._joint.note(*self._notes())
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if unlisted := self._directory.unlisted():
+            notes.append(f"not listed: {_few(unlisted)}")
+        elif self._directory.loaded and not self._carriers:
+            notes.append("no listed symbol is wanted")
+        refused = {wire: why for shard in self._streams.shards for wire, why in shard.missing.items()}
+        if refused:
+            wire, why = next(iter(refused.items()))
+            notes.append(f"not subscribed: {_few(list(refused))} ({wire}: {why[:80]})")
+        return notes
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,220 @@
+"""The streaming side of a feed: its wire names spread over connections, each kept alive and renewed in time.
+
+Promises: one broken connection costs its own wire names and no others; a worn one is replaced before it goes, so
+that there is no gap; two that say the same do no harm. Works for every `Stream` and mentions none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from feeds.backoff import Backoff
+from feeds.base import Context, Sink
+from feeds.exchange.door import Door
+from feeds.exchange.judge import Judge
+from feeds.exchange.link import Link, Pulse
+from feeds.exchange.venue import Row, Stream
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+STALE_AFTER_S = 5.0
+"""The least silence of a streamed symbol that may count as stale."""
+RENEW_AT = (0.80, 0.95)
+"""The part of its lifetime after which a connection is renewed; drawn, so that not all are at once."""
+
+log = logging.getLogger("ticker.feeds")
+
+
+class Shard:
+    """The wire names of one connection, of two while it is renewed. A `Runner` keeps it going, like a feed."""
+
+    status: FeedStatus
+
+    def __init__(
+        self, name: str, stream: Stream, door: Door, judge: Judge, context: Context, tell: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self.stream = stream
+        self.time = context.clock
+        self.pulse = Pulse()
+        self.wires: dict[str, None] = {}
+        self._door = door
+        self._judge = judge
+        self._rng = context.rng
+        self._tell = tell
+        self._sink: Sink | None = None
+        self._current: Link | None = None
+        self._next: Link | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def stale_after_s(self) -> float:
+        """The least silence that may count as stale, by its own rhythm."""
+        return self.pulse.usual_s(STALE_AFTER_S)
+
+    @property
+    def delivering(self) -> bool:
+        """Whether prices come, or would if there were any: subscribed, and not silent beyond what is usual."""
+        link = self._current
+        if link is None or link.failure or not (link.subscribed or link.delivered):
+            return False
+        since = max(link.opened_at, self.pulse.last or 0.0)
+        return self.time.monotonic() - since <= self.stale_after_s
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The wire names that the exchange does not send, and why."""
+        if self._current is None:
+            return {}
+        subscriptions = self._current.subscriptions
+        return dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
+
+    def brings(self, wire: str) -> bool:
+        """Whether prices of this wire name would come at once if there were any."""
+        return self.delivering and self._current is not None and not self._current.subscriptions.lacks(wire)
+
+    def add(self, wires: Iterable[str]) -> None:
+        """Carry more wire names from now on."""
+        new = [wire for wire in wires if wire not in self.wires]
+        if not new:
+            return
+        self.wires.update(dict.fromkeys(new))
+        for link in (self._current, self._next):
+            if link and not link.failure:
+                link.subscribe(new)
+        self._wake()
+
+    def drop(self, wires: Iterable[str]) -> None:
+        """Carry these no more; an open connection goes on sending them, to nobody."""
+        for wire in wires:
+            self.wires.pop(wire, None)
+
+    async def run(self, sink: Sink) -> None:
+        """Deliver until a connection breaks that has no successor.
+
+        Raises:
+            FeedError: that, or the first one could not be opened.
+        """
+        self._sink, self.status = sink, sink.status
+        self._current = self._next = None
+        link = await self._open()
+        async with asyncio.TaskGroup() as tasks:
+            failure = await self._serve(link, tasks)
+        raise failure
+
+    # What a link calls
+
+    def deliver(self, link: Link, rows: Sequence[Row]) -> None:
+        """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought."""
+        newest = self._next or self._current
+        if newest and link is not newest:
+            rows = [row for row in rows if row.wire not in newest.delivered]
+        assert self._sink is not None
+        if quotes := self._judge.message(rows, self.status):
+            self._sink.publish(quotes)
+
+    def news(self) -> None:
+        """Wake who waits for a change of a connection, and let the feed say what is new."""
+        self._wake()
+        self._tell()
+
+    # Inside
+
+    async def _open(self) -> Link:
+        await self._until(lambda: bool(self.wires))
+        entered = await self._door.enter(self.status)
+        lifetime_s = (self.stream.lifetime_s or float("inf")) * self._rng.uniform(*RENEW_AT)
+        return Link(self, entered.socket, entered.ping, list(self.wires), lifetime_s)
+
+    async def _serve(self, link: Link, tasks: asyncio.TaskGroup) -> FeedError:
+        """Keep a connection, and those that follow it, until one fails without a successor: why it did."""
+        self._current = link
+        tasks.create_task(link.run(), name=self.name)
+        renewal: asyncio.Task[None] | None = None
+        told: Link | None = None
+        while True:
+            if link.subscribed and link is not told and self._sink:
+                told = link
+                self._sink.state("live")  # perhaps without a price for long: what was wrong before is over
+            if link.failure and not (self._next and not self._next.failure):
+                if renewal:
+                    renewal.cancel()
+                return link.failure
+            if link.failure:  # its successor is not complete yet, but the best there is
+                assert renewal is not None
+                renewal.cancel()
+                self._current, self._next, renewal = self._next, None, None
+            elif link.worn and (renewal is None or renewal.done()):
+                log.info("feed=%s renews its connection: %s", self.name, link.worn)
+                renewal = tasks.create_task(self._renew(link, tasks), name=f"{self.name} renewal")
+            await self._changed.wait()
+            assert self._current is not None
+            link = self._current
+
+    async def _renew(self, old: Link, tasks: asyncio.TaskGroup) -> None:
+        """Put a new connection beside a worn one until it brings prices, then close the old one."""
+        backoff = Backoff(self._rng)
+        while True:
+            try:
+                new = await self._open()
+            except FeedError as error:
+                failure = error
+            else:
+                self._next = new
+                tasks.create_task(new.run(), name=self.name)
+                await self._until(lambda: new.ready or new.failure is not None)  # noqa: B023 - awaited here
+                if new.failure is None:
+                    break
+                self._next, failure = None, new.failure
+            self.status.errors[failure.reason] += 1
+            await self.time.sleep(backoff.pause_s(failure.retry_after_s))
+        self._current, self._next = new, None
+        self.status.reconnects += 1
+        try:
+            await old.retire()
+        finally:
+            old.end(FeedError("stream: replaced", reason="closed"))
+            self.news()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        while not happened():
+            await self._changed.wait()
+
+
+class Streams:
+    """All connections of one feed: who carries which wire name.
+
+    Args:
+        most: wire names on one connection.
+        make: makes a shard with nothing to carry yet, of its number.
+    """
+
+    def __init__(self, most: int, make: Callable[[int], Shard]) -> None:
+        self.shards: list[Shard] = []
+        self._most = most
+        self._make = make
+
+    def carry(self, wires: Iterable[str]) -> list[Shard]:
+        """Carry exactly these wire names from now on; returns the new connections that this takes."""
+        wanted = dict.fromkeys(wires)
+        for shard in self.shards:
+            shard.drop([wire for wire in shard.wires if wire not in wanted])
+        carried = {wire for shard in self.shards for wire in shard.wires}
+        new = [wire for wire in wanted if wire not in carried]
+        for shard in self.shards:
+            room = self._most - len(shard.wires)
+            shard.add(new[:room])
+            new = new[room:]
+        started = []
+        for i in range(0, len(new), self._most):
+            shard = self._make(len(self.shards) + 1)
+            shard.add(new[i : i + self._most])
+            self.shards.append(shard)
+            started.append(shard)
+        return started

@@ -1,0 +1,117 @@
+"""Names: which of an exchange's are ours, and which of ours are wanted."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.exchange.directory import Directory, matches
+from feeds.exchange.venue import Listing
+from tests.feeds.toy import NEEDS_LIST, TOY
+
+
+def find(directory: Directory, *wires: str) -> list[tuple[str, bool] | None]:
+    entries = directory.entries(wires)
+    return [(entry.symbol, entry.selected) if entry else None for entry in map(entries.get, wires)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "symbol", "fits"),
+    [
+        ("*", "BTC-USD", True),
+        ("BTC-USD", "BTC-USD", True),
+        ("BTC-USD", "BTC-USDT", False),
+        ("*-USD", "BTC-USD", True),
+        ("*-USD", "BTC-USDT", False),
+        ("BTC-*", "BTC-USD", True),
+        ("BTC-*", "BTC", False),
+        ("A*A", "A", False),
+        ("A*A", "AA", True),
+        ("*A*B*", "xByA", False),
+        ("*A*B*", "xAyB", True),
+        ("BRK.B", "BRKxB", False),
+        ("**", "", True),
+        ("", "BTC", False),
+    ],
+)
+def test_patterns(pattern: str, symbol: str, fits: bool) -> None:
+    """A star is any run of characters, also none; everything else is itself."""
+    assert matches(pattern, symbol) is fits
+
+
+@given(pattern=st.text("AB-*", max_size=8), symbol=st.text("AB-", max_size=8))
+def test_patterns_agree_with_a_regular_expression(pattern: str, symbol: str) -> None:
+    """The split gives what a regular expression would, for any pattern."""
+    expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), symbol) is not None
+    assert matches(pattern, symbol) is expected
+
+
+def test_hostile_pattern_takes_no_time() -> None:
+    """A pattern that stops a regular expression for ages is answered at once."""
+    assert not matches("*A" * 31 + "B", "A" * 64)
+
+
+def test_names_are_read_with_and_without_the_list() -> None:
+    """A name of the list is what the list says, others are read by the venue, the rest is unknown."""
+    directory = Directory("toy", TOY, ["*"])
+    assert find(directory, "XXBTZUSD", "ETH/USD") == [None, ("toy:ETH-USD", True)]
+    directory.load([Listing("BTC-USD", ("XXBTZUSD", "XBT/USD"), 1, "Bitcoin")])
+    assert find(directory, "XXBTZUSD", "XBT/USD", "ETH/USD", "what") == [
+        ("toy:BTC-USD", True), ("toy:BTC-USD", True), ("toy:ETH-USD", True), None,
+    ]  # fmt: skip
+
+
+def test_list_fields_reach_names_that_it_does_not_have() -> None:
+    """Decimals and name belong to the symbol, whichever name it comes under."""
+    directory = Directory("toy", TOY, ["*"])
+    directory.load([Listing("ETH-USD", ("XETHZUSD",), 2, "Ether"), Listing("ADA-USD", ("ADA",))])
+    entries = directory.entries(["ETH/USD", "ADA/USD"])
+    assert [entry.extra for entry in entries.values() if entry] == [{"decimals": 2, "name": "Ether"}, {}]
+
+
+@pytest.mark.parametrize("wire", ["BT C/USD", "A-B/USD", "/" + "A" * 64, "Ä/USD", "A:B/USD", "<b>/USD", "A/U\n"])
+def test_names_that_cannot_be_symbols(wire: str) -> None:
+    """A name that would be no canonical symbol is unknown, not published."""
+    assert find(Directory("toy", TOY, ["*"]), wire) == [None]
+
+
+def test_first_claim_of_a_name_counts() -> None:
+    """Of two list entries with one name or symbol, the first keeps it."""
+    directory = Directory("toy", NEEDS_LIST, ["*"])
+    directory.load([Listing("A-B", ("x",), 1), Listing("C-D", ("x", "y"), 2), Listing("A-B", ("z",), 3)])
+    entries = directory.entries(["x", "y", "z"])
+    assert [(e.symbol, e.extra["decimals"]) for e in entries.values() if e] == [
+        ("toy:A-B", 1),
+        ("toy:C-D", 2),
+        ("toy:A-B", 3),
+    ]
+    assert (directory.lists("toy:C-D"), directory.lists("toy:x")) == (True, False)
+
+
+def test_selection() -> None:
+    """A symbol is wanted if any pattern fits it; the others are known but not wanted."""
+    directory = Directory("toy", TOY, ["BTC-USD", "*-EUR"])
+    found = find(directory, "BTC/USD", "BTC/EUR", "ETH/USD")
+    assert found == [("toy:BTC-USD", True), ("toy:BTC-EUR", True), ("toy:ETH-USD", False)]
+
+
+def test_made_up_names_are_forgotten() -> None:
+    """A server that sends new names for ever costs the memory of one answer."""
+    directory = Directory("toy", TOY, ["*"])
+    for number in range(50):
+        directory.entries(f"N{number}{letter}/USD" for letter in "ABC")
+    assert len(directory._entries) == 3
+
+
+def test_entries_last_until_the_list_changes() -> None:
+    """The same entry comes back answer after answer, and a new one once the list is new."""
+    directory = Directory("toy", TOY, ["*"])
+    first, second = (directory.entries(["A/B"])["A/B"] for _ in range(2))
+    directory.load([Listing("A-B", ("A/B",), 4)])
+    third = directory.entries(["A/B"])["A/B"]
+    assert first is second
+    assert third is not None
+    assert third.extra == {"decimals": 4}

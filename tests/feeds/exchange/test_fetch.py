@@ -1,0 +1,247 @@
+"""One request: what comes back is a whole good answer or an error with the right reason, in bounded time and memory."""
+
+from __future__ import annotations
+
+import email.utils
+import socket
+import ssl
+import tracemalloc
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from feeds.exchange.fetch import HttpSource, reason_of, retry_after_s
+from tests.feeds.fake_exchange import CLOSED, HANG, JSON, FakeExchange, Reply, gzip, gzip_bomb
+from tests.feeds.harness import run
+from ticker.clock import ManualClock
+from ticker.errors import FeedError
+from ticker.model import FeedStatus
+
+NOW_MS = 1_795_386_000_000
+LIMIT = 5_000_000
+
+
+def get(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0) -> tuple[bytes | FeedError, FeedStatus]:
+    """Ask once for each reply: the last outcome, and the counters."""
+
+    async def main() -> tuple[bytes | FeedError, FeedStatus]:
+        status = FeedStatus("toy", "live")
+        outcome: bytes | FeedError = b""
+        async with FakeExchange() as exchange:
+            exchange.script("/x?y=1", *replies)
+            url = base_url or exchange.base_url
+            async with HttpSource(url, ManualClock(NOW_MS), timeout_s=timeout_s, body_bytes=LIMIT) as source:
+                for _ in replies or (None,):
+                    try:
+                        outcome = (await source.ask("/x?y=1", status)).body
+                    except FeedError as error:
+                        outcome = error
+        return outcome, status
+
+    return run(main)
+
+
+def failure(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0) -> FeedError:
+    outcome, _ = get(*replies, base_url=base_url, timeout_s=timeout_s)
+    assert isinstance(outcome, FeedError), outcome
+    return outcome
+
+
+def test_good_answer() -> None:
+    """The body comes back as it was sent, and its bytes are counted."""
+    outcome, status = get(Reply(body=b'{"a": 1}'))
+    assert (outcome, status.received_bytes) == (b'{"a": 1}', 8)
+
+
+def test_compressed_answer() -> None:
+    """Gzip is understood; what counts as received is what came over the wire."""
+    body = b'{"a": "' + b"x" * 100_000 + b'"}'
+    squeezed = gzip(body)
+    outcome, status = get(Reply(body=squeezed, headers={**JSON, "Content-Encoding": "gzip"}))
+    assert (outcome, status.received_bytes) == (body, len(squeezed))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "Application/JSON; charset=utf-8"}])
+def test_kinds_of_json(headers: dict[str, str]) -> None:
+    """A missing content type is no offence, and its case and parameters do not matter."""
+    outcome, _ = get(Reply(headers=headers))
+    assert outcome == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(status=429), "rate_limited"),
+        (Reply(status=418), "banned"),
+        (Reply(status=403), "banned"),
+        (Reply(status=404), "http_4xx"),
+        (Reply(status=500, body=b'{"error":[],"result":{}}'), "http_5xx"),
+        (Reply(status=599), "http_5xx"),
+        (Reply(status=301, headers={"Location": "/elsewhere"}), "redirect"),
+        (Reply(status=302, headers={"Location": "http://[broken"}), "redirect"),
+        (Reply(status=204, body=b""), "protocol"),
+        (Reply(body=b"<html>", headers={"Content-Type": "text/html"}), "protocol"),
+        (Reply(headers={"Content-Type": "image/png"}), "protocol"),
+        (Reply(headers={**JSON, "Content-Encoding": "br"}), "protocol"),
+        (Reply(body=b"no gzip", headers={**JSON, "Content-Encoding": "gzip"}), "protocol"),
+        (Reply(body=gzip(b"x" * 9000)[:-9], headers={**JSON, "Content-Encoding": "gzip"}), "protocol"),
+        (Reply(body=b"{", claimed_length=10), "protocol"),
+        (Reply(instead=b"\x00\xffgarbage\r\n\r\n"), "protocol"),
+        (Reply(instead=b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}"), "protocol"),
+        (Reply(body=b" " * (LIMIT + 1)), "too_large"),
+        (CLOSED, "closed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.status}",
+)
+def test_reasons(reply: Reply, reason: str) -> None:
+    """Each way to fail has its own reason, and looks at the status before the body."""
+    error = failure(reply)
+    assert (error.reason, "\n" in str(error)) == (reason, False)
+
+
+def test_largest_answer() -> None:
+    """An answer of exactly the limit is read, plain or compressed."""
+    body = b" " * LIMIT
+    for reply in (Reply(body=body), Reply(body=gzip(body), headers={**JSON, "Content-Encoding": "gzip"})):
+        outcome, _ = get(reply)
+        assert outcome == body
+
+
+def test_bomb_does_not_go_off() -> None:
+    """A hundred megabytes in a hundred kilobytes are given up at the limit: memory never holds more than twice that."""
+    bomb = gzip_bomb(100_000_000)
+    tracemalloc.start()
+    try:
+        error = failure(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert error.reason == "too_large"
+    assert peak < 3 * LIMIT
+
+
+@pytest.mark.parametrize("reply", [HANG, Reply(body=b" " * 10_000, byte_pause_s=0.01)], ids=["hang", "drip"])
+def test_deadline_covers_everything(reply: Reply) -> None:
+    """Neither silence nor a byte now and then gets more than the one deadline."""
+    error = failure(reply, timeout_s=0.2)
+    assert error.reason == "timeout"
+
+
+def test_source_works_again_after_a_failure() -> None:
+    """A request after a timeout, a cut and a refusal is answered as if nothing had been."""
+    outcome, _ = get(HANG, CLOSED, Reply(status=500), Reply(body=b"{", claimed_length=9), Reply(), timeout_s=1.0)
+    assert outcome == b"{}"
+
+
+def test_nobody_there() -> None:
+    """A refused connection is `connect`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert failure(base_url=f"http://127.0.0.1:{port}").reason == "connect"
+
+
+def test_no_tls_there() -> None:
+    """A server that does not speak TLS is `tls`."""
+
+    async def main() -> FeedError:
+        async with FakeExchange() as exchange:
+            url = exchange.base_url.replace("http:", "https:")
+            async with HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT) as source:
+                with pytest.raises(FeedError) as caught:
+                    await source.ask("/", FeedStatus("toy", "live"))
+        return caught.value
+
+    assert run(main).reason == "tls"
+
+
+def test_reason_lies_at_the_bottom() -> None:
+    """The library's own types hide name resolution and TLS: their cause tells them apart."""
+
+    def because(error: httpx.HTTPError, *causes: BaseException) -> str:
+        top: BaseException = error
+        for cause in causes:
+            top.__cause__ = cause
+            top = cause
+        return reason_of(error)
+
+    assert because(httpx.ConnectError(""), OSError(), socket.gaierror(-2, "unknown")) == "dns"
+    assert because(httpx.ConnectError(""), ssl.SSLCertVerificationError("expired")) == "tls"
+    assert because(httpx.ConnectError(""), OSError(), ConnectionRefusedError()) == "connect"
+    assert because(httpx.ProxyError("407")) == "connect"
+    assert because(httpx.ConnectTimeout("")) == "timeout"
+    assert because(httpx.ReadError(""), ConnectionResetError()) == "closed"
+
+
+def test_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies of the environment are ignored: the request reaches the host that was configured."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    outcome, _ = get(Reply())
+    assert outcome == b"{}"
+
+
+def test_configured_proxy_is_used() -> None:
+    """With a proxy given, that is who is asked, for the full address."""
+
+    async def main() -> list[str]:
+        async with FakeExchange() as proxy:
+            proxy.serve("http://exchange.invalid/x", Reply())
+            options = {"timeout_s": 5.0, "body_bytes": LIMIT}
+            source = HttpSource("http://exchange.invalid", ManualClock(), proxy=proxy.base_url, **options)  # type: ignore[arg-type]
+            async with source:
+                await source.ask("/x", FeedStatus("toy", "live"))
+            return [request.target for request in proxy.requests]
+
+    assert run(main) == ["http://exchange.invalid/x"]
+
+
+def test_request_carries_no_state() -> None:
+    """Cookies are not kept, and what is asked for is compressed JSON."""
+
+    async def main() -> list[dict[str, str]]:
+        async with FakeExchange() as exchange:
+            exchange.serve("/", Reply(headers={**JSON, "Set-Cookie": "track=me; Path=/"}))
+            async with HttpSource(exchange.base_url, ManualClock(), timeout_s=5, body_bytes=LIMIT) as source:
+                for _ in range(2):
+                    await source.ask("/", FeedStatus("toy", "live"))
+            return [request.headers for request in exchange.requests]
+
+    first, second = run(main)
+    assert first == second
+    assert (first["accept"], first["accept-encoding"]) == ("application/json", "gzip")
+    assert "cookie" not in second
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        (email.utils.format_datetime(datetime.fromtimestamp(NOW_MS / 1000 + 90, UTC), usegmt=True), 90.0),
+        (email.utils.format_datetime(datetime.fromtimestamp(NOW_MS / 1000 - 90, UTC), usegmt=True), 0.0),
+        ("Mon, 23 Nov 2026 04:21:30 -0000", 1_795_407_690 - NOW_MS / 1000),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("nan", None),
+        ("\u0663", None),
+        ("Mon, 99 Nov 2026 00:00:00 GMT", None),
+        ("9" * 400, 999_999_999.0),
+    ],
+)
+def test_retry_after(header: str | None, expected: float | None) -> None:
+    """Seconds and HTTP dates are understood, what is past is now, nonsense says nothing."""
+    assert retry_after_s(header, NOW_MS) == expected
+
+
+@pytest.mark.parametrize("status", [429, 418, 503, 403])
+def test_retry_after_comes_with_the_error(status: int) -> None:
+    """Whatever the status, the wait that the server asks for is handed on and told."""
+    error = failure(Reply(status=status, headers={"Retry-After": "40"}))
+    assert error.retry_after_s == 40.0
+    assert "40 s" in str(error)

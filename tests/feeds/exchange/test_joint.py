@@ -1,0 +1,112 @@
+"""Several ways to the same prices: what the service hears of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from feeds.exchange.joint import Joint, Way
+from tests.feeds.harness import RecordingSink
+from ticker.clock import ManualClock
+from ticker.model import Quote
+
+QUOTE = Quote("toy:BTC-USD", {"last": "1"})
+
+
+class Door(RecordingSink):
+    """Like the service's own: data makes a feed live, and alone takes no message of a live one back."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        message = self.status.message if self.status.state == "live" else None
+        super().publish(quotes)
+        self.status.message = message
+
+
+def joined(*names: str) -> tuple[Door, Joint, list[Way]]:
+    door = Door(ManualClock())
+    joint = Joint(door)
+    return door, joint, [joint.way(name) for name in names]
+
+
+def heard(door: Door) -> tuple[str, str | None]:
+    return door.status.state, door.status.message
+
+
+def test_down_only_if_all_are() -> None:
+    """One way that is down is a message of a live feed; all of them down are a feed that is down."""
+    door, _, (stream, polls) = joined("stream", "polls")
+    stream.publish([QUOTE])
+    polls.state("down", "HTTP status 500")
+    assert heard(door) == ("live", "polls: HTTP status 500")
+    stream.state("down", "lost")
+    assert heard(door) == ("down", "stream: lost; polls: HTTP status 500")
+    polls.publish([QUOTE])
+    assert heard(door) == ("live", "stream: lost")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", None)
+
+
+def test_failed_only_if_all_are() -> None:
+    """A feed has failed when no way of it will be tried again."""
+    door, _, (stream, polls) = joined("stream", "polls")
+    stream.state("failed", "a bug")
+    assert heard(door)[0] == "connecting"
+    polls.state("down", "HTTP status 500")
+    assert heard(door)[0] == "down"
+    polls.state("failed", "a bug")
+    assert heard(door)[0] == "failed"
+
+
+def test_connected_without_a_price() -> None:
+    """A way that works again ends the message, but only data ends `down`."""
+    door, _, (stream,) = joined("stream")
+    stream.state("down", "lost")
+    stream.state("live")
+    assert heard(door) == ("down", "connected again, no price yet")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", None)
+
+
+def test_way_without_prices_keeps_nothing_up() -> None:
+    """What cannot bring prices neither keeps a feed up nor puts it down."""
+    door, joint, (stream,) = joined("stream")
+    listing = joint.way("list", carries=False)
+    listing.state("down", "HTTP status 500")
+    assert heard(door) == ("connecting", "list: HTTP status 500")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", "list: HTTP status 500")
+    listing.state("live")
+    assert heard(door) == ("live", None)
+    stream.state("down", "lost")
+    assert heard(door)[0] == "down"
+
+
+def test_notes_last() -> None:
+    """What there is to say stays said while data come, is said again after a failure, and ends when it is over."""
+    door, joint, (stream,) = joined("stream")
+    joint.note("not listed: ODD")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", "not listed: ODD")
+    stream.state("down", "lost")
+    assert heard(door) == ("down", "stream: lost; not listed: ODD")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", "not listed: ODD")
+    joint.note()
+    assert heard(door) == ("live", None)
+
+
+def test_others_messages_stay() -> None:
+    """A message that the service itself has put is not taken back by a way that has recovered."""
+    door, _, (stream,) = joined("stream")
+    stream.publish([QUOTE])
+    stream.state("live", "lost")
+    door.state("live", "too many symbols")
+    stream.publish([QUOTE])
+    assert heard(door) == ("live", "too many symbols")
+
+
+def test_long_messages_are_cut() -> None:
+    """However many ways have however much to say, readers get a line."""
+    door, _, ways = joined(*(f"way {n}" for n in range(50)))
+    for way in ways:
+        way.state("down", "x" * 100)
+    assert len(heard(door)[1] or "") == 300

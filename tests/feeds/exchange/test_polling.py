@@ -1,0 +1,218 @@
+"""Polling: good answers arrive whole and on time, row by row no better than they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import pytest
+
+from feeds.base import Adapter, parse_options
+from feeds.exchange.adapter import exchange
+from feeds.exchange.options import ExchangeOptions
+from tests.feeds.fake_exchange import Reply
+from tests.feeds.harness import RecordingSink
+from tests.feeds.toy import LIST, LISTED, TICKERS, TOY, Stage, last_prices, listing, on_stage, tickers
+from ticker.errors import ConfigError
+from ticker.model import Bar, Quote
+
+
+def test_whole_answer_in_one_call() -> None:
+    """Every good row of an answer is handed over at once, unchanged ones again: that confirms them."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1.50", ETH="2"))
+        await stage.polls(3)
+
+    stage = on_stage(play)
+    assert stage.sink.story == ["publish"]
+    assert [last_prices(poll) for poll in stage.sink.polls] == [{"toy:BTC-USD": "1.50", "toy:ETH-USD": "2"}] * 3
+    assert stage.sink.status.polls == {"ok": 3, "error": 0, "skipped": 0}
+    assert stage.sink.status.received_bytes == 3 * len(tickers(BTC="1.50", ETH="2").body)
+    assert stage.sink.status.loaded
+
+
+class SlowSink(RecordingSink):
+    """A sink that takes 4 seconds for each publish, and 25 for the second."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        super().publish(quotes)
+        self._clock.tick(25.0 if len(self.polls) == 2 else 4.0)
+
+
+def test_schedule_is_fixed() -> None:
+    """Polls begin at once and then at whole multiples of the interval; those that were missed are counted."""
+
+    async def play(stage: Stage) -> None:
+        stage.sink = SlowSink(stage.clock)
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        await stage.polls(4, interval_s=10.0)
+
+    stage = on_stage(play)
+    assert [event.at for event in stage.sink.events[:4]] == [0.0, 10.0, 40.0, 50.0]
+    assert stage.sink.status.polls["skipped"] == 2
+
+
+def test_bad_rows_cost_themselves() -> None:
+    """In a good answer each bad row is counted once under its reason, and the others are published."""
+    body = b"""{"BTC/USD": {"last": 1.50}, "ETH/USD": {"last": NaN}, "ADA/USD": 7, "DOT/USD": {"bid": "3", "ask": "2"},
+        "XRP/USD": {"last": "2", "time": "1795386060001"}, "LTC/USD": {"last": "2", "time": "noon"},
+        "what": {"last": "1"},
+        "B-AD/USD": {"last": "1"}, "SOL/USD": {"last": "-1", "bid": "0", "ask": null},
+        "UNI/USD": {"last": 0, "ask": 3.0}}"""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=body))
+        await stage.polls(1)
+
+    stage = on_stage(play)
+    found = {symbol: quote.values for symbol, quote in stage.sink.polls[0].items()}
+    assert found == {
+        "toy:BTC-USD": {"last": "1.50", "decimals": 2},
+        "toy:UNI-USD": {"last": None, "ask": "3.0", "decimals": 1},
+    }
+    rejects = {reason: n for reason, n in stage.sink.status.rejects.items() if n}
+    assert rejects == {"price": 2, "schema": 1, "crossed": 1, "timestamp": 2, "symbol": 2}
+    assert stage.sink.status.polls == {"ok": 1, "error": 0, "skipped": 0}
+
+
+def test_bad_rows_count_in_every_poll() -> None:
+    """A row that is bad again is counted again, although nothing in it has changed."""
+
+    async def play(stage: Stage) -> None:
+        body = b'{"BTC/USD": {"last": "1", "bid": "-1"}, "ETH/USD": {"last": "0"}, "ADA/USD": 5}'
+        stage.exchange.serve(TICKERS, Reply(body=body))
+        await stage.polls(3)
+
+    rejects = on_stage(play).sink.status.rejects
+    assert (rejects["price"], rejects["schema"]) == (6, 3)
+
+
+def test_changes_show_in_the_next_poll() -> None:
+    """A row is as new as its answer: one that changed is judged anew, one that changed back as well."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.script(TICKERS, *[tickers(BTC=p, ETH="5") for p in ("1", "2", "2", "x", "1")])
+        await stage.polls(5)
+
+    stage = on_stage(play)
+    assert [poll["toy:BTC-USD"].values["last"] if "toy:BTC-USD" in poll else None for poll in stage.sink.polls] == [
+        "1", "2", "2", None, "1",
+    ]  # fmt: skip
+
+
+def test_times_are_the_exchange_s() -> None:
+    """A row's own time comes along in ms, and of two rows of one symbol the newer counts, else the first."""
+    body = b"""{"BTC/USD": {"last": "1", "time": 1795385999000}, "BTC/USD!": {"last": "2", "time": 1795385999001},
+        "ETH/USD": {"last": "3"}, "ETH/USD!": {"last": "4"}, "ADA/USD": {"last": "5", "time": 1},
+        "ADA/USD!": {"last": "6"}}"""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=body))
+        await stage.polls(1)
+
+    (poll, *_) = on_stage(play).sink.polls
+    assert {symbol: (quote.values["last"], quote.ts) for symbol, quote in poll.items()} == {
+        "toy:BTC-USD": ("2", 1795385999001), "toy:ETH-USD": ("3", None), "toy:ADA-USD": ("5", 1),
+    }  # fmt: skip
+
+
+def test_crossed_may_be_kept() -> None:
+    """`crossed = "keep"` of the options reaches the rows."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=b'{"BTC/USD": {"bid": "3", "ask": "2"}}'))
+        await stage.polls(1, crossed="keep")
+
+    stage = on_stage(play)
+    assert stage.sink.polls[0]["toy:BTC-USD"].values["bid"] == "3"
+
+
+def test_selection() -> None:
+    """Only wanted symbols leave; rows of others are neither published nor counted as bad."""
+
+    async def play(stage: Stage) -> None:
+        body = b'{"BTC/USD": {"last": "1"}, "BTC/EUR": {"last": "1"}, "ETH/USD": {"last": "-1"}}'
+        stage.exchange.serve(TICKERS, Reply(body=body))
+        await stage.polls(1, symbols=("*-EUR", "ADA-USD"))
+
+    stage = on_stage(play)
+    assert set(stage.sink.polls[0]) == {"toy:BTC-EUR"}
+    assert not any(stage.sink.status.rejects.values())
+
+
+def test_exact_selection_is_asked_for() -> None:
+    """A venue that can ask for single symbols is told which; with a pattern among them it is asked for all."""
+
+    async def play(stage: Stage) -> None:
+        for target in (TICKERS, TICKERS + "?s=BTC-USD,ETH-USD"):
+            stage.exchange.serve(target, tickers(BTC="1"))
+        await stage.polls(1, symbols=("BTC-USD", "ETH-USD"))
+        await stage.polls(2, symbols=("BTC-USD", "E*"))
+
+    stage = on_stage(play)
+    assert [request.target for request in stage.exchange.requests[:1]] == [TICKERS + "?s=BTC-USD,ETH-USD"]
+    assert stage.exchange.requests[-1].target == TICKERS
+
+
+def test_nothing_to_show_is_said() -> None:
+    """When a good answer has no price of a wanted symbol, the feed says so instead of seeming live."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, tickers(ETH="1"), tickers(BTC="0"))
+        await stage.polls(1, symbols=("BTC-US*",))
+
+    stage = on_stage(play)
+    assert stage.sink.story == ["stale", "publish"]
+    assert stage.sink.events[0].data == "no price for BTC-US* in 1 answers with 1 rows"
+    assert stage.sink.status.polls["ok"] == 3
+
+
+def test_decimals_from_the_list_else_from_the_prices() -> None:
+    """The list's decimals count; without them the most digits seen so far, so that cut zeros do not flicker."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(LIST, listing(("BTC/USD", "BTC-USD", 1), ("ADA/USD", "ADA-USD", None)))
+        stage.exchange.script(TICKERS, *[tickers(BTC="1.25", ADA=p) for p in ("0.5", "0.50", "0.125", "1")])
+        await stage.polls(4, LISTED)
+
+    stage = on_stage(play)
+    decimals = [[poll[f"toy:{base}-USD"].values["decimals"] for base in ("BTC", "ADA")] for poll in stage.sink.polls]
+    assert decimals == [[2, 1], [1, 2], [1, 3], [1, 3]]
+
+
+def test_what_the_feed_says_of_itself() -> None:
+    """Name, kind, clock and patience follow from the venue and the interval; there are no older bars."""
+
+    async def play(stage: Stage) -> None:
+        fast, slow = stage.feed(interval_s=0.5), stage.feed(interval_s=20.0)
+        assert (fast.name, fast.kind, fast.clock) == ("toy", "live", "received")
+        assert (fast.stale_after_s, slow.stale_after_s) == (5.0, 60.0)
+        bars: list[Bar] = await fast.history("toy:BTC-USD", 60, 10)
+        assert bars == []
+
+    on_stage(play)
+
+
+def test_options_have_texts_for_people() -> None:
+    """Every option of a polled exchange is documented, and has a default."""
+    adapter = exchange(TOY)
+    assert isinstance(adapter, Adapter)
+    assert (adapter.name, adapter.summary) == ("toy", "a toy")
+    assert all(field.metadata["help"] for field in dataclasses.fields(adapter.options))
+    assert adapter.options() == ExchangeOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("symbols", ""), ("symbols", "kraken:BTC-USD"), ("symbols", "BTC/USD"), ("interval_s", "0"), ("interval_s", "-1"),
+     ("interval_s", "nan"), ("interval_s", "inf"), ("timeout_s", "0"), ("timeout_s", "nan"), ("timeout_s", "61"),
+     ("crossed", "maybe"), ("base_url", "127.0.0.1:80"), ("base_url", "ftp://x"), ("base_url", "http://"),
+     ("base_url", "http://x:99999"), ("proxy", "nowhere"), ("speed", "1"), ("mode", "both"), ("ws_url", "http://x"),
+     ("record_mb", "0")],
+)  # fmt: skip
+def test_options_that_cannot_work(name: str, value: str) -> None:
+    """A value that cannot work is refused before anything starts, under its own name."""
+    with pytest.raises(ConfigError, match=name):
+        parse_options("feeds.toy", ExchangeOptions, {name: value})

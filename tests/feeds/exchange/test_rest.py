@@ -1,0 +1,286 @@
+"""Asking by HTTP beyond one good answer: conditional requests, allowances, bans, keys, and one symbol at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from feeds.exchange.adapter import exchange
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.venue import Limits, Row, Venue
+from tests.feeds.fake_exchange import JSON, FakeExchange, Peer, Reply
+from tests.feeds.harness import context
+from tests.feeds.toy import (
+    LIST,
+    TALK,
+    TALKS,
+    TICKERS,
+    TOY,
+    Stage,
+    Theatre,
+    answers,
+    in_theatre,
+    last_prices,
+    on_stage,
+    said,
+    tickers,
+)
+from ticker.clock import ManualClock
+from ticker.errors import ConfigError
+
+
+def tagged(tag: str, **prices: str) -> Reply:
+    return dataclasses.replace(tickers(**prices), headers={**JSON, "ETag": tag})
+
+
+def test_unchanged_answer_confirms_everything() -> None:
+    """An answer with an ETag is asked for conditionally, and a 304 publishes all its rows again."""
+    same = Reply(status=304, body=b"", headers={})
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.script(
+            TICKERS, tagged('"a"', BTC="1"), same, same, tagged('"b"', BTC="2"), same, tickers(BTC="3")
+        )
+        stage.exchange.serve(TICKERS, tickers(BTC="4"))
+        await stage.polls(7)
+
+    stage = on_stage(play)
+    assert [last_prices(poll)["toy:BTC-USD"] for poll in stage.sink.polls[:7]] == ["1", "1", "1", "2", "2", "3", "4"]
+    sent = [request.headers.get("if-none-match") for request in stage.exchange.requests[:7]]
+    assert sent == [None, '"a"', '"a"', '"a"', '"b"', '"b"', None]
+    assert stage.sink.status.polls == {"ok": 7, "error": 0, "skipped": 0}
+
+
+def test_304_that_nobody_asked_for() -> None:
+    """Without a condition a 304 is no answer."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.script(TICKERS, Reply(status=304, body=b"", headers={}))
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        await stage.polls(1)
+
+    assert on_stage(play).sink.status.errors["redirect"] == 1
+
+
+def test_allowance_is_kept() -> None:
+    """When the exchange says that most of a minute's allowance is gone, the next request waits for the next minute."""
+    limits = Limits(interval_s=1.0, gap_s=1.0, used_header="X-Used", used_limit=100)
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        for used in ("10", "79", "80", "many", "-5"):
+            reply = dataclasses.replace(tickers(BTC="1"), headers={**JSON, "x-used": used})
+            stage.exchange.script(TICKERS, reply)
+        await stage.polls(6, dataclasses.replace(TOY, limits=limits))
+
+    stage = on_stage(play)
+    at = [event.at for event in stage.sink.events if event.what == "publish"]
+    assert at[:6] == [0.0, 1.0, 2.0, 60.0, 61.0, 62.0]
+    assert stage.sink.status.rate_limit_wait_s > 0
+
+
+@pytest.mark.parametrize(("status", "waits"), [(403, True), (418, True), (404, False), (500, False)])
+def test_ban_without_an_end(status: int, waits: bool) -> None:
+    """A ban that names no end lasts as long as the exchange is known to ban."""
+    limits = Limits(interval_s=1.0, gap_s=1.0, ban_s=600.0)
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.script(TICKERS, tickers(BTC="1"), Reply(status=status))
+        await stage.polls(2, dataclasses.replace(TOY, limits=limits))
+
+    stage = on_stage(play)
+    first, *_, last = [event.at for event in stage.sink.events if event.what == "publish"][:2]
+    assert (last - first >= 600) is waits
+
+
+def ask_for(symbols: Any) -> tuple[str, ...]:
+    return tuple(f"/one/{symbol}{what}" for symbol in symbols for what in ("", "/day"))
+
+
+def parse_one(body: bytes) -> list[Row]:
+    return [Row("", json.loads(body))]
+
+
+ONE_BY_ONE = dataclasses.replace(
+    TALKS,
+    symbol=str,
+    rest_request=ask_for,
+    parse_rest=parse_one,
+    limits=Limits(interval_s=1.0, gap_s=0.1, symbols_per_request=1),
+)
+
+
+def serve_one(exchange_: FakeExchange, symbol: str, last: str, volume: str) -> None:
+    exchange_.serve(f"/one/{symbol}", Reply(body=json.dumps({"last": last}).encode()))
+    exchange_.serve(f"/one/{symbol}/day", Reply(body=json.dumps({"volume": volume}).encode()))
+
+
+def merged(stage: Stage) -> dict[str, dict[str, object]]:
+    view: dict[str, dict[str, object]] = {}
+    for poll in stage.sink.polls:
+        for symbol, quote in poll.items():
+            view.setdefault(symbol, {}).update(quote.values)
+    return view
+
+
+def test_one_symbol_at_a_time() -> None:
+    """Where each symbol takes requests of its own, all are asked, and an answer without a name is of what was asked."""
+
+    async def play(stage: Stage) -> None:
+        serve_one(stage.exchange, "BTC-USD", "1", "10")
+        serve_one(stage.exchange, "ETH-USD", "2", "20")
+        await stage.polls(8, ONE_BY_ONE, symbols=("BTC-USD", "ETH-USD"), mode="poll")
+
+    stage = on_stage(play)
+    assert merged(stage) == {
+        "toy:BTC-USD": {"last": "1", "volume": "10", "decimals": 0},
+        "toy:ETH-USD": {"last": "2", "volume": "20", "decimals": 0},
+    }
+    assert stage.exchange.most_in_flight == 1
+    assert stage.sink.status.polls["ok"] >= 8
+
+
+def test_one_bad_symbol_costs_itself() -> None:
+    """An answer that is bad by itself is counted, and the others are asked all the same."""
+
+    async def play(stage: Stage) -> None:
+        serve_one(stage.exchange, "ETH-USD", "2", "20")
+        stage.exchange.serve("/one/ADA-USD", Reply(body=b"{"))
+        await stage.polls(6, ONE_BY_ONE, symbols=("ADA-USD", "ETH-USD", "ODD-USD"), mode="poll")
+
+    stage = on_stage(play)
+    assert set(merged(stage)) == {"toy:ETH-USD"}
+    assert stage.sink.story == ["publish"]
+    assert stage.sink.status.errors["http_4xx"] > 0
+    assert stage.sink.status.errors["protocol"] > 0
+
+
+def test_all_symbols_bad_is_a_failure() -> None:
+    """If no answer of a poll is good, the poll has failed."""
+
+    async def play(stage: Stage) -> None:
+        await stage.until(
+            lambda: stage.sink.status.state == "down", ONE_BY_ONE, symbols=("ODD-USD", "ADA-USD"), mode="poll"
+        )
+
+    assert on_stage(play).sink.status.errors["http_4xx"] >= 2
+
+
+def test_broken_off_poll_is_taken_up() -> None:
+    """A symbol whose answers always break off the poll does not starve those behind it."""
+
+    async def play(stage: Stage) -> None:
+        serve_one(stage.exchange, "ETH-USD", "2", "20")
+        stage.exchange.serve("/one/ADA-USD", Reply(status=500))
+        await stage.polls(6, ONE_BY_ONE, symbols=("ADA-USD", "ETH-USD"), mode="poll")
+
+    assert set(merged(on_stage(play))) == {"toy:ETH-USD"}
+
+
+def test_state_of_the_market() -> None:
+    """What a row says of its market is its quote's state; a row that says nothing leaves it open."""
+
+    def parse(body: bytes) -> list[Row]:
+        return [Row(wire, {"last": "1"}, state=state) for wire, state in json.loads(body).items()]
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=b'{"A/USD": "halted", "B/USD": "closed", "C/USD": null}'))
+        await stage.polls(1, dataclasses.replace(TOY, parse_rest=parse))
+
+    (poll, *_) = on_stage(play).sink.polls
+    assert [quote.values.get("state") for quote in poll.values()] == ["halted", "closed", None]
+
+
+KEYED = dataclasses.replace(TOY, key_header="X-Key")
+
+
+def built(venue: Venue, environ: dict[str, str], **options: str) -> None:
+    surroundings = dataclasses.replace(context(ManualClock()), environ=environ)
+    exchange(venue).build("toy", ExchangeOptions(**options), surroundings)  # type: ignore[arg-type]
+
+
+def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
+    """A keyed exchange without a usable key is refused before anything starts, without a word of the key."""
+    good, empty, binary = tmp_path / "good", tmp_path / "empty", tmp_path / "binary"
+    good.write_text("k3y\n")
+    empty.write_text("\n")
+    binary.write_bytes(b"\xff\xfe k3y")
+    built(KEYED, {"MY_KEY": "k3y"}, key_env="MY_KEY")
+    built(KEYED, {}, key_file=str(good))
+    built(TOY, {})
+    for options, expected in (
+        ({}, "wants a key"),
+        ({"key_env": "MY_KEY"}, "MY_KEY holds no key"),
+        ({"key_env": "BAD_KEY"}, "BAD_KEY holds no key"),
+        ({"key_file": str(empty)}, "holds no key"),
+        ({"key_file": str(binary)}, "cannot be read"),
+        ({"key_file": str(tmp_path / "none")}, "cannot be read"),
+    ):
+        with pytest.raises(ConfigError, match=expected) as caught:
+            built(KEYED, {"BAD_KEY": "k3y\nX-Other: 1"}, **options)
+        assert "k3y" not in str(caught.value)
+
+
+def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
+    """A refused key is not tried again and again: the feed has failed, and says why."""
+    (tmp_path / "key").write_text("k3y")
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(status=401))
+        await stage.until(lambda: stage.sink.status.state == "failed", KEYED, key_file=str(tmp_path / "key"))
+
+    stage = on_stage(play)
+    assert stage.sink.status.message == "HTTP status 401: the key is not accepted"
+    assert stage.exchange.asked(TICKERS) == 1
+    assert stage.exchange.requests[0].headers["x-key"] == "k3y"
+
+
+def parse_open(body: bytes) -> tuple[str, float | None]:
+    answer = json.loads(body)
+    return answer["url"], answer["ping_s"]
+
+
+HANDED_OUT = dataclasses.replace(
+    TALKS,
+    stream=dataclasses.replace(
+        TALKS.stream,  # type: ignore[type-var]
+        url="",
+        open_request="/open",
+        parse_open=parse_open,
+        ping=("ping", 5.0),
+    ),
+)
+
+
+def test_address_that_is_handed_out() -> None:
+    """Each connection asks for its address, with what it needs to get in and how often to ping."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve("/open", Reply(body=b'{"url": "wss://s.invalid/talk?token=1", "ping_s": 30}'))
+        theatre.exchange.script("/open", Reply(status=500), Reply(body=b'{"url": "https://s.invalid", "ping_s": 1}'))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(HANDED_OUT, mode="stream"):
+            while not theatre.exchange.peers:
+                await theatre.passes(1.0)
+            assert theatre.errors() == {"http_5xx": 1, "protocol": 1}
+            peer: Peer = theatre.exchange.peers[0]
+            assert peer.target == TALK + "?token=1"
+            await peer.heard()
+            await theatre.passes(29.0)
+            assert "ping" not in peer.said
+            await theatre.passes(6.0, lambda: "ping" in peer.said)
+            peer.send(said(BTC="1"))
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            peer.cut()
+            await theatre.until(lambda: theatre.errors().get("closed") == 1)
+            await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
+        assert theatre.exchange.asked("/open") == 4
+        assert theatre.exchange.asked(LIST) == 1
+
+    in_theatre(play)

@@ -1,0 +1,350 @@
+"""Mode `auto`: the stream where it delivers, polls for whatever it leaves out, and never one against the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from feeds.base import Adapter
+from feeds.exchange.adapter import exchange
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.venue import Limits
+from tests.feeds.fake_exchange import HANG, Peer, Reply, mute
+from tests.feeds.harness import context
+from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers, wants
+from ticker.clock import ManualClock
+from ticker.errors import ConfigError
+
+
+async def streaming(theatre: Theatre, count: int = 1, **prices: str) -> Peer:
+    """Give a client's connection prices."""
+    await theatre.passes(1.0)
+    peer = await theatre.exchange.peer(count)
+    await peer.heard()
+    peer.send(said(**prices))
+    await theatre.until(lambda: all(theatre.last(base) == text for base, text in prices.items()))
+    return peer
+
+
+def polls(theatre: Theatre) -> int:
+    return theatre.exchange.asked(TICKERS)
+
+
+def test_polls_until_the_stream_begins() -> None:
+    """Prices come by HTTP at once, and for as long as the stream takes to begin; then nothing more is asked."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.script(TALK, *[Reply(status=503)] * 3)
+        async with theatre.running():
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            await theatre.passes(1.0, lambda: bool(theatre.errors()))
+            theatre.exchange.serve(TICKERS, tickers(BTC="2"))
+            while theatre.last("BTC") != "2":
+                await theatre.passes(1.0)
+            while not theatre.exchange.peers:
+                await theatre.passes(1.0)
+            peer = await streaming(theatre, BTC="3")
+            await theatre.passes(2.0)
+            before = polls(theatre)
+            for number in range(20):
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 4}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 4}")  # noqa: B023
+            assert polls(theatre) == before
+            assert set(theatre.sink.story) == {"publish", "live"}
+            assert theatre.sink.status.message is None
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), HANG])
+def test_polls_while_the_stream_is_away(reply: Reply) -> None:
+    """A stream that breaks is replaced by polls in the next interval, and takes over again when it is back."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="7"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            peer = await streaming(theatre, BTC="1")
+            await theatre.passes(2.0)
+            theatre.exchange.script(TALK, *[reply] * 3)
+            peer.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(1.0, lambda: theatre.last("BTC") == "7")
+            for number in range(20):
+                theatre.exchange.serve(TICKERS, tickers(BTC=f"{number + 10}"))
+                while theatre.last("BTC") != f"{number + 10}":
+                    await theatre.passes(1.0)
+            assert theatre.sink.status.state == "live"
+            if reply is not HANG:
+                await streaming(theatre, 2, BTC="99")
+                before = polls(theatre)
+                await theatre.passes(4.0)
+                assert polls(theatre) == before
+            assert not {"down", "stale"} & set(theatre.sink.story)
+
+    in_theatre(play)
+
+
+def test_only_the_broken_connection_is_polled() -> None:
+    """Symbols whose connection delivers are not taken from an answer that has them as well."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.serve(TICKERS, tickers(BTC="7", ETH="7"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=1)):
+            await theatre.passes(1.0)
+            await theatre.exchange.peer(1)
+            await theatre.passes(1.0)
+            await theatre.exchange.peer(2)
+            for peer in theatre.exchange.peers:
+                await peer.heard()
+            first, second = sorted(theatre.exchange.peers, key=wants)
+            first.send(said(BTC="1"))
+            second.send(said(ETH="1"))
+            await theatre.until(lambda: theatre.last("BTC") == theatre.last("ETH") == "1")
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 20)
+            first.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(2.0, lambda: theatre.last("BTC") == "7")
+            assert theatre.last("ETH") == "1"
+
+    in_theatre(play)
+
+
+def test_refused_symbols_are_polled() -> None:
+    """What the exchange will not stream is asked for, and only that."""
+
+    async def play(theatre: Theatre) -> None:
+        async def refuses(peer: Peer) -> None:
+            await peer.heard()
+            peer.say({"acked": [1], "refused": [("ETH/USD", "not streamed")]})
+
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, refuses)
+        async with theatre.running():
+            await streaming(theatre, BTC="1")
+            theatre.exchange.serve(TICKERS, tickers(BTC="7", ETH="7"))
+            await theatre.passes(2.0, lambda: theatre.last("ETH") == "7")
+            assert theatre.last("BTC") == "1"
+            assert theatre.sink.status.message == "not subscribed: ETH/USD (ETH/USD: not streamed)"
+
+    in_theatre(play)
+
+
+def test_quiet_symbols_are_confirmed() -> None:
+    """A symbol of which nothing came for some seconds is asked for: its price is confirmed, or mended."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ODD")
+        theatre.exchange.serve(TICKERS, tickers(BTC="0", ODD="5"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            peer = await streaming(theatre, BTC="1", ODD="5")
+            await theatre.passes(1.0)
+            asked = []
+            for number in range(100):
+                before = polls(theatre)
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+                asked += [number] * (polls(theatre) - before)
+            assert 15 <= len(asked) <= 20
+            confirmed = [event for event in theatre.sink.polls if "toy:ODD-USD" in event]
+            assert len(confirmed) == len(asked) + 1 + 1  # the stream's own, and the poll of the beginning
+            assert not any("toy:BTC-USD" in event for event in confirmed[2:])
+
+    in_theatre(play)
+
+
+def test_dead_symbols_are_not_asked_for_all_the_time() -> None:
+    """A symbol that neither the stream nor an answer has a price of costs a request now and then, not each interval."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "DEAD", "GONE")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1", DEAD="0"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            peer = await streaming(theatre, BTC="2")
+            await theatre.passes(2.0)
+            before = polls(theatre)
+            for number in range(100):
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 3}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 3}")  # noqa: B023
+            assert 15 <= polls(theatre) - before <= 20
+
+    in_theatre(play)
+
+
+def row(**fields: object) -> Reply:
+    return Reply(body=json.dumps({"BTC/USD": fields}).encode())
+
+
+def test_polls_beside_an_incomplete_stream() -> None:
+    """What the stream does not have comes from the polls; what it has is never set back by them."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, row(last="7", bid="6", volume="100"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(complete=False)):
+            peer = await streaming(theatre, BTC="1")
+            before = polls(theatre)
+            theatre.exchange.serve(TICKERS, row(last="7", bid="8", volume="200"))
+            for number in range(5):
+                await theatre.passes(1.0, lambda: polls(theatre) > before + number)  # noqa: B023
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+            await theatre.until(lambda: theatre.view()["BTC-USD"]["volume"] == "200")
+            assert theatre.view()["BTC-USD"] == {"last": "6", "bid": "8", "volume": "200", "decimals": 2}
+            later = theatre.sink.polls[-9:]
+            assert any("volume" in poll["toy:BTC-USD"].values for poll in later)
+            assert not any({"last", "volume"} <= poll["toy:BTC-USD"].values.keys() for poll in later)
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize(("behind_ms", "expected"), [(900, 0), (-900, 900), (4_000, 0), (60_000, -60_000)])
+def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
+    """A polled row a little older than the stream's last one counts as of the same time; a much older one does not."""
+
+    async def play(theatre: Theatre) -> None:
+        now_ms = theatre.clock.wall_ms() - 100_000
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, Reply(status=500))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(complete=False)):
+            await theatre.passes(1.0)
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.say({"rows": {"BTC/USD": {"last": "1", "time": now_ms}}})
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            theatre.exchange.serve(TICKERS, row(bid="1", time=now_ms - behind_ms))
+            await theatre.passes(3.0, lambda: "bid" in theatre.view()["BTC-USD"])
+            quote = theatre.sink.polls[-1]["toy:BTC-USD"]
+            assert quote.ts is not None
+            assert quote.ts - now_ms == expected
+
+    in_theatre(play)
+
+
+def test_failing_polls_do_not_harm_a_stream() -> None:
+    """While the stream delivers, polls that fail are counted and said, and the feed stays live."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, Reply(status=500))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(complete=False)):
+            peer = await streaming(theatre, BTC="1")
+            for number in range(40):
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+            assert theatre.errors()["http_5xx"] > 1
+            assert theatre.sink.status.state == "live"
+            assert theatre.sink.status.message == "polls: HTTP status 500"
+            theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+            await theatre.passes(31.0, lambda: theatre.sink.status.message is None)
+
+    in_theatre(play)
+
+
+def test_neither_way() -> None:
+    """With stream and polls failing for longer than prices stand, the feed is down; either of them brings it back."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        async with theatre.running():
+            peer = await streaming(theatre, BTC="2")
+            theatre.exchange.serve(TICKERS, Reply(status=500))
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 1000)
+            peer.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            for _ in range(60):
+                await theatre.passes(1.0)
+            assert theatre.sink.status.state == "down"
+            assert theatre.sink.status.message == "polls: HTTP status 500; toy/1: stream: HTTP status 503"
+            theatre.exchange.serve(TICKERS, tickers(BTC="3"))
+            await theatre.passes(31.0, lambda: theatre.last("BTC") == "3")
+            assert theatre.sink.status.state == "live"
+
+    in_theatre(play)
+
+
+def test_polls_without_the_list() -> None:
+    """Where names speak for themselves, without a list there are polls; the stream starts once it is there."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.serve(LIST, Reply(status=500))
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        async with theatre.running():
+            await theatre.until(lambda: theatre.last("BTC") == "1")
+            await theatre.passes(1.0, lambda: theatre.sink.status.message == "instrument list: HTTP status 500")
+            assert theatre.sink.status.state == "live"
+            theatre.lists("BTC")
+            await theatre.passes(31.0)
+            await streaming(theatre, BTC="2")
+            assert theatre.sink.status.message is None
+
+    in_theatre(play)
+
+
+def test_stream_only() -> None:
+    """In mode `stream` no prices are asked for, whatever happens."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(talking(complete=False), mode="stream"):
+            await theatre.exchange.peer()
+            await theatre.passes(50.0)
+            assert polls(theatre) == 0
+
+    in_theatre(play)
+
+
+def test_poll_only() -> None:
+    """In mode `poll` no stream is opened."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="poll"):
+            await theatre.passes(50.0, lambda: theatre.last("BTC") == "1")
+            assert theatre.exchange.asked(TALK) == 0
+
+    in_theatre(play)
+
+
+def build(adapter: Adapter, **options: str | tuple[str, ...]) -> None:
+    adapter.build("toy", ExchangeOptions(**options), context(ManualClock()))  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_is_said_before_anything_starts() -> None:
+    """A stream where there is none, and a pattern where there is no list to choose from, are refused by name."""
+    no_list = dataclasses.replace(TALKS, instruments_request=None, parse_instruments=None)
+    one_by_one = dataclasses.replace(TOY, limits=Limits(interval_s=1, gap_s=1, symbols_per_request=1))
+    build(exchange(TOY))
+    build(exchange(no_list), symbols=("BTC-USD",))
+    build(exchange(no_list), mode="poll")
+    for adapter, options, name in (
+        (exchange(TOY), {"mode": "stream"}, "mode"),
+        (exchange(no_list), {"symbols": ("*-USD",)}, "symbols"),
+        (exchange(one_by_one), {}, "symbols"),
+    ):
+        with pytest.raises(ConfigError, match=f"feeds.toy.{name}"):
+            build(adapter, **options)

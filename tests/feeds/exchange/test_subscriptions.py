@@ -1,0 +1,107 @@
+"""Subscriptions: what was asked for ends as confirmed, refused, delivered or unanswered, whatever is said."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.exchange.subscriptions import ANSWER_S, Subscriptions
+from feeds.exchange.venue import Heard, Row
+from tests.feeds.toy import STREAM
+
+NAMES = ["a", "b", "c", "d", "e"]
+BY_TWOS = dataclasses.replace(STREAM, wires_per_message=2)
+
+
+def asked(subscriptions: Subscriptions, *names: str, at: float = 0.0) -> list[tuple[str, ...]]:
+    """Ask for names and send that at once: what each message asks for."""
+    requests = subscriptions.ask(names)
+    for request in requests:
+        request.sent_at = at
+    return [request.wires for request in requests]
+
+
+def test_batches() -> None:
+    """Names are asked for in the order given, no message has more than the exchange takes."""
+    assert asked(Subscriptions(BY_TWOS), *NAMES) == [("a", "b"), ("c", "d"), ("e",)]
+
+
+def test_confirmed_by_name_number_or_price() -> None:
+    """Each way to confirm settles exactly what it names."""
+    subscriptions = Subscriptions(BY_TWOS)
+    asked(subscriptions, *NAMES)
+    subscriptions.hear(Heard(acked=(1, "nobody's", 99)))
+    subscriptions.hear(Heard(acked=("c",), rows=[Row("d", {})]))
+    assert not subscriptions.settled
+    subscriptions.hear(Heard(acked=("e",)))
+    assert subscriptions.settled
+
+
+def test_refusals_are_news_once() -> None:
+    """A refusal counts when it is new, and ends when the exchange sends the name after all."""
+    subscriptions = Subscriptions(BY_TWOS)
+    asked(subscriptions, *NAMES)
+    heard = Heard(refused=((1, "no"), ("c", "no"), ("never asked", "no"), (99, "no")))
+    assert [subscriptions.hear(heard), subscriptions.hear(heard)] == [3, 0]
+    assert [subscriptions.lacks(name) for name in NAMES] == [True, True, True, False, False]
+    subscriptions.hear(Heard(acked=("c",)))
+    assert not subscriptions.lacks("c")
+
+
+def test_answers_are_due_from_the_sending_on() -> None:
+    """What waits to be sent is not late, however long that takes."""
+    subscriptions = Subscriptions(BY_TWOS)
+    (request,) = subscriptions.ask(["a"])
+    assert subscriptions.overdue(1000.0) == []
+    request.sent_at = 1000.0
+    assert subscriptions.overdue(1000.0 + ANSWER_S) == []
+    (again,) = subscriptions.overdue(1001.0 + ANSWER_S)
+    assert (again.wires, again.again) == (("a",), True)
+    again.sent_at = 1011.0
+    assert subscriptions.overdue(1100.0) == []
+    assert subscriptions.lacks("a")
+    subscriptions.hear(Heard(rows=[Row("a", {})]))
+    assert not subscriptions.lacks("a")
+
+
+def test_without_answers_nothing_waits() -> None:
+    """An exchange that confirms nothing leaves nothing open."""
+    subscriptions = Subscriptions(dataclasses.replace(BY_TWOS, acks=False))
+    asked(subscriptions, *NAMES)
+    assert subscriptions.settled
+    assert subscriptions.overdue(1000.0) == []
+
+
+_NAMED = st.sampled_from([*NAMES, "x", 1, 2, 3, 9])
+_STEP = st.one_of(
+    st.builds(lambda some: Heard(acked=some), st.lists(_NAMED, max_size=3)),
+    st.builds(lambda some: Heard(refused=[(name, "no") for name in some]), st.lists(_NAMED, max_size=3)),
+    st.builds(lambda some: Heard(rows=[Row(name, {}) for name in some]), st.lists(st.sampled_from(NAMES), max_size=3)),
+    st.floats(0.0, 15.0),
+)
+
+
+@given(st.lists(_STEP, max_size=30))
+def test_everything_ends_somewhere(steps: list[Heard | float]) -> None:
+    """After any history and enough silence no name is waited for, and none that was settled is missing."""
+    subscriptions = Subscriptions(BY_TWOS)
+    asked(subscriptions, *NAMES)
+    now = 0.0
+    for step in [*steps, 11.0, 11.0, 11.0]:
+        if isinstance(step, Heard):
+            subscriptions.hear(step)
+        else:
+            now += step
+            for request in subscriptions.overdue(now):
+                request.sent_at = now
+    assert subscriptions.settled
+    settled = {name for name in NAMES if not subscriptions.lacks(name)}
+    for step in steps:
+        if isinstance(step, Heard):
+            settled -= {row.wire for row in step.rows}
+            settled -= set(step.acked)
+            if settled and {1, 2, 3} & set(step.acked):
+                settled = set()
+    assert not settled, "nobody has confirmed these"

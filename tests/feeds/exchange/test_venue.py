@@ -1,0 +1,29 @@
+"""A venue's description: what must be in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+
+from feeds.exchange.venue import Limits, Venue
+from tests.feeds.toy import slashed
+
+
+@pytest.mark.parametrize("symbol", [None, slashed])
+@pytest.mark.parametrize("request_", [None, "/list"])
+def test_venue_must_be_able_to_read_names(symbol: Callable[[str], str | None] | None, request_: str | None) -> None:
+    """A venue with neither a way to read names nor a list is a mistake in its file."""
+    able = pytest.raises(AssertionError) if symbol is None and request_ is None else contextlib.nullcontext()
+    with able:
+        Venue(
+            name="toy",
+            summary="",
+            base_url="",
+            limits=Limits(interval_s=1, gap_s=1),
+            rest_request=lambda _: "/",
+            parse_rest=lambda _: [],
+            instruments_request=request_,
+            symbol=symbol,
+        )

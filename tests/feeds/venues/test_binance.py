@@ -1,0 +1,228 @@
+"""Binance: its recorded payloads of both hosts, its subscriptions, and its ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Listing, Row
+from feeds.venues.binance import ADAPTER, BINANCE, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.binance_us import BINANCE_US
+from tests.feeds.recorded import Recorded
+from ticker.errors import FeedError
+
+TICKER = {
+    "e": "24hrTicker", "E": 1653812100450, "s": "ETHBTC", "p": "0.1", "P": "0.515", "c": "0.06150300",
+    "b": "0.06150300", "B": "18.96220000", "a": "0.06150400", "A": "10.94010000", "o": "0.06118800",
+    "h": "0.06221700", "l": "0.06079900", "v": "116854.45230000", "q": "7187.23459814", "C": 1653812100257,
+}  # fmt: skip
+BOOK = {"u": 400900217, "s": "ETHBTC", "b": "0.06150100", "B": "31.21", "a": "0.06150200", "A": "40.66"}
+
+
+@pytest.fixture
+def recorded(data_dir: pathlib.Path) -> Recorded:
+    return Recorded(data_dir, "binance")
+
+
+def hear(message: object, memory: dict[str, Any] | None = None) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {} if memory is None else memory)
+
+
+def wrapped(data: object) -> dict[str, object]:
+    return {"stream": "ethbtc@whatever", "data": data}
+
+
+def rest_row(raw: dict[str, str]) -> Row:
+    """The map from their names to ours once more, from Binance's documentation; nothing dates the price."""
+    return Row(
+        raw["symbol"],
+        {
+            "last": raw["lastPrice"], "bid": raw["bidPrice"], "bid_size": raw["bidQty"], "ask": raw["askPrice"],
+            "ask_size": raw["askQty"], "open": raw["openPrice"], "high": raw["highPrice"], "low": raw["lowPrice"],
+            "volume": raw["volume"], "quote_volume": raw["quoteVolume"], "change_pct": raw["priceChangePercent"],
+        },
+    )  # fmt: skip
+
+
+def book_row(raw: dict[str, Any]) -> Row:
+    sides = {"bid": raw["b"], "bid_size": raw["B"], "ask": raw["a"], "ask_size": raw["A"]}
+    return Row(raw["s"], sides, seq=raw["u"])
+
+
+@pytest.mark.parametrize(
+    ("exchange", "name", "count"),
+    [
+        ("binance", "ticker_24hr_all_2019-08-22.json", 595),
+        ("binance", "ticker_24hr_ETHBTC_2019-01-29.json", 1),
+        ("binance", "v3_ticker_24hr_BTCUSDT_2020-04.json", 1),
+        ("binance", "v3_ticker_24hr_symbols_2024-11.json", 2),
+        ("binance_us", "ticker_24hr_all_2019-09-19.json", 14),
+    ],
+)
+def test_recorded_tickers(data_dir: pathlib.Path, exchange: str, name: str, count: int) -> None:
+    """Every row of an answer, be it a list or one object, has the values of the raw payload."""
+    body = Recorded(data_dir, exchange).answer(name)
+    raw = json.loads(body)
+    rows = parse_rest(body)
+    assert rows == [rest_row(entry) for entry in (raw if isinstance(raw, list) else [raw])]
+    assert len(rows) == count
+
+
+@pytest.mark.parametrize("name", ["v3_bookTicker_BTCUSDT.json", "v3_price_BTCUSDT.json"])
+def test_answers_of_other_requests(recorded: Recorded, name: str) -> None:
+    """An answer with a part of the fields only is of unknown shape, not full of missing prices."""
+    assert parse_rest(recorded.answer(name)) == [Row("BTCUSDT", None)]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "name", "listed", "left_out"),
+    [
+        ("binance", "exchangeInfo_2021-10-11.json", 1262, 433),
+        ("binance", "v3_exchangeInfo.json", 12, 13),
+        ("binance_us", "exchangeInfo_2021-08-14.json", 113, 4),
+    ],
+)
+def test_recorded_lists(data_dir: pathlib.Path, exchange: str, name: str, listed: int, left_out: int) -> None:
+    """Every symbol that trades is listed by its two currencies, with the digits of its price filter."""
+    body = Recorded(data_dir, exchange).answer(name)
+    raw = json.loads(body)["symbols"]
+    expected = []
+    for entry in raw:
+        if entry["status"] == "TRADING":
+            (tick,) = (one["tickSize"] for one in entry["filters"] if one["filterType"] == "PRICE_FILTER")
+            decimals = len(tick.rstrip("0").partition(".")[2])
+            canonical = entry["baseAsset"] + "-" + entry["quoteAsset"]
+            expected.append(Listing(canonical, (entry["symbol"],), decimals))
+    assert parse_instruments(body) == expected
+    assert (len(expected), len(raw) - len(expected)) == (listed, left_out)
+
+
+def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:
+    """The list tells where a name is split, and a step of `1.00` needs no digits."""
+    listings = parse_instruments(recorded.answer("exchangeInfo_2021-10-11.json"))
+    found = {listing.wires[0]: listing for listing in listings}
+    names = {wire: found[wire].symbol for wire in ("TUSDUSDT", "USDTTRY", "BUSDUSDT", "1INCHUSDT", "BTCUSDT")}
+    assert names == {
+        "TUSDUSDT": "TUSD-USDT", "USDTTRY": "USDT-TRY", "BUSDUSDT": "BUSD-USDT", "1INCHUSDT": "1INCH-USDT",
+        "BTCUSDT": "BTC-USDT",
+    }  # fmt: skip
+    assert (found["BTCUSDT"].decimals, found["SHIBUSDT"].decimals, found["BNBIDRT"].decimals) == (2, 8, 0)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "name", "rows", "others"),
+    [
+        ("binance", "bookTicker_2021-04-05.jsonl", 5408, 0),
+        ("binance", "bookTicker_aggTrade_kline_2021-10-11.jsonl", 84, 4),
+        ("binance_us", "bookTicker_2021-04-05.jsonl", 2624, 0),
+    ],
+)
+def test_recorded_streams(data_dir: pathlib.Path, exchange: str, name: str, rows: int, others: int) -> None:
+    """Every best bid and ask leaves with its sequence number and without a time; other streams are passed over."""
+    memory: dict[str, Any] = {}
+    counted: Counter[bool] = Counter()
+    for frame in Recorded(data_dir, exchange).frames(name):
+        raw = json.loads(frame)
+        is_book = raw["stream"].endswith("@bookTicker")
+        assert parse_stream(frame, memory) == Heard([book_row(raw["data"])] if is_book else [])
+        counted[is_book] += 1
+    assert (counted[True], counted[False]) == (rows, others)
+
+
+def test_recorded_singles(recorded: Recorded) -> None:
+    """Spot messages are read; those of futures have an event type where spot has none, or lack bid and ask."""
+    heard = [list(parse_stream(frame, {}).rows) for frame in recorded.frames("singles_24hrTicker_bookTicker.jsonl")]
+    raw = json.loads(recorded.frames("singles_24hrTicker_bookTicker.jsonl")[0])["data"]
+    ticker = Row(
+        "ETHBTC",
+        {"last": "0.06150300", "bid": "0.06150300", "bid_size": "18.96220000", "ask": "0.06150400",
+         "ask_size": "10.94010000", "open": "0.06118800", "high": "0.06221700", "low": "0.06079900",
+         "volume": "116854.45230000", "quote_volume": "7187.23459814", "change_pct": "0.515"},
+    )  # fmt: skip
+    of_futures = [[Row(wire, None)] for wire in ("AVAXUSD_PERP", "BTCUSDT", "APEUSD_PERP", "IOTXUSDT")]
+    assert heard == [[book_row(raw)], [], [], [ticker], *of_futures]
+
+
+def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:
+    """Once a symbol's best bid and ask came at once, the ticker's older ones are left out, for that symbol only."""
+    memory: dict[str, Any] = {}
+    (before,) = hear(wrapped(TICKER), memory).rows
+    assert hear(wrapped(BOOK), memory).rows == [book_row(BOOK)]
+    (after,) = hear(wrapped(TICKER), memory).rows
+    (other,) = hear(wrapped({**TICKER, "s": "LTCBTC"}), memory).rows
+    assert before.raw is not None
+    assert other.raw == before.raw
+    assert after.raw == {name: before.raw[name] for name in before.raw if not name.startswith(("bid", "ask"))}
+    assert len(after.raw) == 7
+
+
+def test_subscribe() -> None:
+    """Two streams a symbol, in lower case, in one message with its number."""
+    assert subscribe(["BTCUSDT", "ETHBTC"], 7) == [
+        '{"method":"SUBSCRIBE","params":["btcusdt@ticker","btcusdt@bookTicker","ethbtc@ticker","ethbtc@bookTicker"],"id":7}'
+    ]
+
+
+def test_confirmation_names_the_request() -> None:
+    """A confirmation has only the number of what it confirms."""
+    assert hear({"result": None, "id": 7}) == Heard(acked=(7,))
+
+
+@pytest.mark.parametrize("message", [{"result": None, "id": None}, {}, wrapped([]), wrapped({}), wrapped(5)])
+def test_messages_without_news(message: object) -> None:
+    """What says nothing to us is no fault."""
+    assert hear(message) == Heard([])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"code": 2, "msg": "Invalid request: too many parameters"},
+        {"error": {"code": 3, "msg": "Invalid JSON"}, "id": None},
+    ],
+)
+def test_refusal_ends_the_connection(message: object) -> None:
+    """A refusal, in either form, is a failure that quotes Binance."""
+    with pytest.raises(FeedError, match="Invalid"):
+        hear(message)
+
+
+@pytest.mark.parametrize("wrap", [wrapped, dict])
+def test_shutdown(wrap: Any) -> None:
+    """A server that is about to shut down asks for another connection."""
+    assert hear(wrap({"e": "serverShutdown", "E": 1770123456789})).reconnect is not None
+
+
+@pytest.mark.parametrize("bad", [None, 5, {"s": 5}, {**BOOK, "u": "x"}, {**BOOK, "b": 5}])
+def test_events_of_another_shape(bad: object) -> None:
+    """An event of another shape never gives a wrong price, and its neighbour leaves."""
+    rows = hear(wrapped([bad, BOOK])).rows
+    assert rows[-1] == book_row(BOOK)
+    assert all(row.raw is None or row.raw["bid"] == "5" for row in rows[:-1])
+
+
+def test_errors_of_answers(data_dir: pathlib.Path) -> None:
+    """An error object is Binance's failure whatever its status, and other JSON is of no known shape."""
+    with pytest.raises(FeedError, match="IP banned"):
+        parse_rest(Recorded(data_dir, "_errors").answer("418_binance_ip_banned.json"))
+    for body in (b"5", b"null", b'"x"', b"<html>"):
+        with pytest.raises(ValueError, match=r"."):
+            parse_rest(body)
+    with pytest.raises(ValueError, match="symbols"):
+        parse_instruments(b"[]")
+
+
+def test_hosts_and_limits() -> None:
+    """Both hosts stay well within their weight a minute, of which an answer takes 80."""
+    assert (ADAPTER.name, BINANCE.rest_request(["BTC-USDT"])) == ("binance", "/api/v3/ticker/24hr")
+    assert (BINANCE_US.name, BINANCE_US.base_url) == ("binance_us", "https://api.binance.us")
+    for venue in (BINANCE, BINANCE_US):
+        assert 60 / venue.limits.interval_s * 80 <= venue.limits.used_limit
+        assert venue.stream is not None
+        assert venue.base_url.removeprefix("https://api.") in venue.stream.url
+        assert 2 * venue.stream.wires_per_connection <= 1024
+        assert venue.clock == "received"

@@ -1,0 +1,164 @@
+"""bitFlyer: its recorded answers and stream, its names and its ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Listing, Row
+from feeds.rows import time_ms
+from feeds.venues.bitflyer import (
+    BITFLYER,
+    parse_instruments,
+    parse_rest,
+    parse_stream,
+    product_code,
+    rest_request,
+    subscribe,
+    symbol,
+)
+from ticker.errors import FeedError
+
+TICKER = {
+    "product_code": "BTC_JPY", "state": "RUNNING", "timestamp": "2021-07-22T22:29:23.0441643Z", "tick_id": 1,
+    "best_bid": 3539640.0, "best_ask": 3541058.0, "best_bid_size": 0.008, "best_ask_size": 0.041,
+    "total_bid_depth": 1.0, "total_ask_depth": 1.0, "ltp": 3539894.0, "volume": 9.0, "volume_by_product": 3.5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(data_dir: pathlib.Path) -> pathlib.Path:
+    return data_dir / "exchanges" / "bitflyer"
+
+
+def hear(message: dict[str, Any]) -> Heard:
+    return parse_stream(json.dumps({"jsonrpc": "2.0", **message}).encode(), {})
+
+
+def expected(body: bytes, *path: str) -> dict[str, str]:
+    """The prices of a raw ticker by our names, as they were written."""
+    ticker = json.loads(body, parse_float=str, parse_int=str)
+    for name in path:
+        ticker = ticker[name]
+    return {
+        "last": ticker["ltp"], "bid": ticker["best_bid"], "ask": ticker["best_ask"],
+        "bid_size": ticker["best_bid_size"], "ask_size": ticker["best_ask_size"], "volume": ticker["volume_by_product"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "ts"),
+    [("v1_ticker_FX_BTC_JPY_2019-10-15.json", 1571134018283), ("v1_ticker_FX_BTC_JPY_2019-06-26.json", 1561542822317)],
+)
+def test_recorded_answers(folder: pathlib.Path, name: str, ts: int) -> None:
+    """The texts of the raw ticker, the volume of this product alone, and a time without zone that is UTC."""
+    body = (folder / "rest" / name).read_bytes()
+    (row,) = parse_rest(body)
+    assert (row.wire, row.raw, row.state) == ("FX_BTC_JPY", expected(body), None)
+    assert time_ms(row.time, BITFLYER.time_unit) == ts
+
+
+def test_recorded_stream(folder: pathlib.Path) -> None:
+    """223 tickers of nine products with the very digits that were sent, 25 executions that say nothing."""
+    counts: Counter[str] = Counter()
+    for line in (folder / "ws" / "ticker_executions_2021-07-22.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["dir"] != "recv":
+            continue
+        body = event["raw"].encode()
+        heard = parse_stream(body, {})
+        if "lightning_ticker" not in event["raw"]:
+            assert heard == Heard()
+            counts["other"] += 1
+            continue
+        (row,) = heard.rows
+        assert row.raw == expected(body, "params", "message")
+        assert row.state == "live"
+        assert abs((time_ms(row.time, BITFLYER.time_unit) or 0) / 1000 - event["t"]) < 3
+        counts[row.wire] += 1
+    assert counts == {
+        "other": 25, "BTC_JPY": 44, "FX_BTC_JPY": 54, "ETH_JPY": 45, "XLM_JPY": 27, "ETH_BTC": 20, "XRP_JPY": 19,
+        "BTC_EUR": 9, "BTCJPY23JUL2021": 1, "BTCJPY30JUL2021": 4,
+    }  # fmt: skip
+
+
+def test_recorded_lists(folder: pathlib.Path) -> None:
+    """Spot, the derivative and dated futures are listed, each under a symbol of its own."""
+    found = parse_instruments((folder / "rest" / "markets_2_2021-12-12.json").read_bytes())
+    assert len(found) == len({listing.symbol for listing in found}) == 11
+    assert found[0] == Listing("BTC-JPY", ("BTC_JPY",))
+    assert Listing("BTC-JPY.FX", ("FX_BTC_JPY",)) in found
+    assert Listing("BTCJPY17DEC2021", ("BTCJPY17DEC2021",)) in found
+    european = parse_instruments((folder / "rest" / "markets_0_2021-12-12.json").read_bytes())
+    assert [listing.symbol for listing in european] == ["BTC-EUR", "BTC-JPY"]
+
+
+@pytest.mark.parametrize(
+    ("wire", "canonical"),
+    [("BTC_JPY", "BTC-JPY"), ("FX_BTC_JPY", "BTC-JPY.FX"), ("ETH_BTC", "ETH-BTC"), ("BTCJPY17DEC2021",) * 2],
+)
+def test_names(wire: str, canonical: str) -> None:
+    """Names go both ways without a list."""
+    assert (symbol(wire), product_code(canonical)) == (canonical, wire)
+
+
+def test_a_request_for_each_symbol() -> None:
+    """REST tells one ticker at a time, asked for by bitFlyer's name."""
+    assert rest_request(["BTC-JPY.FX"]) == ("/v1/ticker?product_code=FX_BTC_JPY",)
+    assert BITFLYER.limits.symbols_per_request == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [("RUNNING", "live"), ("CLOSED", "closed"), ("MATURED", "closed"), ("CIRCUIT BREAK", "halted"), ("STOP", "halted")],
+)
+def test_states_of_the_market(said: str, state: str) -> None:
+    """What bitFlyer says of the market goes with the price."""
+    (row,) = parse_rest(json.dumps({**TICKER, "state": said}).encode())
+    assert row.state == state
+
+
+def test_subscribing() -> None:
+    """One message a channel, with an id so that it is answered."""
+    assert [json.loads(text) for text in subscribe(["FX_BTC_JPY"], 3)] == [
+        {"method": "subscribe", "params": {"channel": "lightning_ticker_FX_BTC_JPY"}, "id": 3}
+    ]
+    assert BITFLYER.stream is not None
+    assert BITFLYER.stream.wires_per_message == 1
+
+
+def test_answers_to_a_subscription() -> None:
+    """Acks and refusals tell the message's id; an error without one is about the whole connection."""
+    assert hear({"id": 3, "result": True}) == Heard(acked=(3,))
+    refusal = {"id": 3, "error": {"code": -32602, "message": "Invalid channel"}}
+    assert hear(refusal) == Heard(refused=((3, "Invalid channel"),))
+    with pytest.raises(FeedError, match="Parse error"):
+        hear({"id": None, "error": {"code": -32700, "message": "Parse error"}})
+
+
+def test_shapes_that_are_not_known() -> None:
+    """A ticker that lacks a field costs itself."""
+    lacking = {name: value for name, value in TICKER.items() if name != "ltp"}
+    assert parse_rest(json.dumps(lacking).encode()) == [Row("BTC_JPY", None, state="live")]
+    params = {"channel": "lightning_ticker_BTC_JPY", "message": lacking}
+    assert [row.raw for row in hear({"method": "channelMessage", "params": params}).rows] == [None]
+
+
+@pytest.mark.parametrize("status", [-1, -2, -500])
+def test_errors(status: int) -> None:
+    """An error object is a failure, whatever its number."""
+    with pytest.raises(FeedError, match="bitFlyer says"):
+        parse_rest(json.dumps({"status": status, "error_message": "Over\nload", "data": None}).encode())
+
+
+def test_sizes_are_of_the_sides() -> None:
+    """Bid and ask keep their own sizes and the whole digits of theirs."""
+    (row,) = parse_rest(json.dumps(TICKER).encode())
+    assert row.raw is not None
+    assert (row.raw["bid_size"], row.raw["ask_size"]) == ("0.008", "0.041")
+    assert Decimal(row.raw["volume"] or "") == Decimal("3.5")

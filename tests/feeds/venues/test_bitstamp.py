@@ -1,0 +1,138 @@
+"""Bitstamp: its recorded answers and trades, its names and its many ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Listing, Row
+from feeds.rows import time_ms
+from feeds.venues.bitstamp import BITSTAMP, parse_instruments, parse_rest, parse_stream, subscribe
+from ticker.errors import FeedError
+
+TICKER = {
+    "timestamp": "1643640186", "open": "2211.00", "high": "2811.00", "low": "2188.97", "last": "2211.00",
+    "volume": "213.26801100", "vwap": "2189.80", "bid": "2188.97", "ask": "2211.00", "side": "0", "open_24": "2210.00",
+    "percent_change_24": "-13.57", "market_type": "SPOT", "pair": "BTC/USD",
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(data_dir: pathlib.Path) -> pathlib.Path:
+    return data_dir / "exchanges" / "bitstamp"
+
+
+def hear(message: dict[str, Any]) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {})
+
+
+def test_recorded_answer(folder: pathlib.Path) -> None:
+    """The texts of the raw ticker, which has no name; since-midnight `open` and the answer's own time are not ours."""
+    body = (folder / "rest" / "ticker_btcusd_2017-10-03.json").read_bytes()
+    sent = json.loads(body)
+    names = ("last", "bid", "ask", "high", "low", "volume")
+    (row,) = parse_rest(body)
+    assert row.raw == {name: sent[name] for name in names}
+    assert (row.wire, row.time, row.state) == ("", None, None)
+
+
+def test_bulk_answer() -> None:
+    """Every row is named, with open and change of 24 h where they are sent; a bad one costs itself."""
+    older = {name: value for name, value in TICKER.items() if "24" not in name} | {"pair": "ETH/USD"}
+    values: dict[str, str | None]
+    values = {"last": "2211.00", "bid": "2188.97", "ask": "2211.00", "high": "2811.00", "low": "2188.97",
+              "volume": "213.26801100"}  # fmt: skip
+    assert parse_rest(json.dumps([TICKER, older, {"pair": "XRP/USD"}, None]).encode()) == [
+        Row("BTC/USD", {**values, "open": "2210.00", "change_pct": "-13.57"}),
+        Row("ETH/USD", values),
+        Row("XRP/USD", None),
+        Row("?", None),
+    ]
+
+
+def test_recorded_list(folder: pathlib.Path) -> None:
+    """All 140 pairs are open, known under both names, with the decimals of the quote currency."""
+    body = (folder / "rest" / "trading-pairs-info_2022-01-04.json").read_bytes()
+    sent, found = json.loads(body), parse_instruments(body)
+    assert (len(sent), len(found)) == (140, 140)
+    for pair, listing in zip(sent, found, strict=True):
+        names = (pair["url_symbol"], pair["name"])
+        assert listing == Listing(pair["name"].replace("/", "-"), names, pair["counter_decimals"])
+    assert Listing("BTC-USD", ("btcusd", "BTC/USD"), 2) in found
+
+
+def test_list_entries() -> None:
+    """Closed pairs are not listed, perpetuals have a name of their own, and a bad entry costs itself."""
+    good = {"name": "BTC/USD-PERP", "url_symbol": "btcusd-perp", "counter_decimals": 0, "trading": "Enabled"}
+    entries = [good, {**good, "trading": "Disabled"}, {**good, "name": "BTCUSD"}, {}, 5]
+    assert parse_instruments(json.dumps(entries).encode()) == [
+        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0)
+    ]
+
+
+def test_recorded_stream(folder: pathlib.Path) -> None:
+    """Ten acks of our channel, ten of another, and 16 trades with the very text of the price and its microsecond."""
+    acked: list[str | int] = []
+    rows: Counter[str] = Counter()
+    for line in (folder / "ws" / "live_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["dir"] != "recv":
+            continue
+        message, heard = json.loads(event["raw"]), parse_stream(event["raw"].encode(), {})
+        acked += heard.acked
+        if message["event"] != "trade":
+            assert heard.rows == ()
+            continue
+        wire, trade = message["channel"].rpartition("_")[2], message["data"]
+        assert heard.rows == (Row(wire, {"last": trade["price_str"]}, trade["microtimestamp"]),)
+        assert time_ms(trade["microtimestamp"], BITSTAMP.time_unit) == int(trade["microtimestamp"]) // 1000
+        rows[wire] += 1
+    pairs = ["ltcusd", "ethgbp", "btcusd", "bchgbp", "knceur", "linkbtc", "gbpusd", "gusdusd", "bcheur", "kncusd"]
+    assert acked == pairs
+    assert sum(rows.values()) == 16
+
+
+def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
+    """One message a channel, letter for letter like the recorder's."""
+    lines = (folder / "ws" / "live_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines()
+    sent = [event["raw"] for event in map(json.loads, lines) if event["dir"] == "sent" and "trades" in event["raw"]]
+    wires = [json.loads(text)["data"]["channel"].rpartition("_")[2] for text in sent]
+    assert subscribe(wires, 1) == sent
+
+
+def test_what_the_server_asks_and_refuses() -> None:
+    """It may ask to come back, refuse a channel, or fail as a whole; heartbeats and other channels say nothing."""
+    assert hear({"event": "bts:request_reconnect", "channel": "", "data": ""}).reconnect is not None
+    refusal = {"event": "bts:error", "channel": "live_trades_x", "data": {"code": None, "message": "Bad channel."}}
+    assert hear(refusal) == Heard(refused=(("x", "Bad channel."),))
+    assert hear({"event": "bts:heartbeat", "channel": "", "data": {"status": "success"}}) == Heard()
+    assert hear({"event": "data", "channel": "order_book_btcusd", "data": {}}) == Heard()
+    with pytest.raises(FeedError, match="Incorrect JSON"):
+        hear({"event": "bts:error", "channel": "", "data": {"code": 4001, "message": "Incorrect JSON format."}})
+
+
+def test_trade_without_a_price() -> None:
+    """A trade of another shape is counted, not taken."""
+    assert hear({"event": "trade", "channel": "live_trades_btcusd", "data": {"price": 1}}).rows == (
+        Row("btcusd", None),
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": "Bitstamp.net is under scheduled maintenance. We'll be back soon."},
+        {"error": {"__all__": ["Wrong"]}},
+        {"status": "error", "reason": "Too many requests", "code": "400.002"},
+        {"code": "404.001", "message": "Not found"},
+    ],
+)
+def test_errors(error: dict[str, Any]) -> None:
+    """Every form of an error is a failure, of prices and of the list."""
+    for parse in (parse_rest, parse_instruments):
+        with pytest.raises(FeedError, match="Bitstamp says"):
+            parse(json.dumps(error).encode())

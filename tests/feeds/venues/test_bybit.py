@@ -1,0 +1,275 @@
+"""Bybit, spot and linear contracts: recorded payloads, merged deltas, subscriptions, ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Listing, Row
+from feeds.venues.bybit import ADAPTER, BYBIT, parse_instruments, parse_stream, subscribe
+from feeds.venues.bybit_linear import BYBIT_LINEAR
+from tests.feeds.recorded import Recorded
+from ticker.errors import FeedError
+
+assert BYBIT.stream is not None
+assert BYBIT_LINEAR.stream is not None
+parse_linear = BYBIT_LINEAR.stream.parse
+SPOT, CONTRACT = "tickers.BTC-USDT", "tickers.BTCUSDT"
+
+
+@pytest.fixture
+def recorded(data_dir: pathlib.Path) -> Recorded:
+    return Recorded(data_dir, "bybit")
+
+
+@pytest.fixture
+def tickers(recorded: Recorded) -> dict[str, list[bytes]]:
+    """The recorded messages by topic, in order."""
+    found: dict[str, list[bytes]] = {}
+    for frame in recorded.frames("v5_ws_tickers.jsonl"):
+        found.setdefault(json.loads(frame)["topic"], []).append(frame)
+    return found
+
+
+def hear(message: object) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {})
+
+
+def traded(raw: dict[str, str]) -> dict[str, str | None]:
+    """The map from their names to ours once more, from Bybit's documentation, without bid and ask."""
+    return {
+        "last": raw["lastPrice"], "open": raw["prevPrice24h"], "high": raw["highPrice24h"], "low": raw["lowPrice24h"],
+        "volume": raw["volume24h"], "quote_volume": raw["turnover24h"],
+        "change_pct": str(Decimal(raw["price24hPcnt"]) * 100),
+    }  # fmt: skip
+
+
+def whole(raw: dict[str, str]) -> dict[str, str | None]:
+    return traded(raw) | {
+        "bid": raw["bid1Price"], "bid_size": raw["bid1Size"], "ask": raw["ask1Price"], "ask_size": raw["ask1Size"],
+    }  # fmt: skip
+
+
+def same(ours: dict[str, str | None] | None, expected: dict[str, str | None]) -> bool:
+    """Whether all texts are the same, and the change, which has two digits less than the fraction, as a number."""
+    assert ours is not None
+    change, other = ours.get("change_pct"), expected.get("change_pct")
+    assert change is not None
+    assert other is not None
+    return {**ours, "change_pct": other} == expected and Decimal(change) == Decimal(other)
+
+
+def test_recorded_answer(recorded: Recorded) -> None:
+    """Each of 419 rows has the values of the raw payload, without the time of the envelope."""
+    body = recorded.answer("v5_tickers_spot_2023-08.json")
+    raw = json.loads(body)["result"]["list"]
+    rows = BYBIT.parse_rest(body)
+    assert [(row.wire, row.time, row.seq) for row in rows] == [(entry["symbol"], None, None) for entry in raw]
+    assert all(same(row.raw, whole(entry)) for row, entry in zip(rows, raw, strict=True))
+    assert len(rows) == 419
+    changes = {row.wire: row.raw["change_pct"] for row in rows if row.raw}
+    assert (changes["APEXUSDT"], changes["LUNCUSDT"], changes["TRIBEUSDT"]) == ("-1.79", "-10.34", "0")
+
+
+def test_recorded_spot_ticker(tickers: dict[str, list[bytes]]) -> None:
+    """A ticker of spot says nothing of bid and ask."""
+    (frame,) = tickers[SPOT]
+    (row,) = parse_stream(frame, {}).rows
+    assert (row.wire, row.time) == ("BTCUSDT", None)
+    assert same(row.raw, traded(json.loads(frame)["data"]))
+    assert row.raw is not None
+    assert row.raw["change_pct"] == "1.96"
+
+
+@pytest.mark.parametrize(
+    ("topic", "changed"),
+    [
+        (CONTRACT, {"bid1Price": "61873.90", "bid1Size": "3.543"}),
+        ("tickers.BTCPERP", {"bid1Price": "61909.50", "bid1Size": "0.035"}),
+        ("tickers.BTCUSD", {"bid1Price": "61891.50", "bid1Size": "27634"}),
+    ],
+)
+def test_recorded_deltas(tickers: dict[str, list[bytes]], topic: str, changed: dict[str, str]) -> None:
+    """What a delta leaves out is as it was, and the next whole ticker replaces everything."""
+    memory: dict[str, Any] = {}
+    first, delta = tickers[topic]
+    snapshot = json.loads(first)["data"]
+    for frame, expected in ((first, snapshot), (delta, {**snapshot, **changed}), (first, snapshot)):
+        (row,) = parse_linear(frame, memory).rows
+        assert (row.wire, row.time) == (snapshot["symbol"], None)
+        assert same(row.raw, whole(expected))
+
+
+def test_deltas_of_two_symbols(tickers: dict[str, list[bytes]]) -> None:
+    """Each symbol is merged with itself only."""
+    memory: dict[str, Any] = {}
+    first = [parse_linear(tickers[topic][0], memory) for topic in (CONTRACT, "tickers.BTCPERP")]
+    then = [parse_linear(tickers[topic][1], memory) for topic in (CONTRACT, "tickers.BTCPERP")]
+    lasts = [one.rows[0].raw["last"] for one in first + then if one.rows[0].raw]
+    assert lasts == ["61874.00", "61945.70"] * 2
+
+
+def test_delta_of_a_new_connection(tickers: dict[str, list[bytes]]) -> None:
+    """A delta without the whole before it is no price: the memory of an old connection is gone."""
+    parse_linear(tickers[CONTRACT][0], {})
+    assert parse_linear(tickers[CONTRACT][1], {}) == Heard((Row("BTCUSDT", None),))
+
+
+def test_recorded_option(tickers: dict[str, list[bytes]]) -> None:
+    """An option's ticker has other names, so it is of unknown shape in both markets."""
+    (frame,) = tickers["tickers.BTC-28JUN24-60000-P"]
+    for parse in (parse_stream, parse_linear):
+        assert parse(frame, {}) == Heard((Row("BTC-28JUN24-60000-P", None),))
+
+
+def book(kind: str, bids: object, asks: object) -> dict[str, object]:
+    data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": 18521288, "seq": 7961638724}
+    return {"topic": "orderbook.1.BTCUSDT", "type": kind, "ts": 1672304484978, "data": data, "cts": 1672304484976}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bids", "asks", "expected"),
+    [
+        ("snapshot", [["16493.50", "0.006"]], [["16611.00", "0.029"]],
+         {"bid": "16493.50", "bid_size": "0.006", "ask": "16611.00", "ask_size": "0.029"}),
+        ("snapshot", [], [["16611.00", "0.029"]],
+         {"bid": None, "bid_size": None, "ask": "16611.00", "ask_size": "0.029"}),
+        ("delta", [], [["16611.00", "0"], ["16612.00", "1"]], {"ask": "16612.00", "ask_size": "1"}),
+        ("delta", [["16493.50", "0"]], [], {"bid": None, "bid_size": None}),
+        ("snapshot", [5, ["1"], ["16493.50", 2.5]], [],
+         {"bid": "16493.50", "bid_size": "2.5", "ask": None, "ask_size": None}),
+    ],
+)  # fmt: skip
+def test_top_of_the_book(kind: str, bids: object, asks: object, expected: dict[str, str | None]) -> None:
+    """Bid and ask of spot are the top of its book; an empty side is no price, in a change it is no change."""
+    assert hear(book(kind, bids, asks)) == Heard((Row("BTCUSDT", expected),))
+
+
+def test_recorded_confirmations(recorded: Recorded) -> None:
+    """A confirmation has the number of its request where we gave one; a refusal names the topic."""
+    assert [parse_stream(frame, {}) for frame in recorded.frames("v5_ws_acks.jsonl")] == [
+        Heard(acked=[]),
+        Heard(refused=[("BTCUSDT", "Invalid topic: invalid.topic.BTCUSDT")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"success": True, "ret_msg": "subscribe", "req_id": "7"}, Heard(acked=[7])),
+        ({"success": False, "ret_msg": "error:handler not found,topic:tickers.FOOUSDT", "req_id": "7"},
+         Heard(refused=[("FOOUSDT", "error:handler not found,topic:tickers.FOOUSDT")])),
+        ({"success": False, "ret_msg": "Invalid symbol :[orderbook.1.FOOUSDT]", "req_id": "7"},
+         Heard(refused=[("FOOUSDT", "Invalid symbol :[orderbook.1.FOOUSDT]")])),
+        ({"success": False, "ret_msg": "args size >10", "req_id": "7"}, Heard(refused=[(7, "args size >10")])),
+    ],
+)  # fmt: skip
+def test_confirmations(message: dict[str, object], expected: Heard) -> None:
+    """A refusal is of the symbol that it names, else of the whole message."""
+    assert hear({"op": "subscribe", "conn_id": "x", **message}) == expected
+
+
+def test_refusal_of_nothing_in_particular() -> None:
+    """A refusal that names neither topic nor message is a failure of the connection."""
+    with pytest.raises(FeedError, match="nothing works"):
+        hear({"op": "subscribe", "success": False, "ret_msg": "nothing works"})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"success": True, "ret_msg": "pong", "conn_id": "x", "op": "ping"}, {"op": "pong"}, {"topic": 5},
+        {"topic": "tickers.BTCUSDT"}, {"topic": "publicTrade.BTCUSDT", "data": []}, {},
+    ],
+)  # fmt: skip
+def test_messages_without_news(message: object) -> None:
+    """Answers to pings, other topics and unknown messages are passed over."""
+    assert hear(message) == Heard()
+
+
+@pytest.mark.parametrize("message", [book("snapshot", 5, []), {"topic": "orderbook.1.X", "type": "snapshot"}])
+def test_messages_of_another_shape(message: object) -> None:
+    """A book without sides is a ValueError and nothing else."""
+    with pytest.raises(ValueError, match="no list"):
+        hear(message)
+
+
+def test_subscribe() -> None:
+    """Spot needs two topics a symbol, ten a message; contracts need one."""
+    assert BYBIT.stream is not None
+    assert BYBIT_LINEAR.stream is not None
+    assert subscribe(["BTCUSDT"], 3) == [
+        '{"op":"subscribe","args":["tickers.BTCUSDT","orderbook.1.BTCUSDT"],"req_id":"3"}'
+    ]
+    assert BYBIT_LINEAR.stream.subscribe(["BTCUSDT", "BTCPERP"], 3) == [
+        '{"op":"subscribe","args":["tickers.BTCUSDT","tickers.BTCPERP"],"req_id":"3"}'
+    ]
+    assert 2 * BYBIT.stream.wires_per_message <= 10
+    for stream in (BYBIT.stream, BYBIT_LINEAR.stream):
+        topics = json.loads(stream.subscribe(["10000LADYSUSDT"] * stream.wires_per_connection, 1)[0])["args"]
+        assert sum(map(len, topics)) <= 21_000
+
+
+def listed(**change: object) -> dict[str, object]:
+    entry = {
+        "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading",
+        "priceFilter": {"tickSize": "0.10", "minPrice": "0.10"},
+    }  # fmt: skip
+    return entry | change
+
+
+def answer(*entries: object) -> bytes:
+    return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": entries, "nextPageCursor": ""}}).encode()
+
+
+def test_list() -> None:
+    """Pairs that trade are listed with the digits of their step; the others, and bad entries, cost themselves."""
+    body = answer(listed(), listed(status="PreLaunch"), listed(baseCoin=None), 5, listed(symbol="ABC", priceFilter=5))
+    assert parse_instruments(body) == [Listing("BTC-USDT", ("BTCUSDT",), 1), Listing("BTC-USDT", ("ABC",))]
+
+
+def test_names_of_contracts() -> None:
+    """A contract is never the same symbol as its coin, nor two of different ends the same."""
+    assert BYBIT_LINEAR.parse_instruments is not None
+    body = answer(
+        listed(),
+        listed(symbol="BTCPERP", quoteCoin="USDC"),
+        listed(symbol="BTCUSDT-26DEC25"),
+        listed(symbol="1000PEPEUSDT", baseCoin="1000PEPE"),
+    )
+    assert [(one.symbol, one.wires) for one in BYBIT_LINEAR.parse_instruments(body)] == [
+        ("BTC-USDT.PERP", ("BTCUSDT",)),
+        ("BTC-USDC.PERP", ("BTCPERP",)),
+        ("BTC-USDT.26DEC25", ("BTCUSDT-26DEC25",)),
+        ("1000PEPE-USDT.PERP", ("1000PEPEUSDT",)),
+    ]
+
+
+def test_recorded_error(data_dir: pathlib.Path) -> None:
+    """Too many visits come with status 200 and are told apart from other failures."""
+    with pytest.raises(FeedError) as caught:
+        BYBIT.parse_rest(Recorded(data_dir, "_errors").answer("200_bybit_10006.json"))
+    assert caught.value.reason == "rate_limited"
+    with pytest.raises(FeedError) as caught:
+        BYBIT.parse_rest(b'{"retCode":10001,"retMsg":"params error","result":{}}')
+    assert caught.value.reason == "protocol"
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"retCode":0}', b'{"retCode":0,"result":[]}', b'{"retCode":0,"result":{}}'])
+def test_answers_of_another_shape(body: bytes) -> None:
+    """An answer without a list is of no known shape."""
+    with pytest.raises(ValueError, match=r"."):
+        BYBIT.parse_rest(body)
+
+
+def test_markets() -> None:
+    """The two markets differ in what they ask for and in nothing that they owe Bybit."""
+    assert (ADAPTER.name, BYBIT_LINEAR.name) == ("bybit", "bybit_linear")
+    assert BYBIT.rest_request(()) == "/v5/market/tickers?category=spot"
+    assert BYBIT_LINEAR.rest_request(()) == "/v5/market/tickers?category=linear"
+    assert BYBIT.limits is BYBIT_LINEAR.limits
+    assert (BYBIT.limits.ban_s, BYBIT.clock) == (600.0, "received")

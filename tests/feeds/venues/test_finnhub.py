@@ -1,0 +1,76 @@
+"""Finnhub: its recorded trades, its quotes, its key and its ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Row
+from feeds.rows import time_ms
+from feeds.venues.finnhub import FINNHUB, parse_rest, parse_stream, rest_request, subscribe
+from ticker.errors import FeedError
+
+
+def hear(message: dict[str, Any]) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {})
+
+
+def test_recorded_trades(data_dir: pathlib.Path) -> None:
+    """Nine trades of two symbols in one message, in order, each with its price's digits and its millisecond."""
+    path = data_dir / "exchanges" / "finnhub" / "ws" / "ws_trades_2022-12-29.jsonl"
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    body = json.loads(line)["raw"].encode()
+    sent = json.loads(body, parse_float=str)["data"]
+    rows = parse_stream(body, {}).rows
+    assert [row.wire for row in rows] == ["TSLA"] * 7 + ["AAPL"] * 2
+    assert list(rows) == [Row(trade["s"], {"last": trade["p"]}, str(trade["t"])) for trade in sent]
+    assert [time_ms(row.time, FINNHUB.time_unit) for row in rows] == [trade["t"] for trade in sent]
+
+
+def test_quote() -> None:
+    """A quote names no symbol, its time is in seconds, and the previous close is none of ours."""
+    body = b'{"c":261.74,"d":2.29,"dp":0.8827,"h":263.310,"l":260.68,"o":261.07,"pc":259.45,"t":1582641000}'
+    (row,) = parse_rest(body)
+    assert row.wire == ""
+    assert row.raw == {"last": "261.74", "open": "261.07", "high": "263.310", "low": "260.68", "change_pct": "0.8827"}
+    assert time_ms(row.time, FINNHUB.time_unit) == 1582641000000
+
+
+def test_unknown_symbol() -> None:
+    """Zeros everywhere are no price, and no time."""
+    (row,) = parse_rest(b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}')
+    assert row.raw == {"last": "0", "open": "0", "high": "0", "low": "0", "change_pct": None}
+    assert time_ms(row.time, FINNHUB.time_unit) is None
+
+
+def test_shapes_that_are_not_known() -> None:
+    """A quote or trade that lacks its price costs itself."""
+    assert parse_rest(b'{"d":1}') == [Row("", None)]
+    assert hear({"type": "trade", "data": [{"s": "AAPL", "t": 1}, 5]}).rows == [Row("AAPL", None), Row("?", None)]
+
+
+def test_asking() -> None:
+    """One request and one message a symbol; nothing that is sent in them holds the key."""
+    assert rest_request(["AAPL", "BRK.B"]) == ("/api/v1/quote?symbol=AAPL", "/api/v1/quote?symbol=BRK.B")
+    assert [json.loads(text) for text in subscribe(["AAPL"], 1)] == [{"type": "subscribe", "symbol": "AAPL"}]
+    assert FINNHUB.key_header == "X-Finnhub-Token"
+    assert FINNHUB.stream is not None
+    assert (FINNHUB.stream.key_query, FINNHUB.stream.url) == ("token", "wss://ws.finnhub.io")
+    assert not FINNHUB.stream.acks
+
+
+def test_messages_without_trades() -> None:
+    """Finnhub's own ping says nothing; an error is about the whole connection, for it names no symbol."""
+    assert hear({"type": "ping"}) == Heard()
+    with pytest.raises(FeedError, match="too many") as caught:
+        hear({"type": "error", "msg": "Subscribing to\ntoo many symbols"})
+    assert "\n" not in str(caught.value)
+
+
+def test_error() -> None:
+    """An error object is a failure."""
+    with pytest.raises(FeedError, match="API limit reached"):
+        parse_rest(b'{"error":"API limit reached. Please try again later. Remaining Limit: 0"}')

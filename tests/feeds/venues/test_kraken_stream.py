@@ -1,0 +1,129 @@
+"""Kraken's stream: the recorded messages of its second version, its subscriptions, and its ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from feeds.exchange.venue import Heard, Row
+from feeds.venues.kraken import KRAKEN, parse_instruments, parse_stream, subscribe, symbol, wire
+from tests.feeds.recorded import Recorded
+from ticker.errors import FeedError
+
+
+@pytest.fixture
+def recorded(data_dir: pathlib.Path) -> Recorded:
+    return Recorded(data_dir, "kraken")
+
+
+def hear(message: object) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {})
+
+
+def test_recorded_messages(recorded: Recorded) -> None:
+    """A ticker keeps the digits of its numbers and has its own time; a confirmation names its pair."""
+    assert [parse_stream(frame, {}) for frame in recorded.frames("v2_fixture.jsonl")] == [
+        Heard(acked=("BTC/USD",)),
+        Heard(
+            [
+                Row(
+                    "BTC/USD",
+                    {"last": "105899.40", "bid": "105944.20", "bid_size": "2.5", "ask": "105944.30", "ask_size": "3.2",
+                     "high": "106613.10", "low": "104711.00", "volume": "163.28908096", "change_pct": "0.24"},
+                    "2022-12-25T09:30:59.123456Z",
+                )
+            ]
+        ),
+        Heard(),
+    ]  # fmt: skip
+
+
+def test_ticker_without_a_time(recorded: Recorded) -> None:
+    """The time was added later and may be missing; a price may not."""
+    ticker = json.loads(recorded.frames("v2_fixture.jsonl")[1])
+    (entry,) = ticker["data"]
+    untimed = {name: value for name, value in entry.items() if name != "timestamp"}
+    priceless = {name: value for name, value in entry.items() if name != "bid"}
+    first, second = hear({**ticker, "type": "update", "data": [untimed, priceless]}).rows
+    assert first.raw is not None
+    assert (first.raw["last"], first.time) == ("105899.4", None)
+    assert second == Row("BTC/USD", None)
+
+
+@pytest.mark.parametrize("name", ["v1_ticker_2021-04-17.jsonl", "v1_trade_2021-04-17.jsonl"])
+def test_recorded_first_version(recorded: Recorded, name: str) -> None:
+    """Nothing of the stream's first version is taken for a price: arrays have no known shape, events say nothing."""
+    frames = recorded.frames(name)
+    assert len(frames) in {49, 60}
+    for frame in frames:
+        if isinstance(json.loads(frame), list):
+            with pytest.raises(ValueError, match="object"):
+                parse_stream(frame, {})
+        else:
+            assert parse_stream(frame, {}) == Heard()
+
+
+def test_subscribe() -> None:
+    """Kraken is told to speak whenever bid or ask moves, and to begin with what is."""
+    (text,) = subscribe(["BTC/USD", "SHIB/USD:BTNL"], 7)
+    assert text == (
+        '{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","SHIB/USD:BTNL"],'
+        '"event_trigger":"bbo","snapshot":true},"req_id":7}'
+    )
+
+
+def test_refused_pair() -> None:
+    """A pair that is not there is refused by its name, in Kraken's words."""
+    reason = "Currency pair not supported XBT/EUR"
+    message = {"error": reason, "method": "subscribe", "success": False, "symbol": "XBT/EUR"}
+    assert hear(message) == Heard(refused=(("XBT/EUR", reason),))
+
+
+def test_refusal_of_nothing_in_particular() -> None:
+    """An error that names no pair is a failure of the connection."""
+    with pytest.raises(FeedError) as caught:
+        hear({"error": "EGeneral:Too many requests", "method": "subscribe", "success": False})
+    assert caught.value.reason == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"channel": "heartbeat"}, {"method": "pong", "req_id": 1}, {},
+        {"channel": "status", "type": "update", "data": [{"system": "online", "version": "2.0.10"}]},
+        {"method": "unsubscribe", "result": {"symbol": "BTC/USD"}, "success": True},
+    ],
+)  # fmt: skip
+def test_messages_without_news(message: object) -> None:
+    """Heartbeats, the greeting and answers to pings are passed over."""
+    assert hear(message) == Heard()
+
+
+def test_names_of_the_stream(data_dir: pathlib.Path) -> None:
+    """Every listed symbol has a name in the stream that leads back to it, and no old code is in it."""
+    listings = parse_instruments(Recorded(data_dir, "kraken").answer("AssetPairs_2021-04-17.json"))
+    assert len(listings) == 293
+    for listing in listings:
+        name = wire(listing.symbol)
+        assert symbol(name) == listing.symbol
+        assert not {"XBT", "XDG"} & set(name.split("/"))
+    assert [wire(name) for name in ("BTC-USD", "SHIB-USD.BTNL", "ETH2.S-ETH")] == [
+        "BTC/USD", "SHIB/USD:BTNL", "ETH2.S/ETH",
+    ]  # fmt: skip
+
+
+def test_halted_pair() -> None:
+    """A pair whose orders can only be cancelled is not listed."""
+    pair = {"altname": "XBTUSD", "wsname": "XBT/USD", "pair_decimals": 1}
+    pairs = {"A": {**pair, "status": "cancel_only"}, "B": {**pair, "status": "online"}}
+    body = json.dumps({"error": [], "result": pairs}).encode()
+    assert [listing.wires[0] for listing in parse_instruments(body)] == ["B"]
+
+
+def test_stream_is_dated() -> None:
+    """The stream dates its prices in text of a date, and is opened no faster than Kraken bears."""
+    assert KRAKEN.stream is not None
+    assert (KRAKEN.clock, KRAKEN.time_unit, KRAKEN.stream.url) == ("exchange", "iso", "wss://ws.kraken.com/v2")
+    assert KRAKEN.stream.connects_per_s <= 150 / 600

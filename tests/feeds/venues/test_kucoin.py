@@ -1,0 +1,168 @@
+"""KuCoin: its recorded answers and stream, its names, its handshake and its ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Heard, Listing, Row
+from feeds.rows import time_ms
+from feeds.venues.kucoin import KUCOIN, parse_instruments, parse_open, parse_rest, parse_stream, subscribe
+from ticker.errors import FeedError
+
+
+@pytest.fixture
+def folder(data_dir: pathlib.Path) -> pathlib.Path:
+    return data_dir / "exchanges" / "kucoin"
+
+
+def received(path: pathlib.Path) -> Iterator[bytes]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["dir"] == "recv":
+            yield event["raw"].encode()
+
+
+def good(data: object) -> bytes:
+    return json.dumps({"code": "200000", "data": data}).encode()
+
+
+def hear(message: dict[str, Any]) -> Heard:
+    return parse_stream(json.dumps(message).encode(), {})
+
+
+def test_recorded_bulk_answer(folder: pathlib.Path) -> None:
+    """Each of 394 rows has the texts of the raw one, the change in percent digit for digit, and no time.
+
+    Ten pairs without a trade have neither high nor low: there is none, whatever it was before.
+    """
+    body = (folder / "rest" / "allTickers_2019-02-21.json").read_bytes()
+    sent = {ticker["symbol"]: ticker for ticker in json.loads(body)["data"]["ticker"]}
+    rows = parse_rest(body)
+    assert (len(sent), len(rows)) == (394, 394)
+    for wire, raw, time, seq, state in rows:
+        assert raw is not None
+        change = raw.pop("change_pct") or ""
+        ticker = sent.pop(wire)
+        assert raw == {
+            "last": ticker["last"], "bid": ticker["buy"], "ask": ticker["sell"], "high": ticker.get("high"),
+            "low": ticker.get("low"), "volume": ticker["vol"],
+        }  # fmt: skip
+        assert float(change) == pytest.approx(float(ticker["changeRate"]) * 100)
+        assert (time, seq, state) == (None, None, None)
+    changes = {row.wire: row.raw["change_pct"] for row in parse_rest(body) if row.raw}
+    assert (changes["LOOM-BTC"], changes["EXY-ETH"]) == ("2.23", "-19.42")
+    assert sum(1 for row in parse_rest(body) if row.raw and row.raw["high"] is None) == 10
+
+
+def test_fields_that_came_later() -> None:
+    """Sizes and turnover are taken where they are sent, and a coin's price may be no price at all."""
+    ticker = {"symbol": "A-B", "symbolName": "C-B", "last": None, "buy": "1", "sell": "2", "high": None, "low": None,
+              "vol": "0", "volValue": "0.5", "changeRate": None, "bestBidSize": "3", "bestAskSize": "4"}  # fmt: skip
+    assert parse_rest(good({"time": 1, "ticker": [ticker, {"symbol": "D-B"}, 5]})) == [
+        Row(
+            "A-B",
+            {
+                "last": None,
+                "bid": "1",
+                "ask": "2",
+                "high": None,
+                "low": None,
+                "volume": "0",
+                "bid_size": "3",
+                "ask_size": "4",
+                "quote_volume": "0.5",
+                "change_pct": None,
+            },
+        ),
+        Row("D-B", None),
+        Row("?", None),
+    ]
+
+
+def test_recorded_list(folder: pathlib.Path) -> None:
+    """633 of 634 pairs are open; a renamed coin has its name of today under its old id, decimals are the tick's."""
+    body = (folder / "rest" / "symbols_2021-07-22.json").read_bytes()
+    sent = [pair for pair in json.loads(body)["data"] if pair["enableTrading"]]
+    found = parse_instruments(body)
+    assert (len(sent), len(found)) == (633, 633)
+    for pair, listing in zip(sent, found, strict=True):
+        decimals = len(pair["priceIncrement"].partition(".")[2])
+        assert listing == Listing(pair["name"].upper(), (pair["symbol"],), decimals)
+    assert Listing("BSV-USDT", ("BCHSV-USDT",), 3) in found
+    assert Listing("LYXE-USDT", ("LYXE-USDT",), 5) in found
+
+
+def test_recorded_stream(folder: pathlib.Path) -> None:
+    """A greeting, two acks, 788 prices with their own times, and 12 messages of a channel that is not ours."""
+    ready = acked = others = 0
+    rows = []
+    for body in received(folder / "ws" / "ticker_2021-04-22.jsonl"):
+        heard, message = parse_stream(body, {}), json.loads(body)
+        ready += heard.ready
+        acked += heard.acked == (1,)
+        others += heard == Heard()
+        if message.get("subject") != "trade.ticker":
+            assert heard.rows == ()
+            continue
+        (row,), data = heard.rows, message["data"]
+        assert row == Row(
+            message["topic"].split(":")[1],
+            {"last": data["price"], "bid": data["bestBid"], "ask": data["bestAsk"], "bid_size": data["bestBidSize"],
+             "ask_size": data["bestAskSize"]},
+            str(data["time"]),
+        )  # fmt: skip
+        assert time_ms(row.time, KUCOIN.time_unit) == data["time"]
+        rows.append(row)
+    assert (ready, acked, len(rows), others) == (1, 2, 788, 12)
+    assert len({row.wire for row in rows}) == 10
+
+
+def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
+    """One message with a growing id asks for all names, in the recorder's form."""
+    lines = (folder / "ws" / "ticker_2021-04-22.jsonl").read_text(encoding="utf-8").splitlines()
+    recorded = json.loads(json.loads(lines[1])["raw"])
+    wires = recorded["topic"].partition(":")[2].split(",")
+    (text,) = subscribe(wires, 7)
+    assert json.loads(text) | {"privateChannel": False} == recorded | {"id": 7}
+
+
+def test_handshake() -> None:
+    """The address carries the token, the ping interval comes in milliseconds."""
+    server = {"endpoint": "wss://ws.example/endpoint", "pingInterval": 18000, "pingTimeout": 10000}
+    answer = {"token": "2neAi=.W&x", "instanceServers": [server]}
+    assert parse_open(good(answer)) == ("wss://ws.example/endpoint?token=2neAi%3D.W%26x", 18.0)
+    with pytest.raises(ValueError, match="no address"):
+        parse_open(good({"token": "x", "instanceServers": []}))
+
+
+def test_answers_to_a_subscription() -> None:
+    """An ack and a refusal tell the message's number; an error without one is about the whole connection."""
+    refusal = {"id": "2", "type": "error", "code": 404, "data": "topic /market/ticker:X-Y is not found"}
+    assert hear({"id": "2", "type": "ack"}) == Heard(acked=(2,))
+    assert hear(refusal) == Heard(refused=((2, "topic /market/ticker:X-Y is not found"),))
+    assert hear({"id": "ping", "type": "pong"}) == Heard()
+    with pytest.raises(FeedError, match="token is expired"):
+        hear({"type": "error", "code": 401, "data": "token is expired"})
+
+
+def test_other_messages() -> None:
+    """A ticker without its fields is a row of unknown shape; other channels and kinds say nothing."""
+    assert hear({"type": "message", "topic": "/market/ticker:A-B", "data": {"price": "1"}}).rows == (Row("A-B", None),)
+    assert hear({"type": "message", "topic": "/market/match:A-B", "data": {}}) == Heard()
+    assert hear({"type": "notice"}) == Heard()
+
+
+@pytest.mark.parametrize(("code", "reason"), [("429000", "rate_limited"), ("400100", "protocol"), ("", "protocol")])
+def test_errors_come_with_status_200(code: str, reason: str) -> None:
+    """Any code but 200000 is a failure, of prices, list and handshake alike."""
+    body = json.dumps({"code": code, "msg": "Too Many\nRequests", "data": {"ticker": []}}).encode()
+    for parse in (parse_rest, parse_instruments, parse_open):
+        with pytest.raises(FeedError) as caught:
+            parse(body)
+        assert caught.value.reason == reason
+        assert "\n" not in str(caught.value)

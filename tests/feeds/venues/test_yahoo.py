@@ -1,0 +1,152 @@
+"""Yahoo's charts: recorded answers, names, sessions and ways to say no."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from feeds.exchange.venue import Row
+from feeds.rows import time_ms
+from feeds.venues.yahoo import YAHOO, parse_rest, rest_request, symbol, yahoo_name
+from ticker.errors import FeedError
+
+OPEN, CLOSE = 1740061800, 1740085200
+
+
+def answer(**changes: object) -> bytes:
+    """A chart of a stock in its session."""
+    meta: dict[str, Any] = {
+        "symbol": "AAPL", "instrumentType": "EQUITY", "regularMarketTime": OPEN + 60, "regularMarketPrice": 244.60,
+        "regularMarketDayHigh": 246.01, "regularMarketDayLow": 243.16, "regularMarketVolume": 32129951,
+        "chartPreviousClose": 241.53, "range": "1d",
+        "currentTradingPeriod": {"regular": {"start": OPEN, "end": CLOSE}},
+    }  # fmt: skip
+    return json.dumps({"chart": {"result": [{"meta": {**meta, **changes}}], "error": None}}).encode()
+
+
+def the_row(**changes: object) -> Row:
+    (row,) = parse_rest(answer(**changes))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "state", "canonical"),
+    [
+        ("chart-AAPL-2020-01-01-to-2020-01-03.json", ("DayHigh", "DayLow", "Volume"), "closed", "AAPL"),
+        ("chart-BTC-USD-2020-01-01-to-2020-01-03.json", (), None, "BTC-USD"),
+        ("chart-EURUSD=X-2020-01-01-to-2020-01-03.json", ("DayHigh", "DayLow"), "live", "EUR-USD"),
+    ],
+)
+def test_recorded_charts(
+    data_dir: pathlib.Path, name: str, fields: tuple[str, ...], state: str | None, canonical: str
+) -> None:
+    """The texts of the raw `meta` that mean what ours do, its time, and whether its market is open."""
+    body = (data_dir / "exchanges" / "yahoo" / "rest" / name).read_bytes()
+    meta = json.loads(body, parse_float=str, parse_int=str)["chart"]["result"][0]["meta"]
+    ours = {"DayHigh": "high", "DayLow": "low", "Volume": "volume"}
+    (row,) = parse_rest(body)
+    assert row.raw == {
+        "last": meta["regularMarketPrice"],
+        **{ours[field]: meta[f"regularMarket{field}"] for field in fields},
+    }
+    assert (row.wire, symbol(row.wire), row.state) == (meta["symbol"], canonical, state)
+    assert time_ms(row.time, YAHOO.time_unit) == int(meta["regularMarketTime"]) * 1000
+
+
+@pytest.mark.parametrize(
+    ("wire", "canonical"),
+    [
+        ("AAPL", "AAPL"),
+        ("BTC-USD", "BTC-USD"),
+        ("EURUSD=X", "EUR-USD"),
+        ("BRK-B", "BRK.B"),
+        ("SHEL.L", "SHEL.L"),
+        ("7203.T", "7203.T"),
+        ("GC=F", "GC_F"),
+        ("^GSPC", "^GSPC"),
+    ],
+)
+def test_names(wire: str, canonical: str) -> None:
+    """Names go both ways without a list."""
+    assert (symbol(wire), yahoo_name(canonical)) == (canonical, wire)
+
+
+def test_dollars_are_understood() -> None:
+    """Yahoo may answer `USDJPY=X` under its short name."""
+    assert (symbol("JPY=X"), yahoo_name("USD-JPY")) == ("USD-JPY", "USDJPY=X")
+
+
+def test_a_request_for_each_symbol() -> None:
+    """One chart of one day each, with names that cannot break out of the path."""
+    assert rest_request(["EUR-USD", "^GSPC"]) == (
+        "/v8/finance/chart/EURUSD=X?interval=1d&range=1d",
+        "/v8/finance/chart/%5EGSPC?interval=1d&range=1d",
+    )
+    assert YAHOO.limits.symbols_per_request == 1
+    assert YAHOO.kind == "delayed"
+
+
+@pytest.mark.parametrize(
+    ("traded_at", "state"), [(OPEN - 1, "closed"), (OPEN, "live"), (CLOSE - 1, "live"), (CLOSE, "closed")]
+)
+def test_state_of_the_market(traded_at: int, state: str) -> None:
+    """A price from outside the session that Yahoo names is the last one of a closed market."""
+    assert the_row(regularMarketTime=traded_at).state == state
+
+
+def test_no_session_named() -> None:
+    """Without a session nothing is said of the market."""
+    assert the_row(currentTradingPeriod=None).state is None
+    assert the_row(regularMarketTime=None).state is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "1.2711"),
+        ({"regularMarketPrice": 100.00025, "chartPreviousClose": 100}, "0.0002"),
+        ({"regularMarketPrice": 100.00035, "chartPreviousClose": 100}, "0.0004"),
+        ({"chartPreviousClose": 0}, None),
+        ({"chartPreviousClose": None}, None),
+        ({"regularMarketPrice": None}, None),
+    ],
+)
+def test_change_since_the_last_close(changes: dict[str, object], expected: str | None) -> None:
+    """The change is of the day's chart, in percent, four decimals half-even; where it cannot be told there is none."""
+    row = the_row(**changes)
+    assert row.raw is not None
+    assert row.raw["change_pct"] == expected
+
+
+def test_change_of_another_range() -> None:
+    """The close before a longer chart is that of another day."""
+    row = the_row(range="5d")
+    assert row.raw is not None
+    assert "change_pct" not in row.raw
+
+
+def test_cryptocurrency_has_only_its_price() -> None:
+    """Its high and low are since midnight, its volume in dollars, and its market never closes."""
+    assert the_row(symbol="BTC-USD", instrumentType="CRYPTOCURRENCY") == Row(
+        "BTC-USD", {"last": "244.6"}, str(OPEN + 60)
+    )
+
+
+def test_charts_of_other_shapes() -> None:
+    """An index has no volume; a chart without a price costs itself, and one without a result is unreadable."""
+    body = json.dumps({"chart": {"result": [{"meta": {"symbol": "X"}}, 5], "error": None}}).encode()
+    assert [row.raw for row in parse_rest(body)] == [None, None]
+    with pytest.raises(ValueError, match="no list"):
+        parse_rest(b'{"chart":{"result":null,"error":null}}')
+
+
+@pytest.mark.parametrize("where", ["chart", "finance"])
+def test_errors(where: str) -> None:
+    """An error with status 200 is a failure."""
+    error = {"code": "Not Found", "description": "No data found,\nsymbol may be delisted"}
+    with pytest.raises(FeedError, match="delisted") as caught:
+        parse_rest(json.dumps({where: {"result": None, "error": error}}).encode())
+    assert "\n" not in str(caught.value)
