@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ticker import __version__
 from ticker.service import Service
 from web import candles, rest, ws
+from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
 STATIC = Path(__file__).parent / "static"
@@ -49,9 +50,10 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
+    admission = Admission(service)
     app.include_router(rest.make_router(service))
     app.include_router(candles.make_router(service))
-    app.include_router(ws.make_router(service))
+    app.include_router(ws.make_router(service, admission))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

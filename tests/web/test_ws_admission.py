@@ -9,7 +9,7 @@ import pytest
 
 from tests.web.peer import Peer
 from tests.web.server import Live, serving, until
-from web.ws import same_origin
+from web.admission import same_origin
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Who may open a connection that stays: one check for every transport, made before anything is handed over.
+
+Plain reads pass by; a WebSocket, a stream of events and a request that waits take a place, so they are asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from ticker.service import Service
+from ticker.session import Budget
+from web.problem import problem
+
+
+class Admission:
+    """The door of one service: whose page, how many in all and from one address, how fast, and not while stopping."""
+
+    def __init__(self, service: Service) -> None:
+        limits = service.settings.limits
+        self._limits = limits
+        self._hub = service.hub
+        self._monotonic = service.clock.monotonic
+        self._pace = Budget(limits.connects_per_s, limits.connects_per_s, limits.connects_per_s, self._monotonic())
+
+    def refusal(self, connection: HTTPConnection) -> Response | None:
+        """The answer to somebody who may not come in, counted; None: they may."""
+        hub = self._hub
+        if not same_origin(connection.headers.get("origin"), connection.headers.get("host", "")):
+            hub.counts.rejects["origin"] += 1
+            return problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may")
+        address = connection.client.host if connection.client else ""
+        per_address = self._limits.connections_per_address
+        full = (
+            hub.draining
+            or len(hub.connections) >= self._limits.connections
+            or (per_address and hub.addresses[address] >= per_address)
+            or not self._pace.take(self._monotonic())
+        )
+        if full:
+            hub.counts.rejects["full"] += 1
+            wait_s = random.randint(1, 5)
+            return problem(503, "overloaded", "too many connections now", {"Retry-After": str(wait_s)})
+        return None
+
+
+def same_origin(origin: str | None, host: str) -> bool:
+    """Whether a request comes from a script (no Origin) or from a page of this very host and port."""
+    if origin is None:
+        return True
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # what looks like an IPv6 address and is none
+        return False
+    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""
