@@ -124,7 +124,10 @@ def test_adapters_lists_names_and_options() -> None:
         (["--feed", "replay:no.csv"], "feeds.replay: cannot replay 'no.csv': no such file"),
         (["check-config", "--feed", "replay:no.csv"], "feeds.replay: cannot replay 'no.csv': no such file"),
         (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
-        (["--set", "\x1b[2J=1"], r"--set \x1b[2J: unknown; there is: feeds, history, hub, limits, log, server, store"),
+        (
+            ["--set", "\x1b[2J=1"],
+            r"--set \x1b[2J: unknown; there is: feeds, history, hub, limits, log, metrics, server, store",
+        ),
     ],
 )
 def test_wrong_usage_or_configuration_is_status_2(args: list[str], error: str) -> None:

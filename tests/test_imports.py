@@ -15,10 +15,12 @@ from tests.conftest import ROOT
 PACKAGES = ("ticker", "feeds", "web")
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"ticker", "ticker.errors", "ticker.model", "ticker.clock", "ticker.logs"}),
+    frozenset({"ticker", "ticker.errors", "ticker.histogram", "ticker.model", "ticker.clock", "ticker.logs"}),
     frozenset({"ticker.record", "ticker.selection", "ticker.store", "ticker.protocol", "ticker.config", "ticker.bars"}),
     frozenset({"ticker.groups", "ticker.session", "ticker.consolidate", "ticker.intake"}),
-    frozenset({"ticker.hub", "ticker.metrics", "ticker.service", "ticker.candles", "ticker.past"}),
+    frozenset(
+        {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
+    ),
     frozenset({"feeds", "web"}),
     frozenset({"ticker.cli", "ticker.run", "ticker.__main__"}),
 )
@@ -29,7 +31,8 @@ THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pyd
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "groups", "session", "consolidate", "intake", "errors", "model",
+    "record", "selection", "store", "protocol", "groups", "session", "consolidate", "intake", "errors", "histogram",
+    "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

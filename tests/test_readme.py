@@ -20,7 +20,7 @@ def settings_table() -> str:
         if section == "feeds":
             continue
         for name, setting in type(described.default).model_fields.items():
-            default = "" if setting.default in {None, ""} else setting.default
+            default = "" if setting.default in {None, "", ()} else setting.default
             rows.append(f"| `{section}.{name}` | {default} | {setting.description} |")
     return "\n".join(rows)
 

@@ -16,13 +16,14 @@ import reprlib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ticker.errors import ConfigError, did_you_mean, nearest
 from ticker.logs import escape
+from ticker.selection import check_pattern
 
 FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """A feed's name; it becomes the prefix of its symbols, `kraken:BTC-USD`."""
@@ -35,6 +36,22 @@ Key = tuple[str, ...]
 
 Flags = Sequence[tuple[str, str]]
 """Names and texts from the command line: `("--port", "9000")`."""
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Several texts: a list, or one text with commas."""
+
+
+def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
+    for text in values:
+        check_pattern(text)
+    return values
 
 
 class Section(BaseModel):
@@ -105,6 +122,14 @@ class History(Section):
     )
 
 
+class Metrics(Section):
+    """`[metrics]`: what Prometheus may read beside the service's own counters."""
+
+    prices: Annotated[Names, AfterValidator(_patterns)] = Field(
+        default=(), description="Patterns of consolidated symbols whose prices stand at /metrics/prices; empty: none."
+    )
+
+
 class Log(Section):
     """`[log]`: what is written to standard error, and how."""
 
@@ -120,12 +145,14 @@ class Settings(Section):
     store: Store = Store()
     limits: Limits = Limits()
     history: History = History()
+    metrics: Metrics = Metrics()
     log: Log = Log()
     feeds: Mapping[str, Mapping[str, object]] = {"sim": {"adapter": "sim"}}
 
 
 _SECTIONS: dict[str, type[Section]] = {
-    "server": Server, "hub": Hub, "store": Store, "limits": Limits, "history": History, "log": Log,
+    "server": Server, "hub": Hub, "store": Store, "limits": Limits, "history": History,
+    "metrics": Metrics, "log": Log,
 }  # fmt: skip
 
 
@@ -335,7 +362,8 @@ def _complaint(section: str, name: str, value: object) -> str:
         if error["type"] == "literal_error":
             choices = get_args(model.model_fields[name].annotation)
             return f"unknown {reprlib.repr(value)}{did_you_mean(str(value), choices)}"
-        return f"{re.sub('^.*? should ', 'should ', error['msg'])}, not {reprlib.repr(value)}"
+        said = re.sub("^.*? should ", "should ", error["msg"].removeprefix("Value error, "))
+        return f"{said}, not {reprlib.repr(value)}"
     return ""
 
 
@@ -372,6 +400,6 @@ def _toml_table(name: str, values: Mapping[str, object], said: Mapping[str, _Sai
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, str | bool | list):  # JSON's spelling of these is TOML's, all but one character
+    if isinstance(value, str | bool | list | tuple):  # JSON's spelling of these is TOML's, all but one character
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value)

@@ -8,7 +8,6 @@ the store, the groups and the intake.
 from __future__ import annotations
 
 import asyncio
-import bisect
 import collections
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Protocol
 from ticker import protocol
 from ticker.clock import Clock
 from ticker.groups import Groups, Reader
+from ticker.histogram import Histogram
 from ticker.intake import TICK_S, Intake
 from ticker.protocol import Frame
 from ticker.store import Store
@@ -25,7 +25,6 @@ GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
 TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
-LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Connection(Reader, Protocol):
@@ -46,23 +45,6 @@ class Connection(Reader, Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once."""
-
-
-@dataclass(slots=True)
-class Histogram:
-    """Counts by upper bound, as Prometheus wants them; the last one is for everything above."""
-
-    bounds: tuple[float, ...] = LATENCY_BUCKETS_S
-    counts: list[int] = field(default_factory=list)
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.counts = [0] * (len(self.bounds) + 1)
-
-    def observe(self, value: float, times: int = 1) -> None:
-        """Count a value."""
-        self.counts[bisect.bisect_left(self.bounds, value)] += times
-        self.total += value * times
 
 
 @dataclass(slots=True)

@@ -197,6 +197,7 @@ class FeedIntake:
         if not accepted:
             return
         self.status.updates += accepted
+        self._note_lag(rows, wall_ms)
         self.status.last_data_at = wall_ms
         if self._data is None:
             self._data = Rhythm(now)
@@ -342,6 +343,13 @@ class FeedIntake:
                 self._changes = Rhythm(now)
             else:
                 self._changes.beat(now)
+
+    def _note_lag(self, rows: list[tuple[Source, Quote]], wall_ms: int) -> None:
+        """How far behind the exchange's own time a batch came; recordings and inventions have no such time."""
+        if self.status.kind in {"live", "delayed"} and self.status.clock == "exchange":
+            newest = max((quote.ts for _, quote in rows if quote.ts is not None), default=None)
+            if newest is not None:
+                self.status.source_lag.observe(max(0.0, (wall_ms - newest) / 1000))
 
     def _mark_all(self, state: str) -> None:
         for source in self._sources.values():

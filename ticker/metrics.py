@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from ticker import __version__
-from ticker.hub import Histogram
+from ticker.histogram import Histogram
 from ticker.model import FeedStatus
 from ticker.service import Service
 
@@ -76,6 +76,11 @@ class ServiceCollector(Collector):
                 for label, count in counts.items():
                     family.add_metric([feed.name, label], count)
         yield from (polls, errors, rejects)
+        yield _histograms("ticker_feed_poll_duration_seconds", "The exchange's answer time, a request.",
+                          {f.name: f.answer_time for f in feeds})  # fmt: skip
+        yield _histograms("ticker_feed_source_lag_seconds",
+                          "The exchange's time to our receipt, the newest row of each batch; with the clocks' skew.",
+                          {f.name: f.source_lag for f in feeds})  # fmt: skip
 
     def _store(self) -> Iterator[Metric]:
         store = self._service.store
@@ -110,10 +115,11 @@ class ServiceCollector(Collector):
         yield _by_label("ticker_hub_resyncs", "Full snapshots forced, by reason.", "reason", fanout.resyncs)
         yield GaugeMetricFamily("ticker_hub_lagging_connections", "Readers who missed a frame.", hub.groups.lagging)
         yield GaugeMetricFamily("ticker_hub_pending_bytes", "Bytes waiting for slow readers.", hub.pending_bytes)
-        yield _histogram("ticker_hub_fanout_lag_seconds", "Receipt of a price to its write to the sockets.",
-                         counts.fanout_lag)  # fmt: skip
-        yield _histogram("ticker_hub_flush_duration_seconds", "One flush with all its writes.", counts.flush)
-        yield _histogram("ticker_event_loop_lag_seconds", "How late the loop's own tick was.", counts.loop_lag)
+        yield _histograms("ticker_hub_fanout_lag_seconds", "Receipt of a price to its write to the sockets.",
+                          {None: counts.fanout_lag})  # fmt: skip
+        yield _histograms("ticker_hub_flush_duration_seconds", "One flush with all its writes.", {None: counts.flush})
+        yield _histograms("ticker_event_loop_lag_seconds", "How late the loop's own tick was.",
+                          {None: counts.loop_lag})  # fmt: skip
 
 
 def _by_feed(family: Any, name: str, text: str, feeds: Iterable[FeedStatus], value: Any) -> Metric:
@@ -136,9 +142,13 @@ def _codes(disconnects: Mapping[int, int]) -> dict[str, float]:
     return known
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
-    cumulative, buckets = 0, []
-    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
-        cumulative += count
-        buckets.append((bound, cumulative))
-    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.total)
+def _histograms(name: str, text: str, histograms: Mapping[str, Histogram] | Mapping[None, Histogram]) -> Metric:
+    """One family, by feed, or without a label where the key is None."""
+    family = HistogramMetricFamily(name, text, labels=[] if None in histograms else ["feed"])
+    for label, histogram in histograms.items():
+        cumulative, buckets = 0, []
+        for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+            cumulative += count
+            buckets.append((bound, cumulative))
+        family.add_metric([] if label is None else [label], buckets, sum_value=histogram.total)
+    return family

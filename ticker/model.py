@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from ticker.histogram import WIDE_S, Histogram
+
 FIELDS = (
     "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume",
     "change_pct", "ts", "state", "source", "decimals", "name",
@@ -91,6 +93,9 @@ class FeedStatus:
         loaded: whether the feed knows its symbols by now.
         last_data_at: when data last came, ms since 1970 UTC.
         rate: updates a second, lately.
+        answer_time: from an HTTP request to the last byte of its answer.
+        source_lag: from the exchange's time to our receipt, of the newest row of each batch; it includes what
+            the two clocks differ by.
     """
 
     name: str
@@ -110,6 +115,8 @@ class FeedStatus:
     polls: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("ok", "error", "skipped"), 0))
     errors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ERROR_REASONS, 0))
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECT_REASONS, 0))
+    answer_time: Histogram = field(default_factory=lambda: Histogram(WIDE_S))
+    source_lag: Histogram = field(default_factory=lambda: Histogram(WIDE_S))
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=20))
 
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import candles, rest, ws
+from web import candles, metrics, rest, ws
 from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
@@ -53,6 +53,7 @@ def create_app(service: Service) -> FastAPI:
     admission = Admission(service)
     app.include_router(rest.make_router(service))
     app.include_router(candles.make_router(service))
+    app.include_router(metrics.make_router(service))
     app.include_router(ws.make_router(service, admission))
 
     @app.get("/docs", include_in_schema=False)

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
-from prometheus_client.exposition import choose_encoder
 
 from ticker import protocol
-from ticker.metrics import make_registry
 from ticker.protocol import Cursor
 from ticker.record import Record
 from ticker.selection import ALL_FIELDS, Selection
@@ -28,9 +26,8 @@ EXAMPLE_QUOTES = {
 
 
 def make_router(service: Service) -> APIRouter:
-    """All paths under `/api`, health and metrics, for one service."""
+    """All paths under `/api`, and health, for one service."""
     router = APIRouter()
-    registry = make_registry(service)
 
     @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"],
                 response_class=Response, responses=described("Quotes, and the new cursor.", EXAMPLE_QUOTES)
@@ -85,12 +82,6 @@ def make_router(service: Service) -> APIRouter:
         reasons = service.not_ready()
         body = orjson.dumps({"status": "not ready" if reasons else "ready", "reasons": reasons})
         return answer(body, 503 if reasons else 200)
-
-    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response)
-    async def metrics(request: Request) -> Response:
-        """Text, or OpenMetrics where the scraper asks for it."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=content_type, headers={"Cache-Control": "no-store"})
 
     return router
 

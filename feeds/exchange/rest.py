@@ -63,7 +63,9 @@ class Rest:
     async def _answer(self, target: str, status: FeedStatus, method: str) -> Answer:
         before = self._tagged.get(target)
         headers = {"If-None-Match": before.headers["etag"]} if before else None
+        asked_at = self._clock.monotonic()
         answer = await self.source.ask(target, status, method=method, headers=headers)
+        status.answer_time.observe(self._clock.monotonic() - asked_at)
         self._note_use(answer)
         if before and answer.status == NOT_MODIFIED:
             return before

@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m tests.bench [fanout|parse|stall|startup] [--runs N] [--check]`.
+"""Benchmarks: `python -m tests.bench [fanout|metrics|parse|stall|startup] [--runs N] [--check]`.
 
 Figures are ratios within one run, with their spread. With --check, wide limits are judged: exit status 1.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench import fanout, parse, stall, startup
+from tests.bench import fanout, metrics, parse, stall, startup
 
 
 def main() -> int:
     """Run a scenario; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("scenario", nargs="?", default="fanout", choices=["fanout", "parse", "stall", "startup"])
+    parser.add_argument(
+        "scenario", nargs="?", default="fanout", choices=["fanout", "metrics", "parse", "stall", "startup"]
+    )
     parser.add_argument("--runs", type=int, default=3, help="how often each server or parser is measured")
     parser.add_argument("--seconds", type=float, default=60, help="how long the stall scenario lasts")
     parser.add_argument("--check", action="store_true", help="fail if a wide limit is broken")
@@ -23,6 +25,8 @@ def main() -> int:
         problems = fanout.main(options.runs)
     elif options.scenario == "parse":
         problems = parse.main(options.runs)
+    elif options.scenario == "metrics":
+        problems = metrics.main(options.runs)
     elif options.scenario == "stall":
         problems = stall.main(options.seconds)
     else:

@@ -18,7 +18,7 @@ import pytest
 from ticker.clock import Clock
 from ticker.consolidate import Consolidator
 from ticker.groups import Group
-from ticker.hub import Connection, Histogram, Hub
+from ticker.hub import Connection, Hub
 from ticker.intake import TICK_S, FeedIntake, Intake
 from ticker.model import Quote
 from ticker.protocol import Frame
@@ -629,12 +629,3 @@ def test_hub_that_never_flushed_can_be_closed() -> None:
         assert service.store.version == 1
 
     play(story)
-
-
-def test_histogram_counts_by_upper_bound() -> None:
-    """A value belongs to the first bound that is not below it; beyond the last one there is a place for all."""
-    histogram = Histogram((1.0, 2.0))
-    for value, times in ((0.5, 1), (1.0, 2), (1.5, 3), (2.5, 4)):
-        histogram.observe(value, times)
-    assert (histogram.counts, histogram.total) == ([3, 3, 4], 0.5 + 2 + 4.5 + 10)
-    assert Histogram((1.0,)).counts == [0, 0]

@@ -17,8 +17,9 @@ from tests.web.peer import BINARY, View
 from tests.web.server import PRICES, Live, serving, until
 from ticker import __version__
 from ticker.metrics import CLOSE_CODES
-from ticker.model import ERROR_REASONS, REJECT_REASONS
+from ticker.model import ERROR_REASONS, REJECT_REASONS, Quote
 from ticker.protocol import FRAME_KINDS
+from web.metrics import INLINE
 
 OPENMETRICS = "Accept: application/openmetrics-text; version=1.0.0"
 Samples = dict[str, float]
@@ -38,6 +39,8 @@ LABELS = {
     "ticker_hub_messages_sent_total": set(FRAME_KINDS),
     "ticker_hub_resumes_total": {"update", "snapshot"},
     "ticker_hub_resyncs_total": {"epoch", "pruned", "gap"},
+    "ticker_feed_poll_duration_seconds_count": {"toy"},
+    "ticker_feed_source_lag_seconds_count": {"toy"},
 }
 """What the last label of a family may be, all from the start."""
 
@@ -58,18 +61,23 @@ async def scrape(live: Live) -> Samples:
     return flatten(parse_text((await live.get("/metrics")).body.decode()))
 
 
+async def promtool(text: bytes, what: str) -> tuple[int | None, str]:
+    """What Prometheus' own checker says of a text."""
+    tool = await asyncio.create_subprocess_exec(
+        str(find_program("promtool")), "check", what,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await tool.communicate(text)
+    return tool.returncode, said.decode()
+
+
 @pytest.mark.needs("promtool")
 @serving()
 async def test_promtool_has_nothing_to_complain_about(live: Live) -> None:
     """Prometheus' own checker accepts the page and all its names, units and help texts."""
     await live.stream("?symbols=*")
     page = (await live.get("/metrics")).body
-    tool = await asyncio.create_subprocess_exec(
-        str(find_program("promtool")), "check", "metrics",
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await tool.communicate(page)
-    assert (tool.returncode, said.decode()) == (0, "")
+    assert await promtool(page, "metrics") == (0, "")
 
 
 @serving()
@@ -207,3 +215,94 @@ async def test_histograms_are_cumulative(live: Live) -> None:
             assert buckets[-1] == (math.inf, values[f"{family.name}_count"])
             assert values[f"{family.name}_sum"] >= 0
     assert (await scrape(live))["ticker_hub_flush_duration_seconds_count"] >= 5
+
+
+NAMES = {
+    "build": "info",
+    "event": "loop_lag_seconds",
+    "feed": (
+        "errors last_update_timestamp_seconds poll_duration_seconds polls rate_limit_wait_seconds "
+        "received_bytes reconnects rejects source_lag_seconds symbols up updates"
+    ),
+    "history": "bytes",
+    "hub": (
+        "conflated_updates connections connects disconnects fanout_lag_seconds flush_duration_seconds "
+        "lagging_connections messages_received messages_sent pending_bytes rejects resumes resyncs "
+        "sent_bytes subscriptions updates_sent"
+    ),
+    "store": "commits stale_symbols symbols tombstones updates version",
+}
+"""What alerts and graphs of others build on: a name may come, but none may go."""
+
+
+@serving()
+async def test_no_name_is_lost(live: Live) -> None:
+    """Every family that a release has had is there, under its name."""
+    families = {family.name for family in parse_text((await live.get("/metrics")).body.decode())}
+    assert families >= {f"ticker_{part}_{name}" for part, names in NAMES.items() for name in names.split()}
+
+
+@serving(prices={})
+async def test_how_old_prices_are_on_arrival_is_counted_a_batch(live: Live) -> None:
+    """The newest row of a batch says how far the exchange's time lies back; a time ahead of ours counts as none; a
+    feed that dates nothing has no such time.
+    """
+    feed = live.service.feed("dated", "live", "exchange", 5.0)
+    now = live.clock.wall_ms()
+    feed.publish([Quote("dated:A", {"last": "1"}, now - 3_600_000), Quote("dated:B", {"last": "1"}, now - 2000)])
+    feed.publish([Quote("dated:C", {"last": "1"}, now + 5000)])
+    live.publish(PRICES)
+    samples = await scrape(live)
+    name = "ticker_feed_source_lag_seconds"
+    assert samples[f'{name}_bucket{{feed="dated",le="1.0"}}'] == 1
+    assert samples[f'{name}_bucket{{feed="dated",le="30.0"}}'] == 2
+    assert 2 <= samples[f'{name}_sum{{feed="dated"}}'] < 30
+    assert samples[f'{name}_count{{feed="toy"}}'] == 0
+
+
+@serving(prices={})
+async def test_a_page_of_many_series_is_whole(live: Live) -> None:
+    """With many feeds the page is made aside of the loop, and is as complete."""
+    for i in range(20):
+        live.service.feed(f"f{i}", "live", "received", 5.0)
+    assert len(await scrape(live)) > INLINE
+    assert sum(name.startswith("ticker_feed_up{") for name in await scrape(live)) == 21
+
+
+@serving()
+async def test_prices_are_no_metrics_unless_wanted(live: Live) -> None:
+    """Without `metrics.prices` its page is a problem that says how to switch it on."""
+    answer = await live.get("/metrics/prices")
+    assert (answer.status, "metrics.prices" in answer.json["detail"]) == (404, True)
+
+
+@pytest.mark.needs("promtool")
+@serving(metrics={"prices": ["*-USD", "EURUSD"]}, prices=PRICES | {"EURUSD": "1.07", "DOGE-EUR": "0.1"})
+async def test_selected_prices_are_gauges(live: Live) -> None:
+    """The selected consolidated symbols have a price and its time, the mid where there is no last one; Prometheus'
+    own checker accepts the page, and `/metrics` has none of it.
+    """
+    live.feed.publish(
+        [Quote("toy:FX-USD", {"last": None, "bid": "1.25", "ask": "1.75"}), Quote("toy:NONE-USD", {"last": None})]
+    )
+    live.hub.flush()
+    page = (await live.get("/metrics/prices")).body
+    samples = flatten(parse_text(page.decode()))
+    prices = {name: value for name, value in samples.items() if name.startswith("ticker_price{")}
+    assert prices == {
+        'ticker_price{symbol="BTC-USD"}': 97000.1, 'ticker_price{symbol="ETH-USD"}': 3100.5,
+        'ticker_price{symbol="EURUSD"}': 1.07, 'ticker_price{symbol="FX-USD"}': 1.5,
+    }  # fmt: skip
+    times = [value for name, value in samples.items() if name.startswith("ticker_price_timestamp_seconds{")]
+    assert len(times) == len(prices)
+    assert all(abs(value - live.clock.wall_ms() / 1000) < 60 for value in times)
+    assert samples["ticker_prices_omitted"] == 0
+    assert not any(name.startswith("ticker_price") for name in await scrape(live))
+    assert await promtool(page, "metrics") == (0, "")
+
+
+@serving(metrics={"prices": "*"}, prices={f"S{i:03}": "1" for i in range(503)})
+async def test_prices_as_metrics_are_capped(live: Live) -> None:
+    """However many symbols there are, 500 have series; how many more were wanted is said."""
+    samples = flatten(parse_text((await live.get("/metrics/prices")).body.decode()))
+    assert (sum(name.startswith("ticker_price{") for name in samples), samples["ticker_prices_omitted"]) == (500, 3)

@@ -1,0 +1,101 @@
+"""What metrics cost at 100,000 updates a second, as a share of one core.
+
+A second of work is 100 batches of 1,000 quotes through intake, store and groups to one reader. What metrics add to
+it is too little to be seen as a difference of two runs (a core's speed wanders by more), so the parts are measured:
+how often the histograms and counters are fed in that second, what one feeding costs, and what a scrape costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import pytest
+from prometheus_client.exposition import generate_latest
+
+from tests.bench.market import updates
+from ticker.clock import Clock
+from ticker.config import Settings
+from ticker.groups import Group
+from ticker.histogram import Histogram
+from ticker.metrics import make_registry
+from ticker.model import Quote
+from ticker.protocol import Frame
+from ticker.selection import Selection
+from ticker.service import Service
+
+PER_SECOND = 100_000
+BATCHES = 100
+SCRAPE_INTERVAL_S = 15
+ADDITIONS_A_ROW, ADDITIONS_A_BATCH = 1, 12
+"""Counters that are added to, read off the code: `store.counts.changed` for a row; the rest for a batch or frame."""
+LIMIT = 0.01
+
+
+class Reader:
+    """Takes everything."""
+
+    group: Group | None = None
+    since = 0
+
+    def write(self, frame: Frame) -> bool:
+        return bool(frame.data)
+
+
+def main(runs: int) -> list[str]:
+    """Measure, print, and return what is beyond the limit."""
+    shares = [asyncio.run(_share()) for _ in range(max(runs, 3))]
+    work, scrape, feeding = (sorted(values) for values in zip(*shares, strict=True))
+    total = median(scrape) + median(feeding)
+    print(
+        f"metrics at {PER_SECOND:,} updates/s: {total:.2%} of a core, of which a scrape each {SCRAPE_INTERVAL_S} s "
+        f"{median(scrape):.2%} ({scrape[0]:.2%}–{scrape[-1]:.2%}), counters and histograms {median(feeding):.2%} "
+        f"({feeding[0]:.2%}–{feeding[-1]:.2%}); the work itself takes {median(work):.0%}; {len(shares)} runs"
+    )
+    return [f"metrics cost {total:.2%}, limit {LIMIT:.0%}"] if total > LIMIT else []
+
+
+async def _share() -> tuple[float, float, float]:
+    """The work, the scrape and the feeding of one second, in seconds of processor time."""
+    service = Service(Settings(), Clock())
+    feed = service.feed("bench", "live", "exchange", 5.0)
+    service.hub.groups.enter(Reader(), Selection.of(["bench:*"]), 0, None)
+    registry = make_registry(service)
+    batches = _quotes()
+    observed = 0
+
+    def count(*_: object) -> None:
+        nonlocal observed
+        observed += 1
+
+    def batch() -> None:
+        feed.publish(next(batches))
+        service.hub.flush()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Histogram, "observe", count)
+        for _ in range(BATCHES):
+            batch()
+    work = _cpu(batch, BATCHES)
+    scrape = _cpu(lambda: generate_latest(registry), 20) / 20 / SCRAPE_INTERVAL_S
+    service.hub.close()
+    observe_s = min(timeit.repeat("h.observe(0.003)", globals={"h": Histogram()}, number=100_000, repeat=5)) / 100_000
+    add = "c.changed += 1"
+    add_s = min(timeit.repeat(add, globals={"c": service.store.counts}, number=100_000, repeat=5)) / 100_000
+    additions = ADDITIONS_A_ROW * PER_SECOND + ADDITIONS_A_BATCH * BATCHES
+    return work, scrape, observed * observe_s + additions * add_s
+
+
+def _quotes() -> Iterator[list[Quote]]:
+    for rows in updates(1000, PER_SECOND):
+        yield [Quote(f"bench:{s}", {"last": last, "bid": bid, "ask": ask}, ts) for s, last, bid, ask, ts in rows]
+
+
+def _cpu(step: Callable[[], object], times: int) -> float:
+    started = time.process_time()
+    for _ in range(times):
+        step()
+    return time.process_time() - started

@@ -1,0 +1,62 @@
+"""Prices as gauges, for graphs beside the service's own: opt-in, of some symbols only, never more than a cap.
+
+A series a symbol is what a metrics store bears least, so there is a page of its own for it (`/metrics/prices`),
+scraped by a job of its own with a limit of its own. Consolidated symbols only: they do not change their name
+when the venue changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ticker.record import Record
+from ticker.selection import Selection
+from ticker.store import Store
+
+MOST = 500
+"""Symbols that are shown at most; how many more were wanted is a series of its own."""
+
+
+def make_price_registry(store: Store, patterns: Sequence[str]) -> CollectorRegistry:
+    """A registry of its own with the prices of the symbols that these patterns select."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(PriceCollector(store, Selection.of(patterns)))
+    return registry
+
+
+class PriceCollector(Collector):
+    """Reads the consolidated symbols of one selection from one store."""
+
+    def __init__(self, store: Store, selection: Selection) -> None:
+        self._store = store
+        self._selection = selection
+
+    def collect(self) -> Iterator[Metric]:
+        """The prices of now, by symbol in alphabetical order; a symbol without a price has no series."""
+        prices = GaugeMetricFamily("ticker_price", "Last price, or the mid where there is none.", labels=["symbol"])
+        times = GaugeMetricFamily("ticker_price_timestamp_seconds", "When the price was made.", labels=["symbol"])
+        wanted = self._wanted()
+        for record in wanted[:MOST]:
+            if (price := _price(record)) is not None:
+                prices.add_metric([record.key], price)
+                times.add_metric([record.key], int(record.get("ts") or 0) / 1000)
+        yield from (prices, times)
+        omitted = max(0, len(wanted) - MOST)
+        yield GaugeMetricFamily("ticker_prices_omitted", "Selected symbols beyond the cap.", omitted)
+
+    def _wanted(self) -> list[Record]:
+        scope = self._store.resolve(self._selection)
+        found = [r for s in scope.symbols() if ":" not in s and (r := self._store.get(s))]
+        self._store.release(scope)
+        return sorted(found, key=lambda record: record.key)
+
+
+def _price(record: Record) -> float | None:
+    last, bid, ask = record.get("last"), record.get("bid"), record.get("ask")
+    if last is not None:
+        return float(last)
+    return (float(bid) + float(ask)) / 2 if bid is not None and ask is not None else None

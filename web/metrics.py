@@ -1,0 +1,64 @@
+"""What a scraper reads: `/metrics`, and `/metrics/prices` where it is switched on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import choose_encoder
+
+from ticker.metrics import make_registry
+from ticker.price_gauges import make_price_registry
+from ticker.service import Service
+from web.problem import Problem
+
+INLINE = 1000
+"""Samples that are encoded between two turns of the loop; more of them would hold everybody up."""
+
+
+class Collected:
+    """What a registry had at one moment, for an encoder that runs elsewhere."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._families = list(registry.collect())
+        self.samples = sum(len(family.samples) for family in self._families)
+
+    def collect(self) -> Iterable[Metric]:
+        """As a registry's."""
+        return self._families
+
+
+def make_router(service: Service) -> APIRouter:
+    """The pages for one service."""
+    router = APIRouter()
+    registry = make_registry(service)
+    patterns = service.settings.metrics.prices
+    prices = make_price_registry(service.store, patterns) if patterns else None
+
+    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response)
+    async def metrics(request: Request) -> Response:
+        """Text, or OpenMetrics where the scraper asks for it."""
+        return await _page(registry, request)
+
+    @router.get("/metrics/prices", include_in_schema=prices is not None, summary="Prices for Prometheus",
+                tags=["service"], response_class=Response)  # fmt: skip
+    async def price_metrics(request: Request) -> Response:
+        """A gauge a symbol, of those that `metrics.prices` selects."""
+        if prices is None:
+            raise Problem(404, "bad_request", "prices as metrics are off; select symbols by metrics.prices")
+        return await _page(prices, request)
+
+    return router
+
+
+async def _page(registry: CollectorRegistry, request: Request) -> Response:
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    collected = Collected(registry)
+    if collected.samples <= INLINE:
+        body = encode(collected)
+    else:
+        body = await asyncio.to_thread(encode, collected)
+    return Response(body, media_type=content_type, headers={"Cache-Control": "no-store"})
