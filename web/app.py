@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import candles, metrics, rest, ws
+from web import candles, metrics, rest, vendor, ws
 from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
@@ -34,8 +33,6 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
-"""What `/docs` needs of the package that carries the viewer."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -54,18 +51,12 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(rest.make_router(service))
     app.include_router(candles.make_router(service))
     app.include_router(metrics.make_router(service))
+    app.include_router(vendor.make_router())
     app.include_router(ws.make_router(service, admission))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
-
-    @app.get("/vendor/{name}", include_in_schema=False)
-    async def vendor(name: str) -> Response:
-        folder = _package_folder("fastapi_offline")
-        if name not in DOCS_FILES or folder is None:
-            raise HTTPException(404)
-        return FileResponse(folder / "static" / name, headers={"Cache-Control": "public, max-age=86400"})
 
     app.mount("/", Page(directory=STATIC, html=True))
     server = service.settings.server
@@ -135,11 +126,6 @@ async def _bad_parameter(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(400, "bad_request", f"parameter '{first['loc'][-1]}': {first['msg']}")
-
-
-def _package_folder(name: str) -> Path | None:
-    spec = importlib.util.find_spec(name)
-    return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
 def _host_name(host: str) -> str:

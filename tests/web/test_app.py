@@ -24,7 +24,8 @@ SECURITY = {
     "cross-origin-resource-policy": "same-origin",
 }
 PATHS = ("/", "/docs", "/openapi.json", "/api/quotes", "/api/quotes/BTC-USD", "/api/symbols", "/api/feeds",
-         "/healthz", "/readyz", "/metrics", "/js/docs.js", "/vendor/swagger-ui.css")  # fmt: skip
+         "/healthz", "/readyz", "/metrics", "/js/docs.js", "/vendor/swagger-ui.css",
+         "/vendor/lightweight-charts-5.1.0.js")  # fmt: skip
 
 
 @serving()
@@ -43,9 +44,10 @@ async def test_every_answer_carries_the_security_headers(live: Live) -> None:
 
 @serving()
 async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
-    """Data is not stored, pages and quotes are asked for again, only files of other packages may stay a day."""
+    """Data is not stored, pages and quotes are asked for again, only files of other packages may stay."""
     wanted = dict.fromkeys(PATHS, "no-store") | dict.fromkeys(("/", "/docs", "/api/quotes", "/js/docs.js"), "no-cache")
     wanted["/vendor/swagger-ui.css"] = "public, max-age=86400"
+    wanted["/vendor/lightweight-charts-5.1.0.js"] = "public, max-age=31536000, immutable"
     del wanted["/openapi.json"]
     assert {path: (await live.get(path)).headers["cache-control"] for path in wanted} == wanted
 

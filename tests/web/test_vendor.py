@@ -1,0 +1,27 @@
+"""Files of other packages: the right bytes under a name that says which, and a clean 404 where they are missing."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tests.web.server import Live, serving
+from web.vendor import FILES, FOR_EVER, Vendored
+
+CHART = "lightweight-charts-5.1.0.js"
+CHART_SHA256 = "756b0ba9f58930226d6b8b9d47ad310448ab85d799ea1f7c2c02304777c10b52"
+
+
+@serving()
+async def test_the_chart_library_is_the_one_that_was_reviewed(live: Live) -> None:
+    """Served as a script, byte for byte what we know, of the version in its address: that is kept for a year."""
+    answer = await live.get(f"/vendor/{CHART}")
+    assert answer.headers["content-type"].startswith(("text/javascript", "application/javascript"))
+    assert hashlib.sha256(answer.body).hexdigest() == CHART_SHA256
+    assert b'version:function(){return"5.1.0"}' in answer.body
+    assert [name for name, file in FILES.items() if file.cache == FOR_EVER] == [CHART]
+
+
+def test_what_is_not_installed_is_not_found() -> None:
+    """Neither a missing package nor a missing file is an error: both are simply not there."""
+    assert Vendored("no_such_package", "x.js", FOR_EVER).find() is None
+    assert Vendored("litecharts", "js/no-such-file.js", FOR_EVER).find() is None
