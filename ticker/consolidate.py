@@ -29,12 +29,16 @@ class Instrument:
         venues: its venue symbols, best first, each with its rank.
         live_since: when a venue symbol last became live, monotonic seconds; -inf if it always was.
         source: the venue symbol that it follows.
+        left: the one that it followed before.
+        turned_at: when it left that, monotonic seconds.
     """
 
     name: str
     venues: list[tuple[Rank, str]] = field(default_factory=list)
     live_since: dict[str, float] = field(default_factory=dict)
     source: str | None = None
+    left: str | None = None
+    turned_at: float = float("-inf")
 
 
 class Consolidator:
@@ -64,6 +68,11 @@ class Consolidator:
         """The venue symbols of an instrument, best first."""
         instrument = self._instruments.get(name)
         return [symbol for _, symbol in instrument.venues] if instrument else []
+
+    def turn(self, name: str) -> tuple[str, float] | None:
+        """The venue symbol that an instrument followed before, and when it left that, monotonic seconds."""
+        instrument = self._instruments.get(name)
+        return (instrument.left, instrument.turned_at) if instrument and instrument.left else None
 
     def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
         """What follows from changed venue records; each instrument at most once."""
@@ -128,6 +137,8 @@ class Consolidator:
             return None
         record = self._lookup(chosen)
         assert record is not None
+        if source is not None:
+            instrument.left, instrument.turned_at = source, now
         instrument.source = chosen
         return Copy(instrument.name, record, record.everything)
 

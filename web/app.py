@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import candles, metrics, rest, vendor, ws
+from web import candles, metrics, rest, sources, vendor, ws
 from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
@@ -51,6 +51,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(rest.make_router(service))
     app.include_router(candles.make_router(service))
     app.include_router(metrics.make_router(service))
+    app.include_router(sources.make_router(service))
     app.include_router(vendor.make_router())
     app.include_router(ws.make_router(service, admission))
 

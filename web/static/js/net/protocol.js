@@ -23,6 +23,7 @@ const CHECKS = {
   __proto__: null,
   hello: (m) => Number.isInteger(m.protocol) && isCount(m.time),
   subscribed: (m) => typeof m.selection === "string",
+  unsubscribed: (m) => typeof m.selection === "string",
   snapshot: (m) => isCount(m.epoch) && isCount(m.version) && isCount(m.time) && isPayload(m),
   update: (m) => isCount(m.since) && isCount(m.version) && isCount(m.time) && isPayload(m),
   heartbeat: (m) => isCount(m.version),

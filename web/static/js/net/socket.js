@@ -52,7 +52,8 @@ export class LiveSocket {
   #retryTimer = null;
   #watchTimer = null;
   #bye = null;
-  #ping = { id: SUBSCRIBE_ID, sentMs: 0 };
+  #lastId = SUBSCRIBE_ID;
+  #ping = { id: 0, sentMs: 0 };
   #gapAtMs = -Infinity;
 
   /**
@@ -95,6 +96,17 @@ export class LiveSocket {
     this.#enter({ name: "connecting" });
   }
 
+  /** From now on these patterns are wanted, on this connection and on those after it. @param {string[]} symbols */
+  select(symbols) {
+    const before = this.#subscription.symbols;
+    this.#subscription = { ...this.#subscription, symbols };
+    if (this.#ws?.readyState !== WebSocket.OPEN) return; // the next connection asks for all of them
+    const dropped = before.filter((symbol) => !symbols.includes(symbol));
+    const added = symbols.filter((symbol) => !before.includes(symbol));
+    if (dropped.length > 0) this.#send({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
+    if (added.length > 0) this.#send({ op: "subscribe", id: this.#nextId(), symbols: added });
+  }
+
   #opened() {
     const message = { op: "subscribe", id: SUBSCRIBE_ID, ...this.#subscription };
     const cursor = this.position.cursor;
@@ -113,6 +125,7 @@ export class LiveSocket {
       case "hello":
         return this.#hello(message);
       case "subscribed":
+      case "unsubscribed":
         this.position.selection = message.selection;
         if (message.resumed) this.counts.resumes += 1;
         return;
@@ -216,8 +229,13 @@ export class LiveSocket {
 
   #sendPing() {
     if (this.#ws.readyState !== WebSocket.OPEN) return;
-    this.#ping = { id: this.#ping.id + 1, sentMs: performance.now() };
+    this.#ping = { id: this.#nextId(), sentMs: performance.now() };
     this.#send({ op: "ping", id: this.#ping.id });
+  }
+
+  #nextId() {
+    this.#lastId += 1;
+    return this.#lastId;
   }
 
   #send(message) {

@@ -8,8 +8,10 @@
 import { Quote } from "./quote.js";
 
 export class Market {
-  /** @type {Map<string, Quote>} */
+  /** The consolidated symbols, which the list shows. @type {Map<string, Quote>} */
   quotes = new Map();
+  /** Venues' own symbols, `kraken:BTC-USD`, as far as somebody asked for them. @type {Map<string, Quote>} */
+  venues = new Map();
   /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
   feeds = new Map();
   /** Quotes that changed since they were last painted; whoever paints takes them out. */
@@ -48,35 +50,56 @@ export class Market {
 
   #beginReplace(frame) {
     this.feeds.clear();
-    for (const symbol of this.quotes.keys()) {
+    for (const symbol of [...this.quotes.keys(), ...this.venues.keys()]) {
       if (!Object.hasOwn(frame.quotes ?? {}, symbol)) this.#remove(symbol);
     }
   }
 
   #merge(symbol, fields, nowMs, { replace, quiet }) {
-    let quote = this.quotes.get(symbol);
+    const quotes = this.#mapOf(symbol);
+    const listed = quotes === this.quotes;
+    let quote = quotes.get(symbol);
     if (quote === undefined) {
       quote = new Quote(symbol);
-      this.quotes.set(symbol, quote);
+      quotes.set(symbol, quote);
       this.membership += 1;
     }
-    const { source, price } = quote;
+    const { source, price, ts } = quote;
     if (replace) quote.clear();
     quote.assign(fields, nowMs, quiet);
+    if (!quiet) this.#hear(quote, ts, listed);
+    this.dirty.add(quote);
+    if (!listed) return;
     this.#countSource(source, quote.source);
     if (quote.price !== null && quote.price !== price) quote.trend.push(quote.price, this.#clock.now());
-    if (!quiet && quote.source !== null) {
-      this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
-      this.#heardAt.set(quote.source, this.#clock.now());
+  }
+
+  #hear(quote, tsBefore, listed) {
+    const now = this.#clock.now();
+    if (tsBefore !== null) quote.measure(now, tsBefore);
+    if (quote.source === null) return;
+    this.#heardAt.set(quote.source, now);
+    // A venue's own symbols come beside the list's; counted with them, they would count twice.
+    if (listed) this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
+  }
+
+  #mapOf(symbol) {
+    return symbol.includes(":") ? this.venues : this.quotes;
+  }
+
+  /** Nobody asks for these venue symbols any more. @param {(symbol: string) => boolean} unwanted */
+  forgetVenues(unwanted) {
+    for (const symbol of this.venues.keys()) {
+      if (unwanted(symbol)) this.venues.delete(symbol);
     }
-    this.dirty.add(quote);
   }
 
   #remove(symbol) {
-    const quote = this.quotes.get(symbol);
+    const quotes = this.#mapOf(symbol);
+    const quote = quotes.get(symbol);
     if (quote === undefined) return;
-    this.quotes.delete(symbol);
-    this.#countSource(quote.source, null);
+    quotes.delete(symbol);
+    if (quotes === this.quotes) this.#countSource(quote.source, null);
     quote.gone = true;
     this.membership += 1;
     this.dirty.add(quote);

@@ -35,6 +35,11 @@ export class Quote {
   rhythmMs = 0;
   beats = 0;
 
+  /** How old its prices are when they come, ms; null until one was seen to come. */
+  lagMs = null;
+  /** How many updates were seen to come. */
+  updates = 0;
+
   /** @param {string} symbol */
   constructor(symbol) {
     this.symbol = symbol;
@@ -71,6 +76,14 @@ export class Quote {
     this.#move("bid", before.bid, this.bid, nowMs);
     this.#move("ask", before.ask, this.ask, nowMs);
     this.tick = this.moves.price || this.tick;
+  }
+
+  /** An update came now, server ms; `tsBefore` is the time of the price before it. */
+  measure(now, tsBefore) {
+    this.updates += 1;
+    if (this.ts === null || this.ts === tsBefore) return;
+    const lagMs = Math.max(0, now - this.ts); // the clock is known to half a round trip
+    this.lagMs = this.lagMs === null ? lagMs : this.lagMs + (lagMs - this.lagMs) * RHYTHM_WEIGHT;
   }
 
   #move(side, before, after, nowMs) {

@@ -1,0 +1,44 @@
+"""Where the price of one instrument comes from: its venues, the one that is followed, and the one that was."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from ticker.service import Service
+from web.answers import answer, described, problems, selection_of, unknown_symbol
+
+EXAMPLE = {
+    "symbol": "BTC-USD", "source": "binance", "since": 1795386012345, "before": "coinbase",
+    "venues": ["coinbase", "binance", "kraken"],
+}  # fmt: skip
+
+
+def make_router(service: Service) -> APIRouter:
+    """The one path."""
+    router = APIRouter()
+
+    @router.get("/api/sources/{symbol}", summary="Where a price comes from", tags=["prices"], response_class=Response,
+                responses=described("Its venues.", EXAMPLE) | problems(400, 404, 503))  # fmt: skip
+    async def sources(
+        symbol: Annotated[str, Path(description="A consolidated symbol, `BTC-USD`.")],
+    ) -> Response:
+        """`venues` best first. `before` is the venue that `source` took over from, at `since`; `null` if none."""
+        selection_of(symbol, None, service)  # refuses what is no symbol at all
+        record = service.store.get(symbol)
+        if record is None or record.is_feed or ":" in symbol:
+            raise unknown_symbol(service, symbol)
+        turn = service.consolidator.turn(symbol)
+        ago_s = None if turn is None else service.clock.monotonic() - turn[1]
+        return answer(orjson.dumps({
+            "symbol": symbol,
+            "source": record.get("source"),
+            "since": None if ago_s is None else round(service.clock.wall_ms() - 1000 * ago_s),
+            "before": None if turn is None else turn[0].partition(":")[0],
+            "venues": [venue.partition(":")[0] for venue in service.consolidator.venues(symbol)],
+        }))  # fmt: skip
+
+    return router
