@@ -48,7 +48,7 @@ class Judge:
         self._judged: dict[str, _Judged] = {}
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
-        """The quotes of a whole answer, one for each symbol; of two rows of one symbol the newer, else the first.
+        """The quotes of a whole answer, one for each symbol: the newer of two rows, else the first; the other counts.
 
         Args:
             rows: what the answer holds.
@@ -66,6 +66,8 @@ class Judge:
             elif entry.selected and (only is None or only(entry.symbol)):
                 self._see(entry.symbol, now_s)
                 quote, first = self._quote(row, entry, status, before), quotes.get(entry.symbol)
+                if quote and first:
+                    status.rejects["out_of_order"] += 1
                 if quote and (first is None or (quote.ts or 0) > (first.ts or 0)):
                     quotes[entry.symbol] = quote
         return list(quotes.values())

@@ -7,7 +7,6 @@ on pairs that nobody trades as well: it counts as none. `clock` tells of the tra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from feeds.exchange.adapter import exchange
@@ -20,16 +19,12 @@ _TICKER = Shape(
     fields={"last": "last", "bid": "bid", "ask": "ask", "high": "high", "low": "low", "volume": "volume"},
     optional={"open": "open_24", "change_pct": "percent_change_24"},  # they came later; `open` is since 00:00 UTC
 )
-_SINGLE = replace(_TICKER, wire=None)
 _TRADE = Shape(wire=None, time="microtimestamp", fields={"last": "price_str"})
 _CHANNEL = "live_trades_"
 
 
 def parse_rest(body: bytes) -> list[Row]:
-    answer = read(body)
-    if isinstance(answer, list):
-        return _TICKER.rows(answer)
-    return [_SINGLE.row(_good(answer, body))]
+    return _TICKER.rows(list_at(_good(read(body), body)))
 
 
 def parse_instruments(body: bytes) -> list[Listing]:

@@ -201,8 +201,13 @@ def says(*texts: str | bytes) -> Play:
 
 def recorded(path: pathlib.Path) -> Play:
     """Wait for the first word of the client, then say everything that was received in a recording, in order."""
+    return says(*received(path))
+
+
+def received(path: pathlib.Path) -> list[str | bytes]:
+    """The messages that came in, of a recorded stream."""
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return says(*[_frame(event["raw"]) for event in events if event["dir"] == "recv"])
+    return [_frame(event["raw"]) for event in events if event["dir"] == "recv"]
 
 
 def _frame(raw: str) -> str | bytes:

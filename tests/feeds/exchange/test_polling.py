@@ -102,7 +102,7 @@ def test_changes_show_in_the_next_poll() -> None:
 
 
 def test_times_are_the_exchange_s() -> None:
-    """A row's own time comes along in ms, and of two rows of one symbol the newer counts, else the first."""
+    """A row's own time comes along in ms; of two rows of a symbol the newer leaves, else the first, and one counts."""
     body = b"""{"BTC/USD": {"last": "1", "time": 1795385999000}, "BTC/USD!": {"last": "2", "time": 1795385999001},
         "ETH/USD": {"last": "3"}, "ETH/USD!": {"last": "4"}, "ADA/USD": {"last": "5", "time": 1},
         "ADA/USD!": {"last": "6"}}"""
@@ -111,7 +111,9 @@ def test_times_are_the_exchange_s() -> None:
         stage.exchange.serve(TICKERS, Reply(body=body))
         await stage.polls(1)
 
-    (poll, *_) = on_stage(play).sink.polls
+    stage = on_stage(play)
+    (poll, *_) = stage.sink.polls
+    assert stage.sink.status.rejects["out_of_order"] == 3
     assert {symbol: (quote.values["last"], quote.ts) for symbol, quote in poll.items()} == {
         "toy:BTC-USD": ("2", 1795385999001), "toy:ETH-USD": ("3", None), "toy:ADA-USD": ("5", 1),
     }  # fmt: skip

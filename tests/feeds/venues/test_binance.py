@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -36,40 +35,9 @@ def wrapped(data: object) -> dict[str, object]:
     return {"stream": "ethbtc@whatever", "data": data}
 
 
-def rest_row(raw: dict[str, str]) -> Row:
-    """The map from their names to ours once more, from Binance's documentation; nothing dates the price."""
-    return Row(
-        raw["symbol"],
-        {
-            "last": raw["lastPrice"], "bid": raw["bidPrice"], "bid_size": raw["bidQty"], "ask": raw["askPrice"],
-            "ask_size": raw["askQty"], "open": raw["openPrice"], "high": raw["highPrice"], "low": raw["lowPrice"],
-            "volume": raw["volume"], "quote_volume": raw["quoteVolume"], "change_pct": raw["priceChangePercent"],
-        },
-    )  # fmt: skip
-
-
 def book_row(raw: dict[str, Any]) -> Row:
     sides = {"bid": raw["b"], "bid_size": raw["B"], "ask": raw["a"], "ask_size": raw["A"]}
     return Row(raw["s"], sides, seq=raw["u"])
-
-
-@pytest.mark.parametrize(
-    ("exchange", "name", "count"),
-    [
-        ("binance", "ticker_24hr_all_2019-08-22.json", 595),
-        ("binance", "ticker_24hr_ETHBTC_2019-01-29.json", 1),
-        ("binance", "v3_ticker_24hr_BTCUSDT_2020-04.json", 1),
-        ("binance", "v3_ticker_24hr_symbols_2024-11.json", 2),
-        ("binance_us", "ticker_24hr_all_2019-09-19.json", 14),
-    ],
-)
-def test_recorded_tickers(data_dir: pathlib.Path, exchange: str, name: str, count: int) -> None:
-    """Every row of an answer, be it a list or one object, has the values of the raw payload."""
-    body = Recorded(data_dir, exchange).answer(name)
-    raw = json.loads(body)
-    rows = parse_rest(body)
-    assert rows == [rest_row(entry) for entry in (raw if isinstance(raw, list) else [raw])]
-    assert len(rows) == count
 
 
 @pytest.mark.parametrize("name", ["v3_bookTicker_BTCUSDT.json", "v3_price_BTCUSDT.json"])
@@ -111,40 +79,6 @@ def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:
         "BTCUSDT": "BTC-USDT",
     }  # fmt: skip
     assert (found["BTCUSDT"].decimals, found["SHIBUSDT"].decimals, found["BNBIDRT"].decimals) == (2, 8, 0)
-
-
-@pytest.mark.parametrize(
-    ("exchange", "name", "rows", "others"),
-    [
-        ("binance", "bookTicker_2021-04-05.jsonl", 5408, 0),
-        ("binance", "bookTicker_aggTrade_kline_2021-10-11.jsonl", 84, 4),
-        ("binance_us", "bookTicker_2021-04-05.jsonl", 2624, 0),
-    ],
-)
-def test_recorded_streams(data_dir: pathlib.Path, exchange: str, name: str, rows: int, others: int) -> None:
-    """Every best bid and ask leaves with its sequence number and without a time; other streams are passed over."""
-    memory: dict[str, Any] = {}
-    counted: Counter[bool] = Counter()
-    for frame in Recorded(data_dir, exchange).frames(name):
-        raw = json.loads(frame)
-        is_book = raw["stream"].endswith("@bookTicker")
-        assert parse_stream(frame, memory) == Heard([book_row(raw["data"])] if is_book else [])
-        counted[is_book] += 1
-    assert (counted[True], counted[False]) == (rows, others)
-
-
-def test_recorded_singles(recorded: Recorded) -> None:
-    """Spot messages are read; those of futures have an event type where spot has none, or lack bid and ask."""
-    heard = [list(parse_stream(frame, {}).rows) for frame in recorded.frames("singles_24hrTicker_bookTicker.jsonl")]
-    raw = json.loads(recorded.frames("singles_24hrTicker_bookTicker.jsonl")[0])["data"]
-    ticker = Row(
-        "ETHBTC",
-        {"last": "0.06150300", "bid": "0.06150300", "bid_size": "18.96220000", "ask": "0.06150400",
-         "ask_size": "10.94010000", "open": "0.06118800", "high": "0.06221700", "low": "0.06079900",
-         "volume": "116854.45230000", "quote_volume": "7187.23459814", "change_pct": "0.515"},
-    )  # fmt: skip
-    of_futures = [[Row(wire, None)] for wire in ("AVAXUSD_PERP", "BTCUSDT", "APEUSD_PERP", "IOTXUSDT")]
-    assert heard == [[book_row(raw)], [], [], [ticker], *of_futures]
 
 
 def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,40 +20,6 @@ def folder(data_dir: pathlib.Path) -> pathlib.Path:
 
 def hear(message: object, memory: dict[str, Any] | None = None) -> Heard:
     return parse_stream(json.dumps(message).encode(), {} if memory is None else memory)
-
-
-def expected(sent: list[str]) -> dict[str, str]:
-    """What a raw array without its name holds: [BID, BID_SIZE, ASK, ASK_SIZE, DAILY_CHANGE, ..., VOLUME, HIGH, LOW]."""
-    bid, bid_size, ask, ask_size, _, relative, last, volume, high, low = sent[:10]
-    return {
-        "bid": bid, "bid_size": bid_size, "ask": ask, "ask_size": ask_size, "last": last, "volume": volume,
-        "high": high, "low": low, "change_pct": f"{Decimal(relative) * 100:f}",
-    }  # fmt: skip
-
-
-def same(raw: dict[str, str | None] | None, sent: list[str]) -> bool:
-    """Whether a row has these texts, digit for digit but for the zeros of the percentage."""
-    wanted = expected(sent)
-    change = wanted.pop("change_pct")
-    assert raw is not None
-    found = dict(raw)
-    return Decimal(found.pop("change_pct") or "nan") == Decimal(change) and found == wanted
-
-
-def test_recorded_bulk_answer(folder: pathlib.Path) -> None:
-    """Of 432 arrays, 407 are of trading, each with the very digits that were sent; the 25 of lending are left out."""
-    body = (folder / "rest" / "v2_tickers_ALL_2019-07-29.json").read_bytes()
-    sent = json.loads(body, parse_float=str, parse_int=str)
-    trading = [array for array in sent if array[0].startswith("t")]
-    rows = parse_rest(body)
-    assert (len(sent), len(trading), len(rows)) == (432, 407, 407)
-    for array, row in zip(trading, rows, strict=True):
-        assert row.wire == array[0]
-        assert same(row.raw, array[1:])
-        assert (row.time, row.seq, row.state) == (None, None, None)
-    (first,) = [row.raw for row in rows if row.wire == "tBTCUSD"]
-    assert first is not None
-    assert (first["last"], first["bid_size"], first["change_pct"]) == ("9625.9", "16.04871112", "1.57")
 
 
 def test_arrays_of_other_shapes() -> None:
@@ -92,33 +57,6 @@ def test_list_with_its_map() -> None:
     assert parse_instruments(json.dumps(answer).encode()) == [
         Listing("ALGO-USDT", ("tALGUST",)), Listing("DASH-BTC", ("tDSHBTC",)), Listing("MDOGE-USD", ("tDOGUSD",)),
     ]  # fmt: skip
-
-
-def test_recorded_stream(folder: pathlib.Path) -> None:
-    """Seven acks, 21 tickers under the names that their numbers stand for, and silence of all the rest."""
-    memory: dict[str, Any] = {}
-    names: dict[int, str] = {}
-    acked: list[str | int] = []
-    tickers = silent = 0
-    for line in (folder / "ws" / "v2_ticker_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["dir"] != "recv":
-            continue
-        heard = parse_stream(event["raw"].encode(), memory)
-        message = json.loads(event["raw"], parse_float=str)
-        acked += heard.acked
-        if isinstance(message, dict) and message.get("channel") == "ticker":
-            names[message["chanId"]] = message["symbol"]
-        if isinstance(message, list) and message[0] in names and message[1] != "hb":
-            (row,) = heard.rows
-            assert row.wire == names[message[0]]
-            assert same(row.raw, [str(value) for value in message[1]])
-            tickers += 1
-        else:
-            assert not heard.rows
-            silent += 1
-    assert acked == list(names.values())
-    assert (len(acked), tickers, silent) == (7, 21, 65)
 
 
 def test_numbers_are_of_one_connection() -> None:

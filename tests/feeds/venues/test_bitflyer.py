@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.rows import time_ms
 from feeds.venues.bitflyer import (
     BITFLYER,
     parse_instruments,
@@ -38,53 +36,6 @@ def folder(data_dir: pathlib.Path) -> pathlib.Path:
 
 def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps({"jsonrpc": "2.0", **message}).encode(), {})
-
-
-def expected(body: bytes, *path: str) -> dict[str, str]:
-    """The prices of a raw ticker by our names, as they were written."""
-    ticker = json.loads(body, parse_float=str, parse_int=str)
-    for name in path:
-        ticker = ticker[name]
-    return {
-        "last": ticker["ltp"], "bid": ticker["best_bid"], "ask": ticker["best_ask"],
-        "bid_size": ticker["best_bid_size"], "ask_size": ticker["best_ask_size"], "volume": ticker["volume_by_product"],
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "ts"),
-    [("v1_ticker_FX_BTC_JPY_2019-10-15.json", 1571134018283), ("v1_ticker_FX_BTC_JPY_2019-06-26.json", 1561542822317)],
-)
-def test_recorded_answers(folder: pathlib.Path, name: str, ts: int) -> None:
-    """The texts of the raw ticker, the volume of this product alone, and a time without zone that is UTC."""
-    body = (folder / "rest" / name).read_bytes()
-    (row,) = parse_rest(body)
-    assert (row.wire, row.raw, row.state) == ("FX_BTC_JPY", expected(body), None)
-    assert time_ms(row.time, BITFLYER.time_unit) == ts
-
-
-def test_recorded_stream(folder: pathlib.Path) -> None:
-    """223 tickers of nine products with the very digits that were sent, 25 executions that say nothing."""
-    counts: Counter[str] = Counter()
-    for line in (folder / "ws" / "ticker_executions_2021-07-22.jsonl").read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["dir"] != "recv":
-            continue
-        body = event["raw"].encode()
-        heard = parse_stream(body, {})
-        if "lightning_ticker" not in event["raw"]:
-            assert heard == Heard()
-            counts["other"] += 1
-            continue
-        (row,) = heard.rows
-        assert row.raw == expected(body, "params", "message")
-        assert row.state == "live"
-        assert abs((time_ms(row.time, BITFLYER.time_unit) or 0) / 1000 - event["t"]) < 3
-        counts[row.wire] += 1
-    assert counts == {
-        "other": 25, "BTC_JPY": 44, "FX_BTC_JPY": 54, "ETH_JPY": 45, "XLM_JPY": 27, "ETH_BTC": 20, "XRP_JPY": 19,
-        "BTC_EUR": 9, "BTCJPY23JUL2021": 1, "BTCJPY30JUL2021": 4,
-    }  # fmt: skip
 
 
 def test_recorded_lists(folder: pathlib.Path) -> None:

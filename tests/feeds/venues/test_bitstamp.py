@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections import Counter
 from typing import Any
 
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.rows import time_ms
-from feeds.venues.bitstamp import BITSTAMP, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.bitstamp import parse_instruments, parse_rest, parse_stream, subscribe
 from ticker.errors import FeedError
 
 TICKER = {
@@ -28,16 +26,6 @@ def folder(data_dir: pathlib.Path) -> pathlib.Path:
 
 def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
-
-
-def test_recorded_answer(folder: pathlib.Path) -> None:
-    """The texts of the raw ticker, which has no name; since-midnight `open` and the answer's own time are not ours."""
-    body = (folder / "rest" / "ticker_btcusd_2017-10-03.json").read_bytes()
-    sent = json.loads(body)
-    names = ("last", "bid", "ask", "high", "low", "volume")
-    (row,) = parse_rest(body)
-    assert row.raw == {name: sent[name] for name in names}
-    assert (row.wire, row.time, row.state) == ("", None, None)
 
 
 def test_bulk_answer() -> None:
@@ -72,28 +60,6 @@ def test_list_entries() -> None:
     assert parse_instruments(json.dumps(entries).encode()) == [
         Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0)
     ]
-
-
-def test_recorded_stream(folder: pathlib.Path) -> None:
-    """Ten acks of our channel, ten of another, and 16 trades with the very text of the price and its microsecond."""
-    acked: list[str | int] = []
-    rows: Counter[str] = Counter()
-    for line in (folder / "ws" / "live_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["dir"] != "recv":
-            continue
-        message, heard = json.loads(event["raw"]), parse_stream(event["raw"].encode(), {})
-        acked += heard.acked
-        if message["event"] != "trade":
-            assert heard.rows == ()
-            continue
-        wire, trade = message["channel"].rpartition("_")[2], message["data"]
-        assert heard.rows == (Row(wire, {"last": trade["price_str"]}, trade["microtimestamp"]),)
-        assert time_ms(trade["microtimestamp"], BITSTAMP.time_unit) == int(trade["microtimestamp"]) // 1000
-        rows[wire] += 1
-    pairs = ["ltcusd", "ethgbp", "btcusd", "bchgbp", "knceur", "linkbtc", "gbpusd", "gusdusd", "bcheur", "kncusd"]
-    assert acked == pairs
-    assert sum(rows.values()) == 16
 
 
 def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,71 +38,6 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def traded(raw: dict[str, str]) -> dict[str, str | None]:
-    """The map from their names to ours once more, from Bybit's documentation, without bid and ask."""
-    return {
-        "last": raw["lastPrice"], "open": raw["prevPrice24h"], "high": raw["highPrice24h"], "low": raw["lowPrice24h"],
-        "volume": raw["volume24h"], "quote_volume": raw["turnover24h"],
-        "change_pct": str(Decimal(raw["price24hPcnt"]) * 100),
-    }  # fmt: skip
-
-
-def whole(raw: dict[str, str]) -> dict[str, str | None]:
-    return traded(raw) | {
-        "bid": raw["bid1Price"], "bid_size": raw["bid1Size"], "ask": raw["ask1Price"], "ask_size": raw["ask1Size"],
-    }  # fmt: skip
-
-
-def same(ours: dict[str, str | None] | None, expected: dict[str, str | None]) -> bool:
-    """Whether all texts are the same, and the change, which has two digits less than the fraction, as a number."""
-    assert ours is not None
-    change, other = ours.get("change_pct"), expected.get("change_pct")
-    assert change is not None
-    assert other is not None
-    return {**ours, "change_pct": other} == expected and Decimal(change) == Decimal(other)
-
-
-def test_recorded_answer(recorded: Recorded) -> None:
-    """Each of 419 rows has the values of the raw payload, without the time of the envelope."""
-    body = recorded.answer("v5_tickers_spot_2023-08.json")
-    raw = json.loads(body)["result"]["list"]
-    rows = BYBIT.parse_rest(body)
-    assert [(row.wire, row.time, row.seq) for row in rows] == [(entry["symbol"], None, None) for entry in raw]
-    assert all(same(row.raw, whole(entry)) for row, entry in zip(rows, raw, strict=True))
-    assert len(rows) == 419
-    changes = {row.wire: row.raw["change_pct"] for row in rows if row.raw}
-    assert (changes["APEXUSDT"], changes["LUNCUSDT"], changes["TRIBEUSDT"]) == ("-1.79", "-10.34", "0")
-
-
-def test_recorded_spot_ticker(tickers: dict[str, list[bytes]]) -> None:
-    """A ticker of spot says nothing of bid and ask."""
-    (frame,) = tickers[SPOT]
-    (row,) = parse_stream(frame, {}).rows
-    assert (row.wire, row.time) == ("BTCUSDT", None)
-    assert same(row.raw, traded(json.loads(frame)["data"]))
-    assert row.raw is not None
-    assert row.raw["change_pct"] == "1.96"
-
-
-@pytest.mark.parametrize(
-    ("topic", "changed"),
-    [
-        (CONTRACT, {"bid1Price": "61873.90", "bid1Size": "3.543"}),
-        ("tickers.BTCPERP", {"bid1Price": "61909.50", "bid1Size": "0.035"}),
-        ("tickers.BTCUSD", {"bid1Price": "61891.50", "bid1Size": "27634"}),
-    ],
-)
-def test_recorded_deltas(tickers: dict[str, list[bytes]], topic: str, changed: dict[str, str]) -> None:
-    """What a delta leaves out is as it was, and the next whole ticker replaces everything."""
-    memory: dict[str, Any] = {}
-    first, delta = tickers[topic]
-    snapshot = json.loads(first)["data"]
-    for frame, expected in ((first, snapshot), (delta, {**snapshot, **changed}), (first, snapshot)):
-        (row,) = parse_linear(frame, memory).rows
-        assert (row.wire, row.time) == (snapshot["symbol"], None)
-        assert same(row.raw, whole(expected))
-
-
 def test_deltas_of_two_symbols(tickers: dict[str, list[bytes]]) -> None:
     """Each symbol is merged with itself only."""
     memory: dict[str, Any] = {}
@@ -117,13 +51,6 @@ def test_delta_of_a_new_connection(tickers: dict[str, list[bytes]]) -> None:
     """A delta without the whole before it is no price: the memory of an old connection is gone."""
     parse_linear(tickers[CONTRACT][0], {})
     assert parse_linear(tickers[CONTRACT][1], {}) == Heard((Row("BTCUSDT", None),))
-
-
-def test_recorded_option(tickers: dict[str, list[bytes]]) -> None:
-    """An option's ticker has other names, so it is of unknown shape in both markets."""
-    (frame,) = tickers["tickers.BTC-28JUN24-60000-P"]
-    for parse in (parse_stream, parse_linear):
-        assert parse(frame, {}) == Heard((Row("BTC-28JUN24-60000-P", None),))
 
 
 def book(kind: str, bids: object, asks: object) -> dict[str, object]:
@@ -147,14 +74,6 @@ def book(kind: str, bids: object, asks: object) -> dict[str, object]:
 def test_top_of_the_book(kind: str, bids: object, asks: object, expected: dict[str, str | None]) -> None:
     """Bid and ask of spot are the top of its book; an empty side is no price, in a change it is no change."""
     assert hear(book(kind, bids, asks)) == Heard((Row("BTCUSDT", expected),))
-
-
-def test_recorded_confirmations(recorded: Recorded) -> None:
-    """A confirmation has the number of its request where we gave one; a refusal names the topic."""
-    assert [parse_stream(frame, {}) for frame in recorded.frames("v5_ws_acks.jsonl")] == [
-        Heard(acked=[]),
-        Heard(refused=[("BTCUSDT", "Invalid topic: invalid.topic.BTCUSDT")]),
-    ]
 
 
 @pytest.mark.parametrize(

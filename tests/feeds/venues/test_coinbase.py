@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -33,28 +32,6 @@ def streamed_row(raw: dict[str, Any]) -> Row:
         "high": raw["high_24h"], "low": raw["low_24h"], "volume": raw["volume_24h"],
     }  # fmt: skip
     return Row(raw["product_id"], texts, raw["time"], raw["sequence"])
-
-
-def test_recorded_stream(recorded: Recorded) -> None:
-    """Every ticker leaves with the time of its trade; trades are passed over; lists of subscriptions confirm."""
-    counted: Counter[str] = Counter()
-    confirmed = []
-    for frame in recorded.frames(STREAM):
-        raw = json.loads(frame)
-        heard = parse_stream(frame, {})
-        counted[raw["type"]] += 1
-        if raw["type"] == "ticker":
-            assert heard == Heard((streamed_row(raw),))
-        elif raw["type"] == "subscriptions":
-            confirmed.append(sorted(map(str, heard.acked)))
-            assert heard == Heard(acked=heard.acked)
-        else:
-            assert heard == Heard()
-    assert counted == {"ticker": 78, "match": 72, "last_match": 6, "subscriptions": 3}
-    products = [
-        "BAND-BTC", "BAND-GBP", "CRV-EUR", "DASH-BTC", "NMR-EUR", "NU-GBP", "SKL-BTC", "SKL-GBP", "SKL-USD", "YFI-BTC",
-    ]  # fmt: skip
-    assert confirmed == [[], products, products]  # the first one is of another channel
 
 
 def test_sizes_of_newer_tickers(recorded: Recorded) -> None:
@@ -104,15 +81,6 @@ def test_refusal_of_nothing_in_particular(reason: str | None) -> None:
 def test_messages_without_news(message: object) -> None:
     """Heartbeats and unknown types are passed over."""
     assert hear(message) == Heard()
-
-
-def test_recorded_ticker(recorded: Recorded) -> None:
-    """A product's answer does not name it; it has last, bid, ask and volume, and the time of the last trade."""
-    body = recorded.answer("gdax_ticker_BTC-USD_2017-10-03.json")
-    raw = json.loads(body)
-    texts = {"last": raw["price"], "bid": raw["bid"], "ask": raw["ask"], "volume": raw["volume"]}
-    assert parse_rest(body) == [Row("", texts, "2017-10-03T04:00:31.887000Z")]
-    assert texts == {"last": "4417.01000000", "bid": "4417", "ask": "4417.01", "volume": "7878.23402368"}
 
 
 def test_day_of_a_product() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 from typing import Any
 
 import pytest
@@ -16,18 +15,6 @@ from ticker.errors import FeedError
 
 def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
-
-
-def test_recorded_trades(data_dir: pathlib.Path) -> None:
-    """Nine trades of two symbols in one message, in order, each with its price's digits and its millisecond."""
-    path = data_dir / "exchanges" / "finnhub" / "ws" / "ws_trades_2022-12-29.jsonl"
-    (line,) = path.read_text(encoding="utf-8").splitlines()
-    body = json.loads(line)["raw"].encode()
-    sent = json.loads(body, parse_float=str)["data"]
-    rows = parse_stream(body, {}).rows
-    assert [row.wire for row in rows] == ["TSLA"] * 7 + ["AAPL"] * 2
-    assert list(rows) == [Row(trade["s"], {"last": trade["p"]}, str(trade["t"])) for trade in sent]
-    assert [time_ms(row.time, FINNHUB.time_unit) for row in rows] == [trade["t"] for trade in sent]
 
 
 def test_quote() -> None:

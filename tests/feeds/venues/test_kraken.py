@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Callable
-from decimal import Decimal
 
 import pytest
 
@@ -54,51 +53,6 @@ def polled(count: int) -> Callable[[RecordingSink], bool]:
 @pytest.fixture
 def rest(data_dir: pathlib.Path) -> pathlib.Path:
     return data_dir / "exchanges" / "kraken" / "rest"
-
-
-def some(text: str) -> str | None:
-    """A recorded price, or None for none, told apart by its value."""
-    return text if Decimal(text) > 0 else None
-
-
-def test_every_row_of_the_recorded_bulk_answer(rest: pathlib.Path) -> None:
-    """Each good row of 1,530 leaves with the values that the raw payload has for it, and no bad one leaves.
-
-    The map from their fields to ours is written here once more, from Kraken's documentation.
-    """
-    sink = play(lambda exchange: exchange.serve_recorded(rest), polled(1))
-    raw = json.loads((rest / BULK).read_bytes())["result"]
-    expected = {}
-    for pair, row in raw.items():
-        name = "kraken:" + pair.replace("/", "-").replace(":", ".")
-        last, bid, ask = some(row["c"][0]), some(row["b"][0]), some(row["a"][0])
-        if last or bid or ask:
-            expected[name] = {
-                "last": last, "bid": bid, "ask": ask, "bid_size": row["b"][2], "ask_size": row["a"][2],
-                "high": some(row["h"][1]), "low": some(row["l"][1]), "volume": row["v"][1],
-                "decimals": max(len(text.partition(".")[2]) for text in (last, bid, ask) if text),
-            }  # fmt: skip
-    assert {symbol: quote.values for symbol, quote in sink.polls[0].items()} == expected
-    assert all(quote.ts is None and quote.seq is None for quote in sink.polls[0].values())
-    assert {reason: n for reason, n in sink.status.rejects.items() if n} == {"price": len(raw) - len(expected)}
-
-
-def test_recorded_rows_without_a_trade(rest: pathlib.Path) -> None:
-    """Of the 108 rows with last = 0, those with a good bid or ask leave without `last`; the 9 others are counted."""
-    sink = play(lambda exchange: exchange.serve_recorded(rest), polled(1))
-    untraded = [quote.values for quote in sink.polls[0].values() if quote.values["last"] is None]
-    both = sum(1 for values in untraded if values["bid"] and values["ask"])
-    assert (len(sink.polls[0]), len(untraded), both, sink.status.rejects["price"]) == (1521, 99, 89, 9)
-    assert sum(1 for values in untraded if values["bid"]) == 97
-
-
-def test_recorded_list_gives_decimals(rest: pathlib.Path) -> None:
-    """Once the list is there, a pair has its decimals from it, also under Kraken's newer names."""
-    sink = play(lambda exchange: exchange.serve_recorded(rest), polled(2))
-    pairs = json.loads((rest / PAIRS).read_bytes())["result"]
-    before, after = (poll["kraken:BTC-USD"].values["decimals"] for poll in sink.polls[:2])
-    assert (before, after) == (5, pairs["XXBTZUSD"]["pair_decimals"])
-    assert sink.polls[1].keys() == sink.polls[0].keys()
 
 
 def test_recorded_list(rest: pathlib.Path) -> None:
@@ -164,10 +118,10 @@ def test_values_of_a_row() -> None:
     + [{name: value for name, value in ROW.items() if name != missing} for missing in "abcvlh"],
 )
 def test_row_of_another_shape(bad: object) -> None:
-    """A row that is not as known costs itself: it is counted, and its neighbour leaves."""
-    sink = play(lambda exchange: exchange.serve(TICKER, answer({"BAD/USD": bad, "BTC/USD": ROW})), polled(1))
-    assert list(sink.polls[0]) == ["kraken:BTC-USD"]
-    assert sink.status.rejects["schema"] == 1
+    """A row that is not as known costs itself, and its neighbour leaves."""
+    bad_row, good_row = parse_rest(answer({"BAD/USD": bad, "BTC/USD": ROW}).body)
+    assert bad_row == Row("BAD/USD", None)
+    assert good_row.raw is not None
 
 
 def test_row_that_has_grown() -> None:

@@ -22,24 +22,6 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_recorded_messages(recorded: Recorded) -> None:
-    """A ticker keeps the digits of its numbers and has its own time; a confirmation names its pair."""
-    assert [parse_stream(frame, {}) for frame in recorded.frames("v2_fixture.jsonl")] == [
-        Heard(acked=("BTC/USD",)),
-        Heard(
-            [
-                Row(
-                    "BTC/USD",
-                    {"last": "105899.40", "bid": "105944.20", "bid_size": "2.5", "ask": "105944.30", "ask_size": "3.2",
-                     "high": "106613.10", "low": "104711.00", "volume": "163.28908096", "change_pct": "0.24"},
-                    "2022-12-25T09:30:59.123456Z",
-                )
-            ]
-        ),
-        Heard(),
-    ]  # fmt: skip
-
-
 def test_ticker_without_a_time(recorded: Recorded) -> None:
     """The time was added later and may be missing; a price may not."""
     ticker = json.loads(recorded.frames("v2_fixture.jsonl")[1])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.rows import time_ms
-from feeds.venues.kucoin import KUCOIN, parse_instruments, parse_open, parse_rest, parse_stream, subscribe
+from feeds.venues.kucoin import parse_instruments, parse_open, parse_rest, parse_stream, subscribe
 from ticker.errors import FeedError
 
 
@@ -20,43 +18,12 @@ def folder(data_dir: pathlib.Path) -> pathlib.Path:
     return data_dir / "exchanges" / "kucoin"
 
 
-def received(path: pathlib.Path) -> Iterator[bytes]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["dir"] == "recv":
-            yield event["raw"].encode()
-
-
 def good(data: object) -> bytes:
     return json.dumps({"code": "200000", "data": data}).encode()
 
 
 def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
-
-
-def test_recorded_bulk_answer(folder: pathlib.Path) -> None:
-    """Each of 394 rows has the texts of the raw one, the change in percent digit for digit, and no time.
-
-    Ten pairs without a trade have neither high nor low: there is none, whatever it was before.
-    """
-    body = (folder / "rest" / "allTickers_2019-02-21.json").read_bytes()
-    sent = {ticker["symbol"]: ticker for ticker in json.loads(body)["data"]["ticker"]}
-    rows = parse_rest(body)
-    assert (len(sent), len(rows)) == (394, 394)
-    for wire, raw, time, seq, state in rows:
-        assert raw is not None
-        change = raw.pop("change_pct") or ""
-        ticker = sent.pop(wire)
-        assert raw == {
-            "last": ticker["last"], "bid": ticker["buy"], "ask": ticker["sell"], "high": ticker.get("high"),
-            "low": ticker.get("low"), "volume": ticker["vol"],
-        }  # fmt: skip
-        assert float(change) == pytest.approx(float(ticker["changeRate"]) * 100)
-        assert (time, seq, state) == (None, None, None)
-    changes = {row.wire: row.raw["change_pct"] for row in parse_rest(body) if row.raw}
-    assert (changes["LOOM-BTC"], changes["EXY-ETH"]) == ("2.23", "-19.42")
-    assert sum(1 for row in parse_rest(body) if row.raw and row.raw["high"] is None) == 10
 
 
 def test_fields_that_came_later() -> None:
@@ -95,31 +62,6 @@ def test_recorded_list(folder: pathlib.Path) -> None:
         assert listing == Listing(pair["name"].upper(), (pair["symbol"],), decimals)
     assert Listing("BSV-USDT", ("BCHSV-USDT",), 3) in found
     assert Listing("LYXE-USDT", ("LYXE-USDT",), 5) in found
-
-
-def test_recorded_stream(folder: pathlib.Path) -> None:
-    """A greeting, two acks, 788 prices with their own times, and 12 messages of a channel that is not ours."""
-    ready = acked = others = 0
-    rows = []
-    for body in received(folder / "ws" / "ticker_2021-04-22.jsonl"):
-        heard, message = parse_stream(body, {}), json.loads(body)
-        ready += heard.ready
-        acked += heard.acked == (1,)
-        others += heard == Heard()
-        if message.get("subject") != "trade.ticker":
-            assert heard.rows == ()
-            continue
-        (row,), data = heard.rows, message["data"]
-        assert row == Row(
-            message["topic"].split(":")[1],
-            {"last": data["price"], "bid": data["bestBid"], "ask": data["bestAsk"], "bid_size": data["bestBidSize"],
-             "ask_size": data["bestAskSize"]},
-            str(data["time"]),
-        )  # fmt: skip
-        assert time_ms(row.time, KUCOIN.time_unit) == data["time"]
-        rows.append(row)
-    assert (ready, acked, len(rows), others) == (1, 2, 788, 12)
-    assert len({row.wire for row in rows}) == 10
 
 
 def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from feeds.exchange.venue import Heard, Listing, Row
+from feeds.exchange.venue import Heard, Listing
 from feeds.venues.okx import ADAPTER, OKX, parse_instruments, parse_rest, parse_stream, subscribe
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
@@ -22,57 +21,6 @@ def recorded(data_dir: pathlib.Path) -> Recorded:
 
 def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
-
-
-def row(raw: dict[str, str]) -> Row:
-    """The map from their names to ours once more, from OKX's documentation."""
-    texts: dict[str, str | None] = {
-        "last": raw["last"], "bid": raw["bidPx"], "bid_size": raw["bidSz"], "ask": raw["askPx"],
-        "ask_size": raw["askSz"], "open": raw["open24h"], "high": raw["high24h"], "low": raw["low24h"],
-        "volume": raw["vol24h"], "quote_volume": raw["volCcy24h"],
-    }  # fmt: skip
-    return Row(raw["instId"], texts, raw["ts"])
-
-
-@pytest.mark.parametrize(
-    ("name", "tickers", "acks", "trades"),
-    [
-        ("v5_tickers_trades_2021-07-22_a.jsonl", 46, 10, 46),
-        ("v5_tickers_trades_2022-05-13.jsonl", 28, 9, 80),
-        ("singles_tickers.jsonl", 3, 0, 0),
-    ],
-)
-def test_recorded_streams(recorded: Recorded, name: str, tickers: int, acks: int, trades: int) -> None:
-    """Every ticker leaves with its own time, every confirmation names its pair, other channels are passed over."""
-    counted: Counter[str] = Counter()
-    for frame in recorded.frames(name):
-        raw = json.loads(frame)
-        heard = parse_stream(frame, {})
-        if raw["arg"]["channel"] != "tickers":
-            expected, kind = Heard(), "other"
-        elif "event" in raw:
-            expected, kind = Heard(acked=(raw["arg"]["instId"],)), "ack"
-        else:
-            expected, kind = Heard([row(entry) for entry in raw["data"]]), "ticker"
-        assert heard == expected
-        counted[kind] += 1
-    assert (counted["ticker"], counted["ack"], counted["other"]) == (tickers, acks, trades)
-
-
-def test_names_of_derivatives(recorded: Recorded) -> None:
-    """Only names of two parts are symbols: a contract is never taken for its coin."""
-    assert OKX.symbol is not None
-    names = {one.wire for f in recorded.frames("singles_tickers.jsonl") for one in parse_stream(f, {}).rows}
-    assert {name: OKX.symbol(name) for name in names if name.count("-") == 1} == {"BTC-USDT": "BTC-USDT"}
-    assert names == {"BTC-USDT", "BTC-USDT-220624", "BTC-USDT-SWAP"}
-
-
-def test_recorded_answer(recorded: Recorded) -> None:
-    """A row of an answer is read like one of the stream."""
-    body = recorded.answer("v5_tickers_BTC-USDT_2022-11-24.json")
-    (raw,) = json.loads(body)["data"]
-    assert parse_rest(body) == [row(raw)]
-    assert parse_rest(body)[0].time == "1669297605011"
 
 
 def test_empty_side_of_the_book(recorded: Recorded) -> None:

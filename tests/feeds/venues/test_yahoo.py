@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import pathlib
 from typing import Any
 
 import pytest
 
 from feeds.exchange.venue import Row
-from feeds.rows import time_ms
 from feeds.venues.yahoo import YAHOO, parse_rest, rest_request, symbol, yahoo_name
 from ticker.errors import FeedError
 
@@ -30,30 +28,6 @@ def answer(**changes: object) -> bytes:
 def the_row(**changes: object) -> Row:
     (row,) = parse_rest(answer(**changes))
     return row
-
-
-@pytest.mark.parametrize(
-    ("name", "fields", "state", "canonical"),
-    [
-        ("chart-AAPL-2020-01-01-to-2020-01-03.json", ("DayHigh", "DayLow", "Volume"), "closed", "AAPL"),
-        ("chart-BTC-USD-2020-01-01-to-2020-01-03.json", (), None, "BTC-USD"),
-        ("chart-EURUSD=X-2020-01-01-to-2020-01-03.json", ("DayHigh", "DayLow"), "live", "EUR-USD"),
-    ],
-)
-def test_recorded_charts(
-    data_dir: pathlib.Path, name: str, fields: tuple[str, ...], state: str | None, canonical: str
-) -> None:
-    """The texts of the raw `meta` that mean what ours do, its time, and whether its market is open."""
-    body = (data_dir / "exchanges" / "yahoo" / "rest" / name).read_bytes()
-    meta = json.loads(body, parse_float=str, parse_int=str)["chart"]["result"][0]["meta"]
-    ours = {"DayHigh": "high", "DayLow": "low", "Volume": "volume"}
-    (row,) = parse_rest(body)
-    assert row.raw == {
-        "last": meta["regularMarketPrice"],
-        **{ours[field]: meta[f"regularMarket{field}"] for field in fields},
-    }
-    assert (row.wire, symbol(row.wire), row.state) == (meta["symbol"], canonical, state)
-    assert time_ms(row.time, YAHOO.time_unit) == int(meta["regularMarketTime"]) * 1000
 
 
 @pytest.mark.parametrize(

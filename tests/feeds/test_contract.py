@@ -1,0 +1,182 @@
+"""The contract of all adapters: each recording of its exchange becomes the right quotes, and nothing is lost silently.
+
+Adapters and recordings are found here, not listed: a new one of either is played, or fails until a map of its
+fields is written or the table says why nothing reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from feeds.exchange.options import ExchangeOptions
+from feeds.registry import adapters, loaders
+from tests.feeds.contract import Came, Judged, Recording, Wanted, found, polled, rows_of, streamed, symbol_of, wanted
+from tests.feeds.contract_maps import MAPS, UNREAD, Map, Named, Said, decode
+from tests.feeds.fake_exchange import Reply
+
+EXCHANGES = sorted(name for name, one in adapters(loaders(())).items() if one.options is ExchangeOptions)
+
+
+@pytest.fixture(scope="session")
+def everything(data_dir: pathlib.Path) -> list[Recording]:
+    """All recordings."""
+    return found(data_dir / "exchanges")
+
+
+def test_every_adapter_has_a_map() -> None:
+    """A new adapter needs a map of its exchange's fields, and a map needs its adapter."""
+    assert sorted(MAPS) == EXCHANGES
+
+
+def test_every_recording_is_read_or_named(everything: list[Recording]) -> None:
+    """What no adapter reads is in the table with its reason; the table names nothing else."""
+    lost = [one.name for one in everything if not one.unread and not any(one.role(of) for of in MAPS.values())]
+    assert lost == [], "write a map for these, or name them in contract_maps.UNREAD"
+    used = Counter(pattern for one in everything for pattern in one.unread)
+    assert set(used) == set(UNREAD), "these entries name nothing"
+    assert all(len(one.unread) <= 1 for one in everything)
+
+
+def body_of(recording: Recording) -> bytes:
+    assert recording.reply is not None
+    return recording.reply.body
+
+
+def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]) -> None:
+    """Every row became its quote or was counted, and nothing else came."""
+    rows = list(rows)
+    quotes = [quote for quote, _ in rows if quote]
+    rejects = Counter(reason for _, reason in rows if reason)
+    assert len(came.quotes) == len(quotes), what
+    for got, must in zip(came.quotes, quotes, strict=True):
+        assert must.is_said_by(got), f"{what}: {got} instead of {must}"
+    assert (came.rejects, came.errors) == (rejects, {}), what
+    decimals = {one.symbol: one.decimals for one in reversed(listed) if one.decimals is not None}
+    for got in came.quotes:
+        symbol = got.symbol.partition(":")[2]
+        assert got.values["decimals"] == decimals.get(symbol, got.values["decimals"]), f"{what}: {got}"
+
+
+def once_each(rows: Iterable[Judged]) -> list[Judged]:
+    """Of rows of one symbol in one answer the newest leaves, else the first; the others are out of order."""
+    best: dict[str, Wanted] = {}
+    told: list[Judged] = []
+    for quote, reason in rows:
+        told.append((None, reason))
+        if quote is None:
+            continue
+        first = best.get(quote.symbol)
+        if first is not None:
+            told.append((None, "out_of_order"))
+        if first is None or (quote.ts or 0) > (first.ts or 0):
+            best[quote.symbol] = quote
+    return [*told, *((quote, None) for quote in best.values())]
+
+
+class Scene(NamedTuple):
+    """A recording to be played: its rows, the wire names that it refuses, and the list of names beside it."""
+
+    of: Map
+    name: str
+    recording: Recording
+    rows: list[Said]
+    refused: list[str]
+    list_name: str
+    list_body: bytes | None
+    listed: list[Named]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Symbols by the wire names of the list."""
+        return {wire: one.symbol for one in self.listed for wire in one.wires}
+
+    @property
+    def known(self) -> int:
+        """How many rows are of what the list has."""
+        names = self.names
+        return sum(row.wire in names for row in self.rows)
+
+
+def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
+    """Each recording of an adapter with the list that knows the most of it, and each other list with some recording."""
+    of = MAPS[name]
+    lists = [one for one in everything if one.role(of) == "list"]
+    unused = {one.name for one in lists}
+    spare: list[Scene] = []
+    for recording in everything:
+        if recording.role(of) not in {"tickers", "stream"}:
+            continue
+        rows, refused = heard(of, recording)
+        wires = [row.wire for row in rows] + refused
+        several = [
+            Scene(of, name, recording, rows, refused, one.name, body_of(one), list(of.read_list(decode(body_of(one)))))
+            for one in lists
+            if of.read_list
+        ] or [Scene(of, name, recording, rows, refused, "a list that is made", *made(of, wires))]
+        best = max(several, key=lambda scene: scene.known)
+        unused.discard(best.list_name)
+        spare += [scene for scene in several if scene is not best and scene.known]
+        yield best
+    for scene in spare:
+        if scene.list_name in unused:
+            unused.discard(scene.list_name)
+            yield scene
+    assert not unused, f"no recording speaks of what these list: {unused}"
+
+
+def heard(of: Map, recording: Recording) -> tuple[list[Said], list[str]]:
+    """The rows of a recording and the wire names that it refuses."""
+    if recording.role(of) == "stream":
+        messages = recording.messages()
+        return rows_of(of, messages), [wire for message in messages for wire in of.refused(decode(message))]
+    assert of.read_tickers is not None
+    rows = of.read_tickers(decode(answer_of(of, recording)), {})
+    return [row if row.wire else row._replace(wire=of.wire_in(recording.path)) for row in rows], []
+
+
+def answer_of(of: Map, recording: Recording) -> bytes:
+    """The body to serve."""
+    body = body_of(recording)
+    return json.dumps(of.rebuilt(decode(body))).encode() if of.rebuilt else body
+
+
+def made(of: Map, wires: Sequence[str]) -> tuple[bytes | None, list[Named]]:
+    """A list made of the names that come, where the exchange has lists and none was recorded."""
+    if of.read_list is None:
+        return None, []
+    assert of.made_list is not None, "no list was recorded"
+    sent = of.made_list(dict.fromkeys(wires))
+    return json.dumps(sent).encode(), list(of.read_list(sent))
+
+
+def played(scene: Scene) -> tuple[Came, list[Judged]]:
+    """What comes of a recording, and what must."""
+    of, names = scene.of, scene.names
+    judged = [wanted(scene.name, of, row, names) for row in scene.rows]
+    wires = [*(row.wire for row in scene.rows), *scene.refused]
+    symbols = sorted({symbol for wire in wires if (symbol := symbol_of(of, wire, names))})
+    if scene.recording.role(of) == "stream":
+        came = streamed(scene.name, of, scene.recording.messages(), symbols, scene.list_body)
+        return came, [*judged, *((None, "symbol") for _ in scene.refused)]
+    reply = Reply(body=answer_of(of, scene.recording))
+    came = polled(scene.name, of, reply, wires, symbols if "{" in of.tickers else ["*"], scene.list_body)
+    if of.not_recorded:
+        came = came._replace(errors=came.errors - Counter(http_4xx=len(wires)))
+    return came, once_each(judged)
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_recordings(name: str, everything: list[Recording]) -> None:
+    """Each row of each recording, an answer or a stream, is the right quote in its order, or counted with a reason."""
+    count = 0
+    for scene in scenes(name, everything):
+        came, must = played(scene)
+        check(f"{scene.recording.name} with {scene.list_name}", came, must, scene.listed)
+        count += 1
+    assert count, "no recording of this exchange: write down its answers, see `record_raw`"
