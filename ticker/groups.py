@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker import protocol
-from ticker.protocol import Frame
+from ticker.protocol import Cursor, Frame
 from ticker.record import Changes, Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.store import Store
@@ -136,6 +136,17 @@ class Groups:
         """
         group = self._place(reader, selection, interval_ms)
         return self._frame(group, since)
+
+    def join(self, reader: Reader, selection: Selection, interval_ms: int, text: str | None) -> Frame:
+        """`enter` with the text of a cursor, if the reader has one; counted is whether it was good."""
+        cursor = Cursor.parse(text) if text else None
+        epoch = self.store.epoch
+        frame = self.enter(reader, selection, interval_ms, cursor.since(epoch, selection) if cursor else None)
+        if text:
+            self.counts.resumes[frame.kind] += 1
+            if frame.kind == "snapshot":
+                self.counts.resyncs["pruned" if cursor and cursor.epoch == epoch else "epoch"] += 1
+        return frame
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.

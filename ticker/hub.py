@@ -23,6 +23,8 @@ from ticker.store import Store
 
 GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
+TRANSPORTS = ("ws", "sse", "poll")
+"""How readers are connected."""
 TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
 
@@ -32,6 +34,8 @@ class Connection(Reader, Protocol):
 
     address: str
     """Where it comes from."""
+    via: str
+    """One of `TRANSPORTS`."""
 
     @property
     def pending_bytes(self) -> int:
@@ -51,7 +55,7 @@ class Connection(Reader, Protocol):
 class HubCounts:
     """Plain counters, read by metrics."""
 
-    connects: int = 0
+    connects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TRANSPORTS, 0))
     disconnects: dict[int, int] = field(default_factory=dict)
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("full", "origin", "auth"), 0))
     flush: Histogram = field(default_factory=Histogram)
@@ -83,6 +87,7 @@ class Hub:
         self.intake = intake
         self.counts = HubCounts()
         self.connections: set[Connection] = set()
+        self.connected = dict.fromkeys(TRANSPORTS, 0)
         self.idle: set[Connection] = set()
         """Those who have not subscribed yet, who get nothing but heartbeats."""
         self.addresses: collections.Counter[str] = collections.Counter()
@@ -156,7 +161,8 @@ class Hub:
 
     def add(self, connection: Connection) -> None:
         """A connection is open."""
-        self.counts.connects += 1
+        self.counts.connects[connection.via] += 1
+        self.connected[connection.via] += 1
         self.connections.add(connection)
         self.addresses[connection.address] += 1
         self.idle.add(connection)
@@ -166,6 +172,7 @@ class Hub:
         if connection not in self.connections:
             return
         self.connections.discard(connection)
+        self.connected[connection.via] -= 1
         self.addresses[connection.address] -= 1
         if not self.addresses[connection.address]:
             del self.addresses[connection.address]

@@ -97,9 +97,10 @@ class ServiceCollector(Collector):
         hub = self._service.hub
         fanout, counts = hub.groups.counts, hub.counts
         connections = GaugeMetricFamily("ticker_hub_connections", "Readers connected now.", labels=["transport"])
-        connections.add_metric(["ws"], len(hub.connections))
+        for via, connected in hub.connected.items():
+            connections.add_metric([via], connected)
         yield connections
-        yield _by_label("ticker_hub_connects", "Connections accepted.", "transport", {"ws": counts.connects})
+        yield _by_label("ticker_hub_connects", "Connections accepted.", "transport", counts.connects)
         yield _by_label("ticker_hub_rejects", "Handshakes refused.", "reason", counts.rejects)
         yield _by_label(
             "ticker_hub_disconnects", "Connections ended, by close code.", "code", _codes(counts.disconnects)

@@ -46,16 +46,20 @@ class Frame:
         kind: one of `FRAME_KINDS`.
         data: the JSON text.
         rows: how many symbols it carries.
-        wire: room for a transport to keep its own form of it (the WebSocket frame), made once.
+        version: up to which its reader then knows everything; 0 if it does not say.
+        wire, event: room for the transports to keep their own forms of it, made once; that of an event is of one
+            selection, which comes first.
     """
 
-    __slots__ = ("data", "kind", "rows", "wire")
+    __slots__ = ("data", "event", "kind", "rows", "version", "wire")
 
-    def __init__(self, kind: str, data: bytes, rows: int = 0) -> None:
+    def __init__(self, kind: str, data: bytes, rows: int = 0, version: int = 0) -> None:
         self.kind = kind
         self.data = data
         self.rows = rows
+        self.version = version
         self.wire: bytes | None = None
+        self.event: tuple[str, bytes] | None = None
 
 
 class Cursor(NamedTuple):
@@ -140,10 +144,10 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
         head = b'{"type":"snapshot","epoch":%d,"version":%d,"time":%d' % (changes.epoch, changes.version, time_ms)
         if not rows:  # a reader may always write `view = m.quotes`
             body = b',"quotes":{}' + body
-        return Frame("snapshot", b"%b%b}" % (head, body), rows)
+        return Frame("snapshot", b"%b%b}" % (head, body), rows, changes.version)
     since = changes.since if told is None else told
     head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, changes.version, time_ms)
-    return Frame("update", b"%b%b}" % (head, body), rows)
+    return Frame("update", b"%b%b}" % (head, body), rows, changes.version)
 
 
 # Other frames
@@ -177,7 +181,7 @@ def unsubscribed(reply_id: int | str | None, selection: Selection, matched: int)
 
 def heartbeat(version: int, time_ms: int) -> Frame:
     """Nothing of yours has changed up to `version`."""
-    return Frame("heartbeat", b'{"type":"heartbeat","version":%d,"time":%d}' % (version, time_ms))
+    return Frame("heartbeat", b'{"type":"heartbeat","version":%d,"time":%d}' % (version, time_ms), 0, version)
 
 
 def pong(reply_id: int | str | None, time_ms: int) -> Frame:

@@ -13,7 +13,7 @@ from typing import Any
 from ticker import protocol
 from ticker.errors import ProtocolError, nearest
 from ticker.groups import Groups, Reader
-from ticker.protocol import Cursor, Frame, Ping, Subscribe, Unsubscribe
+from ticker.protocol import Frame, Ping, Subscribe, Unsubscribe
 from ticker.selection import Selection
 
 MAX_WILDCARDS = 32
@@ -190,11 +190,8 @@ class Session:
         self.selection = selection
         resumed = False
         if old is None:
-            cursor = Cursor.parse(message.cursor) if message.cursor else None
-            since = cursor.since(self._groups.store.epoch, selection) if cursor else None
-            data = self._groups.enter(self._reader, selection, self.interval_ms, since)
-            if message.cursor:
-                resumed = self._count_resume(data, cursor)
+            data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor)
+            resumed = bool(message.cursor) and data.kind == "update"
         else:
             data = self._groups.change(self._reader, selection, self.interval_ms)
         reply = protocol.subscribed(
@@ -260,15 +257,6 @@ class Session:
         matched = store.matched(scope)
         store.release(scope)
         return matched
-
-    def _count_resume(self, data: Frame, cursor: Cursor | None) -> bool:
-        counts = self._groups.counts
-        resumed = data.kind == "update"
-        counts.resumes["update" if resumed else "snapshot"] += 1
-        if not resumed:
-            other = cursor is None or cursor.epoch != self._groups.store.epoch
-            counts.resyncs["epoch" if other else "pruned"] += 1
-        return resumed
 
     def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
         if not self._facts.loaded():

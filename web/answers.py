@@ -9,18 +9,23 @@ from fastapi.responses import Response
 from ticker.errors import PatternError
 from ticker.selection import Selection
 from ticker.service import Service
-from ticker.session import nearest_symbols
+from ticker.session import MAX_WILDCARDS, nearest_symbols
 from web.problem import Problem
 
+SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
+FIELDS_HELP = "Fields to send, separated by commas; all if absent."
+CURSOR_HELP = "Only what changed since; from an earlier answer."
 
-def described(description: str, example: Any) -> dict[int | str, dict[str, Any]]:
+
+def described(description: str, example: Any, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
     """How a success looks, for the reference."""
-    return {200: {"description": description, "content": {"application/json": {"example": example}}}}
+    return {200: {"description": description, "content": {media: {"example": example}}}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """How these failures look, for the reference."""
     texts = {
+        403: "The page of another site asks.",
         400: "A parameter is malformed; `detail` says which.",
         404: "No such symbol; `nearest` names some that are like it.",
         503: "Not ready yet; come back after `Retry-After` seconds.",
@@ -44,10 +49,26 @@ def selection_of(symbols: str, fields: str | None, service: Service) -> Selectio
     limit = service.settings.limits.patterns
     if len(patterns) > limit:
         raise Problem(400, "too_many_symbols", f"at most {limit} patterns a request")
+    if sum("*" in pattern for pattern in patterns) > MAX_WILDCARDS:
+        raise Problem(400, "too_many_symbols", f"at most {MAX_WILDCARDS} patterns with '*' a request")
     try:
         return Selection.of(patterns, [f for f in fields.split(",") if f] if fields else None)
     except PatternError as error:
         raise Problem(400, "bad_request", str(error)) from None
+
+
+def check_size(service: Service, selection: Selection) -> None:
+    """Refuse a selection that matches more symbols than one reader may have.
+
+    Raises:
+        Problem: 400, how many they are.
+    """
+    scope = service.store.resolve(selection)
+    matched = service.store.matched(scope)
+    service.store.release(scope)
+    limit = service.settings.limits.symbols
+    if matched > limit:
+        raise Problem(400, "too_many_symbols", f"{matched} symbols match, {limit} are allowed")
 
 
 def unknown_symbol(service: Service, symbol: str) -> Problem:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import candles, metrics, rest, sources, vendor, ws
+from web import candles, metrics, rest, sources, sse, vendor, ws
 from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
@@ -54,6 +54,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(sources.make_router(service))
     app.include_router(vendor.make_router())
     app.include_router(ws.make_router(service, admission))
+    app.include_router(sse.make_router(service, admission))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

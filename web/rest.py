@@ -16,9 +16,17 @@ from ticker.protocol import Cursor
 from ticker.record import Record
 from ticker.selection import ALL_FIELDS, Selection
 from ticker.service import Service
-from web.answers import answer, described, problems, selection_of, unknown_symbol
+from web.answers import (
+    CURSOR_HELP,
+    FIELDS_HELP,
+    SYMBOLS_HELP,
+    answer,
+    described,
+    problems,
+    selection_of,
+    unknown_symbol,
+)
 
-SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
 EXAMPLE_QUOTES = {
     "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
     "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.30, "ask": 97412.35, "state": "live", "source": "kraken"}},
@@ -34,8 +42,8 @@ def make_router(service: Service) -> APIRouter:
                 | {304: {"description": "Nothing inside the selection has changed."}} | problems(400))  # fmt: skip
     async def quotes(
         symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
-        fields: Annotated[str | None, Query(description="Fields to send, separated by commas; all if absent.")] = None,
-        cursor: Annotated[str | None, Query(description="Only what changed since; from an earlier answer.")] = None,
+        fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
+        cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`."""

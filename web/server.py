@@ -9,24 +9,43 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ticker.errors import TickerError
 from web.transport import SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
+EXTENSION = "ticker.http"
+"""Key of `scope["extensions"]` under which an endpoint finds its `Exchange`."""
 HEAD_TIMEOUT_S = 10.0
 MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head."""
+class Stream(Protocol):
+    """A response that writes for itself, and must know how the connection is."""
 
+    def pause(self) -> None:
+        """The kernel did not take all of the last write; called inside `write`, too."""
+
+    def resume(self) -> None:
+        """The kernel has taken everything."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is over."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head.
+
+    An endpoint may attach a stream, which then writes to `transport` itself; its response must be the last one.
+    """
+
+    _stream: Stream | None = None
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
@@ -37,8 +56,31 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
         super().connection_lost(exc)
+        if self._stream is not None:
+            self._stream.lost(exc)
+            self._stream = None
+
+    def attach(self, stream: Stream, cycle: RequestResponseCycle) -> None:
+        """Let a response write for itself from now on; nothing that the client still sends is looked at."""
+        self.pipeline.clear()
+        self.cycle = cycle
+        self.flow.resume_reading()  # else its end would not be seen
+        self.transport.set_write_buffer_limits(high=0)
+        self._stream = stream
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stream is not None:
+            self._stream.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stream is not None:
+            self._stream.resume()
 
     def data_received(self, data: bytes) -> None:
+        if self._stream is not None:
+            return
         if self.cycle is None or self.cycle.response_complete:  # these bytes belong to a head
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -56,6 +98,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()
+        exchange: Any = Exchange(self, self.cycle)
+        self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
@@ -74,6 +118,13 @@ class BoundedHttp(HttpToolsProtocol):
             % (status, len(body), body)
         )
         self.transport.close()
+
+
+class Exchange(NamedTuple):
+    """A request and its response on a connection."""
+
+    http: BoundedHttp
+    cycle: RequestResponseCycle
 
 
 class Server(uvicorn.Server):

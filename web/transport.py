@@ -65,6 +65,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         group, since: see `ticker.groups.Reader`.
     """
 
+    via = "ws"
     group: Group | None = None
     since = 0
     open = False

@@ -101,6 +101,29 @@ def market() -> Market:
     return market
 
 
+def test_a_cursor_as_text_is_counted(market: Market) -> None:
+    """A good one gives an update, anything else everything; both are counted, and no cursor is not."""
+    store, groups = market.store, market.groups
+    good = f"1:{store.version}:{ALL.digest}"
+    market.last("A")
+    peer = Peer()
+    assert read(groups.join(peer, ALL, 0, good))["since"] == store.version - 1
+    for text in (f"2:1:{ALL.digest}", "nonsense", f"1:{store.version + 1}:{ALL.digest}", None):
+        assert groups.join(peer, ALL, 0, text).kind == "snapshot"
+    assert groups.counts.resumes == {"update": 1, "snapshot": 3}
+    assert groups.counts.resyncs == {"epoch": 2, "pruned": 1, "gap": 0}
+
+
+def test_a_frame_says_how_far_it_leads(market: Market) -> None:
+    """Snapshots, updates and heartbeats have the version that they name; a transport makes a cursor of it."""
+    peer = market.join()
+    market.last("A")
+    market.clock.tick(5.0)
+    market.groups.heartbeat(5.0)
+    assert [frame.kind for frame in peer.frames] == ["snapshot", "update", "heartbeat"]
+    assert [frame.version for frame in peer.frames] == [read(frame)["version"] for frame in peer.frames]
+
+
 # One frame for all
 
 

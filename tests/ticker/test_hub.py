@@ -82,6 +82,7 @@ class Peer:
         self.group: Group | None = None
         self.since = 0
         self.address = address
+        self.via = "ws"
         self.pending_bytes = 0
         self.takes = True
         self.leaves_on_bye = True
@@ -554,10 +555,10 @@ def test_connections_are_counted_once() -> None:
         first, second, third = Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.2")
         third.subscribe("*")
         hub.paused.add(third)
-        assert (hub.addresses["192.0.2.1"], hub.counts.connects) == (2, 3)
+        assert (hub.addresses["192.0.2.1"], hub.connected["ws"], hub.counts.connects["ws"]) == (2, 3, 3)
         for peer, code in ((first, 1000), (third, 4008), (third, 1006)):
             hub.remove(peer, code)
-        assert hub.connections == {second}
+        assert (hub.connections, hub.connected["ws"]) == ({second}, 1)
         assert dict(hub.addresses) == {"192.0.2.1": 1}
         assert hub.counts.disconnects == {1000: 1, 4008: 1}
         assert (hub.paused, hub.idle, third.group) == (set(), {second}, None)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.web.events import EventPeer
 from tests.web.peer import CLOSE, Answer, Peer, View, close_code
 from tests.web.server import run
 from web.server import listen
@@ -100,6 +101,16 @@ async def readers(
         yield peers
 
 
+@contextlib.asynccontextmanager
+async def events(process: Process) -> AsyncIterator[EventPeer]:
+    """A stream of events."""
+    with socket.socket() as sock:
+        peer = Peer(sock)
+        await peer.connect(process.port)
+        await peer.request("GET", "/api/stream")
+        yield EventPeer(peer, await peer.answer(body=False))
+
+
 @pytest.fixture
 def feed(tmp_path: Path) -> str:
     """A feed of 500 symbols, each with a new price twice a second: a snapshot of it fills a small socket."""
@@ -123,8 +134,8 @@ async def expect_farewell(peer: Peer, wanted: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) -> None:
-    """Every reader gets `bye` and close 1012, subscribed or not; the service says that it is not ready; ten readers
-    that take nothing do not keep it: it exits with 0 in the grace time.
+    """Every reader gets `bye` and close 1012, subscribed or not, or as events `bye` and the end; the service says that
+    it is not ready; ten readers that take nothing do not keep it: it exits with 0 in the grace time.
     """
 
     async def scenario() -> None:
@@ -136,6 +147,7 @@ def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) ->
                 readers(process, 10, "?symbols=*", receive_buffer=4096),
                 readers(process, 3, "?symbols=*") as good,
                 readers(process, 1, "") as idle,
+                events(process) as stream,
             ):
                 for peer in good:
                     await peer.hear("update")
@@ -143,10 +155,12 @@ def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) ->
                 bye = {"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [500, 5000]}
                 for peer in good + idle:
                     await expect_farewell(peer, bye)
+                assert (await stream.hear("bye")).json == bye
+                assert await stream.chunk() == b""
                 answer = await process.get("/readyz")
                 assert (answer.status, answer.json["reasons"]) == (503, ["shutting down"])
                 assert await process.ended(within_s=8) == 0
-            assert " stopping readers=14 " in process.log
+            assert " stopping readers=15 " in process.log
 
     run(scenario)
 

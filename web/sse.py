@@ -1,0 +1,264 @@
+"""`/api/stream`: the stream as server-sent events, for whoever has no WebSocket.
+
+A response is a reader of the hub like any WebSocket: it stands in the same groups, takes a frame whole or refuses it,
+and has no queue. An event is one chunk of the response, made once of the frame that a WebSocket gets, and shared; its
+`id` is the cursor, so that a browser resumes by itself. The endpoint's task sleeps until the end of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ticker import protocol
+from ticker.groups import Group
+from ticker.hub import GOODBYE_RETRY_MS, Hub
+from ticker.protocol import Cursor, Frame
+from ticker.selection import Selection
+from ticker.service import Service
+from web.admission import Admission
+from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_size, described, problems, selection_of
+from web.problem import Problem
+from web.server import EXTENSION, Exchange
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Connection": "close",
+    "X-Accel-Buffering": "no",  # nginx would keep events until it has some kilobytes
+}
+EXAMPLE = (
+    "event: update\nid: 1795386000123:4712:9f3a61c27b04d5e8\n"
+    'data: {"type":"update","since":4711,"version":4712,"time":1795386012401,'
+    '"quotes":{"BTC-USD":{"last":97412.40}}}\n\n'
+)
+RETRY_MS = (500, 1500)
+"""The window within which a browser comes back after a cut; after a `bye` it is the one that this names."""
+LEFT, CUT = 1001, 1006
+"""How a stream that its reader ended is counted: closed, or reset."""
+
+
+def event(frame: Frame, epoch: int, digest: str) -> bytes:
+    """The frame as an event, in the form of one chunk (RFC 9112, section 7.1); made once for a selection."""
+    if frame.event is None or frame.event[0] != digest:
+        cursor = f"id: {Cursor(epoch, frame.version, digest)}\n" if frame.version else ""
+        text = b"event: %b\n%bdata: %b\n\n" % (frame.kind.encode(), cursor.encode(), frame.data)
+        frame.event = (digest, _chunk(text))
+    return frame.event[1]
+
+
+def make_router(service: Service, admission: Admission) -> APIRouter:
+    """The path for one service."""
+    router = APIRouter()
+    hub, ping = service.hub, service.settings.hub
+    patience_s = ping.ping_interval_s + ping.ping_timeout_s
+
+    @router.get("/api/stream", summary="The stream, as server-sent events", tags=["prices"],
+                response_class=Response, responses=described("Events without end.", EXAMPLE, "text/event-stream")
+                | problems(400, 403, 503))  # fmt: skip
+    async def stream(
+        request: Request,
+        symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
+        fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
+        interval_ms: Annotated[int, Query(ge=0, description="Least time between two events, rounded up.")] = 0,
+        cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
+        last_event_id: Annotated[str | None, Header(description="A cursor, too; it wins.")] = None,
+    ) -> Response:
+        """Each event has the type and the JSON of a frame of `/ws`, and a cursor as its `id`.
+
+        `snapshot` replaces what you have, `update` is merged into it, `heartbeat` says that nothing has changed,
+        `bye` that the service stops. A browser's `EventSource` comes back by itself and goes on where it was.
+        """
+        selection = selection_of(symbols, fields, service)
+        refused = admission.refusal(request)
+        if hub.draining and refused is not None and refused.status_code == 503:
+            return _farewell()
+        if refused is not None:
+            return refused
+        exchange = request.scope.get("extensions", {}).get(EXTENSION)
+        if not isinstance(exchange, Exchange):
+            raise Problem(503, "internal", "this server cannot stream prices; start the service by 'python -m ticker'")
+        if exchange.cycle.scope["method"] == "HEAD":
+            head = Response(None, 200, HEADERS, "text/event-stream")
+            del head.headers["content-length"]
+            return head
+        asked = last_event_id or cursor
+        check_size(service, selection)
+        return Events(EventStream(exchange, hub, patience_s), selection, protocol.interval_class(interval_ms), asked)
+
+    return router
+
+
+class EventStream:
+    """A connection whose response is events; see `ticker.hub.Connection`.
+
+    Attributes:
+        open: false from the moment that nothing more may be written.
+        paused: the kernel has not taken all of the last write.
+        group, since: see `ticker.groups.Reader`.
+        ended: done once the response is to end.
+    """
+
+    via = "sse"
+    group: Group | None = None
+    since = 0
+
+    def __init__(self, exchange: Exchange, hub: Hub, patience_s: float) -> None:
+        http, cycle = exchange
+        self.open = False
+        self.paused = False
+        self.address = http.client[0] if http.client else ""
+        self.ended: asyncio.Future[None] = http.loop.create_future()
+        self._http = http
+        self._cycle = cycle
+        self._hub = hub
+        self._chunked = cycle.scope["http_version"] != "1.0"
+        if not self._chunked:
+            cycle.chunked_encoding = False  # uvicorn would chunk for a client that does not know of it
+        self._digest = ""
+        self._patience_ms = int(patience_s * 1000)
+        self._paused_at = 0.0
+        self._unsent = 0
+        self._code = CUT
+
+    def begin(self, selection: Selection, interval_ms: int, asked: str | None) -> None:
+        """The head of the response is out: enter, and write the first event."""
+        if self._http.transport.is_closing():
+            self._end()
+            return
+        self.open = True
+        self._digest = selection.digest
+        self._http.attach(self, self._cycle)
+        with contextlib.suppress(
+            AttributeError, OSError
+        ):  # only Linux has it; there is no ping that a peer must answer
+            sock = self._http.transport.get_extra_info("socket")
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
+        self._hub.add(self)
+        first = self._hub.groups.join(self, selection, interval_ms, asked)
+        self._hub.groups.counts.sent(first)
+        self._write(self._form(_retry(RETRY_MS)) + self._event(first))
+
+    # Writing
+
+    def write(self, frame: Frame) -> bool:
+        """Take a frame whole, or refuse it; see `ticker.groups.Reader`."""
+        if self.paused or not self.open:
+            return False
+        return self._write(self._event(frame))
+
+    def _event(self, frame: Frame) -> bytes:
+        return self._form(event(frame, self._hub.store.epoch, self._digest))
+
+    def _form(self, chunk: bytes) -> bytes:
+        return chunk if self._chunked else chunk[chunk.index(b"\r\n") + 2 : -2]
+
+    def _write(self, data: bytes) -> bool:
+        try:
+            self._http.transport.write(data)
+        except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
+            self.open = False
+            self._http.loop.call_soon(self.abort)
+            return False
+        return True
+
+    def pause(self) -> None:
+        """The kernel is full; called by the transport, possibly inside `write`: only flags change."""
+        if not self.paused:
+            self.paused = True
+            self._paused_at = self._hub.now()
+            self._unsent = self.pending_bytes
+            if self.open:
+                self._hub.paused.add(self)
+
+    def resume(self) -> None:
+        """The kernel has taken everything: writes nothing, only says so."""
+        self.paused = False
+        self._hub.paused.discard(self)
+        if self.open:
+            self._hub.ready(self)
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits in the process to be sent."""
+        return self._http.transport.get_write_buffer_size()
+
+    # Ending
+
+    def check_stall(self, now: float, stall_s: float) -> None:
+        """Drop a reader that has taken nothing at all for `stall_s`; it comes back with its cursor."""
+        unsent = self.pending_bytes
+        if unsent != self._unsent:
+            self._unsent, self._paused_at = unsent, now
+        elif self.open and now - self._paused_at >= stall_s:
+            self._code = protocol.STALLED
+            self.abort()
+
+    def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
+        """Write a last event, unless the reader takes none, and end the response.
+
+        The hub keeps it until its end, because a drain waits for that.
+        """
+        if not self.open:
+            return
+        self.open, self._code = False, code
+        if not self.paused:
+            self._hub.groups.counts.sent(frame)
+            self._write(self._form(_retry(GOODBYE_RETRY_MS)) + self._event(frame))
+        self._end()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._leave(self._code)
+        self._http.transport.abort()
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is over."""
+        self._leave(LEFT if error is None and self._code == CUT else self._code)
+
+    def _leave(self, code: int) -> None:
+        self.open = False
+        self._hub.remove(self, code)
+        self._end()
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+class Events(Response):
+    """The response of a stream: its head, and its end when the stream has ended; what lies between writes itself."""
+
+    def __init__(self, stream: EventStream, selection: Selection, interval_ms: int, asked: str | None) -> None:
+        super().__init__(None, 200, HEADERS, "text/event-stream")
+        del self.headers["content-length"]  # nobody knows it
+        self._stream = stream
+        self._wish = (selection, interval_ms, asked)
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Stream until the reader leaves or the service stops."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        self._stream.begin(*self._wish)
+        await self._stream.ended
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _retry(window_ms: tuple[int, int]) -> bytes:
+    return _chunk(b"retry: %d\n" % random.randint(*window_ms))
+
+
+def _chunk(text: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+def _farewell() -> Response:
+    """To who comes while the service stops: a `bye`, since a browser's EventSource gives up for ever after a 503."""
+    frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)
+    body = b"retry: %d\nevent: bye\ndata: %b\n\n" % (random.randint(*GOODBYE_RETRY_MS), frame.data)
+    return Response(body, 200, HEADERS, "text/event-stream")
