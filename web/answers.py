@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi.responses import Response
 
 from ticker.errors import PatternError
-from ticker.selection import Selection
+from ticker.selection import Scope, Selection
 from ticker.service import Service
 from ticker.session import MAX_WILDCARDS, nearest_symbols
 from web.problem import Problem
@@ -57,18 +59,21 @@ def selection_of(symbols: str, fields: str | None, service: Service) -> Selectio
         raise Problem(400, "bad_request", str(error)) from None
 
 
-def check_size(service: Service, selection: Selection) -> None:
-    """Refuse a selection that matches more symbols than one reader may have.
+@contextlib.contextmanager
+def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
+    """A selection resolved while the block lasts.
 
     Raises:
-        Problem: 400, how many they are.
+        Problem: 400, it matches more symbols than one reader may have.
     """
     scope = service.store.resolve(selection)
-    matched = service.store.matched(scope)
-    service.store.release(scope)
-    limit = service.settings.limits.symbols
-    if matched > limit:
-        raise Problem(400, "too_many_symbols", f"{matched} symbols match, {limit} are allowed")
+    try:
+        matched, limit = service.store.matched(scope), service.settings.limits.symbols
+        if matched > limit:
+            raise Problem(400, "too_many_symbols", f"{matched} symbols match, {limit} are allowed")
+        yield scope
+    finally:
+        service.store.release(scope)
 
 
 def unknown_symbol(service: Service, symbol: str) -> Problem:

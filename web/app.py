@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker import __version__
 from ticker.service import Service
-from web import candles, metrics, rest, sources, sse, vendor, ws
+from web import candles, metrics, quotes, rest, sources, sse, vendor, ws
 from web.admission import Admission
 from web.problem import Problem, answer_problem, problem
 
@@ -47,7 +47,9 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
+    app.add_exception_handler(Exception, _crashed)
     admission = Admission(service)
+    app.include_router(quotes.make_router(service, admission))
     app.include_router(rest.make_router(service))
     app.include_router(candles.make_router(service))
     app.include_router(metrics.make_router(service))
@@ -128,6 +130,11 @@ async def _bad_parameter(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(400, "bad_request", f"parameter '{first['loc'][-1]}': {first['msg']}")
+
+
+async def _crashed(_: Request, __: Exception) -> Response:
+    """The error itself is logged by the server; this answer goes out past the guard."""
+    return problem(500, "internal", "the service has failed to answer; its log says why", SECURITY_HEADERS)
 
 
 def _host_name(host: str) -> str:

@@ -16,6 +16,7 @@ from ticker.record import Record
 from ticker.service import Service
 from web.answers import answer, described, problems, selection_of, unknown_symbol
 from web.problem import Problem
+from web.tables import bars_table, table_answer
 
 SPARKLINES = 100
 """Symbols in one request."""
@@ -45,6 +46,7 @@ def make_router(service: Service) -> APIRouter:
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
         interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
         limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many bars, the newest ones.")] = 500,
+        shape: Annotated[Literal["json", "csv"], Query(alias="format", description="A document, or a table.")] = "json",
     ) -> Response:
         """A bar is `[start, open, high, low, close, volume or null, flags]`.
 
@@ -57,6 +59,10 @@ def make_router(service: Service) -> APIRouter:
         if record is None:
             raise unknown_symbol(service, symbol)
         since, rows = await service.candles.bars(record, interval, limit)
+        if shape == "csv":
+            decimals = record.get("decimals")
+            table = bars_table(rows, decimals if isinstance(decimals, int) else None)
+            return table_answer(table, {"Cache-Control": "no-store"})
         bars = [[r.t, *_rounded(record, *r[1:5]), r.volume, r.flags] for r in rows]
         return answer(orjson.dumps({"symbol": symbol, "interval": interval, "since": since, "bars": bars}))
 

@@ -35,6 +35,13 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
+def raw_problem(status: int, code: str, detail: str) -> bytes:
+    """A whole HTTP response that ends its connection, for where no application is asked."""
+    response = problem(status, code, detail, {"Connection": "close"})
+    head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode(), head) + response.body
+
+
 async def answer_problem(_: Request, error: Exception) -> Response:
     """Exception handler of `Problem`."""
     assert isinstance(error, Problem)

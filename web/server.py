@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ticker.errors import TickerError
+from web.problem import raw_problem
 from web.transport import SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
@@ -84,7 +85,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:  # these bytes belong to a head
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, "the request head is too large")
+                self._refuse(431, "too_large", f"the request head has more than {MAX_HEAD_BYTES} bytes")
                 return
             if self._head_timer is None:
                 self._expect_head()
@@ -110,13 +111,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _refuse(self, status: int, text: str) -> None:
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "bad_request", msg)
+
+    def _refuse(self, status: int, code: str, text: str) -> None:
         self._head_done()
-        body = f"{text}\n".encode()
-        self.transport.write(
-            b"HTTP/1.1 %d Refused\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%b"
-            % (status, len(body), body)
-        )
+        self.transport.write(raw_problem(status, code, text))
         self.transport.close()
 
 

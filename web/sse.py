@@ -24,7 +24,7 @@ from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import Admission
-from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_size, described, problems, selection_of
+from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, described, problems, scope_of, selection_of
 from web.problem import Problem
 from web.server import EXTENSION, Exchange
 
@@ -89,8 +89,9 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        check_size(service, selection)
-        return Events(EventStream(exchange, hub, patience_s), selection, protocol.interval_class(interval_ms), asked)
+        with scope_of(service, selection):
+            interval = protocol.interval_class(interval_ms)
+            return Events(EventStream(exchange, hub, patience_s), selection, interval, asked)
 
     return router
 

@@ -32,6 +32,7 @@ from ticker.groups import Group
 from ticker.hub import Hub
 from ticker.protocol import Frame
 from ticker.session import Session
+from web.problem import raw_problem
 
 EXTENSION = "ticker.connection"
 """Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
@@ -221,11 +222,8 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def _refuse_handshake(self) -> None:
         """Answer a request that the parser refused; uvicorn would leave it hanging."""
-        body = b"the request is not a WebSocket handshake, or its URL is over 8,000 bytes\n"
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\n"
-            b"content-length: %d\r\n\r\n%b" % (len(body), body)
-        )
+        text = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes"
+        self.transport.write(raw_problem(400, "bad_request", text))
         self.close_sent = self.handshake_complete = True
         self.transport.close()
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
-from web.problem import problem
+from web.problem import Problem, problem
 from web.transport import EXTENSION, SharedFrames
 
 
 def make_router(service: Service, admission: Admission) -> APIRouter:
     """The stream's endpoint for one service."""
     router = APIRouter()
+
+    @router.get("/ws", include_in_schema=False)
+    async def not_a_stream() -> Response:
+        text = "open a WebSocket here, or read the same as server-sent events at /api/stream"
+        raise Problem(426, "bad_request", text, {"Upgrade": "websocket", "Connection": "upgrade"})
 
     @router.websocket("/ws")
     async def stream(websocket: WebSocket) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import subprocess
 from pathlib import Path
@@ -97,6 +98,45 @@ async def test_no_path_takes_a_body(live: Live) -> None:
             assert (answer.status, answer.json["code"], answer.headers["connection"]) == (413, "too_large", "close")
             assert await peer.rest() == b""
     assert (await live.get("/api/quotes", "Content-Length: 0")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status", "code"),
+    [
+        ("GET / HTTP/9.9\r\n\r\n", 400, "bad_request"),
+        ("nonsense\r\n\r\n", 400, "bad_request"),
+        ("GET / HTTP/1.1\r\n" + "X: y\r\n" * 200 + "\r\n", 400, "bad_request"),
+        ("GET /" + "x" * 40_000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 431, "too_large"),
+        ("GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n", 426, "bad_request"),
+        (f"GET /ws?{'x' * 9000} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400, "bad_request"),
+    ],
+    ids=["version", "nonsense", "lines", "long", "no upgrade", "long upgrade"],
+)
+@serving()
+async def test_what_is_no_request_is_a_problem_too(live: Live, request_head: str, status: int, code: str) -> None:
+    """Refusals that no application sees have the form of all others."""
+    peer = await live.connect()
+    await peer.write(request_head.encode())
+    answer = await peer.answer()
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert (answer.json["status"], answer.json["code"]) == (status, code)
+    assert answer.json["detail"]
+
+
+@serving()
+async def test_our_own_failure_is_a_problem_too(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+    """An error in a handler is logged, and answered by 500 with the usual headers and without its text."""
+
+    def fail() -> list[str]:
+        raise ZeroDivisionError("secret")
+
+    live.service.not_ready = fail  # type: ignore[method-assign]  # a handler with an error in it
+    caplog.set_level(logging.CRITICAL + 1, "uvicorn.error")
+    answer = await live.get("/readyz")
+    assert (answer.status, answer.json["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers.items() >= SECURITY.items()
+    assert b"secret" not in answer.body
 
 
 @pytest.mark.parametrize(

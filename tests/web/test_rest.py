@@ -132,10 +132,12 @@ async def test_an_etag_is_of_one_selection(live: Live) -> None:
         ("symbols=%00", "bad_request", "letters"),
         ("symbols=%FF", "bad_request", "letters"),
         ("fields=last,pirce", "bad_request", "no field 'pirce'"),
-        ("symbols=" + ",".join(f"S{i}" for i in range(12)), "too_many_symbols", "11"),
+        ("symbols=" + ",".join(f"S{i}" for i in range(41)), "too_many_symbols", "40"),
+        ("symbols=" + ",".join(f"S{i}*" for i in range(33)), "too_many_symbols", "32"),
+        ("symbols=*,*:*", "too_many_symbols", "3"),
     ],
 )
-@serving(limits={"patterns": 11})
+@serving(limits={"patterns": 40, "symbols": 3})
 async def test_a_bad_parameter_is_refused(live: Live, query: str, code: str, word: str) -> None:
     """A malformed pattern, an unknown field or too many patterns get 400 and what is wrong with them."""
     answer = await live.get(f"/api/quotes?{query}")

@@ -1,0 +1,160 @@
+"""The long poll: a request with a cursor that is answered when something has changed, or when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.web.peer import Answer, Peer, View
+from tests.web.server import Live, serving, until
+from ticker.protocol import Frame
+from web.waiting import Waiting
+
+
+async def cursor_of(live: Live, query: str = "") -> str:
+    return str((await live.get(f"/api/quotes?{query}")).json["cursor"])
+
+
+async def wait(live: Live, cursor: str, query: str = "", *headers: str) -> Peer:
+    """Ask, and see that the service waits."""
+    waiting = live.hub.connected["poll"]
+    peer = await live.connect()
+    await peer.request("GET", f"/api/quotes?cursor={cursor}&wait_s=30{query}", *headers)
+    await until(lambda: live.hub.connected["poll"] == waiting + 1)
+    return peer
+
+
+def say(live: Live, symbol: str, price: str) -> None:
+    live.publish({symbol: price})
+    live.hub.flush()
+
+
+@serving()
+async def test_news_are_answered_as_they_come(live: Live) -> None:
+    """A loop of long polls misses nothing, and in the end shows what the service shows."""
+    view = View()
+    first = (await live.get("/api/quotes")).json
+    view.apply({"type": "snapshot", **first})
+    cursor = first["cursor"]
+    for price in ("97001.50", "97002.50", "97003.50"):
+        peer = await wait(live, cursor)
+        say(live, "BTC-USD", price)
+        answer = await peer.answer()
+        assert (answer.status, answer.json["since"], answer.json["quotes"].keys()) == (200, view.version, {"BTC-USD"})
+        assert f'"last":{price},'.encode() in answer.body
+        view.apply({"type": "update", **answer.json})
+        cursor = answer.json["cursor"]
+    assert view.quotes == (await live.get("/api/quotes")).json["quotes"]
+    assert live.hub.connected["poll"] == 0
+    assert live.hub.counts.connects["poll"] == 3
+
+
+@serving()
+async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
+    """Other symbols do not; a symbol that appears, one that goes and the state of a feed do."""
+    cursor = await cursor_of(live, "symbols=E*")
+    peer = await wait(live, cursor, "&symbols=E*")
+    say(live, "BTC-USD", "97001.5")
+    assert live.hub.connected["poll"] == 1
+    say(live, "EUR-USD", "1.08")
+    assert (await peer.answer()).json["quotes"].keys() == {"EUR-USD"}
+    cursor = await cursor_of(live, "symbols=E*")
+    peer = await wait(live, cursor, "&symbols=E*")
+    live.feed.remove(["toy:EUR-USD"])
+    live.hub.flush()
+    answer = (await peer.answer()).json
+    assert (answer["quotes"], answer["gone"]) == ({}, ["EUR-USD"])
+    peer = await wait(live, answer["cursor"], "&symbols=E*")
+    live.feed.state("down", "no route")
+    live.hub.flush()
+    assert (await peer.answer()).json["feeds"]["toy"]["state"] == "down"
+
+
+@pytest.mark.parametrize("query", ["wait_s=30", "wait_s=30&cursor=1:1:0", "wait_s=30&cursor=nonsense"])
+@serving()
+async def test_who_knows_nothing_does_not_wait(live: Live, query: str) -> None:
+    """Without a cursor of this selection everything comes at once."""
+    answer = await live.get(f"/api/quotes?{query}")
+    assert (answer.status, answer.json["since"], len(answer.json["quotes"])) == (200, None, 2)
+    assert live.hub.counts.connects["poll"] == 0
+
+
+@serving()
+async def test_what_was_missed_comes_at_once(live: Live) -> None:
+    """News since the cursor are answered without waiting."""
+    cursor = await cursor_of(live)
+    say(live, "BTC-USD", "97001.5")
+    answer = await live.get(f"/api/quotes?wait_s=30&cursor={cursor}")
+    assert answer.json["quotes"].keys() == {"BTC-USD"}
+    assert live.hub.counts.connects["poll"] == 0
+
+
+@serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
+async def test_time_is_over(live: Live) -> None:
+    """200 with empty quotes and the newest cursor, whatever ETag was seen; heartbeats are no news."""
+    first = await live.get("/api/quotes?symbols=BTC-USD")
+    say(live, "ETH-USD", "3101.5")
+    headers = (f"If-None-Match: {first.headers['etag']}",)
+    answer = await live.get(f"/api/quotes?symbols=BTC-USD&wait_s=0.3&cursor={first.json['cursor']}", *headers)
+    assert (answer.status, answer.json["quotes"]) == (200, {})
+    assert (answer.json["since"], answer.json["version"]) == (first.json["version"], live.service.store.version)
+    assert answer.headers["etag"] == first.headers["etag"]
+    assert live.hub.counts.connects["poll"] == 1
+
+
+@serving()
+async def test_who_leaves_is_forgotten(live: Live) -> None:
+    """A client that goes away while it waits leaves neither a reader nor a task."""
+    for leave in (Peer.reset, lambda peer: peer.sock.close()):
+        peer = await wait(live, await cursor_of(live))
+        leave(peer)
+        await until(lambda: not live.hub.connections)
+    await until(lambda: not live.server.server_state.tasks)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "poll"]
+    assert live.hub.counts.disconnects == {1000: 2}
+
+
+@serving()
+async def test_a_stopping_service_answers_who_waits(live: Live) -> None:
+    """At shutdown everybody is answered at once, and nobody keeps the service."""
+    peers = [await wait(live, await cursor_of(live)) for _ in range(3)]
+    live.service.stop()
+    answers: list[Answer] = [await peer.answer() for peer in peers]
+    assert [(answer.status, answer.json["quotes"]) for answer in answers] == [(200, {})] * 3
+    await until(lambda: live.server.should_exit)
+
+
+@serving(limits={"connections": 1})
+async def test_the_door_is_that_of_the_stream(live: Live) -> None:
+    """Who waits takes a place: foreign pages and the one too many are refused; who does not wait is served."""
+    cursor = await cursor_of(live)
+    await wait(live, cursor)
+    answer = await live.get(f"/api/quotes?wait_s=1&cursor={cursor}")
+    assert (answer.status, answer.json["code"]) == (503, "overloaded")
+    answer = await live.get(f"/api/quotes?wait_s=1&cursor={cursor}", "Origin: http://evil.example")
+    assert (answer.status, answer.json["code"]) == (403, "forbidden")
+    assert (await live.get(f"/api/quotes?cursor={cursor}")).status == 200
+
+
+@pytest.mark.parametrize("wait_s", ["-1", "31", "nan", "inf", "long", ""])
+@serving()
+async def test_an_impossible_wait_is_refused(live: Live, wait_s: str) -> None:
+    """From 0 to 30 seconds; else 400, which names the parameter."""
+    answer = await live.get(f"/api/quotes?wait_s={wait_s}")
+    assert (answer.status, answer.json["code"]) == (400, "bad_request")
+    assert "'wait_s'" in answer.json["detail"]
+
+
+@serving()
+async def test_a_reader_that_waits_is_woken_once(live: Live) -> None:
+    """It takes any frame and never stalls; further calls change nothing."""
+    waiting: Any = Waiting("192.0.2.1")
+    assert waiting.write(Frame("heartbeat", b"{}"))
+    waiting.check_stall(1e9, 1.0)
+    assert not waiting.over.done()
+    for _ in range(2):
+        assert waiting.write(Frame("update", b"{}"))
+        waiting.say_bye(Frame("bye", b"{}"), 1012, "")
+        assert waiting.over.done()

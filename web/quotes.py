@@ -1,0 +1,122 @@
+"""Quotes over HTTP: the same question as on the stream, "what changed since?", answered once; or, waiting, when it has.
+
+Nothing is awaited between reading the store and its answer; a request that waits does so before.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import Response
+
+from ticker import protocol
+from ticker.protocol import Cursor
+from ticker.record import Changes
+from ticker.selection import ALL_FIELDS, Scope, Selection
+from ticker.service import Service
+from web.admission import Admission
+from web.answers import (
+    CURSOR_HELP,
+    FIELDS_HELP,
+    SYMBOLS_HELP,
+    answer,
+    described,
+    problems,
+    scope_of,
+    selection_of,
+    unknown_symbol,
+)  # fmt: skip
+from web.problem import Problem
+from web.tables import quotes_table, table_answer
+from web.waiting import wait_for_news
+
+LONGEST_WAIT_S = 30
+
+EXAMPLE_QUOTES = {
+    "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
+    "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.30, "ask": 97412.35, "state": "live", "source": "kraken"}},
+}  # fmt: skip
+
+
+def make_router(service: Service, admission: Admission) -> APIRouter:
+    """The two paths for one service."""
+    router = APIRouter()
+    store = service.store
+
+    @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"], response_class=Response,
+                responses=described("Quotes, and the new cursor.", EXAMPLE_QUOTES)
+                | {304: {"description": "Nothing inside the selection has changed."}}
+                | problems(400, 403, 503))  # fmt: skip
+    async def quotes(
+        request: Request,
+        symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
+        fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
+        cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
+        wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Wait so long for a change.")] = 0,
+        shape: Annotated[Literal["json", "csv"], Query(alias="format", description="A table has no cursor.")] = "json",
+        if_none_match: Annotated[str | None, Header(description="An earlier `ETag`.")] = None,
+    ) -> Response:
+        """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
+
+        With `wait_s` and a cursor since which nothing has changed, the answer comes when something does, or with
+        empty `quotes` when the time is over.
+        """
+        if shape == "csv" and cursor:
+            raise Problem(400, "bad_request", "a table is always whole; leave out 'cursor', or 'format=csv'")
+        selection = selection_of(symbols, fields, service)
+        with scope_of(service, selection) as scope:
+            known = Cursor.parse(cursor) if cursor else None
+            since = known.since(store.epoch, selection) if known else None
+            if wait_s and since is not None and _is_empty(store.changes(scope, since)):
+                refused = admission.refusal(request)
+                if refused is not None:
+                    return refused
+                await wait_for_news(request, service.hub, selection, wait_s)
+            etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-{shape}"'
+            headers = {"ETag": etag, "Cache-Control": "no-cache"}
+            if not wait_s and if_none_match and etag in if_none_match:  # in a list and behind a proxy's `W/`, too
+                return Response(status_code=304, headers=headers)
+            if shape == "csv":
+                return table_answer(_table(service, scope), headers)
+            return answer(_body(service, selection, store.changes(scope, since)), headers=headers)
+
+    @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
+                responses=described("The quote, with a cursor for `/api/quotes`.", {
+                    "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
+                    "quote": EXAMPLE_QUOTES["quotes"]["BTC-USD"]}) | problems(400, 404, 503))  # type: ignore[index]  # fmt: skip
+    async def quote(
+        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
+    ) -> Response:
+        """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
+        selection = selection_of(symbol, None, service)
+        record = store.get(symbol)
+        if record is None or record.is_feed or "*" in symbol:
+            raise unknown_symbol(service, symbol)
+        cursor = Cursor(store.epoch, store.version, selection.digest)
+        body = protocol.piece(record, ALL_FIELDS).split(b":{", 1)[1]
+        return answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
+
+    return router
+
+
+def _is_empty(changes: Changes) -> bool:
+    return changes.since is not None and not changes.records and not changes.gone
+
+
+def _body(service: Service, selection: Selection, changes: Changes) -> bytes:
+    store = service.store
+    body, rows = protocol.data_body(changes.records, changes.gone)
+    since = b"null" if changes.since is None else b"%d" % changes.since
+    head = b'{"cursor":"%b","since":%b,"version":%d,"time":%d' % (
+        str(Cursor(store.epoch, store.version, selection.digest)).encode(), since, store.version,
+        service.clock.wall_ms(),
+    )  # fmt: skip
+    if not rows:
+        body = b',"quotes":{}' + body
+    return head + body + b"}"
+
+
+def _table(service: Service, scope: Scope) -> bytes:
+    records = (record for record, _ in service.store.changes(scope).records if not record.is_feed)
+    return quotes_table(records, scope.selection.mask)

@@ -1,0 +1,69 @@
+"""Comma-separated values (RFC 4180), for spreadsheets and data frames.
+
+Numbers are the exact decimal text. A text that a spreadsheet would take for a formula gets an apostrophe before it:
+names come from exchanges, and nobody's sheet should compute what somebody else has written.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from fastapi.responses import Response
+
+from ticker.candles import Row
+from ticker.model import FIELDS, NUMBER_FIELDS, Value
+from ticker.record import Record, bits
+
+MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""What a formula may begin with."""
+
+
+def quotes_table(records: Iterable[Record], mask: int) -> bytes:
+    """One row a symbol, by name; unknown values are empty."""
+    fields = [(i, FIELDS[i] in NUMBER_FIELDS) for i in bits(mask)]
+    rows = (
+        [safe(record.key), *(_cell(record.values[i], number=number) for i, number in fields)]
+        for record in sorted(records, key=lambda record: record.key)
+    )
+    return _table(["symbol", *(FIELDS[i] for i, _ in fields)], rows)
+
+
+def bars_table(rows: Iterable[Row], digits: int | None) -> bytes:
+    """One row a bar; prices have the digits that the symbol is quoted at."""
+    lines = ([str(r.t), *(decimal(price, digits) for price in r[1:5]), decimal(r.volume), r.flags] for r in rows)
+    return _table(["t", "open", "high", "low", "close", "volume", "flags"], lines)
+
+
+def table_answer(body: bytes, headers: Mapping[str, str]) -> Response:
+    """The response with a table."""
+    return Response(body, 200, dict(headers) | {"Content-Type": MEDIA_TYPE})
+
+
+def safe(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in FORMULA else text
+
+
+def decimal(number: float | None, digits: int | None = None) -> str:
+    """Plain decimal text, without an exponent; empty for None."""
+    if number is None:
+        return ""
+    return f"{number:.{digits}f}" if digits is not None else f"{Decimal(str(number)):f}"
+
+
+def _cell(value: Value, *, number: bool) -> str:
+    if value is None:
+        return ""
+    return str(value) if number else safe(str(value))
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue().encode()
