@@ -34,8 +34,12 @@ class Running:
 
     def get(self, path: str) -> Any:
         """An answer as JSON, numbers as text."""
+        return exact(self.fetch(path))
+
+    def fetch(self, path: str) -> bytes:
+        """An answer as it was sent; fails unless it is a success."""
         with urllib.request.urlopen(self.url + path, timeout=READY_S) as response:
-            return exact(response.read())
+            return bytes(response.read())
 
     def wait(self, condition: Callable[[], bool], what: str, patience_s: float = READY_S) -> None:
         """Wait until a condition holds; fail, with the log, if it does not within `patience_s`."""

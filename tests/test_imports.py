@@ -17,7 +17,7 @@ PACKAGES = ("ticker", "feeds", "web")
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ticker", "ticker.errors", "ticker.histogram", "ticker.model", "ticker.clock", "ticker.logs"}),
     frozenset({"ticker.record", "ticker.selection", "ticker.store", "ticker.protocol", "ticker.config", "ticker.bars"}),
-    frozenset({"ticker.groups", "ticker.session", "ticker.consolidate", "ticker.intake"}),
+    frozenset({"ticker.groups", "ticker.quota", "ticker.session", "ticker.consolidate", "ticker.intake"}),
     frozenset(
         {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
     ),
@@ -31,8 +31,8 @@ THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pyd
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "groups", "session", "consolidate", "intake", "errors", "histogram",
-    "model",
+    "record", "selection", "store", "protocol", "groups", "quota", "session", "consolidate", "intake", "errors",
+    "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

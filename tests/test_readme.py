@@ -74,7 +74,7 @@ def test_every_curl_example_is_answered() -> None:
     with running() as service:
         service.wait(lambda: service.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
         for path in paths:
-            assert service.get(path), path
+            assert service.fetch(path), path
 
 
 def test_the_image_is_made_of_what_is_there() -> None:

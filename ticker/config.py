@@ -102,8 +102,24 @@ class Limits(Section):
     """`[limits]`: what one client, and all of them together, may take."""
 
     patterns: int = Field(default=1000, ge=1, le=100_000, description="Patterns that one client may subscribe to.")
+    wildcards: int = Field(default=32, ge=0, le=1000, description="Patterns with `*` that one client may have.")
     symbols: int = Field(
         default=50_000, ge=1, le=1_000_000, description="Symbols that one client's patterns may match."
+    )
+    cells: int = Field(
+        default=2_000_000, ge=1, le=100_000_000, description="Symbols of all different selections together."
+    )
+    cells_per_address: int = Field(
+        default=200_000, ge=1, le=100_000_000, description="The same, of the clients of one address."
+    )
+    work_per_s: int = Field(
+        default=20_000,
+        ge=1,
+        le=10_000_000,
+        description="Symbols and pattern tests a second of one client's subscribing.",
+    )
+    snapshot_symbols_per_s: int = Field(
+        default=500_000, ge=1, le=10_000_000, description="Symbols a second in snapshots made for one address."
     )
     message_bytes: int = Field(default=65_536, ge=1024, le=2**24, description="Bytes of one message of a client.")
     messages_per_s: int = Field(default=20, ge=1, le=100_000, description="Messages per second of one client.")
@@ -112,6 +128,9 @@ class Limits(Section):
         default=0, ge=0, le=1_000_000, description="Connections from one address; 0 for no such limit."
     )
     connects_per_s: int = Field(default=5000, ge=1, le=1_000_000, description="New connections per second.")
+    handshake_s: float = Field(
+        default=10, gt=0, le=300, description="Seconds that a request's head, or the message with a token, may take."
+    )
 
 
 class History(Section):

@@ -15,13 +15,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker import protocol
+from ticker.errors import ProtocolError
 from ticker.protocol import Cursor, Frame
+from ticker.quota import Quota
 from ticker.record import Changes, Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
 """An empty group is kept this long: its readers often come back."""
+MAX_CAPPED = 1000
+"""Of so many selections it is remembered that they were cut off; with more of them no cursor is good."""
 MAX_FRAMES = 64
 """How many ready-made frames a group keeps at most, all of the newest version."""
 
@@ -29,6 +33,8 @@ MAX_FRAMES = 64
 class Reader(Protocol):
     """Somebody who gets frames."""
 
+    address: str
+    """Where it comes from."""
     group: Group | None
     since: int
     """The version that it knows while it lags behind; meaningless otherwise."""
@@ -74,6 +80,7 @@ class Group:
         returning: lagging readers who can take bytes again.
         due: whether there may be news for it since `seen`.
         sent_at: when a frame last went out, monotonic seconds.
+        cells: what it counts for in the quota; not more when it grows.
     """
 
     scope: Scope
@@ -86,6 +93,7 @@ class Group:
     returning: set[Reader] = field(default_factory=set)
     news: list[Record] = field(default_factory=list)
     due: bool = False
+    cells: int = 0
     frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
 
     @property
@@ -100,12 +108,21 @@ class Groups:
         store: where the frames come from; its flushes must be handed to `publish`.
         monotonic, wall_ms: the clocks.
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
+        max_symbols: how many a selection may match, also when it grows.
+        quota: what readers share.
     """
 
     def __init__(
-        self, store: Store, monotonic: Callable[[], float], wall_ms: Callable[[], int], arm: Callable[[int], None]
+        self,
+        store: Store,
+        monotonic: Callable[[], float],
+        wall_ms: Callable[[], int],
+        arm: Callable[[int], None],
+        max_symbols: int = 50_000,
+        quota: Quota | None = None,
     ) -> None:
         self.store = store
+        self.quota = quota or Quota(2_000_000, 200_000, 500_000, monotonic)
         self.counts = FanoutCounts()
         self._monotonic = monotonic
         self._wall_ms = wall_ms
@@ -115,6 +132,8 @@ class Groups:
         self._by_wildcard: dict[Wildcard, set[Group]] = {}
         self._returning: set[Group] = set()
         self._empty_since: dict[Group, float] = {}
+        self._max_symbols = max_symbols
+        self._capped: set[Selection] = set()
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -129,12 +148,33 @@ class Groups:
 
     # Coming and going
 
+    def admit(self, address: str, selection: Selection, interval_ms: int, old: Group | None = None) -> int:
+        """How many symbols a selection matches, if a reader of an address may have it, in place of an old one.
+
+        Raises:
+            ProtocolError: `too_many_symbols`, or `overloaded`; without an id.
+        """
+        group = self._groups.get((selection, interval_ms))
+        scope = self.store.resolve(selection)
+        matched = self.store.matched(scope)
+        self.store.release(scope)
+        if matched > self._max_symbols:
+            text = f"{matched} symbols match, {self._max_symbols} are allowed; nothing was changed"
+            raise ProtocolError("too_many_symbols", text)
+        cells = _cells(selection, matched) if group is None else group.cells
+        self.quota.check_cells(address, group, cells, old, old.cells if old else 0)
+        if group is None or (self.store.version, None) not in group.frames:
+            self.quota.check_snapshot(address, matched)
+        return matched
+
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
 
         `since` is a version up to which it knows all of exactly this selection; None for nothing.
         """
         group = self._place(reader, selection, interval_ms)
+        if selection in self._capped or len(self._capped) >= MAX_CAPPED:
+            since = None
         return self._frame(group, since)
 
     def join(self, reader: Reader, selection: Selection, interval_ms: int, text: str | None) -> Frame:
@@ -171,6 +211,7 @@ class Groups:
             return
         for readers in (group.members, group.lagging, group.returning):
             readers.discard(reader)
+        self.quota.leave(reader.address, group, group.cells)
         if group.empty:
             self._empty_since[group] = self._monotonic()
 
@@ -200,10 +241,13 @@ class Groups:
         """Send what a flush made visible; groups with an interval are only marked."""
         touched: dict[Group, None] = {}
         everyone = False
+        births: list[str] = []
         for record in flush.changed:
             if record.is_feed:
                 everyone = True
                 continue
+            if record.born == flush.version:
+                births.append(record.key)
             for group in self._by_symbol.get(record.key, ()):
                 group.news.append(record)
                 touched[group] = None
@@ -214,6 +258,12 @@ class Groups:
                         touched[group] = None
         if everyone or flush.gone:
             touched |= dict.fromkeys(self._groups.values())
+        if births:
+            for group in touched:
+                self._cap(group, births)
+        if flush.gone:
+            for group in self._groups.values():
+                group.scope.denied.difference_update(flush.gone)
         feeds = [record for record in flush.changed if record.is_feed]
         for group in touched:
             news, group.news = group.news, []
@@ -260,12 +310,31 @@ class Groups:
 
     # Inside
 
+    def _cap(self, group: Group, births: list[str]) -> None:
+        """Leave out of a group what its patterns match beyond the limit since these symbols exist, and say so.
+
+        A cursor of it is worth nothing later: it does not tell what was left out.
+        """
+        scope = group.scope
+        known = len(scope.denied)
+        scope.denied.difference_update(births)
+        if scope.size > self._max_symbols and (over := self.store.matched(scope) - self._max_symbols) > 0:
+            scope.denied.update([s for s in births if s not in scope.exact and scope.wild(s)][-over:])
+        if len(scope.denied) > known == 0:
+            if len(self._capped) < MAX_CAPPED:
+                self._capped.add(scope.selection)
+            text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"
+            frame = protocol.error(None, "too_many_symbols", text)
+            self.counts.sent(frame, sum(reader.write(frame) for reader in group.members))
+
     def _place(self, reader: Reader, selection: Selection, interval_ms: int) -> Group:
         self.leave(reader)
         group = self._groups.get((selection, interval_ms))
         if group is None:
             version = self.store.version
             group = Group(self.store.resolve(selection), interval_ms, version, version, self._monotonic())
+            group.cells = _cells(selection, self.store.matched(group.scope))
+            self.quota.cells += group.cells
             self._groups[selection, interval_ms] = group
             for symbol in group.scope.exact:
                 self._by_symbol.setdefault(symbol, set()).add(group)
@@ -276,11 +345,13 @@ class Groups:
             group.told = group.seen = self.store.version
             group.due = False
         group.members.add(reader)
+        self.quota.join(reader.address, group, group.cells)
         reader.group = group
         return group
 
     def _drop(self, group: Group) -> None:
         del self._groups[group.scope.selection, group.interval_ms]
+        self.quota.cells -= group.cells
         for symbol in group.scope.exact:
             self._by_symbol[symbol].discard(group)
             if not self._by_symbol[symbol]:
@@ -314,6 +385,8 @@ class Groups:
 
     def _send_news(self, group: Group, flush: Flush, news: list[Record], feeds: list[Record]) -> None:
         wanted = group.scope.selection.mask
+        if group.scope.denied:
+            news = [r for r in news if group.scope.contains(r.key)]
         rows = [(r, m) for r in news if (m := r.mask & wanted)]
         rows += [(r, r.mask) for r in feeds]
         gone = [s for s in flush.gone if group.scope.selection.matches(s)]
@@ -343,3 +416,8 @@ class Groups:
                     self.counts.resyncs["pruned"] += 1
                 group.lagging.discard(reader)
                 group.members.add(reader)
+
+
+def _cells(selection: Selection, matched: int) -> int:
+    """What a selection costs: its symbols, those too that do not exist yet."""
+    return max(matched, len(selection.patterns))

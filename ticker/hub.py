@@ -19,6 +19,7 @@ from ticker.groups import Groups, Reader
 from ticker.histogram import Histogram
 from ticker.intake import TICK_S, Intake
 from ticker.protocol import Frame
+from ticker.quota import Quota
 from ticker.store import Store
 
 GOODBYE_RETRY_MS = (500, 5000)
@@ -32,8 +33,6 @@ TIMER_GRAIN_S = 0.001
 class Connection(Reader, Protocol):
     """A reader with a connection of its own that the hub watches over."""
 
-    address: str
-    """Where it comes from."""
     via: str
     """One of `TRANSPORTS`."""
 
@@ -71,6 +70,7 @@ class Hub:
         flush_interval_ms: least time between two flushes.
         heartbeat_ms: longest silence towards a reader.
         stall_s: how long a reader may take nothing.
+        max_symbols, quota: see `Groups`.
     """
 
     def __init__(
@@ -82,6 +82,8 @@ class Hub:
         flush_interval_ms: int,
         heartbeat_ms: int,
         stall_s: float,
+        max_symbols: int = 50_000,
+        quota: Quota | None = None,
     ) -> None:
         self.store = store
         self.intake = intake
@@ -94,7 +96,7 @@ class Hub:
         self.paused: set[Connection] = set()
         """Those who take no bytes at the moment."""
         self.draining = False
-        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm)
+        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._flush_interval_s = flush_interval_ms / 1000
@@ -230,7 +232,7 @@ class Hub:
     async def drain(self, patience_s: float) -> None:
         """Say goodbye to everybody and wait until they have gone, at most so long; then drop the rest."""
         self.draining = True
-        self.flush()
+        self._guarded(self.flush)
         frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)
         for connection in list(self.connections):
             connection.say_bye(frame, protocol.RESTART, "restart")

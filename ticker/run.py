@@ -42,6 +42,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         message_bytes=settings.limits.message_bytes,
         ping_interval_s=settings.hub.ping_interval_s,
         ping_timeout_s=settings.hub.ping_timeout_s,
+        handshake_s=settings.limits.handshake_s,
     )
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound

@@ -184,14 +184,19 @@ class Wildcards:
 
 
 class Scope:
-    """A selection resolved against the store's symbols, kept current by it; made by `Store.resolve`."""
+    """A selection resolved against the store's symbols, kept current by it; made by `Store.resolve`.
 
-    __slots__ = ("exact", "selection", "wildcards")
+    Attributes:
+        denied: symbols that its wildcards match and that are left out all the same; see `Groups`.
+    """
+
+    __slots__ = ("denied", "exact", "selection", "wildcards")
 
     def __init__(self, selection: Selection, exact: frozenset[str], wildcards: tuple[Wildcard, ...]) -> None:
         self.selection = selection
         self.exact = exact
         self.wildcards = wildcards
+        self.denied: set[str] = set()
 
     @property
     def size(self) -> int:
@@ -204,7 +209,7 @@ class Scope:
 
     def wild(self, symbol: str) -> bool:
         """Whether one of its wildcards matches an existing symbol."""
-        return any(symbol in w.symbols for w in self.wildcards)
+        return symbol not in self.denied and any(symbol in w.symbols for w in self.wildcards)
 
     def symbols(self) -> Iterator[str]:
         """The selected symbols, those asked for by name even if they do not exist; each once."""
@@ -212,5 +217,9 @@ class Scope:
         for i, wildcard in enumerate(self.wildcards):
             earlier = self.wildcards[:i]
             for symbol in wildcard.symbols:
-                if symbol not in self.exact and not any(symbol in w.symbols for w in earlier):
+                if (
+                    symbol not in self.exact
+                    and symbol not in self.denied
+                    and not any(symbol in w.symbols for w in earlier)
+                ):
                     yield symbol

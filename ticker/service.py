@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ticker import __version__
@@ -17,9 +19,11 @@ from ticker.candles import Candles
 from ticker.clock import Clock
 from ticker.config import Settings
 from ticker.consolidate import Consolidator
+from ticker.errors import TickerError
 from ticker.hub import Hub
 from ticker.intake import FeedIntake, Intake
 from ticker.past import History
+from ticker.quota import Quota
 from ticker.session import Facts, Limits
 from ticker.store import Store
 
@@ -54,6 +58,7 @@ class Service:
         self.intake = Intake(self.store, clock, settings.store.max_symbols)
         self.consolidator = Consolidator(self.store.get, self.intake.rank, settings.store.failback_after_s)
         self.store.derivation = self.consolidator
+        limits = settings.limits
         self.hub = Hub(
             self.store,
             self.intake,
@@ -61,15 +66,24 @@ class Service:
             flush_interval_ms=settings.hub.flush_interval_ms,
             heartbeat_ms=settings.hub.heartbeat_ms,
             stall_s=settings.hub.stall_s,
+            max_symbols=limits.symbols,
+            quota=Quota(limits.cells, limits.cells_per_address, limits.snapshot_symbols_per_s, clock.monotonic),
         )
         self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
         self.intake.on_ingest.append(self.candles.take)
         self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
-        limits = settings.limits
         self.facts = Facts(
             server=f"ticker/{__version__}",
             heartbeat_ms=settings.hub.heartbeat_ms,
-            limits=Limits(limits.patterns, limits.symbols, limits.message_bytes, limits.messages_per_s),
+            limits=Limits(
+                patterns=limits.patterns,
+                wildcards=limits.wildcards,
+                symbols=limits.symbols,
+                message_bytes=limits.message_bytes,
+                messages_per_s=limits.messages_per_s,
+                work_per_s=limits.work_per_s,
+                snapshot_symbols_per_s=limits.snapshot_symbols_per_s,
+            ),
             kinds=self.kinds,
             loaded=self.loaded,
             monotonic=clock.monotonic,
@@ -77,6 +91,7 @@ class Service:
         )
         self._stopping = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None
+        self._failure: str | None = None
 
     def feed(
         self, name: str, kind: str, clock: str, stale_after_s: float, history: History | None = None
@@ -115,7 +130,7 @@ class Service:
         """Run until stopped by SIGTERM, SIGINT or `stop`.
 
         Raises:
-            ExceptionGroup: the hub or the server broke; a feed never does.
+            TickerError: the hub or the server broke, after everybody was sent away; a feed never does.
         """
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
@@ -124,19 +139,31 @@ class Service:
                 loop.add_signal_handler(number, self.stop)
         try:
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(server.serve(sockets=sockets), name="server")
-                hub = tasks.create_task(self.hub.run(), name="hub")
+                serving = tasks.create_task(self._vital("server", server.serve(sockets=sockets)), name="server")
+                hub = tasks.create_task(self._vital("hub", self.hub.run()), name="hub")
                 running = [tasks.create_task(feed(), name=f"feed-{i}") for i, feed in enumerate(feeds)]
                 stopped = tasks.create_task(self._stopping.wait(), name="stop")
                 await asyncio.wait({serving, hub, stopped}, return_when=asyncio.FIRST_COMPLETED)
                 await self._shut_down(server, serving, running)
                 hub.cancel()
                 stopped.cancel()
+            if self._failure is not None:
+                raise TickerError(self._failure)
         finally:
             self.hub.close()
             with contextlib.suppress(ValueError):
                 for number in signals:
                     loop.remove_signal_handler(number)
+
+    async def _vital(self, part: str, work: Coroutine[Any, Any, None]) -> None:
+        """Something without which there is no service: its failure is kept, and ends `run`."""
+        try:
+            await work
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(last.filename).name}:{last.lineno}"
+            self._failure = f"the {part} failed by a bug: {type(error).__name__}: {error} at {place}"
+            log.debug("the traceback", exc_info=error)
 
     async def _shut_down(self, server: Server, serving: asyncio.Task[None], feeds: list[asyncio.Task[None]]) -> None:
         grace_s = self.settings.server.shutdown_grace_s

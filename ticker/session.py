@@ -6,6 +6,7 @@ followed by one data frame if the selection changed; frames without a question c
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,27 +15,33 @@ from ticker import protocol
 from ticker.errors import ProtocolError, nearest
 from ticker.groups import Groups, Reader
 from ticker.protocol import Frame, Ping, Subscribe, Unsubscribe
+from ticker.quota import Budget
 from ticker.selection import Selection
 
-MAX_WILDCARDS = 32
 MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
 """Messages over the rate that are answered by an error before the connection is closed."""
 MAX_BAD_PER_MINUTE = 20
-WORK_PER_S = 20_000
-"""Symbols, and tests of a symbol against a pattern, that subscribing may cost."""
 MAX_SUGGESTIONS = 5
 """How many unknown symbols of one message get their nearest names looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader may ask for; announced in `hello`."""
+    """What a reader may ask for; announced in `hello`.
+
+    Attributes:
+        work_per_s: symbols, and tests of a symbol against a pattern, that subscribing may cost.
+        snapshot_symbols_per_s: symbols in snapshots, of all readers of its address; see `ticker.quota`.
+    """
 
     patterns: int = 1000
+    wildcards: int = 32
     symbols: int = 50_000
     message_bytes: int = 65_536
     messages_per_s: int = 20
+    work_per_s: int = 20_000
+    snapshot_symbols_per_s: int = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +60,6 @@ class Facts:
     loaded: Callable[[], bool]
     monotonic: Callable[[], float]
     wall_ms: Callable[[], int]
-
-
-@dataclass(slots=True)
-class Budget:
-    """A token bucket: `rate` a second, at most `burst` at once."""
-
-    rate: float
-    burst: float
-    tokens: float
-    at: float
-
-    def take(self, now: float, cost: float = 1) -> bool:
-        """Spend `cost`; False if the bucket is empty. It may sink below empty, which waiting pays back."""
-        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
-        self.at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= cost
-        return True
 
 
 class Session:
@@ -97,7 +85,7 @@ class Session:
 
     def __init__(self, reader: Reader, groups: Groups, facts: Facts) -> None:
         now = facts.monotonic()
-        rate = facts.limits.messages_per_s
+        rate, work = facts.limits.messages_per_s, facts.limits.work_per_s
         self.selection: Selection | None = None
         self.interval_ms = 0
         self.closing: tuple[int, str] | None = None
@@ -107,7 +95,7 @@ class Session:
         self._messages = Budget(rate, MESSAGE_BURST, MESSAGE_BURST, now)
         self._refusals = Budget(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, now)
         self._bad = Budget(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, MAX_BAD_PER_MINUTE, now)
-        self._work = Budget(WORK_PER_S, WORK_PER_S, WORK_PER_S, now)
+        self._work = Budget(work, work, work, now)
 
     def open(self, query: Mapping[str, str]) -> list[Frame]:
         """The first frames: `hello`, and the answer to what the URL asks for."""
@@ -116,8 +104,7 @@ class Session:
         frames = [
             protocol.hello(
                 facts.server, store.epoch, store.version, facts.wall_ms(), facts.kinds(), facts.heartbeat_ms,
-                {"patterns": limits.patterns, "symbols": limits.symbols, "message_bytes": limits.message_bytes,
-                 "messages_per_s": limits.messages_per_s, "min_interval_ms": 0},
+                dataclasses.asdict(limits) | {"min_interval_ms": 0},
             )
         ]  # fmt: skip
         try:
@@ -167,7 +154,7 @@ class Session:
 
     def _refuse(self, problem: ProtocolError) -> Frame:
         self._groups.counts.received["invalid"] += 1
-        early = problem.code == "rate_limited"
+        early = problem.code in {"rate_limited", "overloaded"}
         if not early and not self._bad.take(self._facts.monotonic()):
             self.closing = (protocol.BAD_MESSAGES, "too many bad messages")
         return protocol.error(problem.reply_id, problem.code, str(problem), retry=early)
@@ -184,9 +171,9 @@ class Session:
         patterns, surplus = self._within_wildcards(set(old.patterns) if old else set(), message.patterns)
         mask = message.mask or (old.mask if old else Selection().mask)
         selection = Selection(tuple(sorted(patterns)), mask)
-        matched = self._check_size(selection, message.reply_id)
-        if message.interval_ms is not None:
-            self.interval_ms = message.interval_ms
+        interval_ms = self.interval_ms if message.interval_ms is None else message.interval_ms
+        matched = self._check_size(selection, interval_ms, message.reply_id)
+        self.interval_ms = interval_ms
         self.selection = selection
         resumed = False
         if old is None:
@@ -214,19 +201,19 @@ class Session:
         return [protocol.unsubscribed(message.reply_id, self.selection, self._matched(self.selection)), data]
 
     def _within_wildcards(self, have: set[str], more: list[str]) -> tuple[set[str], list[dict[str, str]]]:
-        wildcards = sum("*" in p for p in have)
+        most, wildcards = self._facts.limits.wildcards, sum("*" in p for p in have)
         surplus = []
         for pattern in more:
             if "*" in pattern and pattern not in have:
-                if wildcards >= MAX_WILDCARDS:
-                    text = f"at most {MAX_WILDCARDS} patterns with '*' a connection"
+                if wildcards >= most:
+                    text = f"at most {most} patterns with '*' a connection"
                     surplus.append({"pattern": pattern, "code": "bad_request", "message": text})
                     continue
                 wildcards += 1
             have.add(pattern)
         return have, surplus
 
-    def _check_size(self, selection: Selection, reply_id: int | str | None) -> int:
+    def _check_size(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
         limits = self._facts.limits
         if len(selection.patterns) > limits.patterns:
             raise ProtocolError(
@@ -235,20 +222,20 @@ class Session:
                 reply_id,
             )
         self._pay(selection, reply_id)
-        matched = self._matched(selection)
-        if matched > limits.symbols:
-            raise ProtocolError(
-                "too_many_symbols", f"{matched} symbols match, {limits.symbols} are allowed; nothing was changed",
-                reply_id,
-            )  # fmt: skip
-        return matched
+        try:
+            return self._groups.admit(self._reader.address, selection, interval_ms, self._reader.group)
+        except ProtocolError as problem:
+            problem.reply_id = reply_id
+            raise
 
     def _pay(self, selection: Selection, reply_id: int | str | None) -> None:
         """Take what resolving a selection may cost from the budget, before the work is done."""
         store = self._groups.store
         cost = sum(len(store) if "*" in pattern else 1 for pattern in selection.patterns)
         if not self._work.take(self._facts.monotonic(), cost):
-            text = f"subscribing costs more than {WORK_PER_S} symbols and pattern tests a second; wait"
+            text = (
+                f"subscribing costs more than {self._facts.limits.work_per_s} symbols and pattern tests a second; wait"
+            )
             raise ProtocolError("rate_limited", text, reply_id)
 
     def _matched(self, selection: Selection) -> int:

@@ -197,7 +197,8 @@ class Store:
         """How many existing symbols a scope selects."""
         by_name = sum(s in self._records and not scope.wild(s) for s in scope.exact)
         wild = [w.symbols for w in scope.wildcards]
-        return by_name + (len(wild[0]) if len(wild) == 1 else len(set().union(*wild)))
+        by_pattern = len(wild[0]) if len(wild) == 1 else len(set().union(*wild))
+        return by_name + by_pattern - len(scope.denied)
 
     def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
         """What a reader must be told.

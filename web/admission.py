@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from ticker.quota import Budget
 from ticker.service import Service
-from ticker.session import Budget
 from web.problem import problem
 
 
@@ -26,13 +26,17 @@ class Admission:
         self._monotonic = service.clock.monotonic
         self._pace = Budget(limits.connects_per_s, limits.connects_per_s, limits.connects_per_s, self._monotonic())
 
+    def address(self, connection: HTTPConnection) -> str:
+        """Where a client is, for the limits of an address."""
+        return connection.client.host if connection.client else ""
+
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to somebody who may not come in, counted; None: they may."""
         hub = self._hub
         if not same_origin(connection.headers.get("origin"), connection.headers.get("host", "")):
             hub.counts.rejects["origin"] += 1
             return problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may")
-        address = connection.client.host if connection.client else ""
+        address = self.address(connection)
         per_address = self._limits.connections_per_address
         full = (
             hub.draining

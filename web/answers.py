@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from ticker.errors import PatternError
 from ticker.selection import Scope, Selection
 from ticker.service import Service
-from ticker.session import MAX_WILDCARDS, nearest_symbols
+from ticker.session import nearest_symbols
 from web.problem import Problem
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
@@ -48,11 +48,11 @@ def selection_of(symbols: str, fields: str | None, service: Service) -> Selectio
         Problem: 400, which of them is malformed.
     """
     patterns = [part for part in symbols.split(",") if part]
-    limit = service.settings.limits.patterns
-    if len(patterns) > limit:
-        raise Problem(400, "too_many_symbols", f"at most {limit} patterns a request")
-    if sum("*" in pattern for pattern in patterns) > MAX_WILDCARDS:
-        raise Problem(400, "too_many_symbols", f"at most {MAX_WILDCARDS} patterns with '*' a request")
+    limits = service.settings.limits
+    if len(patterns) > limits.patterns:
+        raise Problem(400, "too_many_symbols", f"at most {limits.patterns} patterns a request")
+    if sum("*" in pattern for pattern in patterns) > limits.wildcards:
+        raise Problem(400, "too_many_symbols", f"at most {limits.wildcards} patterns with '*' a request")
     try:
         return Selection.of(patterns, [f for f in fields.split(",") if f] if fields else None)
     except PatternError as error:

@@ -22,7 +22,6 @@ NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
 EXTENSION = "ticker.http"
 """Key of `scope["extensions"]` under which an endpoint finds its `Exchange`."""
-HEAD_TIMEOUT_S = 10.0
 MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
 
@@ -47,6 +46,7 @@ class BoundedHttp(HttpToolsProtocol):
     """
 
     _stream: Stream | None = None
+    head_timeout_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
@@ -103,7 +103,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
 
     def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
 
     def _head_done(self) -> None:
         self._head_bytes = 0
@@ -136,11 +136,13 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Any, *, message_bytes: int, ping_interval_s: float, ping_timeout_s: float) -> Server:
+def make_server(
+    app: Any, *, message_bytes: int, ping_interval_s: float, ping_timeout_s: float, handshake_s: float
+) -> Server:
     """A server for an app, to be run with `serve(sockets=[listen(…)])`."""
     config = uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=type("Http", (BoundedHttp,), {"head_timeout_s": handshake_s}),
         ws=SharedFrames,
         ws_max_size=message_bytes,
         ws_ping_interval=ping_interval_s,

@@ -18,13 +18,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ticker import protocol
+from ticker.errors import ProtocolError
 from ticker.groups import Group
 from ticker.hub import GOODBYE_RETRY_MS, Hub
 from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import Admission
-from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, described, problems, scope_of, selection_of
+from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, described, problems, selection_of
 from web.problem import Problem
 from web.server import EXTENSION, Exchange
 
@@ -89,9 +90,14 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        with scope_of(service, selection):
-            interval = protocol.interval_class(interval_ms)
-            return Events(EventStream(exchange, hub, patience_s), selection, interval, asked)
+        events, interval = EventStream(exchange, hub, patience_s), protocol.interval_class(interval_ms)
+        try:
+            hub.groups.admit(events.address, selection, interval)
+        except ProtocolError as error:
+            overloaded = error.code == "overloaded"
+            raise Problem(503 if overloaded else 400, error.code, str(error),
+                          {"Retry-After": "1"} if overloaded else None) from None  # fmt: skip
+        return Events(events, selection, interval, asked)
 
     return router
 

@@ -63,7 +63,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     Attributes:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
-        group, since: see `ticker.groups.Reader`.
+        address, group, since: see `ticker.groups.Reader`; whoever detaches it has set the address.
     """
 
     via = "ws"
@@ -89,7 +89,6 @@ class SharedFrames(WebSocketsSansIOProtocol):
     def detach(self, hub: Hub, session: Session, first: list[Frame]) -> None:
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
-        self.address = self.client[0] if self.client else ""
         self.open = True
         self.transport.set_write_buffer_limits(high=0)
         self.queue = _NO_QUEUE

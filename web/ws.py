@@ -34,6 +34,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             await websocket.send_denial_response(problem(503, "internal", text))
             return
         await websocket.accept()
+        connection.address = admission.address(websocket)
         session = Session(connection, service.hub.groups, service.facts)
         connection.detach(service.hub, session, session.open(websocket.query_params))
 

@@ -40,6 +40,7 @@ class Reader:
 
     group: Group | None = None
     since = 0
+    address = ""
 
     def write(self, frame: Frame) -> bool:
         return bool(frame.data)

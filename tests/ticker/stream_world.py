@@ -33,6 +33,7 @@ class Link:
     def __init__(self, world: World, reader: ModelReader, selection: Selection, interval_ms: int) -> None:
         self.group: Group | None = None
         self.since = 0
+        self.address = "192.0.2.1"
         self.world = world
         self.reader = reader
         self.selection = selection

@@ -51,12 +51,18 @@ def test_nothing_configured_is_the_simulator_on_loopback() -> None:
         "store": {"max_symbols": 50_000, "stale_after_s": None, "failback_after_s": 30},
         "limits": {
             "patterns": 1000,
+            "wildcards": 32,
             "symbols": 50_000,
+            "cells": 2_000_000,
+            "cells_per_address": 200_000,
+            "work_per_s": 20_000,
+            "snapshot_symbols_per_s": 500_000,
             "message_bytes": 65_536,
             "messages_per_s": 20,
             "connections": 20_000,
             "connections_per_address": 0,
             "connects_per_s": 5000,
+            "handshake_s": 10,
         },
         "log": {"level": "info", "format": "console"},
     }

@@ -32,6 +32,7 @@ class Peer:
     def __init__(self) -> None:
         self.group: Group | None = None
         self.since = 0
+        self.address = "192.0.2.1"
         self.takes = True
         self.frames: list[Frame] = []
 

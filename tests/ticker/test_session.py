@@ -16,9 +16,10 @@ from ticker.clock import ManualClock
 from ticker.groups import Group, Groups
 from ticker.model import FIELDS
 from ticker.protocol import Frame
+from ticker.quota import Budget
 from ticker.record import Record
 from ticker.selection import Selection
-from ticker.session import Budget, Facts, Limits, Session, nearest_symbols
+from ticker.session import Facts, Limits, Session, nearest_symbols
 from ticker.store import Store
 
 EPOCH = 1795386000000
@@ -30,6 +31,7 @@ class Reader:
     def __init__(self) -> None:
         self.group: Group | None = None
         self.since = 0
+        self.address = "192.0.2.1"
         self.frames: list[Frame] = []
 
     def write(self, frame: Frame) -> bool:
@@ -43,7 +45,8 @@ class Desk:
     def __init__(self, limits: Limits | None = None) -> None:
         self.clock = ManualClock()
         self.store = Store(EPOCH)
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda interval_ms: None)
+        most = (limits or Limits()).symbols
+        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda interval_ms: None, most)
         self.store.on_flush.append(self.groups.publish)
         self.loaded = True
         self.facts = Facts(
@@ -120,8 +123,8 @@ def test_hello_announces_the_service(desk: Desk) -> None:
             "type": "hello", "protocol": 1, "server": "ticker/1.2.3", "epoch": EPOCH, "version": 2,
             "time": desk.clock.wall_ms(), "kinds": ["live"], "heartbeat_ms": 5000,
             "limits": {
-                "patterns": 1000, "symbols": 50_000, "message_bytes": 65_536, "messages_per_s": 20,
-                "min_interval_ms": 0,
+                "patterns": 1000, "wildcards": 32, "symbols": 50_000, "message_bytes": 65_536, "messages_per_s": 20,
+                "work_per_s": 20_000, "snapshot_symbols_per_s": 500_000, "min_interval_ms": 0,
             },
         }
     ]  # fmt: skip

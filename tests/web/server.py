@@ -65,6 +65,8 @@ class Live:
         self.server = server
         self.feed = feed
         self.port = port
+        self.running: asyncio.Task[None] | None = None
+        """The service's own task; None once a test has seen its end."""
         self._peers: list[Peer] = []
 
     def publish(self, prices: Mapping[str, str], **values: str) -> None:
@@ -127,6 +129,7 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
         message_bytes=settings.limits.message_bytes,
         ping_interval_s=settings.hub.ping_interval_s,
         ping_timeout_s=settings.hub.ping_timeout_s,
+        handshake_s=settings.limits.handshake_s,
     )
     sock = listen("127.0.0.1", 0)
     live = Live(service, clock, server, feed, sock.getsockname()[1])
@@ -134,14 +137,15 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
         feed.loaded()
         live.publish(prices)
         service.hub.flush()
-    running = asyncio.create_task(service.run(server, [sock], []), name="service")
+    running = live.running = asyncio.create_task(service.run(server, [sock], []), name="service")
     await until(lambda: server.started or running.done())
     try:
         yield live
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        if live.running is not None:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
         live.end()
         await until(lambda: not server.server_state.connections and not server.server_state.tasks)
     assert not service.hub.connections, "a reader outlived its connection"

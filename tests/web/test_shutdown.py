@@ -18,7 +18,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.web.events import EventPeer
 from tests.web.peer import CLOSE, Answer, Peer, View, close_code
-from tests.web.server import run
+from tests.web.server import Live, run, serving
+from ticker.errors import TickerError
 from web.server import listen
 
 DEAD_FEED = "kraken?base_url=http://127.0.0.1:9"
@@ -254,3 +255,24 @@ def test_after_a_kill_the_next_run_serves_at_once(feed: str) -> None:
                 await peer.hear("snapshot")
 
     run(scenario)
+
+
+@serving()
+async def test_a_bug_in_the_hub_ends_the_service_in_one_line(live: Live) -> None:
+    """Without a hub nothing works: readers are sent away as for a restart, and one line says what and where it was.
+
+    Seen: the process ended with the traceback of an ExceptionGroup of 60 lines, and readers with a reset.
+    """
+
+    def broken(flush: object) -> None:
+        raise RuntimeError("boom")
+
+    peer = await live.stream("?symbols=*")
+    await peer.hear("snapshot")
+    live.service.store.on_flush.append(broken)
+    live.publish({"BTC-USD": "1.5"})
+    await expect_farewell(peer, {"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [500, 5000]})
+    assert live.running is not None
+    with pytest.raises(TickerError, match=r"^the hub failed by a bug: RuntimeError: boom at test_shutdown.py:\d+$"):
+        await live.running
+    live.running = None

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-import pytest
-
 from tests.web.peer import Peer
 from tests.web.server import Live, serving
-from web import server
 
 
 async def refused(live: Live, data: bytes) -> int:
@@ -49,10 +46,9 @@ async def test_a_url_that_is_no_text_is_refused(live: Live) -> None:
     assert (await peer.upgrade("/ws?symbols=\xff")).status == 400
 
 
-@serving()
-async def test_a_dripping_head_is_dropped(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+@serving(limits={"handshake_s": 0.1})
+async def test_a_dripping_head_is_dropped(live: Live) -> None:
     """A head has its time, however many bytes come: at the start of a connection and after an answer."""
-    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.1)
     silent, first, second = [await live.connect() for _ in range(3)]
     await second.request("GET", "/healthz")
     assert (await second.answer()).status == 200

@@ -1,0 +1,143 @@
+"""Patterns that grow beyond the limit: what is too much is left out, said once, and never mistaken for known."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ticker import groups
+from ticker.clock import ManualClock
+from ticker.groups import Group, Groups
+from ticker.protocol import Frame
+from ticker.selection import Selection
+from ticker.store import Store
+
+
+class Peer:
+    """A reader that keeps what it is given."""
+
+    address = "192.0.2.1"
+
+    def __init__(self) -> None:
+        self.group: Group | None = None
+        self.since = 0
+        self.frames: list[Any] = []
+
+    def write(self, frame: Frame) -> bool:
+        self.frames.append(json.loads(frame.data))
+        return True
+
+    def names(self) -> list[list[str]]:
+        """The symbols of each frame since the last call; an error is its code."""
+        frames, self.frames = self.frames, []
+        return [[f["code"]] if f["type"] == "error" else sorted(f.get("quotes", ())) for f in frames]
+
+
+class Desk:
+    """A store of a few symbols, and groups that may have three each."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.store = Store(1)
+        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda _: None, 3)
+        self.store.on_flush.append(self.groups.publish)
+        self.put("A", "B")
+
+    def put(self, *symbols: str, last: str = "1") -> None:
+        for symbol in symbols:
+            self.store.ingest(symbol, {"last": last})
+        self.store.flush(self.clock.monotonic())
+
+    def drop(self, *symbols: str) -> None:
+        for symbol in symbols:
+            self.store.remove(symbol)
+        self.store.flush(self.clock.monotonic())
+
+    def enter(self, *patterns: str, since: int | None = None, interval_ms: int = 0) -> tuple[Peer, Any]:
+        peer = Peer()
+        return peer, json.loads(self.groups.enter(peer, Selection.of(patterns), interval_ms, since).data)
+
+
+def test_what_is_too_much_is_left_out_and_said_once() -> None:
+    """A pattern grows to the limit and not beyond; its readers get one error; what they have goes on."""
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    other, _ = desk.enter("A")
+    desk.put("C", "D", "E")
+    assert peer.names() == [["too_many_symbols"], ["C"]]
+    desk.put("F", "A", "D", last="2")
+    assert peer.names() == [["A"]]
+    assert other.names() == [["A"]]
+    desk.put("D", last="3")
+    assert peer.names() == []
+
+
+def test_a_name_is_never_left_out() -> None:
+    """What was asked for by name comes, however much the patterns match."""
+    desk = Desk()
+    peer, _ = desk.enter("*", "E")
+    desk.put("C")
+    desk.put("D", "E")
+    assert peer.names() == [["C"], ["too_many_symbols"], ["E"]]
+
+
+def test_a_delayed_group_leaves_out_the_same() -> None:
+    """An interval group asks the store when it is due; what is left out is left out there, too."""
+    desk = Desk()
+    peer, _ = desk.enter("*", interval_ms=50)
+    desk.put("C", "D")
+    desk.groups.send_due(50)
+    assert peer.names() == [["too_many_symbols"], ["C"]]
+    _, snapshot = desk.enter("*", interval_ms=50)
+    assert sorted(snapshot["quotes"]) == ["A", "B", "C"]
+
+
+def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
+    """Room that appears later does not make a cursor good that never told of what was left out: all comes anew."""
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    desk.put("C", "D")
+    version = desk.store.version
+    desk.groups.leave(peer)
+    desk.drop("A", "B")
+    desk.clock.tick(60)
+    desk.groups.forget_empty()
+    _, frame = desk.enter("*", since=version)
+    assert (frame["type"], sorted(frame["quotes"])) == ("snapshot", ["C", "D"])
+    _, frame = desk.enter("C", since=version)
+    assert frame["type"] == "update"
+
+
+def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be remembered is not trusted."""
+    monkeypatch.setattr(groups, "MAX_CAPPED", 1)
+    desk = Desk()
+    peers = [desk.enter("*"), desk.enter("*", "A")]
+    desk.put("C", "D")
+    assert [peer.names()[0] for peer, _ in peers] == [["too_many_symbols"]] * 2
+    assert desk.enter("A", since=desk.store.version)[1]["type"] == "snapshot"
+
+
+def test_a_symbol_that_is_gone_is_not_left_out_any_more() -> None:
+    """A removed symbol frees its place, and its name, when it comes back, is judged anew."""
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    desk.put("C", "D")
+    peer.names()
+    desk.drop("D", "C")
+    desk.put("D", "E")
+    assert peer.names() == [[], ["too_many_symbols"], ["D"]]
+    assert peer.group is not None
+    assert desk.store.matched(peer.group.scope) == 3
+
+
+def test_changing_the_selection_judges_all_anew() -> None:
+    """Who changes to fewer patterns gets complete what was left out before."""
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    desk.put("C", "D")
+    frame = json.loads(desk.groups.change(peer, Selection.of(["D"]), 0).data)
+    assert sorted(frame["quotes"]) == ["D"]
+    assert frame["quotes"]["D"].keys() > {"last", "bid"}

@@ -1,0 +1,203 @@
+"""Limits of what readers share, reached from outside: the one is refused by its code, the others notice nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.web.peer import BINARY, CONTINUATION, TEXT, Peer, frame
+from tests.web.server import Live, serving, until
+
+
+class Bystander:
+    """A reader that must get every version, whatever others do."""
+
+    def __init__(self, live: Live, peer: Peer) -> None:
+        self._live = live
+        self._peer = peer
+        self._price = 0
+
+    @classmethod
+    async def of(cls, live: Live) -> Bystander:
+        peer = await live.stream("?symbols=BTC-USD&fields=last")
+        await peer.hear("snapshot")
+        return cls(live, peer)
+
+    async def goes_on(self) -> None:
+        """The next price comes, as the very next data frame."""
+        self._price += 1
+        self._live.publish({"BTC-USD": f"{self._price}.5"})
+        assert (await self._peer.hear("update"))["quotes"] == {"BTC-USD": {"last": self._price + 0.5}}
+
+
+async def refused(peer: Peer, code: str, **message: object) -> dict[str, object]:
+    """A subscription that is answered by an error, behind which the connection goes on."""
+    await peer.say(op="subscribe", id=1, **message)
+    error = await peer.hear("error")
+    assert (error["code"], error["id"]) == (code, 1)
+    await peer.say(op="ping", id=2)
+    assert (await peer.hear("pong"))["id"] == 2
+    return error
+
+
+MANY = {f"S{i}-USD": "1" for i in range(20)} | {"BTC-USD": "1"}
+
+
+@serving(limits={"cells": 30}, prices=MANY)
+async def test_all_cells_taken(live: Live) -> None:
+    """When other selections have taken all cells a new one is `overloaded`; one that exists already is open."""
+    bystander = await Bystander.of(live)
+    first, second = await live.stream("?symbols=S*"), await live.stream()
+    await first.hear("snapshot")
+    error = await refused(second, "overloaded", symbols=["S1*"])
+    assert error["retry"] is True
+    await second.say(op="subscribe", symbols=["S*"])
+    assert len((await second.hear("snapshot"))["quotes"]) == 20
+    await bystander.goes_on()
+
+
+@serving(limits={"cells_per_address": 25}, prices=MANY)
+async def test_all_cells_of_an_address_taken(live: Live) -> None:
+    """One address cannot take more cells than its share, by one connection or by several; another one has its own."""
+    bystander = await Bystander.of(live)
+    first, second = await live.stream("?symbols=S*"), await live.stream()
+    await first.hear("snapshot")
+    await refused(second, "overloaded", symbols=["S1*"])
+    elsewhere = await live.connect(source="127.0.0.2")
+    assert (await elsewhere.upgrade("/ws?symbols=S1*")).status == 101
+    assert len((await elsewhere.hear("snapshot"))["quotes"]) == 11
+    first.sock.close()
+    await bystander.goes_on()
+
+
+@serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
+async def test_snapshots_are_paced(live: Live) -> None:
+    """Ever new snapshots of much are refused, by any of an address's connections, until it has waited."""
+    bystander = await Bystander.of(live)
+    first, second = await live.stream(), await live.stream()
+    for fields in ("last", "bid"):
+        await first.say(op="subscribe", symbols=["S*"], fields=[fields])
+        await first.hear("snapshot")
+    error = await refused(second, "overloaded", symbols=["S*"], fields=["ask"])
+    assert error["retry"] is True
+    await bystander.goes_on()
+    live.clock.skip(2)
+    await second.say(op="subscribe", symbols=["S*"], fields=["ask"])
+    assert len((await second.hear("snapshot"))["quotes"]) == 20
+
+
+@serving(limits={"work_per_s": 30}, prices=MANY)
+async def test_subscribing_is_paced(live: Live) -> None:
+    """Pattern tests beyond the budget of a connection are refused before they are made, until it has waited."""
+    bystander = await Bystander.of(live)
+    peer = await live.stream("?symbols=S*,S1*")
+    await peer.hear("snapshot")
+    error = await refused(peer, "rate_limited", symbols=["S2*"])
+    assert error["retry"] is True
+    await bystander.goes_on()
+    live.clock.skip(10)
+    await peer.say(op="subscribe", symbols=["S2*"])
+    assert (await peer.hear("subscribed"))["matched"] == 20
+
+
+@serving(limits={"symbols": 22}, prices=MANY)
+async def test_a_pattern_that_grows_too_much(live: Live) -> None:
+    """New symbols beyond the limit are left out and an error says so; the rest goes on; a new reader is refused."""
+    bystander = await Bystander.of(live)
+    peer = await live.stream("?symbols=*")
+    assert len((await peer.hear("snapshot"))["quotes"]) == 21
+    live.publish({"N1-USD": "1", "N2-USD": "1", "N3-USD": "1"})
+    assert (await peer.hear("error"))["code"] == "too_many_symbols"
+    assert (await peer.hear("update"))["quotes"].keys() == {"N1-USD"}
+    live.publish({"N3-USD": "2", "S1-USD": "2"})
+    assert (await peer.hear("update"))["quotes"].keys() == {"S1-USD"}
+    await refused(await live.stream(), "too_many_symbols", symbols=["*"])
+    await bystander.goes_on()
+
+
+def text(**message: object) -> bytes:
+    return frame(TEXT, json.dumps(message).encode())
+
+
+ANSWERED = {
+    "patterns": (text(op="subscribe", symbols=[f"X{i}" for i in range(41)]), "too_many_symbols"),
+    "matched symbols": (text(op="subscribe", symbols=["S*"]), "too_many_symbols"),
+    "wildcards": (text(op="subscribe", symbols=[f"X{i}*" for i in range(6)]), "rejected"),
+    "stars": (text(op="subscribe", symbols=["X*X*X*"]), "rejected"),
+    "length of a pattern": (text(op="subscribe", symbols=["X" * 81]), "rejected"),
+    "characters of a pattern": (text(op="subscribe", symbols=["X/Y"]), "rejected"),
+    "depth": (frame(TEXT, b"[" * 900), "bad_json"),
+    "size of a number": (frame(TEXT, b'{"op":"ping","id":1' + b"0" * 400 + b"}"), "bad_json"),
+}
+"""What is sent, and the code of the error that answers it, or `rejected` by name within the answer."""
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+@serving(limits={"patterns": 40, "symbols": 10, "wildcards": 5}, prices=MANY)
+async def test_what_is_too_much_is_answered(live: Live, name: str) -> None:
+    """One short answer says so with its code; the connection goes on, and nobody else notices."""
+    data, code = ANSWERED[name]
+    bystander, peer = await Bystander.of(live), await live.stream()
+    await peer.hear("hello")
+    await peer.write(data)
+    answer = await peer.message()
+    if code == "rejected":
+        assert [entry["code"] for entry in answer["rejected"]] == ["bad_request"]
+    else:
+        assert (answer["type"], answer["code"]) == ("error", code)
+    await bystander.goes_on()
+    await peer.say(op="ping", id=2)
+    assert (await peer.hear("pong"))["id"] == 2
+
+
+CLOSED = {
+    "message size": (frame(TEXT, b" " * 1025), 1009),
+    "message size, in fragments": (frame(TEXT, b" " * 1000, fin=False) + frame(CONTINUATION, b" " * 25), 1009),
+    "fragments": (frame(TEXT, b"", fin=False) + frame(CONTINUATION, b"", fin=False) * 64, 1009),
+    "binary": (frame(BINARY, b"{}"), 1003),
+    "message rate": (text(op="ping") * 62, 4029),
+    "bad messages": (text(op="sing") * 22, 4000),
+}
+"""What is sent, and the code that the connection is closed with."""
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@serving(limits={"message_bytes": 1024, "messages_per_s": 1})
+async def test_what_is_far_too_much_ends_the_connection(live: Live, name: str) -> None:
+    """Its close code says why; nobody else notices."""
+    data, code = CLOSED[name]
+    bystander, peer = await Bystander.of(live), await live.stream("?symbols=*")
+    await peer.write(data)
+    assert await peer.close_code() == code
+    await bystander.goes_on()
+    assert live.hub.counts.disconnects == {code: 1}
+
+
+@serving()
+async def test_an_idle_connection_is_closed(live: Live) -> None:
+    """A kept connection without a request has a few seconds; nobody else notices."""
+    assert live.server.config.timeout_keep_alive <= 15
+    live.server.config.timeout_keep_alive = 0
+    bystander, peer = await Bystander.of(live), await live.connect()
+    await peer.request("GET", "/healthz")
+    assert (await peer.answer()).status == 200
+    assert await peer.rest() == b""
+    await bystander.goes_on()
+
+
+@serving(hub={"stall_s": 1}, prices=MANY)
+async def test_a_stalled_reader_is_cut_off(live: Live) -> None:
+    """Who takes no byte for `stall_s` is closed with 4008; its neighbour gets every version meanwhile."""
+    bystander, slow = await Bystander.of(live), await live.stream("?symbols=*", receive_buffer=4096)
+    await slow.hear("snapshot")
+    step = 0
+    while not live.hub.paused:
+        step += 1
+        live.publish({f"S{i}-USD": f"{step}.5" for i in range(20)}, name=f"{step:02000}")
+        live.hub.flush()
+    live.clock.skip(2)
+    await bystander.goes_on()
+    await until(lambda: not live.hub.paused)
+    await bystander.goes_on()
+    assert live.hub.counts.disconnects == {4008: 1}

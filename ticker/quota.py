@@ -1,0 +1,118 @@
+"""What readers may take of the service that they share: cells, and symbols in snapshots; in all and by address.
+
+A *cell* is a symbol of a distinct selection: groups cost memory and work by their cells, however many readers share
+them. So a group counts once in all, and once for each address that has a reader in it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from ticker.errors import ProtocolError
+
+MAX_ADDRESSES = 10_000
+"""Addresses whose snapshots are remembered."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """A token bucket: `rate` a second, at most `burst` at once."""
+
+    rate: float
+    burst: float
+    tokens: float
+    at: float
+
+    def take(self, now: float, cost: float = 1) -> bool:
+        """Spend `cost`; False if the bucket is empty. It may sink below empty, which waiting pays back."""
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= cost
+        return True
+
+
+@dataclass(slots=True)
+class _Share:
+    """What the readers of one address have: how many of them are in each group, and the groups' cells."""
+
+    cells: int = 0
+    groups: dict[Hashable, int] = field(default_factory=dict)
+
+
+class Quota:
+    """The shared limits.
+
+    Args:
+        cells, cells_per_address: how many there may be.
+        snapshots_per_s: symbols in snapshots that one address may have made, a second.
+        monotonic: the clock.
+    """
+
+    def __init__(
+        self, cells: int, cells_per_address: int, snapshots_per_s: int, monotonic: Callable[[], float]
+    ) -> None:
+        self.cells = 0
+        self._most = cells
+        self._most_per_address = cells_per_address
+        self._snapshots_per_s = snapshots_per_s
+        self._monotonic = monotonic
+        self._shares: dict[str, _Share] = {}
+        self._snapshots: OrderedDict[str, Budget] = OrderedDict()
+
+    def check_cells(
+        self, address: str, group: Hashable | None, cells: int, left: Hashable = None, freed: int = 0
+    ) -> None:
+        """Accept that a reader of an address joins a group, or with None makes one of so many cells.
+
+        `left` is the group that it leaves for that, and `freed` are that one's cells.
+
+        Raises:
+            ProtocolError: `overloaded`; nothing was changed.
+        """
+        share = self._shares.get(address)
+        if share is not None and group in share.groups:
+            return
+        taken = share.cells if share is not None else 0
+        if share is not None and share.groups.get(left) == 1:
+            taken -= freed
+        if taken + cells > self._most_per_address:
+            text = f"the readers of one address may select {self._most_per_address} symbols in all, {taken} are taken"
+            raise ProtocolError("overloaded", f"{text}; nothing was changed")
+        if group is None and self.cells + cells > self._most:
+            raise ProtocolError("overloaded", "too many different selections now; nothing was changed")
+
+    def check_snapshot(self, address: str, symbols: int) -> None:
+        """Count the symbols of a frame that must be made for an address.
+
+        Raises:
+            ProtocolError: `overloaded`; it had too many lately.
+        """
+        rate, now = self._snapshots_per_s, self._monotonic()
+        budget = self._snapshots.pop(address, None) or Budget(rate, 2 * rate, 2 * rate, now)
+        self._snapshots[address] = budget
+        if len(self._snapshots) > MAX_ADDRESSES:
+            self._snapshots.popitem(last=False)
+        if not budget.take(now, symbols):
+            raise ProtocolError("overloaded", f"more than {rate} symbols in snapshots a second for one address; wait")
+
+    def join(self, address: str, group: Hashable, cells: int) -> None:
+        """A reader is in a group now."""
+        share = self._shares.setdefault(address, _Share())
+        count = share.groups.get(group, 0)
+        share.groups[group] = count + 1
+        if not count:
+            share.cells += cells
+
+    def leave(self, address: str, group: Hashable, cells: int) -> None:
+        """A reader has left its group."""
+        share = self._shares[address]
+        share.groups[group] -= 1
+        if not share.groups[group]:
+            del share.groups[group]
+            share.cells -= cells
+        if not share.groups:
+            del self._shares[address]
