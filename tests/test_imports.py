@@ -21,10 +21,13 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
     ),
-    frozenset({"feeds", "web"}),
+    frozenset({"feeds", "web", "ticker.client"}),
     frozenset({"ticker.cli", "ticker.run", "ticker.__main__"}),
 )
-"""From the bottom up. A new module of `ticker` must be given its place here; `feeds` and `web` are one layer whole."""
+"""From the bottom up. A new module of `ticker` must be given its place here; `feeds`, `web` and the client library
+are one layer whole."""
+CLIENT_SEES = {"ticker.errors", "ticker.model", "ticker.clock", "ticker.protocol", "ticker.selection"}
+"""A script brings no part of the service: values, and what the wire's own words mean."""
 
 THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"}}
 """What the three lower layers may use besides the standard library."""
@@ -69,9 +72,13 @@ def package(name: str) -> str:
     return name.partition(".")[0]
 
 
+def is_client(name: str) -> bool:
+    return f"{name}.".startswith("ticker.client.")
+
+
 def layer(name: str) -> int:
     """The number of a module's layer, 0 at the bottom."""
-    known = name if package(name) == "ticker" else package(name)
+    known = "ticker.client" if is_client(name) else name if package(name) == "ticker" else package(name)
     places = [i for i, names in enumerate(LAYERS) if known in names]
     assert len(places) == 1, f"{name} has no place, or several, in the layers of {Path(__file__).name}"
     return places[0]
@@ -111,6 +118,14 @@ def test_feeds_see_the_bottom_and_themselves(name: str) -> None:
 def test_web_and_feeds_do_not_know_each_other(name: str) -> None:
     """The page's shell imports no feed; that feeds import no web is said above."""
     assert {other for other in OURS[name] if package(other) == "feeds"} == set()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_client(n)))
+def test_the_client_library_is_a_leaf(name: str) -> None:
+    """It needs nothing of the service, and nobody below the command line needs it."""
+    assert {other for other in OURS[name] if not is_client(other)} <= CLIENT_SEES | {"ticker"}
+    users = {user for user, names in OURS.items() if name in names and not is_client(user)}
+    assert {user for user in users if layer(user) < len(LAYERS) - 1} == set()
 
 
 @pytest.mark.parametrize("name", SYNCHRONOUS)

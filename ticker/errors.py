@@ -5,7 +5,11 @@
     ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is tried again
     │   └── FatalFeedError   trying again cannot help (a bad key): the feed is parked as failed
     ├── PatternError     a selection pattern is malformed
-    └── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
+    ├── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
+    └── ClientError      reading from a service failed; raised by `ticker.client` only
+        ├── UnreachableError     it cannot be reached, or has no prices yet: exit status 4
+        ├── RefusedError         it refuses, and would again; `code` says why
+        └── UnknownSymbolError   it knows no such symbol; `nearest` names some like it: exit status 3
 
 Messages say what is wrong and what to do, in one line, without secrets.
 """
@@ -60,6 +64,40 @@ class ProtocolError(TickerError):
         super().__init__(message)
         self.code = code
         self.reply_id = reply_id
+
+
+class ClientError(TickerError):
+    """Reading from a service failed in a way that the client library does not mend by itself."""
+
+
+class UnreachableError(ClientError):
+    """The service cannot be reached, or does not know its symbols yet; later it may."""
+
+
+class RefusedError(ClientError):
+    """The service refuses, and would refuse again.
+
+    Args:
+        message: what it says.
+        code: one of `protocol.ERROR_CODES`, a WebSocket close code, or an HTTP status.
+    """
+
+    def __init__(self, message: str, code: str | int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownSymbolError(ClientError):
+    """The service knows its symbols, and these are not among them.
+
+    Args:
+        nearest: for each unknown symbol the names most like it, best first.
+    """
+
+    def __init__(self, nearest: dict[str, list[str]]) -> None:
+        hints = {symbol: f"; the nearest are {', '.join(names)}" if names else "" for symbol, names in nearest.items()}
+        super().__init__("\n".join(f"no symbol '{symbol}'{hint}" for symbol, hint in hints.items()))
+        self.nearest = nearest
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:

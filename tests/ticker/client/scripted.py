@@ -1,0 +1,81 @@
+"""A service that says what a test tells it to: for what ours says only when something is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+
+class NoWait(random.Random):
+    """Chance that never makes anyone wait."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return 0.0
+
+
+class Scripted:
+    """One connection of the script.
+
+    Attributes:
+        number: 1 for the first connection of a test.
+    """
+
+    def __init__(self, socket: ServerConnection, number: int) -> None:
+        self.socket = socket
+        self.number = number
+
+    async def say(self, kind: str, **members: Any) -> None:
+        """Send a frame."""
+        await self.socket.send(json.dumps({"type": kind, "time": 1, **members}))
+
+    async def until_closed(self) -> None:
+        """Say nothing more."""
+        await self.socket.wait_closed()
+
+    async def hear(self) -> dict[str, Any]:
+        """The client's next message."""
+        message: dict[str, Any] = json.loads(await self.socket.recv())
+        return message
+
+    async def welcome(self, version: int = 1, heartbeat_ms: int = 5000, **quotes: Any) -> dict[str, Any]:
+        """Say hello, take the subscription and answer it by a snapshot; returns the subscription."""
+        await self.say("hello", protocol=1, epoch=7, version=version, heartbeat_ms=heartbeat_ms)
+        asked = await self.hear()
+        await self.say("subscribed", id=asked["id"], patterns=asked["symbols"], selection="aa")
+        await self.say("snapshot", epoch=7, version=version, quotes=quotes)
+        return asked
+
+
+@contextlib.asynccontextmanager
+async def scripted(
+    script: Callable[[Scripted], Awaitable[None]],
+    refuse: Callable[[int], tuple[int, str] | None] = lambda _: None,
+) -> AsyncIterator[str]:
+    """Serve; yields the address.
+
+    Args:
+        script: what happens on a connection; at its end the connection is closed with 1000.
+        refuse: status and reason for the upgrade number N, or None to let it in.
+    """
+    asked = opened = 0
+
+    def before(connection: ServerConnection, _: Request) -> Response | None:
+        nonlocal asked
+        asked += 1
+        refused = refuse(asked)
+        return connection.respond(refused[0], refused[1]) if refused else None
+
+    async def handle(socket: ServerConnection) -> None:
+        nonlocal opened
+        opened += 1
+        with contextlib.suppress(ConnectionError):
+            await script(Scripted(socket, opened))
+
+    async with serve(handle, "127.0.0.1", 0, process_request=before) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,0 +1,273 @@
+"""A reader's book: merging, cursors, gaps, and backlogs that never grow beyond one entry a symbol."""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ticker.client.book import Backlog, Book
+from ticker.errors import ConfigError, PatternError, RefusedError, UnreachableError
+
+
+def book(*patterns: str, cursor: str | None = None) -> Book[Decimal]:
+    return Book(patterns or ("*",), None, 0, Decimal, cursor)
+
+
+def say(target: Book[Decimal], kind: str, **members: Any) -> None:
+    """Let the service send a frame."""
+    target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
+
+
+def opened(*patterns: str, **quotes: Any) -> Book[Decimal]:
+    """A book after its first snapshot, at version 10 of epoch 7."""
+    target = book(*patterns)
+    target.open()
+    say(target, "subscribed", id=1, selection="aa")
+    say(target, "snapshot", epoch=7, version=10, quotes=quotes)
+    return target
+
+
+def loop(target: Book[Decimal]) -> Backlog[Decimal]:
+    """A loop's backlog that has taken the first snapshot."""
+    backlog = target.backlog(lambda: None)
+    backlog.frame()
+    return backlog
+
+
+def question(asked: tuple[int, bytes] | None) -> Any:
+    assert asked is not None
+    return json.loads(asked[1])
+
+
+def test_numbers_keep_their_text() -> None:
+    """A price is exact to the last zero, and becomes a number when it is read."""
+    target = book()
+    target.receive(
+        b'{"type":"snapshot","epoch":7,"version":1,"time":1,"quotes":{"A":{"last":1.10,"bid":2,"ask":null}}}'
+    )
+    quote = target.quote("A")
+    assert quote is not None
+    assert (quote.last, quote.bid, quote.ask, quote.open) == (Decimal("1.10"), Decimal(2), None, None)
+    assert (str(quote.last), quote.raw["last"], repr(quote)) == (
+        "1.10",
+        "1.10",
+        "Quote(symbol=A, last=1.10, bid=2, ask=None)",
+    )
+
+
+def test_frames_merge_as_the_protocol_says() -> None:
+    """A snapshot replaces, an update assigns fields over records and drops what is gone."""
+    target = opened(A={"last": 1, "bid": 2}, B={"last": 3})
+    say(target, "update", since=10, version=12, quotes={"A": {"last": 5}}, gone=["B"], feeds={"f": {"state": "live"}})
+    say(target, "update", since=9, version=13, quotes={"C": {"last": 6}}, feeds={"f": {"message": "x"}})
+    assert target.quotes == {"A": {"last": 5, "bid": 2}, "C": {"last": 6}}
+    assert target.feeds == {"f": {"state": "live", "message": "x"}}
+    say(target, "snapshot", epoch=8, version=1, quotes={"D": {"last": 7}})
+    assert (target.quotes, target.cursor) == ({"D": {"last": 7}}, "8:1:aa")
+
+
+def test_what_we_do_not_know_is_ignored() -> None:
+    """New frame types and members are no new protocol; an old update is passed over."""
+    target = opened(A={"last": 1})
+    say(target, "horn", loud=True)
+    say(target, "update", since=10, version=11, quotes={"A": {"last": 2, "colour": "red"}}, mood=[1])
+    say(target, "update", since=5, version=9, quotes={"A": {"last": 3}})
+    assert target.quotes["A"]["last"] == 2
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b'{"type":"update","quotes":[]}'])
+def test_what_is_no_frame_ends_the_connection(data: bytes) -> None:
+    """Something may have been lost in it."""
+    with pytest.raises(UnreachableError, match="no frame"):
+        opened().receive(data)
+
+
+def test_a_gap_is_never_merged() -> None:
+    """An update from beyond what is known means asking again by cursor; if that does not help, for everything."""
+    target = opened(A={"last": 1})
+    for expected in ("7:10:aa", None):
+        with pytest.raises(UnreachableError, match="lost"):
+            say(target, "update", since=11, version=12, quotes={"A": {"last": 2}})
+        assert question(target.open()).get("cursor") == expected
+    assert target.quotes["A"]["last"] == 1
+
+
+def test_a_selection_counts_only_with_its_data() -> None:
+    """Between `subscribed` and its frame the cursor stays that of the old selection.
+
+    Seen: a reader cut there resumed with the new selection at the old version, and never got what it had just added.
+    """
+    target = opened(A={"last": 1})
+    target.subscribe(["B"])
+    say(target, "subscribed", id=2, selection="bb")
+    assert target.cursor == "7:10:aa"
+    say(target, "update", since=10, version=10, quotes={"B": {"last": 2}})
+    assert target.cursor == "7:10:bb"
+
+
+def test_a_heartbeat_keeps_the_cursor_young() -> None:
+    """Nothing has changed up to its version, so the next connection begins there; before data it says nothing."""
+    target = book()
+    say(target, "heartbeat", version=9)
+    assert target.cursor is None
+    target = opened()
+    say(target, "heartbeat", version=15)
+    say(target, "heartbeat", version=12)
+    assert target.cursor == "7:15:aa"
+
+
+def test_a_connection_asks_for_all_that_is_wanted() -> None:
+    """The first message of each connection has patterns, fields, interval and place."""
+    target: Book[Decimal] = Book(["A", "B", "A"], ["last"], 250, Decimal, "7:10:aa")
+    assert question(target.open()) == {
+        "op": "subscribe", "id": 1, "symbols": ["A", "B"], "interval_ms": 250, "fields": ["last"], "cursor": "7:10:aa",
+    }  # fmt: skip
+    assert question(target.subscribe(["C*"])) == {"op": "subscribe", "id": 2, "symbols": ["C*"]}
+    assert question(target.unsubscribe(["A", "B"])) == {"op": "unsubscribe", "id": 3, "symbols": ["A", "B"]}
+    assert question(target.open())["symbols"] == ["C*"]
+
+
+def test_impossible_wishes_are_refused_before_they_are_sent() -> None:
+    """Patterns, fields and cursors are checked here already."""
+    for wrong, error in (
+        (lambda: book("A B"), PatternError),
+        (lambda: Book(["A"], ["lst"], 0, Decimal), PatternError),
+        (lambda: Book([], None, 0, Decimal), ConfigError),
+        (lambda: book(cursor="yesterday"), ConfigError),
+        (lambda: opened().subscribe(["A*B*C*"]), PatternError),
+        (lambda: opened("A").unsubscribe(["B"]), RefusedError),
+    ):
+        with pytest.raises(error):
+            wrong()
+
+
+def test_what_is_unsubscribed_leaves_at_once() -> None:
+    """Records that no remaining pattern matches are dropped, from loops too, and nobody is told of them."""
+    target = opened("A*", "*1", A1={"last": 1}, A2={"last": 2}, B1={"last": 3})
+    backlog = target.backlog(lambda: None)
+    target.unsubscribe(["A*"])
+    say(target, "unsubscribed", id=2, patterns=["*1"], selection="bb")
+    assert target.quotes.keys() == {"A1", "B1"}
+    frame = backlog.frame()
+    assert frame is not None
+    assert frame.deltas.keys() == {"A1", "B1"}
+    target.unsubscribe(["*1"])
+    assert (target.open(), target.quotes) == (None, {})
+
+
+def test_a_slow_loop_gets_merged_changes() -> None:
+    """However many updates came, a symbol is one change, of all its fields that changed, with its latest values."""
+    target = opened(A={"last": 0, "bid": 0, "ask": 0}, B={"last": 0})
+    backlog = loop(target)
+    for version in range(11, 1011):
+        field = "bid" if version % 2 else "last"
+        say(target, "update", since=version - 1, version=version, quotes={"A": {field: version}})
+    change = backlog.change()
+    assert change is not None
+    assert (change.symbol, set(change.fields), change.snapshot, change.gone) == ("A", {"last", "bid"}, False, False)
+    assert (change.quote.raw["last"], change.quote.raw["bid"], change.version) == (1010, 1009, 1010)
+    assert backlog.change() is None
+
+
+def test_a_change_is_a_value() -> None:
+    """What a loop holds does not move when the view goes on."""
+    target = opened(A={"last": 1})
+    backlog = target.backlog(lambda: None)
+    first = backlog.change()
+    frozen = target.backlog(lambda: None).frame(freeze=True)
+    say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
+    second = backlog.change()
+    assert first is not None
+    assert second is not None
+    assert frozen is not None
+    assert (first.quote.raw["last"], second.quote.raw["last"]) == (1, 2)
+    assert [change.quote.last for change in frozen] == [1]
+    with pytest.raises(AttributeError):
+        first.quote.last = Decimal(3)  # type: ignore[misc]
+
+
+def test_frames_are_whole_steps() -> None:
+    """A frame has everything between two versions: first what is known, then merged updates, and who is gone."""
+    target = opened(A={"last": 1}, B={"last": 1})
+    backlog = target.backlog(lambda: None)
+    first = backlog.frame()
+    say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
+    say(target, "update", since=11, version=12, quotes={"A": {"bid": 3}}, gone=["B"])
+    second = backlog.frame()
+    assert first is not None
+    assert second is not None
+    assert (first.snapshot, first.version, len(first), second.snapshot) == (True, 10, 2, False)
+    assert second.deltas == {"A": {"last": 2, "bid": 3}, "B": {}}
+    gone = [change for change in second if change.gone]
+    assert [(c.symbol, c.quote.last, c.version) for c in gone] == [("B", None, 12)]
+    assert backlog.frame() is None
+
+
+def test_a_restart_tells_loops_everything_anew() -> None:
+    """After another epoch's snapshot every symbol is a change of all fields, and those it lacks are gone."""
+    target = opened(A={"last": 1}, B={"last": 1})
+    backlog = loop(target)
+    say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
+    say(target, "snapshot", epoch=8, version=1, quotes={"A": {"last": 3, "bid": 1}})
+    say(target, "update", since=1, version=2, quotes={"A": {"last": 4}})
+    changes = {change.symbol: change for change in iter(backlog.change, None) if change is not None}
+    assert (changes["A"].fields, changes["A"].snapshot) == (("last", "bid"), True)
+    assert changes["A"].quote.last == 4
+    assert changes["B"].gone
+
+
+def test_a_loop_that_nobody_holds_costs_nothing() -> None:
+    """Its backlog goes with it."""
+    target = opened()
+    backlog = target.backlog(lambda: None)
+    assert target.backlogs() == [backlog]
+    del backlog
+    gc.collect()
+    assert target.backlogs() == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_loop_ends_where_the_book_is(seed: int) -> None:
+    """Loops of any pace, merging only the fields that they are told, end with the book's very records.
+
+    None of them ever sees an older value after a newer one: each field only counts upwards here.
+    """
+    dice = random.Random(seed)
+    target = opened()
+    views: list[dict[str, dict[str, Any]]] = [{}, {}, {}]
+    backlogs = [target.backlog(lambda: None) for _ in views]
+    version = 10
+    for count in range(300):
+        symbol, field = dice.choice("ABCDEF"), dice.choice(["last", "bid", "ask"])
+        if dice.random() < 0.05:
+            quotes = {s: {"last": count, "bid": count, "ask": count} for s in "ABCDEF" if dice.random() < 0.5}
+            say(target, "snapshot", epoch=8 + count, version=(version := version + 1), quotes=quotes)
+        elif symbol in target.quotes and dice.random() < 0.2:
+            say(target, "update", since=version, version=(version := version + 1), gone=[symbol])
+        else:
+            delta = {field: count} if symbol in target.quotes else dict.fromkeys(("last", "bid", "ask"), count)
+            say(target, "update", since=version, version=(version := version + 1), quotes={symbol: delta})
+        for view, backlog in zip(views, backlogs, strict=True):
+            while dice.random() < 0.3 and (change := backlog.change()) is not None:
+                merge(view, change)
+    for view, backlog in zip(views, backlogs, strict=True):
+        for change in iter(backlog.change, None):
+            merge(view, change)
+        assert view == target.quotes
+
+
+def merge(view: dict[str, dict[str, Any]], change: Any) -> None:
+    """Take a change the way a careful script would: nothing but the fields that it names."""
+    if change.gone:
+        view.pop(change.symbol, None)
+        return
+    record = {} if change.snapshot else view.setdefault(change.symbol, {})
+    for name in change.fields:
+        assert record.get(name, -1) <= change.quote.raw[name]
+        record[name] = change.quote.raw[name]
+    view[change.symbol] = record

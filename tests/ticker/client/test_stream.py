@@ -1,0 +1,254 @@
+"""Coming back, or not: against a service that fails in every way of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.ticker.client.scripted import NoWait, Scripted, scripted
+from ticker.client.book import Book
+from ticker.client.stream import State, Stream
+from ticker.client.view import View
+from ticker.client.wire import Address
+from ticker.clock import Clock
+from ticker.errors import RefusedError, UnreachableError
+
+
+def view(url: str, *symbols: str, states: list[State] | None = None, reconnect: bool = True) -> View[Decimal]:
+    """A view that comes back without waiting."""
+    book: Book[Decimal] = Book(symbols or ("A",), None, 0, Decimal)
+    on_state = None if states is None else states.append
+    address = Address.of(url, {})
+    return View(Stream(book, address, reconnect=reconnect, on_state=on_state, dice=NoWait()))
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    """Run a scenario; no task outlives it."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await scenario()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(bounded(), debug=True)
+
+
+def test_a_lost_connection_is_resumed_by_cursor() -> None:
+    """The loop sees no error, only what changed; `state` shows the gap."""
+    states: list[State] = []
+    cursors: list[Any] = []
+
+    async def script(connection: Scripted) -> None:
+        if connection.number == 1:
+            await connection.welcome(A={"last": 1, "bid": 1})
+            connection.socket.transport.abort()
+            return
+        await connection.say("hello", epoch=7)
+        asked = await connection.hear()
+        cursors.append(asked["cursor"])
+        await connection.say("subscribed", id=asked["id"], selection="aa", resumed=True)
+        await connection.say("update", since=1, version=2, quotes={"A": {"last": 2}})
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url, states=states) as reader:
+            changes = aiter(reader)
+            first, second = await anext(changes), await anext(changes)
+        assert (first.quote.row(), first.snapshot) == ({"symbol": "A", "last": 1, "bid": 1}, True)
+        assert (second.quote.row(), second.fields) == ({"symbol": "A", "last": 2, "bid": 1}, ("last",))
+
+    run(scenario)
+    assert cursors == ["7:1:aa"]
+    assert states == ["live", "reconnecting", "live"]
+
+
+@pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
+def test_a_final_close_code_ends_every_loop(code: int) -> None:
+    """It is raised as a typed error where the script waits, and by whatever it does next."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(A={"last": 1})
+        await connection.socket.close(code)
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url) as reader:
+            with pytest.raises(RefusedError) as refusal:
+                async for _ in reader:
+                    pass
+            assert refusal.value.code == code
+            with pytest.raises(RefusedError):
+                await reader.wait_for("A", lambda quote: quote.last == 2)
+            with pytest.raises(RefusedError):
+                await reader.subscribe("B")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1012, 4008, 4009])
+def test_other_close_codes_are_survived(code: int) -> None:
+    """The connection is made again."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(connection.number, A={"last": connection.number})
+        if connection.number < 3:
+            await connection.socket.close(code)
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url) as reader:
+            await reader.wait_for("A", lambda quote: quote.last == 3)
+
+    run(scenario)
+
+
+def test_a_service_that_comes_later_is_waited_for() -> None:
+    """Refused upgrades that may pass, a full or starting service, only delay the first data."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(A={"last": 1})
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        busy = {1: (503, "full"), 2: (429, "slow"), 3: (502, "proxy")}
+        async with scripted(script, busy.get) as url, view(url) as reader:
+            assert reader["A"].last == 1
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refused_upgrade_is_raised_on_entering(status: int) -> None:
+    """A wrong token or path is said at once."""
+
+    async def scenario() -> None:
+        async with scripted(Scripted.until_closed, lambda _: (status, "no")) as url:
+            with pytest.raises(RefusedError, match=str(status)):
+                async with view(url):
+                    pass
+
+    run(scenario)
+
+
+def test_a_refused_subscription_is_raised() -> None:
+    """An error that will not pass ends the view; one that may is tried again."""
+
+    async def script(connection: Scripted) -> None:
+        asked = await connection.hear()
+        if connection.number == 1:
+            await connection.say("error", id=asked["id"], code="rate_limited", message="wait", retry=True)
+        await connection.say("error", id=asked["id"], code="too_many_symbols", message="at most 3", retry=False)
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            with pytest.raises(RefusedError, match="at most 3") as refusal:
+                async with view(url):
+                    pass
+        assert refusal.value.code == "too_many_symbols"
+
+    run(scenario)
+
+
+def test_another_protocol_is_refused() -> None:
+    """A service of a later protocol is not misread."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.say("hello", protocol=2)
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            with pytest.raises(RefusedError, match="protocol 2"):
+                async with view(url):
+                    pass
+
+    run(scenario)
+
+
+def test_without_reconnect_every_failure_ends_the_view() -> None:
+    """Nobody there, and a lost connection, are both raised."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(A={"last": 1})
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url, reconnect=False) as reader:
+            with pytest.raises(UnreachableError, match="the connection was lost"):
+                await reader.wait_for("A", lambda quote: quote.last == 2)
+        with pytest.raises(UnreachableError, match="connection refused"):
+            async with view(url, reconnect=False):
+                pass
+
+    run(scenario)
+
+
+def test_a_mute_connection_is_stale_then_given_up() -> None:
+    """A network that swallows everything shows as silence: prices go stale, then another connection is made."""
+    states: list[State] = []
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(connection.number, heartbeat_ms=20, A={"last": connection.number})
+        while connection.number > 1:
+            await connection.say("heartbeat", version=2)
+            await Clock().sleep(0.002)
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            muted = view(url, states=states)
+            muted._book.hello.heartbeat_ms = 20  # else the first look is after half of the usual five seconds
+            await follow(muted)
+
+    async def follow(muted: View[Decimal]) -> None:
+        async with muted as reader:
+            await reader.wait_for("A", lambda quote: quote.last == 2)
+            while reader.state != "live":  # noqa: ASYNC110 - it changes within the next message
+                await asyncio.sleep(0)
+
+    run(scenario)
+    assert states[:3] == ["live", "stale", "live"]
+
+
+def test_a_subscription_survives_a_cut_before_its_answer() -> None:
+    """What was asked for on a connection that broke is asked for by the next one, and then answered."""
+
+    async def script(connection: Scripted) -> None:
+        if connection.number == 1:
+            await connection.welcome(A={"last": 1})
+            await connection.hear()
+            connection.socket.transport.abort()
+            return
+        asked = await connection.welcome(2, A={"last": 1}, B={"last": 2})
+        assert asked["symbols"] == ["A", "B"]
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url) as reader:
+            await reader.subscribe("B")
+            assert reader["B"].last == 2
+
+    run(scenario)
+
+
+def test_a_callback_that_fails_ends_the_view() -> None:
+    """Its error is not swallowed."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(A={"last": 1})
+        await connection.until_closed()
+
+    def boom(_: State) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            book: Book[Decimal] = Book(["A"], None, 0, Decimal)
+            async with View(Stream(book, Address.of(url, {}), on_state=boom)) as reader:
+                with pytest.raises(ZeroDivisionError):
+                    await reader.wait_for("A", lambda _: False)
+
+    run(scenario)

@@ -1,0 +1,204 @@
+"""The client library against the real service, in one process: what a script sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+
+import pytest
+
+from tests.web.server import PRICES, Live, serving
+from ticker.client import RefusedError, UnknownSymbolError, UnreachableError, get, sync, watch
+from ticker.model import FIELDS
+
+
+def url(live: Live) -> str:
+    return f"http://127.0.0.1:{live.port}"
+
+
+@serving()
+async def test_a_view_has_the_current_quotes(live: Live) -> None:
+    """On entering the first data is there: exact prices, by symbol, and where to go on from."""
+    async with watch(url(live), "BTC-USD", "toy:*") as view:
+        assert view.state == "live"
+        assert view["BTC-USD"].last == Decimal("97000.10")
+        assert str(view["BTC-USD"].last) == "97000.10"
+        assert (
+            set(view.quotes()) == {"BTC-USD", "toy:BTC-USD", "toy:ETH-USD"} == {s for s in view.quotes() if s in view}
+        )
+        assert (len(view), view.get("NOPE"), view.feeds["toy"]["kind"]) == (3, None, "live")
+        assert (view.cursor or "").startswith(f"{live.service.store.epoch}:{live.service.store.version}:")
+        with pytest.raises(KeyError, match="NOPE"):
+            view["NOPE"]
+
+
+@serving()
+async def test_changes_come_one_by_one(live: Live) -> None:
+    """First what is known, then what changed, with the names of the fields that did."""
+    async with watch("BTC-USD", url=url(live), fields=("last", "bid")) as view:
+        changes = aiter(view)
+        first = await anext(changes)
+        live.publish({"BTC-USD": "97001.5"})
+        second = await anext(changes)
+    assert (first.symbol, first.snapshot, first.quote.last) == ("BTC-USD", True, Decimal("97000.10"))
+    assert (second.snapshot, second.fields, second.quote.last) == (False, ("last",), Decimal("97001.5"))
+    assert (second.version > first.version, second.quote.ask) == (True, None)
+
+
+@serving()
+async def test_floats_on_request(live: Live) -> None:
+    """The same view with prices as floats."""
+    async with watch(url(live), "*", exact=False) as view:
+        assert {s: q.last for s, q in view.quotes().items()} == {s: float(p) for s, p in PRICES.items()}
+        assert isinstance(view["BTC-USD"].last, float)
+
+
+@serving()
+async def test_patterns_come_and_go(live: Live) -> None:
+    """Subscribing returns with the quotes, unsubscribing without them; a new loop starts with what is there."""
+    async with watch(url(live), "BTC-USD") as view:
+        await view.subscribe("toy:*", "SOL-USD")
+        assert set(view.quotes()) == {"BTC-USD", "toy:BTC-USD", "toy:ETH-USD"}
+        live.publish({"SOL-USD": "150"})
+        assert (await view.wait_for("SOL-USD", lambda quote: quote.last == 150)).source == "toy"
+        await view.unsubscribe("toy:*")
+        assert set(view.quotes()) == {"BTC-USD", "SOL-USD"}
+        with pytest.raises(RefusedError, match="not subscribed to 'toy:"):
+            await view.unsubscribe("toy:*")
+        frame = await anext(view.frames())
+        assert (frame.snapshot, set(frame.deltas)) == (True, {"BTC-USD", "SOL-USD"})
+        await view.unsubscribe("BTC-USD", "SOL-USD")
+        assert len(view) == 0
+        await view.subscribe("ETH-USD")
+        assert view["ETH-USD"].last == Decimal("3100.5")
+
+
+@serving(limits={"patterns": 3})
+async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
+    """Too many symbols are a typed error; the view goes on with what it had."""
+    async with watch(url(live), "BTC-USD") as view:
+        with pytest.raises(RefusedError, match="at most 3") as refusal:
+            await view.subscribe("A", "B", "C")
+        assert refusal.value.code == "too_many_symbols"
+        await view.subscribe("ETH-USD")
+        assert set(view.quotes()) == {"BTC-USD", "ETH-USD"}
+
+
+@serving()
+async def test_wildcards_beyond_the_limit_are_named(live: Live) -> None:
+    """The service takes what it can of a message; what it leaves out is raised."""
+    async with watch(url(live), "BTC-USD") as view:
+        with pytest.raises(RefusedError, match=r"'A32\*': at most 32 patterns"):
+            await view.subscribe(*(f"A{i}*" for i in range(33)))
+    with pytest.raises(RefusedError, match="at most 32"):
+        async with watch(url(live), *(f"A{i}*" for i in range(33))):
+            pass
+
+
+@serving()
+async def test_a_cursor_goes_on_in_another_view(live: Live) -> None:
+    """A view begun at a cursor knows only what changed since."""
+    async with watch(url(live), "*") as view:
+        cursor = view.cursor
+    live.publish({"ETH-USD": "3101"})
+    live.hub.flush()
+    async with watch(url(live), "*", cursor=cursor) as view:
+        [change] = await anext(view.frames())
+    assert (change.symbol, change.quote.row()["last"], "ask" in change.fields) == ("ETH-USD", Decimal(3101), False)
+
+
+@serving()
+async def test_a_busy_loop_lets_others_run(live: Live) -> None:
+    """A loop that always finds something and never waits itself does not keep the connection from being read."""
+    async with watch(url(live), "*") as view:
+        price = 0
+        async for change in view:
+            if change.symbol == "ETH-USD":
+                if change.quote.last == 50:
+                    break
+                price += 1
+                live.publish({"ETH-USD": str(price), "BTC-USD": str(price)})
+
+
+@serving()
+async def test_closing_ends_loops_elsewhere(live: Live) -> None:
+    """A loop in another task ends when the view is left."""
+
+    async def count() -> int:
+        return len([change async for change in view])
+
+    async with watch(url(live), "*") as view:
+        loop = asyncio.create_task(count())
+        while not any(not b._pending for b in view._book.backlogs()):  # noqa: ASYNC110 - until it has taken all
+            await asyncio.sleep(0)
+    assert await loop == 2
+
+
+@serving()
+async def test_get_answers_once(live: Live) -> None:
+    """Rows of plain values: floats, or decimals if exactness is asked for; by name as given, then sorted."""
+    rows = await get(url(live), "toy:ETH-USD", "*")
+    assert [row["symbol"] for row in rows] == ["toy:ETH-USD", "BTC-USD", "ETH-USD"]
+    assert list(rows[0]) == ["symbol", *FIELDS]
+    assert rows[1]["last"] == 97000.1
+    assert json.loads(json.dumps(rows)) == rows
+    assert await get(url(live), "BTC-USD", fields=["last"], exact=True) == [
+        {"symbol": "BTC-USD", "last": Decimal("97000.10")}
+    ]
+
+
+@serving()
+async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
+    """A symbol that does not exist is a typed error with its nearest names."""
+    with pytest.raises(UnknownSymbolError, match="no symbol 'BTC-USDX'; the nearest are BTC-USD") as error:
+        await get(url(live), "BTC-USDX", "ETH-USD")
+    assert error.value.nearest == {"BTC-USDX": ["BTC-USD"]}
+
+
+@serving(prices={})
+async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
+    """While the symbol may still come it is no unknown symbol."""
+    with pytest.raises(UnreachableError, match="no price of BTC-USD yet"):
+        await get(url(live), "BTC-USD")
+
+
+@serving()
+async def test_the_blocking_twin(live: Live) -> None:
+    """The same names without an event loop: changes, frames, waiting, subscribing, and `get`."""
+
+    def script() -> None:
+        with sync.watch(url(live), "BTC-USD") as view:
+            changes = iter(view)
+            assert (next(changes).quote.last, view.state) == (Decimal("97000.10"), "live")
+            live.server.servers[0].get_loop().call_soon_threadsafe(live.publish, {"BTC-USD": "1.50"})
+            assert next(changes).quote.last == Decimal("1.50")
+            view.subscribe("ETH-USD")
+            assert (len(view), view["ETH-USD"].last, "toy:ETH-USD" in view) == (2, Decimal("3100.5"), False)
+            frame = next(view.frames())
+            assert (len(frame), frame.snapshot, {change.quote.last for change in frame}) == (
+                2, True, {Decimal("1.50"), Decimal("3100.5")},
+            )  # fmt: skip
+            assert view.wait_for("BTC-USD", lambda quote: quote.last == Decimal("1.50"), 10).symbol == "BTC-USD"
+            with pytest.raises(TimeoutError):
+                view.wait_for("BTC-USD", lambda quote: quote.last == 2, 0.01)
+            view.unsubscribe("ETH-USD")
+            assert (set(view.quotes()), view.get("ETH-USD")) == ({"BTC-USD"}, None)
+        assert list(changes) == []
+        with pytest.raises(sync.ClientError):
+            view.subscribe("ETH-USD")
+        assert sync.get(url(live), "ETH-USD", fields=["last"]) == [{"symbol": "ETH-USD", "last": 3100.5}]
+        with pytest.raises(UnknownSymbolError):
+            sync.get(url(live), "NOPE")
+        with pytest.raises(RefusedError), sync.watch(url(live) + "/nowhere", "BTC-USD"):
+            pass
+
+    await asyncio.to_thread(script)
+
+
+def test_nobody_there() -> None:
+    """Without a service `get` says so, in either form."""
+    with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
+        asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
+    with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
+        sync.get("http://127.0.0.1:1", "BTC-USD")

@@ -1,0 +1,121 @@
+"""Addresses, waits between connections, and what failures mean."""
+
+from __future__ import annotations
+
+import random
+import ssl
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.http11 import Response
+
+from ticker import protocol
+from ticker.client.wire import Address, Message, Retry, addressed, judge
+from ticker.errors import ConfigError, RefusedError
+
+
+class Most(random.Random):
+    """Chance that always takes the longest wait."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+@pytest.mark.parametrize(
+    ("url", "stream", "shown"),
+    [
+        ("http://localhost:8000", "ws://localhost:8000/ws", "http://localhost:8000"),
+        ("ws://localhost:8000/ws", "ws://localhost:8000/ws", "http://localhost:8000"),
+        ("https://prices.example/base/", "wss://prices.example/base/ws", "https://prices.example/base"),
+        ("wss://[::1]:9/base/ws", "wss://[::1]:9/base/ws", "https://[::1]:9/base"),
+        ("https://me:secret@prices.example", "wss://me:secret@prices.example/ws", "https://prices.example"),
+    ],
+)
+def test_any_url_of_a_service_is_its_address(url: str, stream: str, shown: str) -> None:
+    """http or ws, with or without `/ws`, below a base path; what is shown has no password."""
+    address = Address.of(url, {})
+    assert (stream, shown) == (address.stream, str(address))
+
+
+def test_without_a_url_the_environment_counts_then_this_machine() -> None:
+    """`TICKER_URL`, then the service's own default; an address may come before the symbols."""
+    assert Address.of(None, {}).stream == "ws://127.0.0.1:8000/ws"
+    assert Address.of(None, {"TICKER_URL": "http://prices:80"}).stream == "ws://prices:80/ws"
+    address, symbols = addressed(["ws://one:1", "BTC-USD"], "ws://two:2", {"TICKER_URL": "ws://three:3"})
+    assert (address.authority, symbols) == ("one:1", ["BTC-USD"])
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://prices", "http://", "http://x:port", "ws://x/ws?symbols=*"])
+def test_what_is_no_address_is_refused_by_name(url: str) -> None:
+    """One line says what is wrong, and where it came from."""
+    with pytest.raises(ConfigError, match="is no address of a service; give one like http"):
+        Address.of(url, {})
+    with pytest.raises(ConfigError, match=r"^TICKER_URL: "):
+        Address.of(None, {"TICKER_URL": url})
+
+
+def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
+    """Full jitter: anything from nothing to 0.5 s × 2ⁿ, at most 30 s."""
+    retry = Retry(Most())
+    assert [retry.pause_s() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    retry.data()
+    assert retry.pause_s() == 0.5
+    waits = [Retry(random.Random(seed)).pause_s() for seed in range(200)]
+    assert min(waits) < 0.05
+    assert 0.45 < max(waits) <= 0.5
+
+
+def test_a_good_bye_says_when_to_come_back() -> None:
+    """Its window counts once, for the close that it announced."""
+    retry = Retry(Most())
+    retry.bye(Message("bye", retry_ms=(500, 5000)))
+    assert [retry.pause_s(protocol.RESTART), retry.pause_s()] == [5.0, 0.5]
+    retry.bye(Message("bye", reason="go elsewhere", reconnect=False))
+    with pytest.raises(RefusedError, match="go elsewhere"):
+        retry.pause_s(protocol.RESTART)
+
+
+@pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
+def test_final_close_codes_are_refusals(code: int) -> None:
+    """The protocol says "do not reconnect": a typed error with the code."""
+    with pytest.raises(RefusedError, match=str(code)) as refusal:
+        Retry(Most()).pause_s(code)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1012, 4008, 4009, None])
+def test_other_ends_are_waited_out(code: int | None) -> None:
+    """The connection is made again at the usual pace; after too many messages slower."""
+    assert Retry(Most()).pause_s(code) == 0.5
+    assert Retry(Most()).pause_s(protocol.TOO_MANY_MESSAGES) == 8
+
+
+def status(code: int, **headers: str) -> InvalidStatus:
+    return InvalidStatus(Response(code, "", Headers({k.replace("_", "-"): v for k, v in headers.items()})))
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 426])
+def test_a_refused_upgrade_is_final(code: int) -> None:
+    """Without a token, from a wrong place or at a wrong path trying again cannot help."""
+    with pytest.raises(RefusedError, match=f"HTTP status {code}"):
+        judge(status(code))
+
+
+def test_what_may_pass_says_how_long_to_wait() -> None:
+    """A full or restarting service may say when to come back; what is no number of seconds is ignored."""
+    assert judge(status(503, Retry_After="3")) == ("HTTP status 503", 3.0)
+    assert judge(status(429, Retry_After="Wed, 21 Oct 2026")) == ("HTTP status 429", 0.0)
+    assert judge(status(503, Retry_After="9999"))[1] == 60.0
+    assert Retry(Most()).pause_s(least_s=3.0) == 3.5
+    assert judge(ConnectionRefusedError(111, "Connect call failed"))[0] == "connection refused"
+    assert judge(TimeoutError())[0] == "no answer in time"
+    assert judge(InvalidMessage("x"))[0] == "no WebSocket answered there"
+
+
+def test_a_bad_certificate_is_final() -> None:
+    """A certificate does not become right by trying again."""
+    bad = ssl.SSLCertVerificationError()
+    bad.verify_message = "self-signed certificate"
+    with pytest.raises(RefusedError, match="self-signed"):
+        judge(bad)

@@ -1,0 +1,288 @@
+"""What a reader of the stream knows, without I/O: frames are merged in, questions come out as messages.
+
+Nobody's loop has a queue. A `Backlog` is the set of symbols that changed since its loop last looked, so a slow loop
+costs at most an entry a symbol, gets merged changes, and always the latest values.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic
+
+import msgspec
+
+from ticker.client.quote import Change, Frame, Number, Quote, Record
+from ticker.client.wire import EXACT, FLOATS, Message
+from ticker.errors import ConfigError, RefusedError, UnreachableError
+from ticker.protocol import Cursor
+from ticker.selection import check_pattern, field_mask, pattern_matches
+
+_GONE: Record = {}
+
+
+class Book(Generic[Number]):
+    """The records of one selection, as far as they are known.
+
+    Attributes:
+        wanted: the patterns to be subscribed to, on this connection or the next.
+        quotes, feeds: the records by name.
+        version, time: of the last frame; version 0 before the first.
+        hello: the connection's first message.
+        current: whether this connection has brought data.
+
+    Args:
+        patterns: what to subscribe to.
+        fields: which fields, None for all.
+        interval_ms: at most one frame in so many milliseconds.
+        make: `Decimal` or `float`.
+        cursor: where to go on from.
+
+    Raises:
+        PatternError: a pattern or a field that cannot be.
+        ConfigError: no pattern, or a cursor that is none.
+    """
+
+    def __init__(
+        self,
+        patterns: Iterable[str],
+        fields: Sequence[str] | None,
+        interval_ms: int,
+        make: Callable[[Any], Number],
+        cursor: str | None = None,
+    ) -> None:
+        self.wanted = dict.fromkeys(patterns)
+        if not self.wanted:
+            raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
+        for text in self.wanted:
+            check_pattern(text)
+        field_mask(fields)
+        start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
+        if start is None:
+            raise ConfigError(f"'{cursor}' is no cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")
+        self.quotes: dict[str, Record] = {}
+        self.feeds: dict[str, dict[str, Any]] = {}
+        self.version = start.version
+        self.time = 0
+        self.hello = Message("hello")
+        self.current = False
+        self.make: Callable[[Any], Number] = make
+        self._decode = (FLOATS if make is float else EXACT).decode
+        self._fields = None if fields is None else list(fields)
+        self._interval_ms = interval_ms
+        self._epoch = start.epoch
+        self._selection = start.digest
+        self._announced = start.digest  # counts only with the data frame that follows `subscribed`
+        self._gap = False
+        self._last_id = 0
+        self._backlogs: list[weakref.ref[Backlog[Number]]] = []
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on from on another connection; None before the first data."""
+        return str(Cursor(self._epoch, self.version, self._selection)) if self._selection else None
+
+    def quote(self, symbol: str) -> Quote[Number] | None:
+        """A symbol's record now."""
+        record = self.quotes.get(symbol)
+        return None if record is None else Quote(symbol, record.copy(), self.make)
+
+    # Questions: each has an id, by which its answer is known
+
+    def open(self) -> tuple[int, bytes] | None:
+        """The first message of a new connection: all that is wanted, from where we are; None if nothing is."""
+        self.current = False
+        if not self.wanted:
+            self._drop(lambda _: False)
+            return None
+        message: dict[str, Any] = {"symbols": list(self.wanted), "interval_ms": self._interval_ms}
+        if self._fields is not None:
+            message["fields"] = self._fields
+        if self.cursor is not None:
+            message["cursor"] = self.cursor
+        return self._ask("subscribe", message)
+
+    def subscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:
+        """Want these too."""
+        more = list(patterns)
+        for text in more:
+            check_pattern(text)
+        self.wanted |= dict.fromkeys(more)
+        return self._ask("subscribe", {"symbols": more})
+
+    def unsubscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:
+        """Want these, exactly as they were given, no more."""
+        less = list(patterns)
+        for text in less:
+            if text not in self.wanted:
+                raise RefusedError(f"not subscribed to '{text}'; give patterns as they were given", "not_subscribed")
+        for text in less:
+            self.wanted.pop(text, None)
+        return self._ask("unsubscribe", {"symbols": less})
+
+    def _ask(self, op: str, message: dict[str, Any]) -> tuple[int, bytes]:
+        self._last_id += 1
+        return self._last_id, msgspec.json.encode({"op": op, "id": self._last_id, **message})
+
+    # Frames
+
+    def receive(self, data: bytes) -> Message:
+        """Merge one frame of the service; returns it.
+
+        Raises:
+            UnreachableError: something was lost; only a new connection mends it.
+        """
+        try:
+            message = self._decode(data)
+        except msgspec.MsgspecError as error:
+            raise UnreachableError(f"the service sent what is no frame of its protocol: {error}") from error
+        if message.type == "update":
+            self._update(message)
+        elif message.type == "snapshot":
+            self._snapshot(message)
+        elif message.type == "heartbeat":
+            self.version = max(self.version, message.version) if self.current else self.version
+        elif message.type in {"subscribed", "unsubscribed"}:
+            self._announced = message.selection
+            if message.type == "unsubscribed":
+                self._drop(lambda symbol: any(pattern_matches(text, symbol) for text in message.patterns))
+        elif message.type == "hello":
+            self.hello = message
+        return message
+
+    def _snapshot(self, message: Message) -> None:
+        lost = self.quotes.keys() - message.quotes.keys()
+        self.quotes, self.feeds = message.quotes, message.feeds
+        self._epoch = message.epoch
+        self._arrived(message)
+        for backlog in self.backlogs():
+            backlog.replaced(lost)
+
+    def _update(self, message: Message) -> None:
+        if message.since > self.version or not self._epoch:
+            if self._gap:  # asking again with the cursor did not help
+                self._selection = ""
+            self._gap = True
+            raise UnreachableError("frames of the stream were lost")
+        if message.version < self.version:
+            return
+        records, quotes = self.quotes, message.quotes
+        for symbol, delta in quotes.items():
+            record = records.get(symbol)
+            if record is None:
+                records[symbol] = delta
+            else:
+                record.update(delta)
+        for symbol in message.gone:
+            records.pop(symbol, None)
+        for name, feed in message.feeds.items():
+            self.feeds.setdefault(name, {}).update(feed)
+        self._arrived(message)
+        if quotes or message.gone:
+            for backlog in self.backlogs():
+                backlog.changed(quotes, message.gone)
+
+    def _arrived(self, message: Message) -> None:
+        self.version, self.time = message.version, message.time
+        self._selection = self._announced
+        self._gap = False
+        self.current = True
+
+    def _drop(self, keep: Callable[[str], bool]) -> None:
+        dropped = [symbol for symbol in self.quotes if not keep(symbol)]
+        for symbol in dropped:
+            del self.quotes[symbol]
+        for backlog in self.backlogs():
+            backlog.forget(dropped)
+
+    # Loops
+
+    def backlog(self, wake: Callable[[], None]) -> Backlog[Number]:
+        """A new loop's backlog; what is known already is its first entry. It ends when nobody holds it."""
+        backlog = Backlog(self, wake)
+        self._backlogs.append(weakref.ref(backlog, self._backlogs.remove))
+        return backlog
+
+    def backlogs(self) -> list[Backlog[Number]]:
+        """Those that somebody holds."""
+        return [backlog for reference in tuple(self._backlogs) if (backlog := reference()) is not None]
+
+
+class Backlog(Generic[Number]):
+    """What one loop has still to hear of.
+
+    Attributes:
+        wake: called when there is something new.
+    """
+
+    __slots__ = ("__weakref__", "_book", "_pending", "_queue", "_snapshot", "wake")
+
+    def __init__(self, book: Book[Number], wake: Callable[[], None]) -> None:
+        self._book: Book[Number] = book
+        self._pending: dict[str, Record | None] = dict.fromkeys(book.quotes)
+        self._queue: deque[str] = deque()
+        self._snapshot = book.current
+        self.wake = wake
+
+    def changed(self, quotes: dict[str, Record], gone: Sequence[str]) -> None:
+        """Add what an update brought."""
+        pending = self._pending
+        if not pending:
+            self._pending = pending = dict(quotes)
+        else:
+            for symbol, delta in quotes.items():
+                before = pending.get(symbol, _GONE)
+                if before is not None:  # else it will be told whole
+                    pending[symbol] = {**before, **delta} if before else delta
+        for symbol in gone:
+            pending[symbol] = _GONE
+        self.wake()
+
+    def replaced(self, lost: Iterable[str]) -> None:
+        """Add a snapshot: everything, and what it no longer has."""
+        self._pending |= dict.fromkeys(self._book.quotes)
+        self._pending |= dict.fromkeys(lost, _GONE)
+        self._snapshot = True
+        self.wake()
+
+    def forget(self, symbols: Iterable[str]) -> None:
+        """Nobody wants these any more."""
+        for symbol in symbols:
+            self._pending.pop(symbol, None)
+
+    def change(self) -> Change[Number] | None:
+        """Take the change of the symbol that has waited longest, as it stands now; None if there is none."""
+        pending, queue = self._pending, self._queue
+        while pending:
+            if not queue:
+                queue.extend(pending)
+            symbol = queue.popleft()
+            if symbol in pending:
+                one = {symbol: pending.pop(symbol)}
+                return next(iter(self._frame(one, self._book.quotes)))
+        queue.clear()
+        return None
+
+    def frame(self, *, freeze: bool = False) -> Frame[Number] | None:
+        """Take everything as one step; None if there is nothing new.
+
+        Args:
+            freeze: whether its records must outlive the book's next frame.
+        """
+        deltas = self._pending
+        if not deltas and not self._snapshot:
+            return None
+        self._pending = {}
+        records = self._book.quotes
+        if freeze:
+            records = {symbol: records[symbol].copy() for symbol in deltas if symbol in records}
+        frame = self._frame(deltas, records)
+        self._snapshot = False
+        return frame
+
+    def _frame(self, deltas: dict[str, Record | None], records: dict[str, Record]) -> Frame[Number]:
+        book = self._book
+        return Frame(
+            book.version, book.time, snapshot=self._snapshot, deltas=deltas, records=records, make=book.make
+        )  # fmt: skip

@@ -1,0 +1,301 @@
+"""One stream that outlives its connections: connected, made again for ever, resumed by cursor, merged into a `Book`.
+
+It always either is connected, waits for its next try, or has said why it will not try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from ticker.client.book import Book
+from ticker.client.quote import Number
+from ticker.client.wire import MAX_FRAME_BYTES, Address, Message, Retry, addressed, judge
+from ticker.clock import Clock
+from ticker.errors import ClientError, RefusedError, UnreachableError
+from ticker.protocol import PROTOCOL
+
+State = Literal["live", "reconnecting", "stale"]
+
+_STALE, _DEAD = 3, 5
+"""Half heartbeats of silence after which prices are stale, and after which the connection is given up."""
+
+
+class Options(TypedDict, total=False):
+    """How to watch.
+
+    Attributes:
+        url: the service, by http(s) or ws(s); default `TICKER_URL`, then this machine's.
+        fields: which fields; default all.
+        interval_ms: at most one frame in so many milliseconds.
+        cursor: go on from here; the view then knows only what changed since.
+        reconnect: False makes every failure of the connection end the view, also the first.
+        on_state: called with each new state; in a blocking view by another thread.
+        headers: to send with each request.
+    """
+
+    url: str | None
+    fields: Sequence[str] | None
+    interval_ms: int
+    cursor: str | None
+    reconnect: bool
+    on_state: Callable[[State], object] | None
+    headers: Mapping[str, str] | None
+
+
+class Stream(Generic[Number]):
+    """Keeps a book current.
+
+    Attributes:
+        state: as of `View.state`.
+
+    Args:
+        book: what is known and wanted.
+        address: the service.
+        reconnect: False makes every failure of the connection end the stream.
+        on_state: called with each new state.
+        headers: to send with each request.
+        clock, dice: time and chance.
+        lock: held whenever the book is changed.
+    """
+
+    def __init__(
+        self,
+        book: Book[Number],
+        address: Address,
+        *,
+        reconnect: bool = True,
+        on_state: Callable[[State], object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        dice: random.Random | None = None,
+        lock: contextlib.AbstractContextManager[object] | None = None,
+    ) -> None:
+        self.state: State = "reconnecting"
+        self.book = book
+        self.address = address
+        self.clock = clock or Clock()
+        self._reconnect = reconnect
+        self._on_state = on_state
+        self._headers = headers
+        self._retry = Retry(dice or random.Random())
+        self._lock = lock or contextlib.nullcontext()
+        self._socket: ClientConnection | None = None
+        self._silence = 0  # half heartbeats
+        self._questions: dict[int, _Question] = {}
+        self._answered: list[asyncio.Future[None]] = []  # their data is the next frame
+        self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Begin; returns with the first data, however long that takes."""
+        if self._task is not None:
+            raise RuntimeError("a view is entered once; make another by watch()")
+        first = asyncio.get_running_loop().create_future()
+        self._questions[0] = _Question([first], [])
+        self._task = asyncio.create_task(self._run(), name="ticker.client")
+        try:
+            await first
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the connection and all loops."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def ended(self) -> bool:
+        """Whether the stream was closed; raises what ended it, if that was a failure."""
+        if self._failure is not None and not self._closed:
+            raise self._failure
+        return self._closed
+
+    async def ask(self, number: int, message: bytes, added: list[str]) -> None:
+        """Send a question of the book; returns when its answer and the data after it have come.
+
+        Raises:
+            RefusedError: the service refuses; the patterns in `added` are not wanted any more.
+        """
+        if self._failure is not None:
+            raise self._failure
+        answer = asyncio.get_running_loop().create_future()
+        self._questions[number] = _Question([answer], added)
+        if self._socket is not None:  # else the next connection asks for all that is wanted
+            with contextlib.suppress(ConnectionClosed):
+                await self._socket.send(message, text=True)
+        await answer
+
+    async def _run(self) -> None:
+        tasks = [
+            asyncio.create_task(self._stay_connected(), name="ticker.client.stream"),
+            asyncio.create_task(self._watch_silence(), name="ticker.client.silence"),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._failure = done.pop().exception()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._closed = self._failure is None
+            self._failure = self._failure or ClientError("the view is closed")
+            for question in (*self._questions.values(), _Question(self._answered, [])):
+                question.fail(self._failure)
+            for backlog in self.book.backlogs():
+                backlog.wake()
+
+    async def _stay_connected(self) -> None:
+        while True:
+            pause_s, reason = await self._connection()
+            if self.state == "live":
+                self._enter("reconnecting")
+            if not self._reconnect:
+                raise UnreachableError(f"{self.address}: {reason}")
+            await self.clock.sleep(pause_s)
+
+    async def _connection(self) -> tuple[float, str]:
+        """Connect and read to the end; returns how long to wait before the next one, and why it ended."""
+        try:
+            async with connect(
+                self.address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
+                additional_headers=self._headers, proxy=None,
+            ) as socket:  # fmt: skip
+                await self._read(socket)
+        except ConnectionClosed as error:
+            code = error.rcvd.code if error.rcvd else None
+            return self._retry.pause_s(code), "the connection was lost"
+        except (OSError, EOFError, InvalidHandshake, InvalidURI, UnreachableError) as error:
+            reason, least_s = judge(error)
+            return self._retry.pause_s(least_s=least_s), reason
+        finally:
+            self._socket = None
+        raise AssertionError("reading ends by an error only")
+
+    async def _read(self, socket: ClientConnection) -> None:
+        with self._lock:
+            opening = self.book.open()
+        waiting = [future for question in self._questions.values() for future in question.futures] + self._answered
+        self._questions, self._answered = {}, []
+        if opening is None:
+            _resolve(waiting)
+        else:
+            self._questions[opening[0]] = _Question(waiting, [], opening=True)
+            await socket.send(opening[1], text=True)
+        self._silence = 0
+        self._socket = socket
+        while True:
+            data = await socket.recv(decode=False)
+            with self._lock:
+                message = self.book.receive(data)
+            self._silence = 0
+            self._heard(message)
+
+    def _heard(self, message: Message) -> None:
+        kind = message.type
+        if kind in {"update", "snapshot"}:
+            self._retry.data()
+            if self._answered:
+                _resolve(self._answered)
+                self._answered = []
+        elif kind in {"subscribed", "unsubscribed"}:
+            self._accepted(message)
+        elif kind == "error":
+            self._refused(message)
+        elif kind == "bye":
+            self._retry.bye(message)
+        elif kind == "hello" and message.protocol != PROTOCOL:
+            raise RefusedError(f"{self.address} speaks protocol {message.protocol}, this is {PROTOCOL}", "protocol")
+        if self.state != "live" and (self.book.current or not self.book.wanted):
+            self._enter("live")
+
+    def _accepted(self, message: Message) -> None:
+        question = self._question(message)
+        self._answered += question.futures
+        if message.rejected:
+            for refused in message.rejected:
+                self.book.wanted.pop(refused["pattern"], None)
+            first = message.rejected[0]
+            self._refuse(question, RefusedError(f"'{first['pattern']}': {first['message']}", first["code"]))
+
+    def _refused(self, message: Message) -> None:
+        question = self._question(message)
+        self._answered += question.futures
+        if question.opening and message.retry:
+            raise UnreachableError(message.message)
+        for text in question.added:
+            self.book.wanted.pop(text, None)
+        self._refuse(question, RefusedError(message.message, message.code))
+
+    def _refuse(self, question: _Question, refusal: RefusedError) -> None:
+        if question.opening:  # without it there is no stream
+            raise refusal
+        question.fail(refusal)
+
+    def _question(self, message: Message) -> _Question:
+        number = message.id if isinstance(message.id, int) else 0
+        return self._questions.pop(number, _Question([], []))
+
+    async def _watch_silence(self) -> None:
+        while True:
+            await self.clock.sleep(self.book.hello.heartbeat_ms / 2000)
+            self._silence += 1
+            if self._silence >= _STALE and self.state != "stale":
+                self._enter("stale")
+            if self._silence >= _DEAD and self._socket is not None:
+                self._socket.transport.abort()
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        if self._on_state is not None:
+            self._on_state(state)
+
+
+def open_stream(
+    symbols: Sequence[str],
+    make: Callable[[Any], Number],
+    *,
+    lock: contextlib.AbstractContextManager[object] | None = None,
+    **options: Unpack[Options],
+) -> Stream[Number]:
+    """A stream that is not open yet.
+
+    Args:
+        symbols: the address, if it stands there, and patterns.
+        make: `Decimal` or `float`.
+        lock: held whenever the book is changed.
+        options: as given.
+    """
+    address, patterns = addressed(symbols, options.pop("url", None), os.environ)
+    book = Book(
+        patterns, options.pop("fields", None), options.pop("interval_ms", 0), make, options.pop("cursor", None)
+    )  # fmt: skip
+    return Stream(book, address, lock=lock, **options)  # type: ignore[misc]  # the rest are its own
+
+
+class _Question(NamedTuple):
+    """A message that the service has not answered yet: who waits for it, and the patterns that it adds."""
+
+    futures: list[asyncio.Future[None]]
+    added: list[str]
+    opening: bool = False
+
+    def fail(self, error: BaseException) -> None:
+        for future in self.futures:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _resolve(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():  # its caller may have been cancelled
+            future.set_result(None)

@@ -1,0 +1,260 @@
+"""The blocking twin of `ticker.client`: the same names, for programs without an event loop.
+
+A view reads in a thread of its own, so it stays current while its loop is busy elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, Unpack, overload
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.sync.client import connect
+
+from ticker.client import view as live
+from ticker.client.book import Backlog
+from ticker.client.once import Question
+from ticker.client.quote import Change, Frame, Number, Quote
+from ticker.client.stream import Options, State, Stream, open_stream
+from ticker.client.wire import MAX_FRAME_BYTES, addressed, judge
+from ticker.clock import Clock
+from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
+
+__all__ = [
+    "Change", "ClientError", "Frame", "Options", "Quote", "RefusedError", "State", "UnknownSymbolError",
+    "UnreachableError", "View", "get", "watch",
+]  # fmt: skip
+
+Item = TypeVar("Item")
+
+
+class View(Generic[Number]):
+    """As `ticker.client.View`, for `with` and `for`. Any thread may use it."""
+
+    def __init__(self, stream: Stream[Number], lock: threading.Lock) -> None:
+        self._stream = stream
+        self._view = live.View(stream)
+        self._lock = lock
+        self._entered: Future[None] = Future()
+        self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+        self._thread = threading.Thread(target=self._run, name="ticker.client", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._entered.result()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection and all loops; returns when that is done."""
+        if self._thread.is_alive():
+            loop, task = self._running.result()
+            with contextlib.suppress(RuntimeError):  # it has ended in this moment
+                loop.call_soon_threadsafe(task.cancel)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.set_result((asyncio.get_running_loop(), task))
+        try:
+            await self._view.__aenter__()
+        except BaseException as error:
+            self._entered.set_exception(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        try:
+            self._entered.set_result(None)
+            await asyncio.Event().wait()
+        finally:
+            await self._view.close()
+
+    # What is known
+
+    @property
+    def state(self) -> State:
+        """`live`, `reconnecting` or `stale`, as in `ticker.client.View`."""
+        return self._view.state
+
+    @property
+    def cursor(self) -> str | None:
+        """Where another view of the same selection may go on from, in another process too."""
+        with self._lock:
+            return self._view.cursor
+
+    @property
+    def feeds(self) -> dict[str, dict[str, object]]:
+        """State and kind of each feed of the service, by name."""
+        with self._lock:
+            return self._view.feeds
+
+    def __getitem__(self, symbol: str) -> Quote[Number]:
+        """The quote now; KeyError if the symbol is not in the view (yet)."""
+        with self._lock:
+            return self._view[symbol]
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._view
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def get(self, symbol: str) -> Quote[Number] | None:
+        """The quote now, None if the symbol is not in the view (yet)."""
+        with self._lock:
+            return self._view.get(symbol)
+
+    def quotes(self) -> dict[str, Quote[Number]]:
+        """All quotes now."""
+        with self._lock:
+            return self._view.quotes()
+
+    # What changes
+
+    def __iter__(self) -> Loop[Number, Change[Number]]:
+        """Each symbol's changes one by one, first what is known already; ends only when the view does."""
+        return Loop(self._stream, self._lock, Backlog.change)
+
+    def frames(self) -> Loop[Number, Frame[Number]]:
+        """Whole steps from version to version, first what is known already."""
+        return Loop(self._stream, self._lock, _frozen)
+
+    def wait_for(
+        self, symbol: str, predicate: Callable[[Quote[Number]], bool], timeout_s: float | None = None
+    ) -> Quote[Number]:
+        """The first quote of a symbol, from now on, for which the predicate holds; merged changes are one.
+
+        Raises:
+            TimeoutError: there was none in `timeout_s`.
+        """
+        clock, frames = self._stream.clock, self.frames()
+        deadline = None if timeout_s is None else clock.monotonic() + timeout_s
+        while True:
+            frame = frames.next(None if deadline is None else max(0.0, deadline - clock.monotonic()))
+            for change in frame:
+                if change.symbol == symbol and not change.gone and predicate(change.quote):
+                    return change.quote
+
+    # What is wanted
+
+    def subscribe(self, *patterns: str) -> None:
+        """Take these symbols or patterns in; returns when their quotes are here."""
+        self._do(self._view.subscribe(*patterns))
+
+    def unsubscribe(self, *patterns: str) -> None:
+        """Leave these out, exactly as they were given; returns when no more of them will come."""
+        self._do(self._view.unsubscribe(*patterns))
+
+    def _do(self, call: Coroutine[None, None, None]) -> None:
+        try:
+            done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])
+        except RuntimeError:  # the loop is closed
+            call.close()
+            raise ClientError("the view is closed") from None
+        done.result()
+
+
+def _frozen(backlog: Backlog[Number]) -> Frame[Number] | None:
+    return backlog.frame(freeze=True)
+
+
+class Loop(Generic[Number, Item]):
+    """One `for` over a view. It ends when the view is closed, and raises what else ends it."""
+
+    def __init__(
+        self, stream: Stream[Number], lock: threading.Lock, take: Callable[[Backlog[Number]], Item | None]
+    ) -> None:
+        self._stream = stream
+        self._lock = lock
+        self._take = take
+        self._news = threading.Event()
+        with lock:
+            self._backlog = stream.book.backlog(self._news.set)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Item:
+        try:
+            return self.next(None)
+        except ClientError:
+            if self._stream.ended():
+                raise StopIteration from None
+            raise
+
+    def next(self, timeout_s: float | None) -> Item:
+        """The next one.
+
+        Raises:
+            TimeoutError: there was none in `timeout_s`; None waits for ever.
+            ClientError: the view is closed.
+        """
+        while True:
+            self._news.clear()
+            with self._lock:
+                item = self._take(self._backlog)
+            if item is not None:
+                return item
+            if self._stream.ended():
+                raise ClientError("the view is closed")
+            if not self._news.wait(timeout_s):
+                raise TimeoutError("no change in time")
+
+
+@overload
+def watch(*symbols: str, exact: Literal[True] = True, **options: Unpack[Options]) -> View[Decimal]: ...
+@overload
+def watch(*symbols: str, exact: Literal[False], **options: Unpack[Options]) -> View[float]: ...
+def watch(*symbols: str, exact: bool = True, **options: Unpack[Options]) -> View[Decimal] | View[float]:
+    """A live view of symbols and patterns, to be used by `with`; arguments as of `ticker.client.watch`."""
+    lock = threading.Lock()
+    if exact:
+        return View(open_stream(symbols, Decimal, lock=lock, **options), lock)
+    return View(open_stream(symbols, float, lock=lock, **options), lock)
+
+
+def get(
+    *symbols: str,
+    exact: bool = False,
+    url: str | None = None,
+    fields: Sequence[str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
+) -> list[dict[str, Any]]:
+    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
+    address, patterns = addressed(symbols, url, os.environ)
+    question: Question[Any] = Question(patterns, fields, Decimal if exact else float)
+    clock = Clock()
+    deadline = clock.monotonic() + timeout_s
+    try:
+        with connect(
+            address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
+            open_timeout=timeout_s, additional_headers=headers, proxy=None,
+        ) as socket:  # fmt: skip
+            socket.send(question.message, text=True)
+            rows = None
+            while rows is None:
+                rows = question.receive(socket.recv(max(0.0, deadline - clock.monotonic()), decode=False))
+            return rows
+    except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
+        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}") from error

@@ -1,0 +1,184 @@
+"""The client's end of the wire: the service's address, its frames as values, and when to come back.
+
+No I/O and no state but the count of failures.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+
+from ticker import protocol
+from ticker.errors import ConfigError, RefusedError
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+MAX_FRAME_BYTES = 64 << 20
+"""A snapshot of 50,000 symbols is about a quarter of it."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+_SLOWER = 4
+"""After "too many messages": as if so many tries had failed already."""
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_FINAL = {
+    protocol.BINARY_FRAME: "it got a binary frame",
+    protocol.BAD_UTF8: "it got text that is not UTF-8",
+    protocol.TOO_LARGE: "a message was too large; subscribe to fewer patterns at once",
+    protocol.BAD_MESSAGES: "it got too many bad messages",
+    protocol.UNAUTHORIZED: "the token is wrong or has expired",
+}
+"""Close codes after which coming back cannot help."""
+
+
+class Message(msgspec.Struct):
+    """Any frame of the service; what a type does not have stays at its default, what we do not know is left out."""
+
+    type: str
+    id: int | str | None = None
+    protocol: int = protocol.PROTOCOL
+    epoch: int = 0
+    version: int = 0
+    since: int = 0
+    time: int = 0
+    quotes: dict[str, dict] = {}  # type: ignore[type-arg]
+    gone: list[str] = []
+    feeds: dict[str, dict[str, Any]] = {}
+    kinds: list[str] = []
+    heartbeat_ms: int = 5000
+    patterns: list[str] = []
+    selection: str = ""
+    resumed: bool = False
+    unknown: list[dict[str, Any]] = []
+    rejected: list[dict[str, str]] = []
+    code: str = ""
+    message: str = ""
+    retry: bool = False
+    reason: str = ""
+    reconnect: bool = True
+    retry_ms: tuple[int, int] | None = None
+
+
+EXACT = msgspec.json.Decoder(Message, float_hook=str)
+"""Keeps the text of every decimal."""
+FLOATS = msgspec.json.Decoder(Message)
+
+
+class Address(NamedTuple):
+    """Where a service is, by any of its URLs."""
+
+    secure: bool
+    authority: str
+    path: str
+
+    @classmethod
+    def of(cls, url: str | None, environ: Mapping[str, str]) -> Address:
+        """Read `http://HOST:PORT/BASE`, or the same with https, ws or wss; `/ws` at its end is allowed.
+
+        Args:
+            url: None means `TICKER_URL` of the environment, and without that the service on this machine.
+            environ: the environment.
+
+        Raises:
+            ConfigError: it is no such URL.
+        """
+        text, origin = (url, "") if url else (environ.get("TICKER_URL") or DEFAULT_ADDRESS, "TICKER_URL: ")
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is no number
+            good = False
+        if not good or parts.query or parts.fragment:
+            raise ConfigError(f"{origin}'{text}' is no address of a service; give one like {DEFAULT_ADDRESS}")
+        path = parts.path.rstrip("/").removesuffix("/ws")
+        return cls(_SCHEMES[parts.scheme] == "wss", parts.netloc, path)
+
+    @property
+    def stream(self) -> str:
+        """The stream's URL."""
+        return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}/ws"
+
+    def __str__(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.authority.rpartition('@')[2]}{self.path}"
+
+
+def addressed(arguments: Sequence[str], url: str | None, environ: Mapping[str, str]) -> tuple[Address, list[str]]:
+    """Where to ask, and for what: the address may stand before the symbols, which never contain `://`."""
+    patterns = list(arguments)
+    if patterns and "://" in patterns[0]:
+        url = patterns.pop(0)
+    return Address.of(url, environ), patterns
+
+
+def judge(error: Exception) -> tuple[str, float]:
+    """What a failure to connect means: a text for people, and the least wait before another try, in seconds.
+
+    Raises:
+        RefusedError: trying again cannot help.
+    """
+    if isinstance(error, InvalidStatus):
+        status, headers = error.response.status_code, error.response.headers
+        if status < 500 and status not in {408, 425, 429}:
+            raise RefusedError(f"the service refuses with HTTP status {status}", status) from error
+        wait = headers.get("Retry-After", "")
+        return f"HTTP status {status}", min(float(wait), 60.0) if wait.isascii() and wait.isdigit() else 0.0
+    if isinstance(error, InvalidURI):
+        raise RefusedError(f"the service redirects: {error}", "redirect") from error
+    if isinstance(error, ssl.SSLCertVerificationError):
+        raise RefusedError(error.verify_message, "tls") from error
+    if isinstance(error, InvalidHandshake | EOFError):
+        return "no WebSocket answered there", 0.0
+    if isinstance(error, TimeoutError):
+        return "no answer in time", 0.0
+    if isinstance(error, OSError):
+        text = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        return text[:1].lower() + text[1:], 0.0
+    return str(error), 0.0
+
+
+class Retry:
+    """When to come back after a connection: full jitter, doubling from 0.5 s to 30 s, or as the service asked.
+
+    Args:
+        dice: where chance comes from.
+    """
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self._failures = 0
+        self._bye: Message | None = None
+
+    def data(self) -> None:
+        """Data came: the next failure is the first."""
+        self._failures = 0
+
+    def bye(self, message: Message) -> None:
+        """The service said good-bye, and when to come back."""
+        self._bye = message
+
+    def pause_s(self, close_code: int | None = None, least_s: float = 0.0) -> float:
+        """How long to wait.
+
+        Args:
+            close_code: the WebSocket's, None if it was lost or never came about.
+            least_s: `Retry-After` of a refusal.
+
+        Raises:
+            RefusedError: coming back cannot help.
+        """
+        bye, self._bye = self._bye, None
+        if bye is not None and not bye.reconnect:
+            raise RefusedError(f"the service ended the stream: {bye.reason}", protocol.GOING_AWAY)
+        if close_code in _FINAL:
+            raise RefusedError(f"the service closed the stream with {close_code}: {_FINAL[close_code]}", close_code)
+        if bye is not None and bye.retry_ms is not None:
+            return self._dice.uniform(*bye.retry_ms) / 1000
+        if close_code == protocol.TOO_MANY_MESSAGES:
+            self._failures = max(self._failures, _SLOWER)
+        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
+        self._failures += 1
+        return least_s + self._dice.uniform(0, longest_s)
