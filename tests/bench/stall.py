@@ -6,20 +6,16 @@ read again gets one catch-up frame and is exact.
 
 from __future__ import annotations
 
-import json
-import os
 import socket
-import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from tests.bench.fanout import Shape, server, start_load
+from tests.bench.harness import Peer, finished, load, server, started
 from tests.view import View
 
 READERS = STALLED = 50
-SETTING = "hub.stall_s=300"
+PER_SECOND = 2000
+SETTINGS = ("hub.stall_s=300", "hub.flush_interval_ms=10")
 """Nobody is cut off here: the point is what they cost while they are kept."""
 RECEIVE_BUFFER_BYTES = 8192
 CATCH_UP = 100
@@ -97,17 +93,20 @@ class Stalled:
 def main(seconds: float) -> list[str]:
     """Run the scenario, print what was seen, and return what is wrong."""
     report = Report()
-    shape = Shape(clients=READERS, per_second=2000, seconds=seconds)
-    with server("ours", shape, SETTING) as (process, port):
-        report.alone_p99_ms = _load(port, READERS, min(10.0, seconds))["p99_ms"]
-        stalled = [Stalled(port) for _ in range(STALLED)]
-        load = start_load(port, READERS, seconds)
-        for _ in range(3):
-            time.sleep(seconds / 3)
-            report.rss_mib.append(_rss_mib(process.pid))
-        report.beside_p99_ms = _finish(load)["p99_ms"]
+    with server(Peer("ticker", "ours", SETTINGS), 100, PER_SECOND) as at:
+        readers = ["s /ws?symbols=*"] * READERS
+        with load(at.port, readers, min(10.0, seconds)) as process:
+            started(process)
+            report.alone_p99_ms = finished(process)["p99_ms"]
+        stalled = [Stalled(at.port) for _ in range(STALLED)]
+        with load(at.port, readers, seconds) as process:
+            started(process)
+            for _ in range(3):
+                time.sleep(seconds / 3)
+                report.rss_mib.append(at.rss_bytes / 2**20)
+            report.beside_p99_ms = finished(process)["p99_ms"]
         for client in stalled:
-            fresh = Stalled(port)
+            fresh = Stalled(at.port)
             fresh.catch_up(1)
             truth = fresh.view
             client.catch_up(truth.version)
@@ -117,25 +116,9 @@ def main(seconds: float) -> list[str]:
             client.socket.close()
             fresh.socket.close()
     print(
-        f"{STALLED} stalled beside {READERS} readers, {shape.per_second:,} updates/s, {seconds:g} s: "
+        f"{STALLED} stalled beside {READERS} readers, {PER_SECOND:,} updates/s, {seconds:g} s: "
         f"RSS {' → '.join(f'{mib:.1f}' for mib in report.rss_mib)} MiB; "
         f"readers' p99 {report.alone_p99_ms:.1f} ms alone, {report.beside_p99_ms:.1f} ms beside them; "
         f"{report.exact} of {STALLED} exact after {sum(report.catch_ups)} catch-up frames"
     )
     return report.problems
-
-
-def _load(port: int, clients: int, seconds: float) -> dict[str, Any]:
-    return _finish(start_load(port, clients, seconds))
-
-
-def _finish(load: subprocess.Popen[str]) -> dict[str, Any]:
-    with load:
-        output, _ = load.communicate()
-    report: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return report
-
-
-def _rss_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

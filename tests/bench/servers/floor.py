@@ -1,6 +1,6 @@
-"""The floor: uvloop writes one ready-made frame to every connection for each batch, and does nothing else.
+"""The floor: uvloop writes ready-made frames to every connection that wants them, and does nothing else.
 
-`python -m tests.bench.servers.floor PORT SYMBOLS RATE`. The frame is made once a batch, with the batch's stamp in it.
+`python -m tests.bench.servers.floor PORT SYMBOLS PER_SECOND batch|tick`. A frame's WebSocket header is made once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import cast
 
 import uvloop
 
-from tests.bench.market import TICK_S, stamp_us, updates
+from tests.bench.servers.common import Watchers, frames
 from ticker.protocol import Frame
 from web.transport import wire
 
@@ -21,8 +21,8 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, members: set[asyncio.Transport]) -> None:
-        self._members = members
+    def __init__(self, watchers: Watchers[asyncio.Transport]) -> None:
+        self._watchers = watchers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -36,31 +36,22 @@ class Connection(asyncio.Protocol):
                     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
                 )
-                self._members.add(self._transport)
+                self._watchers.join(self._transport, data.split(b" ", 2)[1].decode())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._members.discard(self._transport)
+        self._watchers.leave(self._transport)
 
 
-async def main(port: int, symbols: int, per_second: int) -> None:
-    loop = asyncio.get_running_loop()
-    members: set[asyncio.Transport] = set()
-    await loop.create_server(lambda: Connection(members), "127.0.0.1", port)
-    rows = next(updates(symbols, per_second))
-    body = b",".join(
-        b'"%b":{"last":%b,"bid":%b,"ask":%b,"bid_size":@,"ts":%d}'
-        % (name.encode(), last.encode(), bid.encode(), ask.encode(), ts)
-        for name, last, bid, ask, ts in rows
-    )
-    template = b'{"type":"update","since":4711,"version":4712,"time":1795386012401,"quotes":{%b}}' % body
-    due = loop.time()
-    while True:
-        data = wire(Frame("update", template.replace(b"@", b"%d" % stamp_us())))
-        for transport in members:
-            transport.write(data)
-        due += TICK_S
-        await asyncio.sleep(max(0.0, due - loop.time()))
+async def main(port: int, symbols: int, per_second: int, shape: str) -> None:
+    watchers: Watchers[asyncio.Transport] = Watchers()
+    await asyncio.get_running_loop().create_server(lambda: Connection(watchers), "127.0.0.1", port, backlog=2048)
+    async for batch in frames(symbols, per_second, shape):
+        for name, text in batch:
+            data = wire(Frame("update", text.encode()))
+            for transport in watchers.of(name):
+                transport.write(data)
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*map(int, sys.argv[1:4])))
+    port, symbols, per_second = map(int, sys.argv[1:4])
+    uvloop.run(main(port, symbols, per_second, sys.argv[4]))

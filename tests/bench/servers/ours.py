@@ -1,37 +1,50 @@
 """The service itself, fed by the benchmark's market.
 
-`python -m tests.bench.servers.ours PORT SYMBOLS RATE FLUSH_MS [SETTING…]`, settings as `--set` takes them.
+`python -m tests.bench.servers.ours PORT SYMBOLS PER_SECOND SHAPE [SETTING…]`, settings as `--set` takes them; the
+shape is what others need to be told, ours joins by itself. SIGUSR1 prints the longest turn of the loop, in ms, since
+the last such signal.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
+import signal
 import sys
+import time
 
 from feeds.base import Context, Sink
-from tests.bench.market import paced, stamp_us
+from tests.bench.market import EPOCH_MS, paced, stamp_us
 from ticker.clock import Clock
 from ticker.config import Settings, load
 from ticker.model import Bar, Quote
 from ticker.run import serve
 
+PROBE_S = 0.002
+
 
 class MarketFeed:
-    """The benchmark's market as a feed; the stamp travels as `bid_size`."""
+    """The benchmark's market as a feed."""
 
     name, kind, clock, stale_after_s = "bench", "simulated", "exchange", 5.0
 
     def __init__(self, symbols: int, per_second: int) -> None:
         self._symbols = symbols
         self._per_second = per_second
+        self._longest_s = 0.0
 
     async def run(self, sink: Sink) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._start_probe)
         async for rows in paced(self._symbols, self._per_second):
-            stamp = str(stamp_us())
+            stamp, ts = str(stamp_us()), EPOCH_MS + time.monotonic_ns() // 1_000_000
             sink.publish(
                 [
-                    Quote(f"bench:{name}", {"last": last, "bid": bid, "ask": ask, "bid_size": stamp}, ts)
-                    for name, last, bid, ask, ts in rows
+                    Quote(
+                        "bench:" + row.symbol,
+                        {"last": row.last, "bid": row.bid, "ask": row.ask, "bid_size": stamp, "volume": row.volume},
+                        ts,
+                    )
+                    for row in rows
                 ]
             )
             sink.loaded()
@@ -39,13 +52,26 @@ class MarketFeed:
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
         return []
 
+    def _start_probe(self) -> None:
+        """The first signal starts a timer of 2 ms: what it is late by is the longest turn; the others report."""
+        loop = asyncio.get_running_loop()
+        if not self._longest_s:
+            loop.call_later(PROBE_S, self._probe, time.perf_counter() + PROBE_S)
+        print(f"{self._longest_s * 1000:.2f}", flush=True)
+        self._longest_s = 1e-9
 
-def settings(port: int, flush_interval_ms: int, *others: str) -> Settings:
-    chosen = (f"hub.flush_interval_ms={flush_interval_ms}", *others)
-    return load(None, [("--port", str(port)), ("--log-level", "warning"), *(("--set", text) for text in chosen)], {})
+    def _probe(self, due: float) -> None:
+        now = time.perf_counter()
+        self._longest_s = max(self._longest_s, now - due)
+        asyncio.get_running_loop().call_later(PROBE_S, self._probe, now + PROBE_S)
+
+
+def settings(port: int, *others: str) -> Settings:
+    chosen = [("--port", str(port)), ("--log-level", "warning"), *(("--set", text) for text in others)]
+    return load(None, chosen, {})
 
 
 if __name__ == "__main__":
-    port, symbols, per_second, flush_ms = map(int, sys.argv[1:5])
-    given = settings(port, flush_ms, *sys.argv[5:])
+    port, symbols, per_second = map(int, sys.argv[1:4])
+    given = settings(port, *sys.argv[5:])
     sys.exit(serve(given, [MarketFeed(symbols, per_second)], Context(Clock(), random.Random(1))))

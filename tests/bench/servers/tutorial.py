@@ -1,12 +1,13 @@
 """FastAPI's own tutorial: a ConnectionManager that sends a text to each connection in turn.
 
-The same market, one message for each client and batch: `python -m tests.bench.servers.tutorial PORT SYMBOLS RATE`.
+`python -m tests.bench.servers.tutorial PORT SYMBOLS PER_SECOND batch|tick`. `/ws?greet` is answered by one text, so
+that it also serves as the bare endpoint beside which arrivals are measured.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,37 +15,33 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-from tests.bench.market import paced, stamp_us
+from tests.bench.servers.common import Watchers, frames
 
 
 class ConnectionManager:
     def __init__(self) -> None:
-        self.active_connections: list[WebSocket] = []
+        self.watchers: Watchers[WebSocket] = Watchers()
 
     async def connect(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        self.active_connections.append(websocket)
+        self.watchers.join(websocket, str(websocket.url))
 
     def disconnect(self, websocket: WebSocket) -> None:
-        if websocket in self.active_connections:
-            self.active_connections.remove(websocket)
+        self.watchers.leave(websocket)
 
-    async def broadcast(self, message: str) -> None:
-        for connection in list(self.active_connections):
-            await connection.send_text(message)
+    async def broadcast(self, name: str, message: str) -> None:
+        for connection in self.watchers.of(name):
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                await connection.send_text(message)
 
 
-def make_app(symbols: int, per_second: int) -> FastAPI:
+def make_app(symbols: int, per_second: int, shape: str) -> FastAPI:
     manager = ConnectionManager()
 
     async def feed() -> None:
-        async for rows in paced(symbols, per_second):
-            stamp = stamp_us()
-            quotes = {
-                name: {"last": float(last), "bid": float(bid), "ask": float(ask), "bid_size": stamp, "ts": ts}
-                for name, last, bid, ask, ts in rows
-            }
-            await manager.broadcast(json.dumps({"type": "update", "quotes": quotes}))
+        async for batch in frames(symbols, per_second, shape):
+            for name, text in batch:
+                await manager.broadcast(name, text)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -57,6 +54,8 @@ def make_app(symbols: int, per_second: int) -> FastAPI:
     @app.websocket("/ws")
     async def stream(websocket: WebSocket) -> None:
         await manager.connect(websocket)
+        if "greet" in websocket.query_params:
+            await websocket.send_text('{"type":"snapshot","quotes":{}}')
         try:
             while True:
                 await websocket.receive_text()
@@ -68,4 +67,5 @@ def make_app(symbols: int, per_second: int) -> FastAPI:
 
 if __name__ == "__main__":
     port, symbols, per_second = map(int, sys.argv[1:4])
-    uvicorn.run(make_app(symbols, per_second), host="127.0.0.1", port=port, log_level="warning")
+    app = make_app(symbols, per_second, sys.argv[4])
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", ws_per_message_deflate=False)
