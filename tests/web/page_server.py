@@ -7,19 +7,33 @@ on console errors, on violations of the policy and on requests to anywhere else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import threading
 import types
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocketRoute
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)  # fmt: skip
+
+from web.vendor import FILES
 
 CHROMIUM = os.environ.get("TICKER_TEST_CHROMIUM") or shutil.which("chromium")
 CHROMIUM_FLAGS = [
@@ -39,7 +53,12 @@ CONTENT_TYPES = {
 }
 EPOCH = 1_795_386_000_123
 START_MS = 1_795_386_000_000
+SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources": {"venues": []}}
+"""What a service says that knows nothing."""
 SELECTION = "9f3a61c27b04d5e8"
+SEEN_MS = 20
+"""How far the page's clock is moved between two looks at it: about one frame."""
+LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
 WATCH_POLICY = """
   window.policyViolations = [];
   addEventListener("securitypolicyviolation", (event) => {
@@ -51,13 +70,17 @@ Fields = Mapping[str, Any]
 
 
 class PageServer:
-    """Serves `web/static` and `api/sparklines` on a free port of loopback, under a base path if one is given."""
+    """Serves `web/static` and what the page asks for over HTTP, on a free port of loopback, below a base path."""
 
     def __init__(self, base_path: str = "/") -> None:
         self.base_path = base_path
         self.closes: dict[str, list[float | None]] | None = {}
         """What `api/sparklines` knows; None: there is no such endpoint."""
         self.closes_end_ms = START_MS
+        self.answers: dict[str, dict[str, Any]] = {}
+        """What other paths say, by the first two parts of the path: `api/candles`."""
+        self.vendored = True
+        """Whether the files of other packages are there."""
         self.requested: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="page-server")
@@ -106,15 +129,26 @@ class PageServer:
         self.requested.append(target)
         parts = urllib.parse.urlsplit(target)
         name = parts.path.removeprefix(self.base_path)
-        file = STATIC / (name or "index.html")
-        if parts.path.startswith(self.base_path):
-            if name == "api/sparklines" and self.closes is not None:
-                wanted = urllib.parse.parse_qs(parts.query)["symbols"][0].split(",")
-                closes = {symbol: self.closes[symbol] for symbol in wanted if symbol in self.closes}
-                answer = {"interval": "1m", "end": self.closes_end_ms, "closes": closes}
-                return 200, "application/json", json.dumps(answer).encode()
-            if file.is_file() and file.resolve().is_relative_to(STATIC):
-                return 200, CONTENT_TYPES[file.suffix], file.read_bytes()
+        if not parts.path.startswith(self.base_path):
+            return 404, "application/problem+json", b'{"status":404}'
+        if name == "api/sparklines" and self.closes is not None:
+            wanted = urllib.parse.parse_qs(parts.query)["symbols"][0].split(",")
+            closes = {symbol: self.closes[symbol] for symbol in wanted if symbol in self.closes}
+            answer = {"interval": "1m", "end": self.closes_end_ms, "closes": closes}
+            return 200, "application/json", json.dumps(answer).encode()
+        said = ({"api/candles": {"bars": []}, "api/sources": {"venues": []}} | self.answers).get(
+            name.rpartition("/")[0]
+        )
+        if said is not None:
+            return int(said.get("status", 200)), "application/json", json.dumps(said).encode()
+        file: pathlib.Path | None = STATIC / (name or "index.html")
+        if name.startswith("vendor/"):
+            vendored = FILES.get(name.removeprefix("vendor/"))
+            file = vendored.find() if vendored and self.vendored else None
+        elif file is not None and not file.resolve().is_relative_to(STATIC):
+            file = None
+        if file is not None and file.is_file():
+            return 200, CONTENT_TYPES[file.suffix], file.read_bytes()
         return 404, "application/problem+json", b'{"status":404}'
 
 
@@ -133,6 +167,8 @@ class Service:
         self.heartbeat_ms = 5000
         self.quotes: dict[str, dict[str, Any]] = {}
         self.feeds: dict[str, dict[str, Any]] = {}
+        self.patterns: list[str] = []
+        """What the page wants on the present connection."""
         self.mute = False
         """True: not even pings are answered."""
         self.accepting = True
@@ -155,8 +191,28 @@ class Service:
             self.send({"type": "pong", "id": message["id"], "time": self.time_ms})
             return
         self.received.append(message)
+        if len(self.received) > 1:
+            self._change(message)
+            return
+        self.patterns = list(message["symbols"])
         self.send(self.hello())
         self.answer_subscribe(message)
+
+    def _change(self, message: dict[str, Any]) -> None:
+        """The page wants something else on the same connection."""
+        before = set(self.selected())
+        if message["op"] == "subscribe":
+            self.patterns += message["symbols"]
+            self.send_subscribed(resumed=False, to=message["id"])
+        else:
+            self.patterns = [pattern for pattern in self.patterns if pattern not in message["symbols"]]
+            self.send({"type": "unsubscribed", "id": message["id"], "selection": SELECTION})
+        self.update({s: q for s, q in self.selected().items() if s not in before}, version=self.version)
+
+    def selected(self) -> dict[str, dict[str, Any]]:
+        """What it knows of what the page wants."""
+        wanted = [re.compile(re.escape(pattern).replace(r"\*", "[^:]*")) for pattern in self.patterns]
+        return {s: fields for s, fields in self.quotes.items() if any(one.fullmatch(s) for one in wanted)}
 
     def hello(self) -> dict[str, Any]:
         return {
@@ -165,9 +221,9 @@ class Service:
             "limits": {},
         }  # fmt: skip
 
-    def send_subscribed(self, *, resumed: bool) -> None:
+    def send_subscribed(self, *, resumed: bool, to: int = 1) -> None:
         self.send({
-            "type": "subscribed", "id": 1, "patterns": ["*"], "matched": len(self.quotes), "fields": None,
+            "type": "subscribed", "id": to, "patterns": self.patterns, "matched": len(self.selected()), "fields": None,
             "interval_ms": 50, "selection": SELECTION, "resumed": resumed, "unknown": [], "rejected": [],
         })  # fmt: skip
 
@@ -176,7 +232,7 @@ class Service:
         self.send_subscribed(resumed=False)
         self.send({
             "type": "snapshot", "epoch": self.epoch, "version": self.version, "time": self.time_ms,
-            "quotes": self.quotes, "feeds": self.feeds,
+            "quotes": self.selected(), "feeds": self.feeds,
         })  # fmt: skip
 
     def update(
@@ -275,3 +331,79 @@ def quote(**fields: Any) -> dict[str, Any]:
         "low": None, "volume": None, "quote_volume": None, "change_pct": None, "ts": START_MS, "state": "live",
         "source": "alpha", "decimals": 2, "name": None, **fields,
     }  # fmt: skip
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """The system's browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+def book(count: int) -> dict[str, dict[str, Any]]:
+    """So many symbols, S0000-USD first by volume, two sources taking turns."""
+    return {
+        f"S{i:04d}-USD": quote(
+            last=100 + i, bid=99.5 + i, ask=100.5 + i, open=90 + i, low=80 + i, high=120 + i,
+            quote_volume=1e9 - i * 1e5, change_pct=(i % 5) - 2, name=f"Name {i}", source=("alpha", "beta")[i % 2],
+        )
+        for i in range(count)
+    }  # fmt: skip
+
+
+def showing(browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "") -> Visit:
+    """A page that shows these quotes, in real time."""
+    visit = visiting(browser, server)
+    visit.service.quotes = quotes
+    visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+    visit.go(query)
+    expect(visit.page.locator("#cluster .word")).to_have_text("Live")
+    return visit
+
+
+def frozen(
+    browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "", **context: Any
+) -> Visit:
+    """A page that shows these quotes, its clock standing still and its dice always showing one half."""
+    visit = visiting(browser, server, **context)
+    visit.service.quotes = quotes
+    visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+    visit.page.clock.install(time=START_MS / 1000)
+    visit.page.clock.pause_at(START_MS / 1000 + 1)
+    visit.page.add_init_script("Math.random = () => 0.5")
+    visit.go(query)
+    until(visit, lambda: row(visit.page, "S0000-USD").count() == 1)
+    return visit
+
+
+def until(visit: Visit, condition: Callable[[], bool]) -> int:
+    """Move a frozen page's clock frame by frame until the condition holds; returns the milliseconds it took."""
+    for moved_ms in range(0, 3000, SEEN_MS):
+        if condition():
+            return moved_ms
+        advance(visit, SEEN_MS)
+    pytest.fail("the page never came to show it")
+
+
+def until_price(visit: Visit, symbol: str, text: str) -> None:
+    until(visit, lambda: price(visit.page, symbol).inner_text() == text)
+
+
+def advance(visit: Visit, milliseconds: int) -> None:
+    """Let time pass, here and at the service."""
+    visit.service.time_ms += milliseconds
+    visit.page.clock.run_for(milliseconds)
+
+
+def row(page: Page, symbol: str) -> Locator:
+    return page.locator(f'.row:not([hidden])[data-symbol="{symbol}"]')
+
+
+def cell(page: Page, symbol: str, column: str) -> Locator:
+    return row(page, symbol).locator(f'[data-column="{column}"]')
+
+
+def price(page: Page, symbol: str) -> Locator:
+    return cell(page, symbol, "last").locator(".value")

@@ -9,112 +9,48 @@ from __future__ import annotations
 import itertools
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.web.page_server import (
-    CHROMIUM,
-    CHROMIUM_FLAGS,
     EPOCH,
+    LIVE_FEED,
+    SEEN_MS,
     SELECTION,
     START_MS,
     STATIC,
     PageServer,
-    Visit,
+    advance,
+    book,
+    cell,
+    frozen,
+    launched,
+    price,
     quote,
+    row,
+    showing,
+    until,
+    until_price,
     visiting,
 )  # fmt: skip
 
 pytestmark = pytest.mark.needs("chromium")
 
-SEEN_MS = 20
-"""How far the page's clock is moved between two looks at it: about one frame."""
-LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PageServer]:
     with PageServer() as server:
         yield server
-
-
-def book(count: int) -> dict[str, dict[str, Any]]:
-    """So many symbols, S0000-USD first by volume, two sources taking turns."""
-    return {
-        f"S{i:04d}-USD": quote(
-            last=100 + i, bid=99.5 + i, ask=100.5 + i, open=90 + i, low=80 + i, high=120 + i,
-            quote_volume=1e9 - i * 1e5, change_pct=(i % 5) - 2, name=f"Name {i}", source=("alpha", "beta")[i % 2],
-        )
-        for i in range(count)
-    }  # fmt: skip
-
-
-def showing(browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "") -> Visit:
-    """A page that shows these quotes, in real time."""
-    visit = visiting(browser, server)
-    visit.service.quotes = quotes
-    visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
-    visit.go(query)
-    expect(visit.page.locator("#cluster .word")).to_have_text("Live")
-    return visit
-
-
-def frozen(
-    browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "", **context: Any
-) -> Visit:
-    """A page that shows these quotes, its clock standing still and its dice always showing one half."""
-    visit = visiting(browser, server, **context)
-    visit.service.quotes = quotes
-    visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
-    visit.page.clock.install(time=START_MS / 1000)
-    visit.page.clock.pause_at(START_MS / 1000 + 1)
-    visit.page.add_init_script("Math.random = () => 0.5")
-    visit.go(query)
-    until(visit, lambda: row(visit.page, "S0000-USD").count() == 1)
-    return visit
-
-
-def until(visit: Visit, condition: Callable[[], bool]) -> int:
-    """Move a frozen page's clock frame by frame until the condition holds; returns the milliseconds it took."""
-    for moved_ms in range(0, 3000, SEEN_MS):
-        if condition():
-            return moved_ms
-        advance(visit, SEEN_MS)
-    pytest.fail("the page never came to show it")
-
-
-def until_price(visit: Visit, symbol: str, text: str) -> None:
-    until(visit, lambda: price(visit.page, symbol).inner_text() == text)
-
-
-def advance(visit: Visit, milliseconds: int) -> None:
-    """Let time pass, here and at the service."""
-    visit.service.time_ms += milliseconds
-    visit.page.clock.run_for(milliseconds)
-
-
-def row(page: Page, symbol: str) -> Locator:
-    return page.locator(f'.row:not([hidden])[data-symbol="{symbol}"]')
-
-
-def cell(page: Page, symbol: str, column: str) -> Locator:
-    return row(page, symbol).locator(f'[data-column="{column}"]')
-
-
-def price(page: Page, symbol: str) -> Locator:
-    return cell(page, symbol, "last").locator(".value")
 
 
 def sorts(title: Locator, order: str | None) -> bool:

@@ -16,6 +16,7 @@ import { View } from "./store/view.js";
 import { Announcer } from "./ui/announce.js";
 import { Breadth } from "./ui/breadth.js";
 import { COLUMNS } from "./ui/columns.js";
+import { Details } from "./ui/details.js";
 import { Feeds } from "./ui/feeds.js";
 import { Grid } from "./ui/grid.js";
 import { Head } from "./ui/head.js";
@@ -27,6 +28,7 @@ import { Search } from "./ui/search.js";
 import { Status } from "./ui/status.js";
 import { Tabs } from "./ui/tabs.js";
 import { Theme } from "./ui/theme.js";
+import { Title } from "./ui/title.js";
 
 const SUBSCRIPTION = { symbols: ["*"], interval_ms: 50 };
 const FIGURES_OVER_MS = 5000;
@@ -72,6 +74,10 @@ const breadth = new Breadth(byId("breadth"), numbers);
 const status = new Status(byId("cluster"), byId("figures"), numbers);
 const feeds = new Feeds(byId("feeds"), byId("kind-label"), numbers);
 const announcer = new Announcer(byId("announcements"));
+const title = new Title(byId("icon"), numbers);
+const details = new Details(byId("details"), prefs, {
+  numbers, market, freshness, favourites, clock, announcer, star: toggleFavourite, open: (symbol) => details.open(symbol),
+});
 const notice = new Notice(byId("notice"), {
   Reload: () => location.reload(),
   Retry: () => socket.connect(),
@@ -123,6 +129,7 @@ function paintFirst() {
 
 function paint() {
   grid.paint(market.dirty);
+  details.paint();
   market.dirty.clear();
   if (unpaintedMs !== null && !document.hidden) {
     latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs)); // the clock is known to half a round trip
@@ -142,6 +149,7 @@ function paintList() {
 
 function paintSlowly() {
   grid.paintSlowly();
+  details.paintSlowly();
 }
 
 /** What the figures and counts of the frame say; prices are none of it. */
@@ -159,6 +167,7 @@ function paintFigures() {
     nowMs: clock.now(),
   });
   feeds.show(market, socket.state.name === "live" ? rates.bySource : null, clock.now());
+  title.show(market.quotes.get(details.symbol ?? grid.current), condition(now));
   feeds.showKinds(new Set([...helloKinds, ...market.kinds]));
   if (market.filled) {
     tabs.showCount("all", numbers.count(market.quotes.size));
@@ -229,6 +238,15 @@ function cycleTheme() {
   if (location.search !== prefs.query) history.replaceState(history.state, "", prefs.query + location.hash);
 }
 
+/** Details have opened or closed: their venues are streamed as long as they are shown. */
+function detailsChanged(symbol, hadFocus) {
+  const venues = symbol === null ? null : `*:${symbol.slice(symbol.indexOf(":") + 1)}`;
+  socket.select(venues === null ? SUBSCRIPTION.symbols : [...SUBSCRIPTION.symbols, venues]);
+  market.forgetVenues((one) => venues === null || !one.endsWith(venues.slice(1)));
+  if (symbol !== null) grid.select(symbol);
+  else if (hadFocus) grid.focus();
+}
+
 function sortBy(key) {
   view.cycleSort(key);
   const { title } = COLUMNS.find((column) => column.key === view.sort.key);
@@ -251,6 +269,7 @@ function chooseList(key) {
 function wire() {
   grid.onStar = toggleFavourite;
   grid.onMove = () => hold.keyed();
+  grid.onOpen = (symbol) => details.open(symbol);
   grid.onLeaveUp = () => head.focus();
   head.onLeaveDown = search.onLeaveDown = () => grid.focus();
   head.onSort = sortBy;
@@ -258,7 +277,9 @@ function wire() {
   tabs.onChoose = chooseList;
   feeds.onChange = (name, state) => announcer.say(`feed ${name}`, `Feed ${name} is ${state}.`);
   byId("theme").addEventListener("click", cycleTheme);
-  const keys = { "/": () => search.open(), t: cycleTheme, f: () => toggleFavourite(grid.current) };
+  details.onChange = detailsChanged;
+  const keys = { "/": () => search.open(), t: cycleTheme, f: () => toggleFavourite(grid.current), escape: () => details.close() };
+  for (const n of [1, 2, 3, 4, 5, 6]) keys[n] = () => details.chooseInterval(n);
   bindKeys(document, keys, () => search.open());
   addEventListener("online", () => socket.wake());
   document.addEventListener("visibilitychange", () => {
@@ -269,6 +290,7 @@ function wire() {
 
 theme.apply();
 wire();
+details.start();
 scheduler.soon(paintFigures);
 setTimeout(() => {
   if (!market.filled) byId("skeleton").hidden = false;

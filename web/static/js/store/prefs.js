@@ -10,6 +10,8 @@ const CHOICES = {
   theme: ["auto", "dark", "light", "contrast"],
   updown: ["western", "east", "safe"],
   rate: ["20", "60", "4", "1"],
+  tf: ["5m", "1m", "15m", "1h", "4h", "1d"],
+  chart: ["candles", "line"],
 };
 
 export class Prefs {
@@ -27,7 +29,7 @@ export class Prefs {
     this.#stored = readJson(storage, STORAGE_KEY, {});
   }
 
-  /** @param {"theme" | "updown" | "rate"} name */
+  /** @param {"theme" | "updown" | "rate" | "tf" | "chart"} name */
   get(name) {
     const allowed = CHOICES[name];
     const wanted = [this.#parameters.get(name), this.#stored[name]];
@@ -44,13 +46,34 @@ export class Prefs {
     return this.#parameters.size === 0 ? "" : `?${this.#parameters}`;
   }
 
+  /** The page's whole address as it should be now, without the origin. */
+  get address() {
+    return location.pathname + this.query + location.hash;
+  }
+
+  /** The symbol whose details the address asks for, or null. */
+  get selected() {
+    return this.#parameters.get("sel") || null;
+  }
+
+  /** @param {string | null} symbol whose details are open */
+  select(symbol) {
+    if (symbol === null) this.#parameters.delete("sel");
+    else this.#parameters.set("sel", symbol);
+  }
+
+  /** Choose a value and keep it; it stands in the address if that names the choice already, or if it shall. */
+  set(name, value, shown = this.#parameters.has(name)) {
+    if (shown) this.#parameters.set(name, value);
+    this.#stored = { ...this.#stored, [name]: value };
+    writeJson(this.#storage, STORAGE_KEY, this.#stored);
+  }
+
   /** Choose the value after the present one, and keep it. */
   cycle(name) {
     const allowed = CHOICES[name];
     const value = allowed[(allowed.indexOf(this.get(name)) + 1) % allowed.length];
-    if (this.#parameters.has(name)) this.#parameters.set(name, value);
-    this.#stored = { ...this.#stored, [name]: value };
-    writeJson(this.#storage, STORAGE_KEY, this.#stored);
+    this.set(name, value);
     return value;
   }
 }

@@ -52,6 +52,8 @@ export class Grid {
   onMove = () => {};
   /** Told the symbol whose star was pressed. */
   onStar = () => {};
+  /** Told the symbol whose row was clicked, or at which Enter was pressed. */
+  onOpen = () => {};
   /** Told when a key wants to leave the rows upwards. */
   onLeaveUp = () => {};
 
@@ -105,6 +107,12 @@ export class Grid {
   /** Paint every row in view anew, for instance because the connection's state has changed. */
   paintAll() {
     for (const row of this.#rows.values()) row.paint();
+  }
+
+  /** Make this symbol's row the current one, without moving the keyboard. */
+  select(symbol) {
+    this.#current = symbol;
+    this.#layout();
   }
 
   /** Move the keyboard to the current row, or to the first in view. */
@@ -172,8 +180,14 @@ export class Grid {
   }
 
   #click(target) {
-    if (target.closest("button")) this.onStar(target.closest(".row").dataset.symbol);
-    else this.#enter(target);
+    const symbol = target.closest(".row")?.dataset.symbol;
+    if (symbol === undefined) return;
+    if (target.closest("button")) {
+      this.onStar(symbol);
+      return;
+    }
+    this.#enter(target);
+    this.onOpen(symbol);
   }
 
   #enter(target) {
@@ -185,6 +199,10 @@ export class Grid {
 
   #key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" && event.target.matches(".row")) {
+      event.preventDefault();
+      this.onOpen(this.current);
+    }
     const index = this.#indexes.get(this.#current) ?? this.#firstInView();
     const page = Math.max(1, Math.floor(this.#viewHeight / this.#rowHeight) - 1);
     const last = this.#quotes.length - 1;

@@ -1,0 +1,40 @@
+/**
+ * What the panel asks for over HTTP: bars of a symbol, and where its price comes from.
+ *
+ * Promises: an answer of the right shape, or an error whose message can be shown.
+ */
+
+/**
+ * @param {string} symbol
+ * @param {string} interval
+ * @param {number} limit
+ * @returns {Promise<unknown[][]>} rows `[t, open, high, low, close, volume or null, flags]`, oldest first
+ */
+export async function loadBars(symbol, interval, limit) {
+  const { bars } = await get(`api/candles/${encodeURIComponent(symbol)}?interval=${interval}&limit=${limit}`);
+  if (!Array.isArray(bars) || !bars.every(isBar)) throw new Error("the answer makes no sense");
+  return bars;
+}
+
+/** @returns {Promise<{source: string, since: number | null, before: string | null, venues: string[]}>} */
+export async function loadSources(symbol) {
+  const told = await get(`api/sources/${encodeURIComponent(symbol)}`);
+  if (!Array.isArray(told.venues)) throw new Error("the answer makes no sense");
+  return told;
+}
+
+async function get(path) {
+  let response;
+  try {
+    response = await fetch(new URL(path, document.baseURI));
+  } catch {
+    throw new Error("the server cannot be reached");
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(typeof body.detail === "string" ? body.detail : `status ${response.status}`);
+  return body;
+}
+
+function isBar(row) {
+  return Array.isArray(row) && row.length >= 7 && row.slice(0, 5).every(Number.isFinite) && typeof row[6] === "string";
+}

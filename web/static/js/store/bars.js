@@ -1,0 +1,84 @@
+/**
+ * The bars of one symbol in one interval: what the service told, carried on by the prices that this page receives.
+ *
+ * Promises: oldest first, without a hole; an interval without news carries the close before it, as the service does
+ * it. Knows nothing of charts.
+ */
+
+const MINUTE_MS = 60_000;
+
+/** The intervals to choose from, in the order of their keys. */
+export const INTERVALS = [
+  { key: "1m", title: "1m", ms: MINUTE_MS },
+  { key: "5m", title: "5m", ms: 5 * MINUTE_MS },
+  { key: "15m", title: "15m", ms: 15 * MINUTE_MS },
+  { key: "1h", title: "1h", ms: 60 * MINUTE_MS },
+  { key: "4h", title: "4h", ms: 240 * MINUTE_MS },
+  { key: "1d", title: "1D", ms: 1440 * MINUTE_MS },
+];
+
+/**
+ * @typedef {object} Bar
+ * @property {number} t its beginning, ms
+ * @property {number} open
+ * @property {number} high
+ * @property {number} low
+ * @property {number} close
+ * @property {number | null} volume
+ * @property {boolean} told the venue's own bar
+ * @property {boolean} gap data was missing in it
+ */
+
+export class Bars {
+  /** @type {Bar[]} */
+  list = [];
+
+  /** @param {number} spanMs length of a bar */
+  constructor(spanMs) {
+    this.spanMs = spanMs;
+  }
+
+  /** When the newest bar ends, ms. */
+  get endMs() {
+    return this.list.length === 0 ? -Infinity : this.list.at(-1).t + this.spanMs;
+  }
+
+  /**
+   * Take what the service tells: its closed bars count, an open one is joined with what was seen here.
+   * @param {unknown[][]} rows as `/api/candles` has them
+   */
+  merge(rows) {
+    const known = new Map(this.list.map((bar) => [bar.t, bar]));
+    for (const row of rows) {
+      const [told, open] = parse(row);
+      const ours = known.get(told.t);
+      known.set(told.t, open && ours !== undefined ? joined(told, ours) : told);
+    }
+    this.list = [...known.values()].sort((a, b) => a.t - b.t);
+  }
+
+  /** A price was received now. Does nothing before the service has told anything. */
+  push(price, nowMs) {
+    const t = Math.floor(nowMs / this.spanMs) * this.spanMs;
+    let last = this.list.at(-1);
+    if (last === undefined || t < last.t) return;
+    while (last.t < t) {
+      const { close } = last;
+      last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, told: false, gap: false };
+      if (last.t === t) Object.assign(last, { open: price, high: price, low: price });
+      this.list.push(last);
+    }
+    last.close = price;
+    last.high = Math.max(last.high, price);
+    last.low = Math.min(last.low, price);
+  }
+}
+
+function parse([t, open, high, low, close, volume, flags]) {
+  const bar = { t, open, high, low, close, volume, told: flags.includes("v"), gap: flags.includes("g") };
+  return [bar, flags.includes("o")];
+}
+
+function joined(told, ours) {
+  return { ...told, high: Math.max(told.high, ours.high), low: Math.min(told.low, ours.low), close: ours.close };
+}

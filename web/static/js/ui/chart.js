@@ -1,0 +1,169 @@
+/**
+ * The drawing of bars: candles or a line, volume, price scale, crosshair. A thin wrapper of TradingView's
+ * lightweight-charts, which the service takes from an installed package and serves under vendor/.
+ *
+ * Promises: the library is asked for when `loadChart` is first called; colours are the page's own and follow its theme;
+ * nothing here needs inline styles or scripts. Never fetches bars or decides how often it is drawn.
+ */
+
+import { colours, faded } from "./colours.js";
+
+const LIBRARY = "vendor/lightweight-charts-5.1.0.js";
+const VOLUME_SHARE = 0.16;
+const MARK_SHARE = 0.005;
+const BAR_WIDTH = 6;
+
+/** @returns {Promise<typeof Chart>} @throws where the library is missing */
+export async function loadChart() {
+  if (window.LightweightCharts === undefined) await import(new URL(LIBRARY, document.baseURI).href);
+  return Chart;
+}
+
+class Chart {
+  /** Told the index of the bar under the crosshair, or null. */
+  onPoint = () => {};
+
+  #library = window.LightweightCharts;
+  #place;
+  #chart;
+  #series = null;
+  #priceLine = null;
+  #volume;
+  #marks;
+  #kind = null;
+  #colours;
+  #bars = [];
+  #formatPrice = String;
+  #minMove = 0.01;
+
+  /** @param {HTMLElement} place an empty element that the chart fills */
+  constructor(place) {
+    this.#place = place;
+    this.#chart = this.#library.createChart(place, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontSize: 11.5 },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 }, minimumWidth: 76 },
+      timeScale: { borderVisible: false, timeVisible: true, rightOffset: 2, barSpacing: BAR_WIDTH, minBarSpacing: 1, allowBoldLabels: false },
+      crosshair: { mode: this.#library.CrosshairMode.Normal },
+      handleScroll: { vertTouchDrag: false },
+      localization: { priceFormatter: (price) => this.#formatPrice(price) },
+    });
+    this.#volume = this.#histogram("volume", VOLUME_SHARE);
+    this.#marks = this.#histogram("marks", MARK_SHARE);
+    this.#chart.subscribeCrosshairMove(({ logical, point }) => {
+      this.onPoint(point === undefined || logical === undefined ? null : Math.round(logical));
+    });
+    this.#colours = colours(place);
+  }
+
+  #histogram(priceScaleId, share) {
+    const series = this.#chart.addSeries(this.#library.HistogramSeries, {
+      priceScaleId, priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
+    });
+    series.priceScale().applyOptions({ scaleMargins: { top: 1 - share, bottom: 0 } });
+    return series;
+  }
+
+  /**
+   * Draw this in place of what is there.
+   * @param {import("../store/bars.js").Bar[]} bars
+   * @param {"candles" | "line"} kind
+   * @param {{decimals: number | null, format: (price: number) => string, days: boolean}} scale
+   * @param {boolean} keepPlace another look at the same bars: stay where the user has scrolled to
+   */
+  draw(bars, kind, { decimals, format, days }, keepPlace) {
+    const range = keepPlace ? this.#chart.timeScale().getVisibleLogicalRange() : null;
+    this.#bars = bars;
+    this.#formatPrice = format;
+    this.#minMove = 10 ** -(decimals ?? 8);
+    if (kind !== this.#kind) this.#newSeries(kind);
+    this.#chart.timeScale().applyOptions({ timeVisible: !days });
+    this.#paint();
+    this.#fill();
+    if (range !== null) this.#chart.timeScale().setVisibleLogicalRange(range);
+    else this.#chart.timeScale().applyOptions({ barSpacing: BAR_WIDTH });
+    if (range === null) this.#chart.timeScale().scrollToRealTime();
+  }
+
+  /** The last bars have changed, from this index on. */
+  update(from) {
+    this.#markPrice();
+    for (const bar of this.#bars.slice(from)) {
+      this.#series.update(this.#point(bar));
+      this.#volume.update(this.#volumePoint(bar));
+      this.#marks.update(this.#markPoint(bar));
+    }
+  }
+
+  /** The page's colours have changed. */
+  repaint() {
+    this.#colours = colours(this.#place);
+    this.#paint();
+    this.#fill();
+  }
+
+  get priceSeries() {
+    return this.#series;
+  }
+
+  /** Whether dragging moves the chart. */
+  set scrollable(on) {
+    this.#chart.applyOptions({ handleScroll: on, handleScale: on });
+  }
+
+  #newSeries(kind) {
+    if (this.#series !== null) this.#chart.removeSeries(this.#series);
+    this.#kind = kind;
+    const { CandlestickSeries, AreaSeries } = this.#library;
+    const plain = { lastValueVisible: false, priceLineVisible: false };
+    this.#series = this.#chart.addSeries(kind === "candles" ? CandlestickSeries : AreaSeries, plain);
+    this.#priceLine = this.#series.createPriceLine({ price: 0, lineWidth: 1, lineStyle: this.#library.LineStyle.Dotted });
+  }
+
+  #paint() {
+    const { text3, hairline, line, accent, up, down, surface } = this.#colours;
+    const label = { color: text3, width: 1, labelBackgroundColor: line };
+    this.#chart.applyOptions({
+      layout: {
+        background: { type: "solid", color: surface }, textColor: text3, fontFamily: getComputedStyle(this.#place).fontFamily,
+      },
+      grid: { vertLines: { visible: false }, horzLines: { color: hairline } },
+      crosshair: { vertLine: label, horzLine: label },
+    });
+    const format = { type: "custom", minMove: this.#minMove, formatter: this.#formatPrice };
+    this.#series.applyOptions(this.#kind === "candles"
+      ? { priceFormat: format, upColor: up, downColor: down, borderVisible: false, wickUpColor: up, wickDownColor: down }
+      : { priceFormat: format, lineColor: accent, lineWidth: 2, topColor: faded(accent, 0.16), bottomColor: faded(accent, 0) });
+  }
+
+  // The library's own mark of the last price writes white on light colours.
+  #markPrice() {
+    const { open, close } = this.#bars.at(-1);
+    const { up, down, surface } = this.#colours;
+    const color = close < open ? down : up;
+    this.#priceLine.applyOptions({ price: close, color, axisLabelColor: color, axisLabelTextColor: surface });
+  }
+
+  #fill() {
+    this.#markPrice();
+    this.#series.setData(this.#bars.map((bar) => this.#point(bar)));
+    this.#volume.setData(this.#bars.map((bar) => this.#volumePoint(bar)));
+    this.#marks.setData(this.#bars.map((bar) => this.#markPoint(bar)));
+  }
+
+  #point({ t, open, high, low, close }) {
+    return this.#kind === "candles" ? { time: t / 1000, open, high, low, close } : { time: t / 1000, value: close };
+  }
+
+  #volumePoint({ t, open, close, volume }) {
+    if (volume === null) return { time: t / 1000 };
+    const { up, down } = this.#colours;
+    return { time: t / 1000, value: volume, color: faded(close < open ? down : up, 0.32) };
+  }
+
+  // A dotted line along the bottom, under bars that were not recorded here.
+  #markPoint({ t, told, gap }) {
+    if (!told && !gap) return { time: t / 1000 };
+    return { time: t / 1000, value: 1, color: gap ? this.#colours.warning : this.#colours.control };
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The panel's chart with its controls: intervals, candles or line, the legend, and what is said instead of a chart.
+ *
+ * Promises: a library or bars that cannot be had leave a sentence in the chart's place and the rest of the panel alone;
+ * the live bar is drawn at most ten times a second; an answer that comes too late is dropped.
+ */
+
+import { loadBars } from "../net/details.js";
+import { Bars, INTERVALS } from "../store/bars.js";
+import { loadChart } from "./chart.js";
+import { colours, watchTheme } from "./colours.js";
+import { element, setAttribute, setText } from "./elements.js";
+import { AlertLines } from "./lines.js";
+
+const BARS = 500;
+const LATEST = 3; // bars that are asked for again when one has ended
+const SETTLED_MS = 2000; // after its end a bar is known to the service
+const DRAW_MS = 100;
+const KINDS = { candles: "Candles", line: "Line" };
+const NO_LIBRARY = "The chart’s library is not on the server. Everything else works without it.";
+const NO_BARS = "No prices have been recorded yet.";
+
+export class ChartPane {
+  controls = element("div", { class: "chart-bar", role: "group", "aria-label": "Chart" });
+  element = element("div", { class: "chart-box" });
+
+  #surroundings;
+  #buttons = new Map(); // interval -> its button
+  #kindButton = element("button", { type: "button", class: "chart-kind" }, "");
+  #place = element("div", { class: "chart", role: "img" });
+  #legend = element("div", { class: "legend", "aria-hidden": "true" });
+  #values = {};
+  #note = element("span", { class: "legend-note" }, "");
+  #message = element("p", { class: "chart-message", role: "status" });
+  #text = element("span", {}, "");
+  #retry = element("button", { type: "button" }, "Retry");
+  #chart = null;
+  #lines = null;
+  #quote = null;
+  #bars = null;
+  #request = 0; // the number of the last question; answers to earlier ones are dropped
+  #settledMs = -Infinity; // the end of the last bar that the service was asked about
+  #price = null;
+  #drawnMs = -Infinity;
+  #firstDirty = null;
+  #pointed = null;
+
+  /** @param {import("./panel.js").Surroundings} surroundings */
+  constructor(surroundings) {
+    this.#surroundings = surroundings;
+    for (const [i, { key, title }] of INTERVALS.entries()) {
+      const button = element("button", { type: "button", "aria-keyshortcuts": String(i + 1) }, title);
+      button.addEventListener("click", () => this.chooseInterval(i + 1));
+      this.#buttons.set(key, button);
+      this.controls.append(button);
+    }
+    this.controls.append(this.#kindButton);
+    this.#kindButton.addEventListener("click", () => this.#chooseKind());
+    this.#retry.addEventListener("click", () => this.load());
+    for (const name of ["O", "H", "L", "C"]) {
+      this.#values[name] = element("b", {}, "");
+      this.#legend.append(element("span", {}, name, " ", this.#values[name]));
+    }
+    this.#legend.append(this.#note);
+    this.#message.append(this.#text, this.#retry);
+    const link = element("a", { class: "credit", href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView");
+    this.element.append(this.#place, this.#legend, this.#message, link);
+    watchTheme(() => this.#chart?.repaint());
+    this.#markChoices();
+  }
+
+  get #interval() {
+    return INTERVALS.find(({ key }) => key === this.#surroundings.prefs.get("tf"));
+  }
+
+  /** Show another symbol's bars; null for none. @param {import("../store/quote.js").Quote | null} quote */
+  show(quote) {
+    this.#quote = quote;
+    this.#bars = null;
+    this.#pointed = null;
+    this.#legend.hidden = true;
+    this.#request += 1;
+    if (quote !== null) this.load();
+  }
+
+  /** @param {number} n counted from one */
+  chooseInterval(n) {
+    const { prefs } = this.#surroundings;
+    prefs.set("tf", INTERVALS[n - 1].key, true);
+    history.replaceState(history.state, "", prefs.address);
+    this.#markChoices();
+    if (this.#quote !== null) this.load();
+  }
+
+  #chooseKind() {
+    this.#surroundings.prefs.cycle("chart");
+    this.#markChoices();
+    this.#draw(true);
+  }
+
+  #markChoices() {
+    const { prefs } = this.#surroundings;
+    for (const [key, button] of this.#buttons) setAttribute(button, "aria-pressed", String(key === prefs.get("tf")));
+    const kind = KINDS[prefs.get("chart")];
+    setText(this.#kindButton, kind);
+    setAttribute(this.#kindButton, "aria-label", `Drawn as ${kind.toLowerCase()}`);
+  }
+
+  /** Ask for all bars, at the start and after a time without a connection. */
+  async load() {
+    const quote = this.#quote;
+    const interval = this.#interval;
+    this.#request += 1;
+    const request = this.#request;
+    const [library, rows] = await Promise.allSettled([loadChart(), loadBars(quote.symbol, interval.key, BARS)]);
+    if (request !== this.#request) return;
+    if (library.status === "rejected") return this.#say(NO_LIBRARY);
+    if (rows.status === "rejected") return this.#say(`The chart’s bars did not come: ${rows.reason.message}.`, true);
+    if (rows.value.length === 0) return this.#say(NO_BARS, true);
+    const fresh = this.#bars === null || this.#bars.spanMs !== interval.ms;
+    if (fresh) this.#bars = new Bars(interval.ms);
+    this.#bars.merge(rows.value);
+    this.#say("");
+    this.#prepare(library.value);
+    this.#price = null;
+    this.#settledMs = this.#bars.endMs - interval.ms;
+    this.#take();
+    this.#draw(!fresh);
+    setAttribute(this.#place, "aria-label", `${interval.title} chart of ${quote.symbol}`);
+  }
+
+  #prepare(Chart) {
+    if (this.#chart !== null) return;
+    this.#chart = new Chart(this.#place);
+    this.#chart.onPoint = (index) => {
+      this.#pointed = index;
+      this.#showLegend();
+    };
+    const { alerts } = this.#surroundings;
+    const round = (price) => Number(price.toFixed(Math.min(this.#quote.decimals ?? 8, 30)));
+    if (alerts) this.#lines = new AlertLines(this.#chart, this.#place, alerts, round);
+  }
+
+  /** The price may have changed. @param {import("../store/quote.js").Quote} quote of the symbol shown */
+  paint(quote) {
+    this.#quote = quote;
+    if (this.#bars === null || this.#chart === null) return;
+    this.#take();
+    const now = performance.now();
+    if (this.#firstDirty === null || now - this.#drawnMs < DRAW_MS) return;
+    this.#drawnMs = now;
+    this.#chart.update(this.#firstDirty);
+    this.#firstDirty = null;
+    this.#showLegend();
+  }
+
+  /** Twice a second: what the throttle held back, alert lines, and the service's word on a bar that has ended. */
+  paintSlowly(quote) {
+    if (this.#bars === null || this.#chart === null) return;
+    this.paint(quote);
+    this.#lines?.show(this.#quote.symbol, colours(this.#place));
+    const ended = this.#bars.endMs - this.#bars.spanMs;
+    if (this.#surroundings.clock.now() > ended + SETTLED_MS && ended !== this.#settledMs) this.#settle(ended);
+  }
+
+  async #settle(ended) {
+    this.#settledMs = ended;
+    const request = this.#request;
+    const rows = await loadBars(this.#quote.symbol, this.#interval.key, LATEST).catch(() => []);
+    if (request !== this.#request || rows.length === 0) return; // tried again with the next bar
+    this.#bars.merge(rows);
+    this.#draw(true);
+  }
+
+  #take() {
+    const { price } = this.#quote;
+    if (price === null || price === this.#price || !this.#surroundings.freshness.connected) return;
+    this.#price = price;
+    const before = this.#bars.list.length - 1;
+    this.#bars.push(price, this.#surroundings.clock.now());
+    this.#firstDirty ??= before;
+  }
+
+  #draw(keepPlace) {
+    if (this.#bars === null || this.#chart === null) return;
+    const { prefs, numbers } = this.#surroundings;
+    const { decimals } = this.#quote;
+    const format = (price) => numbers.price(price, decimals);
+    const scale = { decimals, format, days: this.#interval.key === "1d" };
+    this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
+    this.#firstDirty = null;
+    this.#lines?.show(this.#quote.symbol, colours(this.#place));
+    this.#showLegend();
+  }
+
+  #showLegend() {
+    const { numbers } = this.#surroundings;
+    const bar = this.#bars?.list[this.#pointed ?? this.#bars.list.length - 1];
+    this.#legend.hidden = bar === undefined;
+    if (bar === undefined) return;
+    const values = { O: bar.open, H: bar.high, L: bar.low, C: bar.close };
+    for (const [name, value] of Object.entries(values)) setText(this.#values[name], numbers.price(value, this.#quote.decimals));
+    const notes = [];
+    if (this.#pointed !== null && bar.volume !== null) notes.push(`Volume ${numbers.volume(bar.volume)}`);
+    if (this.#pointed !== null && bar.told) notes.push(`${this.#quote.source ?? "the venue"}’s own bar`);
+    if (this.#pointed !== null && bar.gap) notes.push("data was missing");
+    setText(this.#note, notes.join(" · "));
+  }
+
+  #say(text, retry = false) {
+    setText(this.#text, text);
+    this.#message.hidden = text === "";
+    this.#retry.hidden = !retry;
+    this.element.classList.toggle("without-chart", text !== "");
+  }
+}

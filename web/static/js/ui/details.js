@@ -1,0 +1,118 @@
+/**
+ * Whether the details of a symbol are open, and of which. The page's address says so: opening is a step that Back
+ * takes back.
+ *
+ * Promises: nothing of the panel is loaded before it opens for the first time. Knows nothing of what it shows.
+ */
+
+import { element } from "./elements.js";
+
+const FAILED = "The details could not be loaded. Close them and try again.";
+
+export class Details {
+  /** The symbol whose details are open, or null. */
+  symbol = null;
+  /** Told whenever that changes. */
+  onChange = () => {};
+
+  #place;
+  #scrim = element("div", { class: "panel-scrim" });
+  #prefs;
+  #surroundings;
+  #panel = null;
+  #loading = null;
+
+  /**
+   * @param {HTMLElement} place
+   * @param {import("../store/prefs.js").Prefs} prefs knows the page's address
+   * @param {import("./panel.js").Surroundings} surroundings
+   */
+  constructor(place, prefs, surroundings) {
+    this.#place = place;
+    this.#prefs = prefs;
+    this.#surroundings = surroundings;
+    place.after(this.#scrim);
+    this.#scrim.addEventListener("click", () => this.close());
+    addEventListener("popstate", () => this.#moved());
+  }
+
+  /** Open what the address asks for, at the start. */
+  start() {
+    if (this.#prefs.selected) this.#show(this.#prefs.selected);
+  }
+
+  /** @param {string | null} symbol */
+  open(symbol) {
+    if (symbol === null || symbol === this.symbol) return;
+    const opened = this.symbol === null;
+    this.#prefs.select(symbol);
+    const address = this.#prefs.address;
+    if (opened) history.pushState({ details: true }, "", address);
+    else history.replaceState(history.state, "", address);
+    this.#show(symbol);
+  }
+
+  close() {
+    if (this.symbol === null) return;
+    if (history.state?.details) {
+      history.back(); // the rest follows when it has arrived
+      return;
+    }
+    this.#prefs.select(null);
+    history.replaceState(history.state, "", this.#prefs.address);
+    this.#show(null);
+  }
+
+  /** Show the chart in the n-th interval, counted from one. */
+  chooseInterval(n) {
+    this.#panel?.chooseInterval(n);
+  }
+
+  /** Paint what has changed. */
+  paint() {
+    if (this.symbol !== null) this.#panel?.paint();
+  }
+
+  /** Paint what changes by itself. */
+  paintSlowly() {
+    if (this.symbol !== null) this.#panel?.paintSlowly();
+  }
+
+  #moved() {
+    this.#prefs.select(new URLSearchParams(location.search).get("sel"));
+    // Choices made since that step was left are kept.
+    history.replaceState(history.state, "", this.#prefs.address);
+    if (this.#prefs.selected !== this.symbol) this.#show(this.#prefs.selected);
+  }
+
+  async #show(symbol) {
+    const hadFocus = this.#place.contains(document.activeElement);
+    this.symbol = symbol;
+    document.body.classList.toggle("with-details", symbol !== null);
+    this.#place.hidden = symbol === null;
+    this.onChange(symbol, hadFocus);
+    if (symbol !== null) await this.#ready();
+    this.#panel?.show(this.symbol);
+  }
+
+  async #ready() {
+    this.#loading ??= this.#load();
+    try {
+      this.#panel = await this.#loading;
+    } catch {
+      this.#loading = null;
+      this.#place.replaceChildren(element("p", { role: "alert" }, FAILED));
+    }
+  }
+
+  async #load() {
+    const link = element("link", { rel: "stylesheet", href: "css/panel.css" });
+    const styled = new Promise((resolve, reject) => {
+      link.onload = resolve;
+      link.onerror = reject;
+    });
+    document.head.append(link);
+    const [{ Panel }] = await Promise.all([import("./panel.js"), styled]);
+    return new Panel(this.#place, { ...this.#surroundings, prefs: this.#prefs, close: () => this.close() });
+  }
+}

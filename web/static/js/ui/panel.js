@@ -1,0 +1,309 @@
+/**
+ * The details of one symbol: price, chart, book, day, sources. Loaded when it first opens.
+ *
+ * Promises: every number that it shows is one that the page has; what it cannot show leaves a sentence in its place
+ * and nothing else broken. Opening and closing is not its business, see details.js.
+ */
+
+import { MISSING, direction } from "../fmt/number.js";
+import { age } from "../fmt/time.js";
+import { nearest } from "../store/nearest.js";
+import { ChartPane } from "./chartpane.js";
+import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
+import { Sources } from "./sources.js";
+
+const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 0v-3.2";
+const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
+const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
+const NEAREST = 3;
+const NOTICE = "TradingView Lightweight Charts™, Copyright (с) 2025 TradingView, Inc.";
+
+/**
+ * What the panel needs of the page.
+ * @typedef {object} Surroundings
+ * @property {import("../fmt/number.js").Numbers} numbers
+ * @property {import("../store/market.js").Market} market
+ * @property {import("../store/stale.js").Freshness} freshness
+ * @property {import("../store/lists.js").Favourites} favourites
+ * @property {import("../net/clock.js").ServerClock} clock
+ * @property {import("./announce.js").Announcer} announcer
+ * @property {import("../store/prefs.js").Prefs} prefs
+ * @property {object} [alerts] see lines.js
+ * @property {(symbol: string) => void} star
+ * @property {(symbol: string) => void} open
+ * @property {() => void} close
+ */
+
+export class Panel {
+  #element;
+  #surroundings;
+  #symbol = null;
+  #known = null; // whether the symbol exists; null before it was looked for
+  #wasConnected = false;
+  #shownPrice = ""; // as text, to see which digits change
+  #chart;
+  #sources;
+  #parts = {};
+
+  /** @param {HTMLElement} place @param {Surroundings} surroundings */
+  constructor(place, surroundings) {
+    this.#element = place;
+    this.#surroundings = surroundings;
+    this.#chart = new ChartPane(surroundings);
+    this.#sources = new Sources(surroundings);
+    const p = this.#parts;
+    p.missing = element("div", { class: "panel-missing" });
+    p.body = element("div", { class: "panel-body" },
+      this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, about());
+    place.replaceChildren(this.#head(), p.body, p.missing);
+  }
+
+  /** @param {string | null} symbol null: the panel has closed */
+  show(symbol) {
+    this.#symbol = symbol;
+    this.#known = null;
+    this.#shownPrice = "";
+    if (symbol === null) {
+      this.#chart.show(null);
+      this.#sources.show(null);
+      this.#element.classList.remove("large");
+      return;
+    }
+    setAttribute(this.#element, "aria-label", `Details of ${symbol}`);
+    this.#element.scrollTop = 0;
+    this.paint();
+    this.paintSlowly();
+  }
+
+  /** @param {number} n counted from one */
+  chooseInterval(n) {
+    if (this.#symbol !== null) this.#chart.chooseInterval(n);
+  }
+
+  /** What may have changed with any frame. */
+  paint() {
+    const quote = this.#find();
+    if (quote === undefined) return;
+    this.#paintPrice(quote);
+    this.#paintBook(quote);
+    this.#chart.paint(quote);
+  }
+
+  /** What changes by itself, or may be late. */
+  paintSlowly() {
+    const quote = this.#find();
+    const { freshness, market } = this.#surroundings;
+    if (quote === undefined) return;
+    if (freshness.connected && !this.#wasConnected) this.#chart.load(); // the bars of a time away
+    this.#wasConnected = freshness.connected;
+    this.#paintHead(quote);
+    this.#paintDay(quote);
+    this.#chart.paintSlowly(quote);
+    this.#sources.paintSlowly(market.quotes.get(instrumentOf(this.#symbol)));
+  }
+
+  #find() {
+    const { market } = this.#surroundings;
+    if (this.#symbol === null) return undefined;
+    const quote = market.quotes.get(this.#symbol) ?? market.venues.get(this.#symbol);
+    const known = quote !== undefined;
+    if (known !== this.#known && (known || market.filled)) this.#settle(quote);
+    return quote;
+  }
+
+  // Whether the symbol exists has just become clear, or has changed.
+  #settle(quote) {
+    this.#known = quote !== undefined;
+    this.#parts.body.hidden = !this.#known;
+    this.#parts.missing.hidden = this.#known;
+    this.#wasConnected = this.#surroundings.freshness.connected;
+    this.#chart.show(quote ?? null);
+    this.#sources.show(this.#known ? instrumentOf(this.#symbol) : null);
+    if (this.#known) this.#paintHead(quote);
+    else this.#sayMissing();
+  }
+
+  #sayMissing() {
+    const { market, open } = this.#surroundings;
+    const names = nearest(this.#symbol, market.quotes.keys(), NEAREST);
+    const buttons = names.map((name) => {
+      const button = element("button", { type: "button" }, name);
+      button.addEventListener("click", () => open(name));
+      return button;
+    });
+    const p = this.#parts;
+    setText(p.base, this.#symbol);
+    setText(p.rest, "");
+    setText(p.name, "");
+    p.star.hidden = p.enlarge.hidden = true;
+    p.missing.replaceChildren(
+      element("p", {}, `${this.#symbol} · not listed here`),
+      ...(names.length === 0 ? [] : [element("p", { class: "nearest" }, "The nearest names:"), ...buttons]),
+    );
+  }
+
+  // Building
+
+  #head() {
+    const { close, star: toggle } = this.#surroundings;
+    const p = this.#parts;
+    p.base = element("span", {}, "");
+    p.rest = element("span", {}, "");
+    p.name = element("p", { class: "panel-name" }, "");
+    p.star = element("button", { type: "button", class: "icon-button" }, star());
+    const drawing = svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ENLARGE }));
+    p.enlarge = element("button", { type: "button", class: "icon-button enlarge", "aria-label": "Enlarge" }, drawing);
+    p.close = element("button", { type: "button", class: "icon-button close", "aria-label": "Close details" }, icon("icon-clear", "icon"));
+    p.star.addEventListener("click", () => {
+      toggle(this.#symbol);
+      this.paintSlowly();
+    });
+    p.enlarge.addEventListener("click", () => {
+      setAttribute(p.enlarge, "aria-pressed", String(this.#element.classList.toggle("large")));
+    });
+    p.close.addEventListener("click", close);
+    const title = element("h2", {}, p.base, p.rest);
+    return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, p.close);
+  }
+
+  #price() {
+    const p = this.#parts;
+    p.same = element("span", {}, "");
+    p.changed = element("span", {}, "");
+    p.price = element("p", { class: "price" }, p.same, p.changed);
+    p.arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
+    p.change = element("span", {}, "");
+    p.percent = element("span", {}, "");
+    p.way = element("p", { class: "panel-change" }, p.arrow, p.change, p.percent);
+    p.state = element("p", { class: "panel-state" }, "");
+    return element("div", { class: "panel-price" }, p.price, p.way, p.state);
+  }
+
+  #book() {
+    const p = this.#parts;
+    for (const side of ["bid", "ask"]) {
+      p[side] = element("b", { class: side === "bid" ? "up" : "down" }, "");
+      p[`${side}_size`] = element("span", { class: "size" }, "");
+      p[`${side}_share`] = element("i");
+    }
+    p.spread = element("span", { class: "spread", title: "Spread, in price and basis points" }, "");
+    const best = element("div", { class: "book-best" }, hidden("Bid"), p.bid, p.bid_size, p.spread, hidden("Ask"), p.ask_size, p.ask);
+    p.shares = element("div", { class: "book-shares", "aria-hidden": "true" }, p.bid_share, p.ask_share);
+    return element("section", { class: "book", "aria-label": "Best bid and ask" }, best, p.shares);
+  }
+
+  #day() {
+    const list = element("dl", { class: "day", "aria-label": "24 hours" });
+    for (const [field, title] of [["open", "Open"], ["high", "High"], ["low", "Low"], ["volume", "Volume"]]) {
+      this.#parts[field] = element("dd", {}, "");
+      list.append(element("div", {}, element("dt", {}, title), this.#parts[field]));
+    }
+    return list;
+  }
+
+  // Painting
+
+  #paintHead(quote) {
+    const { favourites, freshness } = this.#surroundings;
+    const p = this.#parts;
+    setText(p.base, quote.parts[0]);
+    setText(p.rest, quote.parts[1]);
+    setText(p.name, quote.name ?? "");
+    setAttribute(p.name, "title", quote.name);
+    p.star.hidden = p.enlarge.hidden = false;
+    setAttribute(p.star, "aria-label", `Favourite ${quote.symbol}`);
+    setAttribute(p.star, "aria-pressed", String(favourites.has(quote.symbol)));
+    const state = freshness.state(quote);
+    setAttribute(this.#element, "data-state", state === "live" ? null : state);
+    setText(p.state, state === "live" ? "" : stateText(state, age(freshness.ageMs(quote))));
+  }
+
+  #paintPrice({ price, decimals, change_pct: percent, tick, isMid }) {
+    const { numbers } = this.#surroundings;
+    const p = this.#parts;
+    const text = numbers.price(price, decimals);
+    if (text !== this.#shownPrice) {
+      const same = this.#shownPrice === "" ? text.length : commonLength(this.#shownPrice, text);
+      setText(p.same, text.slice(0, same));
+      setText(p.changed, text.slice(same));
+      p.changed.className = CLASSES.get(tick);
+      setAttribute(p.price, "title", numbers.fullPrice(price, decimals));
+      this.#shownPrice = text;
+    }
+    const way = direction(percent);
+    setText(p.arrow, ARROWS.get(way));
+    p.way.className = `panel-change ${CLASSES.get(way)}`;
+    setText(p.change, isMid ? "mid" : changeText(price, percent, decimals, numbers));
+    setText(p.percent, percent === null ? "" : numbers.percent(percent));
+  }
+
+  #paintBook(quote) {
+    const { numbers } = this.#surroundings;
+    const p = this.#parts;
+    for (const side of ["bid", "ask"]) {
+      setText(p[side], numbers.price(quote[side], quote.decimals));
+      setText(p[`${side}_size`], sizeText(quote[`${side}_size`], numbers));
+    }
+    setText(p.spread, spreadText(quote, numbers));
+    const [bid, ask] = [quote.bid_size, quote.ask_size];
+    p.shares.hidden = bid === null || ask === null || bid + ask === 0;
+    if (p.shares.hidden) return;
+    const share = Math.round((bid / (bid + ask)) * 200) / 200; // finer steps would be painted for nothing
+    p.bid_share.style.flexGrow = String(share);
+    p.ask_share.style.flexGrow = String(1 - share);
+  }
+
+  #paintDay(quote) {
+    const { numbers } = this.#surroundings;
+    for (const field of ["open", "high", "low"]) {
+      setText(this.#parts[field], numbers.price(quote[field], quote.decimals));
+      setAttribute(this.#parts[field], "title", numbers.fullPrice(quote[field], quote.decimals));
+    }
+    setText(this.#parts.volume, numbers.volume(quote.volume));
+  }
+}
+
+function about() {
+  const link = element("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "www.tradingview.com");
+  return element("details", { class: "about" }, element("summary", {}, "About the chart"),
+    element("p", {}, `${NOTICE} `, link, ". Licensed under the Apache License 2.0. A dotted line below bars marks those that a venue told."));
+}
+
+function hidden(text) {
+  return element("span", { class: "hidden-text" }, text);
+}
+
+/** The instrument of a symbol: "BTC-USD" of "kraken:BTC-USD". */
+function instrumentOf(symbol) {
+  return symbol.slice(symbol.indexOf(":") + 1);
+}
+
+function commonLength(a, b) {
+  if (a.length !== b.length) return 0;
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i += 1;
+  return i;
+}
+
+function stateText(state, ageText) {
+  return { stale: `No data for ${ageText}`, down: `Source down, price is ${ageText} old`, halted: "Halted", closed: "Closed" }[state] ?? "Gone";
+}
+
+function changeText(price, percent, decimals, numbers) {
+  if (price === null || percent === null || percent <= -100) return "";
+  const change = price - price / (1 + percent / 100);
+  const text = numbers.fullPrice(change, decimals);
+  return direction(percent) > 0 ? `+${text}` : text;
+}
+
+function sizeText(size, numbers) {
+  if (size === null) return "";
+  if (size >= 1000) return numbers.volume(size);
+  return numbers.fixed(size, size < 10 ? 3 : size < 100 ? 2 : 1);
+}
+
+function spreadText({ bid, ask, decimals, spreadBp }, numbers) {
+  if (spreadBp === null) return MISSING;
+  const bp = spreadBp < 0.1 ? numbers.fixed(spreadBp, 2) : numbers.fixed(spreadBp, 1);
+  return `${numbers.price(ask - bid, decimals)} · ${bp} bp`;
+}
