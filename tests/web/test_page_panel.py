@@ -1,0 +1,445 @@
+"""The details of a symbol in a real browser: opening and closing, the chart, sources, the tab's title and icon."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.web.page_server import (
+    LIVE_FEED,
+    SEEN_MS,
+    START_MS,
+    PageServer,
+    Visit,
+    advance,
+    book,
+    frozen,
+    launched,
+    price,
+    quote,
+    row,
+    showing,
+    until,
+    until_price,
+    visiting,
+)  # fmt: skip
+
+pytestmark = pytest.mark.needs("chromium")
+
+MINUTES_5 = 300_000
+FIRST = "S0000-USD"
+FAILED_LOAD = "error: Failed to load resource"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    with PageServer() as server:
+        server.answers["api/candles"] = {"bars": bars(120)}
+        yield server
+
+
+def bars(count: int) -> list[list[Any]]:
+    """So many bars around 100, the last one open; of those before, one half is the venue's."""
+    closes = [100 + (i * 7 % 11) - 5 for i in range(count + 1)]
+    begin = START_MS - (count - 1) * MINUTES_5
+    return [
+        [begin + i * MINUTES_5, a, max(a, b) + 1, min(a, b) - 1, b, 10 + i % 7 if i < count - 1 else None,
+         "o" if i == count - 1 else "v" if i < count / 2 else ""]
+        for i, (a, b) in enumerate(itertools.pairwise(closes))
+    ]  # fmt: skip
+
+
+ROLLOVER = """async () => {
+  const { Bars } = await import("/js/store/bars.js");
+  const bars = new Bars(60_000);
+  bars.push(9, 1000); // nothing is known yet
+  bars.merge([[0, 1, 3, 1, 2, 5, "v"], [60_000, 2, 3, 2, 3, null, "o"]]);
+  bars.push(4, 119_000);
+  bars.push(6, 180_000); // the minute before it had no news
+  bars.push(5, 181_000);
+  bars.push(8, 179_999); // too late
+  return bars.list;
+}"""
+
+
+def panel(page: Page) -> Locator:
+    return page.locator("#details")
+
+
+def part(page: Page, name: str) -> Locator:
+    return panel(page).locator(name)
+
+
+def opened(visit: Visit) -> Locator:
+    """The panel of the first symbol, with its chart drawn."""
+    row(visit.page, FIRST).click()
+    return drawn(visit)
+
+
+def drawn(visit: Visit) -> Locator:
+    """The open panel, once its chart is there."""
+    expect(part(visit.page, ".chart canvas").first).to_be_visible()
+    expect(part(visit.page, ".legend b").first).not_to_have_text("")
+    return panel(visit.page)
+
+
+def asked(server: PageServer, text: str) -> list[str]:
+    return [target for target in server.requested if text in target]
+
+
+def spread_of_colours(page: Page) -> int:
+    """How many different colours the chart's canvases show."""
+    count: int = page.evaluate("""() => {
+      const seen = new Set();
+      for (const canvas of document.querySelectorAll(".chart canvas")) {
+        const { width, height } = canvas;
+        if (width * height === 0) continue;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        for (let i = 0; i < data.length; i += 4) {
+          if (data[i + 3] > 200) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+        }
+      }
+      return seen.size;
+    }""")
+    return count
+
+
+def test_a_click_opens_and_back_closes(browser: Browser, server: PageServer) -> None:
+    """The address names the symbol; Back, Escape and the button close; nothing of it is loaded before it opens."""
+    with showing(browser, server, book(60)) as visit:
+        page = visit.page
+        assert not asked(server, "panel") + asked(server, "chart") + asked(server, "vendor")
+        row(page, FIRST).click()
+        expect(part(page, "h2")).to_have_text(FIRST)
+        expect(page).to_have_url(re.compile(r"\?sel=S0000-USD$"))
+        row(page, "S0003-USD").click()
+        expect(part(page, "h2")).to_have_text("S0003-USD")
+        page.go_back()
+        expect(panel(page)).to_be_hidden()
+        assert "sel" not in page.url
+        page.go_forward()
+        expect(part(page, "h2")).to_have_text("S0003-USD")
+        page.keyboard.press("Escape")
+        expect(panel(page)).to_be_hidden()
+        page.goto(server.url + "?sel=S0002-USD")
+        expect(part(page, "h2")).to_have_text("S0002-USD")
+        expect(row(page, "S0002-USD")).to_have_attribute("aria-selected", "true")
+        page.get_by_role("button", name="Close details").click()
+        expect(panel(page)).to_be_hidden()
+        assert page.url == server.url
+
+
+def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServer) -> None:
+    """Candles cover the canvas; buttons, digits and the address choose the interval; a line is the other kind."""
+    with showing(browser, server, book(60), "?tf=15m") as visit:
+        page = visit.page
+        opened(visit)
+        assert spread_of_colours(page) > 4
+        for key, interval, title in (("1", "1m", "1m"), ("6", "1d", "1D"), ("2", "5m", "5m")):
+            page.keyboard.press(key)
+            expect(part(page, '.chart-bar [aria-pressed="true"]')).to_have_text(title)
+            assert f"tf={interval}" in page.url or interval == "5m"
+        part(page, ".chart-bar").get_by_text("4h").click()
+        expect(part(page, '.chart-bar [aria-pressed="true"]')).to_have_text("4h")
+        intervals = [re.findall("interval=(..?.?)&", target)[0] for target in asked(server, "api/candles")]
+        assert intervals == ["15m", "1m", "1d", "5m", "4h"]
+        part(page, ".chart-kind").click()
+        expect(part(page, ".chart-kind")).to_have_text("Line")
+        assert len(asked(server, "api/candles")) == 5
+        expect(part(page, ".credit")).to_have_attribute("href", "https://www.tradingview.com/")
+
+
+def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServer) -> None:
+    """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own."""
+    server.answers["api/candles"] = {"bars": bars(40)}
+    with showing(browser, server, book(60)) as visit:
+        opened(visit)
+        box = part(visit.page, ".chart").bounding_box()
+        assert box is not None
+        last = server.answers["api/candles"]["bars"][-1]
+        assert part(visit.page, ".legend b").all_inner_texts()[0] == f"{last[1]}.00"
+        visit.page.mouse.move(box["x"] + box["width"] - 76 - 12 - 39 * 6, box["y"] + 150)
+        expect(part(visit.page, ".legend-note")).to_have_text(re.compile("Volume 1[0-9].00 · alpha’s own bar"))
+        visit.page.mouse.move(box["x"] + box["width"] - 76 - 12 - 4 * 6, box["y"] + 150)
+        expect(part(visit.page, ".legend-note")).to_have_text(re.compile("^Volume 1[0-9].00$"))
+
+
+def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: PageServer) -> None:
+    """However fast prices come, the chart follows at most ten times a second, and ends with the latest."""
+    with frozen(browser, server, book(30), "?rate=60") as visit:
+        page = visit.page
+        opened(visit)
+        page.evaluate("""() => {
+          window.drawn = 0;
+          const close = document.querySelectorAll(".legend b")[3];
+          new MutationObserver(() => { window.drawn += 1 }).observe(close, { subtree: true, characterData: true });
+        }""")
+        for i in range(50):
+            visit.service.update({FIRST: {"last": 100 + i / 100}})
+            advance(visit, SEEN_MS)
+        assert 5 <= page.evaluate("window.drawn") <= 10 + 1
+        visit.service.update({FIRST: {"last": 123.0}})
+        until(visit, lambda: part(page, ".legend b").all_inner_texts()[1:] == ["123.00", "98.00", "123.00"])
+        flat = {"volume": None, "told": False, "gap": False}
+        assert page.evaluate(ROLLOVER) == [
+            {"t": 0, "open": 1, "high": 3, "low": 1, "close": 2, **flat, "volume": 5, "told": True},
+            {"t": 60_000, "open": 2, "high": 4, "low": 2, "close": 4, **flat},
+            {"t": 120_000, "open": 4, "high": 4, "low": 4, "close": 4, **flat},
+            {"t": 180_000, "open": 6, "high": 6, "low": 5, "close": 5, **flat},
+        ]
+
+
+def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: PageServer) -> None:
+    """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart."""
+    server.answers["api/candles"] = {"status": 503, "detail": "no bars today"}
+    with showing(browser, server, book(30)) as visit:
+        page = visit.page
+        visit.tolerated = [FAILED_LOAD]
+        row(page, FIRST).click()
+        expect(part(page, ".chart-message span")).to_have_text("The chart’s bars did not come: no bars today.")
+        visit.service.update({FIRST: {"last": 101.5}})
+        expect(price(page, FIRST)).to_have_text("101.50")
+        expect(part(page, ".price")).to_have_text("101.50")
+        server.answers["api/candles"] = {"bars": bars(40)}
+        part(page, ".chart-message button").click()
+        expect(part(page, ".chart-message")).to_be_hidden()
+        drawn(visit)
+    server.vendored = False
+    with showing(browser, server, book(30), f"?sel={FIRST}") as visit:
+        visit.tolerated = [FAILED_LOAD]
+        sentence = "The chart’s library is not on the server. Everything else works without it."
+        expect(part(visit.page, ".chart-message span")).to_have_text(sentence)
+        visit.service.update({FIRST: {"last": 102.5}})
+        expect(part(visit.page, ".price")).to_have_text("102.50")
+
+
+def test_price_book_and_day(browser: Browser, server: PageServer) -> None:
+    """The digits that changed are coloured by direction; book, day and state say what the quote says."""
+    quotes = book(30)
+    quotes[FIRST] |= {"bid_size": 3, "ask_size": 1, "volume": 18_420, "name": "<b>Name</b>"}
+    with frozen(browser, server, quotes) as visit:
+        page = visit.page
+        opened(visit)
+        assert part(page, ".panel-name").inner_text() == "<b>Name</b>"
+        assert part(page, ".price span").all_inner_texts() == ["100.00", ""]
+        for last, same, changed, way in (
+            (100.5, "100.", "50", "up"),
+            (100.41, "100.", "41", "down"),
+            (99.9, "", "99.90", "down"),
+        ):
+            visit.service.update({FIRST: {"last": last, "change_pct": -2}})
+            until(visit, lambda text=f"{last:.2f}": part(page, ".price").inner_text() == text)  # type: ignore[misc]
+            assert part(page, ".price span").all_inner_texts() == [same, changed]
+            assert part(page, ".price span").last.get_attribute("class") == way
+        assert part(page, ".panel-change").inner_text().split() == ["▼", "\u22122.04", "\u22122.00%"]
+        until(visit, lambda: part(page, ".day dd").all_inner_texts() == ["90.00", "120.00", "80.00", "18.42K"])
+        best = part(page, ".book-best").inner_text().split("\n")
+        assert [text for text in best if text not in {"Bid", "Ask"}] == [
+            "99.50",
+            "3.000",
+            "1.00 · 100.0 bp",
+            "1.000",
+            "100.50",
+        ]
+        shares = part(page, ".book-shares i").evaluate_all("(all) => all.map((one) => one.offsetWidth)")
+        assert 2.8 < shares[0] / shares[1] < 3.2
+        visit.service.update({FIRST: {"state": "stale", "ts": visit.service.time_ms - 14_000}})
+        until(visit, lambda: part(page, ".panel-state").inner_text() == "No data for 14 s")
+        visit.service.update({FIRST: {"state": "live", "ts": visit.service.time_ms}})
+        until(visit, lambda: part(page, ".panel-state").inner_text() == "")
+
+
+def test_sources_are_streamed_while_it_is_open(browser: Browser, server: PageServer) -> None:
+    """Venues of the instrument are asked for on the same connection, one line each, and let go when it closes."""
+    venues = {
+        "alpha:S0000-USD": quote(last=100.5, source="alpha", state="stale", ts=START_MS - 14_000),
+        "beta:S0000-USD": quote(last=100.25, source="beta"),
+        "beta:S0001-USD": quote(last=7, source="beta"),
+    }
+    server.answers["api/sources"] = {
+        "source": "beta", "since": START_MS + 7000, "before": "alpha", "venues": ["beta", "alpha"],
+    }  # fmt: skip
+    with frozen(browser, server, book(30) | venues) as visit:
+        page, service = visit.page, visit.service
+        assert row(page, "beta:S0000-USD").count() == 0
+        opened(visit)
+        lines = part(page, ".sources tbody tr")
+        until(visit, lambda: lines.count() == 2)
+        assert [m["symbols"] for m in service.received if m["op"] == "subscribe"] == [["*"], ["*:S0000-USD"]]
+        service.update({FIRST: {"source": "beta", "last": 100.25}})
+        until(visit, lambda: lines.first.locator(".tag.now").count() == 1 and "beta" in lines.first.inner_text())
+        texts = [re.sub(r"\s+", " ", text) for text in lines.all_inner_texts()]
+        assert texts[0].startswith("beta live source 100.25 ")
+        assert re.match(r"alpha stale until 22:20:07 100\.50 1[4-9] s 0/s", texts[1])
+        until(
+            visit,
+            lambda: f"{FIRST} now comes from beta, alpha is stale." in page.locator("#announcements").inner_text(),
+        )
+        for i in range(1, 11):
+            service.update({"beta:S0000-USD": {"last": 100 + i / 10, "ts": service.time_ms - 30}})
+            advance(visit, 200)
+        advance(visit, 500)
+        lag, rate = lines.first.locator("td").all_inner_texts()[1:]
+        assert 25 <= int(lag.removesuffix(" ms")) <= 60
+        assert 2 < float(rate.removesuffix("/s")) < 6
+        page.keyboard.press("Escape")
+        until(visit, lambda: service.received[-1]["op"] == "unsubscribe")
+        assert service.received[-1]["symbols"] == ["*:S0000-USD"]
+
+
+@pytest.mark.parametrize("symbol", ["S0000-USX", "<img src=x onerror=alert(1)>"])
+def test_an_unknown_symbol_names_the_nearest(browser: Browser, server: PageServer, symbol: str) -> None:
+    """What is not listed is said so, as text, with three names that are like it and lead there."""
+    with showing(browser, server, book(30), f"?sel={urllib.parse.quote(symbol)}") as visit:
+        page = visit.page
+        expect(part(page, ".panel-missing p").first).to_have_text(f"{symbol} · not listed here")
+        names = part(page, ".panel-missing button")
+        assert len(names.all_inner_texts()) == 3
+        if symbol.startswith("S"):
+            assert names.first.inner_text() == FIRST
+        first = names.first.inner_text()
+        names.first.click()
+        expect(part(page, "h2")).to_have_text(first)
+        drawn(visit)
+        assert part(page, ".panel-missing").is_hidden()
+
+
+def test_a_restart_keeps_the_panel(browser: Browser, server: PageServer) -> None:
+    """Through an outage the panel keeps its elements; it asks for its venues and its bars again."""
+    with frozen(browser, server, book(60)) as visit:
+        page, service = visit.page, visit.service
+        opened(visit)
+        page.evaluate(
+            "window.kept = [...document.querySelectorAll('.row:not([hidden]), .panel .price, .chart canvas')]"
+        )
+        service.close()
+        service.quotes[FIRST] = service.quotes[FIRST] | {"last": 222.0}
+        before = len(asked(server, "api/candles"))
+        until(visit, lambda: part(page, ".price").inner_text() == "222.00")
+        until(visit, lambda: len(asked(server, "api/candles")) == before + 1)
+        assert service.received[0]["symbols"] == ["*", "*:S0000-USD"]
+        assert page.evaluate("window.kept.every((node) => node.isConnected)")
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -> None:
+    """Enter opens, Tab leads through every control of the panel and out of it, Escape gives the row its focus back."""
+    with showing(browser, server, book(30)) as visit:
+        page = visit.page
+        page.locator('.row[tabindex="0"]').focus()
+        page.keyboard.press("Enter")
+        drawn(visit)
+        expect(page.locator(".row:focus")).to_have_attribute("data-symbol", FIRST)
+        reached = []
+        for _ in range(16):
+            page.keyboard.press("Tab")
+            inside = page.evaluate("""() => document.activeElement.closest("#details") &&
+              [document.activeElement.ariaLabel ?? document.activeElement.textContent,
+               getComputedStyle(document.activeElement).outlineStyle]""")
+            if inside:
+                reached.append(inside)
+        intervals = ["1m", "5m", "15m", "1h", "4h", "1D"]
+        wanted = [f"Favourite {FIRST}", "Enlarge", "Close details", *intervals, "Drawn as candles"]
+        wanted += ["TradingView", "About the chart"]
+        assert [name for name, _ in reached] == wanted
+        assert {outline for _, outline in reached} == {"solid"}
+        part(page, ".close").focus()
+        page.keyboard.press("Escape")
+        expect(page.locator(".row:focus")).to_have_attribute("data-symbol", FIRST)
+        page.locator("#search").press("1")
+        assert "tf=" not in page.url
+
+
+def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
+    """To a screen reader it is a named region with heading, labelled controls, lists and a table with headers."""
+    quotes = book(3) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
+    with showing(browser, server, quotes, f"?sel={FIRST}") as visit:
+        drawn(visit)
+        expect(part(visit.page, ".sources tbody tr")).to_have_count(1)
+        expect(visit.page.locator("#details")).to_match_aria_snapshot(f"""
+          - complementary "Details of {FIRST}":
+            - heading "{FIRST}" [level=2]
+            - paragraph: Name 0
+            - button "Favourite {FIRST}"
+            - button "Enlarge"
+            - button "Close details"
+            - group "Chart":
+              - button "1m"
+              - button "5m" [pressed]
+              - button "Drawn as candles"
+            - img "5m chart of {FIRST}"
+            - link "TradingView"
+            - region "Best bid and ask": Bid 99.50 1.00 · 100.0 bp Ask 100.50
+            - term: Open
+            - definition: "90.00"
+            - table:
+              - rowgroup:
+                - row "Source Last Lag Rate"
+              - rowgroup:
+                - row /alpha live source 100\\.00 .* 0\\/s/
+        """)
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: int) -> None:
+    """A tap opens the sheet, nothing is wider than the screen, targets have 44 px; scrim and button close it."""
+    quotes = book(60) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
+    with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
+        visit.service.quotes, visit.service.feeds = quotes, {"alpha": LIVE_FEED}
+        visit.go()
+        page = visit.page
+        row(page, FIRST).tap()
+        drawn(visit)
+        box = panel(page).bounding_box()
+        assert box is not None
+        assert (box["x"], box["width"], box["y"] + box["height"]) == (0, width, 844)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert panel(page).evaluate("(panel) => panel.scrollWidth") == width
+        small = panel(page).evaluate("""(panel) => [...panel.querySelectorAll("button, a, summary")]
+          .filter((control) => control.checkVisibility() && !control.closest(".about p"))
+          .map((control) => [control.ariaLabel ?? control.textContent, control.getBoundingClientRect()])
+          .filter(([, box]) => box.height < 44 || box.width < 44)
+          .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)""")
+        assert small == []
+        page.locator(".panel-scrim").tap(position={"x": 60, "y": 20})
+        expect(panel(page)).to_be_hidden()
+        row(page, "S0002-USD").tap()
+        page.get_by_role("button", name="Close details").tap()
+        expect(panel(page)).to_be_hidden()
+
+
+def test_title_and_icon(browser: Browser, server: PageServer) -> None:
+    """The title has the selected symbol's price, at most once a second; the icon's shape follows the connection."""
+    with frozen(browser, server, book(30)) as visit:
+        page = visit.page
+        assert page.title() == "Ticker"
+        icon = page.locator("#icon")
+        until(visit, lambda: "circle" in str(icon.get_attribute("href")))
+        opened(visit)
+        until(visit, lambda: page.title() == f"100.00 {FIRST} · Ticker")
+        page.evaluate("""() => {
+          window.titles = [];
+          const note = () => window.titles.push(document.title);
+          new MutationObserver(note).observe(document.querySelector("title"), { childList: true });
+        }""")
+        for i in range(1, 41):
+            visit.service.update({FIRST: {"last": 100 + i}})
+            advance(visit, 50)
+        assert 1 <= len(page.evaluate("window.titles")) <= 2 + 1
+        visit.service.update({FIRST: {"last": 97}})
+        until_price(visit, FIRST, "97.00")
+        until(visit, lambda: page.title() == f"▼ 97.00 {FIRST} · Ticker")
+        visit.service.accepting = False
+        visit.service.close()
+        until(visit, lambda: "h13v13" in str(icon.get_attribute("href")))
