@@ -126,7 +126,7 @@ def test_adapters_lists_names_and_options() -> None:
         (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
         (
             ["--set", "\x1b[2J=1"],
-            r"--set \x1b[2J: unknown; there is: feeds, history, hub, limits, log, metrics, server, store",
+            r"--set \x1b[2J: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store",
         ),
     ],
 )

@@ -16,8 +16,20 @@ PACKAGES = ("ticker", "feeds", "web")
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ticker", "ticker.errors", "ticker.histogram", "ticker.model", "ticker.clock", "ticker.logs"}),
-    frozenset({"ticker.record", "ticker.selection", "ticker.store", "ticker.protocol", "ticker.config", "ticker.bars"}),
-    frozenset({"ticker.groups", "ticker.quota", "ticker.session", "ticker.consolidate", "ticker.intake"}),
+    frozenset(
+        {
+            "ticker.record",
+            "ticker.selection",
+            "ticker.store",
+            "ticker.protocol",
+            "ticker.config",
+            "ticker.bars",
+            "ticker.tokens",
+        }
+    ),
+    frozenset(
+        {"ticker.groups", "ticker.doorman", "ticker.quota", "ticker.session", "ticker.consolidate", "ticker.intake"}
+    ),
     frozenset(
         {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
     ),

@@ -10,6 +10,7 @@ It reads the one file that it is given, never the environment or the command lin
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import re
 import reprlib
@@ -54,6 +55,19 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    for text in values:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", text):
+            raise ValueError("should be scheme, host and port alone, in small letters: https://app.example")
+    return values
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for text in values:
+        ipaddress.ip_network(text)
+    return values
+
+
 class Section(BaseModel):
     """One table of the configuration."""
 
@@ -69,6 +83,17 @@ class Server(Section):
     base_path: str = Field(
         default="", pattern="^(/[A-Za-z0-9._~-]+)*$", description="Path that a proxy puts before ours: /prices."
     )
+    hosts: Names = Field(
+        default=(), description="Host names that are served; empty: any, but on loopback only loopback's."
+    )
+    origins: Annotated[Names, AfterValidator(_origins)] = Field(
+        default=(), description="Other sites whose pages may read prices: https://app.example."
+    )
+    trusted_proxies: Annotated[Names, AfterValidator(_networks)] = Field(
+        default=(), description="Addresses and networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8."
+    )
+    tls_cert: str = Field(default="", description="Certificate file (PEM, with its chain); serves https and wss.")
+    tls_key: str = Field(default="", description="Its key file, if it is not in the same file.")
 
 
 class Hub(Section):
@@ -141,6 +166,14 @@ class History(Section):
     )
 
 
+class Auth(Section):
+    """`[auth]`: who may read, if not everybody."""
+
+    tokens_file: str = Field(default="", description="File with the tokens that may read; empty: everybody may.")
+    query: bool = Field(default=False, description="Whether a token may also stand in the URL: ?token=….")
+    metrics: bool = Field(default=False, description="Whether /metrics asks for a token, one for metrics.")
+
+
 class Metrics(Section):
     """`[metrics]`: what Prometheus may read beside the service's own counters."""
 
@@ -164,6 +197,7 @@ class Settings(Section):
     store: Store = Store()
     limits: Limits = Limits()
     history: History = History()
+    auth: Auth = Auth()
     metrics: Metrics = Metrics()
     log: Log = Log()
     feeds: Mapping[str, Mapping[str, object]] = {"sim": {"adapter": "sim"}}
@@ -171,7 +205,7 @@ class Settings(Section):
 
 _SECTIONS: dict[str, type[Section]] = {
     "server": Server, "hub": Hub, "store": Store, "limits": Limits, "history": History,
-    "metrics": Metrics, "log": Log,
+    "auth": Auth, "metrics": Metrics, "log": Log,
 }  # fmt: skip
 
 

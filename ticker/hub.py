@@ -43,6 +43,9 @@ class Connection(Reader, Protocol):
     def check_stall(self, now: float, stall_s: float) -> None:
         """Close with 4008 if it has taken no byte for so long."""
 
+    def end(self, code: int, reason: str) -> None:
+        """Close it with a code."""
+
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:
         """Write a last frame and start the closing handshake."""
 
@@ -96,6 +99,7 @@ class Hub:
         self.paused: set[Connection] = set()
         """Those who take no bytes at the moment."""
         self.draining = False
+        self.on_tick: list[Callable[[], None]] = []
         self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -218,6 +222,8 @@ class Hub:
             if now >= heartbeat_at:
                 heartbeat_at = now + self._heartbeat_s
                 self._idle_heartbeat()
+            for listener in self.on_tick:
+                listener()
             for connection in list(self.paused):
                 connection.check_stall(now, self._stall_s)
 

@@ -3,7 +3,7 @@
 What a caller gives as `extra={"feed": name}` follows the message as key=value on the console, and is a field of
 the object in JSON. Control characters are escaped everywhere, so nothing that a client or an exchange sends can
 forge a line or move a terminal's cursor. Libraries log through the same handler, and only warnings: their lines
-per request or connection would drown ours, and httpx prints whole URLs.
+per request or connection would drown ours, and httpx prints whole URLs. A token in an address is never written.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from datetime import UTC, datetime
 from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+_TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
@@ -42,6 +44,11 @@ def configure(level: str, fmt: str, stream: TextIO) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def redact(text: str) -> str:
+    """The text without tokens: uvicorn prints addresses whole."""
+    return _TOKEN.sub(r"\1…", text) if "token=" in text else text
+
+
 def escape(text: str) -> str:
     """The text on one line: whatever is not printable becomes a backslash sequence."""
     if text.isprintable():
@@ -54,7 +61,7 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{self.formatTime(record, '%H:%M:%S')}.{int(record.msecs):03}"
-        words = [time, f"{record.levelname.lower():<7}", record.name, record.getMessage()]
+        words = [time, f"{record.levelname.lower():<7}", record.name, redact(record.getMessage())]
         words += [f"{key}={_word(value)}" for key, value in _extras(record).items()]
         lines = [escape(" ".join(words))]
         if record.exc_info:
@@ -71,7 +78,7 @@ class JsonFormatter(logging.Formatter):
             "time": time.replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)

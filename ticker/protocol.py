@@ -286,6 +286,16 @@ def parse_subscribe_query(query: Mapping[str, str], max_symbols: int) -> Subscri
     return _parse_subscribe(message, None, max_symbols)
 
 
+def parse_token(data: bytes) -> str | None:
+    """The token of an `auth` message; None for anything else."""
+    try:
+        message = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    token = message.get("token") if isinstance(message, dict) and message.get("op") == "auth" else None
+    return token if isinstance(token, str) else None
+
+
 def interval_class(interval_ms: int) -> int:
     """The class that a wish is rounded up to, ms."""
     return next((c for c in INTERVALS_MS if c >= interval_ms), INTERVALS_MS[-1])

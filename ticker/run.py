@@ -43,10 +43,13 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         ping_interval_s=settings.hub.ping_interval_s,
         ping_timeout_s=settings.hub.ping_timeout_s,
         handshake_s=settings.limits.handshake_s,
+        tls=(settings.server.tls_cert, settings.server.tls_key),
     )
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
-    log.info("serving http://%s:%d%s feeds=%s", shown, port, settings.server.base_path, ",".join(f.name for f in feeds))
+    scheme = "https" if settings.server.tls_cert else "http"
+    path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)
+    log.info("serving %s://%s:%d%s feeds=%s", scheme, shown, port, path, names)
     await service.run(server, [sock], [runner.run for runner in runners])
 
 

@@ -5,6 +5,7 @@ Plain reads pass by; a WebSocket, a stream of events and a request that waits ta
 
 from __future__ import annotations
 
+import ipaddress
 import random
 from urllib.parse import urlsplit
 
@@ -22,18 +23,34 @@ class Admission:
     def __init__(self, service: Service) -> None:
         limits = service.settings.limits
         self._limits = limits
+        self._origins = service.settings.server.origins
+        self._proxies = [ipaddress.ip_network(text) for text in service.settings.server.trusted_proxies]
         self._hub = service.hub
         self._monotonic = service.clock.monotonic
         self._pace = Budget(limits.connects_per_s, limits.connects_per_s, limits.connects_per_s, self._monotonic())
 
     def address(self, connection: HTTPConnection) -> str:
-        """Where a client is, for the limits of an address."""
-        return connection.client.host if connection.client else ""
+        """Where a client is, for the limits of an address; behind proxies of ours it is the last that they name."""
+        address = connection.client.host if connection.client else ""
+        forwarded = connection.headers.getlist("x-forwarded-for") if self._proxies else []
+        for text in reversed(",".join(forwarded).split(",")):
+            if not text.strip() or not self._is_proxy(address):
+                break
+            address = text.strip()[:45]
+        return address
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            known = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self._proxies)
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to somebody who may not come in, counted; None: they may."""
         hub = self._hub
-        if not same_origin(connection.headers.get("origin"), connection.headers.get("host", "")):
+        origin = connection.headers.get("origin")
+        if not same_origin(origin, connection.headers.get("host", "")) and origin not in self._origins:
             hub.counts.rejects["origin"] += 1
             return problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may")
         address = self.address(connection)

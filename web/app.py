@@ -6,7 +6,7 @@ import ipaddress
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from ticker import __version__
 from ticker.service import Service
 from web import candles, metrics, quotes, rest, sources, sse, vendor, ws
 from web.admission import Admission
+from web.gate import Gate
 from web.problem import Problem, answer_problem, problem
 
 STATIC = Path(__file__).parent / "static"
@@ -33,6 +34,13 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "authorization, if-none-match, last-event-id",
+    "Access-Control-Max-Age": "600",
+}
+"""What the page of a listed site may send."""
+EXPOSED = {"Access-Control-Expose-Headers": "etag, retry-after"}
 
 
 def create_app(service: Service) -> FastAPI:
@@ -48,15 +56,16 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _crashed)
-    admission = Admission(service)
-    app.include_router(quotes.make_router(service, admission))
-    app.include_router(rest.make_router(service))
-    app.include_router(candles.make_router(service))
-    app.include_router(metrics.make_router(service))
-    app.include_router(sources.make_router(service))
+    admission, gate = Admission(service), Gate(service)
+    prices = [Depends(gate.guard("prices"))]
+    app.include_router(quotes.make_router(service, admission), dependencies=prices)
+    app.include_router(rest.make_router(service), dependencies=prices)
+    app.include_router(candles.make_router(service), dependencies=prices)
+    app.include_router(sources.make_router(service), dependencies=prices)
+    app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
+    app.include_router(ws.make_router(service, admission, gate))
+    app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
-    app.include_router(ws.make_router(service, admission))
-    app.include_router(sse.make_router(service, admission))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
@@ -64,7 +73,13 @@ def create_app(service: Service) -> FastAPI:
 
     app.mount("/", Page(directory=STATIC, html=True))
     server = service.settings.server
-    app.add_middleware(Guard, loopback_only=_is_loopback(server.host), base_path=server.base_path)
+    app.add_middleware(
+        Guard,
+        loopback=_is_loopback(server.host),
+        hosts=frozenset(name.lower() for name in server.hosts),
+        origins=frozenset(server.origins),
+        base_path=server.base_path,
+    )
     return app
 
 
@@ -82,16 +97,21 @@ class Guard:
     """Plain ASGI, so that it sees WebSockets too: what holds for every path.
 
     * A service on a loopback address answers only to loopback names: no page of another site can reach it through
-      a name that its owner points at 127.0.0.1 (DNS rebinding).
+      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names replaces that.
+    * The pages of listed sites may read the answers (CORS).
     * Paths count with and without the base path: a proxy may strip it or not.
     * No path takes a request body.
     * HEAD is GET without the body, which the server leaves away.
     * Every answer carries the security headers.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool, base_path: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, loopback: bool, hosts: frozenset[str], origins: frozenset[str], base_path: str
+    ) -> None:
         self._app = app
-        self._loopback_only = loopback_only
+        self._loopback = loopback
+        self._hosts = hosts
+        self._origins = origins
         self._base_path = base_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,12 +120,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        origin = Headers(scope=scope).get("origin")
+        shared = {"Access-Control-Allow-Origin": origin, **EXPOSED} if origin and origin in self._origins else {}
+
         async def send_guarded(message: Message) -> None:
             if message["type"].endswith("http.response.start"):
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                headers.update(shared)
+                if self._origins:
+                    headers.add_vary_header("Origin")
             await send(message)
 
-        app = self._refusal(scope) or self._app
+        app = self._refusal(scope) or (_preflight(scope) if shared else None) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"
@@ -113,11 +140,19 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if self._loopback_only and not _is_loopback(_host_name(headers.get("host", ""))):
-            return problem(403, "forbidden", "this service listens on loopback only; use localhost or 127.0.0.1")
+        host = _host_name(headers.get("host", "")).lower()
+        if (self._hosts or self._loopback) and host not in self._hosts and not (self._loopback and _is_loopback(host)):
+            known = "this service listens on loopback only; use localhost or 127.0.0.1"
+            return problem(403, "forbidden", "no such host here; see server.hosts" if self._hosts else known)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
         return None
+
+
+def _preflight(scope: Scope) -> Response | None:
+    """The answer to a browser that asks on behalf of a listed site whether it may ask."""
+    asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
+    return Response(status_code=204, headers=PREFLIGHT) if asks else None
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

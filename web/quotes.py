@@ -72,7 +72,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
-                await wait_for_news(request, service.hub, selection, wait_s)
+                await wait_for_news(request, admission.address(request), service.hub, selection, wait_s)
             etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-{shape}"'
             headers = {"ETag": etag, "Cache-Control": "no-cache"}
             if not wait_s and if_none_match and etag in if_none_match:  # in a list and behind a proxy's `W/`, too

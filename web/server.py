@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ticker.errors import TickerError
+from ticker.errors import ConfigError, TickerError
 from web.problem import raw_problem
 from web.transport import SharedFrames
 
@@ -137,9 +137,20 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    app: Any, *, message_bytes: int, ping_interval_s: float, ping_timeout_s: float, handshake_s: float
+    app: Any,
+    *,
+    message_bytes: int,
+    ping_interval_s: float,
+    ping_timeout_s: float,
+    handshake_s: float,
+    tls: tuple[str, str] = ("", ""),
 ) -> Server:
-    """A server for an app, to be run with `serve(sockets=[listen(…)])`."""
+    """A server for an app, to be run with `serve(sockets=[listen(…)])`.
+
+    Raises:
+        ConfigError: certificate or key cannot be used.
+    """
+    cert, key = tls
     config = uvicorn.Config(
         app,
         http=type("Http", (BoundedHttp,), {"head_timeout_s": handshake_s}),
@@ -155,7 +166,13 @@ def make_server(
         server_header=False,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=3,
+        ssl_certfile=cert or None,
+        ssl_keyfile=key or None,
     )
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"server.tls_cert {cert} {key}: {error.strerror or error}".replace("  ", " ")) from error
     return Server(config)
 
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import random
 import socket
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -26,6 +27,7 @@ from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import Admission
 from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, described, problems, selection_of
+from web.gate import Gate
 from web.problem import Problem
 from web.server import EXTENSION, Exchange
 
@@ -54,7 +56,7 @@ def event(frame: Frame, epoch: int, digest: str) -> bytes:
     return frame.event[1]
 
 
-def make_router(service: Service, admission: Admission) -> APIRouter:
+def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter:
     """The path for one service."""
     router = APIRouter()
     hub, ping = service.hub, service.settings.hub
@@ -90,14 +92,20 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        events, interval = EventStream(exchange, hub, patience_s), protocol.interval_class(interval_ms)
+        interval = protocol.interval_class(interval_ms)
+        events = EventStream(exchange, admission.address(request), hub, patience_s)
         try:
             hub.groups.admit(events.address, selection, interval)
         except ProtocolError as error:
             overloaded = error.code == "overloaded"
             raise Problem(503 if overloaded else 400, error.code, str(error),
                           {"Retry-After": "1"} if overloaded else None) from None  # fmt: skip
-        return Events(events, selection, interval, asked)
+
+        def welcome() -> None:
+            gate.watch(events, gate.shown(request))
+            events.begin(selection, interval, asked)
+
+        return Events(events, welcome)
 
     return router
 
@@ -116,11 +124,11 @@ class EventStream:
     group: Group | None = None
     since = 0
 
-    def __init__(self, exchange: Exchange, hub: Hub, patience_s: float) -> None:
+    def __init__(self, exchange: Exchange, address: str, hub: Hub, patience_s: float) -> None:
         http, cycle = exchange
         self.open = False
         self.paused = False
-        self.address = http.client[0] if http.client else ""
+        self.address = address
         self.ended: asyncio.Future[None] = http.loop.create_future()
         self._http = http
         self._cycle = cycle
@@ -220,6 +228,15 @@ class EventStream:
             self._write(self._form(_retry(GOODBYE_RETRY_MS)) + self._event(frame))
         self._end()
 
+    def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
+        """End the response: whoever comes back is told why it is refused."""
+        self._code = code
+        if self.paused:
+            self.abort()
+        else:
+            self.open = False
+            self._end()
+
     def abort(self) -> None:
         """Drop the connection at once."""
         self._leave(self._code)
@@ -242,16 +259,16 @@ class EventStream:
 class Events(Response):
     """The response of a stream: its head, and its end when the stream has ended; what lies between writes itself."""
 
-    def __init__(self, stream: EventStream, selection: Selection, interval_ms: int, asked: str | None) -> None:
+    def __init__(self, stream: EventStream, welcome: Callable[[], None]) -> None:
         super().__init__(None, 200, HEADERS, "text/event-stream")
         del self.headers["content-length"]  # nobody knows it
         self._stream = stream
-        self._wish = (selection, interval_ms, asked)
+        self._welcome = welcome
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Stream until the reader leaves or the service stops."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        self._stream.begin(*self._wish)
+        self._welcome()
         await self._stream.ended
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -28,6 +28,7 @@ from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
 
 from ticker import protocol
+from ticker.doorman import Doorman
 from ticker.groups import Group
 from ticker.hub import Hub
 from ticker.protocol import Frame
@@ -76,7 +77,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._hub: Hub | None = None
-        self._session: Session | None = None
+        self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
         self._paused_at = 0.0
@@ -86,11 +87,12 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     # Detaching
 
-    def detach(self, hub: Hub, session: Session, first: list[Frame]) -> None:
+    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame]) -> None:
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
         self.open = True
-        self.transport.set_write_buffer_limits(high=0)
+        encrypted = self.transport.get_extra_info("sslcontext") is not None  # there "full" means `>=`, not `>`
+        self.transport.set_write_buffer_limits(high=1 if encrypted else 0, low=0)
         self.queue = _NO_QUEUE
         hub.add(self)
         self._reply(first)
@@ -169,7 +171,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if unsent != self._unsent:
             self._unsent, self._paused_at = unsent, now
         elif self.open and now - self._paused_at >= stall_s:
-            self._end(protocol.STALLED, "stalled")
+            self.end(protocol.STALLED, "stalled")
 
     # Reading
 
@@ -187,7 +189,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
                 self._unread.extend(events)
                 self._handle_unread()
                 if len(self._unread) > MAX_UNREAD_FRAMES:
-                    self._end(protocol.TOO_MANY_MESSAGES, "too many messages")
+                    self.end(protocol.TOO_MANY_MESSAGES, "too many messages")
             else:
                 self.conn.data_to_send()  # pongs, which may not follow our close
                 if self.conn.close_rcvd is not None:
@@ -204,20 +206,20 @@ class SharedFrames(WebSocketsSansIOProtocol):
             elif event.opcode is Opcode.CLOSE:
                 self.handle_close(event)
             elif event.opcode is Opcode.BINARY:
-                self._end(protocol.BINARY_FRAME, "send text frames, not binary ones")
+                self.end(protocol.BINARY_FRAME, "send text frames, not binary ones")
             else:
                 self._fragments.append(bytes(event.data))
                 if event.fin:
                     message, self._fragments = b"".join(self._fragments), []
                     self._receive(message)
                 elif len(self._fragments) >= MAX_FRAGMENTS:
-                    self._end(protocol.TOO_LARGE, f"more than {MAX_FRAGMENTS} fragments in a message")
+                    self.end(protocol.TOO_LARGE, f"more than {MAX_FRAGMENTS} fragments in a message")
 
     def _receive(self, message: bytes) -> None:
         assert self._session is not None
         self._reply(self._session.receive(message))
         if self._session.closing is not None:
-            self._end(*self._session.closing)
+            self.end(*self._session.closing)
 
     def _refuse_handshake(self) -> None:
         """Answer a request that the parser refused; uvicorn would leave it hanging."""
@@ -234,7 +236,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if self._hub is not None:
             self._hub.remove(self, code)
 
-    def _end(self, code: int, reason: str) -> None:
+    def end(self, code: int, reason: str) -> None:
         """Leave the hub and start the closing handshake."""
         if self.open:
             self._leave(code)
@@ -306,7 +308,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if self._session is None:
             super().keepalive_timeout()
         else:
-            self._end(protocol.NO_PONG, "no pong")
+            self.end(protocol.NO_PONG, "no pong")
 
     def shutdown(self) -> None:
         """The server stops; those who are still here were not drained."""

@@ -37,15 +37,19 @@ class Waiting:
         """The service stops: whoever waits is answered now."""
         self.abort()
 
+    def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no room for it
+        """It may wait no longer."""
+        self.abort()
+
     def abort(self) -> None:
         """Wait no longer."""
         if not self.over.done():
             self.over.set_result(None)
 
 
-async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float) -> None:
+async def wait_for_news(request: Request, address: str, hub: Hub, selection: Selection, wait_s: float) -> None:
     """Return once something of a selection changes, `wait_s` has passed, the service stops, or the client has left."""
-    waiting = Waiting(request.client.host if request.client else "")
+    waiting = Waiting(address)
     hub.add(waiting)
     hub.groups.enter(waiting, selection, 0, hub.store.version)
     left = asyncio.create_task(_left(request), name="poll")

@@ -6,16 +6,20 @@ from fastapi import APIRouter
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
+from ticker.doorman import Doorman
+from ticker.protocol import Frame
 from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
+from web.gate import Gate
 from web.problem import Problem, problem
 from web.transport import EXTENSION, SharedFrames
 
 
-def make_router(service: Service, admission: Admission) -> APIRouter:
+def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter:
     """The stream's endpoint for one service."""
     router = APIRouter()
+    hub = service.hub
 
     @router.get("/ws", include_in_schema=False)
     async def not_a_stream() -> Response:
@@ -24,7 +28,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
     @router.websocket("/ws")
     async def stream(websocket: WebSocket) -> None:
-        refused = admission.refusal(websocket)
+        refused = admission.refusal(websocket) or gate.refusal(websocket)
         if refused is not None:
             await websocket.send_denial_response(refused)
             return
@@ -35,7 +39,21 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             return
         await websocket.accept()
         connection.address = admission.address(websocket)
-        session = Session(connection, service.hub.groups, service.facts)
-        connection.detach(service.hub, session, session.open(websocket.query_params))
+        query = dict(websocket.query_params)
+
+        def begin() -> tuple[Session, list[Frame]]:
+            session = Session(connection, hub.groups, service.facts)
+            return session, session.open(query)
+
+        def admit(token: str) -> bool:
+            if good := gate.watch(connection, token):
+                hub.idle.add(connection)
+            return good
+
+        if gate.watch(connection, gate.shown(websocket)):
+            connection.detach(hub, *begin())
+        else:
+            connection.detach(hub, Doorman(admit, begin), [])
+            hub.idle.discard(connection)  # it hears nothing before it has said its token
 
     return router

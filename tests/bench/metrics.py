@@ -16,7 +16,7 @@ from statistics import median
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from tests.bench.market import updates
+from tests.bench.market import EPOCH_MS, batches
 from ticker.clock import Clock
 from ticker.config import Settings
 from ticker.groups import Group
@@ -91,8 +91,9 @@ async def _share() -> tuple[float, float, float]:
 
 
 def _quotes() -> Iterator[list[Quote]]:
-    for rows in updates(1000, PER_SECOND):
-        yield [Quote(f"bench:{s}", {"last": last, "bid": bid, "ask": ask}, ts) for s, last, bid, ask, ts in rows]
+    for step, rows in enumerate(batches(1000, PER_SECOND)):
+        ts = EPOCH_MS + step
+        yield [Quote(f"bench:{r.symbol}", {"last": r.last, "bid": r.bid, "ask": r.ask}, ts) for r in rows]
 
 
 def _cpu(step: Callable[[], object], times: int) -> float:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ticker.config import Section, Settings, explain, load, parse_feed_spec
+from ticker.config import Section, Server, Settings, explain, load, parse_feed_spec
 from ticker.errors import ConfigError
 
+SECTIONS_ARE = "there is: auth, feeds, history, hub, limits, log, metrics, server, store"
 SECTIONS = ("server", "hub", "store", "limits", "log")
 
 
@@ -40,7 +41,17 @@ def test_nothing_configured_is_the_simulator_on_loopback() -> None:
     settings = load(None, [], {})
     assert settings == Settings()
     assert {section: getattr(settings, section).model_dump() for section in SECTIONS} == {
-        "server": {"host": "127.0.0.1", "port": 8000, "shutdown_grace_s": 10, "base_path": ""},
+        "server": {
+            "host": "127.0.0.1",
+            "port": 8000,
+            "shutdown_grace_s": 10,
+            "base_path": "",
+            "hosts": (),
+            "origins": (),
+            "trusted_proxies": (),
+            "tls_cert": "",
+            "tls_key": "",
+        },
         "hub": {
             "flush_interval_ms": 20,
             "heartbeat_ms": 5000,
@@ -88,7 +99,7 @@ def test_a_source_says_only_what_it_says(tmp_path: Path) -> None:
     """Two sources of one section are merged key by key."""
     file = written(tmp_path, "[server]\nport = 1\nhost = '::'\n")
     settings = load(file, [("--port", "2")], {"TICKER_SERVER__SHUTDOWN_GRACE_S": "2.5"})
-    assert settings.server.model_dump() == {"host": "::", "port": 2, "shutdown_grace_s": 2.5, "base_path": ""}
+    assert settings.server == Server(host="::", port=2, shutdown_grace_s=2.5)
 
 
 def test_text_takes_the_type_of_its_setting() -> None:
@@ -137,7 +148,10 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("port = 3", "port: unknown; did you mean 'server.port'?"),
         ("[sever]", "sever: unknown; did you mean 'server'?"),
         ("[log]\nzzz = 1", "log.zzz: unknown; there is: log.format, log.level"),
-        ("[zzz]\nzzz = 1", "zzz.zzz: unknown; there is: feeds, history, hub, limits, log, metrics, server, store"),
+        (
+            "[zzz]\nzzz = 1",
+            f"zzz.zzz: unknown; {SECTIONS_ARE}",
+        ),
         ("[feed.kraken]\nsymbols = 'x'", "feed.kraken: unknown; did you mean 'feeds.kraken'?"),
         ("log = 3", "log: should be a table"),
         ("[[log]]", "log: should be a table"),
@@ -159,7 +173,7 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[store]\nstale_after_s = '5'", "store.stale_after_s: should be a valid number, not '5'"),
         ("[log]\nlevel = 'wran'", "log.level: unknown 'wran'; did you mean 'warning'?"),
         ("[log]\nlevel = 3", "log.level: unknown 3; there is: debug, error, info, warning"),
-        ('"a\\nb" = 3', "a\\nb: unknown; there is: feeds, history, hub, limits, log, metrics, server, store"),
+        ('"a\\nb" = 3', "a\\nb: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store"),
         ("[server\nport = 3", "Expected ']' at the end of a table declaration (at line 1, column 8)"),
         ("[log]\nlevel = 'info'\nlevel = 'info'", "Cannot overwrite a value (at end of document)"),
     ],
@@ -208,7 +222,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("TICKER_FEEDS__KRAKEN", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
         ("TICKER_FEEDS__A__B__C", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
         ("TICKER_FEEDS__A.B__C", "1", "a feed's name is 1 to 32 of a-z 0-9 _ -, not 'a.b'"),
-        ("TICKER_ZZZ__ZZZ", "1", "unknown; there is: feeds, history, hub, limits, log, metrics, server, store"),
+        ("TICKER_ZZZ__ZZZ", "1", "unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store"),
         ("TICKER_SERVER__PORT", "80a", "should be a valid integer, not '80a'"),
         ("TICKER_SERVER__PORT", "", "should be a valid integer, not ''"),
         ("TICKER_SERVER__PORT", "-1", "should be greater than or equal to 0, not -1"),
@@ -231,7 +245,7 @@ def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str)
         (
             "--set",
             "a.b.c=1",
-            "--set a.b.c: unknown; there is: feeds, history, hub, limits, log, metrics, server, store",
+            "--set a.b.c: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store",
         ),
         ("--set", "log=1", "--set log: should be a table"),
         ("--set", "feeds.sim.=1", "--set feeds.sim.: unknown; did you mean 'feeds.NAME.OPTION'?"),
@@ -266,7 +280,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     file = written(tmp_path, "[server]\nport = -1\nhots = 'x'\n")
     assert errors(file, [("--port", "8001"), ("--set", "log.levle=x")], {"TICKER_HUB__STALL_S": "no"}) == [
         f"{file}: server.port: should be greater than or equal to 0, not -1",
-        f"{file}: server.hots: unknown; did you mean 'host'?",
+        f"{file}: server.hots: unknown; did you mean 'hosts'?",
         "TICKER_HUB__STALL_S: should be a valid number, not 'no'",
         "--set log.levle: unknown; did you mean 'level'?",
     ]

@@ -100,6 +100,9 @@ class Peer:
     def check_stall(self, now: float, stall_s: float) -> None:
         self.stalls.append((now, stall_s))
 
+    def end(self, code: int, reason: str) -> None:
+        self._hub.remove(self, code)
+
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:
         self.write(frame)
         if self.leaves_on_bye:

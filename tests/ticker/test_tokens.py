@@ -1,0 +1,112 @@
+"""Tokens: what the file may say, when it is read again, and who is who."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from ticker.clock import ManualClock
+from ticker.errors import ConfigError
+from ticker.tokens import Tokens
+
+
+def entry(name: str, token: str, more: str = "") -> str:
+    return f'[{name}]\nsha256 = "{hashlib.sha256(token.encode()).hexdigest()}"\n{more}\n'
+
+
+class Desk:
+    """A file of tokens."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.path = folder / "tokens.toml"
+        self.clock = ManualClock(1_795_386_000_000)  # 2026-11-22T22:20:00Z
+        self.path.write_text(text)
+        self.tokens = Tokens(self.path, self.clock.wall_ms)
+
+    def rewrite(self, text: str) -> None:
+        """As an editor does: another file takes the name."""
+        other = self.path.with_suffix(".new")
+        other.write_text(text)
+        other.rename(self.path)
+
+    def name(self, token: str, use: str = "prices") -> str | None:
+        found = self.tokens.find(token, use)
+        return found.name if found else None
+
+
+def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
+    """Each token has its name and what it is for; the hash itself, a prefix or another text is none."""
+    desk = Desk(tmp_path, entry("wall", "secret-1") + entry("grafana", "secret-2", 'for = ["metrics"]'))
+    assert (desk.name("secret-1"), desk.name("secret-1", "metrics")) == ("wall", None)
+    assert (desk.name("secret-2"), desk.name("secret-2", "metrics")) == (None, "grafana")
+    digest = hashlib.sha256(b"secret-1").hexdigest()
+    for text in ("", "secret-", "secret-11", "Secret-1", digest, "\udcff", "x" * 100_000):
+        assert desk.name(text) is None
+
+
+def test_a_token_ends(tmp_path: Path) -> None:
+    """From the moment of its end on it is not good, neither for a newcomer nor for who has shown it."""
+    desk = Desk(tmp_path, entry("a", "x", "expires = 2026-11-22T23:20:10+01:00"))
+    token = desk.tokens.find("x", "prices")
+    assert token is not None
+    desk.clock.tick(9.999)
+    assert desk.tokens.holds(token)
+    desk.clock.tick(0.001)
+    assert not desk.tokens.holds(token)
+    assert desk.name("x") is None
+
+
+def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A changed file counts at once; a broken or missing one changes nothing, and the log says so once."""
+    caplog.set_level(logging.INFO)
+    desk = Desk(tmp_path, entry("a", "x"))
+    token = desk.tokens.find("x", "prices")
+    assert token is not None
+    desk.rewrite(entry("b", "y"))
+    assert (desk.name("x"), desk.name("y"), desk.tokens.holds(token)) == (None, "b", False)
+    desk.rewrite("[b\n")
+    assert [desk.name("y") for _ in range(3)] == ["b"] * 3
+    desk.path.unlink()
+    assert [desk.name("y") for _ in range(3)] == ["b"] * 3
+    desk.rewrite(entry("a", "x"))
+    assert (desk.name("x"), desk.name("y")) == ("a", None)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split(":")[0] for line in lines] == [
+        "tokens read again count=1", "tokens stay as they were", "tokens stay as they were",
+        "tokens read again count=1",
+    ]  # fmt: skip
+    assert "no such file" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[a\n", "Expected"),
+        ("a = 1", "a: should be a table, [a], with sha256 = …"),
+        ("[a]", "a.sha256: give the SHA-256 of the token as 64 hexadecimal digits"),
+        ('[a]\nsha256 = "secret"', "a.sha256: give the SHA-256"),
+        (entry("a", "x", "expires = 2027-01-01"), "a.expires: give a time with its zone"),
+        (entry("a", "x", "expires = 2027-01-01T00:00:00"), "a.expires: give a time with its zone"),
+        (entry("a", "x", 'for = "prices"'), "a.for: give a list of prices and metrics"),
+        (entry("a", "x", 'for = ["all"]'), "a.for: give a list of prices and metrics"),
+        (entry("a", "x", "expire = 1"), "a.expire: unknown; did you mean 'expires'?"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, error: str) -> None:
+    """A service does not start with a file that it does not understand, and says which entry it is; never a token."""
+    with pytest.raises(ConfigError) as caught:
+        Desk(tmp_path, text)
+    assert str(caught.value).startswith(f"auth.tokens_file {tmp_path / 'tokens.toml'}: ")
+    assert error in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    """The name of the file is in the error."""
+    with pytest.raises(ConfigError, match=r"tokens_file .*none\.toml: no such file"):
+        Tokens(tmp_path / "none.toml", ManualClock().wall_ms)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing was made either

@@ -1,0 +1,263 @@
+"""Tokens, origins, hosts, proxies and TLS, from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import find_program
+from tests.web.events import listen_to
+from tests.web.peer import TEXT, Peer
+from tests.web.server import Live, Sections, run, serving, start
+from ticker.errors import ConfigError
+from ticker.logs import ConsoleFormatter
+from web.server import make_server
+
+SECRET, METRICS, SHORT = "s3cret-of-the-wall", "s3cret-of-prometheus", "s3cret-for-a-while"
+BEARER = f"Authorization: Bearer {SECRET}"
+
+
+def entry(name: str, token: str, more: str = "") -> str:
+    return f'[{name}]\nsha256 = "{hashlib.sha256(token.encode()).hexdigest()}"\n{more}\n'
+
+
+def rewrite(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+def guarded(**auth: object) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
+    """Make a test of a scenario that gets a service with tokens, and the file of them."""
+
+    def decorate(scenario: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+        def test(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+            file = tmp_path / "tokens.toml"
+            file.write_text(entry("wall", SECRET) + entry("prometheus", METRICS, 'for = ["metrics"]'))
+            caplog.set_level(logging.INFO)
+
+            async def with_service() -> None:
+                sections: Sections = {"auth": {"tokens_file": str(file)} | auth, "limits": {"handshake_s": 5}}
+                async with start(sections) as live:
+                    await scenario(live, file)
+
+            run(with_service)
+            lines = [ConsoleFormatter().format(record) for record in caplog.records]
+            assert not [line for line in lines if "s3cret" in line], "a token stands in the log"
+
+        test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+        return test
+
+    return decorate
+
+
+async def ended(peer: Peer) -> int:
+    """The code that a connection is closed with before anything else was said on it."""
+    opcode, payload = await peer.receive()
+    assert opcode == 8, payload
+    return int.from_bytes(payload[:2], "big")
+
+
+@guarded()
+async def test_prices_need_a_token(live: Live, file: Path) -> None:
+    """Without a good one REST gives 401 and says how to bring one; page, health and reference are open."""
+    for path in ("/api/quotes", "/api/quotes/BTC-USD", "/api/symbols", "/api/feeds", "/api/candles/BTC-USD"):
+        for header in ("X: y", "Authorization: Bearer wrong", f"Authorization: Basic {SECRET}",
+                       f"Authorization: Bearer {METRICS}", "Authorization: Bearer"):  # fmt: skip
+            answer = await live.get(path, header)
+            assert (answer.status, answer.json["code"]) == (401, "unauthorized"), (path, header)
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert "s3cret" not in answer.body.decode()
+        assert (await live.get(path, BEARER)).status == 200
+    assert (await live.get(f"/api/quotes?token={SECRET}")).status == 401, "not in the address unless switched on"
+    for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"):
+        assert (await live.get(path)).status == 200
+    assert live.hub.counts.rejects["auth"] == 26
+
+
+@guarded(query=True, metrics=True)
+async def test_tokens_in_the_address_and_for_metrics(live: Live, file: Path) -> None:
+    """Where it is switched on a token may stand in the address, and metrics want one that is for metrics."""
+    assert (await live.get(f"/api/quotes?token={SECRET}")).status == 200
+    peer = await live.stream(f"?symbols=*&token={SECRET}")
+    await peer.hear("snapshot")
+    for header, status in ((BEARER, 401), ("X: y", 401), (f"Authorization: Bearer {METRICS}", 200)):
+        assert (await live.get("/metrics", header)).status == status
+
+
+@guarded()
+async def test_a_stream_with_a_token_in_the_header(live: Live, file: Path) -> None:
+    """A good one is let in as if there were no tokens; a bad one gets 401 before the upgrade."""
+    peer = await live.connect()
+    assert (await peer.upgrade("/ws?symbols=*", BEARER)).status == 101
+    assert (await peer.message())["type"] == "hello"
+    await peer.hear("snapshot")
+    answer = await (await live.connect()).upgrade("/ws?symbols=*", "Authorization: Bearer wrong")
+    assert (answer.status, answer.json["code"]) == (401, "unauthorized")
+    assert live.hub.counts.rejects["auth"] == 1
+
+
+@guarded()
+async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path) -> None:
+    """Before the token nothing is said, not even a heartbeat; behind it comes what the address asked for."""
+    peer = await live.stream("?symbols=*")
+    assert not live.hub.idle
+    live.publish({"BTC-USD": "5"})
+    live.hub.flush()
+    await peer.say(op="auth", token=SECRET)
+    assert (await peer.message())["type"] == "hello"
+    assert (await peer.hear("snapshot"))["quotes"]["BTC-USD"]["last"] == 5
+    await peer.say(op="ping", id=1)
+    assert (await peer.hear("pong"))["id"] == 1
+
+
+@guarded()
+async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> None:
+    """Anything but a good token is closed with 4001, and so is silence."""
+    for data in (json.dumps({"op": "auth", "token": "wrong"}), json.dumps({"op": "auth", "token": [SECRET]}),
+                 json.dumps({"op": "subscribe", "symbols": ["*"]}), "{", "[]", json.dumps({"op": "auth"})):  # fmt: skip
+        peer = await live.stream("?symbols=*")
+        await peer.send(TEXT, data.encode())
+        assert await ended(peer) == 4001
+    silent = await live.stream("?symbols=*")
+    live.clock.skip(6)
+    assert await ended(silent) == 4001
+    assert live.hub.counts.disconnects == {4001: 7}
+
+
+@guarded()
+async def test_a_stream_ends_with_its_token(live: Live, file: Path) -> None:
+    """A token that ends or is taken out of the file closes its streams with 4001; others stay; no restart."""
+    peers = []
+    rewrite(file, entry("wall", SECRET) + entry("guest", SHORT, "expires = 2100-01-01T00:00:00Z"))
+    for token in (SECRET, SHORT):
+        peer = await live.connect()
+        await peer.upgrade("/ws?symbols=BTC-USD", f"Authorization: Bearer {token}")
+        await peer.hear("snapshot")
+        peers.append(peer)
+    assert (await listen_to(live, "?symbols=BTC-USD")).answer.status == 401
+    events = await listen_to(live, "?symbols=BTC-USD", f"Authorization: Bearer {SHORT}")
+    await events.hear("snapshot")
+    rewrite(file, entry("wall", SECRET) + entry("guest", SHORT, "expires = 2026-01-01T00:00:00Z"))
+    while await events.chunk():
+        pass
+    assert await peers[1].close_code() == 4001
+    assert (await live.get("/api/quotes", f"Authorization: Bearer {SHORT}")).status == 401
+    live.publish({"BTC-USD": "5"})
+    assert (await peers[0].hear("update"))["quotes"]["BTC-USD"]["last"] == 5
+    rewrite(file, "")
+    assert await peers[0].close_code() == 4001
+
+
+# Origins, hosts, proxies
+
+
+@serving(server={"origins": ["https://app.example", "http://[::1]:3000"]})
+async def test_pages_of_listed_sites_may_read(live: Live) -> None:
+    """A listed site's page is told by CORS that it may read, may ask with a token, and may open streams; no other."""
+    listed, other = "Origin: https://app.example", "Origin: https://app.example.evil.example"
+    answer = await live.get("/api/quotes", listed)
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    assert (answer.headers["vary"], answer.headers["access-control-expose-headers"]) == ("Origin", "etag, retry-after")
+    asked = await live.get("/api/quotes", listed, "Access-Control-Request-Method: GET", method="OPTIONS")
+    assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, "https://app.example")
+    assert "authorization" in asked.headers["access-control-allow-headers"]
+    assert (await (await live.connect()).upgrade("/ws", listed)).status == 101
+    for origin in (other, "Origin: http://app.example", "Origin: https://app.example:443", "Origin: null"):
+        answer = await live.get("/api/quotes", origin)
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["vary"] == "Origin"
+        assert (await live.get("/", origin, "Access-Control-Request-Method: GET", method="OPTIONS")).status == 405
+        assert (await (await live.connect()).upgrade("/ws", origin)).status == 403
+
+
+@serving(server={"hosts": "prices.example,[2001:db8::1]"})
+async def test_only_listed_hosts_are_served(live: Live) -> None:
+    """A service on loopback behind a proxy answers to the listed names and to loopback's; to no other."""
+    for host, status in (("prices.example", 200), ("PRICES.example:443", 200), ("localhost", 200),
+                         ("evil.example", 403), ("prices.example.evil.example", 403), ("", 403)):  # fmt: skip
+        assert (await live.get("/api/quotes", f"Host: {host}")).status == status, host
+
+
+@serving(limits={"connections_per_address": 1}, server={"trusted_proxies": ["127.0.0.0/8", "192.0.2.7"]})
+async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
+    """The address before our own proxies counts for limits; what the client itself claims before that does not."""
+    chains = [("198.51.100.1", 101), ("198.51.100.2", 101), ("198.51.100.1", 503), ("9.9.9.9, 198.51.100.2", 503),
+              ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101), ("unknown", 503)]  # fmt: skip
+    for chain, status in chains:
+        answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")
+        assert answer.status == status, chain
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    make = [
+        find_program("openssl") or "", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", "/CN=ticker", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-keyout", str(key), "-out", str(cert),
+    ]  # fmt: skip
+    asyncio.run(_call(make))
+    return cert, key
+
+
+async def _call(command: list[str]) -> None:
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
+
+
+@pytest.mark.needs("openssl")
+def test_tls(certificate: tuple[Path, Path]) -> None:
+    """With certificate and key it serves https and wss; a reader that stalls there is cut off, too."""
+    from websockets.asyncio.client import connect
+
+    cert, key = certificate
+    trust = ssl.create_default_context(cafile=str(cert))
+
+    async def scenario() -> None:
+        server = {"tls_cert": str(cert), "tls_key": str(key)}
+        many = {f"S{i}-USD": "1" for i in range(50)}
+        async with start({"server": server, "hub": {"flush_interval_ms": 0, "stall_s": 0.5}}, many) as live:
+            reader, writer = await asyncio.open_connection("127.0.0.1", live.port, ssl=trust)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+            url = f"wss://127.0.0.1:{live.port}/ws?symbols=*"
+            async with connect(url, ssl=trust, proxy=None, compression=None) as good:
+                kinds = [json.loads(await good.recv())["type"] for _ in range(3)]
+                assert kinds == ["hello", "subscribed", "snapshot"]
+                slow = await connect(url, ssl=trust, proxy=None, compression=None, max_queue=1)
+                slow.transport.pause_reading()
+                price = 0
+                while 4008 not in live.hub.counts.disconnects:
+                    price += 1
+                    live.publish(dict.fromkeys(many, f"{price}.5"), name=f"{price:01000}")
+                    live.hub.flush()
+                    while json.loads(await good.recv())["type"] != "update":
+                        pass
+                assert live.hub.counts.disconnects == {4008: 1}
+                slow.transport.abort()
+                live.publish({"S1-USD": "77"})
+                while json.loads(message := await good.recv())["type"] != "update":
+                    pass
+                assert json.loads(message)["quotes"]["S1-USD"]["last"] == 77
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("files", [("none.pem", ""), (__file__, __file__)])
+def test_a_certificate_that_cannot_be_used_is_said(files: tuple[str, str]) -> None:
+    """A missing file, or one that is no certificate, is an error of the configuration that names the file."""
+    with pytest.raises(ConfigError, match=r"^server\.tls_cert "):
+        make_server(None, message_bytes=1, ping_interval_s=1, ping_timeout_s=1, handshake_s=1, tls=files)
