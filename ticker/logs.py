@@ -40,6 +40,8 @@ def configure(level: str, fmt: str, stream: TextIO) -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn").setLevel(logging.INFO if level == "debug" else logging.WARNING)
+    if level != "debug":  # it warns of each malformed request: a stranger could fill the disk
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -35,9 +35,9 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
-def raw_problem(status: int, code: str, detail: str) -> bytes:
+def raw_problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> bytes:
     """A whole HTTP response that ends its connection, for where no application is asked."""
-    response = problem(status, code, detail, {"Connection": "close"})
+    response = problem(status, code, detail, {"Connection": "close"} | (headers or {}))
     head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
     return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode(), head) + response.body
 

@@ -96,6 +96,10 @@ class BoundedHttp(HttpToolsProtocol):
         if len(self.headers) > MAX_HEADER_LINES:
             raise ValueError("too many header lines")
 
+    def _should_upgrade(self) -> bool:
+        """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn takes 1.0 for it."""
+        return self.scope["http_version"] != "1.0" and super()._should_upgrade()
+
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()

@@ -25,6 +25,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as WireFrame
+from websockets.http11 import Request
 from websockets.protocol import State
 
 from ticker import protocol
@@ -221,10 +222,21 @@ class SharedFrames(WebSocketsSansIOProtocol):
         if self._session.closing is not None:
             self.end(*self._session.closing)
 
-    def _refuse_handshake(self) -> None:
+    def handle_connect(self, event: Request) -> None:
+        """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
+        if event.headers.get_all("Sec-WebSocket-Version") == ["13"]:
+            super().handle_connect(event)
+        else:
+            self._refuse_handshake(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
+
+    def _refuse_handshake(
+        self,
+        status: int = 400,
+        text: str = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes",
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """Answer a request that the parser refused; uvicorn would leave it hanging."""
-        text = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes"
-        self.transport.write(raw_problem(400, "bad_request", text))
+        self.transport.write(raw_problem(status, "bad_request", text, headers))
         self.close_sent = self.handshake_complete = True
         self.transport.close()
 

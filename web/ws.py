@@ -24,7 +24,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
     @router.get("/ws", include_in_schema=False)
     async def not_a_stream() -> Response:
         text = "open a WebSocket here, or read the same as server-sent events at /api/stream"
-        raise Problem(426, "bad_request", text, {"Upgrade": "websocket", "Connection": "upgrade"})
+        wanted = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Version": "13"}
+        raise Problem(426, "bad_request", text, wanted)
 
     @router.websocket("/ws")
     async def stream(websocket: WebSocket) -> None:

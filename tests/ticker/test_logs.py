@@ -147,3 +147,22 @@ def test_at_debug_uvicorn_speaks_but_no_address_of_httpx_is_written(stream: io.S
     logging.getLogger("httpx").info("HTTP Request: GET http://h/?apikey=secret")
     logging.getLogger("uvicorn.access").info('%s - "%s %s"', "127.0.0.1:1", "GET", "/\n")
     assert console_line(stream) == r'info    uvicorn.access 127.0.0.1:1 - "GET /\n"'
+
+
+def test_a_stranger_cannot_fill_the_log(stream: io.StringIO) -> None:
+    """uvicorn warns of every malformed request; those lines come at debug only, its errors always."""
+    configure("info", "console", stream)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    assert stream.getvalue() == ""
+    logging.getLogger("uvicorn.error").error("loud")
+    assert console_line(stream) == "error   uvicorn.error loud"
+
+
+@pytest.mark.parametrize("fmt", ["console", "json"])
+def test_a_token_in_an_address_is_not_written(stream: io.StringIO, fmt: str) -> None:
+    """Whoever prints an address prints it without its token."""
+    configure("debug", fmt, stream)
+    logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "1.2.3.4:5", "/ws?a=b&token=s3cret&c=d")
+    assert "s3cret" not in stream.getvalue()
+    assert "/ws?a=b&token=" in stream.getvalue()
+    assert "&c=d" in stream.getvalue()
