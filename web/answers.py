@@ -1,14 +1,13 @@
-"""What the paths of the API share: their answers, how the reference describes them, and how they read a selection."""
+"""What the paths of the API share: their answers, and how they read a selection."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 from fastapi.responses import Response
 
-from ticker.errors import PatternError
+from ticker.errors import PatternError, ProtocolError
 from ticker.selection import Scope, Selection
 from ticker.service import Service
 from ticker.session import nearest_symbols
@@ -17,23 +16,6 @@ from web.problem import Problem
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
 FIELDS_HELP = "Fields to send, separated by commas; all if absent."
 CURSOR_HELP = "Only what changed since; from an earlier answer."
-
-
-def described(description: str, example: Any, media: str = "application/json") -> dict[int | str, dict[str, Any]]:
-    """How a success looks, for the reference."""
-    return {200: {"description": description, "content": {media: {"example": example}}}}
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How these failures look, for the reference."""
-    texts = {
-        403: "The page of another site asks.",
-        400: "A parameter is malformed; `detail` says which.",
-        404: "No such symbol; `nearest` names some that are like it.",
-        503: "Not ready yet; come back after `Retry-After` seconds.",
-    }
-    described: dict[int | str, str] = {s: texts[s] for s in statuses} | {"default": "Any other problem."}
-    return {s: {"description": text, "content": {"application/problem+json": {}}} for s, text in described.items()}
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -47,7 +29,7 @@ def selection_of(symbols: str, fields: str | None, service: Service) -> Selectio
     Raises:
         Problem: 400, which of them is malformed.
     """
-    patterns = [part for part in symbols.split(",") if part]
+    patterns = {part for part in symbols.split(",") if part}
     limits = service.settings.limits
     if len(patterns) > limits.patterns:
         raise Problem(400, "too_many_symbols", f"at most {limits.patterns} patterns a request")
@@ -74,6 +56,20 @@ def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
         yield scope
     finally:
         service.store.release(scope)
+
+
+def check_quota(service: Service, address: str, selection: Selection, interval_ms: int) -> None:
+    """Refuse a reader who would take more than an address may have.
+
+    Raises:
+        Problem: 400 for a selection that is too large, 503 if it may be had later.
+    """
+    try:
+        service.hub.groups.admit(address, selection, interval_ms)
+    except ProtocolError as error:
+        if error.code != "overloaded":
+            raise Problem(400, error.code, str(error)) from None
+        raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
 
 
 def unknown_symbol(service: Service, symbol: str) -> Problem:

@@ -15,9 +15,8 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ticker import __version__
 from ticker.service import Service
-from web import candles, metrics, quotes, rest, sources, sse, vendor, ws
+from web import candles, metrics, quotes, reference, rest, sources, sse, vendor, ws
 from web.admission import Admission
 from web.gate import Gate
 from web.problem import Problem, answer_problem, problem
@@ -45,13 +44,7 @@ EXPOSED = {"Access-Control-Expose-Headers": "etag, retry-after"}
 
 def create_app(service: Service) -> FastAPI:
     """The application of one service; needs the embedded server of `web.transport` for `/ws`."""
-    app = FastAPI(
-        title="ticker",
-        version=__version__,
-        summary="Live market prices: snapshots, what changed since, and a stream.",
-        docs_url=None,
-        redoc_url=None,
-    )
+    app = FastAPI(docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
@@ -66,6 +59,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(ws.make_router(service, admission, gate))
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
+    app.include_router(reference.make_router(service.settings.server.base_path))
+    reference.describe(app)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -14,7 +14,8 @@ from fastapi.responses import Response
 from ticker.past import MAX_BARS
 from ticker.record import Record
 from ticker.service import Service
-from web.answers import answer, described, problems, selection_of, unknown_symbol
+from web.answers import answer, selection_of, unknown_symbol
+from web.descriptions import described, problems, with_csv
 from web.problem import Problem
 from web.tables import bars_table, table_answer
 
@@ -25,15 +26,7 @@ POINTS = 240
 
 Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 
-EXAMPLE_CANDLES = {
-    "symbol": "BTC-USD", "interval": "1m", "since": 1795386012345,
-    "bars": [
-        [1795385940000, 97380.10, 97421.90, 97371.00, 97402.20, 3.81, "v"],
-        [1795386000000, 97402.20, 97415.00, 97401.50, 97412.35, None, ""],
-        [1795386060000, 97412.40, 97412.40, 97409.90, 97410.00, None, "o"],
-    ],
-}  # fmt: skip
-EXAMPLE_SPARKLINES = {"interval": "1m", "end": 1795386120000, "closes": {"BTC-USD": [None, 97402.20, 97412.35]}}
+EXAMPLE_CSV = "t,open,high,low,close,volume,flags\r\n1795386060000,97412.40,97412.40,97409.90,97410.00,,o\r\n"
 
 
 def make_router(service: Service) -> APIRouter:
@@ -41,7 +34,7 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/candles/{symbol}", summary="Bars of one symbol", tags=["prices"], response_class=Response,
-                responses=described("The bars, oldest first.", EXAMPLE_CANDLES) | problems(400, 404, 503))  # fmt: skip
+                responses=with_csv(described("Candles"), EXAMPLE_CSV) | problems(400, 404, 503))  # fmt: skip
     async def candles(
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
         interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
@@ -67,8 +60,7 @@ def make_router(service: Service) -> APIRouter:
         return answer(orjson.dumps({"symbol": symbol, "interval": interval, "since": since, "bars": bars}))
 
     @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
-                response_class=Response, responses=described("The closes, oldest first.", EXAMPLE_SPARKLINES)
-                | problems(400))  # fmt: skip
+                response_class=Response, responses=described("Sparklines") | problems(400))  # fmt: skip
     async def sparklines(
         symbols: Annotated[str, Query(description=f"Symbols, separated by commas; at most {SPARKLINES}.")],
         points: Annotated[int, Query(ge=1, le=POINTS, description="How many minutes.")] = 60,

@@ -13,10 +13,15 @@ from prometheus_client.exposition import choose_encoder
 from ticker.metrics import make_registry
 from ticker.price_gauges import make_price_registry
 from ticker.service import Service
+from web.descriptions import described_text, problems
 from web.problem import Problem
 
 INLINE = 1000
 """Samples that are encoded between two turns of the loop; more of them would hold everybody up."""
+
+PAGE = described_text("Counters and gauges; OpenMetrics where the scraper asks for it.", "text/plain",
+                      'ticker_feed_up{feed="kraken"} 1.0\n')  # fmt: skip
+PAGE[200]["content"]["application/openmetrics-text"] = PAGE[200]["content"]["text/plain"]
 
 
 class Collected:
@@ -38,13 +43,14 @@ def make_router(service: Service) -> APIRouter:
     patterns = service.settings.metrics.prices
     prices = make_price_registry(service.store, patterns) if patterns else None
 
-    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response)
+    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response,
+                responses=PAGE | problems())  # fmt: skip
     async def metrics(request: Request) -> Response:
         """Text, or OpenMetrics where the scraper asks for it."""
         return await _page(registry, request)
 
     @router.get("/metrics/prices", include_in_schema=prices is not None, summary="Prices for Prometheus",
-                tags=["service"], response_class=Response)  # fmt: skip
+                tags=["service"], response_class=Response, responses=PAGE | problems(404))  # fmt: skip
     async def price_metrics(request: Request) -> Response:
         """A gauge a symbol, of those that `metrics.prices` selects."""
         if prices is None:

@@ -21,22 +21,20 @@ from web.answers import (
     FIELDS_HELP,
     SYMBOLS_HELP,
     answer,
-    described,
-    problems,
+    check_quota,
     scope_of,
     selection_of,
     unknown_symbol,
-)  # fmt: skip
-from web.problem import Problem
+)
+from web.descriptions import described, problems, with_csv
 from web.tables import quotes_table, table_answer
 from web.waiting import wait_for_news
 
 LONGEST_WAIT_S = 30
 
-EXAMPLE_QUOTES = {
-    "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
-    "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.30, "ask": 97412.35, "state": "live", "source": "kraken"}},
-}  # fmt: skip
+FORMAT_HELP = "A table is always whole, whatever the cursor."
+ETAG = "Quote it in `If-None-Match`."
+EXAMPLE_CSV = "symbol,last,ts\r\nBTC-USD,97412.35,1795386012345\r\n"
 
 
 def make_router(service: Service, admission: Admission) -> APIRouter:
@@ -45,7 +43,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     store = service.store
 
     @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"], response_class=Response,
-                responses=described("Quotes, and the new cursor.", EXAMPLE_QUOTES)
+                responses=with_csv(described("Quotes", ETag=ETAG), EXAMPLE_CSV)
                 | {304: {"description": "Nothing inside the selection has changed."}}
                 | problems(400, 403, 503))  # fmt: skip
     async def quotes(
@@ -54,7 +52,9 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Wait so long for a change.")] = 0,
-        shape: Annotated[Literal["json", "csv"], Query(alias="format", description="A table has no cursor.")] = "json",
+        shape: Annotated[
+            Literal["json", "csv"], Query(alias="format", description="A table is always whole, whatever the cursor.")
+        ] = "json",
         if_none_match: Annotated[str | None, Header(description="An earlier `ETag`.")] = None,
     ) -> Response:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
@@ -62,17 +62,17 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         With `wait_s` and a cursor since which nothing has changed, the answer comes when something does, or with
         empty `quotes` when the time is over.
         """
-        if shape == "csv" and cursor:
-            raise Problem(400, "bad_request", "a table is always whole; leave out 'cursor', or 'format=csv'")
         selection = selection_of(symbols, fields, service)
         with scope_of(service, selection) as scope:
-            known = Cursor.parse(cursor) if cursor else None
+            known = Cursor.parse(cursor) if cursor and shape == "json" else None
             since = known.since(store.epoch, selection) if known else None
             if wait_s and since is not None and _is_empty(store.changes(scope, since)):
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
-                await wait_for_news(request, admission.address(request), service.hub, selection, wait_s)
+                address = admission.address(request)
+                check_quota(service, address, selection, 0)
+                await wait_for_news(request, service.hub, selection, wait_s, address)
             etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-{shape}"'
             headers = {"ETag": etag, "Cache-Control": "no-cache"}
             if not wait_s and if_none_match and etag in if_none_match:  # in a list and behind a proxy's `W/`, too
@@ -82,9 +82,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             return answer(_body(service, selection, store.changes(scope, since)), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
-                responses=described("The quote, with a cursor for `/api/quotes`.", {
-                    "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
-                    "quote": EXAMPLE_QUOTES["quotes"]["BTC-USD"]}) | problems(400, 404, 503))  # type: ignore[index]  # fmt: skip
+                responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
     async def quote(
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
     ) -> Response:

@@ -10,7 +10,12 @@ from fastapi.responses import Response
 
 from ticker.record import Record
 from ticker.service import Service
-from web.answers import answer, described
+from web.answers import answer
+from web.descriptions import described, problems
+from web.schemas import ref
+
+NOT_READY = {"description": "Not yet, or no more.", "content": {"application/json": {
+    "schema": ref("Readiness"), "example": {"status": "not ready", "reasons": ["shutting down"]}}}}  # fmt: skip
 
 
 def make_router(service: Service) -> APIRouter:
@@ -18,25 +23,26 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
-                responses=described("Every consolidated symbol.", {"symbols": [
-                    {"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
-                     "venues": ["coinbase", "kraken"]}]}))  # fmt: skip
+                responses=described("Symbols") | problems())  # fmt: skip
     async def symbols() -> Response:
         """Sorted by name; `venues` best first."""
         listed = [_instrument(service, r) for r in service.store.records() if not r.is_feed and ":" not in r.key]
         return answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
 
-    @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response)
+    @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
+                responses=described("Feeds") | problems())  # fmt: skip
     async def feeds() -> Response:
         """State, counters, errors by reason and the last 20 changes of each feed."""
         return answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
 
-    @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response)
+    @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response,
+                responses=described("Health") | problems())  # fmt: skip
     async def healthz() -> Response:
         """200 as long as the loop answers."""
         return answer(b'{"status":"ok"}')
 
-    @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response)
+    @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response,
+                responses=described("Readiness") | {503: NOT_READY} | problems())  # fmt: skip
     async def readyz() -> Response:
         """200 once the feeds have delivered; 503 with the reasons before, and while shutting down."""
         reasons = service.not_ready()

@@ -9,12 +9,8 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from ticker.service import Service
-from web.answers import answer, described, problems, selection_of, unknown_symbol
-
-EXAMPLE = {
-    "symbol": "BTC-USD", "source": "binance", "since": 1795386012345, "before": "coinbase",
-    "venues": ["coinbase", "binance", "kraken"],
-}  # fmt: skip
+from web.answers import answer, selection_of, unknown_symbol
+from web.descriptions import described, problems
 
 
 def make_router(service: Service) -> APIRouter:
@@ -22,7 +18,7 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/sources/{symbol}", summary="Where a price comes from", tags=["prices"], response_class=Response,
-                responses=described("Its venues.", EXAMPLE) | problems(400, 404, 503))  # fmt: skip
+                responses=described("Source") | problems(400, 404, 503))  # fmt: skip
     async def sources(
         symbol: Annotated[str, Path(description="A consolidated symbol, `BTC-USD`.")],
     ) -> Response:

@@ -19,14 +19,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ticker import protocol
-from ticker.errors import ProtocolError
 from ticker.groups import Group
 from ticker.hub import GOODBYE_RETRY_MS, Hub
 from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import Admission
-from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, described, problems, selection_of
+from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_quota, selection_of
+from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
 from web.server import EXTENSION, Exchange
@@ -63,7 +63,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
     patience_s = ping.ping_interval_s + ping.ping_timeout_s
 
     @router.get("/api/stream", summary="The stream, as server-sent events", tags=["prices"],
-                response_class=Response, responses=described("Events without end.", EXAMPLE, "text/event-stream")
+                response_class=Response, responses=described_text("Events without end.", "text/event-stream", EXAMPLE)
                 | problems(400, 403, 503))  # fmt: skip
     async def stream(
         request: Request,
@@ -92,14 +92,9 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        interval = protocol.interval_class(interval_ms)
-        events = EventStream(exchange, admission.address(request), hub, patience_s)
-        try:
-            hub.groups.admit(events.address, selection, interval)
-        except ProtocolError as error:
-            overloaded = error.code == "overloaded"
-            raise Problem(503 if overloaded else 400, error.code, str(error),
-                          {"Retry-After": "1"} if overloaded else None) from None  # fmt: skip
+        address, interval = admission.address(request), protocol.interval_class(interval_ms)
+        check_quota(service, address, selection, interval)
+        events = EventStream(exchange, hub, address, patience_s)
 
         def welcome() -> None:
             gate.watch(events, gate.shown(request))
@@ -124,7 +119,7 @@ class EventStream:
     group: Group | None = None
     since = 0
 
-    def __init__(self, exchange: Exchange, address: str, hub: Hub, patience_s: float) -> None:
+    def __init__(self, exchange: Exchange, hub: Hub, address: str, patience_s: float) -> None:
         http, cycle = exchange
         self.open = False
         self.paused = False

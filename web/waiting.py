@@ -47,7 +47,7 @@ class Waiting:
             self.over.set_result(None)
 
 
-async def wait_for_news(request: Request, address: str, hub: Hub, selection: Selection, wait_s: float) -> None:
+async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float, address: str) -> None:
     """Return once something of a selection changes, `wait_s` has passed, the service stops, or the client has left."""
     waiting = Waiting(address)
     hub.add(waiting)

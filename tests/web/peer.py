@@ -113,16 +113,14 @@ class Peer:
         return first & 0x0F, await self._exactly(size)
 
     async def message(self) -> dict[str, Any]:
-        """Read the next message; frames without one are passed over."""
-        while True:
-            opcode, payload = await self.receive()
-            assert opcode != CLOSE, f"closed with {close_code(payload)}"
-            if opcode == TEXT:
-                return dict(json.loads(payload))
+        """Read the next message; heartbeats come when they like, and are passed over."""
+        while (message := await self._any_message())["type"] == "heartbeat":
+            pass
+        return message
 
     async def hear(self, kind: str) -> dict[str, Any]:
         """Read up to the next message of a type."""
-        while (message := await self.message())["type"] != kind:
+        while (message := await self._any_message())["type"] != kind:
             pass
         return message
 
@@ -154,6 +152,13 @@ class Peer:
         """Drop the connection without a word, as a crash would."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
+
+    async def _any_message(self) -> dict[str, Any]:
+        while True:
+            opcode, payload = await self.receive()
+            assert opcode != CLOSE, f"closed with {close_code(payload)}"
+            if opcode == TEXT:
+                return dict(json.loads(payload))
 
     async def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:

@@ -89,11 +89,13 @@ def test_decimals_have_no_exponent(number: float | None, digits: int | None, tex
 
 
 @serving()
-async def test_a_table_has_no_cursor(live: Live) -> None:
-    """A cursor with `format=csv`, and a format that there is not, are refused."""
-    for query, word in (("format=csv&cursor=1:1:0", "cursor"), ("format=xls", "'format'")):
-        answer = await live.get(f"/api/quotes?{query}")
-        assert (answer.status, word in answer.json["detail"]) == (400, True)
+async def test_a_table_is_always_whole(live: Live) -> None:
+    """A cursor leaves no row out, since a table could not say what is gone; nor does it make anybody wait."""
+    cursor = (await live.get("/api/quotes")).json["cursor"]
+    table = (await live.get("/api/quotes?format=csv")).body
+    assert (await live.get(f"/api/quotes?format=csv&wait_s=30&cursor={cursor}")).body == table
+    answer = await live.get("/api/quotes?format=xls")
+    assert (answer.status, "'format'" in answer.json["detail"]) == (400, True)
 
 
 @serving()

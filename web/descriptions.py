@@ -1,0 +1,67 @@
+"""How the reference describes answers: each path says which of these it may give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from web.schemas import BODIES, ref
+
+Described = dict[int | str, dict[str, Any]]
+
+
+def _problem(status: int, code: str, detail: str, **members: Any) -> dict[str, Any]:
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail} | members
+
+
+PROBLEMS: dict[int | str, tuple[str, dict[str, Any] | None, dict[str, str]]] = {
+    400: ("A parameter is malformed; `detail` says which.",
+          _problem(400, "bad_request", "no field 'lasst'; did you mean 'last'?"), {}),
+    403: ("The page of another site asks.",
+          _problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may"), {}),
+    404: ("No such symbol; `nearest` names some that are like it.",
+          BODIES["Problem"]["examples"][0], {}),
+    503: ("Not ready, or too many connections.",
+          _problem(503, "overloaded", "not every feed has loaded its symbols yet"),
+          {"Retry_After": "Seconds after which to come back."}),
+    "default": ("Any other problem.", None, {}),
+}  # fmt: skip
+
+
+def described(schema: str, media: str = "application/json", **headers: str) -> Described:
+    """How a success looks, for the reference: a schema of `web.schemas.BODIES`, with its example."""
+    body = BODIES[schema]
+    content = {media: {"schema": ref(schema), "example": body["examples"][0]}}
+    return {200: {"description": body["description"], "content": content, "headers": _headers(headers)}}
+
+
+def described_text(description: str, media: str, example: str) -> Described:
+    """How a success looks that is no JSON."""
+    return {200: {"description": description, "content": {media: {"schema": {"type": "string"}, "example": example}}}}
+
+
+def with_csv(described: Described, example: str) -> Described:
+    """The same success as a table, too."""
+    described[200]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": example}
+    return described
+
+
+def problems(*statuses: int) -> Described:
+    """How these failures look, for the reference."""
+    described: Described = {}
+    wanted: list[int | str] = [*statuses, "default"]
+    for status in wanted:
+        text, example, headers = PROBLEMS[status]
+        content = {"schema": ref("Problem")} | ({"example": example} if example else {})
+        described[status] = {
+            "description": text,
+            "content": {"application/problem+json": content},
+            "headers": _headers(headers),
+        }
+    return described
+
+
+def _headers(texts: Mapping[str, str]) -> dict[str, Any]:
+    return {name.replace("_", "-"): {"description": text, "schema": {"type": "string"}} for name, text in texts.items()}

@@ -1,0 +1,307 @@
+"""What goes out and comes in, as JSON Schemas (2020-12), for the two reference documents.
+
+Names and choices are those of the code (`FIELDS`, `ERROR_CODES`, `INTERVALS_MS`, …). Objects are open: a reader
+ignores members that it does not know. `tests/web/test_reference.py` closes them and holds real frames against them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ticker.candles import INTERVALS
+from ticker.model import (
+    ERROR_REASONS,
+    FEED_STATES,
+    FIELDS,
+    KINDS,
+    NUMBER_FIELDS,
+    QUOTE_STATES,
+    REJECT_REASONS,
+    SYMBOL,
+    VENUE_SYMBOL,
+)  # fmt: skip
+from ticker.protocol import ERROR_CODES, INTERVALS_MS
+from ticker.selection import MAX_PATTERN_LENGTH
+
+Schema = dict[str, Any]
+
+MS = "ms since 1970-01-01 UTC"
+_PART = "[A-Za-z0-9._^-]*"
+PATTERN = "^(" + "|".join((
+    rf"{_PART}(\*{_PART}){{0,2}}", rf"{_PART}(\*{_PART})?:{_PART}(\*{_PART})?",
+    rf"{_PART}(\*{_PART}){{2}}:{_PART}", rf"{_PART}:{_PART}(\*{_PART}){{2}}",
+)) + ")$"  # fmt: skip
+"""What `ticker.selection.check_pattern` accepts, but for the length."""
+
+FIELD_TEXTS: dict[str, tuple[str, str, object]] = {
+    "last": ("last trade price", "quote currency", 97412.35),
+    "bid": ("best bid", "quote currency", 97412.30),
+    "ask": ("best ask", "quote currency", 97412.35),
+    "bid_size": ("size at the best bid", "base currency", 0.5),
+    "ask_size": ("size at the best ask", "base currency", 1.25),
+    "open": ("price 24 h ago, or the session's first", "quote currency", 96000.0),
+    "high": ("highest price in 24 h, or the session's", "quote currency", 98000.5),
+    "low": ("lowest price in 24 h, or the session's", "quote currency", 95500.0),
+    "volume": ("traded in 24 h, or in the session", "base currency", 1234.5),
+    "quote_volume": ("traded in 24 h, or in the session", "quote currency", 119000000.25),
+    "change_pct": ("change over 24 h, or since the previous close", "percent", 1.4712),
+    "ts": ("the exchange's time of the price, or of its arrival: see the feed's `clock`", MS, 1795386012345),
+    "state": ("whether the price can be relied on; the service alone judges it", "", "live"),
+    "source": ("the venue that the price comes from", "", "kraken"),
+    "decimals": ("digits after the point at which the symbol is quoted", "digits", 2),
+    "name": ("the instrument's name", "", "Bitcoin"),
+}
+"""Of each field of a quote: meaning, unit, example."""
+
+
+def value(kind: str | list[str], text: str, example: object, unit: str = "", **more: Any) -> Schema:
+    """One member that is no object."""
+    described = {"type": kind, "description": text, "examples": [example], **more}
+    return described | {"x-unit": unit} if unit else described
+
+
+def ref(name: str) -> Schema:
+    """The schema of this name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(text: str, members: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """An object with these members, of which all but `optional` are always there."""
+    required = [name for name in members if name not in optional]
+    return {"type": "object", "description": text, "properties": members, "required": required, **more}
+
+
+def mapping(text: str, of: Schema) -> Schema:
+    """An object with any names."""
+    return {"type": "object", "description": text, "additionalProperties": of}
+
+
+def listing(text: str, of: Schema, **more: Any) -> Schema:
+    """An array."""
+    return {"type": "array", "description": text, "items": of, **more}
+
+
+def _field(name: str) -> Schema:
+    text, unit, example = FIELD_TEXTS[name]
+    if name == "state":
+        return value(["string", "null"], text, example, enum=[*QUOTE_STATES, None])
+    kind = "integer" if name in {"ts", "decimals"} else "number" if name in NUMBER_FIELDS else "string"
+    return value([kind, "null"], f"{text}; null: not known", example, unit)
+
+
+# What many share
+
+TIME = value("integer", "the service's clock when this was made", 1795386012345, MS)
+EPOCH = value("integer", "one life of the store", 1795386000123, minimum=1)
+VERSION = value("integer", "the store's count of changes; you know everything up to here", 4712, minimum=1)
+SINCE_MS = value("integer", "since when", 1795386000500, MS)
+SELECTION = value("string", "the third part of a cursor", "9f3a61c27b04d5e8", pattern="^[0-9a-f]{16}$")
+CURSOR = value("string", "where to go on from: EPOCH:VERSION:SELECTION; opaque", "1795386000123:4711:9f3a61c27b04d5e8")
+INTERVAL = value("integer", "least time between two frames", 250, "ms", enum=list(INTERVALS_MS))
+PATTERN_ITEM = value("string", "a symbol, or a pattern with at most two `*`", "*-EUR",
+                     minLength=1, maxLength=MAX_PATTERN_LENGTH, pattern=PATTERN)  # fmt: skip
+FIELD_ITEM = value("string", "a field of a quote", "last", enum=list(FIELDS))
+SYMBOL_ITEM = value("string", "a symbol, or a venue's own", "BTC-USD", maxLength=MAX_PATTERN_LENGTH,
+                    pattern=f"^({SYMBOL.pattern}|{VENUE_SYMBOL.pattern.split(')', 1)[1]})$")  # fmt: skip
+NEAREST = listing("the symbols most like it, best first", SYMBOL_ITEM, examples=[["BTC-USD", "BTC-USDT"]])
+REPLY_ID = {"type": ["integer", "string"], "description": "of the message that is answered, as it was", "examples": [1],
+            "maxLength": 64}  # fmt: skip
+CODE = value("string", "what is wrong, for programs", "bad_request", enum=list(ERROR_CODES))
+MESSAGE = value("string", "what is wrong and what to do, for people", "field 'symbols' must be a list of strings")
+STATE = value("string", "how the feed is", "live", enum=list(FEED_STATES))
+KIND = value("string", "what its prices are", "live", enum=list(KINDS))
+CLOCK = value("string", "whose time `ts` is", "exchange", enum=["exchange", "received"])
+FEED_MESSAGE = value(["string", "null"], "why it is so", "connection refused")
+QUOTES = mapping("records by symbol", ref("Record"))
+GONE = listing("symbols that are no more: drop them", SYMBOL_ITEM, examples=[["OLD-USD"]])
+FEEDS = mapping("records of feeds, by name; absent members are unchanged", ref("FeedRecord"))
+_DATA = {"quotes": QUOTES, "gone": GONE, "feeds": FEEDS}
+_PATTERNS = listing("the whole selection of the connection now", PATTERN_ITEM, examples=[["BTC-USD", "kraken:*"]])
+_MATCHED = value("integer", "how many existing symbols it selects", 734, "symbols", minimum=0)
+
+RECORDS: dict[str, Schema] = {
+    "Record": record("A quote, or what changed in it: absent means unchanged, null means not known.",
+                     {name: _field(name) for name in FIELDS}, FIELDS),
+    "FeedRecord": record("A feed, or what changed in it.", {
+        "state": STATE, "since": SINCE_MS, "kind": KIND, "clock": CLOCK, "message": FEED_MESSAGE,
+    }, ("state", "since", "kind", "clock", "message")),
+}  # fmt: skip
+
+
+# The stream
+
+
+def _frame(kind: str, text: str, members: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
+    return record(text, {"type": {"const": kind, "description": "which frame it is"}} | members, optional)
+
+
+FRAMES: dict[str, Schema] = {
+    "hello": _frame("hello", "The first frame of a connection.", {
+        "protocol": value("integer", "version of the protocol", 1),
+        "server": value("string", "name and release", "ticker/0.1.0"),
+        "epoch": EPOCH, "version": VERSION, "time": TIME,
+        "kinds": listing("kinds of all feeds", KIND),
+        "heartbeat_ms": value("integer", "longest silence of the service", 5000, "ms"),
+        "limits": record("what a connection may ask for", {
+            "patterns": value("integer", "patterns", 1000, "patterns"),
+            "symbols": value("integer", "symbols that they match", 50000, "symbols"),
+            "message_bytes": value("integer", "size of a message", 65536, "bytes"),
+            "messages_per_s": value("integer", "rate of messages", 20, "1/s"),
+            "min_interval_ms": value("integer", "least `interval_ms`", 0, "ms"),
+            "wildcards": value("integer", "patterns with `*`", 32, "patterns"),
+            "work_per_s": value("integer", "tests of a symbol against a pattern", 20000, "1/s"),
+            "snapshot_symbols_per_s": value("integer", "symbols in snapshots, for one address", 100000, "1/s"),
+        }),
+    }),
+    "subscribed": _frame("subscribed", "The answer to `subscribe`, or to the URL. A data frame follows.", {
+        "id": REPLY_ID, "patterns": _PATTERNS, "matched": _MATCHED,
+        "fields": {"oneOf": [listing("the fields", FIELD_ITEM), {"type": "null"}], "description": "null: all fields",
+                   "examples": [["last", "ts"]]},
+        "interval_ms": INTERVAL, "selection": SELECTION,
+        "resumed": value("boolean", "whether the cursor was good: an update follows, no snapshot", False),
+        "unknown": listing("symbols that do not exist (yet)", record("one of them", {
+            "symbol": PATTERN_ITEM, "nearest": NEAREST})),
+        "rejected": listing("patterns that were not accepted", record("one of them", {
+            "pattern": value("string", "as it was given", "*A*A*A"), "code": CODE, "message": MESSAGE})),
+    }, ("id",)),
+    "unsubscribed": _frame("unsubscribed", "The answer to `unsubscribe`. A data frame follows.", {
+        "id": REPLY_ID, "patterns": _PATTERNS, "matched": _MATCHED, "selection": SELECTION,
+    }, ("id",)),
+    "snapshot": _frame("snapshot", "Everything: replace what you have.", {
+        "epoch": EPOCH, "version": VERSION, "time": TIME, **_DATA,
+    }, ("gone", "feeds")),
+    "update": _frame("update", "What has changed: assign each record's fields over yours, drop what is gone.", {
+        "since": value("integer", "at most your version; if it is higher, something was lost", 4711, minimum=1),
+        "version": VERSION, "time": TIME, **_DATA,
+    }, ("quotes", "gone", "feeds")),
+    "heartbeat": _frame("heartbeat", "Nothing of yours has changed up to here.", {"version": VERSION, "time": TIME}),
+    "pong": _frame("pong", "The answer to `ping`.", {"id": REPLY_ID, "time": TIME}, ("id",)),
+    "error": _frame("error", "A message was refused; nothing was changed.", {
+        "id": REPLY_ID, "code": CODE, "message": MESSAGE,
+        "retry": value("boolean", "whether the same message may be accepted later", False),
+    }, ("id",)),
+    "bye": _frame("bye", "The service ends the connection.", {
+        "reason": value("string", "why", "shutdown"),
+        "reconnect": value("boolean", "whether to come back", True),
+        "retry_ms": listing("come back at a random moment between these", value("integer", "from, to", 500, "ms"),
+                            minItems=2, maxItems=2, examples=[[500, 5000]]),
+    }),
+}  # fmt: skip
+"""What the service sends, by type."""
+
+_ID = {**REPLY_ID, "description": "comes back in the answer"}
+_WANTED = listing("symbols and patterns", {"type": "string"}, minItems=1, examples=[["BTC-USD", "kraken:*"]])
+
+MESSAGES: dict[str, Schema] = {
+    "subscribe": record("Add patterns to the selection of the connection. `cursor` counts only in the first one.", {
+        "op": {"const": "subscribe", "description": "what to do"}, "id": _ID, "symbols": _WANTED,
+        "fields": {"oneOf": [listing("the fields", FIELD_ITEM, minItems=1), {"type": "null"}],
+                   "description": "fields to send from now on; null: as before", "examples": [["last", "bid", "ts"]]},
+        "interval_ms": value("integer", "least time between two frames, rounded up to a class", 250, "ms", minimum=0),
+        "cursor": CURSOR,
+    }, ("id", "fields", "interval_ms", "cursor")),
+    "unsubscribe": record("Take patterns away, exactly as they were given.", {
+        "op": {"const": "unsubscribe", "description": "what to do"}, "id": _ID, "symbols": _WANTED,
+    }, ("id",)),
+    "ping": record("Ask for a `pong`.", {"op": {"const": "ping", "description": "what to do"}, "id": _ID}, ("id",)),
+}  # fmt: skip
+"""What a client sends, by `op`."""
+
+
+# HTTP
+
+_TOTAL = value("integer", "since the start", 4711, minimum=0)
+_CLOSE = value(["number", "null"], "a close; null: not known", 97402.2, "quote currency")
+
+
+def _counts(text: str, labels: tuple[str, ...]) -> Schema:
+    return mapping(f"{text}; those that are not zero", _TOTAL) | {"propertyNames": {"enum": list(labels)}}
+
+
+BODIES: dict[str, Schema] = {
+    "Bar": {"type": "array", "description": "One bar.", "minItems": 7, "maxItems": 7, "prefixItems": [
+        value("integer", "its start", 1795385940000, MS),
+        *(value("number", text, 97402.2, "quote currency") for text in ("open", "high", "low", "close")),
+        value(["number", "null"], "volume, where the venue tells it", 3.81, "base currency"),
+        value("string", "flags: `o` still open, `g` data was missing, `v` the venue's own", "v", pattern="^o?g?v?$"),
+    ]},
+    "Quotes": record("Quotes, and where to go on from.", {
+        "cursor": CURSOR,
+        "since": value(["integer", "null"], "where the changes begin; null: everything, replace what you have", 4711),
+        "version": VERSION, "time": TIME, **_DATA,
+    }, ("gone", "feeds"), examples=[{
+        "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
+        "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.3, "ask": 97412.35, "state": "live", "source": "kraken"}},
+    }]),
+    "Quote": record("One quote.", {"symbol": SYMBOL_ITEM, "cursor": CURSOR, "quote": ref("Record")}, examples=[{
+        "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
+        "quote": {name: example for name, (_, _, example) in FIELD_TEXTS.items()},
+    }]),
+    "Source": record("Where the price of a symbol comes from.", {
+        "symbol": SYMBOL_ITEM,
+        "source": value(["string", "null"], "the venue that is followed now", "binance"),
+        "since": value(["integer", "null"], "since when; null: no other was followed before", 1795386012345, MS),
+        "before": value(["string", "null"], "the venue that it took over from", "coinbase"),
+        "venues": listing("who has it, best first", value("string", "a feed", "kraken"), examples=[["kraken"]]),
+    }, examples=[{"symbol": "BTC-USD", "source": "binance", "since": 1795386012345, "before": "coinbase",
+                  "venues": ["coinbase", "binance", "kraken"]}]),
+    "Symbols": record("Every consolidated symbol, by name.", {"symbols": listing("the symbols", record("one of them", {
+        "symbol": SYMBOL_ITEM,
+        "name": value(["string", "null"], "the instrument's name", "Bitcoin"),
+        "base": value("string", "what is priced", "BTC"),
+        "quote": value(["string", "null"], "what it is priced in; null: the symbol is no pair", "USD"),
+        "decimals": value(["integer", "null"], "digits after the point", 2, "digits"),
+        "venues": listing("who has it, best first", value("string", "a feed", "kraken"), examples=[["kraken"]]),
+    }))}, examples=[{"symbols": [{"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
+                                  "venues": ["coinbase", "kraken"]}]}]),
+    "Candles": record("Bars, the oldest first.", {
+        "symbol": SYMBOL_ITEM,
+        "interval": value("string", "length of a bar", "1m", enum=list(INTERVALS)),
+        "since": value(["integer", "null"], "when recording began", 1795386012345, MS),
+        "bars": listing("the bars", ref("Bar")),
+    }, examples=[{"symbol": "BTC-USD", "interval": "1m", "since": 1795386012345, "bars": [
+        [1795385940000, 97380.1, 97421.9, 97371.0, 97402.2, 3.81, "v"],
+        [1795386000000, 97402.2, 97415.0, 97401.5, 97412.35, None, ""],
+        [1795386060000, 97412.4, 97412.4, 97409.9, 97410.0, None, "o"],
+    ]}]),
+    "Sparklines": record("Closes of the last minutes, the oldest first.", {
+        "interval": {"const": "1m", "description": "from one close to the next"},
+        "end": value("integer", "when the last minute, which is still open, ends", 1795386120000, MS),
+        "closes": mapping("by symbol", listing("the closes", _CLOSE)),
+    }, examples=[{"interval": "1m", "end": 1795386120000, "closes": {"BTC-USD": [None, 97402.2, 97412.35]}}]),
+    "Feeds": record("Where prices come from.", {"feeds": mapping("by name", record("one feed", {
+        "state": STATE, "since": SINCE_MS, "kind": KIND, "clock": CLOCK, "message": FEED_MESSAGE,
+        "symbols": value("integer", "symbols that it prices", 734, "symbols"),
+        "last_data": value(["integer", "null"], "when data last came", 1795386012345, MS),
+        "rate": value("number", "updates, lately", 812.5, "1/s"),
+        "updates": _TOTAL, "reconnects": _TOTAL,
+        "received_bytes": value("integer", "received since the start", 1048576, "bytes"),
+        "polls": mapping("polls by how they ended", _TOTAL),
+        "errors": _counts("failures by reason", ERROR_REASONS),
+        "rejects": _counts("rows not shown, by reason", REJECT_REASONS),
+        "changes": listing("the last 20 changes of its state", record("one change", {
+            "at": value("integer", "when", 1795386000500, MS), "state": STATE, "message": FEED_MESSAGE})),
+    }))}, examples=[{"feeds": {"kraken": {
+        "state": "live", "since": 1795386000500, "kind": "live", "clock": "received", "message": None, "symbols": 734,
+        "last_data": 1795386012345, "rate": 812.5, "updates": 4711, "reconnects": 0, "received_bytes": 1048576,
+        "polls": {"ok": 0, "error": 0, "skipped": 0}, "errors": {"timeout": 1}, "rejects": {},
+        "changes": [{"at": 1795386000500, "state": "live", "message": None}]}}}]),
+    "Health": record("The process lives.", {"status": {"const": "ok", "description": "it does"}},
+                     examples=[{"status": "ok"}]),
+    "Readiness": record("Whether readers may come.", {
+        "status": value("string", "whether they may", "ready", enum=["ready", "not ready"]),
+        "reasons": listing("why not", value("string", "one reason", "shutting down")),
+    }, examples=[{"status": "ready", "reasons": []}]),
+    "Problem": record("Why a request was not answered (RFC 9457).", {
+        "type": {"const": "about:blank", "description": "`code` says what it is"},
+        "title": value("string", "the status, in words", "Not Found"),
+        "status": value("integer", "the HTTP status", 404),
+        "code": CODE,
+        "detail": value("string", "what is wrong and what to do", "no symbol 'BTC-USDX'; the nearest are BTC-USD"),
+        "nearest": NEAREST,
+    }, ("nearest",), examples=[{
+        "type": "about:blank", "title": "Not Found", "status": 404, "code": "unknown_symbol",
+        "detail": "no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-USDT", "nearest": ["BTC-USD", "BTC-USDT"],
+    }]),
+}  # fmt: skip
+"""What HTTP answers, by name."""
