@@ -63,10 +63,11 @@ class Poller:
                 found += self._publish(_named(answer, wires), sink, only)
             finally:
                 self._asked_last = wires[-1:]
-        if failures and not answers:
-            raise failures.pop()
+        last = failures.pop() if failures and not answers else None
         for failure in failures:
             status.errors[failure.reason] += 1
+        if last:
+            raise last
         if not found and only is None:
             wanted = ",".join(self._options.symbols)[:80]
             sink.state("stale", f"no price for {wanted} in {answers} answers with {rows} rows")

@@ -1,29 +1,20 @@
-"""Plays a recording of an exchange through the real adapter, and says what must come of it by the field maps.
+"""What must come of the recordings of an exchange, said by the field maps and by nothing of ours.
 
-The exchange is `FakeExchange` on loopback; of the adapter nothing is changed but `base_url`. Time stands still
-unless it is moved here, and every wait is for a condition.
+Finds the recordings, pairs each with a list of names, and judges their rows once more. `contract_stage` plays them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import pathlib
-import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatch
 from typing import NamedTuple
-from urllib.parse import quote
 
-from feeds.base import Context, Feed
-from feeds.registry import build
-from tests.feeds.contract_maps import UNREAD, Json, Map, Said, at, decode
-from tests.feeds.fake_exchange import FakeExchange, Peer, Reply, mute, received, recordings
-from tests.feeds.harness import RecordingSink, run, supervised
-from ticker.clock import ManualClock
+from tests.feeds.contract_maps import MAPS, UNREAD, Json, Map, Named, Said, at, decode
+from tests.feeds.fake_exchange import Reply, received, recordings
 from ticker.model import SYMBOL, Quote
 
 PRICES = ("last", "bid", "ask")
@@ -31,10 +22,7 @@ SIDES = {"bid_size": "bid", "ask_size": "ask"}
 MAY_BE_ZERO = {"bid_size", "ask_size", "volume", "quote_volume", "change_pct"}
 FROM_ELSEWHERE = {"decimals", "name", "state"}
 """Fields of a quote that come from the list or from the market's state."""
-LONG_S = 3000.0
-"""From poll to poll: so long that what a request takes never matters."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-KEY = "k3y"
 
 
 class Recording(NamedTuple):
@@ -159,107 +147,7 @@ def moment_ms(said: Said, unit: str) -> int | None:
     return (parsed.replace(tzinfo=parsed.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
-# What comes
-
-
-class Came(NamedTuple):
-    """What became of a recording."""
-
-    quotes: list[Quote]
-    rejects: Counter[str]
-    errors: Counter[str]
-
-
-class Stage:
-    """The exchange, the feed of an adapter with nothing changed but whom it asks, and the sink behind it."""
-
-    def __init__(self, name: str, of: Map, exchange: FakeExchange) -> None:
-        self.exchange = exchange
-        self.clock = ManualClock()
-        self.sink = RecordingSink(self.clock)
-        self._name = name
-        self._of = of
-
-    def feed(self, mode: str, symbols: Sequence[str], **options: object) -> Feed:
-        given = {"mode": mode, "symbols": list(symbols), "base_url": self.exchange.base_url, **options}
-        if self._of.key:
-            given["key_env"] = "KEY"
-        return build(self._name, given, Context(self.clock, random.Random(7), {"KEY": KEY}))
-
-    def lists(self, body: bytes | None) -> None:
-        if self._of.list_at and body is not None:
-            self.exchange.serve(self._of.list_at, Reply(body=body))
-
-    async def until(self, happened: Callable[[], bool], step_s: float = 0.5) -> None:
-        """Let time pass in small steps until something is true."""
-        async with asyncio.timeout(30):
-            while not happened():
-                await self.clock.advance(step_s)
-
-    def came(self, since: Came | None = None) -> Came:
-        """All that came, or what came after something else had."""
-        status = self.sink.status
-        quotes = [quote for event in self.sink.events if event.what == "publish" for quote in event.data]  # type: ignore[attr-defined]
-        rejects, errors = Counter(status.rejects), Counter(status.errors)
-        if since:
-            return Came(quotes[len(since.quotes) :], rejects - since.rejects, errors - since.errors)
-        return Came(quotes, +rejects, +errors)
-
-
-def play(name: str, of: Map, scene: Callable[[Stage], object]) -> Came:
-    """Play a scene; what came of it."""
-
-    async def main() -> Came:
-        async with FakeExchange() as exchange:
-            return await scene(Stage(name, of, exchange))  # type: ignore[misc,no-any-return]
-
-    return run(main)
-
-
-def polled(
-    name: str, of: Map, reply: Reply, wires: Sequence[str], symbols: Sequence[str], listed: bytes | None
-) -> Came:
-    """What comes of an answer once the list is known: of the second poll, for the first may come before the list."""
-
-    async def scene(stage: Stage) -> Came:
-        stage.lists(listed)
-        targets = {of.tickers.format(wire=quote(wire, safe="=")) for wire in wires}
-        for target in targets:
-            stage.exchange.serve(target, reply)
-        feed = stage.feed("poll", symbols, interval_s=LONG_S, timeout_s=30.0)
-        asked = stage.exchange.asked
-        polls = stage.sink.status.polls
-        most = len(targets) * (2 if of.not_recorded else 1)
-        async with supervised(feed, stage.sink, stage.clock):
-            await stage.until(lambda: sum(polls.values()) == most and (of.list_at is None or asked(of.list_at) == 1))
-            before = stage.came()
-            await stage.until(lambda: sum(polls.values()) == 2 * most, LONG_S / 10)
-            return stage.came(before)
-
-    return play(name, of, scene)
-
-
-def streamed(name: str, of: Map, messages: Sequence[str | bytes], symbols: Sequence[str], listed: bytes | None) -> Came:
-    """What comes of the messages of one connection, whose end is the one failure that is left out."""
-
-    async def plays(peer: Peer) -> None:
-        peer.send(*messages)
-        peer.close()
-
-    async def scene(stage: Stage) -> Came:
-        stage.lists(listed)
-        assert of.stream_at is not None
-        stage.exchange.stream(of.stream_at, plays, mute)
-        if of.hands_out:
-            server = {"endpoint": f"ws://exchange.invalid{of.stream_at}", "pingInterval": 18_000}
-            handed_out = {"code": "200000", "data": {"token": "t", "instanceServers": [server]}}
-            stage.exchange.serve(of.hands_out, Reply(body=json.dumps(handed_out).encode()))
-        async with supervised(stage.feed("stream", symbols, timeout_s=30.0), stage.sink, stage.clock):
-            await stage.until(lambda: any(stage.sink.status.errors.values()), 0.1)
-            came = stage.came()
-        return came._replace(errors=came.errors - Counter(closed=1))
-
-    return play(name, of, scene)
+# Recordings with their lists
 
 
 def rows_of(of: Map, messages: Iterable[str | bytes]) -> list[Said]:
@@ -267,3 +155,97 @@ def rows_of(of: Map, messages: Iterable[str | bytes]) -> list[Said]:
     memory: dict[str, Json] = {}
     assert of.read_stream is not None
     return [said for message in messages for said in of.read_stream(decode(message), memory)]
+
+
+def body_of(recording: Recording) -> bytes:
+    assert recording.reply is not None
+    return recording.reply.body
+
+
+class Scene(NamedTuple):
+    """A recording to be played: its rows, the wire names that it refuses, and the list of names beside it."""
+
+    of: Map
+    name: str
+    recording: Recording
+    rows: list[Said]
+    refused: list[str]
+    list_name: str
+    list_body: bytes | None
+    listed: list[Named]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Symbols by the wire names of the list."""
+        return {wire: one.symbol for one in self.listed for wire in one.wires}
+
+    @property
+    def known(self) -> int:
+        """How many rows are of what the list has."""
+        names = self.names
+        return sum(row.wire in names for row in self.rows)
+
+
+def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
+    """Each recording of an adapter with the list that knows the most of it, and each other list with some recording."""
+    of = MAPS[name]
+    lists = [one for one in everything if one.role(of) == "list"]
+    unused = {one.name for one in lists}
+    spare: list[Scene] = []
+    for recording in everything:
+        if recording.role(of) not in {"tickers", "stream"}:
+            continue
+        rows, refused = heard(of, recording)
+        wires = [row.wire for row in rows] + refused
+        several = [
+            Scene(of, name, recording, rows, refused, one.name, body_of(one), list(of.read_list(decode(body_of(one)))))
+            for one in lists
+            if of.read_list
+        ] or [Scene(of, name, recording, rows, refused, "a list that is made", *made(of, wires))]
+        best = max(several, key=lambda scene: scene.known)
+        unused.discard(best.list_name)
+        spare += [scene for scene in several if scene is not best and scene.known]
+        yield best
+    for scene in spare:
+        if scene.list_name in unused:
+            unused.discard(scene.list_name)
+            yield scene
+    assert not unused, f"no recording speaks of what these list: {unused}"
+
+
+def heard(of: Map, recording: Recording) -> tuple[list[Said], list[str]]:
+    """The rows of a recording and the wire names that it refuses."""
+    if recording.role(of) == "stream":
+        messages = recording.messages()
+        return rows_of(of, messages), [wire for message in messages for wire in of.refused(decode(message))]
+    assert of.read_tickers is not None
+    rows = of.read_tickers(decode(answer_of(of, recording)), {})
+    return [row if row.wire else row._replace(wire=of.wire_in(recording.path)) for row in rows], []
+
+
+def answer_of(of: Map, recording: Recording) -> bytes:
+    """The body to serve."""
+    body = body_of(recording)
+    return json.dumps(of.rebuilt(decode(body))).encode() if of.rebuilt else body
+
+
+def made(of: Map, wires: Sequence[str]) -> tuple[bytes | None, list[Named]]:
+    """A list made of the names that come, where the exchange has lists and none was recorded."""
+    if of.read_list is None:
+        return None, []
+    assert of.made_list is not None, "no list was recorded"
+    sent = of.made_list(dict.fromkeys(wires))
+    return json.dumps(sent).encode(), list(of.read_list(sent))
+
+
+def healthy(name: str, everything: list[Recording]) -> Scene:
+    """A good answer of an adapter's exchange: the first one that was recorded, else the one by hand."""
+    of = MAPS[name]
+    for scene in scenes(name, everything):
+        if scene.recording.role(of) == "tickers":
+            return scene
+    assert of.read_tickers is not None
+    (body,) = of.by_hand.values()
+    rows = [row if row.wire else row._replace(wire=of.wire_in("")) for row in of.read_tickers(decode(body), {})]
+    by_hand = Recording("an answer by hand", pathlib.Path(), reply=Reply(body=body))
+    return Scene(of, name, by_hand, rows, [], "a list that is made", *made(of, [row.wire for row in rows]))

@@ -73,7 +73,7 @@ class Map:
         time_unit: `ms`, `us`, `s` or `iso`.
         key: whether it wants one.
         hands_out: what it asks by POST for the address of the stream.
-        not_recorded: what else it asks for a ticker, of which there is no recording.
+        by_hand: what it asks for tickers and of which nothing was recorded, with an answer from the documentation.
         refused: the wire names that a message of the stream refuses.
     """
 
@@ -93,7 +93,7 @@ class Map:
     time_unit: str = "ms"
     key: bool = False
     hands_out: str | None = None
-    not_recorded: str | None = None
+    by_hand: Mapping[str, bytes] = field(default_factory=dict)
     refused: Callable[[Json], Iterable[str]] = field(default=lambda _message: ())
 
 
@@ -259,6 +259,22 @@ _BYBIT = Fields(
 )
 
 
+_BYBIT_LINEAR = json.dumps(
+    {
+        "retCode": 0,
+        "result": {
+            "list": [
+                {
+                    "symbol": "BTCUSDT", "lastPrice": "61874.00", "prevPrice24h": "62484.60", "price24hPcnt": "-0.01",
+                    "highPrice24h": "62752.90", "lowPrice24h": "61000.10", "volume24h": "98430.1", "turnover24h": "6.1",
+                    "bid1Price": "61873.90", "bid1Size": "3.783", "ask1Price": "61874.00", "ask1Size": "16.278",
+                }
+            ]
+        },
+    }
+).encode()  # fmt: skip
+
+
 def _bybit_stream(fields: Fields) -> Reader:
     def read(message: Json, memory: dict[str, Json]) -> Iterable[Said]:
         """A delta has only what has changed."""
@@ -316,6 +332,11 @@ def _coinbase_list(answer: Json) -> Iterable[Named]:
         if entry.get("status", "online") == "online" and entry.get("trading_disabled") is not True:
             symbol = f"{entry['base_currency']}-{entry['quote_currency']}"
             yield Named((entry["id"],), symbol, digits(entry["quote_increment"]))
+
+
+# Finnhub
+
+_FINNHUB = Fields({"last": "c", "open": "o", "high": "h", "low": "l", "change_pct": "dp"})
 
 
 # Kraken
@@ -482,6 +503,8 @@ MAPS: dict[str, Map] = {
     ),
     "bybit_linear": Map(
         folder="bybit",
+        read_tickers=every(_BYBIT, "result.list", "symbol"),
+        by_hand={"/v5/market/tickers?category=linear": _BYBIT_LINEAR},
         list_at="/v5/market/instruments-info?category=linear&limit=1000",
         read_list=_bybit_list(".PERP"),
         made_list=lambda wires: _bybit_made_list(
@@ -504,7 +527,7 @@ MAPS: dict[str, Map] = {
         read_stream=_coinbase_stream,
         symbol=str,
         time_unit="iso",
-        not_recorded="/products/{wire}/stats",
+        by_hand={"/products/{wire}/stats": b'{"open":"4391.4","high":"4453","low":"4352"}'},
     ),
     "finnhub": Map(
         folder="finnhub",
@@ -512,6 +535,9 @@ MAPS: dict[str, Map] = {
         read_stream=every(Fields({"last": "p"}, time="t"), "data", "s"),
         symbol=str,
         key=True,
+        read_tickers=every(_FINNHUB, "", ""),
+        wire_in=lambda _path: "TSLA",
+        by_hand={"/api/v1/quote?symbol={wire}": b'{"c":122.1,"dp":1.9,"h":123,"l":119,"o":120,"t":1672348887}'},
     ),
     "kraken": Map(
         folder="kraken",

@@ -176,7 +176,7 @@ class News:
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait for a condition."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not happened():
                 await self._event.wait()
 

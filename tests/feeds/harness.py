@@ -15,6 +15,9 @@ from ticker.model import FeedStatus, Quote
 
 T = TypeVar("T")
 
+PATIENCE_S = 60.0
+"""How long a condition may take that nobody expects to take any time: the machine may be very busy."""
+
 
 class InstantClock(ManualClock):
     """Every sleep is over at once and moves the time by its length; `slept` has the lengths."""
@@ -73,7 +76,7 @@ class RecordingSink:
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait until a condition on the calls so far holds."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not happened():
                 self._news.clear()
                 await self._news.wait()

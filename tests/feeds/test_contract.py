@@ -6,27 +6,19 @@ fields is written or the table says why nothing reads it.
 
 from __future__ import annotations
 
-import json
-import pathlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from feeds.exchange.options import ExchangeOptions
 from feeds.registry import adapters, loaders
-from tests.feeds.contract import Came, Judged, Recording, Wanted, found, polled, rows_of, streamed, symbol_of, wanted
-from tests.feeds.contract_maps import MAPS, UNREAD, Map, Named, Said, decode
+from tests.feeds.contract import Judged, Recording, Scene, Wanted, answer_of, scenes, symbol_of, wanted
+from tests.feeds.contract_maps import MAPS, UNREAD, Named
+from tests.feeds.contract_stage import Came, polled, streamed
 from tests.feeds.fake_exchange import Reply
 
 EXCHANGES = sorted(name for name, one in adapters(loaders(())).items() if one.options is ExchangeOptions)
-
-
-@pytest.fixture(scope="session")
-def everything(data_dir: pathlib.Path) -> list[Recording]:
-    """All recordings."""
-    return found(data_dir / "exchanges")
 
 
 def test_every_adapter_has_a_map() -> None:
@@ -41,11 +33,6 @@ def test_every_recording_is_read_or_named(everything: list[Recording]) -> None:
     used = Counter(pattern for one in everything for pattern in one.unread)
     assert set(used) == set(UNREAD), "these entries name nothing"
     assert all(len(one.unread) <= 1 for one in everything)
-
-
-def body_of(recording: Recording) -> bytes:
-    assert recording.reply is not None
-    return recording.reply.body
 
 
 def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]) -> None:
@@ -79,82 +66,6 @@ def once_each(rows: Iterable[Judged]) -> list[Judged]:
     return [*told, *((quote, None) for quote in best.values())]
 
 
-class Scene(NamedTuple):
-    """A recording to be played: its rows, the wire names that it refuses, and the list of names beside it."""
-
-    of: Map
-    name: str
-    recording: Recording
-    rows: list[Said]
-    refused: list[str]
-    list_name: str
-    list_body: bytes | None
-    listed: list[Named]
-
-    @property
-    def names(self) -> dict[str, str]:
-        """Symbols by the wire names of the list."""
-        return {wire: one.symbol for one in self.listed for wire in one.wires}
-
-    @property
-    def known(self) -> int:
-        """How many rows are of what the list has."""
-        names = self.names
-        return sum(row.wire in names for row in self.rows)
-
-
-def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
-    """Each recording of an adapter with the list that knows the most of it, and each other list with some recording."""
-    of = MAPS[name]
-    lists = [one for one in everything if one.role(of) == "list"]
-    unused = {one.name for one in lists}
-    spare: list[Scene] = []
-    for recording in everything:
-        if recording.role(of) not in {"tickers", "stream"}:
-            continue
-        rows, refused = heard(of, recording)
-        wires = [row.wire for row in rows] + refused
-        several = [
-            Scene(of, name, recording, rows, refused, one.name, body_of(one), list(of.read_list(decode(body_of(one)))))
-            for one in lists
-            if of.read_list
-        ] or [Scene(of, name, recording, rows, refused, "a list that is made", *made(of, wires))]
-        best = max(several, key=lambda scene: scene.known)
-        unused.discard(best.list_name)
-        spare += [scene for scene in several if scene is not best and scene.known]
-        yield best
-    for scene in spare:
-        if scene.list_name in unused:
-            unused.discard(scene.list_name)
-            yield scene
-    assert not unused, f"no recording speaks of what these list: {unused}"
-
-
-def heard(of: Map, recording: Recording) -> tuple[list[Said], list[str]]:
-    """The rows of a recording and the wire names that it refuses."""
-    if recording.role(of) == "stream":
-        messages = recording.messages()
-        return rows_of(of, messages), [wire for message in messages for wire in of.refused(decode(message))]
-    assert of.read_tickers is not None
-    rows = of.read_tickers(decode(answer_of(of, recording)), {})
-    return [row if row.wire else row._replace(wire=of.wire_in(recording.path)) for row in rows], []
-
-
-def answer_of(of: Map, recording: Recording) -> bytes:
-    """The body to serve."""
-    body = body_of(recording)
-    return json.dumps(of.rebuilt(decode(body))).encode() if of.rebuilt else body
-
-
-def made(of: Map, wires: Sequence[str]) -> tuple[bytes | None, list[Named]]:
-    """A list made of the names that come, where the exchange has lists and none was recorded."""
-    if of.read_list is None:
-        return None, []
-    assert of.made_list is not None, "no list was recorded"
-    sent = of.made_list(dict.fromkeys(wires))
-    return json.dumps(sent).encode(), list(of.read_list(sent))
-
-
 def played(scene: Scene) -> tuple[Came, list[Judged]]:
     """What comes of a recording, and what must."""
     of, names = scene.of, scene.names
@@ -166,9 +77,8 @@ def played(scene: Scene) -> tuple[Came, list[Judged]]:
         return came, [*judged, *((None, "symbol") for _ in scene.refused)]
     reply = Reply(body=answer_of(of, scene.recording))
     came = polled(scene.name, of, reply, wires, symbols if "{" in of.tickers else ["*"], scene.list_body)
-    if of.not_recorded:
-        came = came._replace(errors=came.errors - Counter(http_4xx=len(wires)))
-    return came, once_each(judged)
+    unserved = Counter(http_4xx=len(wires) * len(of.by_hand))
+    return came._replace(errors=came.errors - unserved), once_each(judged)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)

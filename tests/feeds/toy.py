@@ -18,7 +18,7 @@ from feeds.exchange.polling import PollingFeed
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from feeds.rows import decode_json, text_of
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
-from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
+from tests.feeds.harness import PATIENCE_S, InstantClock, RecordingSink, context, run, supervised
 from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import Quote
@@ -158,7 +158,7 @@ class Stage:
         self.sink = RecordingSink(self.clock)
 
     def feed(self, venue: Venue = TOY, **options: object) -> PollingFeed:
-        given = {"base_url": self.exchange.base_url, **options}
+        given = {"base_url": self.exchange.base_url, "timeout_s": PATIENCE_S, **options}
         feed = exchange(venue).build("toy", ExchangeOptions(**given), context(self.clock))  # type: ignore[arg-type]
         assert isinstance(feed, PollingFeed)
         return feed
@@ -202,7 +202,7 @@ class Theatre:
         self.exchange.serve(LIST, listing(*[(f"{base}/USD", f"{base}-USD", 2) for base in bases]))
 
     def feed(self, venue: Venue = TALKS, **options: Any) -> Feed:
-        given = {"base_url": self.exchange.base_url, **options}
+        given = {"base_url": self.exchange.base_url, "timeout_s": PATIENCE_S, **options}
         feed: Feed = exchange(venue).build("toy", ExchangeOptions(**given), context(self.clock))
         return feed
 
@@ -214,7 +214,7 @@ class Theatre:
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait, without time passing, for something to become true: the loop turns until it has."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not happened():  # noqa: ASYNC110 - of what happens inside a feed nobody is told
                 await asyncio.sleep(0)
 
