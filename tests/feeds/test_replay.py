@@ -503,10 +503,8 @@ FXCM = {**LEAN, "venue": "fxcm", "utc_offset_h": -5}
 OANDA = {**LEAN, "venue": "oanda"}
 RECORDINGS: list[tuple[str, dict[str, object], int]] = [
     ("fxcm_eurusd_20140508.csv.gz", {**FXCM, "symbol": "EURUSD"}, 167_466),
-    ("fxcm_nzdusd_20140508.csv.gz", {**FXCM, "symbol": "NZDUSD"}, 103_173),
     ("oanda_eurusd_20140508.csv.gz", {**OANDA, "symbol": "EURUSD"}, 87_833),
     ("oanda_xauusd_20140508.csv.gz", {**OANDA, "symbol": "XAUUSD"}, 199_123),
-    (MULTI, {}, 184_506),
     ("truefx_usdjpy_20130101.csv", {"symbol": "USD-JPY"}, 1_000),
     ("binance_btcusdt_trades_20210108.csv", {"symbol": "BTC-USDT"}, 2_001),
     ("binance_btcusdt_quotes_20210108.csv", {"map": "BTC/USDT:BTC-USDT"}, 451),
@@ -527,9 +525,10 @@ def test_recording(data_dir: Path, name: str, options: dict[str, object], rows: 
 
 
 def test_multi_ends_exactly(data_dir: Path) -> None:
-    """After the burst recording each symbol holds the last row of the file, digit for digit."""
+    """Every row of the burst recording is published, and then each symbol holds its last one, digit for digit."""
     path = data_dir / "ticks" / MULTI
     heard = play(path, crossed="keep")
+    assert len(heard.quotes) == 184_506
     last = {f"{venue}:{symbol}": (int(ts), bid, ask) for ts, venue, symbol, bid, ask in read(path)[1:]}
     assert len(last) == 4
     assert last == {q.symbol: (q.ts, q.values["bid"], q.values["ask"]) for q in heard.quotes}
@@ -537,20 +536,21 @@ def test_multi_ends_exactly(data_dir: Path) -> None:
 
 
 def test_zone_of_a_day_file(data_dir: Path) -> None:
-    """A day in its own zone has the times that its rows have in the recording merged by UTC."""
+    """A day in its own zone, all of it, has the times that its rows have in the recording merged by UTC."""
     folder = data_dir / "ticks"
     day = play(folder / "fxcm_nzdusd_20140508.csv.gz", crossed="keep", symbol="NZDUSD", **FXCM)
+    assert len(day.quotes) == 103_173
     merged = [(int(row[0]), row[3]) for row in read(folder / MULTI)[1:] if row[1:3] == ["fxcm", "NZDUSD"]]
     in_two_hours = [(q.ts, q.values["bid"]) for q in day.quotes if q.ts and T0 <= q.ts < T0 + 7_200_000]
     assert in_two_hours == merged
 
 
 def test_recorded_pace(data_dir: Path) -> None:
-    """In a minute at sixty times the pace comes the first hour of the burst recording, no row early or 5 ms late."""
+    """In ten seconds at sixty times the pace come ten minutes of the burst recording, no row early or 5 ms late."""
     path = data_dir / "ticks" / MULTI
-    heard = play_for(60.005, path, speed=60, crossed="keep")
+    heard = play_for(10.005, path, speed=60, crossed="keep")
     recorded_s = [int(row[0]) / 1000 for row in read(path)[1:]]
     late_s = [at_s - (q.ts / 1000 - recorded_s[0]) / 60 for at_s, batch in heard.batches for q in batch if q.ts]
-    assert len(late_s) >= sum(moment <= recorded_s[0] + 3600 for moment in recorded_s)
+    assert len(late_s) >= sum(moment <= recorded_s[0] + 600 for moment in recorded_s)
     assert min(late_s) > -1e-6
     assert max(late_s) < 0.005 + 1e-6

@@ -28,10 +28,10 @@ class Service:
         self._theatre = theatre
         self._running = asyncio.create_task(Runner(feed, door, context(theatre.clock)).run())
 
-    async def passes(self, seconds: float) -> None:
+    async def passes(self, seconds: float, step_s: float = 1.0) -> None:
         """Let time pass with the service looking at its clocks; `seen` has every state that was shown."""
-        for _ in range(round(seconds)):
-            await self._theatre.passes(1.0)
+        for _ in range(round(seconds / step_s)):
+            await self._theatre.passes(step_s)
             self.intake.expire()
             self.seen.add(self.status.state)
             self.seen.update(f"{source.symbol} {source.state}" for source in self.intake.sources.values())
@@ -89,16 +89,16 @@ def test_quiet_market_is_never_called_stale() -> None:
         theatre.lists(*symbols)
         theatre.exchange.serve(TICKERS, tickers(A="1", B="1", C="1"))
         theatre.exchange.stream(TALK, answers)
-        service = Service(theatre)
+        service = Service(theatre, interval_s=5.0)
         await theatre.passes(2.0)
         peer: Peer = await theatre.exchange.peer()
         await peer.heard()
         peer.send(said(A="2", B="2", C="2"))
         await theatre.until(lambda: service.status.updates >= 3)
-        for second in range(3600):
-            await service.passes(1.0)
-            price = f"{100 + second}"
-            trades = {f"{base}/USD": {"last": price} for base in symbols if dice.random() < 1 / 150}
+        for step in range(3600 // 5):
+            await service.passes(5.0, 2.5)
+            price = f"{100 + step}"
+            trades = {f"{base}/USD": {"last": price} for base in symbols if dice.random() < 5 / 150}
             if trades:
                 before = service.status.updates
                 theatre.exchange.peers[-1].say({"rows": trades})
