@@ -1,8 +1,9 @@
 """The heartbeat of the service: when to flush, when a group is due, who has stalled, how to say goodbye.
 
 Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop; under load,
-everything that arrives within `flush_interval_ms` goes out together. The loop only calls; all decisions are in
-the store, the groups and the intake.
+everything that arrives within `flush_interval_ms` goes out together. There is one flush an interval on average; one
+may come half an interval early, else a source of the same rhythm that was late once would wait ever after. The loop
+only calls; all decisions are in the store, the groups and the intake.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Hub:
 
     Args:
         store, intake: what it drives.
-        flush_interval_ms: least time between two flushes.
+        flush_interval_ms: least time between two flushes, on average.
         heartbeat_ms: longest silence towards a reader.
         stall_s: how long a reader may take nothing.
         max_symbols, quota: see `Groups`.
@@ -106,7 +107,7 @@ class Hub:
         self._flush_interval_s = flush_interval_ms / 1000
         self._heartbeat_s = heartbeat_ms / 1000
         self._stall_s = stall_s
-        self._last_flush = float("-inf")
+        self._flushes_until = float("-inf")  # the flushes so far are enough up to this moment
         self._flush_handle: asyncio.Handle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
@@ -123,7 +124,7 @@ class Hub:
         """There is something to flush: at once after quiet, else when the interval has passed."""
         if self._flush_handle is not None:
             return
-        wait_s = self._last_flush + self._flush_interval_s - self._clock.monotonic()
+        wait_s = self._flushes_until - self._flush_interval_s / 2 - self._clock.monotonic()
         if wait_s < TIMER_GRAIN_S:  # a timer would be late by as much: a source in step with us would always wait
             self._flush_handle = self._loop.call_soon(self._flush_now)
         else:
@@ -142,7 +143,8 @@ class Hub:
 
     def flush(self) -> None:
         """Make visible what came in, and send it."""
-        started = self._last_flush = self._clock.monotonic()
+        started = self._clock.monotonic()
+        self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
         oldest, self.intake.oldest_at = self.intake.oldest_at, None
         rows = self.groups.counts.rows
         self.store.flush(started)
@@ -228,7 +230,7 @@ class Hub:
                 connection.check_stall(now, self._stall_s)
 
     def _idle_heartbeat(self) -> None:
-        frame = protocol.heartbeat(self.store.version, self._clock.wall_ms())
+        frame = protocol.heartbeat(0, self._clock.wall_ms())  # nothing was told yet: no version to resume from
         for connection in list(self.idle):
             if connection.group is not None:
                 self.idle.discard(connection)
