@@ -99,13 +99,16 @@ class Server(Section):
 class Hub(Section):
     """`[hub]`: the rhythm of the stream, and when a client counts as gone."""
 
-    flush_interval_ms: int = Field(default=20, ge=0, le=1000, description="Least milliseconds between two flushes.")
+    flush_interval_ms: int = Field(
+        default=20, ge=0, le=1000, description="Least milliseconds between two flushes, on average."
+    )
     heartbeat_ms: int = Field(
         default=5000, ge=100, le=60_000, description="Milliseconds without a frame before a heartbeat is sent."
     )
     stall_s: float = Field(default=10, gt=0, le=300, description="Seconds without taking a byte that end a client.")
     ping_interval_s: float = Field(default=20, gt=0, le=3600, description="Seconds between two WebSocket pings.")
     ping_timeout_s: float = Field(default=20, gt=0, le=3600, description="Seconds to wait for the answer to a ping.")
+    compress: bool = Field(default=True, description="Compress frames, once for all who share them.")
 
 
 class Store(Section):

@@ -10,15 +10,15 @@ Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker import protocol
 from ticker.errors import ProtocolError
-from ticker.protocol import Cursor, Frame
+from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
-from ticker.record import Changes, Flush, Record
+from ticker.record import Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.store import Store
 
@@ -28,6 +28,11 @@ MAX_CAPPED = 1000
 """Of so many selections it is remembered that they were cut off; with more of them no cursor is good."""
 MAX_FRAMES = 64
 """How many ready-made frames a group keeps at most, all of the newest version."""
+PAYS_FOR_ONE_BYTES = 16_384
+"""From this size on a frame is worth compressing for whoever asked for it."""
+PAYS_FOR_MANY_BYTES = 1024
+MANY = 4
+"""From this size on a frame is worth compressing if so many share it."""
 
 
 class Reader(Protocol):
@@ -78,6 +83,7 @@ class Group:
         members: readers who know everything up to `told`.
         lagging: readers who missed a frame; each has its own `since`.
         returning: lagging readers who can take bytes again.
+        news: its records that changed since `seen`, in order.
         due: whether there may be news for it since `seen`.
         sent_at: when a frame last went out, monotonic seconds.
         cells: what it counts for in the quota; not more when it grows.
@@ -91,7 +97,7 @@ class Group:
     members: set[Reader] = field(default_factory=set)
     lagging: set[Reader] = field(default_factory=set)
     returning: set[Reader] = field(default_factory=set)
-    news: list[Record] = field(default_factory=list)
+    news: dict[Record, None] = field(default_factory=dict)
     due: bool = False
     cells: int = 0
     frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
@@ -134,6 +140,7 @@ class Groups:
         self._empty_since: dict[Group, float] = {}
         self._max_symbols = max_symbols
         self._capped: set[Selection] = set()
+        self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -239,38 +246,47 @@ class Groups:
 
     def publish(self, flush: Flush) -> None:
         """Send what a flush made visible; groups with an interval are only marked."""
-        touched: dict[Group, None] = {}
-        everyone = False
+        touched: list[Group] = []
+        by_symbol, by_wildcard, matching = self._by_symbol, self._by_wildcard, self.store.wildcards.matching
         births: list[str] = []
         for record in flush.changed:
-            if record.is_feed:
-                everyone = True
-                continue
-            if record.born == flush.version:
+            if record.born == flush.version and not record.is_feed:
                 births.append(record.key)
-            for group in self._by_symbol.get(record.key, ()):
-                group.news.append(record)
-                touched[group] = None
-            for wildcard in self.store.wildcards.matching(record.key):
-                for group in self._by_wildcard.get(wildcard, ()):
-                    if not group.news or group.news[-1] is not record:
-                        group.news.append(record)
-                        touched[group] = None
-        if everyone or flush.gone:
-            touched |= dict.fromkeys(self._groups.values())
+            for group in by_symbol.get(record.key, ()):
+                if not group.news:
+                    touched.append(group)
+                group.news[record] = None
+            for wildcard in matching(record.key):
+                for group in by_wildcard.get(wildcard, ()):
+                    if not group.news:
+                        touched.append(group)
+                    group.news[record] = None
+        feeds = [record for record in flush.changed if record.is_feed]
+        if feeds or flush.gone:
+            touched = list(self._groups.values())
+            self._for_all = flush.version
         if births:
-            for group in touched:
-                self._cap(group, births)
+            for group in self._groups.values():
+                if group.news:
+                    self._cap(group, births)
         if flush.gone:
             for group in self._groups.values():
                 group.scope.denied.difference_update(flush.gone)
-        feeds = [record for record in flush.changed if record.is_feed]
+        updates = protocol.Updates(flush.version, self._wall_ms(), feeds)
+        now = self._monotonic()
         for group in touched:
-            news, group.news = group.news, []
             if group.interval_ms:
                 self._mark_due(group, flush.version - 1)
-            elif group.members:
-                self._send_news(group, flush, news, feeds)
+                continue
+            news, group.news = group.news, {}
+            if not group.members:
+                continue
+            wanted = group.scope.selection.mask
+            told = _allowed(group, news)
+            rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
+            gone = [s for s in flush.gone if group.scope.selection.matches(s)]
+            if rows or gone or feeds:
+                self._send(group, updates.frame(group.told, rows, gone), now)
         self.catch_up()
 
     def catch_up(self) -> None:
@@ -281,16 +297,30 @@ class Groups:
 
     def send_due(self, interval_ms: int) -> None:
         """The moment of an interval class has come: its groups with news get their frame."""
+        version, now = self.store.version, self._monotonic()
+        updates = protocol.Updates(version, self._wall_ms())
         for group in list(self._groups.values()):
             if group.interval_ms != interval_ms or not group.due:
                 continue
-            group.due = False
+            news, group.news, group.due = group.news, {}, False
             if group.members:
-                changes = self.store.changes(group.scope, group.seen)
-                if changes.since is None or changes.records or changes.gone:
-                    self._send(group, changes)
-            group.seen = self.store.version
+                frame = self._due_frame(group, news, updates)
+                if frame is not None:
+                    self._send(group, frame, now)
+            group.seen = version
             self._send_returning(group)
+
+    def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
+        """What a group that was due is told: of its news alone, unless something came for all, or went."""
+        if self._for_all > group.seen:
+            changes = self.store.changes(group.scope, group.seen)
+            if changes.since is None or changes.records or changes.gone:
+                return protocol.data_frame(changes, self._wall_ms(), group.told)
+            return None
+        since, wanted = group.seen, group.scope.selection.mask
+        told = _allowed(group, news)
+        rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
+        return updates.frame(group.told, rows, []) if rows else None
 
     def heartbeat(self, older_than_s: float) -> None:
         """Send a heartbeat to every group that has heard nothing for so long."""
@@ -344,6 +374,7 @@ class Groups:
             self._empty_since.pop(group, None)
             group.told = group.seen = self.store.version
             group.due = False
+            group.news.clear()
         group.members.add(reader)
         self.quota.join(reader.address, group, group.cells)
         reader.group = group
@@ -380,30 +411,22 @@ class Groups:
             if len(group.frames) >= MAX_FRAMES or (group.frames and next(iter(group.frames))[0] != version):
                 group.frames.clear()
             frame = protocol.data_frame(self.store.changes(group.scope, since), self._wall_ms())
+            frame.pays = len(frame.data) >= PAYS_FOR_ONE_BYTES
             group.frames[version, since] = frame
         return frame
 
-    def _send_news(self, group: Group, flush: Flush, news: list[Record], feeds: list[Record]) -> None:
-        wanted = group.scope.selection.mask
-        if group.scope.denied:
-            news = [r for r in news if group.scope.contains(r.key)]
-        rows = [(r, m) for r in news if (m := r.mask & wanted)]
-        rows += [(r, r.mask) for r in feeds]
-        gone = [s for s in flush.gone if group.scope.selection.matches(s)]
-        if rows or gone:
-            self._send(group, Changes(self.store.epoch, group.told, flush.version, rows, gone))
-
-    def _send(self, group: Group, changes: Changes) -> None:
-        """Hand news that every member may merge to all of them, as one frame from `told` on."""
-        frame = protocol.data_frame(changes, self._wall_ms(), group.told)
+    def _send(self, group: Group, frame: Frame, now: float) -> None:
+        """Hand an update from `told` on to all members."""
+        frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
         missed = [reader for reader in group.members if not reader.write(frame)]
         self.counts.sent(frame, len(group.members) - len(missed))
-        group.members.difference_update(missed)
-        group.lagging.update(missed)
-        for reader in missed:
-            reader.since = group.told
+        if missed:
+            group.members.difference_update(missed)
+            group.lagging.update(missed)
+            for reader in missed:
+                reader.since = group.told
         group.told = self.store.version
-        group.sent_at = self._monotonic()
+        group.sent_at = now
 
     def _send_returning(self, group: Group) -> None:
         returning, group.returning = group.returning, set()
@@ -421,3 +444,10 @@ class Groups:
 def _cells(selection: Selection, matched: int) -> int:
     """What a selection costs: its symbols, those too that do not exist yet."""
     return max(matched, len(selection.patterns))
+
+
+def _allowed(group: Group, news: dict[Record, None]) -> Iterable[Record]:
+    """The news without what was left out of a group that has outgrown its limit."""
+    if not group.scope.denied:
+        return news
+    return [record for record in news if group.scope.contains(record.key)]

@@ -6,7 +6,9 @@ written as JSON numbers whose text is the exchange's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -34,6 +36,7 @@ FRAME_KINDS = ("hello", "subscribed", "unsubscribed", "snapshot", "update", "hea
 
 _NUMBER_KEYS = tuple(f'"{name}":' if name in NUMBER_FIELDS else None for name in FIELDS)
 _TEXT_KEYS = tuple(f'"{name}":'.encode() for name in FIELDS)
+_TEXT_FIELDS = frozenset({"state", "source", "name"})
 _FEED_KEYS = tuple(f'"{name}":'.encode() for name in FEED_FIELDS)
 
 _MAX_ID_LENGTH = 64
@@ -49,9 +52,11 @@ class Frame:
         version: up to which its reader then knows everything; 0 if it does not say.
         wire, event: room for the transports to keep their own forms of it, made once; that of an event is of one
             selection, which comes first.
+        pays: whether compressing it once pays: it is large, or many share it.
+        packed: room for the compressed form.
     """
 
-    __slots__ = ("data", "event", "kind", "rows", "version", "wire")
+    __slots__ = ("data", "event", "kind", "packed", "pays", "rows", "version", "wire")
 
     def __init__(self, kind: str, data: bytes, rows: int = 0, version: int = 0) -> None:
         self.kind = kind
@@ -60,6 +65,8 @@ class Frame:
         self.version = version
         self.wire: bytes | None = None
         self.event: tuple[str, bytes] | None = None
+        self.pays = False
+        self.packed: bytes | None = None
 
 
 class Cursor(NamedTuple):
@@ -96,7 +103,19 @@ def piece(record: Record, mask: int) -> bytes:
     return cached
 
 
+@functools.cache
+def _template(mask: int) -> tuple[str, Callable[[list[Any]], tuple[Any, ...]]] | None:
+    """A piece with all its fields known, as text to fill in and what picks them; None if some need quoting."""
+    picked = bits(mask)
+    if len(picked) < 2 or any(FIELDS[i] in _TEXT_FIELDS for i in picked):
+        return None
+    return '"%s":{' + ",".join(f'"{FIELDS[i]}":%s' for i in picked) + "}", operator.itemgetter(*picked)
+
+
 def _quote_piece(record: Record, mask: int) -> bytes:
+    template = _template(mask)
+    if template is not None and None not in (values := template[1](record.values)):
+        return (template[0] % (record.key, *values)).encode()
     parts = []
     for i in bits(mask):
         value = record.values[i]
@@ -112,23 +131,6 @@ def _quote_piece(record: Record, mask: int) -> bytes:
 def _feed_piece(record: Record, mask: int) -> bytes:
     fields = b",".join(_FEED_KEYS[i] + orjson.dumps(record.values[i]) for i in bits(mask))
     return b'"%b":{%b}' % (record.key[1:].encode(), fields)
-
-
-def data_body(records: Iterable[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
-    """The `quotes`, `gone` and `feeds` members of a frame, each left out if empty; and the number of rows."""
-    quotes: list[bytes] = []
-    feeds: list[bytes] = []
-    for record, mask in records:
-        (feeds if record.is_feed else quotes).append(piece(record, mask))
-    names = list(gone)
-    body = b""
-    if quotes:
-        body += b',"quotes":{%b}' % b",".join(quotes)
-    if names:
-        body += b',"gone":' + orjson.dumps(names)
-    if feeds:
-        body += b',"feeds":{%b}' % b",".join(feeds)
-    return body, len(quotes)
 
 
 def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame:
@@ -148,6 +150,51 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
     since = changes.since if told is None else told
     head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, changes.version, time_ms)
     return Frame("update", b"%b%b}" % (head, body), rows, changes.version)
+
+
+def data_body(records: Iterable[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
+    """The `quotes`, `gone` and `feeds` members of a frame, each left out if empty; and the number of rows."""
+    quotes: list[bytes] = []
+    feeds: list[bytes] = []
+    for record, mask in records:
+        (feeds if record.is_feed else quotes).append(piece(record, mask))
+    return _body(quotes, list(gone), feeds), len(quotes)
+
+
+def _body(quotes: list[bytes], gone: list[str], feeds: list[bytes]) -> bytes:
+    body = b""
+    if quotes:
+        body += b',"quotes":{%b}' % b",".join(quotes)
+    if gone:
+        body += b',"gone":' + orjson.dumps(gone)
+    if feeds:
+        body += b',"feeds":{%b}' % b",".join(feeds)
+    return body
+
+
+class Updates:
+    """The updates to one version for many groups: what they have in common is encoded once.
+
+    Args:
+        version: the version that they bring their readers to.
+        time_ms: now, wall clock.
+        feeds: the feeds' records that changed; every update carries them.
+    """
+
+    __slots__ = ("_feeds", "_middle", "_version")
+
+    def __init__(self, version: int, time_ms: int, feeds: Iterable[Record] = ()) -> None:
+        self._version = version
+        self._middle = b',"version":%d,"time":%d' % (version, time_ms)
+        self._feeds = [piece(record, record.mask) for record in feeds]
+
+    def frame(self, told: int, quotes: list[bytes], gone: list[str]) -> Frame:
+        """The update for readers who were told all up to a version; `quotes` are pieces."""
+        if gone or self._feeds:
+            data = b'{"type":"update","since":%d%b%b}' % (told, self._middle, _body(quotes, gone, self._feeds))
+        else:
+            data = b'{"type":"update","since":%d%b,"quotes":{%b}}' % (told, self._middle, b",".join(quotes))
+        return Frame("update", data, len(quotes), self._version)
 
 
 # Other frames

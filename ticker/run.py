@@ -44,6 +44,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         ping_timeout_s=settings.hub.ping_timeout_s,
         handshake_s=settings.limits.handshake_s,
         tls=(settings.server.tls_cert, settings.server.tls_key),
+        compress=settings.hub.compress,
     )
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound

@@ -275,12 +275,11 @@ class Store:
         return found
 
     def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
+        """Fields of a record have changed; their stamps are already the version."""
         if record.version != version:
             record.previous, record.version, record.mask = record.version, version, 0
         record.mask |= mask
         record.pieces = {}
-        for i in bits(mask):
-            record.stamps[i] = version
         self._records.move_to_end(record.key)
         changed[record.key] = record
 
@@ -300,18 +299,19 @@ class Store:
         if record is None:
             record = self._birth(key, version)
         index = FEED_INDEX if record.is_feed else INDEX
-        values, mask = record.values, 0
+        values, stamps, mask = record.values, record.stamps, 0
         for name, value in entry.values.items():
             i = index[name]
             if values[i] != value:
                 values[i] = value
+                stamps[i] = version
                 mask |= 1 << i
         ts = entry.ts
         if ts is None and mask & ~_NOT_PRICE and not record.is_feed:
             ts = entry.received_ms
         if ts is not None and ts != values[_TS]:
             if mask or now - record.ts_at >= TS_ALONE_S:
-                self._set_ts(record, ts, now)
+                self._set_ts(record, ts, version, now)
                 mask |= 1 << _TS
             else:
                 self._late_ts[key] = ts
@@ -323,8 +323,9 @@ class Store:
         else:
             self.counts.unchanged += 1
 
-    def _set_ts(self, record: Record, ts: int, now: float) -> None:
+    def _set_ts(self, record: Record, ts: int, version: int, now: float) -> None:
         record.values[_TS] = ts
+        record.stamps[_TS] = version
         record.ts_at = now
         self._late_ts.pop(record.key, None)
 
@@ -335,7 +336,7 @@ class Store:
     def _apply_late_ts(self, version: int, now: float, changed: dict[str, Record]) -> None:
         for key in list(self._due_ts(now)):
             record = self._records[key]
-            self._set_ts(record, self._late_ts[key], now)
+            self._set_ts(record, self._late_ts[key], version, now)
             self._touch(record, 1 << _TS, version, changed)
 
     def _copy(self, target: str, source: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
@@ -345,10 +346,11 @@ class Store:
             mask = record.everything
             record.values[:] = source.values
         else:
-            ours, theirs, different = record.values, source.values, 0
+            ours, theirs, stamps, different = record.values, source.values, record.stamps, 0
             for i in bits(mask):
                 if ours[i] != theirs[i]:
                     ours[i] = theirs[i]
+                    stamps[i] = version
                     different |= 1 << i
             mask = different
         if mask:

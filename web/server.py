@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ticker.errors import ConfigError, TickerError
 from web.problem import raw_problem
-from web.transport import SharedFrames
+from web.transport import PlainFrames, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
@@ -148,6 +148,7 @@ def make_server(
     ping_timeout_s: float,
     handshake_s: float,
     tls: tuple[str, str] = ("", ""),
+    compress: bool = True,
 ) -> Server:
     """A server for an app, to be run with `serve(sockets=[listen(…)])`.
 
@@ -158,11 +159,11 @@ def make_server(
     config = uvicorn.Config(
         app,
         http=type("Http", (BoundedHttp,), {"head_timeout_s": handshake_s}),
-        ws=SharedFrames,
+        ws=SharedFrames if compress else PlainFrames,
         ws_max_size=message_bytes,
         ws_ping_interval=ping_interval_s,
         ws_ping_timeout=ping_timeout_s,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=False,  # ours is another one
         proxy_headers=False,
         lifespan="off",
         log_config=None,

@@ -4,7 +4,7 @@ After the handshake an endpoint *detaches* a connection: the ASGI task ends, the
 
 * text goes straight to a `Session`, without a queue or a task;
 * `write` is the only thing that touches the transport. It takes a frame whole or refuses it, and never raises;
-  the bytes of a frame are made once and shared by all connections;
+  the bytes of a frame are made once and shared by all connections, compressed ones too;
 * at most one frame waits in the process: the write buffer's limit is zero, so "paused" means that the kernel did
   not take all of the last one. While paused, nothing is read either;
 * a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
+import zlib
 from collections import deque
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as WireFrame
 from websockets.http11 import Request
@@ -48,15 +50,38 @@ CLOSE_PATIENCE_S = 2.0
 def wire(frame: Frame) -> bytes:
     """The frame as an unmasked WebSocket text frame (RFC 6455, section 5.2), made once."""
     if frame.wire is None:
-        size = len(frame.data)
-        if size < 126:
-            head = struct.pack("!BB", 0x81, size)
-        elif size < 65_536:
-            head = struct.pack("!BBH", 0x81, 126, size)
-        else:
-            head = struct.pack("!BBQ", 0x81, 127, size)
-        frame.wire = head + frame.data
+        frame.wire = _headed(0x81, frame.data)
     return frame.wire
+
+
+def packed(frame: Frame) -> bytes:
+    """The frame compressed by itself (RFC 7692, section 7.2.1), or plain if that is no longer; made once."""
+    if frame.packed is None:
+        deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+        data = deflate.compress(frame.data) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        frame.packed = _headed(0xC1, data[:-4])  # the flush ends with 00 00 FF FF, which the receiver adds
+        if len(frame.packed) >= len(wire(frame)):
+            frame.packed = wire(frame)
+    return frame.packed
+
+
+def _shares(extension: Extension) -> bool:
+    """Whether what was negotiated lets a peer inflate what was compressed for all."""
+    return (
+        isinstance(extension, PerMessageDeflate)
+        and extension.local_no_context_takeover
+        and extension.local_max_window_bits == zlib.MAX_WBITS
+    )
+
+
+def _headed(first: int, payload: bytes) -> bytes:
+    """A payload behind its header, of which the first byte is given."""
+    size = len(payload)
+    if size < 126:
+        return b"%c%c%b" % (first, size, payload)
+    if size < 65_536:
+        return b"%c\x7e%b%b" % (first, size.to_bytes(2), payload)
+    return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
 
 
 class SharedFrames(WebSocketsSansIOProtocol):
@@ -66,17 +91,23 @@ class SharedFrames(WebSocketsSansIOProtocol):
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
         address, group, since: see `ticker.groups.Reader`; whoever detaches it has set the address.
+        unpacks: it takes frames that were compressed once for all.
     """
 
     via = "ws"
+    compress = True
+    """Whether compression is offered; each message by itself, so that its bytes can be shared."""
     group: Group | None = None
     since = 0
     open = False
     paused = False
+    unpacks = False
     address = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.compress:
+            self.conn.available_extensions = [_DEFLATE]
         self._hub: Hub | None = None
         self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
@@ -92,6 +123,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
         self.open = True
+        self.unpacks = any(map(_shares, self.conn.extensions))
         encrypted = self.transport.get_extra_info("sslcontext") is not None  # there "full" means `>=`, not `>`
         self.transport.set_write_buffer_limits(high=1 if encrypted else 0, low=0)
         self.queue = _NO_QUEUE
@@ -120,9 +152,12 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def write(self, frame: Frame) -> bool:
         """Take a frame whole, or refuse it; see `ticker.groups.Reader`."""
-        if self.paused or not self.open:
-            return False
-        return self._write(frame.wire or wire(frame))
+        return not self.paused and self.open and self._write(self._bytes(frame))
+
+    def _bytes(self, frame: Frame) -> bytes:
+        if frame.pays and self.unpacks:
+            return frame.packed or packed(frame)
+        return frame.wire or wire(frame)
 
     def _write(self, data: bytes) -> bool:
         try:
@@ -135,7 +170,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def _reply(self, frames: list[Frame]) -> None:
         if frames and self.open:
-            self._write(b"".join(map(wire, frames)))
+            self._write(b"".join(map(self._bytes, frames)))
 
     def pause_writing(self) -> None:
         """Called by the transport, possibly inside `write`: only flags change."""
@@ -338,6 +373,12 @@ class SharedFrames(WebSocketsSansIOProtocol):
         self._session = None
 
 
+class PlainFrames(SharedFrames):
+    """The same without compression."""
+
+    compress = False
+
+
 class _NoQueue(asyncio.Queue[Any]):
     """Stands in for the queue of a detached connection, which nobody reads."""
 
@@ -346,3 +387,4 @@ class _NoQueue(asyncio.Queue[Any]):
 
 
 _NO_QUEUE = _NoQueue()
+_DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)

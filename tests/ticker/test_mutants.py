@@ -14,8 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
 from ticker.groups import Group, Groups
-from ticker.protocol import Cursor
-from ticker.record import Changes, Copy, Record
+from ticker.protocol import Cursor, Frame
+from ticker.record import Changes, Copy, Flush, Record
 from ticker.selection import Scope, Selection
 from ticker.store import Store
 
@@ -101,9 +101,9 @@ class StoreThatKeepsTombstones(Store):
 class GroupsThatTrustEveryWrite(Groups):
     """A member moves on although its write failed."""
 
-    def _send(self, group: Group, changes: Changes) -> None:
+    def _send(self, group: Group, frame: Frame, now: float) -> None:
         lagging = set(group.lagging)
-        super()._send(group, changes)
+        super()._send(group, frame, now)
         group.members |= group.lagging - lagging
         group.lagging &= lagging
 
@@ -139,9 +139,23 @@ class GroupsThatBoast(Groups):
 class GroupsThatSkipVersions(Groups):
     """`since` is the version before this one, not the last that the group was told."""
 
-    def _send(self, group: Group, changes: Changes) -> None:
-        group.told = changes.version - 1
-        super()._send(group, changes)
+    def publish(self, flush: Flush) -> None:
+        for group in self:
+            group.told = flush.version - 1
+        super().publish(flush)
+
+    def send_due(self, interval_ms: int) -> None:
+        for group in self:
+            group.told = self.store.version - 1
+        super().send_due(interval_ms)
+
+
+class GroupsThatForgetRemovals(Groups):
+    """What came for all or went is no reason to ask the store when an interval is over."""
+
+    def send_due(self, interval_ms: int) -> None:
+        self._for_all = 0
+        super().send_due(interval_ms)
 
 
 class GroupsThatNeverArm(Groups):
@@ -155,11 +169,11 @@ class GroupsThatNeverArm(Groups):
 class GroupsThatEncodeForEach(Groups):
     """Every member gets a frame of its own."""
 
-    def _send(self, group: Group, changes: Changes) -> None:
+    def _send(self, group: Group, frame: Frame, now: float) -> None:
         told, members, group.members = group.told, group.members, set()
         for reader in members:
             others, group.members, group.told = group.members, {reader}, told
-            super()._send(group, changes)
+            super()._send(group, Frame(frame.kind, frame.data, frame.rows), now)
             group.members |= others
 
 
@@ -187,7 +201,7 @@ class ConsolidatorThatClings(Consolidator):
 CORES = (
     CursorOfAnyEpoch, StoreTrustingTheFuture, StoreWithoutBirths, CursorOfAnySelection, StoreThatThinksAllIsKnown,
     StoreWithoutFloor, StoreThatKeepsTombstones, GroupsThatTrustEveryWrite, GroupsWithoutCatchUp,
-    GroupsThatForgetWhatWaits, GroupsThatBoast, GroupsThatSkipVersions,
+    GroupsThatForgetWhatWaits, GroupsThatBoast, GroupsThatSkipVersions, GroupsThatForgetRemovals,
     GroupsThatNeverArm, GroupsThatEncodeForEach,
 )  # fmt: skip
 

@@ -131,6 +131,7 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
         ping_timeout_s=settings.hub.ping_timeout_s,
         handshake_s=settings.limits.handshake_s,
         tls=(settings.server.tls_cert, settings.server.tls_key),
+        compress=settings.hub.compress,
     )
     sock = listen("127.0.0.1", 0)
     live = Live(service, clock, server, feed, sock.getsockname()[1])
