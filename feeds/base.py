@@ -86,12 +86,14 @@ class Adapter:
             `tuple[str, ...]`, or one of these or None; a field's `metadata["help"]` documents it. A field
             `symbols` takes what stands behind the colon of a feed spec.
         build: makes the feed: `build(feed_name, options, context)`. Raises `ConfigError`.
+        venue: of an exchange its `exchange.venue.Venue`, whose recordings a replay can play; else None.
     """
 
     name: str
     summary: str
     options: type[Any]
     build: Callable[[str, Any, Context], Feed]
+    venue: object = None
 
 
 def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -> Any:

@@ -13,6 +13,7 @@ import contextlib
 import csv
 import datetime as dt
 import gzip
+import importlib
 import logging
 import math
 import zlib
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed, Sink
-from feeds.rows import make_quote, time_ms
+from feeds.rows import iso_utc, make_quote, time_ms
 from ticker.errors import ConfigError, FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 
@@ -57,10 +58,12 @@ log = logging.getLogger("ticker.feeds")
 class ReplayOptions:
     """What a replay is told; a `ValueError` says what cannot be."""
 
-    symbols: str = field(default="", metadata={"help": "the file: CSV, or CSV.gz by its ending"})
+    symbols: str = field(default="", metadata={"help": "the file, CSV or CSV.gz, or a folder of record_raw"})
     speed: str = field(default="1", metadata={"help": "times the recorded pace, or max"})
     loop: bool = field(default=False, metadata={"help": "start again from the first row at the end"})
-    venue: str = field(default="replay", metadata={"help": "the venue, where no column says it"})
+    venue: str = field(
+        default="replay", metadata={"help": "the venue, where no column says it; of a folder, the adapter"}
+    )
     map: tuple[str, ...] = field(default=(), metadata={"help": "symbols to rename, EURUSD:EUR-USD"})
     columns: tuple[str, ...] = field(default=(), metadata={"help": "all columns of a headerless file, _ skips"})
     symbol: str | None = field(default=None, metadata={"help": "the symbol, where no column says it"})
@@ -119,9 +122,8 @@ class Replay:
             if ended_ms is None or not self._options.loop:
                 break
             await self._clock.sleep(LOOP_GAP_S / self._pace)
-        if not sink.status.loaded:
-            sink.loaded()
-        sink.state("stale", "replay ended " + (f"at {_iso(ended_ms)}" if ended_ms else "without a usable row"))
+        sink.loaded()
+        sink.state("stale", "replay ended " + (f"at {iso_utc(ended_ms)}" if ended_ms else "without a usable row"))
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002 - the contract
         """None: the candles of a replay are those that the service makes of it."""
@@ -135,7 +137,7 @@ class Replay:
         try:
             for rows, quote in enumerate(quotes, 1):
                 if rows % ROWS_PER_TURN == 0:
-                    _hand_over(batch, sink)
+                    hand_over(batch, sink)
                     await self._clock.sleep(0)
                 if quote is None:
                     continue
@@ -144,12 +146,12 @@ class Replay:
                 first_ms = last_ms if first_ms is None else first_ms
                 due = began + (last_ms - first_ms) / 1000 / self._pace
                 if due > now and due > (now := self._clock.monotonic()):
-                    _hand_over(batch, sink)
+                    hand_over(batch, sink)
                     await self._clock.sleep(max(due - now, LATENESS_S))
                     now = max(due, self._clock.monotonic())  # a timer may come a hair early
                 batch.append(quote)
         finally:  # the rows before a damaged place count
-            _hand_over(batch, sink)
+            hand_over(batch, sink)
         return last_ms
 
     def _quotes(self, status: FeedStatus) -> Generator[Quote | None, None, None]:
@@ -215,20 +217,22 @@ class Replay:
 
 def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
     try:
+        if Path(options.symbols).is_dir():  # what an exchange has sent: its machinery is loaded when it is wanted
+            make: Callable[..., Feed] = importlib.import_module("feeds.exchange.playback").of_folder
+            return make(name, options, context, _pace(options.speed))
         return Replay(name, options, context)
     except (ValueError, FatalFeedError) as error:
         raise ConfigError(f"feeds.{name}: cannot replay {options.symbols!r}: {error}") from error
 
 
-ADAPTER = Adapter("replay", "recorded tick files, CSV or CSV.gz", ReplayOptions, _build)
+ADAPTER = Adapter("replay", "recorded tick files (CSV, CSV.gz), and what record_raw has written", ReplayOptions, _build)
 
 
-def _hand_over(batch: list[Quote], sink: Sink) -> None:
+def hand_over(batch: list[Quote], sink: Sink) -> None:
     if batch:
         sink.publish(batch.copy())
         batch.clear()
-        if not sink.status.loaded:
-            sink.loaded()
+        sink.loaded()
 
 
 def _lines(path: Path) -> Generator[tuple[int, str], None, None]:
@@ -294,10 +298,6 @@ def _moment_ms(text: str) -> int | None:
         return time_ms(text, "iso")
     digits = len(whole)
     return time_ms(text, "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns")
-
-
-def _iso(ts: int) -> str:
-    return dt.datetime.fromtimestamp(ts / 1000, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _pace(speed: str) -> float:

@@ -155,6 +155,11 @@ def time_ms(raw: str | None, unit: str) -> int | None:
     return (moment - _EPOCH) // _MS
 
 
+def iso_utc(ms: int) -> str:
+    """A moment for people, `2026-11-23T04:21:30.000Z`."""
+    return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """An answer's body as the adapter's own type.
 

@@ -25,7 +25,7 @@ def exchange(venue: Venue) -> Adapter:
     def build(name: str, options: ExchangeOptions, context: Context) -> Feed:
         return _build(venue, name, options, context)
 
-    return Adapter(venue.name, venue.summary, ExchangeOptions, build)
+    return Adapter(venue.name, venue.summary, ExchangeOptions, build, venue)
 
 
 def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:

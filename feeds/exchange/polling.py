@@ -60,7 +60,7 @@ class Poller:
                 status.polls["ok"] += 1
                 answers += 1
                 rows += len(answer)
-                found += self._publish(_named(answer, wires), sink, only)
+                found += self._publish(named(answer, wires), sink, only)
             finally:
                 self._asked_last = wires[-1:]
         last = failures.pop() if failures and not answers else None
@@ -111,7 +111,7 @@ class Poller:
         return rows
 
 
-def _named(rows: Sequence[Row], wires: Sequence[str]) -> Sequence[Row]:
+def named(rows: Sequence[Row], wires: Sequence[str]) -> Sequence[Row]:
     """The rows of an answer, each with a name: those without are of the one symbol that was asked for."""
     return [row if row.wire else row._replace(wire=wires[0]) for row in rows] if len(wires) == 1 else rows
 

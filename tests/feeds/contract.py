@@ -249,3 +249,28 @@ def healthy(name: str, everything: list[Recording]) -> Scene:
     rows = [row if row.wire else row._replace(wire=of.wire_in("")) for row in of.read_tickers(decode(body), {})]
     by_hand = Recording("an answer by hand", pathlib.Path(), reply=Reply(body=body))
     return Scene(of, name, by_hand, rows, [], "a list that is made", *made(of, [row.wire for row in rows]))
+
+
+def must_come(scene: Scene) -> list[Judged]:
+    """What must become of a recording, row by row."""
+    names = scene.names
+    judged = [wanted(scene.name, scene.of, row, names) for row in scene.rows]
+    if scene.recording.role(scene.of) == "stream":
+        return [*judged, *((None, "symbol") for _ in scene.refused)]
+    return once_each(judged)
+
+
+def once_each(rows: Iterable[Judged]) -> list[Judged]:
+    """Of rows of one symbol in one answer the newest leaves, else the first; the others are out of order."""
+    best: dict[str, Wanted] = {}
+    told: list[Judged] = []
+    for quote, reason in rows:
+        told.append((None, reason))
+        if quote is None:
+            continue
+        first = best.get(quote.symbol)
+        if first is not None:
+            told.append((None, "out_of_order"))
+        if first is None or (quote.ts or 0) > (first.ts or 0):
+            best[quote.symbol] = quote
+    return [*told, *((quote, None) for quote in best.values())]

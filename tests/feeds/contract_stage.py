@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from feeds.base import Context, Feed
 from feeds.registry import build
+from tests.feeds.contract import Scene, answer_of, symbol_of
 from tests.feeds.contract_maps import Map
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply, mute
 from tests.feeds.harness import PATIENCE_S, RecordingSink, run, supervised
@@ -82,7 +83,13 @@ def play(name: str, of: Map, scene: Callable[[Stage], object]) -> Came:
 
 
 def polled(
-    name: str, of: Map, reply: Reply, wires: Sequence[str], symbols: Sequence[str], listed: bytes | None
+    name: str,
+    of: Map,
+    reply: Reply,
+    wires: Sequence[str],
+    symbols: Sequence[str],
+    listed: bytes | None,
+    **options: object,
 ) -> Came:
     """What comes of an answer once the list is known: of the second poll, for the first may come before the list."""
 
@@ -91,7 +98,7 @@ def polled(
         targets = {of.tickers.format(wire=quote(wire, safe="=")) for wire in wires}
         for target in targets:
             stage.exchange.serve(target, reply)
-        feed = stage.feed("poll", symbols, interval_s=LONG_S, timeout_s=60.0)
+        feed = stage.feed("poll", symbols, interval_s=LONG_S, timeout_s=60.0, **options)
         asked = stage.exchange.asked
         polls = stage.sink.status.polls
         most = len(targets) * (1 + len(of.by_hand))
@@ -104,7 +111,9 @@ def polled(
     return play(name, of, scene)
 
 
-def streamed(name: str, of: Map, messages: Sequence[str | bytes], symbols: Sequence[str], listed: bytes | None) -> Came:
+def streamed(
+    name: str, of: Map, messages: Sequence[str | bytes], symbols: Sequence[str], listed: bytes | None, **options: object
+) -> Came:
     """What comes of the messages of one connection, whose end is the one failure that is left out."""
 
     async def plays(peer: Peer) -> None:
@@ -119,9 +128,22 @@ def streamed(name: str, of: Map, messages: Sequence[str | bytes], symbols: Seque
             server = {"endpoint": f"ws://exchange.invalid{of.stream_at}", "pingInterval": 18_000}
             handed_out = {"code": "200000", "data": {"token": "t", "instanceServers": [server]}}
             stage.exchange.serve(of.hands_out, Reply(body=json.dumps(handed_out).encode()))
-        async with supervised(stage.feed("stream", symbols, timeout_s=60.0), stage.sink, stage.clock):
+        async with supervised(stage.feed("stream", symbols, timeout_s=60.0, **options), stage.sink, stage.clock):
             await stage.until(lambda: any(stage.sink.status.errors.values()), 0.1)
             came = stage.came()
         return came._replace(errors=came.errors - Counter(closed=1))
 
     return play(name, of, scene)
+
+
+def played(scene: Scene, **options: object) -> Came:
+    """What comes of a recording."""
+    of, names = scene.of, scene.names
+    wires = [*(row.wire for row in scene.rows), *scene.refused]
+    symbols = sorted({symbol for wire in wires if (symbol := symbol_of(of, wire, names))})
+    if scene.recording.role(of) == "stream":
+        return streamed(scene.name, of, scene.recording.messages(), symbols, scene.list_body, **options)
+    reply = Reply(body=answer_of(of, scene.recording))
+    symbols = symbols if "{" in of.tickers else ["*"]
+    came = polled(scene.name, of, reply, wires, symbols, scene.list_body, **options)
+    return came._replace(errors=came.errors - Counter(http_4xx=len(wires) * len(of.by_hand)))  # nobody serves these

@@ -13,10 +13,9 @@ import pytest
 
 from feeds.exchange.options import ExchangeOptions
 from feeds.registry import adapters, loaders
-from tests.feeds.contract import Judged, Recording, Scene, Wanted, answer_of, scenes, symbol_of, wanted
+from tests.feeds.contract import Judged, Recording, must_come, scenes
 from tests.feeds.contract_maps import MAPS, UNREAD, Named
-from tests.feeds.contract_stage import Came, polled, streamed
-from tests.feeds.fake_exchange import Reply
+from tests.feeds.contract_stage import Came, played
 
 EXCHANGES = sorted(name for name, one in adapters(loaders(())).items() if one.options is ExchangeOptions)
 
@@ -50,43 +49,12 @@ def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]
         assert got.values["decimals"] == decimals.get(symbol, got.values["decimals"]), f"{what}: {got}"
 
 
-def once_each(rows: Iterable[Judged]) -> list[Judged]:
-    """Of rows of one symbol in one answer the newest leaves, else the first; the others are out of order."""
-    best: dict[str, Wanted] = {}
-    told: list[Judged] = []
-    for quote, reason in rows:
-        told.append((None, reason))
-        if quote is None:
-            continue
-        first = best.get(quote.symbol)
-        if first is not None:
-            told.append((None, "out_of_order"))
-        if first is None or (quote.ts or 0) > (first.ts or 0):
-            best[quote.symbol] = quote
-    return [*told, *((quote, None) for quote in best.values())]
-
-
-def played(scene: Scene) -> tuple[Came, list[Judged]]:
-    """What comes of a recording, and what must."""
-    of, names = scene.of, scene.names
-    judged = [wanted(scene.name, of, row, names) for row in scene.rows]
-    wires = [*(row.wire for row in scene.rows), *scene.refused]
-    symbols = sorted({symbol for wire in wires if (symbol := symbol_of(of, wire, names))})
-    if scene.recording.role(of) == "stream":
-        came = streamed(scene.name, of, scene.recording.messages(), symbols, scene.list_body)
-        return came, [*judged, *((None, "symbol") for _ in scene.refused)]
-    reply = Reply(body=answer_of(of, scene.recording))
-    came = polled(scene.name, of, reply, wires, symbols if "{" in of.tickers else ["*"], scene.list_body)
-    unserved = Counter(http_4xx=len(wires) * len(of.by_hand))
-    return came._replace(errors=came.errors - unserved), once_each(judged)
-
-
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_recordings(name: str, everything: list[Recording]) -> None:
     """Each row of each recording, an answer or a stream, is the right quote in its order, or counted with a reason."""
     count = 0
     for scene in scenes(name, everything):
-        came, must = played(scene)
+        came, must = played(scene), must_come(scene)
         check(f"{scene.recording.name} with {scene.list_name}", came, must, scene.listed)
         count += 1
     assert count, "no recording of this exchange: write down its answers, see `record_raw`"

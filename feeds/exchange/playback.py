@@ -1,0 +1,282 @@
+"""Plays what `record_raw` has written, or any recording of that format, through the exchange's own parse functions.
+
+Answers and messages come in the order and at the pace in which they came then, all connections of the folder side by
+side. Nothing is asked of anybody. Failures that were recorded are counted as they were and delay nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import heapq
+import itertools
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from feeds import registry
+from feeds.base import Context, Sink
+from feeds.exchange.directory import Directory
+from feeds.exchange.fetch import status_reason
+from feeds.exchange.judge import Judge
+from feeds.exchange.polling import named
+from feeds.exchange.venue import Row, Venue
+from feeds.replay import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
+from feeds.rows import iso_utc
+from ticker.errors import FatalFeedError, FeedError, did_you_mean
+from ticker.model import Bar, Quote
+
+EVENTS_PER_TURN = 100
+LONGEST_GAP_S = 3600.0
+"""A longer gap is cut short: whoever recorded was not there."""
+STREAMED_S = 10.0
+"""For so long, recorded, a field that a stream has brought is not taken from an answer, which is older."""
+OK = 200
+
+log = logging.getLogger("ticker.feeds")
+
+
+class Event(NamedTuple):
+    """Something that came: when, in seconds since 1970; `of` is the connection's file, or what was asked."""
+
+    at: float
+    of: str
+    body: bytes
+    status: int | None = None
+    """Of an answer; None: it is a message of a stream."""
+
+
+class Playback:
+    """The feed of one recorded folder. Making it looks into the folder; a `ValueError` says what is wrong with it.
+
+    Args:
+        name: the feed's.
+        venue: whose recording it is; its name is put before symbols.
+        folder: with `rest` or `ws` or both.
+        pace: recorded seconds per second, infinite for as fast as possible.
+        loop: whether to start again at the end.
+        crossed: `reject` or `keep`.
+        context: time.
+    """
+
+    kind = "replay"
+    stale_after_s = 5.0
+
+    def __init__(
+        self, name: str, venue: Venue, folder: Path, *, pace: float, loop: bool, crossed: str, context: Context
+    ) -> None:
+        self.name = name
+        self.clock = venue.clock
+        self._venue = venue
+        self._folder = folder
+        self._pace = pace
+        self._loop = loop
+        self._clock = context.clock
+        self._directory = Directory(venue.name, venue, ("*",))
+        self._judge = Judge(venue, self._directory, crossed, context.clock)
+        self._memories: dict[str, dict[str, Any]] = {}
+        self._streamed: dict[str, tuple[float, set[str]]] = {}
+        self._round = itertools.count()
+        if venue.stream is None and (folder / "ws").is_dir():
+            raise ValueError(f"there is a folder ws, but {venue.name} has no stream")
+        if next(_events(folder), None) is None:
+            raise ValueError("nothing was recorded in it")
+
+    async def run(self, sink: Sink) -> None:
+        """Play the folder once, or with `loop` until cancelled."""
+        self._learn_names()
+        while True:
+            self._memories.clear()
+            self._streamed.clear()
+            ended_at = await self._play(sink)
+            if not self._loop:
+                break
+            await self._clock.sleep(LOOP_GAP_S / self._pace)
+        sink.loaded()
+        sink.state("stale", f"replay ended at {iso_utc(round(ended_at * 1000))}")
+
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002 - the contract
+        """None: the candles of a replay are those that the service makes of it."""
+        return []
+
+    async def _play(self, sink: Sink) -> float:
+        """One round; when its last event came."""
+        due = now = self._clock.monotonic()
+        last_at: float | None = None
+        batch: list[Quote] = []
+        for count, event in enumerate(_events(self._folder), 1):
+            gap_s = 0.0 if last_at is None else event.at - last_at
+            due += (gap_s if gap_s <= LONGEST_GAP_S else LOOP_GAP_S) / self._pace
+            last_at = event.at
+            if due > now and due > (now := self._clock.monotonic()):
+                hand_over(batch, sink)
+                await self._clock.sleep(max(due - now, LATENESS_S))
+                now = max(due, self._clock.monotonic())
+            elif count % EVENTS_PER_TURN == 0:
+                hand_over(batch, sink)
+                await self._clock.sleep(0)
+            batch += self._quotes(event, sink)
+        hand_over(batch, sink)
+        assert last_at is not None, "it has been looked into"
+        return last_at
+
+    def _learn_names(self) -> None:
+        """Know the first list from the beginning on: it may have come after the first prices."""
+        first = next((event for event in _answers(self._folder / "rest") if self._is_list(event)), None)
+        if first and self._venue.parse_instruments:
+            with contextlib.suppress(FeedError, ValueError):  # counted when its turn comes
+                self._directory.load(self._venue.parse_instruments(first.body))
+
+    def _is_list(self, event: Event) -> bool:
+        asked = self._venue.instruments_request
+        return asked is not None and event.status == OK and event.of.endswith(asked)
+
+    def _quotes(self, event: Event, sink: Sink) -> list[Quote]:
+        sink.status.received_bytes += len(event.body)
+        try:
+            quotes = self._answer(event, sink) if event.status is not None else self._message(event, sink)
+        except FeedError as error:
+            sink.status.errors[error.reason] += 1
+            return []
+        if self._loop:  # sequences and times begin anew in each round
+            return [quote._replace(seq=next(self._round)) for quote in quotes]
+        return quotes
+
+    def _message(self, event: Event, sink: Sink) -> list[Quote]:
+        assert self._venue.stream is not None, "it has been looked into"
+        try:
+            heard = self._venue.stream.parse(event.body, self._memories.setdefault(event.of, {}))
+        except ValueError:
+            sink.status.rejects["schema"] += 1
+            return []
+        quotes = self._judge.message(heard.rows, sink.status)
+        for quote in quotes:
+            _, fields = self._streamed.get(quote.symbol, (0.0, set()))
+            self._streamed[quote.symbol] = (event.at, fields | quote.values.keys())
+        return quotes
+
+    def _answer(self, event: Event, sink: Sink) -> list[Quote]:
+        venue, status = self._venue, sink.status
+        if event.status != OK:
+            status.polls["error"] += 1
+            raise FeedError(f"HTTP status {event.status}", reason=status_reason(event.status or 0))
+        try:
+            if venue.parse_instruments and self._is_list(event):
+                self._directory.load(venue.parse_instruments(event.body))
+                return []
+            rows = venue.parse_rest(event.body)
+        except ValueError as error:
+            raise FeedError(f"an answer that cannot be read: {error}") from error
+        status.polls["ok"] += 1
+        quotes = self._judge.answer(named(rows, self._asked_for(event.of, rows)), status)
+        return [trimmed for quote in quotes if (trimmed := self._trim(quote, event.at)).values]
+
+    def _trim(self, quote: Quote, at: float) -> Quote:
+        """Of an answer's quote leave only what the stream does not bring by itself."""
+        streamed_at, fields = self._streamed.get(quote.symbol, (float("-inf"), set()))
+        if at - streamed_at > STREAMED_S:
+            return quote
+        return quote._replace(values={name: value for name, value in quote.values.items() if name not in fields})
+
+    def _asked_for(self, target: str, rows: Sequence[Row]) -> list[str]:
+        """The one wire name that was asked for, where the answer does not tell."""
+        venue = self._venue
+        if venue.symbol is None or all(row.wire for row in rows):
+            return []
+        for part in re.split(r"[/?&=]", target):
+            symbol = venue.symbol(unquote(part)) if part else None
+            requests = venue.rest_request([symbol]) if symbol else ()
+            if any(map(target.endswith, (requests,) if isinstance(requests, str) else requests)):
+                return [unquote(part)]
+        return []
+
+
+def of_folder(name: str, options: ReplayOptions, context: Context, pace: float) -> Playback:
+    """The feed of a folder that `record_raw` has written, by the options of a replay.
+
+    Raises:
+        ValueError: there is nothing to play, or nobody knows how.
+    """
+    folder = Path(options.symbols)
+    if not ((folder / "rest").is_dir() or (folder / "ws").is_dir()):
+        inside = sorted(path.name for path in folder.iterdir() if (path / "rest").is_dir() or (path / "ws").is_dir())
+        if len(inside) != 1:
+            hint = f"give one of {', '.join(inside[:10])} in it" if inside else "there is neither rest nor ws in it"
+            raise ValueError(f"no recording; {hint}")
+        folder /= inside[0]
+    adapter = folder.name if options.venue == ReplayOptions().venue else options.venue
+    known = registry.loaders()
+    venue = known[adapter]().venue if adapter in known else None
+    if not isinstance(venue, Venue):
+        raise ValueError(  # noqa: TRY004 - the name is wrong, not its type
+            f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}"
+        )
+    return Playback(name, venue, folder, pace=pace, loop=options.loop, crossed=options.crossed, context=context)
+
+
+def _events(folder: Path) -> Iterator[Event]:
+    """All that came, in order.
+
+    Raises:
+        FatalFeedError: a file of the recording is missing or broken.
+    """
+    streams = [_messages(path) for path in sorted((folder / "ws").glob("*.jsonl"))]
+    return heapq.merge(_answers(folder / "rest"), *streams, key=lambda event: event.at)
+
+
+def _answers(folder: Path) -> Iterator[Event]:
+    at = 0.0
+    for line in _lines(folder / "index.jsonl"):
+        at = max(at, _moment(line.get("recorded_at")) or at)
+        try:
+            target = line["path"] + (f"?{line['query']}" if line.get("query") else "")
+            body = (folder / Path(line["file"]).name).read_bytes()
+            event = Event(at, target, body, int(line["status"]))
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise FatalFeedError(f"rest/index.jsonl: an entry that cannot be played: {error!r}") from error
+        yield event
+
+
+def _messages(path: Path) -> Iterator[Event]:
+    at = 0.0
+    for line in _lines(path):
+        if isinstance(line.get("t"), (int, float)):
+            at = max(at, float(line["t"]))
+        if line.get("dir") == "recv" and isinstance(line.get("raw"), str):
+            yield Event(at, path.name, line["raw"].encode("utf-8", "surrogateescape"))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.is_file():
+        return
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for text in file:
+                number += 1
+                line = json.loads(text)
+                if isinstance(line, dict):
+                    yield line
+    except OSError as error:
+        raise FatalFeedError(f"{path.name} cannot be read: {error.strerror}") from error
+    except ValueError:  # the last line of a recorder that was killed
+        log.warning("recording=%s line=%d is no JSON, the rest of the file is left out", path.name, number)
+
+
+def _moment(text: object) -> float | None:
+    """Seconds since 1970 of a date as ISO 8601 or as HTTP writes it; None: no date."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,182 @@
+"""Playing what was recorded: the same quotes as then, at the recorded pace, and nothing is asked of anybody."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from feeds.exchange.playback import Playback
+from feeds.registry import build
+from tests.feeds.contract import Recording, scenes
+from tests.feeds.contract_stage import played
+from tests.feeds.exchange.test_record import session
+from tests.feeds.harness import RecordingSink, context, run
+from tests.feeds.toy import LIST, TALKS, TICKERS, Theatre, in_theatre, said
+from ticker.clock import ManualClock
+from ticker.errors import ConfigError
+from ticker.model import Quote
+
+T0 = 1_795_386_000.0
+
+
+def play(folder: pathlib.Path, seconds: float = 0.0, **options: Any) -> RecordingSink:
+    """Play a folder of the toy: all that has come after some time."""
+    clock = ManualClock()
+    sink = RecordingSink(clock)
+    given: dict[str, Any] = {"pace": math.inf, "loop": False, "crossed": "reject", "context": context(clock), **options}
+
+    async def main() -> None:
+        import asyncio
+
+        task = asyncio.create_task(Playback("again", TALKS, folder, **given).run(sink))
+        await clock.advance(seconds)
+        if not seconds:
+            await task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main)
+    return sink
+
+
+def quotes(sink: RecordingSink) -> list[Quote]:
+    return [quote for event in sink.events if event.what == "publish" for quote in event.data]  # type: ignore[attr-defined]
+
+
+def write(folder: pathlib.Path, *messages: tuple[float | None, str], name: str = "a") -> None:
+    """Add a connection on which these came, some seconds after the beginning."""
+    (folder / "ws").mkdir(parents=True, exist_ok=True)
+    events = [{"t": at if at is None else T0 + at, "dir": "recv", "raw": raw} for at, raw in messages]
+    (folder / "ws" / f"{name}.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def answer(folder: pathlib.Path, at: float, target: str, body: str, status: int = 200) -> None:
+    """Add an answer."""
+    (folder / "rest").mkdir(parents=True, exist_ok=True)
+    file = f"{len(list((folder / 'rest').iterdir()))}.json"
+    (folder / "rest" / file).write_text(body)
+    path, _, query = target.partition("?")
+    minute, second = divmod(at, 60)
+    recorded_at = f"2026-11-22T22:{20 + int(minute):02}:{second:06.3f}+00:00"
+    line = {"file": file, "path": path, "query": query, "status": status, "recorded_at": recorded_at}
+    with (folder / "rest" / "index.jsonl").open("a") as index:
+        index.write(json.dumps(line) + "\n")
+
+
+def test_a_session_comes_again(tmp_path: pathlib.Path) -> None:
+    """Polls and streams of a feed, with a failure and a broken connection, end at the same prices and counts."""
+
+    async def record(theatre: Theatre) -> None:
+        await session(theatre, record_raw=str(tmp_path))
+
+    before = in_theatre(record)
+    after = play(tmp_path / "toy")
+    view: dict[str, dict[str, object]] = {}
+    for quote in quotes(after):
+        view.setdefault(quote.symbol.removeprefix("toy:"), {}).update(quote.values)
+    assert view == before.view()
+    assert after.status.rejects == before.sink.status.rejects
+    assert after.status.errors["http_5xx"] == before.sink.status.errors["http_5xx"] > 0
+    assert after.story == ["publish", "stale"]
+    assert after.status.loaded
+
+
+@pytest.mark.parametrize("name", ["coinbase", "kucoin"])
+def test_an_exchange_comes_again(name: str, everything: list[Recording], tmp_path: pathlib.Path) -> None:
+    """What the feed of a real exchange has made of each recording, a replay of its own recording makes as well."""
+    for number, scene in enumerate(scenes(name, everything)):
+        folder = tmp_path / str(number)
+        before = played(scene, record_raw=str(folder))
+        clock = ManualClock()
+        sink = RecordingSink(clock)
+        table = {"adapter": "replay", "symbols": str(folder), "speed": "max"}
+        feed = build("again", table, context(clock))
+        assert feed.kind == "replay"
+        run(lambda: feed.run(sink))  # noqa: B023 - run at once
+        after = [quote for quote in quotes(sink) if any(quote.symbol == other.symbol for other in before.quotes)]
+        assert after[-len(before.quotes) :] == before.quotes
+        assert set(before.rejects) <= set(+Counter(sink.status.rejects))
+
+
+def test_recorded_pace(tmp_path: pathlib.Path) -> None:
+    """Each message is due when it came then, of several connections in order, or that many times faster."""
+    write(tmp_path, (0, said(A="1")), (10, said(A="3")), (None, said(A="4")))
+    write(tmp_path, (5, said(B="2")), name="b")
+    for pace in (1.0, 10.0):
+        sink = play(tmp_path, 100.0, pace=pace)
+        came = [(event.at, event.data) for event in sink.events if event.what == "publish"]
+        assert [(at, [quote.values["last"] for quote in batch]) for at, batch in came] == [  # type: ignore[attr-defined]
+            (0.0, ["1"]), (5 / pace, ["2"]), (10 / pace, ["3", "4"]),
+        ]  # fmt: skip
+
+
+def test_gap_of_days_is_cut_short(tmp_path: pathlib.Path) -> None:
+    """Where nobody recorded nobody waits."""
+    write(tmp_path, (0, said(A="1")), (400_000, said(A="2")), (400_001, said(A="3")))
+    sink = play(tmp_path, 100.0, pace=1.0)
+    assert [event.at for event in sink.events if event.what == "publish"] == [0.0, 1.0, 2.0]
+
+
+def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path) -> None:
+    """The first list counts for what came before it; later ones when they come; one that is broken is counted."""
+    answer(tmp_path, 0, TICKERS, '{"BTC": {"last": "1"}}')
+    answer(tmp_path, 1, LIST, '[["BTC", "BTC-EUR", 3]]')
+    answer(tmp_path, 2, LIST, "[")
+    answer(tmp_path, 3, LIST, '[["BTC", "BTC-JPY", 0]]')
+    answer(tmp_path, 4, TICKERS, '{"BTC": {"last": "2"}}')
+    sink = play(tmp_path)
+    assert [(q.symbol, q.values["decimals"]) for q in quotes(sink)] == [("toy:BTC-EUR", 3), ("toy:BTC-JPY", 0)]
+    assert {reason: n for reason, n in sink.status.errors.items() if n} == {"protocol": 1}
+
+
+def test_what_failed_then_fails_again(tmp_path: pathlib.Path) -> None:
+    """Each bad answer and message is counted as it was, and what follows is played."""
+    answer(tmp_path, 0, TICKERS, "<p>", status=429)
+    answer(tmp_path, 1, TICKERS, "<p>")
+    answer(tmp_path, 2, TICKERS, '{"failed": 1}')
+    write(tmp_path, (0, "no word"), (1, '{"failed": "no"}'), (2, said(A="5")))
+    sink = play(tmp_path)
+    assert [quote.values["last"] for quote in quotes(sink)] == ["5"]
+    assert {reason: n for reason, n in sink.status.errors.items() if n} == {"rate_limited": 3, "protocol": 1}
+    assert sink.status.rejects["schema"] == 1
+    assert sink.status.polls == {"ok": 0, "error": 1, "skipped": 0}
+
+
+def test_loop(tmp_path: pathlib.Path) -> None:
+    """Each round counts as newer than the one before, whatever its own times and sequences say."""
+    write(tmp_path, (0, said(A="1")), (0.5, said(A="2")))
+    found = quotes(play(tmp_path, 4.0, pace=1.0, loop=True))
+    assert [quote.values["last"] for quote in found] == ["1", "2"] * 3
+    assert [quote.seq for quote in found] == list(range(6))
+
+
+def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A recorder that was killed leaves half a line: what came before it is played, and the log says so."""
+    write(tmp_path, (0, said(A="1")))
+    with (tmp_path / "ws" / "a.jsonl").open("a") as file:
+        file.write('{"t": 1, "di')
+    assert len(quotes(play(tmp_path))) == 1
+    assert "line=2 is no JSON" in caplog.text
+
+
+def test_folders_that_cannot_be_played(tmp_path: pathlib.Path) -> None:
+    """Each says what to do instead."""
+
+    def refused(folder: pathlib.Path, **table: object) -> str:
+        with pytest.raises(ConfigError) as caught:
+            build("again", {"adapter": "replay", "symbols": str(folder), **table}, context(ManualClock()))
+        return str(caught.value)
+
+    assert "there is neither rest nor ws in it" in refused(tmp_path)
+    write(tmp_path / "krakn", (0, "{}"))
+    assert "no exchange is called 'krakn'; give venue=ADAPTER; did you mean 'kraken'?" in refused(tmp_path)
+    assert "yahoo has no stream" in refused(tmp_path, venue="yahoo")
+    write(tmp_path / "okx")
+    assert "give one of krakn, okx in it" in refused(tmp_path)
+    assert "nothing was recorded in it" in refused(tmp_path / "okx")
+    assert "speed" in refused(tmp_path / "krakn", venue="kraken", speed="fast")
