@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from ticker import __version__, cli
@@ -41,8 +42,9 @@ def test_help_names_every_command_whole() -> None:
     status, out, errors = ticker("--help")
     assert (status, errors) == (0, [])
     lines = out.split("Commands:\n")[1].splitlines()
-    assert [line.split()[0] for line in lines] == sorted(cli.cli.commands)
-    assert {"adapters", "check-config", "serve", "show-config"} <= set(cli.cli.commands)
+    commands = cli.cli.list_commands(click.Context(cli.cli))
+    assert [line.split()[0] for line in lines] == commands
+    assert {"adapters", "check-config", "get", "serve", "show-config", "tail", "watch"} <= set(commands)
     assert all(line.endswith(".") and not line.endswith("...") for line in lines)
     assert "`ticker` alone serves a simulated market" in " ".join(out.split())
 
@@ -66,6 +68,14 @@ def test_help_costs_nothing() -> None:
     code = f"import sys; from ticker.cli import main; main(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "set()\n"
+
+
+def test_the_short_help_is_that_of_the_command() -> None:
+    """What the list of commands says of one is the first sentence of its own help."""
+    for name, (_, text) in cli.ASKING.items():
+        command = cli.cli.get_command(click.Context(cli.cli), name)
+        assert command is not None
+        assert (command.help or "").splitlines()[0] == text
 
 
 def test_show_config_is_a_configuration(tmp_path: Path) -> None:

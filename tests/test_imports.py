@@ -34,12 +34,14 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
     ),
     frozenset({"feeds", "web", "ticker.client"}),
-    frozenset({"ticker.cli", "ticker.run", "ticker.__main__"}),
+    frozenset({"ticker.cli", "ticker.commands", "ticker.run", "ticker.__main__"}),
 )
 """From the bottom up. A new module of `ticker` must be given its place here; `feeds`, `web` and the client library
 are one layer whole."""
 CLIENT_SEES = {"ticker.errors", "ticker.model", "ticker.clock", "ticker.protocol", "ticker.selection"}
 """A script brings no part of the service: values, and what the wire's own words mean."""
+COMMANDS = "ticker.commands"
+"""The commands that ask a running service; they see the client library and what that sees."""
 
 THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"}}
 """What the three lower layers may use besides the standard library."""
@@ -88,9 +90,14 @@ def is_client(name: str) -> bool:
     return f"{name}.".startswith("ticker.client.")
 
 
+def is_command(name: str) -> bool:
+    return f"{name}.".startswith(f"{COMMANDS}.")
+
+
 def layer(name: str) -> int:
     """The number of a module's layer, 0 at the bottom."""
-    known = "ticker.client" if is_client(name) else name if package(name) == "ticker" else package(name)
+    known = name if package(name) == "ticker" else package(name)
+    known = "ticker.client" if is_client(name) else COMMANDS if is_command(name) else known
     places = [i for i, names in enumerate(LAYERS) if known in names]
     assert len(places) == 1, f"{name} has no place, or several, in the layers of {Path(__file__).name}"
     return places[0]
@@ -138,6 +145,13 @@ def test_the_client_library_is_a_leaf(name: str) -> None:
     assert {other for other in OURS[name] if not is_client(other)} <= CLIENT_SEES | {"ticker"}
     users = {user for user, names in OURS.items() if name in names and not is_client(user)}
     assert {user for user in users if layer(user) < len(LAYERS) - 1} == set()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_command(n)))
+def test_commands_see_the_client_library_only(name: str) -> None:
+    """What asks a running service starts fast, and needs no part of it."""
+    others = {other for other in OURS[name] if not is_client(other) and not is_command(other)}
+    assert others <= CLIENT_SEES | {"ticker", "ticker.logs"}
 
 
 @pytest.mark.parametrize("name", SYNCHRONOUS)

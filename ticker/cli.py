@@ -1,13 +1,15 @@
 """The command line: the composition root, the only module that may import everything.
 
 Data goes to standard output, all else to standard error, an error as one line `ticker: …` without a traceback.
-Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 130 interrupted. What a command needs
-is imported inside it, so that `ticker --help` costs nothing.
+Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 3 unknown symbol, 4 cannot connect,
+130 interrupted. What a command needs is imported inside it, so that `ticker --help` costs nothing; the commands
+that ask a running service have a module each in `ticker.commands`, imported when one is called.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,13 +19,34 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ticker import __version__
-from ticker.errors import ConfigError, TickerError, did_you_mean
+from ticker.errors import (
+    ConfigError,
+    PatternError,
+    TickerError,
+    UnknownSymbolError,
+    UnreachableError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     from feeds.base import Context, Feed
     from ticker.config import Flags, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+STATUSES: dict[type[TickerError], int] = {ConfigError: 2, PatternError: 2, UnknownSymbolError: 3, UnreachableError: 4}
+"""Exit status by error; any other is 1."""
+ASKING = {
+    "alert": ("alert", "Wait for a price: 'BTC-USD > 100000'."),
+    "candles": ("candles", "Chart a symbol's recent bars."),
+    "completion": ("completion", "Print the shell's completion script."),
+    "feeds": ("lists", "List the feeds of the running service, and how they are."),
+    "get": ("get", "Print quotes once."),
+    "symbols": ("lists", "List the symbols of the running service."),
+    "tail": ("tail", "Print a line for each change."),
+    "watch": ("watch", "Watch prices in a live table."),
+}
+"""Commands that have a module of `ticker.commands`, each the attribute of its name there; and their help in short."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -39,10 +62,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return _fail(f"no option '{error.option_name}'{did_you_mean(error.option_name, known)}", 2)
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
-    except ConfigError as error:
-        return _fail(str(error), 2)
     except TickerError as error:
-        return _fail(str(error), 1)
+        return _fail(str(error), next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 1))
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:  # the reader, `head` say, has enough; nor shall the flush at exit complain
@@ -60,7 +81,29 @@ def _fail(message: str, status: int) -> int:
 
 
 class ServeByDefault(click.Group):
-    """A group that takes a command line without a command as one for `serve`."""
+    """A group that takes a command line without a command as one for `serve`, and imports others when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands' names."""
+        return sorted({*super().list_commands(ctx), *ASKING})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name."""
+        if cmd_name not in ASKING:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(importlib.import_module(f"ticker.commands.{ASKING[cmd_name][0]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List all commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, ASKING[name][1] if name in ASKING else self.commands[name].get_short_help_str(100))
+                    for name in self.list_commands(ctx)
+                ]
+            )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name for option in self.get_params(ctx) for name in option.opts}
@@ -71,8 +114,9 @@ class ServeByDefault(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if not ctx.resilient_parsing and args[0] not in self.commands:
-            raise click.UsageError(f"no command '{args[0]}'{did_you_mean(args[0], self.commands)}", ctx)
+        known = self.list_commands(ctx)
+        if not ctx.resilient_parsing and args[0] not in known:
+            raise click.UsageError(f"no command '{args[0]}'{did_you_mean(args[0], known)}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -87,8 +87,8 @@ async def get(
             ) as socket,
         ):  # fmt: skip
             await socket.send(question.message, text=True)
-            while (rows := question.receive(await socket.recv(decode=False))) is None:
+            while (quotes := question.receive(await socket.recv(decode=False))) is None:
                 pass
-            return rows
+            return [quote.row() for quote in quotes]
     except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
-        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}") from error
+        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}; is it running?") from error

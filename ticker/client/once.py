@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
 from ticker.client.book import Book
-from ticker.client.quote import Number
+from ticker.client.quote import Number, Quote
 from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
 
 
@@ -27,8 +27,8 @@ class Question(Generic[Number]):
         self.message: bytes = opening[1]
         self._unknown: dict[str, list[str]] = {}
 
-    def receive(self, data: bytes) -> list[dict[str, Any]] | None:
-        """Take a frame of the service; the rows, once they are complete: by name as asked for, then the others.
+    def receive(self, data: bytes) -> list[Quote[Number]] | None:
+        """Take a frame of the service; the quotes, once they are complete: by name as asked for, then the others.
 
         Raises:
             RefusedError: the service refuses.
@@ -53,4 +53,4 @@ class Question(Generic[Number]):
         if missing:
             raise UnreachableError(f"the service has no price of {', '.join(missing)} yet; try again in a moment")
         names = [*named, *sorted(book.quotes.keys() - set(named))]
-        return [quote.row() for name in names if (quote := book.quote(name)) is not None]
+        return [quote for name in names if (quote := book.quote(name)) is not None]

@@ -242,8 +242,21 @@ def get(
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
     """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
+    make: Any = Decimal if exact else float
+    return [quote.row() for quote in ask(symbols, make, url, fields, headers, timeout_s)]
+
+
+def ask(
+    symbols: Sequence[str],
+    make: Callable[[Any], Number],
+    url: str | None = None,
+    fields: Sequence[str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
+) -> list[Quote[Number]]:
+    """As `get`, but quotes."""
     address, patterns = addressed(symbols, url, os.environ)
-    question: Question[Any] = Question(patterns, fields, Decimal if exact else float)
+    question = Question(patterns, fields, make)
     clock = Clock()
     deadline = clock.monotonic() + timeout_s
     try:
@@ -252,9 +265,9 @@ def get(
             open_timeout=timeout_s, additional_headers=headers, proxy=None,
         ) as socket:  # fmt: skip
             socket.send(question.message, text=True)
-            rows = None
-            while rows is None:
-                rows = question.receive(socket.recv(max(0.0, deadline - clock.monotonic()), decode=False))
-            return rows
+            quotes = None
+            while quotes is None:
+                quotes = question.receive(socket.recv(max(0.0, deadline - clock.monotonic()), decode=False))
+            return quotes
     except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
-        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}") from error
+        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}; is it running?") from error

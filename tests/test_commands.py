@@ -1,0 +1,213 @@
+"""The commands that ask a running service: what they print where, and their exit status, against a real one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.running import READY_S, Running, running
+from ticker.cli import main
+from ticker.model import FIELDS
+
+Call = Callable[..., tuple[int, str, str]]
+PYTHON = [sys.executable, "-m", "ticker"]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Running]:
+    """One service for all: a small, quick market."""
+    with running("--feed", "sim:BTC-USD,ETH-USD,BTC-EUR,AAPL?rate=200&faults=false") as started:
+        started.wait(lambda: started.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
+        yield started
+
+
+@pytest.fixture
+def called(service: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call a command line in this process; gives status, standard output and standard error."""
+    monkeypatch.setenv("TICKER_URL", service.url)
+
+    def call(*args: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main(args)
+        out, errors = capsys.readouterr()
+        return status, out, errors
+
+    return call
+
+
+def test_get_prints_quotes_once(called: Call) -> None:
+    """As columns, JSON lines or CSV; numbers in their own text; only the fields asked for."""
+    status, out, errors = called("get", "BTC-USD", "*-EUR")
+    assert (status, errors) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["symbol", "BTC-USD", "BTC-EUR"]
+    status, out, _ = called("get", "BTC-USD", "--json")
+    assert list(json.loads(out)) == ["symbol", *FIELDS]
+    status, out, _ = called("get", "ETH-USD", "AAPL", "--csv", "--fields", "name,last")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [list(row) for row in rows] == [["symbol", "last", "name"]] * 2
+    assert [row["name"] for row in rows] == ["Ethereum", "Apple"]
+    assert Decimal(rows[0]["last"]) > 0
+
+
+def test_exit_statuses_of_get(called: Call) -> None:
+    """2 for what cannot be, 3 for what does not exist, with the nearest, 4 for nobody there; nothing on stdout."""
+    assert called("get", "BTC-USDX") == (
+        3, "", "ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-EUR\n",
+    )  # fmt: skip
+    nobody = "ticker: cannot connect to http://127.0.0.1:1: connection refused; is it running?\n"
+    for command in (("get", "BTC-USD"), ("symbols",), ("candles", "BTC-USD")):
+        assert called(*command, "--url", "http://127.0.0.1:1") == (4, "", nobody)
+    for arguments in (("get", "B D"), ("get", "BTC-USD", "--fields", "lst"), ("get", "BTC-USD", "--url", "x")):
+        status, out, errors = called(*arguments)
+        assert (status, out, errors.count("\n")) == (2, "", 1)
+    assert called("candles", "BTC-USDX")[0] == 3
+    assert called("symbols", "BTC-USDX")[0] == 3
+
+
+def test_tail_prints_changes_and_where_to_go_on(called: Call, service: Running) -> None:
+    """First what is known, then what changes; a later run goes on at the cursor, which standard error has."""
+    status, out, errors = called("tail", "BTC-USD", "ETH-USD", "--json", "--for", "0.5s", "--fields", "last,ts")
+    assert status == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {row["symbol"] for row in rows[:2]} == {"BTC-USD", "ETH-USD"}
+    assert len(rows) > 2
+    cursor = re.fullmatch(r"cursor: (\d+:\d+:[0-9a-f]{16})\n", errors)
+    assert cursor is not None
+    options = ("--csv", "--count", "3", "--fields", "last,ts", "--interval", "50ms")
+    status, out, errors = called("tail", "BTC-USD", "ETH-USD", *options, "--since", cursor[1])
+    lines = out.splitlines()
+    assert (status, lines[0], len(lines)) == (0, "symbol,last,ts", 4)
+    assert int(lines[1].split(",")[2]) >= rows[-1]["ts"]
+    assert service.get("/api/quotes")["cursor"].split(":")[0] == cursor[1].split(":")[0]
+
+
+def test_tail_gives_up_when_told_to(called: Call) -> None:
+    """It waits for a service unless it shall not, or not for ever."""
+    for arguments in (["--no-reconnect"], ["--for", "200ms"]):
+        status, out, errors = called("tail", "BTC-USD", "--url", "http://127.0.0.1:1", *arguments)
+        assert (status, out, errors.count("\n")) == (4, "", 1)
+
+
+def test_lists_of_a_running_service(called: Call) -> None:
+    """Symbols, narrowed by patterns, and feeds, as columns and as data."""
+    assert called("symbols", "BTC-*", "--csv")[1].splitlines() == [
+        "symbol,name,base,quote,decimals,venues",
+        "BTC-EUR,Bitcoin / Euro,BTC,EUR,2,sim",
+        "BTC-USD,Bitcoin,BTC,USD,2,sim",
+    ]
+    status, out, _ = called("feeds")
+    assert (status, out.splitlines()[1].split()[:2]) == (0, ["sim", "live"])
+    assert json.loads(called("feeds", "--json")[1])["kind"] == "simulated"
+
+
+def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:
+    """CSV by default, JSON lines on request, oldest first."""
+    status, out, _ = called("candles", "BTC-USD", "--interval", "5m", "--limit", "3")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert (status, len(rows)) == (0, 3)
+    assert rows == sorted(rows, key=lambda row: row["time"])
+    out = called("candles", "BTC-USD", "--limit", "1", "--json")[1]
+    assert list(json.loads(out)) == ["time", "open", "high", "low", "close", "volume", "flags"]
+
+
+def test_alert_ends_when_it_fires(called: Call) -> None:
+    """Status 0 and a line when the condition holds, 1 if it did not in time, 2 for what is none."""
+    status, out, _ = called("alert", "BTC-USD > 1")
+    assert status == 0
+    assert re.fullmatch(r"BTC-USD price \d+\.\d+ > 1\n", out)
+    assert called("alert", "BTC-USD < 1", "--for", "50ms")[:2] == (1, "")
+    assert called("alert", "BTC-USD")[0] == 2
+
+
+def test_completion_for_every_shell(called: Call) -> None:
+    """The script calls back with the shell's own protocol, which knows commands and options."""
+    for shell in ("zsh", "fish", "bash"):
+        status, out, _ = called("completion", shell)
+        assert (status, "_TICKER_COMPLETE" in out) == (0, True)
+    environ = os.environ | {"_TICKER_COMPLETE": "bash_complete", "COMP_WORDS": "ticker tail --js", "COMP_CWORD": "2"}
+    done = subprocess.run(PYTHON, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["plain,--json"]
+
+
+def test_a_reader_that_has_enough_ends_tail_quietly(service: Running) -> None:
+    """`| head -2` ends at once, also when nothing more is written: the closed pipe is seen by itself."""
+    process = subprocess.Popen(
+        [*PYTHON, "tail", "AAPL", "--json", "--fields", "name", "--url", service.url],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == {"symbol": "AAPL", "name": "Apple"}
+    process.stdout.close()  # a name never changes: no further line would show it
+    assert (process.wait(READY_S), process.stderr.read() if process.stderr else b"") == (1, b"")
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
+    """Status 130, whole lines, the cursor, and no traceback."""
+    with subprocess.Popen(
+        [*PYTHON, "tail", "*", "--json", "--url", service.url],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for _ in range(6):
+            assert json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=READY_S)
+    assert process.returncode == 130
+    assert all(json.loads(line) for line in rest.splitlines())
+    assert re.fullmatch(r"cursor: \S+\n", errors)
+
+
+def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None:
+    """On a terminal of 80×24: rows, state and what the prices are; killed, it leaves the screen as it was."""
+    leader, follower = pty.openpty()
+    environ = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    with subprocess.Popen(
+        [*PYTHON, "watch", "BTC-*", "AAPL", "--url", service.url],
+        cwd=ROOT, stdout=follower, stderr=follower, stdin=follower, env=environ,
+    ) as process:  # fmt: skip
+        os.close(follower)
+        screen = _read_until(leader, lambda text: "● live" in text and "AAPL" in text)
+        process.terminate()
+        screen += _read_until(leader, lambda text: "\x1b[?1049l" in text)
+        assert process.wait(READY_S) == 128 + signal.SIGTERM
+    os.close(leader)
+    assert screen.index("BTC-EUR") < screen.index("BTC-USD") < screen.index("AAPL")
+    assert "SIMULATED" in screen
+    assert screen.rindex("\x1b[?25h") > screen.rindex("\x1b[?25l"), "the cursor is shown again"
+
+
+def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
+    """What a terminal gets until a condition holds of it."""
+    text, deadline = "", time.monotonic() + READY_S
+    while not condition(text):
+        assert time.monotonic() < deadline, text
+        if select.select([descriptor], [], [], 0.5)[0]:
+            text += os.read(descriptor, 65536).decode(errors="replace")
+    return text
+
+
+def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None:
+    """As `tail` does."""
+    with subprocess.Popen(
+        [*PYTHON, "watch", "BTC-USD", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "BTC-USD" in process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(READY_S) == 1

@@ -1,0 +1,57 @@
+"""When an alert fires."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ticker.client import Quote
+from ticker.client.quote import Raw
+from ticker.commands.alert import Condition, Trigger
+
+
+def quote(**record: Raw) -> Quote[Decimal]:
+    return Quote("A", record, Decimal)
+
+
+def fired(condition: str, values: list[str], slack: str = "0", field: str = "last") -> list[str]:
+    """Which of the values make it fire."""
+    trigger = Trigger(Condition.of(condition), Decimal(slack))
+    return [value for value in values if trigger.fires(quote(**{field: value}))]
+
+
+def test_it_fires_once_each_time_it_becomes_true() -> None:
+    """Also if it is true from the start; the level itself belongs to `>=` and `<=` only."""
+    assert fired("A > 100", ["99", "100", "101", "102", "100", "103"]) == ["101", "103"]
+    assert fired("A>=100", ["100", "101", "99.9", "100.0"]) == ["100", "100.0"]
+    assert fired("A < 1.5", ["1", "1.5", "1.4999999999999999999"]) == ["1", "1.4999999999999999999"]
+    assert fired("kraken:A <= -5", ["-4", "-5", "-4", "-6"]) == ["-5", "-6"]
+
+
+def test_a_price_at_the_line_does_not_fire_again_and_again() -> None:
+    """With hysteresis it must first go back by that much."""
+    assert fired("A > 100", ["101", "99", "101", "95", "101"], slack="5") == ["101", "101"]
+    assert fired("A < 100", ["99", "101", "99", "105", "99"], slack="5") == ["99", "99"]
+
+
+def test_any_number_of_a_quote_can_be_compared() -> None:
+    """By its field's name; the price is last, or the mid where there is none; nothing fires by what is not known."""
+    assert fired("A change_pct < -5", ["-4", "-6"], field="change_pct") == ["-6"]
+    assert fired("A > 1", ["2"], field="bid") == []
+    assert Trigger(Condition.of("A > 1"), Decimal(0)).fires(quote(last=None, bid="1", ask="2"))
+
+
+def test_stale_fires_for_stale_and_down() -> None:
+    """As the service judges; a price that came back can go stale again."""
+    trigger = Trigger(Condition.of("A stale"), Decimal(0))
+    assert [trigger.fires(quote(state=state)) for state in ("live", "stale", "down", "live", "down")] == [
+        False, True, False, False, True,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
+def test_what_is_no_condition_is_refused_by_an_example(text: str) -> None:
+    """The message shows how to write one, or names the nearest field."""
+    with pytest.raises(ValueError, match=r"write 'BTC-USD > 100000'|did you mean|there is:"):
+        Condition.of(text)

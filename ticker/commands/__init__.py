@@ -1,0 +1,1 @@
+"""The commands that ask a running service, a file for each concern; `ticker.cli` imports them when they are called."""

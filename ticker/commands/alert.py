@@ -1,0 +1,176 @@
+"""`ticker alert`: wait until a price crosses a line, then end or run a command."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import click
+
+from ticker.client import Quote, View, watch
+from ticker.client.quote import PRICES
+from ticker.client.wire import Address
+from ticker.commands import options
+from ticker.commands.output import note, patience
+from ticker.commands.tail import end_with_the_reader
+from ticker.errors import did_you_mean
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
+_LEVEL = re.compile(r"([A-Za-z0-9._^:-]+)(?:\s+([a-z_]+))?\s*(>=|<=|>|<)\s*(-?\d{1,20}(?:\.\d{1,20})?)")
+_STALE = re.compile(r"([A-Za-z0-9._^:-]+)\s+stale")
+
+
+class Condition(NamedTuple):
+    """`BTC-USD > 100000`, `BTC-USD change_pct <= -5`, or `BTC-USD stale`.
+
+    Attributes:
+        field: what is compared, None for the price (last, or the mid where there is none).
+        sign: one of `> >= < <=`; `stale` for a quote that is stale or down.
+    """
+
+    symbol: str
+    field: str | None
+    sign: str
+    level: Decimal
+
+    @classmethod
+    def of(cls, text: str) -> Condition:
+        """Read one.
+
+        Raises:
+            ValueError: it is none; the message shows how to write one.
+        """
+        text = text.strip()
+        if match := _STALE.fullmatch(text):
+            return cls(match[1], None, "stale", Decimal(0))
+        match = _LEVEL.fullmatch(text)
+        if match is None:
+            raise ValueError(f"'{text}' is no condition; write 'BTC-USD > 100000' or 'BTC-USD stale'")
+        if match[2] is not None and match[2] not in PRICES:
+            raise ValueError(f"no number '{match[2]}'{did_you_mean(match[2], PRICES)}")
+        return cls(match[1], match[2], match[3], Decimal(match[4]))
+
+    def said(self, value: str) -> str:
+        """That it is true, with the value that made it so."""
+        return f"is {value}" if self.sign == "stale" else f"{self.field or 'price'} {value} {self.sign} {self.level}"
+
+
+@dataclass
+class Trigger:
+    """A condition that fires once each time it becomes true.
+
+    Attributes:
+        slack: how far the value must go back behind the level before it can fire again.
+        armed: whether it can fire.
+    """
+
+    condition: Condition
+    slack: Decimal
+    armed: bool = True
+
+    def fires(self, quote: Quote[Decimal]) -> bool:
+        """Whether this quote makes it fire."""
+        sign = self.condition.sign
+        if sign == "stale":
+            true = quote.state in {"stale", "down"}
+            back = not true
+        else:
+            value = self.value(quote)
+            if value is None:
+                return False
+            true = _COMPARE[sign](value, self.condition.level)
+            beyond = self.condition.level + (-self.slack if sign[0] == ">" else self.slack)
+            back = not true and (value <= beyond if sign[0] == ">" else value >= beyond)
+        fired = self.armed and true
+        self.armed = back or (self.armed and not true)
+        return fired
+
+    def value(self, quote: Quote[Decimal]) -> Decimal | None:
+        """What is compared."""
+        field = self.condition.field
+        if field is not None:
+            return quote[field]
+        return quote.last if quote.last is not None else quote.mid
+
+
+@click.command()
+@click.argument("condition")
+@click.option(
+    "--exec",
+    "command",
+    metavar="CMD",
+    help="Run this in a shell each time, and go on; TICKER_SYMBOL and TICKER_VALUE tell it what.",
+)
+@click.option(
+    "--hysteresis", metavar="AMOUNT", default="0", help="Fire again only after the value went back by 50 or 0.5%."
+)
+@click.option(
+    "--for", "for_s", type=options.Duration(), metavar="TIME", help="Give up after 10s, 5m or 1h, with status 1."
+)
+@options.service
+def alert(condition: str, command: str | None, hysteresis: str, for_s: float | None, url: str | None) -> int:
+    """Wait for a price: 'BTC-USD > 100000'.
+
+    Ends as soon as the condition holds, also if it does from the start. With --exec it runs a command then, and each
+    time the condition becomes true again. Any number of a quote can be compared: 'BTC-USD change_pct <= -5'.
+    'BTC-USD stale' waits for a price that nothing renews.
+    """
+    try:
+        parsed = Condition.of(condition)
+        trigger = Trigger(parsed, _slack(hysteresis, parsed.level))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    view = watch(parsed.symbol, url=url)
+    return asyncio.run(_alert(view, trigger, command, for_s, str(Address.of(url, os.environ))))
+
+
+async def _alert(view: View[Decimal], trigger: Trigger, command: str | None, for_s: float | None, address: str) -> int:
+    try:
+        with end_with_the_reader():
+            async with asyncio.timeout(for_s):
+                with patience(f"waiting for {address}"):
+                    await view.__aenter__()
+                await _fired(view, trigger, command)
+    except TimeoutError:
+        note("the condition did not come true in time")
+        return 1
+    finally:
+        await view.close()
+    return 0
+
+
+async def _fired(view: View[Decimal], trigger: Trigger, command: str | None) -> None:
+    """Wait until it fires; with a command, run that each time and never return."""
+    async for change in view:
+        if not change.gone and trigger.fires(change.quote):
+            value = trigger.value(change.quote)
+            text = str(change.quote.state) if trigger.condition.sign == "stale" else str(value)
+            print(change.symbol, trigger.condition.said(text), flush=True)
+            if command is None:
+                return
+            await _run(command, change.symbol, text)
+
+
+async def _run(command: str, symbol: str, value: str) -> None:
+    """Run the command to its end; what changes meanwhile is merged."""
+    environ = os.environ | {"TICKER_SYMBOL": symbol, "TICKER_VALUE": value}
+    process = await asyncio.create_subprocess_shell(command, env=environ)
+    status = await process.wait()
+    if status:
+        print(f"ticker: the command ended with status {status}", file=sys.stderr)
+
+
+def _slack(text: str, level: Decimal) -> Decimal:
+    match = re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?)(%?)", text.strip())
+    if match is None:
+        raise ValueError(f"--hysteresis: '{text}' is no amount; write 50 or 0.5%")
+    return Decimal(match[1]) * (abs(level) / 100 if match[2] else 1)

@@ -1,0 +1,197 @@
+"""The live table of `ticker watch`: rows of quotes, drawn for a terminal of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ticker.client import Change, Quote, State
+from ticker.commands.output import age_text, clock_text, plain, price_text
+from ticker.model import KINDS
+from ticker.selection import pattern_matches
+
+FLASH_MS = 700
+"""How long a price keeps the colour of its last move."""
+SPARK = 20
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_STATES = {"live": ("● live", "green"), "reconnecting": ("◌ reconnecting", "yellow"), "stale": ("▲ no answer", "red")}
+
+
+@dataclass
+class Row:
+    """A symbol's quote, and how its price last moved.
+
+    Attributes:
+        direction: 1 up, -1 down, 0 not yet.
+        moved_ms: when, by the service's clock.
+    """
+
+    quote: Quote[Any]
+    direction: int = 0
+    moved_ms: int = 0
+
+    def take(self, quote: Quote[Any], time_ms: int) -> None:
+        """The quote now."""
+        before, now = _price(self.quote), _price(quote)
+        if before is not None and now is not None and before != now:
+            self.direction, self.moved_ms = (1 if now > before else -1), time_ms
+        self.quote = quote
+
+
+@dataclass
+class Board:
+    """All rows, in the order of the patterns asked for, those of one pattern sorted.
+
+    Attributes:
+        closes: the last minutes' closes by symbol, for sparklines.
+        skew_ms: how far the service's clock is ahead of ours.
+    """
+
+    symbols: Sequence[str]
+    address: str
+    rows: dict[str, Row] = field(default_factory=dict)
+    closes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    skew_ms: int = 0
+    _places: dict[str, int] = field(default_factory=dict)
+
+    def take(self, change: Change[Any]) -> None:
+        """Take a change in."""
+        row = self.rows.get(change.symbol)
+        if change.gone:
+            self.rows.pop(change.symbol, None)
+        elif row is None:
+            self.rows[change.symbol] = Row(change.quote)
+        else:
+            row.take(change.quote, change.time)
+
+    def order(self) -> list[str]:
+        """The symbols from top to bottom."""
+        return sorted(self.rows, key=lambda symbol: (self._place(symbol), symbol))
+
+    def _place(self, symbol: str) -> int:
+        place = self._places.get(symbol)
+        if place is None:
+            fits = (i for i, text in enumerate(self.symbols) if pattern_matches(text, symbol))
+            place = self._places[symbol] = next(fits, len(self.symbols))
+        return place
+
+    def render(self, width: int, height: int, state: State, kinds: set[str], now_ms: int) -> Group:
+        """Draw it.
+
+        Args:
+            width: of the terminal.
+            height: of the terminal.
+            state: of the view.
+            kinds: of the feeds whose prices may be shown.
+            now_ms: by the service's clock.
+        """
+        order = self.order()
+        shown = [self.rows[symbol] for symbol in order[: max(1, height - 3)]]
+        rest = len(order) - len(shown)
+        foot = f"{rest} more: a larger window or fewer symbols show them" if rest else "Ctrl-C ends"
+        return Group(
+            self._head(width, state, kinds, now_ms),
+            self._table(shown, width, now_ms),
+            Text(foot, style="dim", no_wrap=True, overflow="ellipsis"),
+        )
+
+    def _head(self, width: int, state: State, kinds: set[str], now_ms: int) -> Text:
+        text, style = _STATES[state]
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append("ticker ", "bold").append(f"{text} ", style)
+        for kind in sorted(kinds - {"live"}, key=KINDS.index):
+            head.append(f" {kind.upper()} ", "black on yellow").append(" ")
+        head.append(f"{len(self.rows)} symbols", "dim")
+        right = f"{clock_text(now_ms)[:8]} UTC" if now_ms else ""
+        where = f"{self.address}  {right}"
+        gap = width - head.cell_len - len(where)
+        return head.append(f"{' ' * gap}{where}" if gap > 1 else "", "dim")
+
+    def _table(self, rows: list[Row], width: int, now_ms: int) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+        cells = {column.head: [column.cell(self, row, now_ms) for row in rows] for column in COLUMNS}
+        left, chosen = width, []
+        for column in COLUMNS:
+            need = max([len(column.head), *(cell.cell_len for cell in cells[column.head])]) + 2
+            if need <= left + 2:  # the last column has no gap after it
+                left -= need
+                chosen.append(column)
+        chosen.sort(key=lambda column: column.place)
+        for column in chosen:
+            table.add_column(column.head, justify="right" if column.right else "left", no_wrap=True)
+        for i in range(len(rows)):
+            table.add_row(*(cells[column.head][i] for column in chosen))
+        return table
+
+    def spark(self, row: Row) -> Text:
+        """The last minutes as blocks, the price of now as the last one."""
+        closes = [None if close is None else float(close) for close in self.closes.get(row.quote.symbol, ())]
+        now = _price(row.quote)
+        points = [*closes[:-1], now if now is not None else None][-SPARK:]
+        known = [point for point in points if point is not None]
+        if len(known) < 2:
+            return Text(" " * SPARK)
+        low, high = min(known), max(known)
+        step = (high - low) / (len(_BLOCKS) - 1) or 1.0
+        text = "".join(" " if point is None else _BLOCKS[round((point - low) / step)] for point in points)
+        return Text(text.rjust(SPARK), style="green" if known[-1] >= known[0] else "red")
+
+
+def _price(quote: Quote[Any]) -> float | None:
+    value = quote.last if quote.last is not None else quote.mid
+    return None if value is None else float(value)
+
+
+def _last(_: Board, row: Row, now_ms: int) -> Text:
+    arrow = {1: "▲", -1: "▼", 0: " "}[row.direction]
+    fresh = now_ms - row.moved_ms < FLASH_MS
+    color = {1: "green", -1: "red", 0: ""}[row.direction]
+    price = Text(price_text(row.quote), style=f"bold {color}" if fresh and color else "bold")
+    return price.append(f" {arrow}", color if fresh else f"dim {color}")
+
+
+def _change(_: Board, row: Row, __: int) -> Text:
+    change = row.quote.change_pct
+    if change is None:
+        return Text("–", "dim")
+    return Text(f"{change:+.2f}%", "green" if change > 0 else "red" if change < 0 else "")
+
+
+def _age(_: Board, row: Row, now_ms: int) -> Text:
+    state, ts = row.quote.state, row.quote.ts
+    age = "" if ts is None else age_text(now_ms - ts)
+    return Text(age, "dim") if state in {None, "live"} else Text(f"{state} {age}".rstrip(), "yellow")
+
+
+def _field(name: str, style: str = "") -> Callable[[Board, Row, int], Text]:
+    return lambda _, row, __: Text(plain(row.quote.raw.get(name)), style)
+
+
+class Column(NamedTuple):
+    """A column; `COLUMNS` lists them by importance, `place` is where it stands."""
+
+    head: str
+    place: int
+    cell: Callable[[Board, Row, int], Text]
+    right: bool = True
+
+
+COLUMNS = (
+    Column("Symbol", 0, lambda _, row, __: Text(row.quote.symbol, "bold"), right=False),
+    Column("Last", 1, _last),
+    Column("24 h", 2, _change),
+    Column("Age", 6, _age),
+    Column("Last 20 min", 3, lambda board, row, _: board.spark(row), right=False),
+    Column("Bid", 4, _field("bid")),
+    Column("Ask", 5, _field("ask")),
+    Column("High", 7, _field("high")),
+    Column("Low", 8, _field("low")),
+    Column("Volume", 9, _field("volume")),
+    Column("Source", 10, _field("source", "dim"), right=False),
+    Column("Name", 11, _field("name", "dim"), right=False),
+)

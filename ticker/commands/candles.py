@@ -1,0 +1,55 @@
+"""`ticker candles`: the recent past of a symbol, as a chart in the terminal or as data."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from ticker.commands import options
+from ticker.commands.chart import chart
+from ticker.commands.output import csv_lines
+from ticker.commands.rest import fetch
+
+INTERVALS = ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
+_HEADS = ("time", "open", "high", "low", "close", "volume", "flags")
+
+
+@click.command()
+@click.argument("symbol")
+@click.option("--interval", type=click.Choice(INTERVALS), default="1m", show_default=True, help="Length of a bar.")
+@click.option("--limit", type=click.IntRange(1, 1500), metavar="N", help="How many bars.  [what fits; 500 as data]")
+@options.formats
+@options.service
+def candles(symbol: str, interval: str, limit: int | None, form: str | None, url: str | None) -> None:
+    """Chart a symbol's recent bars.
+
+    Bars as CSV if standard output is no terminal. Flags: o still open, g data was missing, v the venue's own bar.
+    """
+    drawn = form is None and sys.stdout.isatty()
+    width, height = shutil.get_terminal_size()
+    bars = limit or (max(10, width - 14) if drawn else 500)
+    answer = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}")
+    rows = answer["bars"]
+    if drawn:
+        color = "NO_COLOR" not in os.environ
+        click.echo(chart(symbol, interval, rows, width, min(height - 1, 30), color=color), color=color)
+    elif form == "json":
+        sys.stdout.writelines(f"{_json(row)}\n" for row in rows)
+    else:
+        sys.stdout.write(csv_lines([_HEADS, *([_time(row[0]), *row[1:]] for row in rows)]))
+
+
+def _time(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _json(row: list[Any]) -> str:
+    numbers = (f'"{head}":{"null" if cell is None else cell}' for head, cell in zip(_HEADS[1:6], row[1:6], strict=True))
+    return f'{{"time":"{_time(row[0])}",{",".join(numbers)},"flags":{json.dumps(row[6])}}}'

@@ -1,0 +1,60 @@
+"""What the options of several commands mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class Duration(click.ParamType[float]):
+    """`250ms`, `10s`, `5m`, `1h`, `1d`, or seconds; as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds of a text."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|)", value)
+        if match is None:
+            self.fail(f"'{value}' is no duration; write 250ms, 10s, 5m or 1h", param, ctx)
+        return float(match[1]) * _UNITS_S[match[2]]
+
+
+class Fields(click.ParamType[list[str]]):
+    """Field names, separated by commas; checked where they are used."""
+
+    name = "fields"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:  # noqa: ARG002
+        """The names."""
+        return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
+
+
+def service(command: Command) -> Command:
+    """Give a command `--url`."""
+    return click.option("--url", metavar="URL", help="The service.  [TICKER_URL, else http://127.0.0.1:8000]")(command)
+
+
+def symbols(command: Command) -> Command:
+    """Give a command symbols and patterns as its arguments."""
+    return click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)(command)
+
+
+def fields(command: Command) -> Command:
+    """Give a command `--fields`."""
+    return click.option("--fields", type=Fields(), metavar="NAME,...", help="Only these fields.  [all]")(command)
+
+
+def formats(command: Command) -> Command:
+    """Give a command `--json` and `--csv`; it gets `form`, None for text."""
+    for form, text in (("csv", "A header, then one line each."), ("json", "One JSON object a line.")):
+        command = click.option(f"--{form}", "form", flag_value=form, default=None, help=text)(command)
+    return command

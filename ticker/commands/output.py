@@ -1,0 +1,126 @@
+"""How values become lines: exact text, as JSON, CSV or columns; and what a waiting person is told."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from ticker.client.quote import Quote, Raw
+from ticker.logs import escape
+from ticker.model import FIELDS, NUMBER_FIELDS
+
+PATIENCE_S = 1.0
+
+
+def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FIELDS) -> str:
+    """A record as one JSON object; numbers keep the exchange's own text."""
+    members = [f'"symbol":"{symbol}"']
+    for name in fields:
+        if name in record:
+            value = record[name]
+            exact = value is not None and name in NUMBER_FIELDS
+            members.append(f'"{name}":{value if exact else msgspec.json.encode(value).decode()}')
+    return f"{{{','.join(members)}}}"
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV, None as an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def csv_row(symbol: str, record: Mapping[str, Raw], fields: Sequence[str]) -> list[Raw]:
+    """A record as a row: its symbol and its fields."""
+    return [symbol, *(record.get(name) for name in fields)]
+
+
+def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> str:
+    """A quote for people: when, what, and its prices or the fields that were asked for."""
+    parts = [f"{clock_text(quote.ts or time_ms)}  {quote.symbol:<14}"]
+    if fields is not None:
+        parts += [f"{name} {plain(quote.raw.get(name))}" for name in fields]
+    else:
+        parts.append(f"{price_text(quote):>14}")
+        parts += [f"{name} {plain(quote.raw.get(name))}" for name in ("bid", "ask")]
+        if quote.change_pct is not None:
+            parts.append(f"{quote.change_pct:+.2f}%")
+        if quote.state not in {None, "live"}:
+            parts.append(str(quote.state))
+    return "  ".join(parts)
+
+
+def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
+    """Rows in aligned columns, those of `right` aligned at their right."""
+    ends = set(right)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(w) if i in ends else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def price_text(quote: Quote[Any]) -> str:
+    """The last price; the mid, marked by `~`, where there is none."""
+    if quote.last is not None:
+        return str(quote.raw["last"])
+    return "–" if quote.mid is None else f"~{quote.mid:f}"
+
+
+def plain(value: Raw) -> str:
+    """A value's text, a dash for what is not known."""
+    return "–" if value is None else escape(str(value))
+
+
+def clock_text(time_ms: int) -> str:
+    """The time of day, UTC, to the millisecond."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%H:%M:%S.%f}"[:-3]
+
+
+def age_text(age_ms: int) -> str:
+    """How long ago, in the largest unit that fits."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
+        if age_ms >= size:
+            return f"{age_ms // size} {unit}"
+    return f"{max(0, age_ms) // 1000} s"
+
+
+def note(text: str) -> None:
+    """Tell a person something that is no data; nobody, if standard error is not a terminal."""
+    if sys.stderr.isatty():
+        print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def patience(text: str) -> Iterator[None]:
+    """Say what is waited for, once it has taken longer than a second; take that back at the end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    said = threading.Event()
+
+    def say() -> None:
+        said.set()
+        print(f"{escape(text)} …", end="", file=sys.stderr, flush=True)
+
+    timer = threading.Timer(PATIENCE_S, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if said.is_set():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,168 @@
+"""`ticker tail`: every change as a line, until told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ticker.client import Frame, State, View, watch
+from ticker.client.wire import Address
+from ticker.commands import options
+from ticker.commands.output import csv_lines, csv_row, json_line, note, patience, text_line
+from ticker.errors import UnreachableError
+from ticker.model import FIELDS
+
+
+@click.command()
+@options.symbols
+@options.formats
+@click.option("--count", type=click.IntRange(1), metavar="N", help="Stop after so many lines.")
+@click.option("--for", "for_s", type=options.Duration(), metavar="TIME", help="Stop after 10s, 5m or 1h.")
+@options.fields
+@click.option(
+    "--interval", "interval_s", type=options.Duration(), metavar="TIME", help="A symbol's changes at most every 250ms."
+)
+@click.option("--since", metavar="CURSOR", help="Go on from where an earlier run stopped.")
+@click.option("--no-reconnect", is_flag=True, help="End with status 4 when the connection fails.")
+@options.service
+def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s: float | None, **given: Any) -> int:
+    """Print a line for each change.
+
+    First what is known, then what changes, merged if the reader is slow. Waits for a service that is not there yet and
+    comes back to one that was away. At the end the cursor to resume from by --since is printed on standard error.
+    """
+    lines = Lines(given["form"], given["fields"], given["count"])
+    options = {"fields": given["fields"], "interval_ms": round((given["interval_s"] or 0) * 1000)}
+    view = watch(
+        *symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=_tell(), **options
+    )  # fmt: skip
+    try:
+        status = asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
+    except KeyboardInterrupt:
+        status = 130
+    if lines.cursor is not None:
+        print(f"cursor: {lines.cursor}", file=sys.stderr)
+    return status
+
+
+async def follow(view: View[Any], lines: Lines, for_s: float | None, address: str) -> int:
+    """Print a view's changes until the lines or the time are up.
+
+    Raises:
+        BrokenPipeError: nobody reads them any more.
+        UnreachableError: the time was up before anything came.
+    """
+    try:
+        with end_with_the_reader():
+            async with asyncio.timeout(for_s):
+                with patience(f"waiting for {address}"):
+                    await view.__aenter__()
+                async for frame in view.frames():
+                    sys.stdout.writelines(lines.of(frame, view.cursor))
+                    sys.stdout.flush()
+                    if lines.left == 0:
+                        break
+    except TimeoutError:
+        if not lines.begun:
+            raise UnreachableError(f"{address} did not answer within --for") from None
+    finally:
+        await view.close()
+    return 0
+
+
+@dataclass
+class Lines:
+    """Frames as lines, counted.
+
+    Attributes:
+        left: how many may still come, None for any number.
+        begun: whether any frame has come.
+        cursor: up to which frame all lines are out: resuming there repeats lines rather than losing one.
+    """
+
+    form: str | None
+    fields: list[str] | None
+    left: int | None
+    cursor: str | None = None
+    begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._names = [name for name in FIELDS if self.fields is None or name in self.fields]
+
+    def of(self, frame: Frame[Any], cursor: str | None) -> Iterator[str]:
+        """A frame's lines, each with its end."""
+        if self.form == "csv" and not self.begun:
+            yield csv_lines([["symbol", *self._names]])
+        self.begun = True
+        for change in frame:
+            if self.left == 0:
+                return
+            yield self._line(change)
+            if self.left is not None:
+                self.left -= 1
+        self.cursor = cursor
+
+    def _line(self, change: Any) -> str:
+        if self.form == "csv":
+            return csv_lines([csv_row(change.symbol, change.quote.raw, self._names)])
+        if self.form == "json":
+            gone = f'{{"symbol":"{change.symbol}","gone":true}}'
+            return f"{gone if change.gone else json_line(change.symbol, change.quote.raw, self._names)}\n"
+        text = f"{change.symbol} is gone" if change.gone else text_line(change.quote, self.fields, change.time)
+        return f"{text}\n"
+
+
+@contextlib.contextmanager
+def end_with_the_reader() -> Iterator[None]:
+    """End this task when nobody reads the pipe that standard output is any more, even if nothing is written to it.
+
+    Raises:
+        BrokenPipeError: instead of the cancellation.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    try:
+        output = sys.stdout.fileno()
+        pipe = stat.S_ISFIFO(os.fstat(output).st_mode)
+    except (OSError, ValueError):  # no file at all
+        pipe = False
+    if not pipe:
+        yield
+        return
+    gone = False
+
+    def closed() -> None:
+        nonlocal gone
+        gone = True
+        loop.remove_reader(output)
+        task.cancel()
+
+    loop.add_reader(output, closed)  # the writing end becomes readable by its error only
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone and task.uncancel() == 0:
+            raise BrokenPipeError from None
+        raise
+    finally:
+        loop.remove_reader(output)
+
+
+def _tell() -> Any:
+    was_live = False
+
+    def tell(state: State) -> None:
+        nonlocal was_live
+        if was_live:
+            note({"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer"}[state])
+        was_live = was_live or state == "live"
+
+    return tell
