@@ -23,7 +23,7 @@ from ticker.client.once import Question
 from ticker.client.quote import Change, Frame, Quote
 from ticker.client.stream import Options, State, open_stream
 from ticker.client.view import View
-from ticker.client.wire import MAX_FRAME_BYTES, addressed, judge
+from ticker.client.wire import MAX_FRAME_BYTES, addressed, heads, judge
 from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
 
 __all__ = [
@@ -55,6 +55,7 @@ async def get(
     exact: bool = False,
     url: str | None = None,
     fields: Sequence[str] | None = None,
+    token: str | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
@@ -67,6 +68,7 @@ async def get(
         exact: prices as `Decimal`; else as `float`.
         url: the service; default `TICKER_URL`, then this machine's.
         fields: which fields; default all.
+        token: where the service asks for one; default `TICKER_TOKEN`.
         headers: to send with the request.
         timeout_s: how long it may take in all.
 
@@ -83,7 +85,7 @@ async def get(
             asyncio.timeout(timeout_s),
             connect(
                 address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-                additional_headers=headers, proxy=None,
+                additional_headers=heads(headers, token, os.environ), proxy=None,
             ) as socket,
         ):  # fmt: skip
             await socket.send(question.message, text=True)

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from ticker.client.book import Book
 from ticker.client.quote import Number
-from ticker.client.wire import MAX_FRAME_BYTES, Address, Message, Retry, addressed, judge
+from ticker.client.wire import MAX_FRAME_BYTES, Address, Message, Retry, addressed, heads, judge
 from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnreachableError
 from ticker.protocol import PROTOCOL
@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
         cursor: go on from here; the view then knows only what changed since.
         reconnect: False makes every failure of the connection end the view, also the first.
         on_state: called with each new state; in a blocking view by another thread.
+        token: where the service asks for one; default `TICKER_TOKEN`.
         headers: to send with each request.
     """
 
@@ -47,6 +48,7 @@ class Options(TypedDict, total=False):
     cursor: str | None
     reconnect: bool
     on_state: Callable[[State], object] | None
+    token: str | None
     headers: Mapping[str, str] | None
 
 
@@ -279,6 +281,7 @@ def open_stream(
     book = Book(
         patterns, options.pop("fields", None), options.pop("interval_ms", 0), make, options.pop("cursor", None)
     )  # fmt: skip
+    options["headers"] = heads(options.get("headers"), options.pop("token", None), os.environ)
     return Stream(book, address, lock=lock, **options)  # type: ignore[misc]  # the rest are its own
 
 

@@ -23,7 +23,7 @@ from ticker.client.book import Backlog
 from ticker.client.once import Question
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import Options, State, Stream, open_stream
-from ticker.client.wire import MAX_FRAME_BYTES, addressed, judge
+from ticker.client.wire import MAX_FRAME_BYTES, addressed, heads, judge
 from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
 
@@ -238,12 +238,13 @@ def get(
     exact: bool = False,
     url: str | None = None,
     fields: Sequence[str] | None = None,
+    token: str | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
     """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
     make: Any = Decimal if exact else float
-    return [quote.row() for quote in ask(symbols, make, url, fields, headers, timeout_s)]
+    return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]
 
 
 def ask(
@@ -251,6 +252,7 @@ def ask(
     make: Callable[[Any], Number],
     url: str | None = None,
     fields: Sequence[str] | None = None,
+    token: str | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[Quote[Number]]:
@@ -262,7 +264,7 @@ def ask(
     try:
         with connect(
             address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-            open_timeout=timeout_s, additional_headers=headers, proxy=None,
+            open_timeout=timeout_s, additional_headers=heads(headers, token, os.environ), proxy=None,
         ) as socket:  # fmt: skip
             socket.send(question.message, text=True)
             quotes = None

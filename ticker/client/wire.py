@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ticker import protocol
 from ticker.errors import ConfigError, RefusedError
@@ -30,7 +30,7 @@ _FINAL = {
     protocol.BAD_UTF8: "it got text that is not UTF-8",
     protocol.TOO_LARGE: "a message was too large; subscribe to fewer patterns at once",
     protocol.BAD_MESSAGES: "it got too many bad messages",
-    protocol.UNAUTHORIZED: "the token is wrong or has expired",
+    protocol.UNAUTHORIZED: "the token is missing, wrong or expired",
 }
 """Close codes after which coming back cannot help."""
 
@@ -114,12 +114,23 @@ def addressed(arguments: Sequence[str], url: str | None, environ: Mapping[str, s
     return Address.of(url, environ), patterns
 
 
+def heads(headers: Mapping[str, str] | None, token: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """What to send with each request: headers as given, and a token, default `TICKER_TOKEN` of the environment."""
+    token = token or environ.get("TICKER_TOKEN")
+    return dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
 def judge(error: Exception) -> tuple[str, float]:
     """What a failure to connect means: a text for people, and the least wait before another try, in seconds.
 
     Raises:
         RefusedError: trying again cannot help.
     """
+    if isinstance(error, ConnectionClosed):
+        code = error.rcvd.code if error.rcvd else None
+        if code in _FINAL:
+            raise RefusedError(f"the service closed the stream with {code}: {_FINAL[code]}", code) from error
+        return "the connection was lost", 0.0
     if isinstance(error, InvalidStatus):
         status, headers = error.response.status_code, error.response.headers
         if status < 500 and status not in {408, 425, 429}:

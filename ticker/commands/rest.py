@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import unquote
 
-from ticker.client.wire import Address
+from ticker.client.wire import Address, heads
 from ticker.commands.output import patience
 from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
 
@@ -27,9 +27,10 @@ def fetch(url: str | None, path: str, *, quiet: bool = False) -> Any:
     """
     address = Address.of(url, os.environ)
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(f"{address}{path}", headers=heads(None, None, os.environ))  # noqa: S310 - checked
     try:
         waiting = contextlib.nullcontext() if quiet else patience(f"asking {address}")
-        with waiting, direct.open(f"{address}{path}", timeout=TIMEOUT_S) as response:
+        with waiting, direct.open(request, timeout=TIMEOUT_S) as response:
             return json.loads(response.read(), parse_float=str)
     except urllib.error.HTTPError as error:
         problem = _problem(error)

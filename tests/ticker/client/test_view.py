@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from tests.web.server import PRICES, Live, serving
+from tests.web.server import PRICES, Live, run, serving, start
 from ticker.client import RefusedError, UnknownSymbolError, UnreachableError, get, sync, watch
 from ticker.model import FIELDS
 
@@ -194,6 +196,23 @@ async def test_the_blocking_twin(live: Live) -> None:
             pass
 
     await asyncio.to_thread(script)
+
+
+def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, or from `TICKER_TOKEN`; without a good one the refusal is typed, and the token is never shown."""
+    file = tmp_path / "tokens.toml"
+    file.write_text(f'[me]\nsha256 = "{hashlib.sha256(b"hush").hexdigest()}"\n')
+
+    async def scenario() -> None:
+        async with start({"auth": {"tokens_file": str(file)}}) as live:
+            async with watch(url(live), "BTC-USD", token="hush") as view:
+                assert view["BTC-USD"].last == Decimal("97000.10")
+            with pytest.raises(RefusedError, match="401"):
+                await get(url(live), "BTC-USD", token="wrong")
+            monkeypatch.setenv("TICKER_TOKEN", "hush")
+            assert len(await get(url(live), "BTC-USD")) == 1
+
+    run(scenario)
 
 
 def test_nobody_there() -> None:
