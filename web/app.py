@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker.service import Service
-from web import candles, metrics, quotes, reference, rest, sources, sse, vendor, ws
+from web import candles, metrics, quotes, reference, rest, sources, sse, status, vendor, ws
 from web.admission import Admission
 from web.gate import Gate
 from web.problem import Problem, answer_problem, problem
@@ -55,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(rest.make_router(service), dependencies=prices)
     app.include_router(candles.make_router(service), dependencies=prices)
     app.include_router(sources.make_router(service), dependencies=prices)
+    app.include_router(status.make_router(service), dependencies=prices)
     app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
     app.include_router(ws.make_router(service, admission, gate))
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
@@ -65,6 +66,10 @@ def create_app(service: Service) -> FastAPI:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/status", include_in_schema=False)
+    async def status_page() -> Response:
+        return FileResponse(STATIC / "status.html", headers={"Cache-Control": "no-cache"})
 
     app.mount("/", Page(directory=STATIC, html=True))
     server = service.settings.server

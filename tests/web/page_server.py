@@ -45,6 +45,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PAGES = {"": "index.html", "status": "status.html"}
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -78,7 +79,7 @@ class PageServer:
         """What `api/sparklines` knows; None: there is no such endpoint."""
         self.closes_end_ms = START_MS
         self.answers: dict[str, dict[str, Any]] = {}
-        """What other paths say, by the first two parts of the path: `api/candles`."""
+        """What other paths say, by the path, or by the path without its last part: `api/feeds`, `api/candles`."""
         self.vendored = True
         """Whether the files of other packages are there."""
         self.requested: list[str] = []
@@ -136,12 +137,11 @@ class PageServer:
             closes = {symbol: self.closes[symbol] for symbol in wanted if symbol in self.closes}
             answer = {"interval": "1m", "end": self.closes_end_ms, "closes": closes}
             return 200, "application/json", json.dumps(answer).encode()
-        said = ({"api/candles": {"bars": []}, "api/sources": {"venues": []}} | self.answers).get(
-            name.rpartition("/")[0]
-        )
+        answers = SILENT | self.answers
+        said = answers.get(name) or answers.get(name.rpartition("/")[0])
         if said is not None:
             return int(said.get("status", 200)), "application/json", json.dumps(said).encode()
-        file: pathlib.Path | None = STATIC / (name or "index.html")
+        file: pathlib.Path | None = STATIC / PAGES.get(name, name)
         if name.startswith("vendor/"):
             vendored = FILES.get(name.removeprefix("vendor/"))
             file = vendored.find() if vendored and self.vendored else None

@@ -1,0 +1,92 @@
+"""The service page in a real browser: figures of right now, the worst feed first in sight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.web.page_server import START_MS, PageServer, Visit, launched, visiting
+
+pytestmark = pytest.mark.needs("chromium")
+
+BOUNDS = [0.001, 0.01, 0.1]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+def feed(state: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "state": state, "since": START_MS - 60_000, "kind": "live", "clock": "exchange", "message": None,
+        "symbols": 12, "last_data": START_MS - 3000, "rate": 5.0, "updates": 100, "reconnects": 0, "received_bytes": 0,
+        "polls": {}, "errors": {}, "rejects": {}, "changes": [], **fields,
+    }  # fmt: skip
+
+
+def status(seconds: float) -> dict[str, Any]:
+    """The service so many seconds after the first answer: 100 rows a second, flushes of up to 10 ms."""
+    flushes = [0, round(50 * seconds), 0, 0]
+    return {
+        "time": START_MS + seconds * 1000, "started_at": START_MS - 7_200_000, "reasons": [],
+        "versions": {"ticker": "9.8.7", "python": "3.11.2"}, "memory_bytes": 80 * 2**20, "cpu_s": 1 + seconds / 4,
+        "store": {"epoch": 1, "version": 4711, "symbols": 846, "stale": 2, "history_bytes": 2**20},
+        "readers": {"connected": {"ws": 3, "sse": 1, "poll": 0}, "subscriptions": 2, "lagging": 1,
+                    "pending_bytes": 2048, "conflated": 5, "sent_rows": 1000 + 100 * seconds,
+                    "sent_bytes": 5000 * seconds,
+                    "disconnects": {}, "rejects": {}},
+        "flush_s": {"bounds": BOUNDS, "counts": flushes, "total": 1.0},
+        "fanout_s": {"bounds": BOUNDS, "counts": [0, 0, 0, 0], "total": 0.0},
+        "loop_s": {"bounds": BOUNDS, "counts": [round(4 * seconds), 0, 0, 0], "total": 0.0},
+    }  # fmt: skip
+
+
+def tile(visit: Visit, title: str) -> str:
+    shown = visit.page.locator(".tile").filter(has=visit.page.get_by_text(title, exact=True))
+    return re.sub(r"\s+", " ", shown.inner_text()).removeprefix(title + " ")
+
+
+def test_the_service_page(browser: Browser) -> None:
+    """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text."""
+    with PageServer() as server, visiting(browser, server) as visit:
+        page = visit.page
+        changes = [
+            {"at": START_MS - 120_000, "state": "live", "message": None},
+            {"at": START_MS - 60_000, "state": "down", "message": "<b>no route</b>"},
+        ]
+        bad = feed("down", message="<b>no route</b>", rate=0.0, errors={"connect": 4}, changes=changes)
+        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), "beta": bad}}}
+        page.clock.install(time=START_MS / 1000)
+        visit.go("status?theme=dark")
+        expect(page.locator("#cluster .word")).to_have_text("Ready")
+        server.answers["api/status"] = status(2)
+        page.clock.run_for(2000)
+        expect(page.locator(".tile").nth(1).locator(".value")).to_have_text("100 /s")
+        assert tile(visit, "Updates in") == "5 /s 2 feeds"
+        assert tile(visit, "Readers") == "4 ws 3 · sse 1 · 1 lagging, 2.05KB wait"
+        assert tile(visit, "Flush") == "5.50 ms p99 9.91 ms"
+        assert tile(visit, "Receipt to write") == "— nothing to measure yet"
+        assert tile(visit, "Memory") == "80 MiB 1.0 MiB of bars · CPU 25%"
+        assert page.locator("#reasons").inner_text().startswith("up 2 h, since 2026-11-22")
+        rows = [re.sub(r"\s+", " ", text) for text in page.locator(".feeds-table tbody tr").all_inner_texts()]
+        assert rows == ["alpha live 1 min 12 5.0/s 5 s 0 0 0", "beta down 1 min 12 0.0/s 5 s 0 4 0"]
+        panel = page.locator("#feed")
+        expect(panel.locator("h2")).to_have_text("beta")
+        assert panel.locator(".summary").inner_text() == "<b>no route</b>"
+        assert panel.locator(".counts").inner_text().split() == ["connect", "4"]
+        assert panel.locator(".changes .state").all_inner_texts() == ["down", "live"]
+        page.get_by_role("button", name="alpha").click()
+        expect(panel.locator("h2")).to_have_text("alpha")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        visit.tolerated = ["error: Failed to load resource"]
+        server.answers["api/status"] = {"status": 500}
+        page.clock.run_for(2000)
+        expect(page.locator("#cluster .word")).to_have_text("No answer")
+        assert tile(visit, "Memory").startswith("80 MiB")
