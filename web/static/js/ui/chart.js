@@ -34,6 +34,7 @@ class Chart {
   #colours;
   #bars = [];
   #formatPrice = String;
+  #formatTime = String;
   #minMove = 0.01;
 
   /** @param {HTMLElement} place an empty element that the chart fills */
@@ -46,7 +47,10 @@ class Chart {
       timeScale: { borderVisible: false, timeVisible: true, rightOffset: 2, barSpacing: BAR_WIDTH, minBarSpacing: 1, allowBoldLabels: false },
       crosshair: { mode: this.#library.CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
-      localization: { priceFormatter: (price) => this.#formatPrice(price) },
+      localization: {
+        priceFormatter: (price) => this.#formatPrice(price),
+        timeFormatter: (seconds) => this.#formatTime(seconds * 1000),
+      },
     });
     this.#volume = this.#histogram("volume", VOLUME_SHARE);
     this.#marks = this.#histogram("marks", MARK_SHARE);
@@ -68,13 +72,15 @@ class Chart {
    * Draw this in place of what is there.
    * @param {import("../store/bars.js").Bar[]} bars
    * @param {"candles" | "line"} kind
-   * @param {{decimals: number | null, format: (price: number) => string, days: boolean}} scale
+   * @param {{decimals: number | null, format: (price: number) => string, formatTime: (ms: number) => string,
+   *   days: boolean}} scale
    * @param {boolean} keepPlace another look at the same bars: stay where the user has scrolled to
    */
-  draw(bars, kind, { decimals, format, days }, keepPlace) {
+  draw(bars, kind, { decimals, format, formatTime, days }, keepPlace) {
     const range = keepPlace ? this.#chart.timeScale().getVisibleLogicalRange() : null;
     this.#bars = bars;
     this.#formatPrice = format;
+    this.#formatTime = formatTime;
     this.#minMove = 10 ** -(decimals ?? 8);
     if (kind !== this.#kind) this.#newSeries(kind);
     this.#chart.timeScale().applyOptions({ timeVisible: !days });

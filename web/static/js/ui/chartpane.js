@@ -186,7 +186,8 @@ export class ChartPane {
     const { prefs, numbers } = this.#surroundings;
     const { decimals } = this.#quote;
     const format = (price) => numbers.price(price, decimals);
-    const scale = { decimals, format, days: this.#interval.key === "1d" };
+    const days = this.#interval.key === "1d";
+    const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
     this.#lines?.show(this.#quote.symbol, colours(this.#place));
@@ -213,4 +214,10 @@ export class ChartPane {
     this.#retry.hidden = !retry;
     this.element.classList.toggle("without-chart", text !== "");
   }
+}
+
+/** 25 Nov 20:50, in UTC like the chart's own axis. */
+function timeText(ms, days) {
+  const [, day, month, year, time] = new Date(ms).toUTCString().split(" ");
+  return days ? `${day} ${month} ${year}` : `${day} ${month} ${time.slice(0, 5)}`;
 }

@@ -9,6 +9,7 @@ import { MISSING, direction } from "../fmt/number.js";
 import { age } from "../fmt/time.js";
 import { nearest } from "../store/nearest.js";
 import { ChartPane } from "./chartpane.js";
+import { AlertChips } from "./chips.js";
 import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
 import { Sources } from "./sources.js";
 
@@ -29,6 +30,7 @@ const NOTICE = "TradingView Lightweight Charts™, Copyright (с) 2025 TradingVi
  * @property {import("./announce.js").Announcer} announcer
  * @property {import("../store/prefs.js").Prefs} prefs
  * @property {object} [alerts] see lines.js
+ * @property {(symbol: string) => void} [editAlerts]
  * @property {(symbol: string) => void} star
  * @property {(symbol: string) => void} open
  * @property {() => void} close
@@ -43,6 +45,7 @@ export class Panel {
   #shownPrice = ""; // as text, to see which digits change
   #chart;
   #sources;
+  #chips;
   #parts = {};
 
   /** @param {HTMLElement} place @param {Surroundings} surroundings */
@@ -51,10 +54,12 @@ export class Panel {
     this.#surroundings = surroundings;
     this.#chart = new ChartPane(surroundings);
     this.#sources = new Sources(surroundings);
+    this.#chips = new AlertChips(surroundings);
     const p = this.#parts;
     p.missing = element("div", { class: "panel-missing" });
     p.body = element("div", { class: "panel-body" },
-      this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, about());
+      this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, this.#chips.element,
+      about());
     place.replaceChildren(this.#head(), p.body, p.missing);
   }
 
@@ -99,6 +104,7 @@ export class Panel {
     this.#paintHead(quote);
     this.#paintDay(quote);
     this.#chart.paintSlowly(quote);
+    this.#chips.paintSlowly(quote);
     this.#sources.paintSlowly(market.quotes.get(instrumentOf(this.#symbol)));
   }
 

@@ -1,0 +1,67 @@
+/**
+ * The alerts of the symbol, and the way to one more. The alerts themselves are another's, see lines.js.
+ */
+
+import { element, setText, svg } from "./elements.js";
+
+const BELL = "M8 2.2a3.6 3.6 0 0 0-3.6 3.6v2.6L3.2 11h9.6l-1.2-2.6V5.8A3.6 3.6 0 0 0 8 2.2zM6.7 13.2a1.4 1.4 0 0 0 2.6 0";
+const PLUS = "M8 3.5v9M3.5 8h9";
+const SIGNS = { ">=": "≥", "<=": "≤" };
+
+export class AlertChips {
+  element = element("div", { class: "chips", role: "group", "aria-label": "Alerts" });
+
+  #surroundings;
+  #chips = new Map(); // alert id -> its elements
+  #symbol = null;
+
+  /** @param {import("./panel.js").Surroundings} surroundings */
+  constructor(surroundings) {
+    this.#surroundings = surroundings;
+    const { editAlerts } = surroundings;
+    this.element.hidden = surroundings.alerts === undefined;
+    if (editAlerts === undefined) return;
+    const add = element("button", { type: "button", class: "chip add", "aria-keyshortcuts": "A" }, drawing(PLUS), "Alert");
+    add.addEventListener("click", () => editAlerts(this.#symbol));
+    this.element.append(add);
+  }
+
+  /** @param {import("../store/quote.js").Quote} quote */
+  paintSlowly({ symbol, decimals }) {
+    const { alerts } = this.#surroundings;
+    if (alerts === undefined) return;
+    this.#symbol = symbol;
+    const wanted = new Map(alerts.for(symbol).map((alert) => [alert.id, alert]));
+    for (const [id, { chip }] of this.#chips) {
+      if (wanted.has(id)) continue;
+      chip.remove();
+      this.#chips.delete(id);
+    }
+    for (const [id, alert] of wanted) {
+      const { sign, value } = this.#chips.get(id) ?? this.#add(id);
+      setText(sign, alert.kind === "silence" ? "silent" : SIGNS[alert.op]);
+      setText(value, this.#value(alert, decimals));
+    }
+  }
+
+  #add(id) {
+    const sign = element("span", {}, "");
+    const value = element("b", {}, "");
+    const chip = element("button", { type: "button", class: "chip" }, drawing(BELL), sign, value);
+    chip.addEventListener("click", () => this.#surroundings.editAlerts?.(this.#symbol));
+    this.element.insertBefore(chip, this.element.querySelector(".add"));
+    const made = { chip, sign, value };
+    this.#chips.set(id, made);
+    return made;
+  }
+
+  #value({ kind, value }, decimals) {
+    const { numbers } = this.#surroundings;
+    if (kind === "silence") return `${numbers.count(value)} s`;
+    return kind === "change" ? numbers.percent(value) : numbers.price(value, decimals);
+  }
+}
+
+function drawing(path) {
+  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: path }));
+}
