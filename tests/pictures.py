@@ -2,35 +2,68 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import sync_playwright
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import ROOT, find_program
-from tests.running import running
+from tests.running import Running, running
 
 FOLDER = ROOT / ".assets"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+FEEDS = ("--feed", "sim?seed=4", "--feed", "backup=sim:*-USD?seed=4&rate=60")
 FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", "AAPL")
-PICTURES = {"dashboard-dark": "dark", "dashboard-light": "light"}
-FULL = "() => document.querySelectorAll('.row .spark path.line[d]').length > 20"
+DESKTOP = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+SETTLE_MS = 6000  # latency and rates are figures over some seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: where it is taken, on what screen, and what must be there first."""
+
+    name: str
+    path: str
+    ready: str = "() => document.querySelectorAll('.row .spark path.line[d]').length > 12"
+    context: dict[str, Any] = field(default_factory=lambda: DESKTOP)
+
+
+DRAWN = "() => document.querySelector('.legend b')?.textContent"
+PICTURES = (
+    Picture("dashboard-dark", "?theme=dark&sel=BTC-USD", DRAWN),
+    Picture("dashboard-light", "?theme=light&sel=ETH-USD&tf=15m", DRAWN),
+    Picture("phone", "?theme=dark", context=PHONE),
+)
 
 
 def main() -> None:
     """Take them all."""
     FOLDER.mkdir(exist_ok=True)
-    with running("--feed", "sim?seed=4") as service, sync_playwright() as playwright:
+    with running(*FEEDS) as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=CHROMIUM)
-        for name, theme in PICTURES.items():
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            page.goto(f"{service.url}/?theme={theme}")
-            page.wait_for_function(FULL)
-            for symbol in FAVOURITES:
-                page.get_by_role("row", name=symbol).first.focus()
-                page.keyboard.press("f")
-            page.wait_for_timeout(4000)  # latency and rates are figures over some seconds
-            page.screenshot(path=FOLDER / f"{name}.png")
-            print(FOLDER / f"{name}.png")
-            page.close()
+        for picture in PICTURES:
+            take(browser, service, picture)
+            print(FOLDER / f"{picture.name}.png")
         browser.close()
+
+
+def take(browser: Browser, service: Running, picture: Picture) -> None:
+    """One picture, of a page that has its favourites already."""
+    page = browser.new_page(**picture.context)
+    page.goto(f"{service.url}/?theme=dark")
+    favour(page)
+    page.goto(f"{service.url}/{picture.path}")
+    page.wait_for_function(picture.ready)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=FOLDER / f"{picture.name}.png")
+    page.close()
+
+
+def favour(page: Page) -> None:
+    """Press the stars of what should be favourites."""
+    for symbol in FAVOURITES:
+        page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()
 
 
 if __name__ == "__main__":

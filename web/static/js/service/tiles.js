@@ -98,7 +98,7 @@ function path(course) {
   if (values.length < 2) return "";
   const least = Math.min(...values);
   const span = Math.max(...values) - least;
-  const x = (i) => ((60 - values.length + i) / 59) * WIDTH;
+  const x = (i) => (i / (values.length - 1)) * WIDTH;
   const y = (value) => HEIGHT - 3 - (span === 0 ? 0.5 : (value - least) / span) * (HEIGHT - 6);
   return values.map((value, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
 }

@@ -108,6 +108,11 @@ class Chart {
     this.#fill();
   }
 
+  /** The page's colours as it draws with them. */
+  get colours() {
+    return this.#colours;
+  }
+
   get priceSeries() {
     return this.#series;
   }

@@ -8,7 +8,7 @@
 import { loadBars } from "../net/details.js";
 import { Bars, INTERVALS } from "../store/bars.js";
 import { loadChart } from "./chart.js";
-import { colours, watchTheme } from "./colours.js";
+import { watchTheme } from "./colours.js";
 import { element, setAttribute, setText } from "./elements.js";
 import { AlertLines } from "./lines.js";
 
@@ -19,6 +19,7 @@ const DRAW_MS = 100;
 const KINDS = { candles: "Candles", line: "Line" };
 const NO_LIBRARY = "The chart’s library is not on the server. Everything else works without it.";
 const NO_BARS = "No prices have been recorded yet.";
+const AGAIN_MS = 30_000;
 
 export class ChartPane {
   controls = element("div", { class: "chart-bar", role: "group", "aria-label": "Chart" });
@@ -40,6 +41,7 @@ export class ChartPane {
   #bars = null;
   #request = 0; // the number of the last question; answers to earlier ones are dropped
   #settledMs = -Infinity; // the end of the last bar that the service was asked about
+  #againMs = Infinity; // when what did not come is asked for again
   #price = null;
   #drawnMs = -Infinity;
   #firstDirty = null;
@@ -79,6 +81,7 @@ export class ChartPane {
     this.#bars = null;
     this.#pointed = null;
     this.#legend.hidden = true;
+    this.#againMs = Infinity;
     this.#request += 1;
     if (quote !== null) this.load();
   }
@@ -110,12 +113,13 @@ export class ChartPane {
   async load() {
     const quote = this.#quote;
     const interval = this.#interval;
+    this.#againMs = Infinity;
     this.#request += 1;
     const request = this.#request;
     const [library, rows] = await Promise.allSettled([loadChart(), loadBars(quote.symbol, interval.key, BARS)]);
     if (request !== this.#request) return;
     if (library.status === "rejected") return this.#say(NO_LIBRARY);
-    if (rows.status === "rejected") return this.#say(`The chart’s bars did not come: ${rows.reason.message}.`, true);
+    if (rows.status === "rejected") return this.#say(`The chart’s bars did not come: ${rows.reason.message}. Trying again in 30 s.`, true);
     if (rows.value.length === 0) return this.#say(NO_BARS, true);
     const fresh = this.#bars === null || this.#bars.spanMs !== interval.ms;
     if (fresh) this.#bars = new Bars(interval.ms);
@@ -156,9 +160,11 @@ export class ChartPane {
 
   /** Twice a second: what the throttle held back, alert lines, and the service's word on a bar that has ended. */
   paintSlowly(quote) {
+    this.#quote = quote;
+    if (performance.now() > this.#againMs) this.load();
     if (this.#bars === null || this.#chart === null) return;
     this.paint(quote);
-    this.#lines?.show(this.#quote.symbol, colours(this.#place));
+    this.#lines?.show(this.#quote.symbol, this.#chart.colours);
     const ended = this.#bars.endMs - this.#bars.spanMs;
     if (this.#surroundings.clock.now() > ended + SETTLED_MS && ended !== this.#settledMs) this.#settle(ended);
   }
@@ -190,7 +196,7 @@ export class ChartPane {
     const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
-    this.#lines?.show(this.#quote.symbol, colours(this.#place));
+    this.#lines?.show(this.#quote.symbol, this.#chart.colours);
     this.#showLegend();
   }
 
@@ -212,6 +218,7 @@ export class ChartPane {
     setText(this.#text, text);
     this.#message.hidden = text === "";
     this.#retry.hidden = !retry;
+    if (retry) this.#againMs = performance.now() + AGAIN_MS;
     this.element.classList.toggle("without-chart", text !== "");
   }
 }

@@ -76,6 +76,9 @@ export class Panel {
     }
     setAttribute(this.#element, "aria-label", `Details of ${symbol}`);
     this.#element.scrollTop = 0;
+    setText(this.#parts.base, symbol);
+    setText(this.#parts.rest, "");
+    this.#parts.body.hidden = this.#parts.missing.hidden = true; // until it is clear whether there is such a symbol
     this.paint();
     this.paintSlowly();
   }
