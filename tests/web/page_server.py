@@ -57,6 +57,8 @@ START_MS = 1_795_386_000_000
 SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources": {"venues": []}}
 """What a service says that knows nothing."""
 SELECTION = "9f3a61c27b04d5e8"
+PATIENCE_MS = 20_000
+"""How long anything may take before it counts as missing; only a failing test waits so long."""
 SEEN_MS = 20
 """How far the page's clock is moved between two looks at it: about one frame."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
@@ -66,6 +68,8 @@ WATCH_POLICY = """
     window.policyViolations.push(`${event.violatedDirective} ${event.blockedURI}`);
   });
 """
+
+expect.set_options(timeout=PATIENCE_MS)
 
 Fields = Mapping[str, Any]
 
@@ -318,7 +322,7 @@ class Visit:
 def visiting(browser: Browser, server: PageServer, **context: Any) -> Visit:
     """A new page that is watched but not opened yet; `context` as for `Browser.new_context`."""
     page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(PATIENCE_MS)
     visit = Visit(page, Service(page), server)
     visit.watch()
     return visit

@@ -74,6 +74,18 @@ ROLLOVER = """async () => {
 }"""
 
 
+SWIPE = """(far) => {
+  const head = document.querySelector(".panel-head");
+  const touch = (y) => new Touch({ identifier: 1, target: head, clientX: 60, clientY: 120 + y });
+  const send = (type, y) => head.dispatchEvent(new TouchEvent(type, {
+    bubbles: true, cancelable: true, touches: type === "touchend" ? [] : [touch(y)], changedTouches: [touch(y)],
+  }));
+  send("touchstart", 0);
+  send("touchmove", far);
+  send("touchend", far);
+}"""
+
+
 def panel(page: Page) -> Locator:
     return page.locator("#details")
 
@@ -419,6 +431,12 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         row(page, "S0002-USD").tap()
         page.get_by_role("button", name="Close details").tap()
         expect(panel(page)).to_be_hidden()
+        row(page, "S0002-USD").tap()
+        expect(part(page, "h2")).to_have_text("S0002-USD")
+        for far, closed in ((40, False), (140, True)):
+            page.evaluate(SWIPE, far)
+            assert panel(page).evaluate("(panel) => panel.style.transform") == ""
+            expect(panel(page)).to_be_visible(visible=not closed)
 
 
 def test_title_and_icon(browser: Browser, server: PageServer) -> None:

@@ -11,6 +11,7 @@ import { nearest } from "../store/nearest.js";
 import { ChartPane } from "./chartpane.js";
 import { AlertChips } from "./chips.js";
 import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
+import { dragToClose } from "./sheet.js";
 import { Sources } from "./sources.js";
 
 const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 0v-3.2";
@@ -60,7 +61,9 @@ export class Panel {
     p.body = element("div", { class: "panel-body" },
       this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, this.#chips.element,
       about());
-    place.replaceChildren(this.#head(), p.body, p.missing);
+    p.head = this.#head();
+    place.replaceChildren(p.head, p.body, p.missing);
+    dragToClose(place, p.head, surroundings.close);
   }
 
   /** @param {string | null} symbol null: the panel has closed */
@@ -141,8 +144,6 @@ export class Panel {
       return button;
     });
     const p = this.#parts;
-    setText(p.base, this.#symbol);
-    setText(p.rest, "");
     setText(p.name, "");
     p.star.hidden = p.enlarge.hidden = true;
     p.missing.replaceChildren(
@@ -274,8 +275,8 @@ export class Panel {
 
 function about() {
   const link = element("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "www.tradingview.com");
-  return element("details", { class: "about" }, element("summary", {}, "About the chart"),
-    element("p", {}, `${NOTICE} `, link, ". Licensed under the Apache License 2.0. A dotted line below bars marks those that a venue told."));
+  const text = element("p", {}, `${NOTICE} `, link, ". Licensed under the Apache License 2.0.");
+  return element("details", { class: "about" }, element("summary", {}, "About the chart"), text);
 }
 
 function hidden(text) {
