@@ -3,59 +3,57 @@
  */
 
 import { Numbers } from "./fmt/number.js";
+import { Times } from "./fmt/time.js";
 import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/clock.js";
-import { LiveSocket } from "./net/socket.js";
-import { Favourites } from "./store/lists.js";
+import { Stream } from "./net/stream.js";
+import { Alerts } from "./store/alerts.js";
+import { Lists } from "./store/lists.js";
 import { Market } from "./store/market.js";
 import { Prefs } from "./store/prefs.js";
 import { Rates } from "./store/rates.js";
 import { RecentSamples } from "./store/samples.js";
 import { Freshness } from "./store/stale.js";
+import { openStorage } from "./store/storage.js";
 import { View } from "./store/view.js";
 import { Announcer } from "./ui/announce.js";
 import { Breadth } from "./ui/breadth.js";
-import { COLUMNS } from "./ui/columns.js";
+import { chosenColumns } from "./ui/columns.js";
 import { Details } from "./ui/details.js";
+import { Dialogs } from "./ui/dialogs.js";
 import { Feeds } from "./ui/feeds.js";
+import { Figures } from "./ui/figures.js";
+import { Filters } from "./ui/filters.js";
 import { Grid } from "./ui/grid.js";
 import { Head } from "./ui/head.js";
 import { Hold } from "./ui/hold.js";
 import { bindKeys } from "./ui/keys.js";
-import { Notice, noticeFor } from "./ui/notice.js";
+import { Listing } from "./ui/listing.js";
+import { Notice } from "./ui/notice.js";
+import { Rings } from "./ui/rings.js";
 import { Scheduler } from "./ui/scheduler.js";
 import { Search } from "./ui/search.js";
+import { copyLink, exportCsv } from "./ui/share.js";
 import { Status } from "./ui/status.js";
 import { Tabs } from "./ui/tabs.js";
 import { Theme } from "./ui/theme.js";
 import { Title } from "./ui/title.js";
+import { Toasts } from "./ui/toasts.js";
 
-const SUBSCRIPTION = { symbols: ["*"], interval_ms: 50 };
 const FIGURES_OVER_MS = 5000;
 const SKELETON_AFTER_MS = 200;
-const DELAYED_MS = 1000;
-const LATE_HEARTBEATS = 1.5;
-const LISTS = [
-  { key: "all", title: "All" },
-  { key: "favourites", title: "Favourites", starred: true },
-];
+const ADDRESS_AFTER_MS = 250; // browsers refuse a page that changes its address with every key
 
 const byId = (id) => document.getElementById(id);
 
-function openStorage() {
-  try {
-    return localStorage;
-  } catch {
-    return null; // forbidden in this browser: choices live as long as the page
-  }
-}
-
 const storage = openStorage();
 const prefs = new Prefs(storage, new URLSearchParams(location.search));
-const favourites = new Favourites(storage);
-const numbers = new Numbers(prefs.locale);
+const lists = new Lists(storage, prefs.get("symbols"));
+const numbers = new Numbers(prefs.get("locale"));
+const times = new Times();
 const clock = new ServerClock();
 const market = new Market(clock);
+const alerts = new Alerts(storage, (symbol) => market.quotes.get(symbol));
 const view = new View(market);
 const freshness = new Freshness(clock);
 const rates = new Rates();
@@ -65,39 +63,61 @@ const sparklines = new Sparklines(document.baseURI);
 
 const theme = new Theme(document.documentElement, byId("theme"), prefs);
 const scheduler = new Scheduler(Number(prefs.get("rate")), (ms) => frameTimes.add(performance.now(), ms));
-const grid = new Grid(byId("grid"), { numbers, freshness, favourites, clock }, scheduler);
+const grid = new Grid(byId("grid"), { numbers, times, freshness, lists, alerts, view, clock }, scheduler);
 const head = new Head(document.querySelector(".grid-head"));
 const hold = new Hold(document.querySelector(".grid-body"));
 const search = new Search(document.querySelector(".header"));
-const tabs = new Tabs(byId("tabs"), LISTS);
+const tabs = new Tabs(byId("tabs"));
+const filters = new Filters(byId("feed"), byId("quote"));
 const breadth = new Breadth(byId("breadth"), numbers);
 const status = new Status(byId("cluster"), byId("figures"), numbers);
 const feeds = new Feeds(byId("feeds"), byId("kind-label"), numbers);
 const announcer = new Announcer(byId("announcements"));
+const toasts = new Toasts(byId("toasts"));
 const title = new Title(byId("icon"), numbers);
 const details = new Details(byId("details"), prefs, {
-  numbers, market, freshness, favourites, clock, announcer, star: toggleFavourite, open: (symbol) => details.open(symbol),
+  numbers, times, market, freshness, clock, announcer, alerts, favourites: lists.favourites.symbols,
+  star: (symbol) => listing.toggle(lists.favourites, symbol), open: (symbol) => details.open(symbol),
 });
 const notice = new Notice(byId("notice"), {
   Reload: () => location.reload(),
-  Retry: () => socket.connect(),
+  Retry: () => stream.socket.connect(),
   Clear: () => search.clear(),
+  "Show all": () => listing.showAll(),
+});
+const stream = new Stream({
+  url: new URL("ws", document.baseURI.replace(/^http/, "ws")).href,
+  clock,
+  market,
+  alerts,
+  painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, resumed },
 });
 
-let list = LISTS[0];
-let helloKinds = [];
+/** What the larger parts may use of each other. */
+const page = {
+  prefs, lists, numbers, times, clock, market, alerts, view, rates, latencies, frameTimes, grid, head, search, tabs,
+  filters, breadth, status, feeds, announcer, toasts, notice, stream, skeleton: byId("skeleton"),
+  list: () => listing.list,
+  paint: { list: () => scheduler.soon(paintList) },
+  open: openDetails,
+  title: () => title.show(market.quotes.get(details.symbol ?? grid.currentQuote?.instrument), figures.condition()),
+  diagnose: () => figures.diagnose(),
+  askToNotify: () => rings.ask(),
+  serverName: () => server,
+};
+const rings = new Rings(page);
+const figures = new Figures(page);
+const dialogs = (page.dialogs = new Dialogs(page));
+const listing = (page.listing = new Listing(page));
+
+let server = "the service";
 let unpaintedMs = null; // server time of the oldest update that is not on the screen yet
 let secondAtMs = performance.now();
-
-const socket = new LiveSocket({
-  url: new URL("ws", document.baseURI.replace(/^http/, "ws")).href,
-  subscription: SUBSCRIPTION,
-  clock,
-  listener: { state: connectionChanged, hello: serverGreeted, data: dataCame },
-});
+let addressTimer = null;
 
 function serverGreeted(hello) {
-  helloKinds = Array.isArray(hello.kinds) ? hello.kinds : [];
+  figures.helloKinds = Array.isArray(hello.kinds) ? hello.kinds : [];
+  server = String(hello.server ?? server);
 }
 
 function connectionChanged({ name }) {
@@ -105,16 +125,14 @@ function connectionChanged({ name }) {
   else if (freshness.connected) announcer.say("connection", "Connection lost.");
   freshness.connected = name === "live";
   latencies.clear();
-  status.showState(name, retryInMs());
+  figures.showState();
   scheduler.soon(paintState);
 }
 
-function dataCame(frame, kind) {
-  const filled = market.filled;
-  market.apply(frame, kind, performance.now());
+function dataCame(frame, kind, wasFilled) {
   if (kind.first) sparklines.forget();
-  else if (!kind.replace) unpaintedMs ??= frame.time;
-  if (filled) scheduler.paced(paint);
+  else if (!kind.old) unpaintedMs ??= frame.time;
+  if (wasFilled) scheduler.paced(paint);
   else scheduler.soon(paintFirst);
 }
 
@@ -123,28 +141,35 @@ function paintFirst() {
   view.refresh();
   grid.show(view.rows);
   paint();
-  paintFigures();
+  figures.show();
   loadTrends();
 }
 
 function paint() {
+  if (stream.paused) return;
   grid.paint(market.dirty);
   details.paint();
   market.dirty.clear();
-  if (unpaintedMs !== null && !document.hidden) {
-    latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs)); // the clock is known to half a round trip
-  }
+  if (unpaintedMs !== null) latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs)); // known to half a round trip
+  unpaintedMs = null;
+}
+
+/** What has changed since the last painting comes at once, and without flashes: nobody saw it happen. */
+function settle() {
+  grid.settle(market.dirty);
+  details.paint();
+  market.dirty.clear();
   unpaintedMs = null;
 }
 
 function paintState() {
   grid.paintAll();
-  paintNotice();
+  figures.showNotice();
 }
 
 function paintList() {
   grid.show(view.rows);
-  paintFigures();
+  figures.show();
 }
 
 function paintSlowly() {
@@ -152,149 +177,203 @@ function paintSlowly() {
   details.paintSlowly();
 }
 
-/** What the figures and counts of the frame say; prices are none of it. */
 function paintFigures() {
-  const now = performance.now();
-  head.show(view.sort, view.waiting);
-  status.show({
-    state: condition(now),
-    retryInMs: retryInMs(),
-    latencyMs: latencies.quantiles(now, [0.5, 0.95]),
-    frameMs: frameTimes.quantiles(now, [0.5])?.[0] ?? null,
-    ratePerSecond: rates.total,
-    version: socket.position.version,
-    gaps: socket.counts.gaps,
-    nowMs: clock.now(),
-  });
-  feeds.show(market, socket.state.name === "live" ? rates.bySource : null, clock.now());
-  title.show(market.quotes.get(details.symbol ?? grid.current), condition(now));
-  feeds.showKinds(new Set([...helloKinds, ...market.kinds]));
-  if (market.filled) {
-    tabs.showCount("all", numbers.count(market.quotes.size));
-    tabs.showCount("favourites", numbers.count(favourites.countIn(market.quotes)));
-    search.describe(`Search ${numbers.count(market.quotes.size)} symbols`);
-    breadth.show(view.breadth());
-  }
-  paintNotice();
-}
-
-function paintNotice() {
-  const alone = view.rows.length === 0;
-  const { state } = socket;
-  const said = noticeFor({
-    state, retryInMs: retryInMs(), filled: market.filled, rows: view.rows.length, query: view.query, list,
-  });
-  if (said !== null) byId("skeleton").hidden = true;
-  notice.show(said, alone);
-}
-
-function condition(now) {
-  if (socket.state.name !== "live") return socket.state.name;
-  const late = now - socket.heardAtMs > LATE_HEARTBEATS * socket.heartbeatMs;
-  const slow = (latencies.quantiles(now, [0.5])?.[0] ?? 0) > DELAYED_MS;
-  return late || slow ? "delayed" : "live";
-}
-
-function retryInMs() {
-  return socket.state.name === "offline" ? socket.state.retryAtMs - performance.now() : null;
+  figures.show();
+  dialogs.refresh();
 }
 
 async function loadTrends() {
-  if (socket.state.name !== "live") return;
+  if (stream.socket.state.name !== "live") return;
   const answer = await sparklines.load(grid.symbolsInView);
   if (answer === null || !Number.isFinite(answer.end)) return;
   for (const [symbol, closes] of Object.entries(answer.closes ?? {})) {
-    if (Array.isArray(closes)) market.quotes.get(symbol)?.trend.fill(closes, answer.end);
+    if (Array.isArray(closes)) market.find(symbol)?.trend.fill(closes, answer.end);
   }
   scheduler.soon(paintSlowly);
 }
 
 function everySecond() {
   const now = performance.now();
-  rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
+  if (!stream.paused) rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
   secondAtMs = now;
+  alerts.tick();
   if (document.hidden) return;
-  const changed = market.filled && view.refresh(hold.held);
+  figures.count();
+  const changed = market.filled && view.refreshInTime(hold.held || stream.paused);
   scheduler.soon(changed ? paintList : paintFigures);
 }
 
 function twiceASecond() {
-  if (document.hidden || !market.filled) return;
+  if (document.hidden || !market.filled || stream.paused) return;
   scheduler.paced(paintSlowly);
   loadTrends();
 }
 
-function toggleFavourite(symbol) {
-  if (symbol === null) return;
-  const added = favourites.toggle(symbol);
-  announcer.say("favourite", `${symbol} ${added ? "added to" : "removed from"} Favourites.`);
-  view.refresh();
+function togglePause() {
+  if (stream.paused) stream.resume();
+  else if (market.filled) stream.pause();
+  byId("pause").setAttribute("aria-pressed", String(stream.paused));
+  announcer.say("pause", stream.paused ? "Paused." : "Resumed.");
+  figures.showState();
+}
+
+function resumed() {
+  view.refresh(hold.held);
+  scheduler.soon(settle);
   scheduler.soon(paintList);
+}
+
+function visibilityChanged() {
+  if (document.hidden) {
+    stream.hide(grid.current ?? view.rows[0]?.symbol ?? "");
+    return;
+  }
+  stream.show();
+  if (!market.filled) return;
+  view.refresh(hold.held || stream.paused);
+  if (!stream.paused) scheduler.soon(settle);
+  scheduler.soon(paintList);
+  scheduler.wake();
+}
+
+function listsChanged() {
+  listing.showLists();
   scheduler.soon(paintState);
 }
 
-function cycleTheme() {
-  announcer.say("theme", `Theme: ${theme.cycle()}.`);
-  if (location.search !== prefs.query) history.replaceState(history.state, "", prefs.query + location.hash);
+function alertsChanged() {
+  stream.wanted.watched = alerts.symbols;
+  if (stream.wanted.away || stream.wanted.only !== null) stream.ask();
+  scheduler.soon(paintState);
+}
+
+function rowAction(action, quote) {
+  const { instrument } = quote;
+  if (action === "star") listing.toggle(lists.favourites, instrument);
+  else if (listing.list.symbols !== null) listing.toggle(listing.list, instrument);
+}
+
+/** On the row that the keyboard is at. */
+function onCurrent(does) {
+  return () => grid.currentQuote !== null && does(grid.currentQuote);
+}
+
+async function openRowMenu(quote, place) {
+  const { openRowMenu: open } = await import("./ui/listmenus.js");
+  open(page, quote, place);
+}
+
+async function openListMenu(list, button) {
+  const { openListMenu: open } = await import("./ui/listmenus.js");
+  open(page, list, button);
+}
+
+/** A page inside another one has no room for details: its links open the whole page. */
+function openDetails({ instrument, unlisted }) {
+  if (unlisted) return;
+  if (prefs.get("embed") !== "1") details.open(instrument);
+  else open(prefs.queryWith({ embed: null, sel: instrument }), "_blank", "noopener");
 }
 
 /** Details have opened or closed: their venues are streamed as long as they are shown. */
 function detailsChanged(symbol, hadFocus) {
-  const venues = symbol === null ? null : `*:${symbol.slice(symbol.indexOf(":") + 1)}`;
-  socket.select(venues === null ? SUBSCRIPTION.symbols : [...SUBSCRIPTION.symbols, venues]);
-  market.forgetVenues((one) => venues === null || !one.endsWith(venues.slice(1)));
-  if (symbol !== null) grid.select(symbol);
+  stream.wanted.details = symbol === null ? null : symbol.slice(symbol.indexOf(":") + 1);
+  stream.ask();
+  listing.forgetVenues();
+  if (symbol !== null) grid.select(view.feed === "" ? symbol : `${view.feed}:${symbol}`);
   else if (hadFocus) grid.focus();
 }
 
-function sortBy(key) {
-  view.cycleSort(key);
-  const { title } = COLUMNS.find((column) => column.key === view.sort.key);
-  announcer.say("sort", `Sorted by ${title}, ${view.sort.descending ? "descending" : "ascending"}.`);
-  scheduler.soon(paintList);
+function prefChanged(name) {
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(history.state, "", prefs.address), ADDRESS_AFTER_MS);
+  if (["theme", "updown", "density"].includes(name)) theme.apply();
+  if (name === "density") grid.measure();
+  if (name === "cols") grid.use(chosenColumns(prefs.get("cols")));
+  if (name === "rate") scheduler.paintsPerSecond = Number(prefs.get("rate"));
+  if (name === "flashes") grid.flashing = prefs.get("flashes") === "on";
+  if (name === "tz") times.local = prefs.get("tz") === "local";
+  if (name === "locale") numbers.use(prefs.get("locale"));
+  if (name === "tz" || name === "locale") grid.rebuild();
+  scheduler.soon(paintFigures);
 }
 
-function searchFor(query) {
-  view.search(query);
-  if (view.query !== "") announcer.say("search", `${numbers.count(view.rows.length)} symbols match.`);
-  scheduler.soon(paintList);
-}
-
-function chooseList(key) {
-  list = LISTS.find((one) => one.key === key);
-  view.choose(key === "all" ? null : favourites);
-  scheduler.soon(paintList);
+function wireLists() {
+  tabs.onChoose = (key) => listing.choose(key);
+  tabs.onNew = () => listing.create();
+  tabs.onRename = (list, title) => listing.rename(list, title);
+  tabs.onMove = (list, way) => listing.move(list, way);
+  tabs.onDelete = (list) => listing.remove(list);
+  tabs.onSave = () => listing.save();
+  tabs.onMenu = openListMenu;
+  lists.onChange = listsChanged;
+  filters.onChoose = (name, value) => listing.filter(name, value);
+  head.onSort = (key) => listing.sortBy(key);
+  search.onSearch = (query) => listing.searchFor(query);
+  search.onEnter = () => view.rows.length > 0 && openDetails(view.rows[0]);
 }
 
 function wire() {
-  grid.onStar = toggleFavourite;
+  grid.onAction = rowAction;
+  grid.onMenu = openRowMenu;
+  grid.onOpen = openDetails;
+  details.onChange = detailsChanged;
+  grid.onColumns = (columns) => head.use(columns);
   grid.onMove = () => hold.keyed();
-  grid.onOpen = (symbol) => details.open(symbol);
   grid.onLeaveUp = () => head.focus();
   head.onLeaveDown = search.onLeaveDown = () => grid.focus();
-  head.onSort = sortBy;
-  search.onSearch = searchFor;
-  tabs.onChoose = chooseList;
   feeds.onChange = (name, state) => announcer.say(`feed ${name}`, `Feed ${name} is ${state}.`);
-  byId("theme").addEventListener("click", cycleTheme);
-  details.onChange = detailsChanged;
-  const keys = { "/": () => search.open(), t: cycleTheme, f: () => toggleFavourite(grid.current), escape: () => details.close() };
-  for (const n of [1, 2, 3, 4, 5, 6]) keys[n] = () => details.chooseInterval(n);
-  bindKeys(document, keys, () => search.open());
-  addEventListener("online", () => socket.wake());
-  document.addEventListener("visibilitychange", () => {
-    unpaintedMs = null;
-    if (!document.hidden) socket.wake();
-  });
+  alerts.onChange = alertsChanged;
+  alerts.onFire = (alert, value) => rings.ring(alert, value);
+  prefs.onChange = prefChanged;
+  const presses = {
+    theme: cycleTheme, pause: togglePause, settings: () => dialogs.open("settings"), columns: () => dialogs.open("columns"),
+    export: () => exportCsv(page), link: () => copyLink(page), cluster: () => dialogs.open("diagnostics"),
+  };
+  for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
+  bindKeys(document, keys(presses), () => search.open(), () => prefs.get("letters") === "on");
+  addEventListener("online", () => stream.socket.wake());
+  document.addEventListener("visibilitychange", visibilityChanged);
 }
 
+function keys(presses) {
+  const intervals = Object.fromEntries([1, 2, 3, 4, 5, 6].map((n) => [n, () => details.chooseInterval(n)]));
+  return {
+    ...intervals,
+    "/": () => search.open(),
+    t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
+    escape: () => details.close(),
+    "?": () => dialogs.open("shortcuts"),
+    "[": () => listing.step(-1),
+    "]": () => listing.step(1),
+    f: onCurrent(({ instrument }) => listing.toggle(lists.favourites, instrument)),
+    a: () => dialogs.open("alerts", grid.currentQuote),
+    r: onCurrent((quote) => announcer.say("row", grid.labelOf(quote))),
+    m: onCurrent((quote) => openRowMenu(quote, grid.placeOf(quote))),
+    "+": onCurrent((quote) => view.isOutside(quote) && rowAction("add", quote)),
+    delete: onCurrent((quote) => grid.hasFocus && !view.isOutside(quote) && rowAction("remove", quote)),
+  };
+}
+
+function cycleTheme() {
+  announcer.say("theme", `Theme: ${theme.cycle()}.`);
+}
+
+document.body.classList.toggle("embedded", prefs.get("embed") === "1");
+times.local = prefs.get("tz") === "local";
+grid.flashing = prefs.get("flashes") === "on";
+stream.wanted.watched = alerts.symbols;
 theme.apply();
+wireLists();
 wire();
-details.start();
+listing.start();
+grid.use(chosenColumns(prefs.get("cols")));
 scheduler.soon(paintFigures);
 setTimeout(() => {
   if (!market.filled) byId("skeleton").hidden = false;
 }, SKELETON_AFTER_MS);
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
-socket.connect();
+details.start();
+stream.socket.want(stream.wanted.subscription);
+stream.socket.connect();

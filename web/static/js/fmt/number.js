@@ -26,7 +26,13 @@ export class Numbers {
 
   /** @param {string} [locale] BCP 47; one that the browser does not know means the browser's own. */
   constructor(locale) {
+    this.use(locale);
+  }
+
+  /** Write as in this locale from now on. @param {string} [locale] */
+  use(locale) {
     this.#locale = known(locale);
+    this.#formats.clear();
     const zero = this.#format(0).format(0);
     const mark = this.#format(1).formatToParts(0.5).find((part) => part.type === "decimal").value;
     const quoted = mark.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -44,6 +50,12 @@ export class Numbers {
   fullPrice(value, decimals) {
     if (value === null) return MISSING;
     return this.#signed(value, decimals === null ? this.#significant() : this.#format(decimals));
+  }
+
+  /** +1,804.20: how far a price has moved; zero has no sign. */
+  difference(value, decimals) {
+    const text = this.fullPrice(value, decimals);
+    return value !== null && value > 0 && text !== this.fullPrice(0, decimals) ? `+${text}` : text;
   }
 
   /** +1.89%; two decimals, none from 1,000% up; zero has no sign. */

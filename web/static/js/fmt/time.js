@@ -20,3 +20,18 @@ export function age(ms) {
 export function clock(ms) {
   return new Date(ms).toISOString().slice(11, 19);
 }
+
+/** Times of day, in UTC or as the browser's own clock has them. */
+export class Times {
+  local = false;
+
+  /** What a time says of itself. */
+  get label() {
+    return this.local ? "local" : "UTC";
+  }
+
+  /** 14:32:07 */
+  clock(ms) {
+    return this.local ? clock(ms - new Date(ms).getTimezoneOffset() * MINUTE_MS) : clock(ms);
+  }
+}

@@ -6,7 +6,7 @@
  * Never touches the page; keeps no prices.
  */
 
-import { Position, PROTOCOL, decode } from "./protocol.js";
+import { FIELDS, Position, PROTOCOL, decode } from "./protocol.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
@@ -33,11 +33,19 @@ const FINAL = new Map([
  *   `retryAtMs` is of the monotonic clock.
  */
 
+/**
+ * What a data frame is.
+ * @typedef {object} Kind
+ * @property {boolean} replace it is all there is
+ * @property {boolean} first it is the first one of a connection
+ * @property {boolean} old it answers a question: old news by nature
+ */
+
 export class LiveSocket {
   /** @type {State} */
   state = { name: "connecting" };
   position = new Position();
-  counts = { gaps: 0, malformed: 0, resumes: 0 };
+  counts = { gaps: 0, malformed: 0, resumes: 0, messages: 0, bytes: 0 };
   heartbeatMs = 5000;
   heardAtMs = 0;
 
@@ -48,6 +56,7 @@ export class LiveSocket {
   #random;
   #ws = null;
   #fresh = true; // no data frame on this connection yet
+  #answering = false; // the next data frame answers a subscription
   #failures = 0;
   #retryTimer = null;
   #watchTimer = null;
@@ -61,8 +70,8 @@ export class LiveSocket {
    * @param {string} options.url
    * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
    * @param {import("./clock.js").ServerClock} options.clock fed with the server's times
-   * @param {{state(state: State), hello(message), data(message, kind: {replace: boolean, first: boolean})}}
-   *   options.listener `first`: the frame that answers the subscription, old news by nature
+   * @param {{state(state: State), hello(message), data(message, kind: Kind)}}
+   *   options.listener
    * @param {() => number} [options.random] in 0…1
    */
   constructor({ url, subscription, clock, listener, random = Math.random }) {
@@ -96,15 +105,22 @@ export class LiveSocket {
     this.#enter({ name: "connecting" });
   }
 
-  /** From now on these patterns are wanted, on this connection and on those after it. @param {string[]} symbols */
-  select(symbols) {
-    const before = this.#subscription.symbols;
-    this.#subscription = { ...this.#subscription, symbols };
-    if (this.#ws?.readyState !== WebSocket.OPEN) return; // the next connection asks for all of them
-    const dropped = before.filter((symbol) => !symbols.includes(symbol));
-    const added = symbols.filter((symbol) => !before.includes(symbol));
+  /**
+   * From now on this is wanted, on this connection and on those after it.
+   * @param {{symbols: string[], fields?: string[], interval_ms: number}} subscription
+   */
+  want(subscription) {
+    const before = this.#subscription;
+    this.#subscription = subscription;
+    if (this.#ws?.readyState !== WebSocket.OPEN) return; // the next connection asks for all of it
+    const dropped = before.symbols.filter((symbol) => !subscription.symbols.includes(symbol));
+    const added = subscription.symbols.filter((symbol) => !before.symbols.includes(symbol));
     if (dropped.length > 0) this.#send({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
-    if (added.length > 0) this.#send({ op: "subscribe", id: this.#nextId(), symbols: added });
+    const other = before.fields?.join() !== subscription.fields?.join() || before.interval_ms !== subscription.interval_ms;
+    if (added.length === 0 && !other) return;
+    const { symbols, fields = FIELDS, interval_ms } = subscription;
+    const details = other ? { fields, interval_ms } : {};
+    this.#send({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
   }
 
   #opened() {
@@ -116,6 +132,8 @@ export class LiveSocket {
 
   #received(text) {
     this.heardAtMs = performance.now();
+    this.counts.messages += 1;
+    this.counts.bytes += text.length; // nearly all of it is ASCII
     const message = decode(text);
     if (message === null) {
       this.counts.malformed += 1;
@@ -127,6 +145,7 @@ export class LiveSocket {
       case "subscribed":
       case "unsubscribed":
         this.position.selection = message.selection;
+        this.#answering = true;
         if (message.resumed) this.counts.resumes += 1;
         return;
       case "snapshot":
@@ -165,10 +184,11 @@ export class LiveSocket {
     if (kind === "gap") return this.#gap();
     if (kind === "old") return;
     const first = this.#fresh;
-    this.#fresh = false;
+    const old = first || this.#answering || kind === "replace";
+    this.#fresh = this.#answering = false;
     this.#failures = 0;
     if (this.state.name !== "live") this.#enter({ name: "live" });
-    this.#listener.data(message, { replace: kind === "replace", first });
+    this.#listener.data(message, { replace: kind === "replace", first, old });
   }
 
   // A cursor counts only in the first subscribe of a connection, so asking again means connecting again.

@@ -1,34 +1,171 @@
 /**
- * The user's lists of symbols. So far there is one, the favourites.
+ * The lists of symbols to choose from: all, the favourites, those that the user made, and one that came by address.
+ *
+ * Promises: titles are unique and are the keys of the user's own lists; what came by address is not stored until it is
+ * saved; broken storage means no lists of one's own, never an error.
  */
 
-import { readJson, writeJson } from "./prefs.js";
+import { readJson, writeJson } from "./storage.js";
 
-const STORAGE_KEY = "ticker.favourites.v1";
+const FAVOURITES_KEY = "ticker.favourites.v1";
+const LISTS_KEY = "ticker.lists.v1";
+const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
+const LONGEST_TITLE = 40;
+const MOST_LISTS = 50;
+const MOST_SYMBOLS = 1000;
 
-export class Favourites {
+/**
+ * @typedef {object} List
+ * @property {string} key
+ * @property {string} title
+ * @property {"all" | "favourites" | "own" | "shared"} kind
+ * @property {Set<string> | null} symbols null: every one there is
+ */
+
+export class Lists {
+  /** Told after any change of the lists or of what is in them. */
+  onChange = () => {};
+
   #storage;
-  #symbols;
+  /** @type {List} */
+  #everything = { key: "all", title: "All", kind: "all", symbols: null };
+  /** @type {List} */
+  #favourites;
+  /** @type {List[]} */
+  #own;
+  /** @type {List | null} */
+  #shared = null;
 
-  /** @param {Storage | null} storage */
-  constructor(storage) {
+  /** @param {Storage | null} storage @param {string} shared symbols that came by address, separated by commas */
+  constructor(storage, shared = "") {
     this.#storage = storage;
-    this.#symbols = new Set(readJson(storage, STORAGE_KEY, []).filter((symbol) => typeof symbol === "string"));
+    const starred = symbolsFrom(readJson(storage, FAVOURITES_KEY, []));
+    this.#favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: starred };
+    this.#own = [];
+    for (const entry of readJson(storage, LISTS_KEY, []).slice(0, MOST_LISTS)) {
+      if (typeof entry?.title === "string" && Array.isArray(entry.symbols)) this.#add(entry.title, entry.symbols);
+    }
+    const symbols = symbolsFrom(shared.split(","));
+    if (symbols.size > 0) this.#shared = { key: "shared", title: "Shared list", kind: "shared", symbols };
   }
 
-  /** How many of them are among these. @param {Map<string, unknown>} quotes */
-  countIn(quotes) {
-    return [...this.#symbols].filter((symbol) => quotes.has(symbol)).length;
+  /** @returns {List[]} in the order of their tabs */
+  get all() {
+    const shared = this.#shared === null ? [] : [this.#shared];
+    return [this.#everything, this.#favourites, ...this.#own, ...shared];
   }
 
-  has(symbol) {
-    return this.#symbols.has(symbol);
+  /** @returns {List[]} those that the user made */
+  get own() {
+    return this.#own;
   }
 
-  /** Add it, or take it out; says whether it is in now. */
-  toggle(symbol) {
-    if (!this.#symbols.delete(symbol)) this.#symbols.add(symbol);
-    writeJson(this.#storage, STORAGE_KEY, [...this.#symbols]);
-    return this.#symbols.has(symbol);
+  /** The list that came by address, or null. */
+  get shared() {
+    return this.#shared;
   }
+
+  /** The list with this key, else the one of all symbols. */
+  find(key) {
+    return this.all.find((list) => list.key === key) ?? this.#everything;
+  }
+
+  isFavourite(symbol) {
+    return this.#favourites.symbols.has(symbol);
+  }
+
+  /** Make a list of one's own; its title is made unique. @param {Iterable<string>} symbols @returns {List | null} */
+  create(title, symbols = []) {
+    if (this.#own.length >= MOST_LISTS) return null;
+    const list = this.#add(title, symbols);
+    this.#keep();
+    return list;
+  }
+
+  /** Give it another title; an empty one changes nothing. */
+  rename(list, title) {
+    if (title.trim() === "" || title.trim() === list.title) return;
+    list.title = list.key = this.#unique(title, list);
+    this.#keep();
+  }
+
+  /** Move a list of one's own one place to the left or right. @returns {boolean} whether there was room */
+  move(list, step) {
+    const from = this.#own.indexOf(list);
+    const to = from + step;
+    if (from < 0 || to < 0 || to >= this.#own.length) return false;
+    this.#own.splice(to, 0, ...this.#own.splice(from, 1));
+    this.#keep();
+    return true;
+  }
+
+  /** Take a list away. @returns {() => void} puts it back where it was */
+  remove(list) {
+    if (list === this.#shared) {
+      this.#shared = null;
+      this.onChange();
+      return () => {
+        this.#shared = list;
+        this.onChange();
+      };
+    }
+    const place = this.#own.indexOf(list);
+    this.#own.splice(place, 1);
+    this.#keep();
+    return () => {
+      this.#own.splice(place, 0, list);
+      this.#keep();
+    };
+  }
+
+  /** Keep what came by address as a list of one's own. @returns {List | null} */
+  save() {
+    const list = this.create(this.#shared.title, this.#shared.symbols);
+    if (list === null) return null;
+    this.#shared = null;
+    this.onChange();
+    return list;
+  }
+
+  /** Put a symbol into a list, or take it out. @returns {boolean} whether it is in now */
+  toggle(list, symbol) {
+    if (!list.symbols.delete(symbol) && list.symbols.size < MOST_SYMBOLS) list.symbols.add(symbol);
+    this.#keep();
+    return list.symbols.has(symbol);
+  }
+
+  #add(title, symbols) {
+    const unique = this.#unique(title, null);
+    const list = { key: unique, title: unique, kind: "own", symbols: symbolsFrom(symbols) };
+    this.#own.push(list);
+    return list;
+  }
+
+  #unique(title, itself) {
+    const wanted = title.trim().replace(/\s+/gu, " ").slice(0, LONGEST_TITLE) || "List";
+    const taken = new Set(["all", "favourites", "shared"]);
+    for (const list of this.#own) if (list !== itself) taken.add(list.key.toLowerCase());
+    let unique = wanted;
+    for (let i = 2; taken.has(unique.toLowerCase()); i += 1) unique = `${wanted} ${i}`;
+    return unique;
+  }
+
+  #keep() {
+    writeJson(this.#storage, FAVOURITES_KEY, [...this.#favourites.symbols]);
+    writeJson(this.#storage, LISTS_KEY, this.#own.map(({ title, symbols }) => ({ title, symbols: [...symbols] })));
+    this.onChange();
+  }
+
+  /** The favourites, as a list. */
+  get favourites() {
+    return this.#favourites;
+  }
+}
+
+function symbolsFrom(values) {
+  const symbols = new Set();
+  for (const value of values) {
+    if (typeof value === "string" && SYMBOL.test(value) && symbols.size < MOST_SYMBOLS) symbols.add(value);
+  }
+  return symbols;
 }

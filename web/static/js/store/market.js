@@ -7,6 +7,8 @@
 
 import { Quote } from "./quote.js";
 
+const MOST_SYMBOLS = 20_000; // of one kind; what is more is counted and left out
+
 export class Market {
   /** The consolidated symbols, which the list shows. @type {Map<string, Quote>} */
   quotes = new Map();
@@ -18,6 +20,8 @@ export class Market {
   dirty = new Set();
   /** Grows whenever a symbol comes or goes. */
   membership = 0;
+  /** Symbols that there was no room for. @type {Set<string>} */
+  leftOut = new Set();
   /** False until the first data. */
   filled = false;
 
@@ -34,13 +38,13 @@ export class Market {
   /**
    * Apply a snapshot or update.
    * @param {object} frame checked by net/protocol.js
-   * @param {{replace: boolean, first: boolean}} kind
+   * @param {import("../net/socket.js").Kind} kind
    * @param {number} nowMs monotonic
    */
-  apply(frame, { replace, first }, nowMs) {
+  apply(frame, { replace, old }, nowMs) {
     const quotes = Object.entries(frame.quotes ?? {});
     if (replace) this.#beginReplace(frame);
-    for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: replace || first });
+    for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: old });
     for (const symbol of frame.gone ?? []) this.#remove(symbol);
     for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
       this.feeds.set(name, { ...this.feeds.get(name), ...fields });
@@ -50,6 +54,7 @@ export class Market {
 
   #beginReplace(frame) {
     this.feeds.clear();
+    this.leftOut.clear();
     for (const symbol of [...this.quotes.keys(), ...this.venues.keys()]) {
       if (!Object.hasOwn(frame.quotes ?? {}, symbol)) this.#remove(symbol);
     }
@@ -60,6 +65,11 @@ export class Market {
     const listed = quotes === this.quotes;
     let quote = quotes.get(symbol);
     if (quote === undefined) {
+      // Once left out it stays so until the next snapshot: an update alone would make half a record.
+      if (quotes.size >= MOST_SYMBOLS || this.leftOut.has(symbol)) {
+        this.leftOut.add(symbol);
+        return;
+      }
       quote = new Quote(symbol);
       quotes.set(symbol, quote);
       this.membership += 1;
@@ -69,9 +79,8 @@ export class Market {
     quote.assign(fields, nowMs, quiet);
     if (!quiet) this.#hear(quote, ts, listed);
     this.dirty.add(quote);
-    if (!listed) return;
-    this.#countSource(source, quote.source);
     if (quote.price !== null && quote.price !== price) quote.trend.push(quote.price, this.#clock.now());
+    if (listed) this.#countSource(source, quote.source);
   }
 
   #hear(quote, tsBefore, listed) {
@@ -81,6 +90,11 @@ export class Market {
     this.#heardAt.set(quote.source, now);
     // A venue's own symbols come beside the list's; counted with them, they would count twice.
     if (listed) this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
+  }
+
+  /** The record of a symbol, consolidated or a venue's own. */
+  find(symbol) {
+    return this.#mapOf(symbol).get(symbol);
   }
 
   #mapOf(symbol) {
@@ -95,6 +109,7 @@ export class Market {
   }
 
   #remove(symbol) {
+    this.leftOut.delete(symbol);
     const quotes = this.#mapOf(symbol);
     const quote = quotes.get(symbol);
     if (quote === undefined) return;
@@ -116,6 +131,11 @@ export class Market {
     const received = this.#received;
     this.#received = new Map();
     return received;
+  }
+
+  /** Whether every feed has said which symbols it has. */
+  get settled() {
+    return this.filled && ![...this.feeds.values()].some(({ state }) => state === "connecting");
   }
 
   /** What kinds of feeds the prices in the market come from now. */

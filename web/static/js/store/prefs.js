@@ -1,20 +1,49 @@
 /**
- * What the user has chosen: from the URL, else from the browser's storage, else the default.
+ * What the user has chosen: from the page's address, else from the browser's storage, else the default.
  *
- * Promises: unknown parameters and values are ignored; broken or full storage means defaults, never an error.
+ * Promises: unknown parameters and values are ignored; a value from outside is text of a known shape or nothing; a
+ * change goes to the address, and to the storage where it is one to remember; broken or full storage means defaults,
+ * never an error.
  */
 
-const STORAGE_KEY = "ticker.prefs.v1";
+import { readJson, writeJson } from "./storage.js";
 
+const STORAGE_KEY = "ticker.prefs.v1";
+const LONGEST_TEXT = 200;
+const PLAIN = { ",": "%2C", ":": "%3A" }; // what an address may carry as it is
+
+const oneOf = (...allowed) => ({ initial: allowed[0], fits: (value) => allowed.includes(value), kept: true, allowed });
+const text = (initial, pattern, kept) => ({ initial, fits: (value) => pattern.test(value), kept });
+const like = (pattern) => new RegExp(`^${pattern}$`, "u");
+
+/** Every choice: its value at the start, which values it takes, whether this browser remembers it. */
 const CHOICES = {
-  theme: ["auto", "dark", "light", "contrast"],
-  updown: ["western", "east", "safe"],
-  rate: ["20", "60", "4", "1"],
-  tf: ["5m", "1m", "15m", "1h", "4h", "1d"],
-  chart: ["candles", "line"],
+  list: text("all", like(".{1,60}"), true),
+  symbols: text("", like("[A-Za-z0-9._^,-]*"), false),
+  q: text("", like(".*"), false),
+  feed: text("", like("[A-Za-z0-9_.-]*"), false),
+  quote: text("", like("[A-Za-z0-9.]*"), false),
+  sort: text("", like("(-?[a-z]+)?"), true),
+  cols: text("", like("[a-z,]*"), true),
+  theme: oneOf("auto", "dark", "light", "contrast"),
+  updown: oneOf("western", "east", "safe"),
+  density: oneOf("compact", "comfortable"),
+  rate: oneOf("20", "60", "4", "1"),
+  tz: oneOf("utc", "local"),
+  locale: text("", like("[A-Za-z0-9-]*"), true),
+  tf: oneOf("5m", "1m", "15m", "1h", "4h", "1d"),
+  chart: oneOf("candles", "line"),
+  embed: text("", like("1?"), false),
+  /** Not for addresses: how somebody's own hands and eyes are. */
+  flashes: oneOf("on", "off"),
+  letters: oneOf("on", "off"),
 };
+const NEVER_IN_ADDRESS = new Set(["flashes", "letters"]);
 
 export class Prefs {
+  /** Told the name of a choice that has changed. */
+  onChange = () => {};
+
   #storage;
   #parameters;
   #stored;
@@ -24,31 +53,43 @@ export class Prefs {
    * @param {URLSearchParams} parameters of the page
    */
   constructor(storage, parameters) {
-    this.#storage = storage;
     this.#parameters = parameters;
     this.#stored = readJson(storage, STORAGE_KEY, {});
+    this.#storage = this.get("embed") === "1" ? null : storage; // somebody else's page is no place to choose for good
   }
 
-  /** @param {"theme" | "updown" | "rate" | "tf" | "chart"} name */
+  /** @param {keyof typeof CHOICES} name @returns {string} */
   get(name) {
-    const allowed = CHOICES[name];
-    const wanted = [this.#parameters.get(name), this.#stored[name]];
-    return wanted.find((value) => allowed.includes(value)) ?? allowed[0];
+    const { initial, fits, kept } = CHOICES[name];
+    const wanted = [NEVER_IN_ADDRESS.has(name) ? null : this.#parameters.get(name), kept ? this.#stored[name] : null];
+    return wanted.find((value) => typeof value === "string" && value.length <= longest(name) && fits(value)) ?? initial;
   }
 
-  /** The `locale` parameter as it stands; whoever formats numbers checks it. */
-  get locale() {
-    return this.#parameters.get("locale") ?? undefined;
+  /** The values that a choice of few can take. @returns {string[]} */
+  static values(name) {
+    return CHOICES[name].allowed;
   }
 
-  /** The page's query as it should be now, so that reloading keeps a choice that came by URL and was changed. */
-  get query() {
-    return this.#parameters.size === 0 ? "" : `?${this.#parameters}`;
+  /** Choose a value; one that does not fit means the default. */
+  set(name, value) {
+    const { initial, fits, kept } = CHOICES[name];
+    const chosen = fits(value) ? value : initial;
+    if (chosen === this.get(name) && (chosen !== initial || !this.#parameters.has(name))) return;
+    if (chosen === initial || NEVER_IN_ADDRESS.has(name)) this.#parameters.delete(name);
+    else this.#parameters.set(name, chosen);
+    if (kept) {
+      this.#stored = { ...this.#stored, [name]: chosen };
+      writeJson(this.#storage, STORAGE_KEY, this.#stored);
+    }
+    this.onChange(name);
   }
 
-  /** The page's whole address as it should be now, without the origin. */
-  get address() {
-    return location.pathname + this.query + location.hash;
+  /** Choose the value after the present one. @returns {string} it */
+  cycle(name) {
+    const { allowed } = CHOICES[name];
+    const value = allowed[(allowed.indexOf(this.get(name)) + 1) % allowed.length];
+    this.set(name, value);
+    return value;
   }
 
   /** The symbol whose details the address asks for, or null. */
@@ -62,38 +103,29 @@ export class Prefs {
     else this.#parameters.set("sel", symbol);
   }
 
-  /** Choose a value and keep it; it stands in the address if that names the choice already, or if it shall. */
-  set(name, value, shown = this.#parameters.has(name)) {
-    if (shown) this.#parameters.set(name, value);
-    this.#stored = { ...this.#stored, [name]: value };
-    writeJson(this.#storage, STORAGE_KEY, this.#stored);
+  /** The page's query as it should be now. */
+  get query() {
+    return this.queryWith({});
   }
 
-  /** Choose the value after the present one, and keep it. */
-  cycle(name) {
-    const allowed = CHOICES[name];
-    const value = allowed[(allowed.indexOf(this.get(name)) + 1) % allowed.length];
-    this.set(name, value);
-    return value;
+  /** The query with some parameters otherwise; null leaves one out. @param {Object<string, string | null>} others */
+  queryWith(others) {
+    const parameters = new URLSearchParams(this.#parameters);
+    for (const [name, value] of Object.entries(others)) {
+      if (value === null) parameters.delete(name);
+      else parameters.set(name, value);
+    }
+    let query = String(parameters);
+    for (const [character, escaped] of Object.entries(PLAIN)) query = query.replaceAll(escaped, character);
+    return query === "" ? "" : `?${query}`;
+  }
+
+  /** The page's whole address as it should be now, without the origin. */
+  get address() {
+    return location.pathname + this.query + location.hash;
   }
 }
 
-/** The JSON value under a key if it is of the same shape (list or object) as the default; else the default. */
-export function readJson(storage, key, fallback) {
-  try {
-    const value = JSON.parse(storage.getItem(key));
-    const fits = typeof value === "object" && value !== null && Array.isArray(value) === Array.isArray(fallback);
-    return fits ? value : fallback;
-  } catch {
-    return fallback;
-  }
-}
-
-/** Keep a JSON value; a browser that will not store it is no reason to stop. */
-export function writeJson(storage, key, value) {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch {
-    // Private windows and full quotas: the choice lives as long as the page.
-  }
+function longest(name) {
+  return name === "symbols" ? 8000 : LONGEST_TEXT;
 }

@@ -27,6 +27,8 @@ export class Quote {
   tick = 0;
   /** The service has dropped the symbol; it stays in the list until the list may move. */
   gone = false;
+  /** A list names it, but the service has no such symbol. */
+  unlisted = false;
   trend = new Trend();
 
   /** When the server last said something of it, monotonic ms. */
@@ -43,9 +45,14 @@ export class Quote {
   /** @param {string} symbol */
   constructor(symbol) {
     this.symbol = symbol;
-    const hyphen = symbol.lastIndexOf("-");
+    const colon = symbol.indexOf(":");
+    /** The venue whose own price this is; empty for a consolidated one. */
+    this.venue = symbol.slice(0, Math.max(0, colon));
+    /** What is traded, wherever: BTC-USD. */
+    this.instrument = symbol.slice(colon + 1);
+    const hyphen = this.instrument.lastIndexOf("-");
     /** What is before and behind the hyphen: "BTC", "-USD"; a plain name has an empty second part. */
-    this.parts = hyphen > 0 ? [symbol.slice(0, hyphen), symbol.slice(hyphen)] : [symbol, ""];
+    this.parts = hyphen > 0 ? [this.instrument.slice(0, hyphen), this.instrument.slice(hyphen)] : [this.instrument, ""];
     this.clear();
   }
 
@@ -105,6 +112,14 @@ export class Quote {
 
   get isMid() {
     return this.last === null && this.price !== null;
+  }
+
+  /** What the price has moved over 24 hours. */
+  get difference() {
+    const { price } = this;
+    if (price === null) return null;
+    if (this.open !== null) return price - this.open;
+    return this.change_pct === null || this.change_pct <= -100 ? null : price - price / (1 + this.change_pct / 100);
   }
 
   /** Ask over bid, in hundredths of a percent of their middle. */

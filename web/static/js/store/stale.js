@@ -23,8 +23,9 @@ export class Freshness {
     this.#monotonic = monotonic;
   }
 
-  /** `live`, or what is wrong: `stale`, `halted`, `closed`, `down`, `gone`. */
+  /** `live`, or what is wrong: `stale`, `halted`, `closed`, `down`, `gone`, `unlisted`. */
   state(quote) {
+    if (quote.unlisted) return "unlisted";
     if (quote.gone) return "gone";
     const said = quote.state ?? "live";
     if (this.connected || said !== "live") return said;

@@ -5,11 +5,16 @@
  * called for, and never while the list is held. What is missing sorts last both ways; equals sort by symbol.
  */
 
+import { Quote } from "./quote.js";
+import { rankOf } from "./match.js";
+
 export const DEFAULT_SORT = { key: "volume", descending: true };
+const MOST_OUTSIDE = 100; // symbols that a search offers for a list that does not have them
+const COST_SHARE = 20; // ordering takes at most a twentieth of the time
 
 /** What each column sorts by: a number, text, or null for "nothing known". */
 export const SORT_VALUES = {
-  symbol: (quote) => quote.symbol,
+  symbol: (quote) => quote.instrument,
   last: (quote) => quote.price,
   change: (quote) => quote.change_pct,
   trend: (quote) => quote.trend.change(),
@@ -19,7 +24,27 @@ export const SORT_VALUES = {
   spread: (quote) => quote.spreadBp,
   volume: (quote) => quote.quote_volume,
   age: (quote) => (quote.ts === null ? null : -quote.ts),
+  difference: (quote) => quote.difference,
+  open: (quote) => quote.open,
+  high: (quote) => quote.high,
+  low: (quote) => quote.low,
+  bidsize: (quote) => quote.bid_size,
+  asksize: (quote) => quote.ask_size,
+  source: (quote) => quote.source,
+  updated: (quote) => quote.ts,
 };
+
+/** "-volume" as an order, or the default one. */
+export function sortFrom(text) {
+  const key = text.replace(/^-/, "");
+  return Object.hasOwn(SORT_VALUES, key) ? { key, descending: text.startsWith("-") } : DEFAULT_SORT;
+}
+
+/** An order as text; the default one is empty. */
+export function sortText({ key, descending }) {
+  const usual = key === DEFAULT_SORT.key && descending === DEFAULT_SORT.descending;
+  return usual ? "" : `${descending ? "-" : ""}${key}`;
+}
 
 export class View {
   /** @type {import("./quote.js").Quote[]} */
@@ -27,10 +52,17 @@ export class View {
   sort = DEFAULT_SORT;
   /** A better order is waiting because the list was held. */
   waiting = false;
+  /** Show this venue's own prices; empty for the consolidated ones. */
+  feed = "";
+  /** Show what is quoted in this currency; empty for any. */
+  currency = "";
 
   #market;
   #query = "";
-  #members = null;
+  /** @type {import("./lists.js").List | null} */
+  #list = null;
+  #placeholders = new Map(); // symbols that a list names but nobody has
+  #dueMs = 0;
 
   /** @param {import("./market.js").Market} market */
   constructor(market) {
@@ -41,16 +73,19 @@ export class View {
     return this.#query;
   }
 
-  /** Show only quotes whose symbol or name contains this. */
+  /** Show only quotes that match this, the best match first. */
   search(query) {
     this.#query = query.trim();
-    this.refresh();
   }
 
-  /** Show only these symbols; null for all. @param {{has(symbol: string): boolean} | null} members */
-  choose(members) {
-    this.#members = members;
-    this.refresh();
+  /** Show what this list names. @param {import("./lists.js").List} list */
+  choose(list) {
+    this.#list = list;
+  }
+
+  /** Whether a quote is shown although the list does not have it: a search found it. */
+  isOutside({ instrument }) {
+    return this.#list?.kind === "own" && !this.#list.symbols.has(instrument);
   }
 
   /** Descending, then ascending, then the default again. */
@@ -58,7 +93,6 @@ export class View {
     const current = this.sort.key === key;
     if (!current) this.sort = { key, descending: true };
     else this.sort = this.sort.descending ? { key, descending: false } : DEFAULT_SORT;
-    this.refresh();
   }
 
   /**
@@ -67,19 +101,55 @@ export class View {
    * @returns {boolean} whether it has changed
    */
   refresh(held = false) {
+    const startedMs = performance.now();
     const rows = this.#ordered();
     const same = rows.length === this.rows.length && rows.every((quote, i) => quote === this.rows[i]);
     this.waiting = held && !same;
+    this.#dueMs = performance.now() + (performance.now() - startedMs) * COST_SHARE;
     if (same || held) return false;
     this.rows = rows;
     return true;
   }
 
+  /** The same because time has passed; a long list is not ordered all the time. */
+  refreshInTime(held) {
+    return performance.now() >= this.#dueMs && this.refresh(held);
+  }
+
+  /** The quotes that can be listed, by symbol: of one venue, or consolidated. */
+  get #quotes() {
+    return this.feed === "" ? this.#market.quotes : this.#market.venues;
+  }
+
   /** Quotes of the chosen list, whatever the search. */
   *listed() {
-    for (const quote of this.#market.quotes.values()) {
-      if (this.#members === null || this.#members.has(quote.symbol)) yield quote;
+    const prefix = this.feed === "" ? "" : `${this.feed}:`;
+    if (this.#list === null || this.#list.symbols === null) {
+      for (const quote of this.#quotes.values()) {
+        if (this.#admits(quote, prefix)) yield quote;
+      }
+      return;
     }
+    for (const instrument of this.#list.symbols) {
+      const quote = this.#quotes.get(prefix + instrument) ?? this.#placeholder(instrument);
+      if (quote !== null && this.#admits(quote, "")) yield quote;
+    }
+  }
+
+  #admits({ symbol, parts }, prefix) {
+    return symbol.startsWith(prefix) && (this.currency === "" || parts[1] === `-${this.currency}`);
+  }
+
+  // Only once every feed has said what it has: before that nothing is known to be missing.
+  #placeholder(instrument) {
+    if (!this.#market.settled || this.feed !== "") return null;
+    let quote = this.#placeholders.get(instrument);
+    if (quote === undefined) {
+      quote = new Quote(instrument);
+      quote.unlisted = true;
+      this.#placeholders.set(instrument, quote);
+    }
+    return quote;
   }
 
   /** How many of the list rise, stand and fall over 24 hours. */
@@ -95,22 +165,40 @@ export class View {
 
   #ordered() {
     const needle = this.#query.toLowerCase();
-    const valueOf = SORT_VALUES[this.sort.key];
-    const entries = [];
-    for (const quote of this.listed()) {
-      if (needle === "" || matches(quote, needle)) entries.push({ quote, value: valueOf(quote) });
+    const entries = this.#matching(this.listed(), needle, 0);
+    if (needle !== "" && this.#list?.kind === "own") {
+      const outside = this.#matching(this.#outside(), needle, 10).sort(this.#compare);
+      entries.push(...outside.slice(0, MOST_OUTSIDE));
     }
-    const sign = this.sort.descending ? -1 : 1;
-    entries.sort((a, b) => compare(a.value, b.value, sign) || (a.quote.symbol < b.quote.symbol ? -1 : 1));
-    return entries.map(({ quote }) => quote);
+    return entries.sort(this.#compare).map(({ quote }) => quote);
   }
+
+  *#outside() {
+    const prefix = this.feed === "" ? "" : `${this.feed}:`;
+    for (const quote of this.#quotes.values()) {
+      if (this.isOutside(quote) && this.#admits(quote, prefix)) yield quote;
+    }
+  }
+
+  #matching(quotes, needle, farther) {
+    const valueOf = SORT_VALUES[this.sort.key];
+    const ranked = this.sort === DEFAULT_SORT; // who asked for an order gets that one
+    const entries = [];
+    for (const quote of quotes) {
+      const rank = needle === "" ? 0 : rankOf(quote, needle);
+      if (rank !== null) entries.push({ quote, rank: (ranked ? rank : 0) + farther, value: valueOf(quote) });
+    }
+    return entries;
+  }
+
+  #compare = (a, b) => {
+    if (a.rank !== b.rank) return a.rank - b.rank;
+    const way = compareValues(a.value, b.value, this.sort.descending ? -1 : 1);
+    return way || (a.quote.symbol < b.quote.symbol ? -1 : 1);
+  };
 }
 
-function matches({ symbol, name }, needle) {
-  return symbol.toLowerCase().includes(needle) || (name !== null && name.toLowerCase().includes(needle));
-}
-
-function compare(a, b, sign) {
+function compareValues(a, b, sign) {
   if (a === b) return 0;
   if (a === null) return 1;
   if (b === null) return -1;

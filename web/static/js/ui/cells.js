@@ -15,38 +15,57 @@ const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
 const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
-const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone" };
+const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
+const BELL = "M7 1.6a3.7 3.7 0 0 0-3.7 3.7v2.4L2.1 9.9h9.8l-1.2-2.2V5.3A3.7 3.7 0 0 0 7 1.6zM5.7 11.6a1.4 1.4 0 0 0 2.6 0";
 
 /**
  * What cells need to know.
  * @typedef {object} Surroundings
  * @property {import("../fmt/number.js").Numbers} numbers
  * @property {import("../store/stale.js").Freshness} freshness
- * @property {import("../store/lists.js").Favourites} favourites
+ * @property {import("../store/lists.js").Lists} lists
+ * @property {import("../store/alerts.js").Alerts} alerts
+ * @property {import("../store/view.js").View} view
+ * @property {import("../fmt/time.js").Times} times
  * @property {import("../net/clock.js").ServerClock} clock
  */
 
-export function starCell({ favourites }) {
-  const button = element("button", { type: "button", tabindex: "-1" }, star());
+export function starCell({ lists }) {
+  const button = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, star());
+  const changed = memory();
   return {
     element: element("div", {}, button),
-    paint({ symbol }) {
-      setAttribute(button, "aria-label", `Favourite ${symbol}`);
-      setAttribute(button, "aria-pressed", String(favourites.has(symbol)));
+    paint({ instrument }) {
+      const pressed = lists.isFavourite(instrument);
+      if (!changed(instrument, pressed)) return;
+      setAttribute(button, "aria-label", `Favourite ${instrument}`);
+      setAttribute(button, "aria-pressed", String(pressed));
     },
   };
 }
 
-export function symbolCell() {
+export function symbolCell({ alerts, view }) {
   const base = element("span", { class: "base" }, "");
   const rest = element("span", { class: "rest" }, "");
-  const name = element("span", { class: "name" }, "");
+  const name = element("bdi", { class: "name" }, "");
+  const bell = svg("svg", { class: "bell", viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: BELL }));
+  const action = element("button", { type: "button", tabindex: "-1", class: "row-action" }, "");
+  const changed = memory();
   return {
-    element: element("div", {}, base, rest, name),
-    paint(quote) {
+    element: element("div", {}, base, rest, name, bell, action),
+    paint(quote, state) {
+      const offer = state === "unlisted" ? "remove" : view.isOutside(quote) ? "add" : null;
+      const watched = alerts.has(quote.instrument);
+      if (!changed(quote, quote.name, offer, watched)) return;
       setText(base, quote.parts[0]);
       setText(rest, quote.parts[1]);
-      setText(name, quote.name ?? "");
+      setText(name, state === "unlisted" ? "· not listed here" : (quote.name ?? ""));
+      bell.style.display = watched ? "" : "none";
+      action.hidden = offer === null;
+      if (offer === null) return;
+      action.dataset.action = offer;
+      setText(action, offer === "add" ? "Add" : "Remove");
+      setAttribute(action, "aria-label", `${offer === "add" ? "Add" : "Remove"} ${quote.instrument}`);
     },
   };
 }
@@ -166,6 +185,36 @@ export function volumeCell({ numbers }) {
   return numberCell((quote) => quote.quote_volume, (value) => numbers.volume(value));
 }
 
+export function sizeCell(field) {
+  return ({ numbers }) => numberCell((quote) => quote[field], (value) => numbers.volume(value));
+}
+
+export function differenceCell({ numbers }) {
+  const cell = element("div", { class: "number" }, "");
+  const changed = memory();
+  return {
+    element: cell,
+    paint(quote) {
+      const { difference, decimals } = quote;
+      if (changed(difference, decimals)) setText(cell, numbers.difference(difference, decimals));
+    },
+  };
+}
+
+export function sourceCell() {
+  const cell = element("div", {}, "");
+  return {
+    element: cell,
+    paint({ source }) {
+      setText(cell, source ?? MISSING);
+    },
+  };
+}
+
+export function updatedCell({ times }) {
+  return numberCell((quote) => quote.ts, (value) => (value === null ? MISSING : times.clock(value)));
+}
+
 function numberCell(valueOf, format) {
   const cell = element("div", { class: "number" }, "");
   const changed = memory();
@@ -190,7 +239,8 @@ export function ageCell({ freshness }) {
 /** What a screen reader says of a row. */
 export function rowLabel(quote, state, { numbers, freshness }) {
   const change = quote.change_pct;
-  const words = [quote.symbol];
+  if (state === "unlisted") return `${quote.instrument}, not listed here`;
+  const words = [quote.venue === "" ? quote.instrument : `${quote.instrument} at ${quote.venue}`];
   if (quote.name !== null) words.push(quote.name);
   words.push(quote.price === null ? "no price" : numbers.fullPrice(quote.price, quote.decimals));
   if (quote.isMid) words.push("mid price");

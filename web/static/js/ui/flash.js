@@ -8,6 +8,9 @@
 const STEP_MS = 200;
 
 export class Flashes {
+  /** False: never, because somebody said so. */
+  wanted = true;
+
   /** @type {Map<HTMLElement, {direction: number, half: boolean, untilMs: number}>} */
   #cells = new Map();
   #timer = null;
@@ -15,7 +18,7 @@ export class Flashes {
 
   /** @param {HTMLElement} cell @param {number} direction 1 or -1 */
   start(cell, direction) {
-    if (this.#reducedMotion.matches) return;
+    if (!this.wanted || this.#reducedMotion.matches) return;
     const untilMs = performance.now() + STEP_MS;
     const running = this.#cells.get(cell);
     if (running?.direction === direction) {

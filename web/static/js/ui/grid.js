@@ -5,7 +5,8 @@
  * both are in view, however the order changes; scrolling is painted in the next frame. Never sorts or filters.
  */
 
-import { COLUMNS } from "./columns.js";
+import { rowLabel } from "./cells.js";
+import { fitting, template } from "./columns.js";
 import { Flashes } from "./flash.js";
 import { Row } from "./row.js";
 
@@ -24,6 +25,9 @@ export class Grid {
   #rows = new Map(); // symbol -> row in use
   #spare = [];
   #current = null; // symbol that the keyboard is at
+  #chosen = []; // columns
+  #columns = []; // those of them that have room
+  #phone = matchMedia("(max-width: 719.98px)");
   #rowHeight = 30;
   #viewHeight = 0;
   #layoutJob = () => this.#layout();
@@ -38,22 +42,26 @@ export class Grid {
     this.#body = gridElement.querySelector(".grid-body");
     this.#surroundings = surroundings;
     this.#scheduler = scheduler;
-    gridElement.ariaColCount = String(COLUMNS.length);
     gridElement.addEventListener("scroll", () => scheduler.soon(this.#layoutJob), { passive: true });
     this.#body.addEventListener("keydown", (event) => this.#key(event));
     this.#body.addEventListener("focusin", (event) => this.#enter(event.target));
     this.#body.addEventListener("click", (event) => this.#click(event.target));
+    this.#body.addEventListener("contextmenu", (event) => this.#menu(event));
     // A star is pressed without taking the keyboard to its row.
     this.#body.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
-    new ResizeObserver(() => this.#measure()).observe(gridElement);
+    new ResizeObserver(() => this.measure()).observe(gridElement);
   }
 
   /** Told when the keyboard moves the current row. */
   onMove = () => {};
-  /** Told the symbol whose star was pressed. */
-  onStar = () => {};
-  /** Told the symbol whose row was clicked, or at which Enter was pressed. */
+  /** Told which button of which quote's row was pressed: `star`, `add` or `remove`. */
+  onAction = () => {};
+  /** Told the quote whose row was clicked, or at which Enter was pressed. */
   onOpen = () => {};
+  /** Told a quote and the place in the window where its menu is wanted. */
+  onMenu = () => {};
+  /** Told the columns whenever other ones are shown. */
+  onColumns = () => {};
   /** Told when a key wants to leave the rows upwards. */
   onLeaveUp = () => {};
 
@@ -67,9 +75,64 @@ export class Grid {
     return this.#rows.keys();
   }
 
+  /** The quote that the keyboard is at, or null. */
+  get currentQuote() {
+    return this.#quotes[this.#indexes.get(this.#current)] ?? null;
+  }
+
+  get hasFocus() {
+    return this.#body.contains(document.activeElement);
+  }
+
+  /** What a screen reader says of a quote's row. */
+  labelOf(quote) {
+    return rowLabel(quote, this.#surroundings.freshness.state(quote), this.#surroundings);
+  }
+
+  /** Where a menu of a quote belongs: below its symbol. */
+  placeOf({ symbol }) {
+    const { left, bottom } = this.#rows.get(symbol).element.children[1].getBoundingClientRect();
+    return { x: left, y: bottom };
+  }
+
+  /** The columns that have room now. */
+  get columns() {
+    return this.#columns;
+  }
+
+  /** Have these columns, as far as there is room. @param {import("./columns.js").Column[]} columns */
+  use(columns) {
+    this.#chosen = columns;
+    this.measure();
+  }
+
+  /** Make every row anew: what its cells were made of has changed. */
+  rebuild() {
+    const hadFocus = this.hasFocus;
+    for (const row of [...this.#rows.values(), ...this.#spare]) {
+      row.stopFlashes();
+      row.element.remove();
+    }
+    this.#rows.clear();
+    this.#spare = [];
+    this.#layout();
+    if (hadFocus) this.#rows.get(this.#current)?.element.focus({ preventScroll: true });
+  }
+
+  /** End all flashes at once. */
+  calm() {
+    for (const row of this.#rows.values()) row.stopFlashes();
+  }
+
+  /** Flash, or never. */
+  set flashing(on) {
+    this.#flashes.wanted = on;
+    if (!on) this.calm();
+  }
+
   /** Show this list. Rows move, none is rebuilt that stays in view, the scroll position stays. */
   show(quotes) {
-    const hadFocus = this.#body.contains(document.activeElement);
+    const hadFocus = this.hasFocus;
     const place = this.#indexes.get(this.#current) ?? 0;
     this.#quotes = quotes;
     this.#indexes = new Map(quotes.map((quote, i) => [quote.symbol, i]));
@@ -109,6 +172,14 @@ export class Grid {
     for (const row of this.#rows.values()) row.paint();
   }
 
+  /** Paint the rows of quotes as they are now, whatever has moved. */
+  settle(dirty) {
+    for (const quote of dirty) quote.moves.price = quote.moves.bid = quote.moves.ask = 0;
+    this.calm();
+    this.paintAll();
+    this.paintSlowly();
+  }
+
   /** Make this symbol's row the current one, without moving the keyboard. */
   select(symbol) {
     this.#current = symbol;
@@ -121,7 +192,8 @@ export class Grid {
     row?.element.focus();
   }
 
-  #measure() {
+  /** Look again at the room there is. */
+  measure() {
     const style = getComputedStyle(this.#element);
     const rowHeight = parseFloat(style.getPropertyValue("--row-height"));
     const headHeight = parseFloat(style.getPropertyValue("--grid-head-height"));
@@ -130,7 +202,17 @@ export class Grid {
       this.#rowHeight = rowHeight;
       this.#body.style.height = `${this.#quotes.length * rowHeight}px`;
     }
+    const columns = fitting(this.#chosen, this.#element.clientWidth, this.#phone.matches);
+    if (columns.map(({ key }) => key).join() !== this.#columns.map(({ key }) => key).join()) this.#change(columns);
     this.#scheduler.soon(this.#layoutJob);
+  }
+
+  #change(columns) {
+    this.#columns = columns;
+    this.#element.ariaColCount = String(columns.length);
+    this.#element.style.setProperty("--columns", template(columns));
+    this.onColumns(columns);
+    this.rebuild();
   }
 
   #firstInView() {
@@ -167,7 +249,7 @@ export class Grid {
   }
 
   #newRow() {
-    const row = new Row(this.#surroundings, this.#flashes);
+    const row = new Row(this.#surroundings, this.#flashes, this.#columns);
     this.#body.append(row.element);
     return row;
   }
@@ -180,14 +262,25 @@ export class Grid {
   }
 
   #click(target) {
-    const symbol = target.closest(".row")?.dataset.symbol;
-    if (symbol === undefined) return;
-    if (target.closest("button")) {
-      this.onStar(symbol);
+    const row = this.#rows.get(target.closest(".row")?.dataset.symbol);
+    if (row === undefined) return;
+    const action = target.closest("button")?.dataset.action;
+    if (action !== undefined) {
+      this.onAction(action, row.quote);
       return;
     }
     this.#enter(target);
-    this.onOpen(symbol);
+    this.onOpen(row.quote);
+  }
+
+  // Also the menu key, Shift+F10 and a long press of a finger.
+  #menu(event) {
+    const row = event.target.closest(".row");
+    if (row === null) return;
+    event.preventDefault();
+    const { quote } = this.#rows.get(row.dataset.symbol);
+    const pointed = event.clientX > 0 || event.clientY > 0;
+    this.onMenu(quote, pointed && event.button !== 0 ? { x: event.clientX, y: event.clientY } : this.placeOf(quote));
   }
 
   #enter(target) {
@@ -201,7 +294,8 @@ export class Grid {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" && event.target.matches(".row")) {
       event.preventDefault();
-      this.onOpen(this.current);
+      this.onOpen(this.currentQuote);
+      return;
     }
     const index = this.#indexes.get(this.#current) ?? this.#firstInView();
     const page = Math.max(1, Math.floor(this.#viewHeight / this.#rowHeight) - 1);

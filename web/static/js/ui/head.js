@@ -2,7 +2,6 @@
  * The grid's head: titles, the mark of the present order, and clicks that change it.
  */
 
-import { COLUMNS } from "./columns.js";
 import { element, setAttribute, setText } from "./elements.js";
 
 export class Head {
@@ -11,16 +10,28 @@ export class Head {
   /** Told when a key wants to go down into the rows. */
   onLeaveDown = () => {};
 
+  #row;
   #cells = new Map(); // column key -> {cell, button, arrow}
   #held = element("span", { class: "order-held" }, "· order held");
   #sort = null;
 
   /** @param {HTMLElement} row */
   constructor(row) {
-    COLUMNS.forEach((column, i) => row.append(this.#cell(column, i)));
+    this.#row = row;
     this.#held.hidden = true;
-    this.#cells.get("symbol").cell.append(this.#held);
     row.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Stand over these columns. @param {import("./columns.js").Column[]} columns */
+  use(columns) {
+    const focused = this.#row.contains(document.activeElement);
+    this.#cells.clear();
+    this.#row.replaceChildren(...columns.map((column, i) => this.#cell(column, i)));
+    this.#cells.get("symbol").cell.append(this.#held);
+    const sort = this.#sort;
+    this.#sort = null;
+    if (sort !== null) this.show(sort, !this.#held.hidden);
+    if (focused) this.focus();
   }
 
   #cell({ key, title, number, fixed, hint }, i) {
@@ -53,9 +64,9 @@ export class Head {
     }
   }
 
-  /** Move the keyboard to the title of the sorted column. */
+  /** Move the keyboard to the title of the sorted column, or to the first. */
   focus() {
-    this.#cells.get(this.#sort.key).button.focus();
+    (this.#cells.get(this.#sort?.key) ?? this.#cells.get("symbol")).button.focus();
   }
 
   #key(event) {

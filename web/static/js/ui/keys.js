@@ -1,22 +1,30 @@
 /**
- * Keys that work everywhere on the page. Single letters never fire while text is being typed.
+ * Keys that work everywhere on the page. They never fire while text is being typed, in a dialog or in a menu.
  */
+
+const BUSY = "input, textarea, select, [contenteditable], [role=menu], dialog";
+const OWN_SPACE = "button, a, summary"; // what Space presses
+const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard: no matter of WCAG 2.1.4
 
 /**
  * @param {Document} document
  * @param {Object<string, () => void>} actions by `event.key`, letters in lower case
  * @param {() => void} search also bound to Ctrl+K and Cmd+K
+ * @param {() => boolean} singleKeys whether keys of a single character are wanted
  */
-export function bindKeys(document, actions, search) {
+export function bindKeys(document, actions, search, singleKeys) {
   document.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
+    const element = event.target;
+    if (event.defaultPrevented || element.closest?.("dialog")) return;
     if ((event.ctrlKey || event.metaKey) && !event.altKey && key === "k") {
       event.preventDefault();
       search();
       return;
     }
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(actions, key)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || element.closest?.(BUSY) || !Object.hasOwn(actions, key)) return;
+    if (key === " " && element.closest?.(OWN_SPACE)) return;
+    if (!SIMPLE.test(key) && !singleKeys()) return;
     event.preventDefault();
     actions[key]();
   });

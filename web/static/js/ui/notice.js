@@ -19,10 +19,13 @@ const ENDINGS = {
  * @param {boolean} situation.filled whether there ever was data
  * @param {number} situation.rows how many rows are shown
  * @param {string} situation.query
- * @param {{key: string, title: string}} situation.list
- * @returns {{text: string, button?: "Reload" | "Retry" | "Clear"} | null}
+ * @param {import("../store/lists.js").List} situation.list
+ * @param {boolean} situation.filtered by feed or by currency
+ * @param {string} situation.leftOut how many symbols there was no room for; empty for none
+ * @param {string} situation.shown how many there are
+ * @returns {{text: string, button?: "Reload" | "Retry" | "Clear" | "Show all"} | null}
  */
-export function noticeFor({ state, retryInMs, filled, rows, query, list }) {
+export function noticeFor({ state, retryInMs, filled, rows, query, list, filtered, leftOut, shown }) {
   if (state.name === "ended") {
     const { text, button } = ENDINGS[state.reason];
     return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
@@ -31,9 +34,16 @@ export function noticeFor({ state, retryInMs, filled, rows, query, list }) {
     const seconds = Math.max(1, Math.ceil(retryInMs / 1000));
     return { text: `The server cannot be reached. Trying again in ${seconds} s.`, button: "Retry" };
   }
-  if (!filled || rows > 0) return null;
+  if (!filled) return null;
+  if (rows === 0) return emptiness(query, list, filtered);
+  return leftOut === "" ? null : { text: `This page has room for ${shown} symbols; ${leftOut} more are left out.` };
+}
+
+function emptiness(query, list, filtered) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
-  if (list.key === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
+  if (filtered) return { text: `Nothing in ${list.title} passes the filters.`, button: "Show all" };
+  if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
+  if (list.kind === "own") return { text: `No symbols in ${list.title} yet. Press / to find one.` };
   return { text: "No symbols yet. They appear here as soon as a feed delivers." };
 }
 

@@ -18,7 +18,7 @@ const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 
 const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 const NEAREST = 3;
-const NOTICE = "TradingView Lightweight Charts™, Copyright (с) 2025 TradingView, Inc.";
+const NOTICE = "TradingView Lightweight Charts™, Copyright (c) 2025 TradingView, Inc.";
 
 /**
  * What the panel needs of the page.

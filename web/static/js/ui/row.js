@@ -5,7 +5,6 @@
  */
 
 import { rowLabel } from "./cells.js";
-import { COLUMNS } from "./columns.js";
 import { element, setAttribute } from "./elements.js";
 
 /** Which cell flashes for which of a quote's moves. */
@@ -24,11 +23,12 @@ export class Row {
   /**
    * @param {import("./cells.js").Surroundings} surroundings
    * @param {import("./flash.js").Flashes} flashes
+   * @param {import("./columns.js").Column[]} columns
    */
-  constructor(surroundings, flashes) {
+  constructor(surroundings, flashes, columns) {
     this.#surroundings = surroundings;
     this.#flashes = flashes;
-    COLUMNS.forEach(({ key, cell: makeCell }, i) => {
+    columns.forEach(({ key, cell: makeCell }, i) => {
       const cell = makeCell(surroundings);
       cell.element.classList.add("cell");
       cell.element.dataset.column = key;
@@ -43,7 +43,7 @@ export class Row {
   bind(quote) {
     this.quote = quote;
     this.element.dataset.symbol = quote.symbol;
-    this.#stopFlashes();
+    this.stopFlashes();
     this.paint();
     this.paintSlowly();
   }
@@ -80,7 +80,8 @@ export class Row {
     const { moves } = this.quote;
     for (const [side, key] of Object.entries(FLASHING)) {
       if (moves[side] === 0 || (side !== "price" && moves.price !== 0)) continue;
-      this.#flashes.start(this.#cells.get(key).element, moves[side]);
+      const cell = this.#cells.get(key);
+      if (cell !== undefined) this.#flashes.start(cell.element, moves[side]);
     }
   }
 
@@ -90,11 +91,15 @@ export class Row {
     if (state === shown) return state;
     if (state === "live") delete this.element.dataset.state;
     else this.element.dataset.state = state;
-    this.#stopFlashes();
+    this.stopFlashes();
     return state;
   }
 
-  #stopFlashes() {
-    for (const key of Object.values(FLASHING)) this.#flashes.stop(this.#cells.get(key).element);
+  /** End them at once. */
+  stopFlashes() {
+    for (const key of Object.values(FLASHING)) {
+      const cell = this.#cells.get(key);
+      if (cell !== undefined) this.#flashes.stop(cell.element);
+    }
   }
 }

@@ -2,7 +2,7 @@
  * The only place that asks the browser for frames.
  *
  * Promises: a job asked for twice runs once; what the market causes is painted at most so many times a second, what
- * the user causes in the very next frame; nothing runs while nothing is asked for.
+ * the user causes in the very next frame; nothing runs while nothing is asked for, nor while nobody can see it.
  */
 
 const EARLY_MS = 4; // a frame this much before its time is the right one: frames do not come when asked
@@ -45,12 +45,24 @@ export class Scheduler {
     }
   }
 
+  /** Paint what the market causes so many times a second at most. */
+  set paintsPerSecond(rate) {
+    this.#periodMs = 1000 / rate;
+  }
+
+  /** Somebody looks at the page again: run what was asked for meanwhile. */
+  wake() {
+    if (this.#urgent.size + this.#paced.size > 0) this.#ask();
+  }
+
   #ask() {
+    if (document.hidden) return;
     this.#frame ??= requestAnimationFrame(() => this.#run());
   }
 
   #run() {
     this.#frame = null;
+    if (document.hidden) return;
     const startedMs = performance.now();
     const jobs = this.#urgent;
     this.#urgent = new Set();

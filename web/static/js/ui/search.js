@@ -7,6 +7,8 @@ export class Search {
   onSearch = () => {};
   /** Told when the keyboard wants to go down into the results. */
   onLeaveDown = () => {};
+  /** Told when the best match is wanted. */
+  onEnter = () => {};
 
   #input;
   #header;
@@ -23,6 +25,11 @@ export class Search {
     const button = header.querySelector("#search-clear");
     button.addEventListener("pointerdown", (event) => event.preventDefault());
     button.addEventListener("click", () => this.clear());
+  }
+
+  /** What is searched for. */
+  set text(text) {
+    this.#input.value = text;
   }
 
   /** Say how many symbols there are to search. */
@@ -46,8 +53,10 @@ export class Search {
     if (event.key === "Escape") {
       this.clear();
       this.#input.blur();
-    } else if (event.key === "ArrowDown" || event.key === "Enter") {
+    } else if (event.key === "ArrowDown") {
       this.onLeaveDown();
+    } else if (event.key === "Enter") {
+      this.onEnter();
     } else {
       return;
     }

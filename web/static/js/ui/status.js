@@ -4,11 +4,11 @@
  * Promises: a state is always word, shape and colour together; nothing here guesses, it shows what it is given.
  */
 
-import { clock } from "../fmt/time.js";
 import { setAttribute, setText } from "./elements.js";
 
-const WORDS = { connecting: "Connecting", live: "Live", delayed: "Delayed", offline: "Offline", ended: "Offline" };
-const MARKS = { connecting: "connecting", live: "live", delayed: "delayed", offline: "offline", ended: "offline" };
+const WORDS = {
+  connecting: "Connecting", live: "Live", delayed: "Delayed", paused: "Paused", offline: "Offline", ended: "Offline",
+};
 const UNKNOWN = "—";
 const TRACE_POINTS = 30;
 const TRACE_WIDTH = 46;
@@ -16,14 +16,15 @@ const TRACE_HEIGHT = 16;
 
 /**
  * @typedef {object} Condition
- * @property {"connecting" | "live" | "delayed" | "offline" | "ended"} state
- * @property {number | null} retryInMs
- * @property {[number, number] | null} latencyMs median and p95
+ * @property {"connecting" | "live" | "delayed" | "paused" | "offline" | "ended"} state
+ * @property {string} aside what follows the word
+ * @property {number[] | null} latencyMs median and p95
  * @property {number | null} frameMs
  * @property {number} ratePerSecond symbol updates
  * @property {number | null} version
  * @property {number} gaps
- * @property {number} nowMs server time
+ * @property {string} time the server's
+ * @property {string} zone of that time
  */
 
 export class Status {
@@ -43,20 +44,24 @@ export class Status {
     this.#numbers = numbers;
   }
 
+  /** What a state is called. */
+  word(state) {
+    return WORDS[state];
+  }
+
   /** The state alone, the moment that it changes. */
-  showState(state, retryInMs) {
-    const seconds = retryInMs === null ? "" : ` · retry in ${Math.max(1, Math.ceil(retryInMs / 1000))} s`;
+  showState(state, aside) {
     setAttribute(this.#cluster, "data-state", state);
-    setAttribute(this.#cluster.querySelector("use"), "href", `#mark-${MARKS[state]}`);
-    setText(this.#cluster.querySelector(".word"), WORDS[state] + seconds);
+    setAttribute(this.#cluster.querySelector("use"), "href", `#mark-${state === "ended" ? "offline" : state}`);
+    setText(this.#cluster.querySelector(".word"), WORDS[state] + aside);
   }
 
   /** Everything, once a second. @param {Condition} condition */
-  show({ state, retryInMs, latencyMs, frameMs, ratePerSecond, version, gaps, nowMs }) {
+  show({ state, aside, latencyMs, frameMs, ratePerSecond, version, gaps, time, zone }) {
     const up = state === "live" || state === "delayed";
     const whole = (value) => (value === undefined ? UNKNOWN : this.#numbers.count(Math.round(value)));
     const [median, p95] = up && latencyMs !== null ? latencyMs : [];
-    this.showState(state, retryInMs);
+    this.showState(state, aside);
     setText(this.#cluster.querySelector(".cluster-latency b"), whole(median));
     setText(this.#cluster.querySelector(".cluster-rate b"), up ? whole(ratePerSecond) : UNKNOWN);
     this.#drawTrace(median);
@@ -65,7 +70,8 @@ export class Status {
     this.#figure("sequence", version === null ? UNKNOWN : this.#numbers.count(version));
     this.#figure("gaps", this.#numbers.count(gaps));
     this.#figure("frame", frameMs === null ? UNKNOWN : this.#numbers.fixed(frameMs, 1));
-    this.#figure("time", clock(nowMs));
+    this.#figure("time", time);
+    this.#figure("zone", zone);
   }
 
   #figure(name, text) {

@@ -1,5 +1,5 @@
 /**
- * Puts the chosen theme and direction palette on the page. Dark and light follow the system by themselves, in CSS.
+ * Puts the chosen theme, direction palette and density on the page. Dark and light follow the system by themselves, in CSS.
  */
 
 const NAMES = { auto: "as the system", dark: "dark", light: "light", contrast: "high contrast" };
@@ -27,14 +27,13 @@ export class Theme {
     const shown = theme === "auto" && this.#moreContrast.matches ? "contrast" : theme;
     this.#root.dataset.theme = shown;
     this.#root.dataset.updown = this.#prefs.get("updown");
+    this.#root.dataset.density = this.#prefs.get("density");
     this.#button.setAttribute("aria-label", `Theme: ${NAMES[theme]}`);
     this.#button.title = `Theme: ${NAMES[theme]} (T)`;
   }
 
   /** The next theme; returns its name. */
   cycle() {
-    const theme = this.#prefs.cycle("theme");
-    this.apply();
-    return NAMES[theme];
+    return NAMES[this.#prefs.cycle("theme")];
   }
 }

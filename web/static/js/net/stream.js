@@ -1,0 +1,108 @@
+/**
+ * The stream as the page lives with it: paused by its user, left alone in a hidden tab, taken up again.
+ *
+ * Promises: while paused the market stands still and nothing is lost; messages never queue up, they are merged; a tab
+ * that nobody looks at asks for less after a while, and on return for everything at once.
+ */
+
+import { Held } from "../store/held.js";
+import { LiveSocket } from "./socket.js";
+import { Wanted } from "./wanted.js";
+
+const AWAY_AFTER_MS = 30_000;
+
+export class Stream {
+  wanted = new Wanted();
+  /** When the user paused it, monotonic ms; null while it runs. @type {number | null} */
+  pausedAtMs = null;
+  /** @type {LiveSocket} */
+  socket;
+
+  #market;
+  #alerts;
+  #clock;
+  #painter;
+  #held = new Held();
+  #awayTimer = null;
+
+  /**
+   * @param {object} options
+   * @param {string} options.url
+   * @param {import("./clock.js").ServerClock} options.clock
+   * @param {import("../store/market.js").Market} options.market
+   * @param {import("../store/alerts.js").Alerts} options.alerts
+   * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), resumed()}} options.painter
+   */
+  constructor({ url, clock, market, alerts, painter }) {
+    this.#market = market;
+    this.#alerts = alerts;
+    this.#clock = clock;
+    this.#painter = painter;
+    const listener = {
+      state: (state) => painter.state(state),
+      hello: (message) => painter.hello(message),
+      data: (frame, kind) => this.#data(frame, kind),
+    };
+    this.socket = new LiveSocket({ url, clock, subscription: this.wanted.subscription, listener });
+  }
+
+  get paused() {
+    return this.pausedAtMs !== null;
+  }
+
+  /** Updates that wait for the end of the pause. */
+  get waiting() {
+    return this.#held.updates;
+  }
+
+  /** Ask for what `wanted` says now. */
+  ask() {
+    this.socket.want(this.wanted.subscription);
+  }
+
+  pause() {
+    this.pausedAtMs ??= performance.now();
+  }
+
+  resume() {
+    if (!this.paused) return;
+    this.pausedAtMs = null;
+    const { frame, kind } = this.#held.take();
+    this.#market.apply(frame, kind, performance.now());
+    this.#painter.resumed();
+  }
+
+  /** Nobody can see the page now. @param {string} fallback a symbol to stay with */
+  hide(fallback) {
+    this.#awayTimer ??= setTimeout(() => {
+      this.wanted.away = true;
+      this.wanted.fallback = fallback;
+      this.ask();
+    }, AWAY_AFTER_MS);
+  }
+
+  /** Somebody looks again. */
+  show() {
+    clearTimeout(this.#awayTimer);
+    this.#awayTimer = null;
+    if (this.wanted.away) {
+      this.wanted.away = false;
+      this.ask();
+    }
+    this.socket.wake();
+  }
+
+  #data(frame, kind) {
+    this.#alerts.take(frame, kind.old, this.#clock.now());
+    // What comes while away is not all there is, whatever it replaces at the service.
+    const meant = { ...kind, replace: kind.replace && !this.wanted.away };
+    const wasFilled = this.#market.filled;
+    if (this.paused && wasFilled) {
+      this.#held.add(frame, meant);
+      this.#market.apply({ feeds: frame.feeds }, { replace: false, old: true }, performance.now());
+      return;
+    }
+    this.#market.apply(frame, meant, performance.now());
+    this.#painter.data(frame, meant, wasFilled);
+  }
+}

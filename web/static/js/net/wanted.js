@@ -1,0 +1,45 @@
+/**
+ * What the page asks the service for, as what it shows changes.
+ *
+ * Promises: whatever is shown is asked for; while nobody looks, only what can still tell something: the selected
+ * symbol and those with alerts.
+ */
+
+const INTERVAL_MS = 50; // frames come as batches
+const AWAY_INTERVAL_MS = 1000;
+const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
+
+export class Wanted {
+  /** The only symbols that the page will ever show; null: all. @type {string[] | null} */
+  only = null;
+  /** A venue whose own prices are listed, or empty. */
+  feed = "";
+  /** The instrument whose details are open, or null. @type {string | null} */
+  details = null;
+  /** Symbols with alerts. @type {string[]} */
+  watched = [];
+  /** Nobody has looked for a while. */
+  away = false;
+  /** A symbol to stay with where there is nothing else to watch. */
+  fallback = "";
+
+  /** @returns {{symbols: string[], fields?: string[], interval_ms: number}} */
+  get subscription() {
+    return this.away ? this.#least() : { symbols: this.#patterns(), interval_ms: INTERVAL_MS };
+  }
+
+  #patterns() {
+    const { only, feed, details } = this;
+    const patterns = new Set(only === null ? ["*"] : [...only, ...this.watched]);
+    if (feed !== "") patterns.add(`${feed}:*`);
+    if (details !== null) patterns.add(`*:${details}`);
+    return [...patterns];
+  }
+
+  #least() {
+    const symbols = new Set(this.watched);
+    if (this.details !== null) symbols.add(this.details);
+    if (symbols.size === 0) symbols.add(this.fallback || "-");
+    return { symbols: [...symbols], fields: AWAY_FIELDS, interval_ms: AWAY_INTERVAL_MS };
+  }
+}

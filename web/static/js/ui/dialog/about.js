@@ -1,0 +1,26 @@
+/**
+ * What this is, where its numbers can be had otherwise, and whose work is in it.
+ */
+
+import { element } from "../elements.js";
+
+export const title = "About Ticker";
+
+const LINKS = [
+  ["status", "How the service does"], ["docs", "Reference of the API"], ["api/quotes?format=csv", "All quotes as CSV, exact decimals"],
+];
+
+export function build({ serverName }) {
+  const links = LINKS.map(([href, words]) => element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, words)));
+  const chart = element("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView");
+  return {
+    body: [
+      element("p", {}, `Live market prices, served by ${serverName()}.`),
+      element("ul", {}, ...links),
+      element("p", {}, "A price is its source’s own and may be late, wrong or missing; nothing here is advice."),
+      element("h3", {}, "Notice"),
+      element("p", {}, "Charts by ", chart, ": TradingView Lightweight Charts™. Copyright (c) 2025 TradingView, Inc. ",
+        "Licensed under the Apache License, Version 2.0."),
+    ],
+  };
+}

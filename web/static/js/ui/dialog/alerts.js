@@ -1,0 +1,71 @@
+/**
+ * The alerts there are, and a form for one more.
+ */
+
+import { element, icon } from "../elements.js";
+import { describe } from "../rings.js";
+
+export const title = "Alerts";
+
+const TAB_NOTE = "Alerts are judged in this page: its tab must stay open.";
+const CONDITIONS = [
+  ["price >=", "Price rises to"], ["price <=", "Price falls to"], ["change >=", "24 h % rises to"],
+  ["change <=", "24 h % falls to"], ["silence >=", "Seconds without data"],
+];
+
+/** @param {import("../../store/quote.js").Quote | null} quote whose alert is wanted */
+export function build(page, close, quote) {
+  const { alerts } = page;
+  const list = element("ul", { class: "alert-list" });
+  const refresh = () => {
+    const items = alerts.all.map((alert) => item(page, alert, refresh));
+    list.replaceChildren(...(items.length > 0 ? items : [element("li", { class: "note" }, "No alerts yet.")]));
+  };
+  refresh();
+  return { body: [form(page, quote, refresh), list, element("p", { class: "note" }, TAB_NOTE)] };
+}
+
+function item({ alerts, numbers, market, toasts }, alert, refresh) {
+  const remove = element("button", { type: "button", class: "icon-button", "aria-label": `Remove: ${alert.symbol} ${alert.op} ${alert.value}` });
+  remove.append(icon("icon-clear", "icon"));
+  remove.addEventListener("click", () => {
+    const undo = alerts.remove(alert.id);
+    toasts.show("Alert removed.", { label: "Undo", run: undo });
+    refresh();
+  });
+  const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
+  const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", each time" : ", once"}`;
+  return element("li", {}, element("b", {}, alert.symbol), element("span", {}, words), remove);
+}
+
+function form(page, quote, refresh) {
+  const symbol = element("input", { name: "symbol", required: "", maxlength: "64", autocomplete: "off", spellcheck: "false" });
+  symbol.value = quote?.instrument ?? "";
+  const condition = element("select", { name: "condition" });
+  for (const [value, words] of CONDITIONS) condition.append(element("option", { value }, words));
+  const value = element("input", { name: "value", type: "number", step: "any", required: "" });
+  if (quote?.price != null) value.value = Number(quote.price.toPrecision(15)).toString();
+  const repeat = element("input", { name: "repeat", type: "checkbox" });
+  const problem = element("p", { class: "problem", role: "alert" });
+  const add = element("button", { type: "submit", class: "plain-button strong" }, "Add alert");
+  const labelled = (words, control) => element("label", { class: "field" }, element("span", {}, words), control);
+  const built = element(
+    "form", { class: "alert-form" }, labelled("Symbol", symbol), labelled("When", condition), labelled("Limit", value),
+    element("label", { class: "check" }, repeat, element("span", {}, "Each time, not only once")), problem, add,
+  );
+  condition.addEventListener("change", () => {
+    const kind = condition.value.split(" ")[0];
+    value.value = { price: quote?.price ?? "", change: 5, silence: 30 }[kind];
+  });
+  built.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [kind, op] = condition.value.split(" ");
+    const wanted = { symbol: symbol.value.trim().toUpperCase(), kind, op, value: value.valueAsNumber, repeat: repeat.checked };
+    const added = page.alerts.add(wanted);
+    problem.textContent = added === null ? "That is no alert: give a symbol and a limit above zero; 100 at most." : "";
+    if (added === null) return;
+    page.askToNotify();
+    refresh();
+  });
+  return built;
+}

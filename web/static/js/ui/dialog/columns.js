@@ -1,0 +1,41 @@
+/**
+ * Which columns the table has.
+ */
+
+import { OPTIONAL, choiceOf, chosenColumns } from "../columns.js";
+import { element } from "../elements.js";
+
+export const title = "Columns";
+
+const MAKE_ROOM = "Not shown now, for want of room: ";
+
+export function build({ prefs, grid }) {
+  const note = element("p", { class: "note" }, "");
+  const boxes = new Map();
+  const showNote = () => {
+    const shown = new Set(grid.columns);
+    const absent = chosenColumns(prefs.get("cols")).filter((column) => !shown.has(column));
+    note.textContent = absent.length === 0 ? "" : `${MAKE_ROOM}${absent.map(({ title: name }) => name).join(", ")}.`;
+  };
+  const choose = () => {
+    const chosen = OPTIONAL.filter(({ key }) => boxes.get(key).checked).map(({ key }) => key);
+    prefs.set("cols", choiceOf(chosen));
+    showNote();
+  };
+  const marked = () => new Set(chosenColumns(prefs.get("cols")).map(({ key }) => key));
+  const fields = OPTIONAL.map(({ key, title: name, hint }) => {
+    const box = element("input", { type: "checkbox", name: key });
+    box.checked = marked().has(key);
+    box.addEventListener("change", choose);
+    boxes.set(key, box);
+    return element("label", { class: "check" }, box, element("span", {}, name), element("small", {}, hint ?? ""));
+  });
+  const usual = element("button", { type: "button", class: "plain-button" }, "The usual ones");
+  usual.addEventListener("click", () => {
+    prefs.set("cols", "");
+    for (const [key, box] of boxes) box.checked = marked().has(key);
+    showNote();
+  });
+  showNote();
+  return { body: [element("div", { class: "checks" }, ...fields), note, element("div", { class: "buttons" }, usual)] };
+}

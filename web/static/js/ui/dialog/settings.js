@@ -1,0 +1,52 @@
+/**
+ * What can be chosen for good.
+ */
+
+import { element } from "../elements.js";
+import { Prefs } from "../../store/prefs.js";
+
+export const title = "Settings";
+
+const SETTINGS = [
+  ["theme", "Theme", { auto: "As the system", dark: "Dark", light: "Light", contrast: "High contrast" }],
+  ["updown", "Direction colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
+  ["density", "Rows", { compact: "Compact", comfortable: "Comfortable" }],
+  ["rate", "Painted at most", { 60: "60 times a second", 20: "20 times a second", 4: "4 times a second", 1: "Once a second" }],
+  ["flashes", "Flashes", { on: "On, unless the system wants less motion", off: "Off" }],
+  ["letters", "Single-letter keys", { on: "On", off: "Off" }],
+  ["tz", "Times", { utc: "UTC", local: "This computer's" }],
+];
+const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];
+const OTHERS = [["columns", "Columns"], ["alerts", "Alerts"], ["shortcuts", "Keyboard shortcuts"], ["about", "About"]];
+
+export function build({ prefs, dialogs }) {
+  const fields = SETTINGS.map(([name, label, words]) => {
+    const options = Prefs.values(name).map((value) => [value, words[value]]);
+    return field(prefs, name, label, options);
+  });
+  const locales = new Set([...LOCALES, prefs.get("locale")]);
+  fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
+  const others = OTHERS.map(([name, label]) => {
+    const button = element("button", { type: "button", class: "plain-button" }, label);
+    button.addEventListener("click", () => dialogs.open(name));
+    return button;
+  });
+  return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)] };
+}
+
+function field(prefs, name, label, options) {
+  const select = element("select", { name });
+  for (const [value, words] of options) select.append(element("option", { value }, words));
+  select.value = prefs.get(name);
+  select.addEventListener("change", () => prefs.set(name, select.value));
+  return element("label", { class: "field" }, element("span", {}, label), select);
+}
+
+function localeName(locale) {
+  if (locale === "") return "As the browser";
+  try {
+    return `${new Intl.NumberFormat(locale).format(1234.5)} (${locale})`;
+  } catch {
+    return locale;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Dialogs, each loaded when it is asked for. The browser's own `<dialog>` keeps the keyboard inside and gives it back.
+ *
+ * Promises: one at a time; a dialog that cannot be loaded is an ordinary message. Knows nothing of what is in one.
+ */
+
+import { element, icon } from "./elements.js";
+
+const STYLES = "css/dialogs.css";
+
+export class Dialogs {
+  #page;
+  #dialog = element("dialog", { "aria-labelledby": "dialog-title" });
+  #styles = null;
+  #open = null; // what the open dialog returned
+
+  /** @param {object} page what dialogs may use, see main.js */
+  constructor(page) {
+    this.#page = page;
+    document.body.append(this.#dialog);
+    this.#dialog.addEventListener("close", () => {
+      this.#open = null;
+      this.#dialog.replaceChildren();
+    });
+    // A press beside the dialog is on the dialog's element itself.
+    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
+  }
+
+  get isOpen() {
+    return this.#dialog.open;
+  }
+
+  /**
+   * @param {string} name of a module in ui/dialog, which exports `title` and `build(page, close, argument)`
+   * @param {unknown} [argument]
+   */
+  async open(name, argument) {
+    try {
+      const [{ title, build }] = await Promise.all([import(`./dialog/${name}.js`), this.#style()]);
+      this.#show(title, build, argument);
+    } catch {
+      this.#styles = null;
+      this.#page.toasts.show("This could not be loaded. Try again when the service can be reached.");
+    }
+  }
+
+  /** Let an open dialog that shows figures show those of now. */
+  refresh() {
+    this.#open?.refresh?.();
+  }
+
+  #show(title, build, argument) {
+    if (this.#dialog.open) this.#dialog.close();
+    const close = () => this.#dialog.close();
+    this.#open = build(this.#page, close, argument);
+    const button = element("button", { type: "button", class: "icon-button", "aria-label": "Close" });
+    button.append(icon("icon-clear", "icon"));
+    button.addEventListener("click", close);
+    const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
+    this.#dialog.replaceChildren(head, element("div", { class: "dialog-body" }, ...this.#open.body));
+    this.#dialog.showModal();
+  }
+
+  #style() {
+    this.#styles ??= new Promise((resolve, reject) => {
+      const link = element("link", { rel: "stylesheet", href: STYLES });
+      link.onload = resolve;
+      link.onerror = reject;
+      document.head.append(link);
+    });
+    return this.#styles;
+  }
+}

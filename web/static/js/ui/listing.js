@@ -1,0 +1,180 @@
+/**
+ * What is listed and how, as the user chooses it: list, search, filters, order; and the lists themselves.
+ *
+ * Promises: every choice is in the page's address at once, and is said; nothing that came by address is stored.
+ */
+
+import { sortFrom, sortText } from "../store/view.js";
+import { columnOf } from "./columns.js";
+
+export class Listing {
+  #page;
+
+  /** @param {object} page see main.js */
+  constructor(page) {
+    this.#page = page;
+  }
+
+  /** The chosen list. */
+  get list() {
+    const { lists, prefs } = this.#page;
+    return lists.find(lists.shared !== null && prefs.get("symbols") !== "" ? "shared" : prefs.get("list"));
+  }
+
+  /** Take over what the address and the storage say. */
+  start() {
+    const { prefs, view, search, stream } = this.#page;
+    view.sort = sortFrom(prefs.get("sort"));
+    view.feed = stream.wanted.feed = prefs.get("feed");
+    view.currency = prefs.get("quote");
+    if (prefs.get("embed") === "1" && this.list.kind === "shared") stream.wanted.only = [...this.list.symbols];
+    search.text = prefs.get("q");
+    view.search(prefs.get("q"));
+    this.showLists();
+  }
+
+  /** The lists have changed, or another one is chosen. */
+  showLists() {
+    const { tabs, lists, view } = this.#page;
+    const { list } = this;
+    view.choose(list);
+    tabs.show(lists.all, list);
+    this.#show();
+  }
+
+  choose(key) {
+    const { prefs } = this.#page;
+    prefs.set("symbols", key === "shared" ? [...this.#page.lists.shared.symbols].join() : "");
+    if (key !== "shared") prefs.set("list", key);
+    this.showLists();
+    this.#say("list", `List ${this.list.title}.`);
+  }
+
+  /** The list before or after the chosen one. */
+  step(way) {
+    const { all } = this.#page.lists;
+    const at = all.findIndex(({ key }) => key === this.list.key);
+    this.choose(all[(at + way + all.length) % all.length].key);
+  }
+
+  /** Make a list and let its title be typed. @param {string[]} [symbols] */
+  create(symbols = []) {
+    const { lists, tabs, toasts } = this.#page;
+    const list = lists.create("New list", symbols);
+    if (list === null) {
+      toasts.show("There is no room for another list. Delete one first.");
+      return;
+    }
+    this.choose(list.key);
+    tabs.rename(list);
+  }
+
+  rename(list, title) {
+    const { lists, prefs } = this.#page;
+    const chosen = this.list === list;
+    lists.rename(list, title);
+    if (chosen) prefs.set("list", list.key);
+    this.showLists();
+  }
+
+  move(list, way) {
+    const { lists, tabs } = this.#page;
+    if (!lists.move(list, way)) return;
+    this.showLists();
+    tabs.focus(list);
+    this.#say("list", `${list.title} moved ${way < 0 ? "left" : "right"}.`);
+  }
+
+  remove(list) {
+    const { lists, toasts, tabs } = this.#page;
+    const chosen = this.list === list;
+    const undo = lists.remove(list);
+    if (chosen) this.choose("all");
+    else this.showLists();
+    tabs.focus(this.list);
+    this.#say("list", `List ${list.title} deleted.`);
+    toasts.show(`List ${list.title} deleted.`, {
+      label: "Undo",
+      run: () => {
+        undo();
+        this.choose(list.key);
+        tabs.focus(list);
+      },
+    });
+  }
+
+  /** Keep the list that came by address. */
+  save() {
+    const { lists, tabs } = this.#page;
+    const list = lists.save();
+    if (list === null) return;
+    this.choose(list.key);
+    tabs.rename(list);
+  }
+
+  /** Put a symbol into a list or take it out; taking out can be undone. */
+  toggle(list, symbol) {
+    const { lists, toasts } = this.#page;
+    const added = lists.toggle(list, symbol);
+    const text = `${symbol} ${added ? "added to" : "removed from"} ${list.title}.`;
+    this.#say("list", text);
+    if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });
+  }
+
+  sortBy(key) {
+    const { view, prefs } = this.#page;
+    view.cycleSort(key);
+    prefs.set("sort", sortText(view.sort));
+    view.sort = sortFrom(prefs.get("sort"));
+    const { title } = columnOf(view.sort.key);
+    this.#say("sort", `Sorted by ${title}, ${view.sort.descending ? "descending" : "ascending"}.`);
+    this.#show();
+  }
+
+  searchFor(query) {
+    const { view, prefs, numbers } = this.#page;
+    view.search(query);
+    prefs.set("q", view.query);
+    this.#show();
+    if (view.query !== "") this.#say("search", `${numbers.count(view.rows.length)} symbols match.`);
+  }
+
+  /** @param {"feed" | "quote"} name @param {string} value empty for all */
+  filter(name, value) {
+    const { view, prefs, stream, numbers } = this.#page;
+    prefs.set(name, value);
+    view.currency = prefs.get("quote");
+    view.feed = prefs.get("feed");
+    if (stream.wanted.feed !== view.feed) {
+      stream.wanted.feed = view.feed;
+      stream.ask();
+      this.forgetVenues();
+    }
+    this.#show();
+    this.#say("filter", `${numbers.count(view.rows.length)} symbols listed.`);
+  }
+
+  showAll() {
+    this.filter("feed", "");
+    this.filter("quote", "");
+  }
+
+  /** Let go of venues' own symbols that nothing shows any more. */
+  forgetVenues() {
+    const { market, stream } = this.#page;
+    const { feed, details } = stream.wanted;
+    market.forgetVenues((symbol) => {
+      const [venue, instrument] = symbol.split(":");
+      return venue !== feed && instrument !== details;
+    });
+  }
+
+  #show() {
+    this.#page.view.refresh();
+    this.#page.paint.list();
+  }
+
+  #say(topic, sentence) {
+    this.#page.announcer.say(topic, sentence);
+  }
+}

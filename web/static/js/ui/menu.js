@@ -1,0 +1,53 @@
+/**
+ * A menu beside a button or at a place, loaded when the first one is asked for.
+ *
+ * Promises: arrows move, Enter chooses, Escape and a press elsewhere close it; the keyboard returns to where it was.
+ */
+
+import { element } from "./elements.js";
+
+const MARGIN = 8;
+
+/**
+ * @param {{x: number, y: number}} place left upper corner, in the window
+ * @param {{label: string, checked?: boolean, run: () => void}[]} items
+ * @param {string} label what the menu is about
+ */
+export function openMenu({ x, y }, items, label) {
+  const before = document.activeElement;
+  const menu = element("div", { class: "menu", role: "menu", "aria-label": label, popover: "auto" });
+  for (const item of items) menu.append(entry(item, menu));
+  document.body.append(menu);
+  menu.addEventListener("keydown", (event) => move(event, menu));
+  menu.addEventListener("toggle", (event) => {
+    if (event.newState !== "closed") return;
+    const inside = menu.contains(document.activeElement) || document.activeElement === document.body;
+    menu.remove();
+    if (inside && before instanceof HTMLElement) before.focus({ preventScroll: true });
+  });
+  menu.showPopover();
+  menu.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - menu.offsetWidth - MARGIN))}px`;
+  menu.style.top = `${Math.max(MARGIN, Math.min(y, innerHeight - menu.offsetHeight - MARGIN))}px`;
+  menu.firstChild.focus();
+}
+
+function entry({ label, checked, run }, menu) {
+  const role = checked === undefined ? "menuitem" : "menuitemcheckbox";
+  const button = element("button", { type: "button", role, tabindex: "-1" }, label);
+  if (checked !== undefined) button.ariaChecked = String(checked);
+  button.addEventListener("click", () => {
+    menu.hidePopover();
+    run();
+  });
+  return button;
+}
+
+function move(event, menu) {
+  const items = [...menu.children];
+  const at = items.indexOf(document.activeElement);
+  const goals = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 };
+  if (event.key === "Tab") menu.hidePopover();
+  else if (event.key in goals) items[goals[event.key] % items.length].focus();
+  else return;
+  event.preventDefault();
+}
