@@ -1,8 +1,8 @@
 """What the page's tests put around the page: a file server, and a service whose every frame the test writes.
 
 The file server sends the headers that the real one sends, so that a breach of the policy shows. The service speaks
-the stream protocol through Playwright's `route_web_socket`. A `Visit` is one page between the two; leaving it fails
-on console errors, on violations of the policy and on requests to anywhere else.
+the stream protocol through Playwright's `route_web_socket`. A `Visit` is one use of a page between the two; leaving it
+fails on console errors, on violations of the policy and on requests to anywhere else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import threading
 import types
 import urllib.parse
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -159,7 +160,7 @@ class PageServer:
 class Service:
     """The other end of the page's stream. It answers by the protocol until a test says otherwise."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self) -> None:
         self.connections: list[WebSocketRoute] = []
         self.received: list[dict[str, Any]] = []
         """Messages of the page on the last connection, pings left out."""
@@ -178,9 +179,8 @@ class Service:
         self.accepting = True
         """False: every connection is closed at once, as by a server that is down."""
         self.answer_subscribe: Callable[[dict[str, Any]], None] = self.send_snapshot
-        page.route_web_socket("**/ws", self._connected)
 
-    def _connected(self, route: WebSocketRoute) -> None:
+    def connected(self, route: WebSocketRoute) -> None:
         self.connections.append(route)
         self.received = []
         if not self.accepting:
@@ -278,53 +278,106 @@ class Service:
         self.connections[-1].close(code=code, reason="")
 
 
+class Tab:
+    """A page of a browser context, used by one visit after the other: a new one costs two seconds of CPU.
+
+    Attributes:
+        visit: whose events these are now.
+        still: its clock stands still and its dice always show one half.
+    """
+
+    def __init__(self, browser: Browser, *, still: bool, context: Mapping[str, Any]) -> None:
+        self.visit: Visit | None = None
+        self.still = still
+        self.page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.add_init_script(WATCH_POLICY)
+        if still:
+            self.page.add_init_script("Math.random = () => 0.5")
+        self.page.route_web_socket("**/ws", lambda route: self.visit and self.visit.service.connected(route))
+        self.page.on("console", lambda message: self.visit and self.visit.console(message))
+        self.page.on("pageerror", lambda error: self.visit and self.visit.problems.append(f"uncaught {error}"))
+        self.page.on("request", lambda request: self.visit and self.visit.request(request))
+
+    def begin(self, visit: Visit) -> None:
+        """Be the page of this visit."""
+        self.visit = visit
+        if self.still:
+            self.page.clock.install(time=START_MS / 1000)
+            self.page.clock.pause_at(START_MS / 1000 + 1)
+
+    def end(self) -> list[str]:
+        """Leave nothing behind; returns violations of the policy."""
+        page, violations = self.page, []
+        if page.url != "about:blank":
+            page.mouse.move(0, 0)
+            violations = page.evaluate("localStorage.clear(), window.policyViolations ?? []")
+            page.goto("about:blank")
+        self.visit = None
+        return violations
+
+
 @dataclass
 class Visit:
-    """One page in a browser context of its own."""
+    """One visit to the page. A tab that a test changed for good is not given to the next one: `spoil` it."""
 
-    page: Page
-    service: Service
+    tab: Tab
     server: PageServer
+    tabs: list[Tab]
+    """Where the tab goes afterwards."""
+    service: Service = field(default_factory=Service)
     problems: list[str] = field(default_factory=list)
     tolerated: list[str] = field(default_factory=list)
     """Beginnings of console errors that this test is about."""
+    spoilt: bool = False
+
+    @property
+    def page(self) -> Page:
+        return self.tab.page
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
-        violations: list[str] = self.page.evaluate("window.policyViolations ?? []") if kind is None else []
-        self.page.context.close()
-        if kind is None:
-            kept = [text for text in self.problems if not text.startswith(tuple(self.tolerated))]
-            assert kept + violations == []
+        if kind is not None:
+            self.page.context.close()
+            return
+        violations = self.tab.end()
+        if self.spoilt:
+            self.page.context.close()
+        else:
+            self.tabs.append(self.tab)
+        kept = [text for text in self.problems if not text.startswith(tuple(self.tolerated))]
+        assert kept + violations == []
+
+    def spoil(self) -> Page:
+        """The page, to be changed for good: by scripts, routes, permissions."""
+        self.spoilt = True
+        return self.page
 
     def go(self, query: str = "") -> None:
         """Open the page."""
         self.page.goto(self.server.url + query)
 
-    def watch(self) -> None:
-        page = self.page
-        page.add_init_script(WATCH_POLICY)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(f"uncaught {error}"))
-        page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
+    def console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.problems.append(f"{message.type}: {message.text}")
 
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith((self.server.origin + "/", "data:")):
+    def request(self, request: Request) -> None:
+        if not request.url.startswith((self.server.origin + "/", "data:", "about:")):
             self.problems.append(f"left the origin: {request.url}")
 
 
-def visiting(browser: Browser, server: PageServer, **context: Any) -> Visit:
-    """A new page that is watched but not opened yet; `context` as for `Browser.new_context`."""
-    page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    visit = Visit(page, Service(page), server)
-    visit.watch()
+TABS: weakref.WeakKeyDictionary[Browser, dict[tuple[bool, str], list[Tab]]] = weakref.WeakKeyDictionary()
+"""Pages that wait for their next visit."""
+
+
+def visiting(browser: Browser, server: PageServer, *, still: bool = False, **context: Any) -> Visit:
+    """A page that is watched but not opened yet; `context` as for `Browser.new_context`."""
+    tabs = TABS.setdefault(browser, {}).setdefault((still, repr(sorted(context.items()))), [])
+    tab = tabs.pop() if tabs else Tab(browser, still=still, context=context)
+    visit = Visit(tab, server, tabs)
+    tab.begin(visit)
     return visit
 
 
@@ -371,12 +424,9 @@ def frozen(
     browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "", **context: Any
 ) -> Visit:
     """A page that shows these quotes, its clock standing still and its dice always showing one half."""
-    visit = visiting(browser, server, **context)
+    visit = visiting(browser, server, still=True, **context)
     visit.service.quotes = quotes
     visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
-    visit.page.clock.install(time=START_MS / 1000)
-    visit.page.clock.pause_at(START_MS / 1000 + 1)
-    visit.page.add_init_script("Math.random = () => 0.5")
     visit.go(query)
     until(visit, lambda: row(visit.page, "S0000-USD").count() == 1)
     return visit
@@ -398,7 +448,8 @@ def until_price(visit: Visit, symbol: str, text: str) -> None:
 def advance(visit: Visit, milliseconds: int) -> None:
     """Let time pass, here and at the service."""
     visit.service.time_ms += milliseconds
-    visit.page.clock.run_for(milliseconds)
+    # What `clock.run_for` does, without the record that every later visit would have to live through.
+    visit.page.evaluate("(ms) => globalThis.__pwClock.controller.runFor(ms)", milliseconds)
 
 
 def row(page: Page, symbol: str) -> Locator:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import itertools
 import pathlib
 import re
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.web.page_server import (
     EPOCH,
@@ -28,7 +27,6 @@ from tests.web.page_server import (
     book,
     cell,
     frozen,
-    launched,
     price,
     quote,
     row,
@@ -36,75 +34,10 @@ from tests.web.page_server import (
     until,
     until_price,
     visiting,
-)  # fmt: skip
+)
+from tests.web.page_steps import flashes, last_change, sorts, visible_symbols, watch_changes
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
-    with PageServer() as server:
-        yield server
-
-
-def sorts(title: Locator, order: str | None) -> bool:
-    return title.get_attribute("aria-sort") == order
-
-
-def visible_symbols(page: Page) -> list[str]:
-    """Symbols of the rows that a person sees, from top to bottom."""
-    symbols: list[str] = page.evaluate("""() => {
-      const grid = document.querySelector("#grid").getBoundingClientRect();
-      const top = document.querySelector(".grid-head").getBoundingClientRect().bottom;
-      return [...document.querySelectorAll(".row:not([hidden])")]
-        .map((row) => [row.getBoundingClientRect(), row.dataset.symbol])
-        .filter(([box]) => box.bottom > top + 1 && box.top < grid.bottom - 1)
-        .sort(([a], [b]) => a.top - b.top)
-        .map(([, symbol]) => symbol);
-    }""")
-    return symbols
-
-
-def watch_changes(page: Page, symbol: str) -> None:
-    """Record in `window.changes` which columns of a row are touched, and how their class changes when."""
-    page.evaluate(
-        """(symbol) => {
-          window.changes = [];
-          const note = (change) => {
-            const node = change.target.nodeType === Node.TEXT_NODE ? change.target.parentNode : change.target;
-            const cell = node.closest("[data-column]");
-            const column = cell?.dataset.column ?? "row";
-            window.changes.push({ at: performance.now(), column, own: node === cell, classes: [...node.classList] });
-          };
-          const observer = new MutationObserver((changes) => changes.forEach(note));
-          const watched = { subtree: true, childList: true, characterData: true, attributes: true };
-          observer.observe(document.querySelector(`.row[data-symbol="${symbol}"]`), watched);
-        }""",
-        symbol,
-    )
-
-
-def flashes(page: Page, column: str = "last") -> list[tuple[int, list[str]]]:
-    """The recorded steps of a cell's flash: when, and which of its classes then say so."""
-    changes: list[dict[str, Any]] = page.evaluate("window.changes")
-    steps = [
-        (round(change["at"]), [name for name in change["classes"] if name.startswith("flash") or name == "half"])
-        for change in changes
-        if change["column"] == column and change["own"]
-    ]
-    return [step for i, step in enumerate(steps) if i == 0 or step[1] != steps[i - 1][1]]
-
-
-def last_change(page: Page) -> int:
-    """When the watched row was touched last, on the page's clock."""
-    at: float = page.evaluate("Math.max(...window.changes.map((change) => change.at))")
-    return round(at)
 
 
 def test_snapshot_paints_every_visible_row(browser: Browser, server: PageServer) -> None:
