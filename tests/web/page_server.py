@@ -174,6 +174,8 @@ class Service:
         self.feeds: dict[str, dict[str, Any]] = {}
         self.patterns: list[str] = []
         """What the page wants on the present connection."""
+        self.fields: list[str] | None = None
+        """Of these fields; None: of all."""
         self.mute = False
         """True: not even pings are answered."""
         self.accepting = True
@@ -198,7 +200,7 @@ class Service:
         if len(self.received) > 1:
             self._change(message)
             return
-        self.patterns = list(message["symbols"])
+        self.patterns, self.fields = list(message["symbols"]), message.get("fields")
         self.send(self.hello())
         self.answer_subscribe(message)
 
@@ -206,7 +208,11 @@ class Service:
         """The page wants something else on the same connection."""
         before = set(self.selected())
         if message["op"] == "subscribe":
-            self.patterns += message["symbols"]
+            self.patterns += [pattern for pattern in message["symbols"] if pattern not in self.patterns]
+            if "fields" in message and message["fields"] != self.fields:
+                self.fields = message["fields"]
+                self.send_snapshot(message)
+                return
             self.send_subscribed(resumed=False, to=message["id"])
         else:
             self.patterns = [pattern for pattern in self.patterns if pattern not in message["symbols"]]
@@ -216,7 +222,10 @@ class Service:
     def selected(self) -> dict[str, dict[str, Any]]:
         """What it knows of what the page wants."""
         wanted = [re.compile(re.escape(pattern).replace(r"\*", "[^:]*")) for pattern in self.patterns]
-        return {s: fields for s, fields in self.quotes.items() if any(one.fullmatch(s) for one in wanted)}
+        chosen = {s: fields for s, fields in self.quotes.items() if any(one.fullmatch(s) for one in wanted)}
+        if self.fields is None:
+            return chosen
+        return {s: {f: v for f, v in fields.items() if f in self.fields} for s, fields in chosen.items()}
 
     def hello(self) -> dict[str, Any]:
         return {
@@ -231,9 +240,9 @@ class Service:
             "interval_ms": 50, "selection": SELECTION, "resumed": resumed, "unknown": [], "rejected": [],
         })  # fmt: skip
 
-    def send_snapshot(self, _: dict[str, Any]) -> None:
+    def send_snapshot(self, message: dict[str, Any]) -> None:
         """Answer a subscription with everything."""
-        self.send_subscribed(resumed=False)
+        self.send_subscribed(resumed=False, to=message["id"])
         self.send({
             "type": "snapshot", "epoch": self.epoch, "version": self.version, "time": self.time_ms,
             "quotes": self.selected(), "feeds": self.feeds,

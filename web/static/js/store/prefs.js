@@ -19,7 +19,7 @@ const like = (pattern) => new RegExp(`^${pattern}$`, "u");
 /** Every choice: its value at the start, which values it takes, whether this browser remembers it. */
 const CHOICES = {
   list: text("all", like(".{1,60}"), true),
-  symbols: text("", like("[A-Za-z0-9._^,-]*"), false),
+  symbols: text("", like(".*"), false), // store/lists.js takes what is a symbol
   q: text("", like(".*"), false),
   feed: text("", like("[A-Za-z0-9_.-]*"), false),
   quote: text("", like("[A-Za-z0-9.]*"), false),

@@ -53,7 +53,7 @@ export class Head {
 
   /** Show this order, and whether a better one is waiting. */
   show(sort, waiting) {
-    this.#held.hidden = !waiting;
+    if (this.#held.hidden === waiting) this.#held.hidden = !waiting;
     if (sort === this.#sort) return;
     this.#sort = sort;
     for (const [key, { cell, arrow }] of this.#cells) {

@@ -43,7 +43,7 @@ function form(page, quote, refresh) {
   symbol.value = quote?.instrument ?? "";
   const condition = element("select", { name: "condition" });
   for (const [value, words] of CONDITIONS) condition.append(element("option", { value }, words));
-  const value = element("input", { name: "value", type: "number", step: "any", required: "" });
+  const value = element("input", { name: "value", type: "number", step: "any", required: "", ...(quote ? { autofocus: "" } : {}) });
   if (quote?.price != null) value.value = Number(quote.price.toPrecision(15)).toString();
   const repeat = element("input", { name: "repeat", type: "checkbox" });
   const problem = element("p", { class: "problem", role: "alert" });

@@ -1,0 +1,270 @@
+"""What the user chooses: by address, by hand, kept by the browser; lists, filters, columns, settings."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, cell, price, quote, row, showing, visiting
+from tests.web.page_steps import visible_symbols
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def address(page: Page) -> dict[str, str]:
+    """The parameters of the page's address."""
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).query))
+
+
+def until_address(visit: Visit, **expected: str) -> None:
+    """Wait for the page to have written its address."""
+    visit.page.wait_for_function(
+        "(expected) => location.search.length > 0 || expected === 0 ? "
+        "Object.entries(expected).every(([k, v]) => new URLSearchParams(location.search).get(k) === v) : false",
+        arg=expected,
+    )
+
+
+def tab_titles(page: Page) -> list[str]:
+    return page.locator(".tab > span:not(.count)").all_inner_texts()
+
+
+def stored(page: Page, key: str) -> Any:
+    return json.loads(page.evaluate("(key) => localStorage.getItem(key)", key) or "null")
+
+
+def two_venues() -> dict[str, dict[str, Any]]:
+    """A market of two venues, two currencies."""
+    return book(30) | {
+        "ALPHA-EUR": quote(last=5.5, decimals=1, quote_volume=3e9, change_pct=1.0, open=5.0, source="alpha", name="A"),
+        "alpha:ALPHA-EUR": quote(last=5.25, decimals=2, quote_volume=1e9, change_pct=2.0, source="alpha"),
+        "alpha:S0000-USD": quote(last=77.0, quote_volume=2e9, source="alpha"),
+        "beta:S0000-USD": quote(last=88.0, quote_volume=2e9, source="beta"),
+    }
+
+
+def test_every_parameter_of_the_address_counts(browser: Browser, server: PageServer) -> None:
+    """What the address says is what is shown, nothing of it is stored, and unknown values are passed over."""
+    query = (
+        "?list=favourites&q=alpha&feed=alpha&quote=EUR&sort=last&cols=open,change,nonsense&theme=light&updown=safe"
+        "&density=comfortable&rate=4&locale=de-DE&tz=local&embed=0&what=ever&list=all"
+    )
+    with showing(browser, server, two_venues(), query.replace("list=favourites", "list=%3Cb%3E")) as visit:
+        page, root = visit.page, visit.page.locator("html")
+        expect(price(page, "alpha:ALPHA-EUR")).to_have_text("5,25")
+        assert visible_symbols(page) == ["alpha:ALPHA-EUR"]
+        assert [root.get_attribute(f"data-{name}") for name in ("theme", "updown", "density")] == [
+            "light", "safe", "comfortable"
+        ]  # fmt: skip
+        columns = page.locator(".head-cell").evaluate_all("(cells) => cells.map((cell) => cell.dataset.column)")
+        assert columns == ["star", "symbol", "last", "open", "change"]
+        assert page.locator('.head-cell[data-column="last"]').get_attribute("aria-sort") == "ascending"
+        assert page.locator("#search").input_value() == "alpha"
+        assert row(page, "alpha:ALPHA-EUR").evaluate("(row) => row.offsetHeight") == 38
+        assert page.locator("#figures .zone").inner_text() == "local"
+        assert page.evaluate("Object.keys(localStorage)") == []
+        assert address(page)["what"] == "ever"
+
+
+def test_changes_go_to_the_address_and_are_kept(browser: Browser, server: PageServer) -> None:
+    """Each choice by hand is in the address at once without a step back, and there again after a visit without one."""
+    with showing(browser, server, two_venues()) as visit:
+        page = visit.page
+        steps = page.evaluate("history.length")
+        page.locator('.head-cell[data-column="last"] button').click()
+        page.locator("#quote").select_option("USD")
+        page.locator("#feed").select_option("beta")
+        page.keyboard.press("/")
+        page.keyboard.type("s00")
+        until_address(visit, sort="-last", quote="USD", feed="beta", q="s00")
+        expect(price(page, "beta:S0000-USD")).to_have_text("88.00")
+        assert page.evaluate("history.length") == steps
+        page.keyboard.press("Escape")
+        page.locator("#settings").click()
+        for name, value in {"density": "comfortable", "rate": "60", "updown": "east", "locale": "de-DE"}.items():
+            page.locator(f"dialog select[name={name}]").select_option(value)
+        until_address(visit, density="comfortable", rate="60", updown="east", locale="de-DE", sort="-last")
+        assert stored(page, "ticker.prefs.v1")["updown"] == "east"
+        visit.go()
+        expect(page.locator("html")).to_have_attribute("data-updown", "east")
+        expect(price(page, "S0029-USD")).to_have_text("129,00")
+        assert page.locator('.head-cell[data-column="last"]').get_attribute("aria-sort") == "descending"
+        assert page.locator("#feed").input_value() == ""
+
+
+def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server: PageServer) -> None:
+    """A list's whole life by keyboard, with undo, and once more after a reload."""
+    with showing(browser, server, book(30)) as visit:
+        page = visit.page
+        for title in ("Majors", "  <i>FX</i> "):
+            page.locator(".tab-new").click()
+            expect(page.locator(".tab-title")).to_be_focused()
+            page.keyboard.type(title)
+            page.keyboard.press("Enter")
+        assert tab_titles(page) == ["All", "Favourites", "Majors", "<i>FX</i>"]
+        expect(page.locator("#notice p")).to_have_text("No symbols in <i>FX</i> yet. Press / to find one.")
+        page.keyboard.press("Alt+ArrowLeft")
+        assert tab_titles(page) == ["All", "Favourites", "<i>FX</i>", "Majors"]
+        page.keyboard.press("F2")
+        page.keyboard.type("majors")
+        page.keyboard.press("Enter")
+        assert tab_titles(page) == ["All", "Favourites", "majors 2", "Majors"]
+        page.keyboard.press("/")
+        page.keyboard.type("S0007")
+        row(page, "S0007-USD").get_by_role("button", name="Add S0007-USD").click()
+        page.keyboard.press("ArrowDown")
+        page.locator("#search").press("Escape")
+        expect(row(page, "S0007-USD")).to_be_visible()
+        assert visible_symbols(page) == ["S0007-USD"]
+        until_address(visit, list="majors 2")
+        page.get_by_role("button", name="majors 2 1").press("Delete")
+        assert tab_titles(page) == ["All", "Favourites", "Majors"]
+        page.get_by_role("button", name="Undo").click()
+        assert tab_titles(page) == ["All", "Favourites", "majors 2", "Majors"]
+        page.reload()
+        expect(row(page, "S0007-USD")).to_be_visible()
+        assert visible_symbols(page) == ["S0007-USD"]
+        row(page, "S0007-USD").click(button="right")
+        assert page.get_by_role("menuitemcheckbox").all_inner_texts() == ["Favourites", "majors 2", "Majors"]
+        page.get_by_role("menuitemcheckbox", name="Majors", exact=True).click()
+        page.keyboard.press("]")
+        expect(page.locator(".tab[aria-current]")).to_have_text("Majors1")
+        row(page, "S0007-USD").click()
+        page.keyboard.press("Escape")
+        row(page, "S0007-USD").press("Delete")
+        expect(page.locator("#notice p")).to_have_text("No symbols in Majors yet. Press / to find one.")
+
+
+def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
+    """What is broken in the storage counts as nothing; a storage that takes nothing breaks nothing."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        broken = {"ticker.prefs.v1": "[1",
+                  "ticker.lists.v1": '[{"title":5},{"title":"Ok","symbols":["S0001-USD",7]},null]',
+                  "ticker.favourites.v1": '{"a":1}', "ticker.alerts.v1": '[{"symbol":1},5,{"kind":"x"}]'}  # fmt: skip
+        page.evaluate(
+            "(all) => Object.entries(all).forEach(([key, value]) => localStorage.setItem(key, value))", broken
+        )
+        page.reload()
+        expect(row(page, "S0000-USD")).to_be_visible()
+        assert tab_titles(page) == ["All", "Favourites", "Ok"]
+        page.evaluate(
+            "() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') } }"
+        )
+        page.get_by_role("button", name="Ok 1").click()
+        page.get_by_role("button", name="Favourite S0001-USD").click()
+        page.keyboard.press("t")
+        expect(page.get_by_role("button", name="Favourites 1")).to_be_visible()
+        assert visible_symbols(page) == ["S0001-USD"]
+
+
+def test_a_shared_list_is_not_stored_until_saved(browser: Browser, server: PageServer) -> None:
+    """A list that came by address can be looked at, cleaned of what is not there, and kept if wanted."""
+    with showing(browser, server, book(5), "?symbols=S0003-USD,FOO-USD,<img>,S0001-USD") as visit:
+        page = visit.page
+        expect(page.locator(".tab[aria-current]")).to_have_text("Shared list3")
+        assert visible_symbols(page) == ["S0001-USD", "S0003-USD", "FOO-USD"]
+        assert row(page, "FOO-USD").get_attribute("aria-label") == "FOO-USD, not listed here"
+        assert cell(page, "FOO-USD", "symbol").locator(".name").inner_text() == "· not listed here"
+        assert page.evaluate("localStorage.length") == 0
+        page.get_by_role("button", name="Remove FOO-USD").click()
+        expect(row(page, "FOO-USD")).to_have_count(0)
+        page.get_by_role("button", name="Save").click()
+        page.keyboard.type("Mine")
+        page.keyboard.press("Enter")
+        until_address(visit, list="Mine")
+        assert "symbols" not in address(page)
+        assert stored(page, "ticker.lists.v1") == [{"title": "Mine", "symbols": ["S0003-USD", "S0001-USD"]}]
+
+
+def test_search_finds_the_best_match_first(browser: Browser, server: PageServer) -> None:
+    """Exact symbol or base, then beginnings, currency, words of the name, anything else; Enter opens the first."""
+    quotes = book(3) | {
+        "XBTC-USD": quote(last=1, quote_volume=9e12), "BTC-EUR": quote(last=1, quote_volume=1),
+        "BTCX-USD": quote(last=1, quote_volume=5e12), "ETH-BTC": quote(last=1, quote_volume=6e12),
+        "GOLD": quote(last=1, quote_volume=7e12, name="Wrapped btc"),
+    }  # fmt: skip
+    with showing(browser, server, quotes) as visit:
+        page = visit.page
+        page.keyboard.press("Control+k")
+        page.keyboard.type("btc")
+        expect(page.locator(".row:not([hidden])")).to_have_count(5)
+        assert visible_symbols(page) == ["BTC-EUR", "BTCX-USD", "ETH-BTC", "GOLD", "XBTC-USD"]
+        page.keyboard.press("Enter")
+        until_address(visit, sel="BTC-EUR")
+
+
+def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None:
+    """A feed's own symbols are asked for while they are listed; where nothing passes, the way back is offered."""
+    with showing(browser, server, two_venues()) as visit:
+        page, service = visit.page, visit.service
+        page.locator("#feed").select_option("alpha")
+        expect(price(page, "alpha:S0000-USD")).to_have_text("77.00")
+        assert service.received[-1]["symbols"] == ["alpha:*"]
+        assert visible_symbols(page) == ["alpha:S0000-USD", "alpha:ALPHA-EUR"]
+        assert row(page, "alpha:S0000-USD").get_attribute("aria-label") == "S0000-USD at alpha, 77.00"
+        page.get_by_role("button", name="Favourite S0000-USD").click()
+        page.get_by_role("button", name="Favourites 1").click()
+        assert visible_symbols(page) == ["alpha:S0000-USD"]
+        page.locator("#quote").select_option("EUR")
+        expect(page.locator("#notice p")).to_have_text("Nothing in Favourites passes the filters.")
+        page.get_by_role("button", name="Show all").click()
+        expect(price(page, "S0000-USD")).to_have_text("100.00")
+        assert service.received[-1] == {"op": "unsubscribe", "id": service.received[-1]["id"], "symbols": ["alpha:*"]}
+
+
+def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) -> None:
+    """The dialog of columns changes them in place, says which have no room, and goes back to the usual ones."""
+    quotes = book(4) | {
+        "DIFF-USD": quote(last=11.5, open=10.0, bid_size=1500, ask_size=2.5, quote_volume=2e9, source="alpha")
+    }
+    with showing(browser, server, quotes) as visit:
+        page = visit.page
+        page.keyboard.press("c")
+        for key in ("trend", "range", "spread"):
+            page.locator(f"dialog input[name={key}]").uncheck()
+        for key in ("difference", "bidsize", "source", "updated", "open"):
+            page.locator(f"dialog input[name={key}]").check()
+        shown = [cell(page, "DIFF-USD", key).inner_text() for key in ("difference", "bidsize", "source", "open")]
+        assert shown == ["+1.50", "1.50K", "alpha", "10.00"]
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", cell(page, "DIFF-USD", "updated").inner_text())
+        assert page.locator("#grid").get_attribute("aria-colcount") == "13"
+        page.set_viewport_size({"width": 900, "height": 900})
+        expect(page.locator("#grid")).not_to_have_attribute("aria-colcount", "13")
+        page.locator("dialog input[name=low]").check()
+        expect(page.locator("dialog .note")).to_contain_text("Not shown now, for want of room: ")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.get_by_role("button", name="The usual ones").click()
+        expect(page.locator("#grid")).to_have_attribute("aria-colcount", "11")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog")).to_be_hidden()
+        visit.page.wait_for_function("() => !location.search.includes('cols')")
+
+
+def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
+    """A link carries the symbols of one's own list; inside another page there is the table and nothing else."""
+    with visiting(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:
+        page = visit.page
+        visit.service.quotes, visit.service.feeds = book(5), {"alpha": LIVE_FEED}
+        visit.service.kinds = ["simulated"]
+        visit.go("?theme=dark")
+        page.get_by_role("button", name="Favourite S0003-USD").click()
+        page.get_by_role("button", name="Favourites 1").click()
+        until_address(visit, list="favourites")
+        page.keyboard.press("l")
+        expect(page.locator(".toast")).to_contain_text("copied")
+        assert page.evaluate("navigator.clipboard.readText()") == f"{server.url}?theme=dark&symbols=S0003-USD"
+        visit.go("?embed=1&symbols=S0003-USD")
+        expect(price(page, "S0003-USD")).to_have_text("103.00")
+        assert visit.service.received[0]["symbols"] == ["S0003-USD"]
+        seen = [page.locator(place).is_visible() for place in (".header", "#tabs", ".tools", "#grid", "#kind-label")]
+        assert seen == [False, False, False, True, True]
+        with page.expect_popup() as popup:
+            row(page, "S0003-USD").click()
+        assert popup.value.url.endswith("?symbols=S0003-USD&sel=S0003-USD")
+        popup.value.close()

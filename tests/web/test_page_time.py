@@ -1,0 +1,282 @@
+"""What the page does as time passes: pause, hidden tab, ageing, alerts. Its clock is moved by hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.web.page_server import (
+    LIVE_FEED,
+    PageServer,
+    Visit,
+    advance,
+    book,
+    cell,
+    frozen,
+    price,
+    quote,
+    row,
+    until,
+    until_price,
+    visiting,
+)  # fmt: skip
+from tests.web.page_steps import flashes, watch_changes
+
+pytestmark = pytest.mark.needs("chromium")
+
+SHOW = """(visible) => {
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => visible ? "visible" : "hidden" });
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => !visible });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+COUNT_CHANGES = """() => {
+  window.painted = 0;
+  new MutationObserver((changes) => { window.painted += changes.length; }).observe(
+    document.querySelector("#grid"), { subtree: true, childList: true, characterData: true, attributes: true });
+}"""
+NOTIFY = """(permission) => {
+  window.asked = 0;
+  window.notes = [];
+  window.Notification = class {
+    static permission = permission;
+    static requestPermission() { window.asked += 1; return Promise.resolve(permission); }
+    constructor(title, { body }) { window.notes.push(body); }
+  };
+}"""
+
+
+def word(page: Page) -> str:
+    return page.locator("#cluster .word").inner_text()
+
+
+def rest(visit: Visit, milliseconds: int) -> None:
+    """Let time pass in which the server is there and says nothing."""
+    for _ in range(0, milliseconds, 4000):
+        advance(visit, min(4000, milliseconds))
+        visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
+
+
+def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> None:
+    """While paused nothing in the table changes, scrolled or not; resuming shows the latest values and no flash."""
+    with frozen(browser, server, book(200)) as visit:
+        page, service = visit.page, visit.service
+        page.keyboard.press("Space")
+        until(visit, lambda: word(page).startswith("Paused 00:00"))
+        advance(visit, 1000)  # what was under way is painted
+        page.evaluate(COUNT_CHANGES)
+        for tick in range(1, 6):
+            service.update({f"S{i:04d}-USD": {"last": 500.0 + tick, "quote_volume": 1e9 + i} for i in range(200)})
+            advance(visit, 2000)
+        service.update(gone=["S0001-USD"], feeds={"alpha": {"state": "stale"}})
+        service.update({"NEW-USD": quote(last=1.0, quote_volume=9e12)})
+        until(visit, lambda: word(page) == "Paused 00:11 · 1,001 updates waiting")
+        assert page.evaluate("window.painted") == 0
+        until(visit, lambda: page.locator(".feed", has_text="alpha").get_attribute("data-state") == "stale")
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
+        until(visit, lambda: row(page, "S0110-USD").count() == 1)
+        assert price(page, "S0110-USD").inner_text() == "210.00"
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 0 }")
+        until(visit, lambda: row(page, "S0003-USD").count() == 1)
+        watch_changes(page, "S0003-USD")
+        page.locator("#pause").click()
+        until_price(visit, "S0199-USD", "505.00")
+        until(visit, lambda: row(page, "NEW-USD").count() == 1 and row(page, "S0001-USD").count() == 0)
+        assert word(page) == "Live"
+        assert flashes(page) == []
+
+
+def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
+    """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, calm."""
+    with frozen(browser, server, book(100)) as visit:
+        page, service = visit.page, visit.service
+        page.evaluate("localStorage.setItem('ticker.alerts.v1', JSON.stringify([{symbol: 'S0004-USD', kind: 'price', "
+                      "op: '>=', value: 900, repeat: false}]))")  # fmt: skip
+        visit.go()
+        until(visit, lambda: row(page, "S0000-USD").count() == 1)
+        advance(visit, 1500)
+        page.evaluate(SHOW, False)
+        page.evaluate(COUNT_CHANGES)
+        service.update({f"S{i:04d}-USD": {"last": 700.0} for i in range(100)})
+        rest(visit, 28_000)
+        assert page.evaluate("window.painted") == 0
+        assert len(service.received) == 1
+        advance(visit, 2500)
+        until(visit, lambda: service.patterns == ["S0004-USD"])
+        assert "bid_size" not in service.received[-1]["fields"]
+        service.quotes["S0002-USD"]["last"] = 801.0
+        del service.quotes["S0001-USD"]
+        service.update({"S0004-USD": {"last": 802.0}})
+        rest(visit, 12_000)
+        assert page.evaluate("window.painted") == 0
+        watch_changes(page, "S0004-USD")
+        page.evaluate(SHOW, True)
+        until(visit, lambda: service.patterns == ["*"])
+        until_price(visit, "S0002-USD", "801.00")
+        assert price(page, "S0004-USD").inner_text() == "802.00"
+        until(visit, lambda: row(page, "S0001-USD").count() == 0)
+        assert flashes(page) == []
+        assert len(service.connections) == 2
+        service.update({"S0004-USD": {"last": 803.0, "bid_size": 5}})
+        until_price(visit, "S0004-USD", "803.00")
+
+
+def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, server: PageServer) -> None:
+    """Connected, the server's word decides; cut off, each price ages by its own rhythm."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        for tick in range(10):
+            service.update({"S0000-USD": {"last": 100.0 + tick, "ts": service.time_ms}})
+            advance(visit, 500)
+        advance(visit, 4000)
+        service.send({"type": "heartbeat", "version": service.version, "time": service.time_ms})
+        assert row(page, "S0000-USD").get_attribute("data-state") is None
+        service.accepting = False
+        service.close()
+        until(visit, lambda: row(page, "S0000-USD").get_attribute("data-state") == "stale")
+        assert row(page, "S0001-USD").get_attribute("data-state") is None
+        advance(visit, 60_000)
+        assert row(page, "S0001-USD").get_attribute("data-state") == "stale"
+        assert cell(page, "S0001-USD", "age").inner_text().startswith("1 min")
+        service.accepting = True
+        page.evaluate("dispatchEvent(new Event('online'))")
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+
+
+def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False) -> None:
+    """Fill in the dialog for the current row."""
+    page = visit.page
+    page.keyboard.press("a")
+    page.locator(".alert-form").wait_for()
+    page.locator("[name=condition]").select_option(condition)
+    page.locator("[name=value]").fill(limit)
+    if repeat:
+        page.locator("[name=repeat]").check()
+    page.get_by_role("button", name="Add alert").click()
+    page.keyboard.press("Escape")
+
+
+def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServer) -> None:
+    """Crossing rings once, trembling does not, coming back arms again; permission is asked for by the click only."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        page.evaluate(NOTIFY, "granted")
+        page.evaluate("() => { Notification.permission = 'default' }")
+        row(page, "S0000-USD").focus()
+        add_alert(visit, "price >=", "200", repeat=True)
+        assert page.evaluate("window.asked") == 1
+        page.evaluate("() => { Notification.permission = 'granted' }")
+        until(visit, lambda: row(page, "S0000-USD").locator(".bell").is_visible())
+        rung: list[int] = []
+        for last in (199.95, 200.0, 201.0, 199.95, 200.5, 199.9, 200.0, 100.0, 300.0):
+            service.update({"S0000-USD": {"last": last}})
+            advance(visit, 100)
+            rung.append(len(page.evaluate("window.notes")))
+        assert rung == [0, 1, 1, 1, 1, 1, 2, 2, 3]
+        assert page.evaluate("window.notes")[0] == "S0000-USD price ≥ 200.00: 200.00 now"
+        add_alert(visit, "change <=", "-5")
+        for change in (-4.0, -5.5, -4.0, -6.0):
+            service.update({"S0000-USD": {"change_pct": change}})
+            advance(visit, 100)
+        assert page.evaluate("window.notes")[3:] == ["S0000-USD 24 h ≤ \u22125.00%"]
+        assert page.evaluate("window.asked") == 1
+        assert [a["kind"] for a in json.loads(page.evaluate("localStorage['ticker.alerts.v1']"))] == ["price"]
+
+
+@pytest.mark.parametrize("permission", ["denied", "default"])
+def test_alerts_without_permission_are_toasts(browser: Browser, server: PageServer, permission: str) -> None:
+    """Denied or never answered, an alert is a message in the page, also of silence, and is said."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        page.evaluate(NOTIFY, permission)
+        row(page, "S0002-USD").focus()
+        add_alert(visit, "silence >=", "10")
+        assert page.evaluate("window.asked") == (permission == "default")
+        for _ in range(4):
+            service.update({"S0002-USD": {"last": 1.0}})
+            advance(visit, 5000)
+        assert page.locator(".toast").count() == 0
+        service.update({"S0002-USD": {"state": "stale"}})
+        advance(visit, 7000)
+        assert page.locator(".toast").inner_text().startswith("S0002-USD no data for 10 s")
+        until(visit, lambda: "Alert. S0002-USD no data for 10 s" in page.locator("#announcements").inner_text())
+        assert page.evaluate("window.notes") == []
+        advance(visit, 30_000)
+        assert page.locator(".toast").count() == 0
+
+
+def test_announcements_are_spaced(browser: Browser, server: PageServer) -> None:
+    """The live region speaks at most once in two seconds, says the last word on each topic, and never a price."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        advance(visit, 2500)
+        page.evaluate("""() => {
+          window.said = [];
+          const region = document.querySelector("#announcements");
+          new MutationObserver(() => window.said.push([performance.now(), region.textContent]))
+            .observe(region, { subtree: true, childList: true, characterData: true });
+        }""")
+        for tick in range(30):
+            service.update({"S0000-USD": {"last": 200.0 + tick}})
+            if tick % 5 == 0:
+                page.locator('.head-cell[data-column="last"] button').click()
+            advance(visit, 200)
+        row(page, "S0004-USD").focus()
+        page.keyboard.press("r")
+        advance(visit, 2500)
+        said: list[tuple[float, str]] = page.evaluate("window.said")
+        assert min(b[0] - a[0] for a, b in itertools.pairwise(said)) >= 2000
+        assert said[0][1].startswith("Sorted by Last")
+        assert said[-1][1].endswith("S0004-USD, Name 4, 104.00, up 2.00 percent in 24 hours")
+        assert not any("S0000-USD" in text for _, text in said)
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "<b onclick=x>-USD": quote(last=1e-12, decimals=12, bid=1e12, ask=1e12 + 1, quote_volume=9e15, name="=1+1"),
+    "عربي-USD": quote(last=1e12, decimals=2, quote_volume=8e15, name="\u202eevil\u202c"),
+    "X" * 60 + "-USD": quote(last=2.0, quote_volume=7e15, name="W" * 300),
+    "🚀-USD": quote(last=3.0, quote_volume=6e15, name="<script>window.pwned = 1</script>"),
+    "__proto__": quote(last=4.0, quote_volume=5e15, name="constructor"),
+    '"-USD': quote(last=1e300, decimals=0, low=0, high=1e300, quote_volume=4e15, change_pct=1e9),
+}
+
+
+def test_hostile_names_and_numbers(browser: Browser, server: PageServer) -> None:
+    """Markup is text, directions stay in their cell, nothing is wider than its row, nothing is executed."""
+    with visiting(browser, server) as visit:
+        page = visit.page
+        visit.service.quotes = HOSTILE
+        visit.service.feeds = {"<i>f</i>": LIVE_FEED | {"message": "<b>no</b>", "state": "down"}}
+        visit.go("?q=%3Cb%3E&list=%22&sort=__proto__&cols=constructor&feed=%3Cscript%3E&sel=%3Cb%3E")
+        page.locator("#notice p").wait_for()
+        visit.go()
+        row(page, "🚀-USD").wait_for()
+        assert page.locator(".row:not([hidden])").count() == len(HOSTILE)
+        assert page.evaluate("[window.pwned, document.querySelectorAll('.grid b, .grid script, .feeds i').length]") == [
+            None, 0
+        ]  # fmt: skip
+        wide = page.evaluate("""() => [...document.querySelectorAll(".row:not([hidden]) .cell")]
+          .filter((cell) => cell.dataset.column === "symbol" && cell.getBoundingClientRect().right > 400)
+          .length + (document.documentElement.scrollWidth - innerWidth)""")
+        assert wide == 0
+        first = page.locator(".row:not([hidden])", has_text="<b onclick=x>")
+        assert first.locator('[data-column="last"] .value').inner_text() == "0.0₁₁1"
+        assert first.locator('[data-column="bid"]').inner_text() == "1,000,000,000,000.000000000000"
+
+
+def test_more_symbols_than_the_page_has_room_for(browser: Browser, server: PageServer) -> None:
+    """A flood of new symbols is counted and left out beyond 20,000, and the page says so and goes on."""
+    with frozen(browser, server, book(10)) as visit:
+        page, service = visit.page, visit.service
+        bare = {"last": 1.0, "state": "live", "source": "alpha", "decimals": 2}
+        for part in range(5):
+            service.update({f"N{part}{i:05d}-USD": bare for i in range(10_000)})
+        until(visit, lambda: page.locator("#notice").is_visible())
+        text = "This page has room for 20,000 symbols; 30,010 more are left out."
+        until(visit, lambda: page.locator("#notice p").inner_text() == text)
+        service.update({"S0000-USD": {"last": 333.0}})
+        until_price(visit, "S0000-USD", "333.00")
+        assert page.locator(".row").count() <= 40
