@@ -12,7 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import arrivals, fairness, fanout, idle, metrics, parse, plot, polling, stall, stalled, startup, wire
+from tests.bench import (
+    arrivals,
+    fairness,
+    fanout,
+    idle,
+    metrics,
+    page,
+    parse,
+    plot,
+    polling,
+    stall,
+    stalled,
+    startup,
+    wire,
+)
 from tests.bench.harness import install_peers
 
 
@@ -32,6 +46,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "fairness": lambda o: fairness.main(o.runs, o.results),
     "polling": lambda o: polling.main(o.runs, o.results),
     "metrics": lambda o: metrics.main(o.runs),
+    "page": lambda o: page.soak(o.seconds) if o.soak else page.main(o.runs),
     "parse": lambda o: parse.main(o.runs),
     "stall": lambda o: stall.main(o.seconds),
     "startup": lambda o: startup.main(o.runs),
@@ -44,7 +59,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="all, if none is named")
     parser.add_argument("--runs", type=int, default=3, help="how often each server or parser is measured")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the stall scenario lasts")
+    parser.add_argument("--seconds", type=float, default=60, help="how long the stall scenario, or the soak, lasts")
+    parser.add_argument("--soak", action="store_true", help="page: at full load, with a restart in the middle")
     parser.add_argument("--json", type=Path, help="write every run's figures to this file")
     parser.add_argument("--plot", type=Path, help="draw the fan-out scenarios into this SVG file")
     parser.add_argument(

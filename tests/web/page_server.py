@@ -26,6 +26,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Request,
@@ -303,10 +304,27 @@ class Tab:
         self.page.add_init_script(WATCH_POLICY)
         if still:
             self.page.add_init_script("Math.random = () => 0.5")
-        self.page.route_web_socket("**/ws", lambda route: self.visit and self.visit.service.connected(route))
-        self.page.on("console", lambda message: self.visit and self.visit.console(message))
-        self.page.on("pageerror", lambda error: self.visit and self.visit.problems.append(f"uncaught {error}"))
-        self.page.on("request", lambda request: self.visit and self.visit.request(request))
+        self.page.route_web_socket("**/ws", self._connected)
+        self.page.on("console", self._console)
+        self.page.on("pageerror", self._failed)
+        self.page.on("request", self._request)
+
+    def _connected(self, route: WebSocketRoute) -> None:
+        if self.visit is not None:
+            self.visit.service.connected(route)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if self.visit is not None and message.type in {"error", "warning"}:
+            self.visit.problems.append(f"{message.type}: {message.text}")
+
+    def _failed(self, error: Error) -> None:
+        if self.visit is not None:
+            self.visit.problems.append(f"uncaught {error}")
+
+    def _request(self, request: Request) -> None:
+        visit = self.visit
+        if visit is not None and not request.url.startswith((visit.server.origin + "/", "data:", "blob:", "about:")):
+            visit.problems.append(f"left the origin: {request.url}")
 
     def begin(self, visit: Visit) -> None:
         """Be the page of this visit."""
@@ -367,14 +385,6 @@ class Visit:
     def go(self, query: str = "") -> None:
         """Open the page."""
         self.page.goto(self.server.url + query)
-
-    def console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.problems.append(f"{message.type}: {message.text}")
-
-    def request(self, request: Request) -> None:
-        if not request.url.startswith((self.server.origin + "/", "data:", "about:")):
-            self.problems.append(f"left the origin: {request.url}")
 
 
 TABS: weakref.WeakKeyDictionary[Browser, dict[tuple[bool, str], list[Tab]]] = weakref.WeakKeyDictionary()

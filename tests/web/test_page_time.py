@@ -83,6 +83,7 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
         until(visit, lambda: row(page, "S0003-USD").count() == 1)
         watch_changes(page, "S0003-USD")
         page.locator("#pause").click()
+        until(visit, lambda: row(page, "S0199-USD").count() == 1)
         until_price(visit, "S0199-USD", "505.00")
         until(visit, lambda: row(page, "NEW-USD").count() == 1 and row(page, "S0001-USD").count() == 0)
         assert word(page) == "Live"

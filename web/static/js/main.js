@@ -33,7 +33,6 @@ import { Notice } from "./ui/notice.js";
 import { Rings } from "./ui/rings.js";
 import { Scheduler } from "./ui/scheduler.js";
 import { Search } from "./ui/search.js";
-import { copyLink, exportCsv } from "./ui/share.js";
 import { Status } from "./ui/status.js";
 import { Tabs } from "./ui/tabs.js";
 import { Theme } from "./ui/theme.js";
@@ -101,7 +100,7 @@ const page = {
   paint: { list: () => scheduler.soon(paintList) },
   open: openDetails,
   title: () => title.show(market.quotes.get(details.symbol ?? grid.currentQuote?.instrument), figures.condition()),
-  diagnose: () => figures.diagnose(),
+  figures: () => figures,
   askToNotify: () => rings.ask(),
   serverName: () => server,
 };
@@ -258,6 +257,12 @@ function onCurrent(does) {
   return () => grid.currentQuote !== null && does(grid.currentQuote);
 }
 
+/** @param {"exportCsv" | "copyLink"} how */
+async function share(how) {
+  const ways = await import("./ui/share.js");
+  ways[how](page);
+}
+
 async function openRowMenu(quote, place) {
   const { openRowMenu: open } = await import("./ui/listmenus.js");
   open(page, quote, place);
@@ -328,7 +333,7 @@ function wire() {
   prefs.onChange = prefChanged;
   const presses = {
     theme: cycleTheme, pause: togglePause, settings: () => dialogs.open("settings"), columns: () => dialogs.open("columns"),
-    export: () => exportCsv(page), link: () => copyLink(page), cluster: () => dialogs.open("diagnostics"),
+    export: () => share("exportCsv"), link: () => share("copyLink"), cluster: () => dialogs.open("diagnostics"),
   };
   for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
   bindKeys(document, keys(presses), () => search.open(), () => prefs.get("letters") === "on");

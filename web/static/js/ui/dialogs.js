@@ -50,7 +50,6 @@ export class Dialogs {
   }
 
   #show(title, build, argument) {
-    if (this.#dialog.open) this.#dialog.close();
     const close = () => this.#dialog.close();
     this.#open = build(this.#page, close, argument);
     const button = element("button", { type: "button", class: "icon-button", "aria-label": "Close" });
@@ -58,7 +57,8 @@ export class Dialogs {
     button.addEventListener("click", close);
     const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
     this.#dialog.replaceChildren(head, element("div", { class: "dialog-body" }, ...this.#open.body));
-    this.#dialog.showModal();
+    if (this.#dialog.open) button.focus();
+    else this.#dialog.showModal();
   }
 
   #style() {

@@ -7,14 +7,17 @@ import { noticeFor } from "./notice.js";
 
 const DELAYED_MS = 1000;
 const LATE_HEARTBEATS = 1.5;
-const SHARES = [0.5, 0.95, 0.99];
+const SHARES = [0.5, 0.95];
 
 export class Figures {
   /** Server kinds of `hello`. @type {string[]} */
   helloKinds = [];
 
   #page;
-  #received = { atMs: performance.now(), messages: 0, bytes: 0, perSecond: { messages: 0, bytes: 0 } };
+  /** Messages and bytes that came each second. */
+  perSecond = { messages: 0, bytes: 0 };
+
+  #received = { atMs: performance.now(), messages: 0, bytes: 0 };
 
   /** @param {object} page see main.js */
   constructor(page) {
@@ -40,11 +43,11 @@ export class Figures {
 
   /** The state alone, the moment that it changes. */
   showState() {
-    this.#page.status.showState(this.condition(), this.#aside());
+    this.#page.status.showState(this.condition(), this.aside);
   }
 
   /** What follows the word. */
-  #aside() {
+  get aside() {
     const { stream, numbers } = this.#page;
     if (stream.paused && stream.socket.state.name === "live") {
       const forMs = performance.now() - stream.pausedAtMs;
@@ -61,7 +64,7 @@ export class Figures {
     head.show(view.sort, view.waiting);
     status.show({
       state: this.condition(),
-      aside: this.#aside(),
+      aside: this.aside,
       latencyMs: latencies.quantiles(now, SHARES),
       frameMs: frameTimes.quantiles(now, [0.5])?.[0] ?? null,
       ratePerSecond: rates.total,
@@ -102,36 +105,10 @@ export class Figures {
     const { messages, bytes } = this.#page.stream.socket.counts;
     const atMs = performance.now();
     const seconds = Math.max(0.001, (atMs - this.#received.atMs) / 1000);
-    const perSecond = {
+    this.perSecond = {
       messages: (messages - this.#received.messages) / seconds,
       bytes: (bytes - this.#received.bytes) / seconds,
     };
-    this.#received = { atMs, messages, bytes, perSecond };
-  }
-
-  /** All figures of the connection, in words. */
-  diagnose() {
-    const { stream, latencies, frameTimes, rates, numbers, market, status } = this.#page;
-    const { position, counts } = stream.socket;
-    const quantiles = (samples, decimals) => {
-      const found = samples.quantiles(performance.now(), SHARES);
-      if (found === null) return "—";
-      return `${SHARES.map((share, i) => `p${share * 100} ${numbers.fixed(found[i], decimals)}`).join(" · ")} ms`;
-    };
-    const { messages, bytes } = this.#received.perSecond;
-    return {
-      state: status.word(this.condition()) + this.#aside(),
-      latency: quantiles(latencies, 0),
-      frame: quantiles(frameTimes, 1),
-      updates: `${numbers.count(Math.round(rates.total))}/s`,
-      messages: `${numbers.fixed(messages, 1)}/s`,
-      bytes: `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
-      sequence: position.version === null ? "—" : numbers.count(position.version),
-      gaps: numbers.count(counts.gaps),
-      resumes: numbers.count(counts.resumes),
-      malformed: numbers.count(counts.malformed),
-      symbols: numbers.count(market.quotes.size + market.venues.size),
-      rows: numbers.count(document.querySelectorAll(".row").length),
-    };
+    this.#received = { atMs, messages, bytes };
   }
 }

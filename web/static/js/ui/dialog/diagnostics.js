@@ -21,14 +21,42 @@ const ROWS = [
   ["Rows in the page", (d) => d.rows],
 ];
 
-export function build({ diagnose, market }) {
+const SHARES = [0.5, 0.95, 0.99];
+
+/** All figures of the connection, in words. */
+function diagnose({ figures, stream, latencies, frameTimes, rates, numbers, market, status }) {
+  const { position, counts } = stream.socket;
+  const quantiles = (samples, decimals) => {
+    const found = samples.quantiles(performance.now(), SHARES);
+    if (found === null) return "—";
+    return `${SHARES.map((share, i) => `p${share * 100} ${numbers.fixed(found[i], decimals)}`).join(" · ")} ms`;
+  };
+  const { messages, bytes } = figures().perSecond;
+  return {
+    state: status.word(figures().condition()) + figures().aside,
+    latency: quantiles(latencies, 0),
+    frame: quantiles(frameTimes, 1),
+    updates: `${numbers.count(Math.round(rates.total))}/s`,
+    messages: `${numbers.fixed(messages, 1)}/s`,
+    bytes: `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
+    sequence: position.version === null ? "—" : numbers.count(position.version),
+    gaps: numbers.count(counts.gaps),
+    resumes: numbers.count(counts.resumes),
+    malformed: numbers.count(counts.malformed),
+    symbols: numbers.count(market.quotes.size + market.venues.size),
+    rows: numbers.count(document.querySelectorAll(".row").length),
+  };
+}
+
+export function build(page) {
+  const { market } = page;
   const values = ROWS.map(([label, valueOf]) => {
     const value = element("dd", {}, "");
     return { valueOf, value, line: element("div", {}, element("dt", {}, label), value) };
   });
   const feeds = element("ul", { class: "sheet-feeds" });
   const refresh = () => {
-    const figures = diagnose();
+    const figures = diagnose(page);
     for (const { valueOf, value } of values) setText(value, valueOf(figures));
     const lines = [...market.feeds].sort().map(([name, { state, message }]) => {
       const mark = icon(state === "live" ? "mark-live" : "mark-delayed", "mark");

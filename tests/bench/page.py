@@ -1,0 +1,215 @@
+"""The page in a real Chromium against the real service: is it as light as it is meant to be?
+
+2,000 simulated symbols at 1,000 updates a second, 1440×900. Every figure is the best of the runs, so that a busy
+machine does not fail an honest page; the limits are the wide ones. `--soak` lets it run for minutes at 5,000 updates
+a second with the details open and kills the service in the middle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from tests.conftest import find_program
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            "--js-flags=--expose-gc"]  # fmt: skip
+MEASURE_S = 5.0
+SYMBOLS = 2000
+
+LIMITS: dict[str, tuple[str, float, Callable[[float, float], bool]]] = {
+    "first_ms": ("navigation to first full screen, ms", 1000, lambda seen, most: seen <= most),
+    "fps": ("frames a second", 50, lambda seen, least: seen >= least),
+    "frame_p95_ms": ("time between frames p95, ms", 34, lambda seen, most: seen <= most),
+    "busy": ("main thread busy, details closed, ms/s", 600, lambda seen, most: seen <= most),
+    "busy_open": ("main thread busy, details open, ms/s", 700, lambda seen, most: seen <= most),
+    "long_tasks": ("tasks over 50 ms", 2, lambda seen, most: seen <= most),
+    "nodes": ("DOM nodes", 3000, lambda seen, most: seen <= most),
+    "paint_p95_ms": ("server send to paint p95, ms", 250, lambda seen, most: seen <= most),
+    "busy_hidden": ("main thread busy, hidden, ms/s", 50, lambda seen, most: seen <= most),
+    "sort_ms": ("re-sort of 2,000 rows with painting, ms", 40, lambda seen, most: seen <= most),
+    "search_ms": ("keystroke to filtered rows, ms", 150, lambda seen, most: seen <= most),
+}
+AIMS = {"first_ms": 500, "fps": 60, "frame_p95_ms": 17, "busy": 320, "busy_open": 380, "long_tasks": 0, "nodes": 1800,
+        "paint_p95_ms": 120, "busy_hidden": 10, "sort_ms": 10, "search_ms": 50}  # fmt: skip
+HEAP_GROWTH_MB = 8.0
+
+FULL = "() => document.querySelectorAll('.row:not([hidden]) .value').length > 20"
+FRAMES = """(ms) => new Promise((done) => {
+  const times = [], long = [];
+  const watch = new PerformanceObserver((list) => long.push(...list.getEntries()));
+  watch.observe({ type: "longtask" });
+  const step = (now) => {
+    times.push(now);
+    if (now - times[0] < ms) return requestAnimationFrame(step);
+    watch.disconnect();
+    const gaps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+    done({ fps: gaps.length / (now - times[0]) * 1000, p95: gaps[Math.floor(gaps.length * 0.95)], long: long.length });
+  };
+  requestAnimationFrame(step);
+})"""
+HIDE = """() => {
+  Object.defineProperty(document, "hidden", { get: () => true });
+  Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+  const later = window.setTimeout;
+  window.setTimeout = (job, ms, ...rest) => later(job, ms === 30000 ? 0 : ms, ...rest); // the 30 s until it rests
+  document.dispatchEvent(new Event("visibilitychange"));
+  window.setTimeout = later;
+}"""
+ACT = """([act, painted]) => new Promise((done) => {
+  const began = performance.now();
+  const grid = document.querySelector("#grid");
+  new Function(act)();
+  const shown = new Function(`return ${painted}`);
+  const look = () => (shown() ? done(performance.now() - began) : requestAnimationFrame(look));
+  requestAnimationFrame(() => setTimeout(look));
+})"""
+
+
+def main(runs: int) -> list[str]:
+    """Measure, print, and return which limits even the best run broke."""
+    seen: dict[str, list[float]] = {}
+    with served(f"sim:{SYMBOLS}?rate=1000") as url, opened() as browser:
+        for _ in range(runs):
+            for name, value in measure(browser, url).items():
+                seen.setdefault(name, []).append(value)
+    problems = []
+    for name, (words, limit, holds) in LIMITS.items():
+        values = seen[name]
+        best = max(values) if name == "fps" else min(values)
+        print(f"{words:<48} {best:8.1f}  ({min(values):.1f}–{max(values):.1f}; aim {AIMS[name]}, limit {limit:g})")
+        if not holds(best, limit):
+            problems.append(f"{words}: {best:.1f}, limit {limit:g}")
+    return problems
+
+
+def measure(browser: Browser, url: str) -> dict[str, float]:
+    """One visit, everything but the heap."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
+    page = context.new_page()
+    cdp = context.new_cdp_session(page)
+    cdp.send("Performance.enable")
+    found: dict[str, float] = {}
+    page.goto(url + "/", wait_until="commit")
+    page.wait_for_function(FULL, polling="raf")
+    found["first_ms"] = page.evaluate("performance.now()")
+    page.wait_for_timeout(2000)
+    found["busy"], frames = busy(page, cdp, MEASURE_S)
+    found["fps"], found["frame_p95_ms"], found["long_tasks"] = frames["fps"], frames["p95"], frames["long"]
+    found["nodes"] = page.evaluate("document.querySelectorAll('*').length")
+    found["paint_p95_ms"] = float(page.locator("#figures .p95").inner_text().replace(",", ""))
+    column = 'document.querySelector(`.head-cell[data-column="last"]`)'
+    found["sort_ms"] = page.evaluate(ACT, [f"{column}.firstChild.click()", f"{column}.ariaSort === 'descending'"])
+    typed = "const s = document.querySelector('#search'); s.value = 'a'; s.dispatchEvent(new Event('input'))"
+    found["search_ms"] = page.evaluate(ACT, [typed, "+document.querySelector('#grid').ariaRowCount < 2000"])
+    page.evaluate(ACT, [typed.replace("'a'", "''"), "+document.querySelector('#grid').ariaRowCount > 2000"])
+    page.locator(".row:not([hidden])").first.click()
+    page.locator("#details canvas").first.wait_for()
+    page.wait_for_timeout(1000)
+    found["busy_open"], _ = busy(page, cdp, MEASURE_S)
+    page.evaluate(HIDE)
+    page.wait_for_timeout(1500)
+    before = task_seconds(cdp)
+    page.wait_for_timeout(2000)
+    found["busy_hidden"] = (task_seconds(cdp) - before) / 2 * 1000
+    context.close()
+    return found
+
+
+def busy(page: Page, cdp: CDPSession, seconds: float) -> tuple[float, dict[str, float]]:
+    """How long the main thread worked in each second, ms, and how its frames came."""
+    before, began = task_seconds(cdp), time.monotonic()
+    frames: dict[str, float] = page.evaluate(FRAMES, seconds * 1000)
+    return (task_seconds(cdp) - before) / (time.monotonic() - began) * 1000, frames
+
+
+def task_seconds(cdp: CDPSession) -> float:
+    metrics = {m["name"]: m["value"] for m in cdp.send("Performance.getMetrics")["metrics"]}
+    return float(metrics["TaskDuration"])
+
+
+def soak(seconds: float) -> list[str]:
+    """Minutes at full load, the service killed and restarted in the middle; returns what is wrong."""
+    port = free_port()
+    feed = f"sim:{SYMBOLS}?rate=5000"
+    with contextlib.ExitStack() as stack, opened() as browser:
+        service = stack.enter_context(started(feed, port))
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(f"uncaught {error}"))
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_function(FULL)
+        page.locator(".row:not([hidden])").first.click()
+        page.locator("#details canvas").first.wait_for()
+        page.wait_for_timeout(5000)
+        first = heap_mb(page)
+        page.evaluate("window.kept = [...document.querySelectorAll('.row')]")
+        page.wait_for_timeout(seconds / 2 * 1000)
+        service.kill()
+        service.wait()
+        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'offline'", timeout=30_000)
+        page.wait_for_timeout(4000)
+        stack.enter_context(started(feed, port))
+        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'live'", timeout=60_000)
+        page.wait_for_timeout(seconds / 2 * 1000)
+        last = heap_mb(page)
+        kept = page.evaluate("window.kept.every((row) => row.isConnected)")
+        print(f"{seconds:g} s at 5,000 updates/s: heap {first:.1f} → {last:.1f} MB, rows kept: {kept}")
+        if last - first > HEAP_GROWTH_MB:
+            problems.append(f"the heap grew by {last - first:.1f} MB, limit {HEAP_GROWTH_MB:g}")
+        if not kept:
+            problems.append("rows were built anew by the restart")
+    return problems
+
+
+def heap_mb(page: Page) -> float:
+    """What is left after collecting garbage."""
+    used: float = page.evaluate("gc(), gc(), performance.memory.usedJSHeapSize")
+    return used / 2**20
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_program("chromium"), args=[*CHROMIUM, "--enable-precise-memory-info"]
+        )
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def served(feed: str) -> Iterator[str]:
+    port = free_port()
+    with started(feed, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def started(feed: str, port: int) -> Iterator[subprocess.Popen[Any]]:
+    """The service on this port, ready."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ticker", "--port", str(port), "--feed", feed], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            while process.poll() is None:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                    break
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

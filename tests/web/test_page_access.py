@@ -1,0 +1,289 @@
+"""Who cannot see, point or has little room: keyboard, screen reader, themes, phones; and what leaves as a file."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import io
+import pathlib
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.page_server import (
+    LIVE_FEED,
+    STATIC,
+    PageServer,
+    book,
+    frozen,
+    price,
+    quote,
+    row,
+    showing,
+    until,
+    visiting,
+)  # fmt: skip
+
+pytestmark = pytest.mark.needs("chromium")
+
+SMALL = """() => [...document.querySelectorAll("button, input, select, a, summary")]
+  .filter((control) => control.checkVisibility() && !control.closest(".grid-head, .embed-link"))
+  .map((control) => [control, (control.closest("label") ?? control).getBoundingClientRect()])
+  .filter(([, box]) => box.height > 0 && (box.height < 43.9 || box.width < 43.9))
+  .map(([control, box]) => `${control.ariaLabel ?? control.textContent}: ${box.width} x ${box.height}`)"""
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+KILOBYTES = 60
+"""Limit for our own scripts and styles, compressed, before the chart."""
+
+
+def axe() -> str:
+    """The source of axe-core, out of the package that carries it."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    assert spec is not None
+    assert spec.origin is not None
+    return (pathlib.Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with what is shown now."""
+    found: dict[str, Any] = page.evaluate(
+        "async () => await axe.run(document, {resultTypes: ['violations'], rules: {'color-contrast': {enabled: true}}})"
+    )
+    return [
+        f"{v['id']}: {n['html'][:150]}: {n['failureSummary'][:300]}" for v in found["violations"] for n in v["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
+def test_axe_finds_nothing_wrong(browser: Browser, server: PageServer, theme: str) -> None:
+    """No violation in the table, with stale and unlisted rows, nor in any dialog, in any theme."""
+    quotes = book(6) | {"OLD-USD": quote(last=1.0, state="stale", quote_volume=9e12, change_pct=-3.0)}
+    with showing(browser, server, quotes, f"?theme={theme}&symbols=S0000-USD,S0001-USD,OLD-USD,FOO-USD") as visit:
+        page = visit.page
+        expect(row(page, "FOO-USD")).to_be_visible()
+        visit.service.update({"S0000-USD": {"last": 101.0}}, feeds={"alpha": LIVE_FEED | {"kind": "simulated"}})
+        row(page, "S0001-USD").focus()
+        expect(page.locator("#kind-label")).to_be_visible()
+        page.evaluate(axe())
+        assert violations(page) == []
+        dialogs = (
+            ["settings", "columns", "shortcuts", "about", "alerts", "diagnostics"] if theme == "dark" else ["settings"]
+        )
+        for name in dialogs:
+            open_dialog(page, name)
+            assert violations(page) == [], name
+            page.keyboard.press("Escape")
+
+
+def open_dialog(page: Page, name: str) -> None:
+    """Open it the way a person does."""
+    if name in {"settings", "columns"}:
+        page.locator(f"#{name}").click()
+    elif name == "diagnostics":
+        page.locator("#cluster").click()
+    else:
+        page.locator("#settings").click()
+        page.locator("dialog .buttons").get_by_role("button", name=re.compile(name, re.IGNORECASE)).click()
+    page.locator(f"dialog h2:text-matches('{name[:5]}|Connection|Keyboard', 'i')").wait_for()
+
+
+def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> None:
+    """Landmarks, the table with its counts and orders, rows that say themselves, and one live region."""
+    with showing(browser, server, book(3)) as visit:
+        tree = visit.page.locator("body").aria_snapshot()
+        for line in (
+            'heading "Ticker" [level=1]', 'searchbox "Search symbols"', 'navigation "Lists"', 'button "All 3"',
+            'button "New list"', 'combobox "Feed"', 'combobox "Quote"', 'grid "Prices"', 'columnheader "Volume"',
+            'row "S0000-USD, Name 0, 100.00, down 2.00 percent in 24 hours"', 'list "Feeds"', 'button "Settings"',
+        ):  # fmt: skip
+            assert line in tree, tree
+        grid = visit.page.locator("#grid")
+        assert [grid.get_attribute(f"aria-{name}") for name in ("rowcount", "colcount")] == ["4", "11"]
+        assert visit.page.locator("[role=status], [role=alert], [aria-live]").count() == 1
+
+
+def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
+    """Tab reaches each control once and comes round; every focus shows; keys work, and not while typing or when off."""
+    with showing(browser, server, book(40)) as visit:
+        page = visit.page
+        seen: list[str] = []
+        hidden: list[str] = []
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            name, ring = page.evaluate("""() => {
+              const focused = document.activeElement;
+              const shown = focused.closest(".filter") ?? focused;
+              const name = focused.id || focused.className.split(" ")[0] || focused.tagName;
+              return [name, getComputedStyle(shown).outlineStyle];
+            }""")
+            if seen and name == seen[0]:
+                break
+            seen.append(name)
+            if ring == "none":
+                hidden.append(name)
+        wanted = [
+            "search",
+            "cluster",
+            "pause",
+            "theme",
+            "settings",
+            "feed",
+            "quote",
+            "columns",
+            "export",
+            "link",
+            "row",
+        ]
+        assert [name for name in seen if name in wanted] == wanted
+        assert hidden in ([], ["BODY"])
+        row(page, "S0000-USD").focus()
+        for key, heading in (("?", "Keyboard shortcuts"), ("c", "Columns"), ("a", "Alerts")):
+            page.keyboard.press(key)
+            expect(page.locator("dialog h2")).to_have_text(heading)
+            inside = set()
+            for _ in range(25):
+                page.keyboard.press("Tab")
+                inside.add(
+                    page.evaluate(
+                        "document.activeElement.closest('dialog') !== null || document.activeElement === document.body"
+                    )
+                )
+            assert inside == {True}
+            page.keyboard.press("Escape")
+            expect(page.locator("dialog")).to_be_hidden()
+        page.keyboard.press("/")
+        page.keyboard.type("ct?")
+        assert page.locator("#search").input_value() == "ct?"
+        page.keyboard.press("Escape")
+        page.locator("#settings").click()
+        page.locator("dialog select[name=letters]").select_option("off")
+        page.keyboard.press("Escape")
+        theme = page.locator("html").get_attribute("data-theme")
+        for key in ("t", "c", "?", "["):
+            page.keyboard.press(key)
+        assert page.locator("html").get_attribute("data-theme") == theme
+        expect(page.locator("dialog")).to_be_hidden()
+        row(page, "S0000-USD").focus()
+        page.keyboard.press("Space")
+        expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_phones(browser: Browser, server: PageServer, width: int) -> None:
+    """Nothing is wider than the screen, targets are 44 px, dialogs are sheets, lists and menus are within reach."""
+    with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
+        page = visit.page
+        visit.service.quotes = book(100)
+        visit.service.feeds = {f"feed-{i}": LIVE_FEED for i in range(8)}
+        visit.service.kinds = ["simulated"]
+        visit.go()
+        expect(price(page, "S0000-USD")).to_have_text("100.00")
+        assert page.evaluate(SMALL) == []
+        for name in ("settings", "columns", "alerts", "shortcuts", "about"):
+            page.locator("#settings").tap()
+            if name != "settings":
+                page.locator("dialog .buttons").get_by_role("button", name=re.compile(name, re.IGNORECASE)).tap()
+            page.locator(f"dialog h2:text-matches('{name[:5]}|Keyboard', 'i')").wait_for()
+            assert page.evaluate(SMALL) == [], name
+            assert page.evaluate(WIDER) == 0, name
+            box = page.locator("dialog").bounding_box()
+            assert box is not None
+            assert (box["x"], box["width"], round(box["y"] + box["height"])) == (0, width, 844)
+            page.get_by_role("button", name="Close").tap()
+        page.locator(".tab-new").tap()
+        page.keyboard.type("Phones")
+        page.keyboard.press("Enter")
+        page.locator(".tab-more").tap()
+        expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
+        assert page.evaluate(SMALL) == []
+        assert page.evaluate(WIDER) == 0
+
+
+def test_half_the_room(browser: Browser, server: PageServer) -> None:
+    """At 200% zoom, which is half the pixels, nothing is lost sideways."""
+    with visiting(browser, server, viewport={"width": 720, "height": 450}, device_scale_factor=2) as visit:
+        visit.service.quotes = book(30)
+        visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+        visit.go()
+        expect(price(visit.page, "S0000-USD")).to_have_text("100.00")
+        assert visit.page.evaluate(WIDER) == 0
+        outside = visit.page.evaluate("""() => [...document.querySelectorAll("button, select, input")]
+          .filter((control) => control.checkVisibility() && control.getBoundingClientRect().right > innerWidth + 0.5)
+          .map((control) => control.id || control.textContent)""")
+        assert outside == []
+
+
+def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) -> None:
+    """With the system's own colours direction is still told by arrow and sign, and controls are outlined."""
+    with visiting(browser, server, forced_colors="active") as visit:
+        page = visit.page
+        visit.service.quotes = book(3)
+        visit.go()
+        expect(price(page, "S0000-USD")).to_have_text("100.00")
+        visit.service.update({"S0000-USD": {"last": 101.0}})
+        arrow = row(page, "S0000-USD").locator('[data-column="last"] .arrow')
+        expect(arrow).to_have_text("▲")
+        assert arrow.is_visible()
+        assert page.evaluate("matchMedia('(forced-colors: active)').matches")
+
+
+def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:
+    """The file has the rows, columns and order of the screen, plain numbers, and no text that is a formula."""
+    quotes = book(2) | {
+        "TINY-USD": quote(last=1.5e-9, decimals=12, bid=1e-12, quote_volume=3e12, change_pct=-0.5, name='=cmd("x")'),
+        "HUGE-USD": quote(last=1e12, decimals=2, open=1e12 - 0.3, quote_volume=2.5e21, name='+1, "quoted"'),
+    }
+    with showing(browser, server, quotes, "?cols=volume,bid,difference,range,age") as visit:
+        page = visit.page
+        with page.expect_download() as download:
+            page.keyboard.press("e")
+        file = download.value
+        assert re.fullmatch(r"ticker-all-\d{8}T\d{6}Z-4711\.csv", file.suggested_filename)
+        rows = list(csv.DictReader(io.StringIO(pathlib.Path(file.path()).read_text("utf-8"))))
+        assert [line["symbol"] for line in rows] == ["HUGE-USD", "TINY-USD", "S0000-USD", "S0001-USD"]
+        assert list(rows[0]) == [
+            "symbol",
+            "name",
+            "last",
+            "quote_volume",
+            "bid",
+            "change",
+            "low",
+            "high",
+            "state",
+            "ts",
+        ]
+        huge, tiny, first, _ = rows
+        assert (huge["last"], huge["quote_volume"], huge["change"]) == (
+            "1000000000000.00", "2500000000000000000000", "0.30"
+        )  # fmt: skip
+        assert (tiny["last"], tiny["bid"], tiny["name"]) == ("0.000000001500", "0.000000000001", '\'=cmd("x")')
+        assert huge["name"] == '\'+1, "quoted"'
+        assert first["ts"] == "2026-11-22T22:20:00.000Z"
+
+
+def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -> None:
+    """The sheet behind the connection's state counts gaps and resumes and names each feed's state."""
+    with frozen(browser, server, book(10)) as visit:
+        page, service = visit.page, visit.service
+        service.update(feeds={"alpha": {"state": "stale", "message": "mute"}})
+        page.locator("#cluster").click()
+        page.locator("dialog .sheet").wait_for()
+        lines = page.locator("dialog .sheet > div")
+        until(visit, lambda: "alpha stale: mute" in page.locator(".sheet-feeds").inner_text().replace("\n", " "))
+        texts = {line.split("\n")[0]: line.split("\n")[-1] for line in lines.all_inner_texts()}
+        assert (texts["State"], texts["Gaps"], texts["Sequence"], texts["Symbols"]) == ("Live", "0", "4,712", "10")
+        before = page.locator(".row").count()
+        assert texts["Rows in the page"] == str(before)
+
+
+def test_own_files_are_small() -> None:
+    """Scripts and styles that load before the chart and the dialogs, compressed, stay within their budget."""
+    index = (STATIC / "index.html").read_text("utf-8")
+    names = re.findall(r'href="((?:js|css)/[^"]+)"', index)
+    size = sum(len(gzip.compress((STATIC / name).read_bytes(), 9)) for name in names)
+    print(f"{len(names)} files, {size / 1024:.1f} KB compressed")
+    assert size <= KILOBYTES * 1024
