@@ -213,6 +213,12 @@ MESSAGES: dict[str, Schema] = {
 _TOTAL = value("integer", "since the start", 4711, minimum=0)
 _CLOSE = value(["number", "null"], "a close; null: not known", 97402.2, "quote currency")
 
+_TIMES = record("how long something took, by upper bound", {
+    "bounds": listing("upper bounds", value("number", "one", 0.001, "s")),
+    "counts": listing("how often; the last one is for everything above", _TOTAL),
+    "total": value("number", "all of it", 0.41, "s"),
+})  # fmt: skip
+
 
 def _counts(text: str, labels: tuple[str, ...]) -> Schema:
     return mapping(f"{text}; those that are not zero", _TOTAL) | {"propertyNames": {"enum": list(labels)}}
@@ -286,6 +292,38 @@ BODIES: dict[str, Schema] = {
         "last_data": 1795386012345, "rate": 812.5, "updates": 4711, "reconnects": 0, "received_bytes": 1048576,
         "polls": {"ok": 0, "error": 0, "skipped": 0}, "errors": {"timeout": 1}, "rejects": {},
         "changes": [{"at": 1795386000500, "state": "live", "message": None}]}}}]),
+    "Status": record("How the service fares.", {
+        "time": TIME,
+        "started_at": value("integer", "when it started", 1795380000123, MS),
+        "reasons": listing("why readers may not come", value("string", "one reason", "shutting down")),
+        "versions": mapping("of the service and of what it is built on", value("string", "a version", "0.1.0")),
+        "memory_bytes": value("integer", "resident memory", 81264640, "bytes"),
+        "cpu_s": value("number", "processor time since the start", 12.3, "s"),
+        "store": record("what there is", {
+            "epoch": value("integer", "of the store", 1795380000123), "version": VERSION,
+            "symbols": value("integer", "records", 846, "symbols"),
+            "stale": value("integer", "of them stale", 2, "symbols"),
+            "history_bytes": value("integer", "memory of the bars", 1048576, "bytes"),
+        }),
+        "readers": record("who reads", {
+            "connected": mapping("by transport", value("integer", "readers now", 12)),
+            "subscriptions": value("integer", "different selections", 3),
+            "lagging": value("integer", "readers behind now", 1),
+            "pending_bytes": value("integer", "what waits for them", 2048, "bytes"),
+            "conflated": _TOTAL, "sent_rows": _TOTAL, "sent_bytes": _TOTAL,
+            "disconnects": mapping("by close code", _TOTAL), "rejects": mapping("by reason", _TOTAL),
+        }),
+        "flush_s": _TIMES, "fanout_s": _TIMES, "loop_s": _TIMES,
+    }, examples=[{
+        "time": 1795386012345, "started_at": 1795380000123, "reasons": [],
+        "versions": {"ticker": "0.1.0", "python": "3.11.2"}, "memory_bytes": 81264640, "cpu_s": 12.3,
+        "store": {"epoch": 1795380000123, "version": 4711, "symbols": 846, "stale": 2, "history_bytes": 1048576},
+        "readers": {"connected": {"ws": 12}, "subscriptions": 3, "lagging": 1, "pending_bytes": 2048, "conflated": 17,
+                    "sent_rows": 52012, "sent_bytes": 4712011, "disconnects": {"1001": 4}, "rejects": {"full": 0}},
+        "flush_s": {"bounds": [0.001, 0.01], "counts": [990, 8, 2], "total": 0.41},
+        "fanout_s": {"bounds": [0.001, 0.01], "counts": [990, 8, 2], "total": 0.41},
+        "loop_s": {"bounds": [0.001, 0.01], "counts": [990, 8, 2], "total": 0.41},
+    }]),
     "Health": record("The process lives.", {"status": {"const": "ok", "description": "it does"}},
                      examples=[{"status": "ok"}]),
     "Readiness": record("Whether readers may come.", {

@@ -16,16 +16,10 @@ from fastapi.responses import Response
 from ticker import __version__
 from ticker.histogram import Histogram
 from ticker.service import Service
-from web.answers import answer, described
+from web.answers import answer
+from web.descriptions import described, problems
 
 LIBRARIES = ("fastapi", "uvicorn", "uvloop", "websockets", "orjson", "httpx")
-EXAMPLE = {
-    "time": 1795386012345, "started_at": 1795380000123, "reasons": [],
-    "versions": {"ticker": "0.1.0", "python": "3.11.2"}, "memory_bytes": 81264640, "cpu_s": 12.3,
-    "store": {"epoch": 1795380000123, "version": 4711, "symbols": 846, "stale": 2},
-    "readers": {"connected": {"ws": 12}, "subscriptions": 3, "lagging": 1, "pending_bytes": 2048},
-    "flush_s": {"bounds": [0.001, 0.01], "counts": [990, 8, 2], "total": 0.41},
-}  # fmt: skip
 
 
 def make_router(service: Service) -> APIRouter:
@@ -34,7 +28,7 @@ def make_router(service: Service) -> APIRouter:
     versions = {"ticker": __version__, "python": platform.python_version()} | _installed()
 
     @router.get("/api/status", summary="How the service fares", tags=["service"], response_class=Response,
-                responses=described("Counters and gauges of this process.", EXAMPLE))  # fmt: skip
+                responses=described("Status") | problems())  # fmt: skip
     async def status() -> Response:
         """Counters grow from the start; of a histogram, `counts` has one more entry than `bounds`."""
         return answer(orjson.dumps(_status(service, versions)))
