@@ -1,0 +1,159 @@
+"""What lies in `deploy/`, by the programs that it is for: Prometheus, its tool, systemd; and against the code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import ROOT, find_program
+from tests.web.server import Live, serving
+from ticker import config
+from web.server import listen
+
+DEPLOY = ROOT / "deploy"
+ALERTS = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
+
+
+def tool(*arguments: str) -> str:
+    """What promtool says, in the folder of its files; a complaint fails the test."""
+    program = find_program("promtool") or ""
+    done = subprocess.run([program, *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.needs("promtool")
+def test_prometheus_accepts_its_files() -> None:
+    """Configuration and rules are valid, and each alert fires, and is silent, as its unit tests say."""
+    tool("check", "config", "prometheus.yml")
+    assert "SUCCESS" in tool("test", "rules", "alerts_test.yml")
+
+
+def test_each_alert_is_tested_and_explained() -> None:
+    """There are two unit tests for each, one that fires, and a section of the runbook with its three parts."""
+    tests = re.findall(r"- name: (\w+) (fires|is silent)", (DEPLOY / "alerts_test.yml").read_text())
+    assert tests == [(alert, what) for alert in ALERTS for what in ("fires", "is silent")]
+    book = (DEPLOY / "RUNBOOK.md").read_text()
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^#)", book, re.MULTILINE | re.DOTALL))
+    assert list(sections) == ALERTS
+    for text in sections.values():
+        assert re.findall(r"^\*\*(\w+)\*\*: ", text, re.MULTILINE) == ["Means", "Look", "Do"]
+
+
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"\b(?:ticker|process|python)_[a-z_]+\b", text)) - {"ticker_connection"}
+
+
+@serving()
+async def test_every_metric_that_is_shown_exists(live: Live) -> None:
+    """Each name in the dashboard, the alerts, their tests and the runbook is a series of a running service."""
+    page = (await live.get("/metrics")).body.decode()
+    series = {sample.name for family in text_string_to_metric_families(page) for sample in family.samples}
+    dashboard = json.loads((DEPLOY / "grafana" / "ticker.json").read_text())
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    assert len(shown) > 40
+    for text in (*shown, *((DEPLOY / name).read_text() for name in ("alerts.yml", "alerts_test.yml", "RUNBOOK.md"))):
+        assert not {name for name in names_in(text) if name not in series and not name.endswith("_seconds")}, text
+        assert {name for name in names_in(text) if name.endswith("_seconds")} <= {
+            name for s in series for name in (s, s.removesuffix("_bucket"))
+        }
+    ours = {re.sub("_(bucket|count|sum)$", "", name) for name in series if name.startswith("ticker_")}
+    assert {name for name in ours if not any(name in text for text in shown)} == set(), "what nobody sees"
+
+
+def test_the_files_agree_with_the_code() -> None:
+    """Settings that they give exist, ports and paths are ours, and what compose mounts is there."""
+    compose = (DEPLOY / "compose.yaml").read_text()
+    given = re.findall(r"^ +(TICKER_\w+): \"?(.*?)\"?$", compose, re.MULTILINE)
+    settings = config.load(None, [], dict(given))
+    assert settings.metrics.prices
+    mounted = re.findall(r"- \./(\S+?):", compose)
+    assert mounted
+    assert [name for name in mounted if not (DEPLOY / name).exists()] == []
+    port = config.Settings().server.port
+    assert f":{port}:{port}" in compose
+    assert f'targets: ["ticker:{port}"]' in (DEPLOY / "prometheus.yml").read_text()
+    assert f"127.0.0.1:{port} " in (DEPLOY / "nginx.conf").read_text()
+    image = (ROOT / "Dockerfile").read_text()
+    assert f"http://127.0.0.1:{port}/healthz" in image
+    for file in DEPLOY.rglob("*.*"):
+        for name in re.findall(r"`((?:server|hub|store|limits|auth|metrics|log)\.\w+)`", file.read_text()):
+            section, _, key = name.partition(".")
+            assert hasattr(getattr(settings, section), key), f"{file.name}: {name}"
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    """Every line of the unit is one that systemd understands."""
+    unit = (DEPLOY / "ticker.service").read_text()
+    file = tmp_path / "ticker.service"
+    file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))
+    program = find_program("systemd-analyze") or ""
+    done = subprocess.run([program, "verify", str(file)], capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "ticker" in line]
+    assert (done.returncode, said) == (0, []), done.stderr
+
+
+@contextlib.asynccontextmanager
+async def prometheus(folder: Path, target: int) -> AsyncIterator[Callable[[str], Any]]:
+    """A real Prometheus with our own files, quicker, that scrapes a port of this machine; yields its API."""
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    made = (DEPLOY / "prometheus.yml").read_text().replace("ticker:8000", f"127.0.0.1:{target}").replace("15s", "100ms")
+    (folder / "prometheus.yml").write_text(made)
+    rules = (DEPLOY / "alerts.yml").read_text().replace("for: 1m", "for: 0s")
+    (folder / "alerts.yml").write_text(rules)
+    process = await asyncio.create_subprocess_exec(
+        find_program("prometheus") or "", f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error",
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+    def read(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
+            return json.loads(answer.read())["data"]
+
+    try:
+        yield read
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def seen(read: Callable[[str], Any], path: str, condition: Callable[[Any], bool]) -> None:
+    """Wait until Prometheus says so."""
+    while True:
+        with contextlib.suppress(OSError):
+            if condition(await asyncio.to_thread(read, path)):
+                return
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.needs("prometheus")
+@serving()
+async def test_a_real_prometheus_raises_and_resolves_an_alert(live: Live, tmp_path: Path) -> None:
+    """It scrapes the service, its rules are healthy, FeedDown fires when the feed is cut and resolves afterwards."""
+
+    def firing(name: str) -> Callable[[Any], bool]:
+        return lambda data: any(a["labels"]["alertname"] == name and a["state"] == "firing" for a in data["alerts"])
+
+    async with prometheus(tmp_path, live.port) as read:
+        await seen(read, "targets", lambda d: any(
+            t["labels"]["job"] == "ticker" and t["health"] == "up" for t in d["activeTargets"]))  # fmt: skip
+        await seen(read, "rules", lambda d: [r["health"] for r in d["groups"][0]["rules"]] == ["ok"] * len(ALERTS))
+        assert not firing("FeedDown")(await asyncio.to_thread(read, "alerts"))
+        live.feed.state("down", "cut")
+        await seen(read, "alerts", firing("FeedDown"))
+        live.publish({"BTC-USD": "5"})
+        await seen(read, "alerts", lambda data: not firing("FeedDown")(data))
