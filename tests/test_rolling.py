@@ -1,0 +1,142 @@
+"""Two instances behind a real nginx, restarted one after the other: no request fails, and no reader is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.conftest import ROOT, find_program
+from tests.web.server import until
+from web.server import listen
+
+SITE = (ROOT / "deploy" / "nginx.conf").read_text()
+PATHS = ("/api/quotes?symbols=*", "/api/symbols", "/", "/healthz")
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as sock:
+        return int(sock.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def nginx(folder: Path, port: int, instances: list[int]) -> AsyncIterator[None]:
+    """A real nginx with our own site, on another port and in a folder of its own."""
+    site = SITE.replace("listen 80;", f"listen 127.0.0.1:{port};")
+    for written, real in zip((8000, 8001), instances, strict=True):
+        site = site.replace(f"127.0.0.1:{written} ", f"127.0.0.1:{real} ")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    folders = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid;\nerror_log {folder}/error.log;\ndaemon off;\nworker_processes 1;\n"
+        f"events {{}}\nhttp {{\naccess_log off;\n{folders}{site}}}\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        find_program("nginx") or "", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"),
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        _, said = await process.communicate()
+        assert process.returncode == 0, said.decode()
+
+
+async def instance(port: int) -> asyncio.subprocess.Process:
+    """A service on a port, ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", "--log-level", "warning",
+        cwd=ROOT, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    await ready(port)
+    return process
+
+
+async def ready(port: int) -> None:
+    while (await get(port, "/readyz"))[0] != 200:  # noqa: ASYNC110 - another process has no event
+        await asyncio.sleep(0.05)
+
+
+async def get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of one request; 0 if there was no answer."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    except OSError:
+        return 0, b""
+    return (int(answer.split()[1]), answer) if answer.startswith(b"HTTP/1.1 ") else (0, answer)
+
+
+async def ask(port: int, seen: dict[int, int]) -> None:
+    """Ask for one thing after another, and count the answers by status."""
+    while True:
+        for path in PATHS:
+            status, _ = await get(port, path)
+            seen[status] = seen.get(status, 0) + 1
+            await asyncio.sleep(0.03)
+
+
+async def read(port: int, epochs: list[int], byes: list[Any]) -> None:
+    """Stay connected as a client does: come back at once after a goodbye, and note whom one gets."""
+    while True:
+        with contextlib.suppress(ConnectionClosed):
+            async with connect(f"ws://127.0.0.1:{port}/ws?symbols=*", proxy=None) as stream:
+                async for text in stream:
+                    message = json.loads(text)
+                    if message["type"] == "snapshot":
+                        epochs.append(message["epoch"])
+                    elif message["type"] == "bye":
+                        byes.append(message["reason"])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.needs("nginx")
+def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
+    """While both instances are replaced every request is answered with 200, over the page, REST and health; a stream
+    gets `bye` from the one that goes and a snapshot from another one at its first try.
+    """
+
+    async def scenario() -> None:
+        ports, front = [free_port(), free_port()], free_port()
+        services = list(await asyncio.gather(*map(instance, ports)))
+        seen: dict[int, int] = {}
+        epochs: list[int] = []
+        byes: list[Any] = []
+        try:
+            async with nginx(tmp_path, front, ports):
+                await ready(front)
+                users = [asyncio.create_task(ask(front, seen)), asyncio.create_task(read(front, epochs, byes))]
+                await until(lambda: epochs)
+                for i, port in enumerate(ports):
+                    services[i].terminate()
+                    assert await services[i].wait() == 0
+                    services[i] = await instance(port)
+                await until(lambda: len(epochs) > len(byes))
+                for user in users:
+                    user.cancel()
+                await asyncio.wait(users)
+        finally:
+            for service in services:
+                with contextlib.suppress(ProcessLookupError):
+                    service.terminate()
+                await service.communicate()
+        assert seen.keys() == {200}, seen
+        assert seen[200] > 20
+        assert byes
+        assert set(byes) == {"shutdown"}
+        assert len(set(epochs)) == len(epochs), "each time another one"
+
+    asyncio.run(asyncio.wait_for(scenario(), 110))  # four starts, on a machine that others load
