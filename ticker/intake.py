@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ticker.clock import Clock
-from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote
+from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, Value
 from ticker.store import Store
 
 FIRST_GAPS = 8
@@ -31,6 +31,8 @@ LONGEST_SILENCE_S = 3600.0
 GAPS = 32
 PATIENCE = 8.0
 """How many usual gaps may pass."""
+JUMP = 1.5
+"""A last price so many times the one before, or that part of it, counts as a jump; it is shown all the same."""
 RATE_WINDOW_S = 2.0
 TICK_S = 0.25
 """How often `expire` wants to be called."""
@@ -70,11 +72,12 @@ class Source:
 
     Attributes:
         market: what the venue says of its market: `live`, `halted` or `closed`.
+        last: its last price.
         state: what readers were told.
         run: the feed's run that `seq` belongs to.
     """
 
-    __slots__ = ("feed", "market", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
+    __slots__ = ("feed", "last", "market", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
 
     def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
         self.symbol = symbol
@@ -82,6 +85,7 @@ class Source:
         self.rhythm = Rhythm(now)
         self.market = "live"
         self.state = ""
+        self.last: Value = None
         self.seq: int | None = None
         self.ts: int | None = None
         self.run = 0
@@ -306,6 +310,10 @@ class FeedIntake:
         if quote.ts is not None:
             source.ts = quote.ts
         values = quote.values
+        if (last := values.get("last")) and last != source.last:
+            if source.last and not 1 / JUMP <= float(last) / float(source.last) <= JUMP:
+                self.status.jumps += 1
+            source.last = last
         if "state" in values:
             source.market = str(values["state"] or "live")
         born = not source.state

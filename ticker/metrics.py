@@ -64,6 +64,8 @@ class ServiceCollector(Collector):
         yield _by_feed(CounterMetricFamily, "ticker_feed_updates", "Accepted quotes.", feeds, lambda f: f.updates)
         yield _by_feed(CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", feeds,
                        lambda f: f.reconnects)  # fmt: skip
+        yield _by_feed(CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the ones before, shown.",
+                       feeds, lambda f: f.jumps)  # fmt: skip
         yield _by_feed(CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", feeds,
                        lambda f: f.received_bytes)  # fmt: skip
         yield _by_feed(CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds",

@@ -92,6 +92,7 @@ class FeedStatus:
         clock: whose time `ts` is: `exchange` or `received`.
         loaded: whether the feed knows its symbols by now.
         last_data_at: when data last came, ms since 1970 UTC.
+        jumps: prices that were shown although they are absurdly far from the ones before.
         rate: updates a second, lately.
         answer_time: from an HTTP request to the last byte of its answer.
         source_lag: from the exchange's time to our receipt, of the newest row of each batch; it includes what
@@ -108,6 +109,7 @@ class FeedStatus:
     symbols: int = 0
     updates: int = 0
     reconnects: int = 0
+    jumps: int = 0
     received_bytes: int = 0
     rate_limit_wait_s: float = 0.0
     rate: float = 0.0

@@ -141,6 +141,19 @@ def test_loaded_is_the_feeds_word(service: Service) -> None:
     assert feed.status.loaded is True
 
 
+@pytest.mark.parametrize(
+    ("lasts", "jumps"),
+    [("1 1.5 1", 0), ("1 1.51", 1), ("3 2 3", 0), ("3 1.9 1.9", 1), ("100 0.1 100", 2), ("5 ", 0), ("5  9", 1)],
+)
+def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -> None:
+    """A last price far from the one before is shown like any other, and counted, also over a gap without any."""
+    feed = service.feed()
+    for last in lasts.split(" "):
+        put(feed, "v:A", last=last or None)
+        assert service.get("v:A", "last") == (last or None)
+    assert feed.status.jumps == jumps
+
+
 def test_listener_sees_every_accepted_row(service: Service) -> None:
     """Before anything is merged, each accepted row is shown with its time of arrival, and no refused one is."""
     seen: list[tuple[Quote, int]] = []

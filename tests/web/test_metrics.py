@@ -221,7 +221,7 @@ NAMES = {
     "build": "info",
     "event": "loop_lag_seconds",
     "feed": (
-        "errors last_update_timestamp_seconds poll_duration_seconds polls rate_limit_wait_seconds "
+        "errors jumps last_update_timestamp_seconds poll_duration_seconds polls rate_limit_wait_seconds "
         "received_bytes reconnects rejects source_lag_seconds symbols up updates"
     ),
     "history": "bytes",
