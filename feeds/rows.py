@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -30,10 +31,11 @@ _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     **dict.fromkeys(("last", "bid", "ask", "open", "high", "low"), price),
     **dict.fromkeys(("bid_size", "ask_size", "volume", "quote_volume"), size),
     "change_pct": percent,
+    "previous_close": price,
 }
 _PRICES = ("last", "bid", "ask")
-_DAY_PRICES = frozenset((*_PRICES, "open", "high", "low"))
-_ALL_PLAIN = re.compile(r"(?:-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:\n|\Z))+")
+_DECIMAL = r"(?:0|[1-9][0-9]{0,19}+)(?:\.[0-9]{1,30}+)?"
+_NOT_ZERO: dict[object, str] = {price: r"(?!0[.0]*+(?:\n|\Z))", percent: r"(?:-(?!0[.0]*+(?:\n|\Z)))?"}
 _TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -75,14 +77,30 @@ def make_quote(
     if ts is not None and ts > now_ms + FUTURE_MS:
         rejects["timestamp"] += 1
         return None
-    values: dict[str, Value] = dict(extra) if extra else {}
-    reason = None
-    if not _take_plain(raw, values):
-        for field, text in raw.items():
-            try:
-                values[field] = _PARSERS[field](text)
-            except ValueError:
-                reason = "price"
+    values, reason = good_values(raw, crossed)
+    if values is None or not (values or extra):
+        rejects[reason or "price"] += 1
+        return None
+    if reason:
+        rejects[reason] += 1
+    return Quote(symbol, {**values, **extra} if extra else values, ts, seq)
+
+
+def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, Value] | None, str | None]:
+    """The good ones of a raw row's values, None if there are prices and none is good; and why others are left out.
+
+    Both arguments are those of `make_quote`.
+    """
+    if _is_plain(raw):
+        values: dict[str, Value] = dict(raw)
+        if crossed == "keep" or not _is_crossed(values):
+            return values, None
+    values, reason = {}, None
+    for field, text in raw.items():
+        try:
+            values[field] = _PARSERS[field](text)
+        except ValueError:
+            reason = "price"
     if crossed != "keep" and _is_crossed(values):
         reason = "crossed"
         del values["bid"], values["ask"]
@@ -90,35 +108,27 @@ def make_quote(
         for side in ("bid", "ask"):
             if side in raw and side not in values:
                 values.pop(f"{side}_size", None)  # a size belongs to its price
-    good = any(values.get(field) for field in _PRICES)
-    if not good and (not values or any(field in raw for field in _PRICES)):
-        rejects[reason or "price"] += 1
-        return None
-    if reason:
-        rejects[reason] += 1
-    return Quote(symbol, values, ts, seq)
+    if any(values.get(field) for field in _PRICES) or not any(field in raw for field in _PRICES):
+        return values, reason
+    return None, reason
 
 
-def _take_plain(raw: Mapping[str, str | None], values: dict[str, Value]) -> bool:
-    """Take the texts as they are, if all of them are plain decimals already, as in nearly every row.
+def _is_plain(raw: Mapping[str, str | None]) -> bool:
+    """Whether all texts are plain decimals that may stand as they are, as in nearly every row.
 
-    One look at all of them costs a tenth of a look at each. False leaves `values` to be filled field by field.
+    One look at all of them costs a tenth of a look at each. No price is zero then, and no zero has a sign.
     """
-    texts = raw.values()
-    if None in texts or "" in texts:
+    try:
+        texts = "\n".join(raw.values())  # type: ignore[arg-type]
+    except TypeError:  # there is a None
         return False
-    joined = "\n".join(texts)  # type: ignore[arg-type]  # None is excluded
-    if joined.count("\n") >= len(texts) or not _ALL_PLAIN.fullmatch(joined):
-        return False
-    plain: dict[str, Value] = dict(raw)
-    for field, text in raw.items():
-        assert text is not None
-        if text[0] == "0" and field in _DAY_PRICES and not text.strip("0."):
-            plain[field] = None
-        elif text[0] == "-" and (field != "change_pct" or not text.strip("-0.")):
-            return False
-    values.update(plain)
-    return True
+    return bool(_plain(tuple(raw)).fullmatch(texts))
+
+
+@lru_cache(maxsize=1000)
+def _plain(fields: tuple[str, ...]) -> re.Pattern[str]:
+    """What plain decimals look like, a line for each of these fields."""
+    return re.compile("\n".join(_NOT_ZERO.get(_PARSERS[field], "") + _DECIMAL for field in fields))
 
 
 def _is_crossed(values: Mapping[str, Value]) -> bool:

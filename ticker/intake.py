@@ -75,9 +75,10 @@ class Source:
         last: its last price.
         state: what readers were told.
         run: the feed's run that `seq` belongs to.
+        quote: the last one that was accepted; the very same again says nothing new.
     """
 
-    __slots__ = ("feed", "last", "market", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
+    __slots__ = ("feed", "last", "market", "quote", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
 
     def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
         self.symbol = symbol
@@ -86,6 +87,7 @@ class Source:
         self.market = "live"
         self.state = ""
         self.last: Value = None
+        self.quote: Quote | None = None
         self.seq: int | None = None
         self.ts: int | None = None
         self.run = 0
@@ -309,13 +311,15 @@ class FeedIntake:
             source.seq = quote.seq
         if quote.ts is not None:
             source.ts = quote.ts
-        values = quote.values
+        again = quote is source.quote
+        source.quote, values = quote, quote.values
         if (last := values.get("last")) and last != source.last:
             if source.last and not 1 / JUMP <= float(last) / float(source.last) <= JUMP:
                 self.status.jumps += 1
             source.last = last
-        if "state" in values:
-            source.market = str(values["state"] or "live")
+        told = values.get("state", "")
+        if told != "":
+            source.market = str(told or "live")
         born = not source.state
         state = source.market
         if not self._is_fresh(source, quote, wall_ms):
@@ -324,12 +328,13 @@ class FeedIntake:
             source.rhythm.beat(now)
         if not source.watched:
             self._intake.watch(source, now)
-        if source.state != state or "state" in values:
-            source.state = state
+        if source.state != state or told not in {"", state}:
+            source.state, again = state, False
             values = {**values, "state": state}
             if born:
                 values["source"] = source.symbol.partition(":")[0]
-        self._intake.store.ingest(source.symbol, values, quote.ts, wall_ms)
+        if not again:
+            self._intake.store.ingest(source.symbol, values, quote.ts, wall_ms)
         for listener in self._intake.on_ingest:
             listener(quote, wall_ms)
         return True
@@ -345,7 +350,7 @@ class FeedIntake:
 
     def _note_changes(self, rows: list[tuple[Source, Quote]], now: float) -> None:
         store = self._intake.store
-        if any(store.differs(source.symbol, quote.values) for source, quote in rows):
+        if any(quote is not source.quote and store.differs(source.symbol, quote.values) for source, quote in rows):
             self._frozen = None
             if self._changes is None:
                 self._changes = Rhythm(now)

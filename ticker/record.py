@@ -22,7 +22,8 @@ class Record:
 
     Attributes:
         key: the symbol; a feed's record (`is_feed`) is under `@NAME`.
-        values, stamps: each field's value, and the version that it last changed in.
+        values: each field's value. A consolidated record has the very list of the record that it follows.
+        stamps: the version that each field last changed in; of the fields of `mask` it is `version`, whatever is here.
         born: the version that created it.
         version, previous: the last two versions that changed it.
         mask: the fields that `version` changed, as bits.
@@ -51,15 +52,30 @@ class Record:
         """A field's value by its name."""
         return self.values[(FEED_INDEX if self.is_feed else INDEX)[name]]
 
+    def touch(self, mask: int, version: int) -> None:
+        """These fields have changed in this version."""
+        before = self.version
+        if before == version:
+            self.mask |= mask
+        else:
+            if settled := self.mask & ~mask:  # those that change again need no stamp: most often, all of them
+                for i in bits(settled):
+                    self.stamps[i] = before
+            self.previous = before
+            self.version = version
+            self.mask = mask
+        if self.pieces:
+            self.pieces = {}
+
     def changed_since(self, since: int) -> int:
         """The mask of the fields that changed after a version; all of them for a record born after it."""
         if since >= self.version:
             return 0
         if self.born > since:
             return self.everything
+        mask, bit = self.mask, 1
         if since >= self.previous:
-            return self.mask
-        mask, bit = 0, 1
+            return mask
         for stamp in self.stamps:
             if stamp > since:
                 mask |= bit

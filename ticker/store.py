@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker.model import Value
-from ticker.record import FEED_INDEX, INDEX, Changes, Copy, Flush, Record, bits
+from ticker.record import FEED_INDEX, INDEX, Changes, Copy, Flush, Record
 from ticker.selection import Scope, Selection, Wildcards
 
 MAX_TOMBSTONES = 10_000
@@ -45,13 +45,8 @@ class Derivation(Protocol):
         """Whether the mere passing of time makes something to derive."""
 
 
-@dataclass(slots=True)
-class Pending:
-    """What was ingested for one key since the last flush."""
-
-    values: dict[str, Value]
-    ts: int | None = None
-    received_ms: int | None = None
+Pending = tuple[dict[str, Value], int | None, int | None]
+"""What was ingested for one key since the last flush: values, `ts` and `received_ms` of `Store.ingest`."""
 
 
 @dataclass(slots=True)
@@ -95,19 +90,17 @@ class Store:
 
         Args:
             key: a symbol, or `@NAME` for a feed's record.
-            values: fields without `ts`; absent keeps, None clears.
+            values: fields without `ts`; absent keeps, None clears. It is kept as it is, so leave it alone.
             ts: the exchange's time of these values, ms.
             received_ms: when they came, ms; becomes `ts` if the exchange gives none and a price changed.
         """
         pending = self._pending.get(key)
-        if pending is None:
-            self._pending[key] = Pending(dict(values), ts, received_ms)
-            return
-        pending.values.update(values)
-        if ts is not None:
-            pending.ts = ts
-        if received_ms is not None:
-            pending.received_ms = received_ms
+        if pending is not None:
+            earlier, earlier_ts, earlier_ms = pending
+            values = {**earlier, **values}
+            ts = earlier_ts if ts is None else ts
+            received_ms = earlier_ms if received_ms is None else received_ms
+        self._pending[key] = values, ts, received_ms
 
     def remove(self, key: str) -> None:
         """Drop a symbol in the next flush; what is ingested after this call makes a new record."""
@@ -275,13 +268,10 @@ class Store:
         return found
 
     def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
-        """Fields of a record have changed; their stamps are already the version."""
-        if record.version != version:
-            record.previous, record.version, record.mask = record.version, version, 0
-        record.mask |= mask
-        record.pieces = {}
-        self._records.move_to_end(record.key)
-        changed[record.key] = record
+        record.touch(mask, version)
+        key = record.key
+        self._records.move_to_end(key)
+        changed[key] = record
 
     def _birth(self, key: str, version: int) -> Record:
         record = self._records[key] = Record(key, version)
@@ -299,19 +289,18 @@ class Store:
         if record is None:
             record = self._birth(key, version)
         index = FEED_INDEX if record.is_feed else INDEX
-        values, stamps, mask = record.values, record.stamps, 0
-        for name, value in entry.values.items():
+        values, mask = record.values, 0
+        news, ts, received_ms = entry
+        for name, value in news.items():
             i = index[name]
             if values[i] != value:
                 values[i] = value
-                stamps[i] = version
                 mask |= 1 << i
-        ts = entry.ts
         if ts is None and mask & ~_NOT_PRICE and not record.is_feed:
-            ts = entry.received_ms
+            ts = received_ms
         if ts is not None and ts != values[_TS]:
             if mask or now - record.ts_at >= TS_ALONE_S:
-                self._set_ts(record, ts, version, now)
+                self._set_ts(record, ts, now)
                 mask |= 1 << _TS
             else:
                 self._late_ts[key] = ts
@@ -323,9 +312,8 @@ class Store:
         else:
             self.counts.unchanged += 1
 
-    def _set_ts(self, record: Record, ts: int, version: int, now: float) -> None:
+    def _set_ts(self, record: Record, ts: int, now: float) -> None:
         record.values[_TS] = ts
-        record.stamps[_TS] = version
         record.ts_at = now
         self._late_ts.pop(record.key, None)
 
@@ -336,25 +324,16 @@ class Store:
     def _apply_late_ts(self, version: int, now: float, changed: dict[str, Record]) -> None:
         for key in list(self._due_ts(now)):
             record = self._records[key]
-            self._set_ts(record, self._late_ts[key], version, now)
+            self._set_ts(record, self._late_ts[key], now)
             self._touch(record, 1 << _TS, version, changed)
 
     def _copy(self, target: str, source: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
         record = self._records.get(target)
         if record is None:
             record = self._birth(target, version)
-            mask = record.everything
-            record.values[:] = source.values
-        else:
-            ours, theirs, stamps, different = record.values, source.values, record.stamps, 0
-            for i in bits(mask):
-                if ours[i] != theirs[i]:
-                    ours[i] = theirs[i]
-                    stamps[i] = version
-                    different |= 1 << i
-            mask = different
-        if mask:
-            self._touch(record, mask, version, changed)
+        if record.values is not source.values:  # another source than before: everything is new
+            record.values, mask = source.values, record.everything
+        self._touch(record, mask, version, changed)
 
     def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
         if self._records.pop(key, None) is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from feeds.exchange.venue import Listing, Venue
-from ticker.model import SYMBOL, Value
+from ticker.model import VENUE_SYMBOL, Value
 
 
 class Entry(NamedTuple):
@@ -61,6 +61,11 @@ class Directory:
         """Whether the list has this venue symbol."""
         return venue_symbol.partition(":")[2] in self._by_symbol
 
+    def market(self, venue_symbol: str) -> str | None:
+        """What the list says of the market of this venue symbol."""
+        listing = self._by_symbol.get(venue_symbol.partition(":")[2])
+        return listing.state if listing else None
+
     def entries(self, wires: Iterable[str]) -> dict[str, Entry | None]:
         """What is known about the names of one answer; None: such a name means nothing to us.
 
@@ -108,12 +113,13 @@ class Directory:
         return self._entry(symbol) if symbol else None
 
     def _entry(self, symbol: str, listing: Listing | None = None) -> Entry | None:
-        if not SYMBOL.fullmatch(symbol) or symbol.count("-") > 1:
+        venue_symbol = f"{self._prefix}:{symbol}"
+        if not VENUE_SYMBOL.fullmatch(venue_symbol) or symbol.count("-") > 1:
             return None
         listing = listing or self._by_symbol.get(symbol)
-        known = {"decimals": listing.decimals, "name": listing.name} if listing else {}
+        known = {"decimals": listing.decimals, "name": listing.name, "state": listing.state} if listing else {}
         return Entry(
-            symbol=f"{self._prefix}:{symbol}",
+            symbol=venue_symbol,
             selected=self._selects(symbol),
             extra={field: value for field, value in known.items() if value is not None},
         )

@@ -2,30 +2,27 @@
 
 Promises: the same row is worth the same however it came, by an answer or by a stream; a bad row costs itself.
 The judging of single values is in `rows`; here is what needs memory: which symbols there are, how many digits
-they have, and which rows of the last answer need no second look.
+they have, how they stand to the day before, and which rows of the last answer need no second look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from functools import partial
 
+from feeds.exchange.change import DayChanges
 from feeds.exchange.directory import Directory, Entry
 from feeds.exchange.venue import Row, Venue
-from feeds.rows import make_quote, time_ms
+from feeds.rows import FUTURE_MS, good_values, time_ms
 from ticker.clock import Clock
 from ticker.model import FeedStatus, Quote, Value
 
 ABSENT_S = 600.0
 """A symbol that the list has lost is removed once there was no row of it for this long."""
+_quote = partial(tuple.__new__, Quote)  # half the time that the class takes
 
-
-class _Judged(NamedTuple):
-    """A row of the last answer that nothing was refused of."""
-
-    row: Row
-    entry: Entry
-    quote: Quote
+Judged = tuple[Row, Entry, Quote]
+"""A row of the last answer that nothing was refused of, with what it was found to be."""
 
 
 class Judge:
@@ -45,44 +42,65 @@ class Judge:
         self._clock = clock
         self._seen_at: dict[str, float] = {}
         self._digits: dict[str, int] = {}
-        self._judged: dict[str, _Judged] = {}
+        self._changes = DayChanges(venue.change_from, venue.limits.symbols)
+        self._compares = venue.change_from != "open"
+        self._judged: dict[str, Judged] = {}
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
         """The quotes of a whole answer, one for each symbol: the newer of two rows, else the first; the other counts.
+
+        Most rows of an answer are what they were in the last one, and comparing costs a tenth of judging. A row
+        that anything was refused of is judged again each time, because it counts each time.
 
         Args:
             rows: what the answer holds.
             status: whose `rejects` count.
             only: which venue symbols to look at; None: all wanted ones.
         """
-        now_s = self._clock.monotonic()
-        entries = self._directory.entries(row.wire for row in rows)
-        before, self._judged = self._judged, {}
+        wall_ms = self._clock.wall_ms()
+        entries = self._directory.entries([row.wire for row in rows])
+        before, after = self._judged, dict[str, Judged]()
+        self._judged = after
+        seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for row in rows:
-            entry = entries[row.wire]
+            wire = row.wire
+            entry = entries[wire]
             if entry is None:
                 status.rejects[_reason_unknown(row)] += 1
-            elif entry.selected and (only is None or only(entry.symbol)):
-                self._see(entry.symbol, now_s)
-                quote, first = self._quote(row, entry, status, before), quotes.get(entry.symbol)
-                if quote and first:
-                    status.rejects["out_of_order"] += 1
-                if quote and (first is None or (quote.ts or 0) > (first.ts or 0)):
-                    quotes[entry.symbol] = quote
+                continue
+            symbol = entry.symbol
+            if not entry.selected or not (only is None or only(symbol)):
+                continue
+            seen.append(symbol)
+            known = before.get(wire)
+            if known is not None and known[0] == row and known[1] is entry:
+                quote: Quote | None = known[2]
+                after[wire] = known
+            else:
+                quote, clean = self._judge(row, entry, status, wall_ms)
+                if quote and clean:
+                    after[wire] = row, entry, quote
+            if quote and (first := quotes.get(symbol)):
+                status.rejects["out_of_order"] += 1
+                quote = quote if (quote.ts or 0) > (first.ts or 0) else first
+            if quote:
+                quotes[symbol] = quote
+        self._see(seen)
         return list(quotes.values())
 
     def message(self, rows: Iterable[Row], status: FeedStatus) -> list[Quote]:
         """The quotes of a stream's message, in order."""
-        now_s = self._clock.monotonic()
+        wall_ms = self._clock.wall_ms()
         quotes = []
         for row in rows:
             entry = self._directory.entry(row.wire)
             if entry is None:
                 status.rejects[_reason_unknown(row)] += 1
             elif entry.selected:
-                self._see(entry.symbol, now_s)
-                if quote := self._judge(row, entry, status):
+                self._see((entry.symbol,))
+                quote, _ = self._judge(row, entry, status, wall_ms)
+                if quote:
                     quotes.append(quote)
         return quotes
 
@@ -93,59 +111,61 @@ class Judge:
         for symbol in gone:
             del self._seen_at[symbol]
             self._digits.pop(symbol, None)
+            self._changes.forget(symbol)
         return gone
 
-    def _see(self, symbol: str, now_s: float) -> None:
-        if symbol in self._seen_at or len(self._seen_at) < self._venue.limits.symbols:
-            self._seen_at[symbol] = now_s
+    def halted(self) -> list[Quote]:
+        """What the list says of the markets of known symbols that are not open: there may be no rows of them."""
+        listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
+        return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in {None, "live"}]
 
-    def _quote(self, row: Row, entry: Entry, status: FeedStatus, before: Mapping[str, _Judged]) -> Quote | None:
-        """The row's quote, judged only if the row is not what it was in the last answer.
+    def _see(self, symbols: Sequence[str]) -> None:
+        room = self._venue.limits.symbols - len(self._seen_at)
+        if len(symbols) > room:  # a server may make up names
+            new = [symbol for symbol in symbols if symbol not in self._seen_at]
+            symbols = [symbol for symbol in symbols if symbol in self._seen_at] + new[: max(0, room)]
+        self._seen_at.update(dict.fromkeys(symbols, self._clock.monotonic()))
 
-        Most rows are, and comparing costs a tenth of judging. A row that anything was refused of is judged
-        again each time, because it counts each time.
-        """
-        judged = before.get(row.wire)
-        if judged is None or judged.row != row or judged.entry is not entry:
-            refused = sum(status.rejects.values())
-            quote = self._judge(row, entry, status)
-            if quote is None or sum(status.rejects.values()) > refused:
-                return quote
-            judged = _Judged(row, entry, quote)
-        self._judged[row.wire] = judged
-        return judged.quote
+    def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
+        """The row's quote, and whether nothing was refused of it; what is refused is counted."""
+        _, raw, time, seq, state = row
+        rejects = status.rejects
+        if raw is None:
+            rejects["schema"] += 1
+            return None, False
+        ts = None
+        if time:
+            try:
+                ts = time_ms(time, self._venue.time_unit)
+            except ValueError:
+                ts = wall_ms + FUTURE_MS + 1
+            if ts is not None and ts > wall_ms + FUTURE_MS:
+                rejects["timestamp"] += 1
+                return None, False
+        values, reason = good_values(raw, self._crossed)
+        if values is None or not (values or entry.extra or state):
+            rejects[reason or "price"] += 1
+            return None, False
+        if reason:
+            rejects[reason] += 1
+        symbol = entry.symbol
+        if "change_pct" not in values or self._compares:
+            self._changes.complete(symbol, values)
+        values.update(entry.extra)
+        if state:
+            values["state"] = state
+        if "decimals" not in values:
+            values["decimals"] = self._decimals(symbol, values)
+        return _quote((symbol, values, ts, seq)), reason is None
 
-    def _judge(self, row: Row, entry: Entry, status: FeedStatus) -> Quote | None:
-        if row.raw is None:
-            status.rejects["schema"] += 1
-            return None
-        try:
-            ts = time_ms(row.time, self._venue.time_unit)
-        except ValueError:
-            status.rejects["timestamp"] += 1
-            return None
-        quote = make_quote(
-            entry.symbol,
-            row.raw,
-            status,
-            ts=ts,
-            now_ms=self._clock.wall_ms(),
-            crossed=self._crossed,
-            seq=row.seq,
-            extra={**entry.extra, "state": row.state} if row.state else entry.extra,
-        )
-        if quote and "decimals" not in quote.values:
-            quote.values["decimals"] = self._decimals(quote)
-        return quote
-
-    def _decimals(self, quote: Quote) -> int:
+    def _decimals(self, symbol: str, values: Mapping[str, Value]) -> int:
         """Digits after the point where the list does not say: the most that any price of the symbol has had.
 
         Exchanges that cut trailing zeros would otherwise make it flicker.
         """
-        digits = max(self._digits.get(quote.symbol, 0), digits_of(quote.values))
-        if quote.symbol in self._seen_at:
-            self._digits[quote.symbol] = digits
+        digits = max(self._digits.get(symbol, 0), digits_of(values))
+        if symbol in self._digits or len(self._digits) < self._venue.limits.symbols:
+            self._digits[symbol] = digits
         return digits
 
 

@@ -38,12 +38,14 @@ class Listing(NamedTuple):
         wires: every name under which the exchange may speak of it.
         decimals: digits after the point at which it is quoted.
         name: for people, where the exchange has one.
+        state: what the list says of the market: `live`, `halted` or `closed`; None: nothing.
     """
 
     symbol: str
     wires: tuple[str, ...]
     decimals: int | None = None
     name: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,8 @@ class Venue:
         clock: `exchange` if its rows carry their own time, else `received`.
         time_unit: one of `rows.TIME_UNITS`, the unit of `Row.time`.
         stream: how it pushes, where it does.
+        change_from: the value that the last price is compared to where a row has no `change_pct`: `open`, the price
+            24 h ago, or `previous_close`, which such a market's rows have beside the fields of a quote.
         key_header: the request header that carries the key of the configuration; a venue with this or
             `Stream.key_query` cannot be had without a key.
     """
@@ -179,6 +183,7 @@ class Venue:
     clock: str = "received"
     time_unit: str = "ms"
     stream: Stream | None = None
+    change_from: str = "open"
     key_header: str | None = None
 
     def __post_init__(self) -> None:

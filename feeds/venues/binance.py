@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feeds.exchange.adapter import exchange
+from feeds.exchange.bulk import Bulk
 from feeds.exchange.shapes import Index, Shape, list_at, read, read_object, text_at, write
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
@@ -23,6 +24,7 @@ _TICKER = Shape(
         "quote_volume": "quoteVolume", "change_pct": "priceChangePercent",
     },
 )  # fmt: skip
+_ALL = Bulk(_TICKER)
 _TRADES = {
     "last": "c", "open": "o", "high": "h", "low": "l", "volume": "v", "quote_volume": "q", "change_pct": "P",
 }  # fmt: skip
@@ -35,10 +37,12 @@ _INDEX = Index(
 
 
 def parse_rest(body: bytes) -> list[Row]:
-    answer = read(body)
-    if text_at(answer, "code"):
+    if body[:1] != b"{":
+        return _ALL.rows(body)
+    answer = read_object(body)
+    if "code" in answer:
         raise FeedError(f"Binance says {body[:100]!r}")
-    return _TICKER.rows([answer] if isinstance(answer, dict) else list_at(answer))
+    return [_TICKER.row(answer)]
 
 
 def parse_instruments(body: bytes) -> list[Listing]:

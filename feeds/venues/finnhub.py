@@ -17,7 +17,8 @@ from feeds.exchange.venue import Heard, Limits, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _QUOTE = Shape(
-    wire=None, time="t", fields={"last": "c", "open": "o", "high": "h", "low": "l", "change_pct": "dp"}
+    wire=None, time="t", fields={"last": "c", "open": "o", "high": "h", "low": "l", "change_pct": "dp"},
+    optional={"previous_close": "pc"},
 )  # fmt: skip
 _TRADE = Shape(wire="s", time="t", fields={"last": "p"})
 
@@ -57,6 +58,7 @@ FINNHUB = Venue(
     parse_rest=parse_rest,
     symbol=str,  # `AAPL`, `BRK.B`
     clock="exchange",
+    change_from="previous_close",
     key_header="X-Finnhub-Token",
     stream=Stream(
         url="wss://ws.finnhub.io",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +17,6 @@ from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at
 from feeds.exchange.venue import Limits, Row, Venue
 from ticker.errors import FeedError
-from ticker.model import decimal_text
 
 _TICKER = Shape(
     wire="symbol",
@@ -65,20 +63,12 @@ def _row(meta: Any) -> Row:
     if kind == "CURRENCY":
         row.raw.pop("volume", None)  # it says 0
     if text_at(meta, "range") == "1d":  # else the close before is that of another day
-        row.raw["change_pct"] = _change(row.raw["last"], text_at(meta, "chartPreviousClose"))
+        row.raw["previous_close"] = text_at(meta, "chartPreviousClose")
     begin, end = (at(meta, "currentTradingPeriod", "regular", edge) for edge in ("start", "end"))
     traded = at(meta, "regularMarketTime")
     if isinstance(begin, int) and isinstance(traded, int) and isinstance(end, int):
         return row._replace(state="live" if begin <= traded < end else "closed")
     return row
-
-
-def _change(last: str | None, close: str) -> str | None:
-    """The change in percent; None where there is none to tell."""
-    try:
-        return f"{(Decimal(decimal_text(last or '')) / Decimal(decimal_text(close)) - 1) * 100:.4f}"
-    except (ValueError, ArithmeticError):
-        return None
 
 
 YAHOO = Venue(
@@ -93,5 +83,6 @@ YAHOO = Venue(
     kind="delayed",
     clock="exchange",
     time_unit="s",
+    change_from="previous_close",
 )
 ADAPTER = exchange(YAHOO)

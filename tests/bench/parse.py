@@ -1,9 +1,11 @@
 """Binance's real bulk reply from bytes to store: symbols per second of CPU, beside ccxt and cryptofeed.
 
-Ours is what the feed does with an answer and the service with its quotes: parse, judge, publish, flush, consolidated
-symbols included. ccxt reads the same bytes with its own `parse_json` and `parse_tickers`; cryptofeed has no parser of
-this reply, so it decodes the bytes and takes bid and ask of each row as its stream's message. All of them know their
-markets from the same recorded list; nothing touches a network.
+Ours is what the feed does with an answer and the service with its quotes, stage by stage: decode to rows, judge them
+(as far as this the peers' parsers go, too), intake, flush with the consolidated symbols, which is a second record for
+each. ccxt reads the same bytes with its own `parse_json` and `parse_tickers`; cryptofeed has no parser of this reply,
+so it decodes the bytes, and bid and ask of each row become one of its stream's messages and that its `Ticker`. All of
+them know their markets from the same recorded list; nothing touches a network. In every reply every price and amount
+has changed; between two real ones most rows have not, see "nothing changed".
 
 The peers are no dependency: what is absent is said so. Their pins are older than ours, so they come first:
 `pip install ccxt cryptofeed`, then `pip install -r requirements-dev.txt`, in an environment of its own.
@@ -40,8 +42,9 @@ FEWEST_RUNS = 5
 ROUNDS = 24
 """Replies read in one run of one parser."""
 REPLIES = 8
-LIMIT = 3.0
+LIMIT = 2.0
 """Times ccxt that ours has to reach on any machine."""
+STAGES = ("decode", "judge", "intake", "flush")
 
 PRICES = ("lastPrice", "bidPrice", "askPrice", "openPrice", "highPrice", "lowPrice")
 AMOUNTS = ("bidQty", "askQty", "volume", "quoteVolume")
@@ -61,11 +64,20 @@ class Ours:
         assert BINANCE.parse_instruments is not None
         directory.load(BINANCE.parse_instruments(instruments))
         self._judge = Judge(BINANCE, directory, "reject", clock)
+        self.spent_s = dict.fromkeys(STAGES, 0.0)
 
     def read(self, reply: bytes) -> int:
-        quotes = self._judge.answer(BINANCE.parse_rest(reply), self._door.status)
+        times = [time.process_time()]
+        rows = BINANCE.parse_rest(reply)
+        times.append(time.process_time())
+        quotes = self._judge.answer(rows, self._door.status)
+        times.append(time.process_time())
         self._door.publish(quotes)
+        times.append(time.process_time())
         self.store.flush(self._now())
+        times.append(time.process_time())
+        for stage, begin, end in zip(STAGES, times, times[1:], strict=False):
+            self.spent_s[stage] += end - begin
         return len(quotes)
 
 
@@ -81,11 +93,12 @@ def main(runs: int) -> list[str]:
     replies = [
         json.dumps([moved(row, step) for row in rows], separators=(",", ":")).encode() for step in range(REPLIES)
     ]
-    parsers = build(instruments, replies)
+    ours = Ours(instruments)
+    parsers = build(ours, instruments, replies)
     check(instruments, replies)
     for read in parsers.values():
         assert [read(number) for number in range(REPLIES)] == [len(rows)] * REPLIES
-    speeds = measure(parsers, max(runs, FEWEST_RUNS))
+    speeds = measure(ours, parsers, max(runs, FEWEST_RUNS))
     print(f"{len(rows)} of the reply's {len(sent)} rows (listed, with prices), {len(replies[0]):,} bytes, ", end="")
     print(f"medians of {max(runs, FEWEST_RUNS)} runs of {ROUNDS} replies (min–max)\n")
     print(table(speeds))
@@ -129,9 +142,9 @@ def check(instruments: bytes, replies: Sequence[bytes]) -> None:
         assert not any(ours.store.differs(symbol, {"last": last}) for symbol, last in rows.items())
 
 
-def build(instruments: bytes, replies: Sequence[bytes]) -> dict[str, Round]:
+def build(ours: Ours, instruments: bytes, replies: Sequence[bytes]) -> dict[str, Round]:
     """All parsers that are there."""
-    ours, unmoved = Ours(instruments), Ours(instruments)
+    unmoved = Ours(instruments)
     parsers: dict[str, Round] = {
         "ours": lambda number: ours.read(replies[number]),
         "ours, nothing changed": lambda _: unmoved.read(replies[0]),
@@ -155,50 +168,56 @@ def cryptofeed(instruments: bytes, replies: Sequence[bytes]) -> Round:
     decode = importlib.import_module("yapic.json").loads  # what it decodes every message with
     symbols.set(binance.id, *binance._parse_symbol_data(json.loads(instruments)))
     feed = binance()
-    # Putting its names on the fields is no work of its own, so that is done before.
-    ours_to_its = {"symbol": "s", "bidPrice": "b", "bidQty": "B", "askPrice": "a", "askQty": "A"}
-    messages = [
-        [{its: row[name] for name, its in ours_to_its.items()} for row in json.loads(reply)] for reply in replies
-    ]
 
     def read(number: int) -> int:
-        decode(replies[number], parse_float=Decimal)
-        for message in messages[number]:
+        rows = decode(replies[number], parse_float=Decimal)
+        for row in rows:
+            message = {
+                "s": row["symbol"], "b": row["bidPrice"], "B": row["bidQty"], "a": row["askPrice"], "A": row["askQty"],
+            }  # fmt: skip
             try:
                 feed._ticker(message, 0.0).send(None)
             except StopIteration:  # it had nothing to wait for: nobody listens
                 continue
             raise AssertionError("cryptofeed waits for something")
-        return len(messages[number])
+        return len(rows)
 
     return read
 
 
-def measure(parsers: dict[str, Round], runs: int) -> dict[str, list[float]]:
-    """Symbols per second of CPU of each parser, run by run, all in turn."""
-    speeds: dict[str, list[float]] = {name: [] for name in parsers}
+def measure(ours: Ours, parsers: dict[str, Round], runs: int) -> dict[str, list[float]]:
+    """Symbols per second of CPU of each parser and of our stages, run by run, all in turn."""
+    stages = [f"ours, {stage} alone" for stage in STAGES]
+    speeds: dict[str, list[float]] = {name: [] for name in ("ours", "ours, bytes to quotes", *stages, *parsers)}
     gc.collect()
     gc.freeze()  # the peers' modules and markets are no part of anybody's garbage
     for run in range(runs):
         for name, read in parsers.items():
             gc.collect()
+            ours.spent_s = dict.fromkeys(STAGES, 0.0)
             started = time.process_time()
             symbols = sum(read(number % REPLIES) for number in range(ROUNDS))
             speeds[name].append(symbols / (time.process_time() - started))
             print(f"run {run + 1} {name}: {speeds[name][-1]:,.0f} symbols/s", file=sys.stderr)
+            if name == "ours":
+                for stage, spent_s in zip(stages, ours.spent_s.values(), strict=True):
+                    speeds[stage].append(symbols / spent_s)
+                to_quotes_s = ours.spent_s["decode"] + ours.spent_s["judge"]
+                speeds["ours, bytes to quotes"].append(symbols / to_quotes_s)
     gc.unfreeze()
     return speeds
 
 
 def table(speeds: dict[str, list[float]]) -> str:
-    """Medians and spread, and how often ours goes into a run's other figures, as Markdown."""
-    lines = ["| parser | symbols per CPU second | µs per symbol | ours is |", "| --- | --- | --- | --- |"]
+    """Medians and spread, and how often a run's other figures go into ours to the store and to quotes, as Markdown."""
+    head = "| parser | symbols per CPU second | µs per symbol | ours to the store is | ours to quotes is |"
+    lines = [head, "| --- | --- | --- | --- | --- |"]
     for name, runs in speeds.items():
-        ratios = [ours / speed for ours, speed in zip(speeds["ours"], runs, strict=True)]
         middle = statistics.median(runs)
-        lines.append(
-            f"| {name} | {middle:,.0f} ({min(runs):,.0f}–{max(runs):,.0f}) | {1e6 / middle:.2f} | "
-            f"{statistics.median(ratios):.2f} × ({min(ratios):.2f}–{max(ratios):.2f}) |"
-        )
-    lines += [f"| {name} | not installed | | |" for name in ("ccxt", "cryptofeed") if name not in speeds]
+        line = f"| {name} | {middle:,.0f} ({min(runs):,.0f}–{max(runs):,.0f}) | {1e6 / middle:.2f} |"
+        for of in ("ours", "ours, bytes to quotes"):
+            ratios = [ours / speed for ours, speed in zip(speeds[of], runs, strict=True)]
+            line += f" {statistics.median(ratios):.2f} × ({min(ratios):.2f}–{max(ratios):.2f}) |"
+        lines.append(line)
+    lines += [f"| {name} | not installed | | | |" for name in ("ccxt", "cryptofeed") if name not in speeds]
     return "\n".join(lines)

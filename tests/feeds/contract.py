@@ -79,9 +79,18 @@ class Wanted(NamedTuple):
     def is_said_by(self, came: Quote) -> bool:
         """Whether a quote says just this: the same numbers, as plain text with the exchange's own digits."""
         texts = {name: text for name, text in came.values.items() if name not in FROM_ELSEWHERE}
+        if "change_pct" not in self.numbers and texts.pop("change_pct", None) != self._change():
+            return False
         if (came.symbol, came.ts, came.seq) != (self.symbol, self.ts, self.seq) or texts.keys() != self.numbers.keys():
             return False
         return all(texts[name] == (None if n is None else plain(n)) for name, n in self.numbers.items())
+
+    def _change(self) -> str | None:
+        """The change since the price 24 h ago, where both prices are told: four decimals, half to even."""
+        last, before = self.numbers.get("last"), self.numbers.get("open")
+        if last is None or before is None:
+            return None
+        return f"{((last / before - 1) * 100).quantize(Decimal('0.0001')):f}"
 
 
 def plain(number: Decimal) -> str:

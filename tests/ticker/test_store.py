@@ -624,13 +624,13 @@ def test_derived_records_belong_to_the_same_version(mirrored: Store) -> None:
     assert told(mirrored.changes(scope_of(mirrored, "A"), 2)) == {"A": {"bid": "2"}}
 
 
-def test_a_copy_that_changes_nothing_is_no_news(mirrored: Store) -> None:
-    """The fields of the mask are compared one by one."""
-    put(mirrored, k__A={"last": "1"})
-    put(mirrored, A={"last": "2"})
-    flush = put(mirrored, k__A={"last": "2"})
-    assert flush is not None
-    assert [r.key for r in flush.changed] == ["k:A"]
+def test_a_copy_of_another_source_is_all_new(mirrored: Store) -> None:
+    """Fields that the two sources have in common are sent as well: nobody can tell any more what was visible."""
+    put(mirrored, k__A={"last": "1", "bid": "1"})
+    put(mirrored, l__A={"last": "2", "bid": "1"})
+    assert told(mirrored.changes(scope_of(mirrored, "A"), 2)) == {"A": full(last="2", bid="1")}
+    put(mirrored, l__A={"last": "3"})
+    assert told(mirrored.changes(scope_of(mirrored, "A"), 3)) == {"A": {"last": "3"}}
 
 
 def test_derived_records_die_with_their_source(mirrored: Store) -> None:

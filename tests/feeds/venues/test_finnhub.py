@@ -22,14 +22,15 @@ def test_quote() -> None:
     body = b'{"c":261.74,"d":2.29,"dp":0.8827,"h":263.310,"l":260.68,"o":261.07,"pc":259.45,"t":1582641000}'
     (row,) = parse_rest(body)
     assert row.wire == ""
-    assert row.raw == {"last": "261.74", "open": "261.07", "high": "263.310", "low": "260.68", "change_pct": "0.8827"}
+    assert row.raw == {"last": "261.74", "open": "261.07", "high": "263.310", "low": "260.68", "change_pct": "0.8827",
+                       "previous_close": "259.45"}  # fmt: skip
     assert time_ms(row.time, FINNHUB.time_unit) == 1582641000000
 
 
 def test_unknown_symbol() -> None:
     """Zeros everywhere are no price, and no time."""
     (row,) = parse_rest(b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}')
-    assert row.raw == {"last": "0", "open": "0", "high": "0", "low": "0", "change_pct": None}
+    assert row.raw == {"last": "0", "open": "0", "high": "0", "low": "0", "change_pct": None, "previous_close": "0"}
     assert time_ms(row.time, FINNHUB.time_unit) is None
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from feeds.exchange.change import DayChanges
 from feeds.exchange.venue import Row
+from feeds.rows import good_values
 from feeds.venues.yahoo import YAHOO, parse_rest, rest_request, symbol, yahoo_name
 from ticker.errors import FeedError
 
@@ -92,14 +94,17 @@ def test_change_since_the_last_close(changes: dict[str, object], expected: str |
     """The change is of the day's chart, in percent, four decimals half-even; where it cannot be told there is none."""
     row = the_row(**changes)
     assert row.raw is not None
-    assert row.raw["change_pct"] == expected
+    values = good_values(row.raw, "reject")[0] or {}
+    DayChanges(YAHOO.change_from, 10).complete("yahoo:X", values)
+    assert values.get("change_pct") == expected
+    assert "previous_close" not in values
 
 
 def test_change_of_another_range() -> None:
     """The close before a longer chart is that of another day."""
     row = the_row(range="5d")
     assert row.raw is not None
-    assert "change_pct" not in row.raw
+    assert "previous_close" not in row.raw
 
 
 def test_cryptocurrency_has_only_its_price() -> None:

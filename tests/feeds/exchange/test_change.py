@@ -1,0 +1,54 @@
+"""The change since the day before, where a venue does not tell it."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeds.exchange.change import DayChanges, change_pct
+from ticker.model import Value
+
+
+@pytest.mark.parametrize(
+    ("last", "reference", "change"),
+    [
+        ("110", "100", "10.0000"), ("1", "3", "-66.6667"), ("100.0000", "100", "0.0000"),
+        ("99.99999999", "100", "0.0000"),
+        ("100.00005", "100", "0.0000"), ("100.00015", "100", "0.0002"), (None, "1", None), ("1", None, None),
+    ],
+)  # fmt: skip
+def test_four_decimals_half_even(last: Value, reference: Value, change: str | None) -> None:
+    """Rounded half-even; a zero has no sign; without one of the prices there is none."""
+    assert change_pct(last, reference) == change
+
+
+def told(days: DayChanges, **values: Value) -> dict[str, Value]:
+    days.complete("k:A", values)
+    return values
+
+
+def test_it_follows_both_prices() -> None:
+    """It comes with a new last price or a new reference, and other values tell nothing of it."""
+    days = DayChanges("open", 10)
+    assert told(days, last="110") == {"last": "110"}
+    assert told(days, open="100") == {"open": "100", "change_pct": "10.0000"}
+    assert told(days, bid="1") == {"bid": "1"}
+    assert told(days, last="120") == {"last": "120", "change_pct": "20.0000"}
+    assert told(days, open=None) == {"open": None, "change_pct": None}
+
+
+def test_the_venue_s_own_wins() -> None:
+    """What it says is left as it is, and its previous close is no field of a quote."""
+    days = DayChanges("previous_close", 10)
+    assert told(days, last="2", open="8", previous_close="4", change_pct="-49") == {
+        "last": "2", "open": "8", "change_pct": "-49",
+    }  # fmt: skip
+    assert told(days, last="3") == {"last": "3", "change_pct": "-25.0000"}
+    days.forget("k:A")
+    assert told(days, last="3") == {"last": "3"}
+
+
+def test_made_up_names_are_not_remembered() -> None:
+    """Beyond the bound nothing is kept, and what a row says by itself is told."""
+    days = DayChanges("open", 0)
+    assert told(days, last="2", open="1") == {"last": "2", "open": "1", "change_pct": "100.0000"}
+    assert told(days, last="3") == {"last": "3"}
