@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pathlib
 import re
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,11 +52,16 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[Running]:
+def running(
+    *arguments: str,
+    command: tuple[str, ...] = (sys.executable, "-m", "ticker"),
+    cwd: pathlib.Path = ROOT,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
     """Start `python -m ticker` with these arguments on a free port; it is stopped, and its log has no traceback."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ticker", "--port", "0", *arguments],
-        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        [*command, *arguments, "--port", "0"],
+        cwd=cwd, env=environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     service = Running(process)
     assert process.stderr is not None
