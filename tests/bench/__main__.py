@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m tests.bench [SCENARIO…] [--runs N] [--check]`; without a name, all of them.
+"""Benchmarks: `python -m tests.bench [SCENARIO…] [--runs N] [--check]`; without a name, all but `soak`.
 
 Figures are ratios within one run, with their spread. With --check, wide limits are judged: exit status 1.
 """
@@ -22,6 +22,7 @@ from tests.bench import (
     parse,
     plot,
     polling,
+    soak,
     stall,
     stalled,
     startup,
@@ -49,6 +50,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "page": lambda o: page.soak(o.seconds) if o.soak else page.main(o.runs),
     "parse": lambda o: parse.main(o.runs),
     "stall": lambda o: stall.main(o.seconds),
+    "soak": lambda o: soak.main(o.minutes),
     "startup": lambda o: startup.main(o.runs),
 }
 GROUPS = {"fanout": ["everyone", "lists", "saturation"]}
@@ -57,10 +59,13 @@ GROUPS = {"fanout": ["everyone", "lists", "saturation"]}
 def main() -> int:
     """Run scenarios; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="all, if none is named")
+    parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="all but soak, if none is named")
     parser.add_argument("--runs", type=int, default=3, help="how often each server or parser is measured")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the stall scenario, or the soak, lasts")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="how long the stall scenario, or the page's soak, lasts"
+    )
     parser.add_argument("--soak", action="store_true", help="page: at full load, with a restart in the middle")
+    parser.add_argument("--minutes", type=float, default=30, help="how long the service's soak lasts")
     parser.add_argument("--json", type=Path, help="write every run's figures to this file")
     parser.add_argument("--plot", type=Path, help="draw the fan-out scenarios into this SVG file")
     parser.add_argument(
@@ -72,7 +77,8 @@ def main() -> int:
         install_peers()
     results: dict[str, Any] = options.results
     problems: list[str] = []
-    for name in [n for given in options.scenario or SCENARIOS for n in GROUPS.get(given, [given])]:
+    wanted = options.scenario or [name for name in SCENARIOS if name != "soak"]
+    for name in [n for given in wanted for n in GROUPS.get(given, [given])]:
         problems += SCENARIOS[name](options)
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n")
