@@ -29,6 +29,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
+from tests.web.test_page import COLOURS
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -237,6 +238,59 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         expect(part(visit.page, ".chart-message span")).to_have_text(sentence)
         visit.service.update({FIRST: {"last": 102.5}})
         expect(part(visit.page, ".price")).to_have_text("102.50")
+
+
+ALERT_LINES = """async (bars) => {
+  const { loadChart } = await import("/js/ui/chart.js");
+  const { AlertLines } = await import("/js/ui/lines.js");
+  const { Bars } = await import("/js/store/bars.js");
+  const place = document.createElement("div");
+  Object.assign(place.style, { position: "fixed", inset: "0 auto auto 0", width: "400px", height: "300px", zIndex: 9 });
+  document.body.append(place);
+  const chart = new (await loadChart())(place);
+  const shown = new Bars(300_000);
+  shown.merge(bars);
+  chart.draw(shown.list, "candles", { decimals: 2, format: String, formatTime: String, days: false }, false);
+  const alerts = [
+    { id: "a", kind: "price", op: ">=", value: 101 }, { id: "b", kind: "silence", op: ">=", value: 100 },
+  ];
+  window.moved = [];
+  const move = (id, value) => window.moved.push([id, value]);
+  const lines = new AlertLines(chart, place, { for: () => alerts, move }, (price) => Number(price.toFixed(2)));
+  lines.show("X", chart.colours);
+  return chart.priceSeries.priceToCoordinate(101);
+}"""
+
+
+def test_alert_lines_are_dragged(browser: Browser, server: PageServer) -> None:
+    """A price's line follows the pointer and gives the alert its new value when let go; elsewhere the chart scrolls."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        y = page.evaluate(ALERT_LINES, bars(40))
+        for begin, end in ((y, y - 40), (y + 60, y + 90)):
+            page.mouse.move(150, begin)
+            page.mouse.down()
+            page.mouse.move(150, end, steps=3)
+            page.mouse.up()
+        (alert, value), *others = page.evaluate("window.moved")
+        assert (alert, others) == ("a", [])
+        assert 101.5 < value < 106
+        assert value == round(value, 2)
+
+
+def test_the_panel_is_readable_in_every_theme(browser: Browser, server: PageServer) -> None:
+    """All its text has 4.5:1, live and stale, on every ground."""
+    quotes = book(30) | {
+        "alpha:S0000-USD": quote(last=100, source="alpha"),
+        "beta:S0000-USD": quote(last=100, source="beta", state="stale", ts=START_MS - 60_000),
+    }
+    with showing(browser, server, quotes, f"?sel={FIRST}") as visit:
+        drawn(visit)
+        expect(part(visit.page, ".sources tbody tr")).to_have_count(2)
+        for theme, state in itertools.product(("dark", "light", "contrast"), ("live", "stale")):
+            visit.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+            visit.page.evaluate("(state) => { document.querySelector('#details').dataset.state = state }", state)
+            assert visit.page.evaluate(COLOURS)["problems"] == []
 
 
 def test_price_book_and_day(browser: Browser, server: PageServer) -> None:

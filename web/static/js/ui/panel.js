@@ -302,7 +302,7 @@ function stateText(state, ageText) {
 function changeText(price, percent, decimals, numbers) {
   if (price === null || percent === null || percent <= -100) return "";
   const change = price - price / (1 + percent / 100);
-  const text = numbers.fullPrice(change, decimals);
+  const text = numbers.price(change, decimals);
   return direction(percent) > 0 ? `+${text}` : text;
 }
 
