@@ -62,9 +62,13 @@ class BoundedHttp(HttpToolsProtocol):
             self._stream = None
 
     def attach(self, stream: Stream, cycle: RequestResponseCycle) -> None:
-        """Let a response write for itself from now on; nothing that the client still sends is looked at."""
+        """Let a response write for itself from now on; nothing that the client still sends is looked at.
+
+        For uvicorn the response is complete, so that its endpoint may return.
+        """
         self.pipeline.clear()
         self.cycle = cycle
+        cycle.response_complete = True
         self.flow.resume_reading()  # else its end would not be seen
         self.transport.set_write_buffer_limits(high=0)
         self._stream = stream

@@ -2,12 +2,11 @@
 
 A response is a reader of the hub like any WebSocket: it stands in the same groups, takes a frame whole or refuses it,
 and has no queue. An event is one chunk of the response, made once of the frame that a WebSocket gets, and shared; its
-`id` is the cursor, so that a browser resumes by itself. The endpoint's task sleeps until the end of the stream.
+`id` is the cursor, so that a browser resumes by itself. The endpoint returns at once; no task waits for the end.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import socket
@@ -100,7 +99,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             gate.watch(events, gate.shown(request))
             events.begin(selection, interval, asked)
 
-        return Events(events, welcome)
+        return Events(welcome)
 
     return router
 
@@ -112,7 +111,6 @@ class EventStream:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
         group, since: see `ticker.groups.Reader`.
-        ended: done once the response is to end.
     """
 
     via = "sse"
@@ -124,7 +122,6 @@ class EventStream:
         self.open = False
         self.paused = False
         self.address = address
-        self.ended: asyncio.Future[None] = http.loop.create_future()
         self._http = http
         self._cycle = cycle
         self._hub = hub
@@ -139,15 +136,12 @@ class EventStream:
 
     def begin(self, selection: Selection, interval_ms: int, asked: str | None) -> None:
         """The head of the response is out: enter, and write the first event."""
+        self._http.attach(self, self._cycle)
         if self._http.transport.is_closing():
-            self._end()
             return
         self.open = True
         self._digest = selection.digest
-        self._http.attach(self, self._cycle)
-        with contextlib.suppress(
-            AttributeError, OSError
-        ):  # only Linux has it; there is no ping that a peer must answer
+        with contextlib.suppress(AttributeError, OSError):  # Linux alone; no ping tells that a peer is dead
             sock = self._http.transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
         self._hub.add(self)
@@ -221,7 +215,7 @@ class EventStream:
         if not self.paused:
             self._hub.groups.counts.sent(frame)
             self._write(self._form(_retry(GOODBYE_RETRY_MS)) + self._event(frame))
-        self._end()
+        self._finish()
 
     def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
         """End the response: whoever comes back is told why it is refused."""
@@ -230,7 +224,7 @@ class EventStream:
             self.abort()
         else:
             self.open = False
-            self._end()
+            self._finish()
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -244,28 +238,26 @@ class EventStream:
     def _leave(self, code: int) -> None:
         self.open = False
         self._hub.remove(self, code)
-        self._end()
 
-    def _end(self) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
+    def _finish(self) -> None:
+        """Write the last chunk, which is empty, and close once everything has been taken."""
+        if self._chunked:
+            self._write(_chunk(b""))
+        self._http.transport.close()
 
 
 class Events(Response):
-    """The response of a stream: its head, and its end when the stream has ended; what lies between writes itself."""
+    """The head of the response of a stream; the rest writes itself."""
 
-    def __init__(self, stream: EventStream, welcome: Callable[[], None]) -> None:
+    def __init__(self, welcome: Callable[[], None]) -> None:
         super().__init__(None, 200, HEADERS, "text/event-stream")
         del self.headers["content-length"]  # nobody knows it
-        self._stream = stream
         self._welcome = welcome
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Stream until the reader leaves or the service stops."""
+        """Write the head and let the stream begin."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         self._welcome()
-        await self._stream.ended
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _retry(window_ms: tuple[int, int]) -> bytes:

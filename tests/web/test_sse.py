@@ -192,6 +192,24 @@ async def test_a_dead_peer_is_found_without_pings(live: Live) -> None:
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 40_000
 
 
+@serving()
+async def test_resets_disturb_nobody(live: Live) -> None:
+    """Readers that vanish while prices flow take no frame from anybody, and leave nothing behind."""
+    good, view = await listen_to(live), View()
+    for step in range(10):
+        readers = [await listen_to(live) for _ in range(5)]
+        for reader in readers:
+            reader.peer.reset()
+        for part in range(3):
+            live.publish({"BTC-USD": f"97{step}{part}.5"})
+            live.hub.flush()
+        for event in (await good.follow(view, live.service.store.version))[1:]:
+            assert event.json["version"] == event.json["since"] + 1
+    await until(lambda: len(live.server.server_state.connections) == 1)
+    assert live.hub.connected["sse"] == 1
+    assert view.quotes == (await live.get("/api/quotes")).json["quotes"]
+
+
 # Ends
 
 
