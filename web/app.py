@@ -61,7 +61,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
     app.include_router(reference.make_router(service.settings.server.base_path))
-    reference.describe(app)
+    reference.describe(app, with_tokens=gate.shut)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -19,6 +19,9 @@ def _problem(status: int, code: str, detail: str, **members: Any) -> dict[str, A
 PROBLEMS: dict[int | str, tuple[str, dict[str, Any] | None, dict[str, str]]] = {
     400: ("A parameter is malformed; `detail` says which.",
           _problem(400, "bad_request", "no field 'lasst'; did you mean 'last'?"), {}),
+    401: ("A token is needed, or this one is not good.",
+          _problem(401, "unauthorized", "a token for prices is needed: Authorization: Bearer …"),
+          {"WWW_Authenticate": "`Bearer`."}),
     403: ("The page of another site asks.",
           _problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may"), {}),
     404: ("No such symbol; `nearest` names some that are like it.",
@@ -48,10 +51,11 @@ def with_csv(described: Described, example: str) -> Described:
     return described
 
 
-def problems(*statuses: int) -> Described:
-    """How these failures look, for the reference."""
+def problems(*statuses: int, open_to_all: bool = False) -> Described:
+    """How these failures look, for the reference; and 401, but for paths that are open to all."""
     described: Described = {}
-    wanted: list[int | str] = [*statuses, "default"]
+    wanted: list[int | str] = sorted({*statuses, *(() if open_to_all else (401,))})
+    wanted.append("default")
     for status in wanted:
         text, example, headers = PROBLEMS[status]
         content = {"schema": ref("Problem")} | ({"example": example} if example else {})

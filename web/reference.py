@@ -69,12 +69,14 @@ PARAMETERS: dict[str, Schema] = {
 SPARKLINE_SYMBOLS = _LIST | {"schema": listing("symbols", {"type": "string"}, maxItems=100), "example": ["BTC-USD"]}
 
 
-def describe(app: FastAPI) -> None:
-    """Let an application's `/openapi.json` be complete."""
+def describe(app: FastAPI, *, with_tokens: bool) -> None:
+    """Let an application's `/openapi.json` be complete; `with_tokens` says that prices need one."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _openapi(app)
+            if with_tokens:
+                _ask_for_tokens(app.openapi_schema)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
@@ -102,6 +104,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     document["components"] = {"schemas": RECORDS | BODIES | FRAMES}
     document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
     return document
+
+
+def _ask_for_tokens(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, methods in document["paths"].items():
+        if path.startswith("/api/"):
+            methods["get"]["security"] = [{"token": []}]
 
 
 def asyncapi(host: str, base_path: str, *, secure: bool) -> dict[str, Any]:

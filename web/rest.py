@@ -36,13 +36,14 @@ def make_router(service: Service) -> APIRouter:
         return answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
 
     @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response,
-                responses=described("Health") | problems())  # fmt: skip
+                responses=described("Health") | problems(open_to_all=True))  # fmt: skip
     async def healthz() -> Response:
         """200 as long as the loop answers."""
         return answer(b'{"status":"ok"}')
 
     @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response,
-                responses=described("Readiness") | {503: NOT_READY} | problems())  # fmt: skip
+                responses=described("Readiness") | {503: NOT_READY}
+                | problems(open_to_all=True))  # fmt: skip
     async def readyz() -> Response:
         """200 once the feeds have delivered; 503 with the reasons before, and while shutting down."""
         reasons = service.not_ready()

@@ -203,6 +203,10 @@ MESSAGES: dict[str, Schema] = {
     "unsubscribe": record("Take patterns away, exactly as they were given.", {
         "op": {"const": "unsubscribe", "description": "what to do"}, "id": _ID, "symbols": _WANTED,
     }, ("id",)),
+    "auth": record("The first message, if a token is needed and the request could not carry it. `hello` answers it.", {
+        "op": {"const": "auth", "description": "what to do"},
+        "token": value("string", "the token", "tk_7f3a61c27b04d5e8"),
+    }),
     "ping": record("Ask for a `pong`.", {"op": {"const": "ping", "description": "what to do"}, "id": _ID}, ("id",)),
 }  # fmt: skip
 """What a client sends, by `op`."""

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from tests.running import running
@@ -22,6 +23,7 @@ from ticker.errors import PatternError
 from ticker.model import FIELDS
 from ticker.protocol import FRAME_KINDS, parse_message
 from ticker.selection import check_pattern
+from web.reference import describe
 from web.schemas import BODIES, FIELD_TEXTS, FRAMES, MESSAGES, PATTERN, RECORDS, SYMBOL_ITEM, Schema
 
 ALL = RECORDS | BODIES | FRAMES | MESSAGES
@@ -230,6 +232,25 @@ def test_strangers_cannot_surprise_it(tmp_path: Path) -> None:
         )  # fmt: skip
     assert found.returncode == 0, found.stdout
     assert f" {len(paths)} passed" in found.stdout
+
+
+@serving()
+async def test_tokens_are_described_where_they_are_needed(live: Live) -> None:
+    """With a file of tokens the paths of prices say that they need one; without, nobody is asked."""
+    document = (await live.get("/openapi.json")).json
+    assert "securitySchemes" not in document["components"]
+    assert "401" in document["paths"]["/api/quotes"]["get"]["responses"]
+    app = FastAPI()
+
+    @app.get("/api/x")
+    @app.get("/healthz")
+    def nothing() -> None:
+        """For its path."""
+
+    describe(app, with_tokens=True)
+    paths = app.openapi()["paths"]
+    assert paths["/api/x"]["get"]["security"] == [{"token": []}]
+    assert "security" not in paths["/healthz"]["get"]
 
 
 # The stream's description
