@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ticker.errors import PatternError, did_you_mean
-from ticker.model import FIELDS
+from ticker.model import FIELDS, pattern_matches
 
 MAX_PATTERN_LENGTH = 80
 MAX_STARS = 2
@@ -41,19 +41,6 @@ def check_pattern(text: str) -> None:
         raise PatternError("at most two '*' in a pattern")
     if text.count(":") > 1:
         raise PatternError("at most one ':' in a pattern, between venue and symbol")
-
-
-def pattern_matches(text: str, symbol: str) -> bool:
-    """Whether a checked pattern matches a symbol; `*` never spans the `:` of a venue symbol."""
-    if text.count(":") != symbol.count(":"):
-        return False
-    head, *rest = text.split("*")
-    if not rest:
-        return text == symbol
-    tail = rest[-1]
-    if len(symbol) < len(head) + len(tail) or not (symbol.startswith(head) and symbol.endswith(tail)):
-        return False
-    return len(rest) == 1 or symbol.find(rest[0], len(head), len(symbol) - len(tail)) >= 0
 
 
 def field_mask(names: Iterable[str] | None) -> int:

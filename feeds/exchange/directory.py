@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from feeds.exchange.venue import Listing, Venue
-from ticker.model import VENUE_SYMBOL, Value
+from ticker.model import VENUE_SYMBOL, Value, pattern_matches
+
+OPEN = frozenset({None, "live"})
+"""What a list says of the state of markets that are open."""
 
 
 class Entry(NamedTuple):
@@ -32,7 +35,7 @@ class Directory:
     Args:
         prefix: the feed's name, the part before the colon of its venue symbols.
         venue: how it reads and writes names.
-        patterns: the selection, see `matches`.
+        patterns: the selection, see `model.pattern_matches`.
     """
 
     def __init__(self, prefix: str, venue: Venue, patterns: Sequence[str]) -> None:
@@ -45,9 +48,16 @@ class Directory:
         self._heard: dict[str, Entry] = {}
 
     def load(self, listings: Iterable[Listing]) -> None:
-        """Replace the list. Where two entries claim one name or symbol, the first keeps it."""
+        """Replace the list. Where two entries claim one name or symbol, the first open one keeps it, else the first.
+
+        A market that was not open and of whose state nothing is said any more is open again.
+        """
+        before = self._by_symbol
         self._by_wire, self._by_symbol, self._entries, self._heard = {}, {}, {}, {}
-        for listing in listings:
+        for told in sorted(listings, key=lambda one: one.state not in OPEN):
+            known = before.get(told.symbol)
+            again = told.state is None and known is not None and known.state is not None
+            listing = told._replace(state="live") if again else told
             self._by_symbol.setdefault(listing.symbol, listing)
             for wire in listing.wires:
                 self._by_wire.setdefault(wire, listing)
@@ -83,10 +93,11 @@ class Directory:
         return entry
 
     def wanted(self) -> dict[str, Entry]:
-        """Under which name to ask for each wanted symbol; without a list, of those that are named in full."""
+        """Under which name to ask for each wanted symbol of an open market; without a list, of those named in full."""
         names = [pattern for pattern in self._patterns if "*" not in pattern]
         if self.loaded:
-            names = [symbol for symbol in self._by_symbol if self._selects(symbol)]
+            opened = (symbol for symbol, one in self._by_symbol.items() if one.state in OPEN)
+            names = [symbol for symbol in opened if self._selects(symbol)]
         found: dict[str, Entry] = {}
         for symbol in names[: self._venue.limits.symbols]:
             wire, entry = self._wire(symbol), self._entry(symbol)
@@ -125,25 +136,4 @@ class Directory:
         )
 
     def _selects(self, symbol: str) -> bool:
-        return any(matches(pattern, symbol) for pattern in self._patterns)
-
-
-def matches(pattern: str, symbol: str) -> bool:
-    """Whether a symbol fits a pattern in which `*` stands for any run of characters.
-
-    Splits at `*` instead of using a regular expression, whose time a hostile pattern could blow up.
-    """
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == symbol
-    *middle, last = rest
-    end = len(symbol) - len(last)
-    at = len(first)
-    if at > end or not symbol.startswith(first) or not symbol.endswith(last):
-        return False
-    for part in middle:
-        found = symbol.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
+        return any(pattern_matches(pattern, symbol) for pattern in self._patterns)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from feeds.exchange.change import DayChanges
-from feeds.exchange.directory import Directory, Entry
+from feeds.exchange.directory import OPEN, Directory, Entry
 from feeds.exchange.venue import Row, Venue
 from feeds.rows import FUTURE_MS, good_values, time_ms
 from ticker.clock import Clock
@@ -74,7 +74,7 @@ class Judge:
                 continue
             seen.append(symbol)
             known = before.get(wire)
-            if known is not None and known[0] == row and known[1] is entry:
+            if known is not None and known[0] == row and known[1] is entry and self._venue.session is None:
                 quote: Quote | None = known[2]
                 after[wire] = known
             else:
@@ -117,7 +117,7 @@ class Judge:
     def halted(self) -> list[Quote]:
         """What the list says of the markets of known symbols that are not open: there may be no rows of them."""
         listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
-        return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in {None, "live"}]
+        return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in OPEN]
 
     def _see(self, symbols: Sequence[str]) -> None:
         room = self._venue.limits.symbols - len(self._seen_at)
@@ -142,6 +142,8 @@ class Judge:
             if ts is not None and ts > wall_ms + FUTURE_MS:
                 rejects["timestamp"] += 1
                 return None, False
+        if self._venue.session and ts is not None and state is None:
+            state = self._venue.session.state(ts, wall_ms)
         values, reason = good_values(raw, self._crossed)
         if values is None or not (values or entry.extra or state):
             rejects[reason or "price"] += 1

@@ -55,6 +55,8 @@ class Listings:
         self._directory.load(listings)
         if gone := self._judge.delisted():
             sink.remove(gone)
+        if sink.status.state == "live" and (halted := self._judge.halted()):
+            sink.publish(halted)
 
     async def refresh(self, sink: Sink) -> None:
         """Load the list if it is due. A failure is counted and forgotten where prices flow without it.

@@ -146,7 +146,7 @@ class PollingFeed:
     ) -> None:
         self.name = name
         self.kind = venue.kind
-        self.clock = venue.clock
+        self.clock = venue.polled_clock or venue.clock
         self.stale_after_s = patience_s(interval_s)
         self._venue = venue
         self._interval_s = interval_s

@@ -81,7 +81,8 @@ class Index:
     Attributes:
         wire, base, quote: its fields of the name and of the two currencies.
         status: its field of the market's state; one without the field is open.
-        open: what that field says of a market that is open for trading; others are not listed.
+        open: what that field says of a market that is open for trading.
+        halted: what it says of one that is halted for now; all others are not listed.
         tick: the path to the smallest step of the price; through a list it goes by the entry that has it.
     """
 
@@ -91,17 +92,22 @@ class Index:
     status: str
     open: str
     tick: tuple[str, ...]
+    halted: tuple[str, ...] = ()
 
     def listings(self, sent: Iterable[Any]) -> list[Listing]:
-        """The open markets of a list; an entry of another shape costs itself."""
+        """The markets of a list that are open or halted; an entry of another shape costs itself."""
         return [listing for entry in sent if (listing := self.listing(entry))]
 
     def listing(self, entry: Any) -> Listing | None:
-        """The listing of one entry, if it is of an open market."""
+        """The listing of one entry, if it is of an open or a halted market."""
         wire, base, quote = (text_at(entry, name) for name in (self.wire, self.base, self.quote))
-        if not (wire and base and quote) or entry.get(self.status, self.open) != self.open:
+        if not (wire and base and quote):
             return None
-        return Listing(f"{base}-{quote}", (wire,), tick_decimals(text_at(entry, *self.tick)))
+        status = entry.get(self.status, self.open)
+        if status != self.open and status not in self.halted:
+            return None
+        state = None if status == self.open else "halted"
+        return Listing(f"{base}-{quote}", (wire,), tick_decimals(text_at(entry, *self.tick)), state=state)
 
 
 def read(body: bytes) -> Any:

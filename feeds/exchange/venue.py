@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from feeds.exchange.session import Session
+
 
 class Row(NamedTuple):
     """What one answer says of one instrument, not judged yet.
@@ -161,10 +163,12 @@ class Venue:
         wire: the name to subscribe a canonical symbol under. Left out: the first one of its `Listing`.
         kind: one of `model.KINDS`.
         clock: `exchange` if its rows carry their own time, else `received`.
+        polled_clock: the same of answers alone, where they differ from the stream in it.
         time_unit: one of `rows.TIME_UNITS`, the unit of `Row.time`.
         stream: how it pushes, where it does.
         change_from: the value that the last price is compared to where a row has no `change_pct`: `open`, the price
             24 h ago, or `previous_close`, which such a market's rows have beside the fields of a quote.
+        session: when the market is open, where neither rows nor list say it: then the exchange's time decides.
         key_header: the request header that carries the key of the configuration; a venue with this or
             `Stream.key_query` cannot be had without a key.
     """
@@ -181,9 +185,11 @@ class Venue:
     wire: Callable[[str], str | None] | None = None
     kind: str = "live"
     clock: str = "received"
+    polled_clock: str | None = None
     time_unit: str = "ms"
     stream: Stream | None = None
     change_from: str = "open"
+    session: Session | None = None
     key_header: str | None = None
 
     def __post_init__(self) -> None:

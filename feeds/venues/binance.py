@@ -32,7 +32,13 @@ _BOOK = Shape(wire="s", seq="u", fields={"bid": "b", "ask": "a", "bid_size": "B"
 _TRADED = Shape(wire="s", fields=_TRADES)
 _STREAMED = Shape(wire="s", fields={**_TRADES, **_BOOK.fields})
 _INDEX = Index(
-    wire="symbol", base="baseAsset", quote="quoteAsset", status="status", open="TRADING", tick=("filters", "tickSize")
+    wire="symbol",
+    base="baseAsset",
+    quote="quoteAsset",
+    tick=("filters", "tickSize"),
+    status="status",
+    open="TRADING",
+    halted=("BREAK", "HALT", "AUCTION_MATCH"),
 )
 
 

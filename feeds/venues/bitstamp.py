@@ -1,7 +1,7 @@
 """Bitstamp: every pair in one answer over REST; its stream has no tickers, so trades give `last` and REST the rest.
 
 A trade carries its time in microseconds. The `timestamp` of a REST row is the second in which the answer was made,
-on pairs that nobody trades as well: it counts as none. `clock` tells of the trades.
+on pairs that nobody trades as well: it counts as none.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ def parse_instruments(body: bytes) -> list[Listing]:
     for entry in list_at(_good(read(body), body)):
         wire, name, decimals = text_at(entry, "url_symbol"), text_at(entry, "name"), at(entry, "counter_decimals")
         base, slash, quote = name.partition("/")
-        if wire and slash and text_at(entry, "trading") == "Enabled":
+        state = None if text_at(entry, "trading") == "Enabled" else "halted"
+        if wire and slash:
             canonical = f"{base}-{quote.replace('-', '.')}"  # `BTC/USD-PERP` is `BTC-USD.PERP`
-            listings.append(Listing(canonical, (wire, name), decimals if isinstance(decimals, int) else None))
+            digits = decimals if isinstance(decimals, int) else None
+            listings.append(Listing(canonical, (wire, name), digits, state=state))
     return listings
 
 
@@ -76,6 +78,7 @@ BITSTAMP = Venue(
     instruments_request="/api/v2/trading-pairs-info/",
     parse_instruments=parse_instruments,
     clock="exchange",
+    polled_clock="received",
     time_unit="us",
     stream=Stream(
         url="wss://ws.bitstamp.net",

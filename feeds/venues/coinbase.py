@@ -28,7 +28,13 @@ _STREAMED = Shape(
     optional={"bid_size": "best_bid_size", "ask_size": "best_ask_size"},  # they came later
 )  # fmt: skip
 _INDEX = Index(
-    wire="id", base="base_currency", quote="quote_currency", status="status", open="online", tick=("quote_increment",)
+    wire="id",
+    base="base_currency",
+    quote="quote_currency",
+    tick=("quote_increment",),
+    status="status",
+    open="online",
+    halted=("offline",),
 )
 _NAMED = re.compile(r"^(\S+-\S+) is ")
 
@@ -45,7 +51,10 @@ def parse_rest(body: bytes) -> list[Row]:
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
-    return _INDEX.listings(entry for entry in list_at(read(body)) if at(entry, "trading_disabled") is not True)
+    entries = list_at(read(body))
+    return _INDEX.listings(
+        {**one, "status": "offline"} if at(one, "trading_disabled") is True else one for one in entries
+    )
 
 
 def subscribe(wires: Sequence[str], _number: int) -> list[str]:

@@ -8,10 +8,12 @@ Symbols are asked for by name: there is no list.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import time
 from typing import Any
 from urllib.parse import quote
 
 from feeds.exchange.adapter import exchange
+from feeds.exchange.session import Session
 from feeds.exchange.shapes import Shape, list_at, read_object, text_at, write
 from feeds.exchange.venue import Heard, Limits, Row, Stream, Venue
 from ticker.errors import FeedError
@@ -59,6 +61,7 @@ FINNHUB = Venue(
     symbol=str,  # `AAPL`, `BRK.B`
     clock="exchange",
     change_from="previous_close",
+    session=Session("America/New_York", time(9, 30), time(16)),
     key_header="X-Finnhub-Token",
     stream=Stream(
         url="wss://ws.finnhub.io",

@@ -55,9 +55,9 @@ def parse_instruments(body: bytes) -> list[Listing]:
     for key, pair in _result(body).items():
         other, public, decimals = text_at(pair, "altname"), text_at(pair, "wsname"), at(pair, "pair_decimals")
         canonical = symbol(public)  # dark pools have no such name
-        halted = text_at(pair, "status") == "cancel_only"
-        if canonical and other and not halted and (decimals is None or decimals in range(31)):
-            listings.append(Listing(canonical, (key, other, public), decimals))
+        state = "halted" if text_at(pair, "status") == "cancel_only" else None
+        if canonical and other and (decimals is None or decimals in range(31)):
+            listings.append(Listing(canonical, (key, other, public), decimals, state=state))
     return listings
 
 
@@ -122,6 +122,7 @@ KRAKEN = Venue(
     symbol=symbol,
     wire=wire,
     clock="exchange",
+    polled_clock="received",
     time_unit="iso",
     stream=Stream(
         url="wss://ws.kraken.com/v2",

@@ -1,6 +1,6 @@
 """KuCoin spot: every pair in one answer over REST, or a stream of last, bid and ask; the rest is REST's.
 
-`clock` tells of the stream; REST dates its answers only. A name outlives its coin's: `BCHSV-USDT` is BSV in the list.
+REST dates its answers only. A name outlives its coin's: `BCHSV-USDT` is BSV in the list.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for entry in list_at(_data(body)):
         wire, base, quote, tick = (text_at(entry, name) for name in _LISTED)
-        if wire and base and quote and at(entry, "enableTrading") is True:
-            listings.append(Listing(f"{base}-{quote}".upper(), (wire,), tick_decimals(tick)))
+        if wire and base and quote:
+            state = None if at(entry, "enableTrading") is True else "halted"
+            listings.append(Listing(f"{base}-{quote}".upper(), (wire,), tick_decimals(tick), state=state))
     return listings
 
 
@@ -84,6 +85,7 @@ KUCOIN = Venue(
     instruments_request="/api/v2/symbols",
     parse_instruments=parse_instruments,
     clock="exchange",
+    polled_clock="received",
     stream=Stream(
         subscribe=subscribe,
         parse=parse_stream,

@@ -23,7 +23,9 @@ _TICKER = Shape(
         "open": "open24h", "high": "high24h", "low": "low24h", "volume": "vol24h", "quote_volume": "volCcy24h",
     },
 )  # fmt: skip
-_INDEX = Index(wire="instId", base="baseCcy", quote="quoteCcy", status="state", open="live", tick=("tickSz",))
+_INDEX = Index(
+    wire="instId", base="baseCcy", quote="quoteCcy", status="state", open="live", halted=("suspend",), tick=("tickSz",)
+)
 _REASONS = {"50011": "rate_limited", "50061": "rate_limited", "60014": "rate_limited"}
 _NAMED = re.compile(r"instId:([^,\s]+)")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.ticker.model_reader import QUOTE_FIELDS, matches
 from ticker.errors import PatternError
+from ticker.model import pattern_matches
 from ticker.selection import (
     ALL_FIELDS,
     Scope,
@@ -20,7 +21,6 @@ from ticker.selection import (
     Wildcards,
     check_pattern,
     field_mask,
-    pattern_matches,
 )
 
 ALL, KRAKEN, EUR = "*", "kraken:*", "*-EUR"

@@ -191,6 +191,8 @@ def test_what_the_feed_says_of_itself() -> None:
         fast, slow = stage.feed(interval_s=0.5), stage.feed(interval_s=20.0)
         assert (fast.name, fast.kind, fast.clock) == ("toy", "live", "received")
         assert (fast.stale_after_s, slow.stale_after_s) == (5.0, 60.0)
+        dated_by_its_stream = dataclasses.replace(TOY, clock="exchange", polled_clock="received")
+        assert stage.feed(dated_by_its_stream).clock == "received"
         bars: list[Bar] = await fast.history("toy:BTC-USD", 60, 10)
         assert bars == []
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from feeds.exchange.venue import Limits
+from feeds.exchange.venue import Limits, Row
 from tests.feeds.fake_exchange import HANG, Reply
 from tests.feeds.harness import supervised
 from tests.feeds.toy import LIST, LISTED, NEEDS_LIST, TICKERS, TOY, Stage, listing, on_stage, tickers
@@ -148,5 +148,30 @@ def test_made_up_names_do_not_pile_up() -> None:
             await stage.sink.until(lambda: len(stage.sink.polls) == 10)
         judge = feed._poller._judge
         assert (len(judge._seen_at), len(judge._digits), len(judge._judged)) == (5, 5, 3)
+
+    on_stage(play)
+
+
+def test_halted_market_says_so() -> None:
+    """A market that the list halts is halted although no row of it comes any more, and open again when the list is."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.serve(LIST, listing(("BTC/USD", "BTC-USD", 1)))
+        feed = stage.feed(LISTED)
+        directory = feed._listings._directory
+        async with supervised(feed, stage.sink, stage.clock):
+            await stage.sink.until(lambda: len(stage.sink.polls) >= 2)
+        halted = [one._replace(state="halted") for one in directory._by_symbol.values()]
+        directory.load(halted)
+        judge = feed._poller._judge
+        assert [quote.values for quote in judge.halted()] == [{"state": "halted"}]
+        assert directory.wanted() == {}
+        (quote,) = judge.answer([Row("BTC/USD", {"last": "2"})], stage.sink.status)
+        assert quote.values["state"] == "halted"
+        directory.load(one._replace(state=None) for one in halted)
+        (quote,) = judge.answer([Row("BTC/USD", {"last": "3"})], stage.sink.status)
+        assert quote.values["state"] == "live"
+        assert judge.halted() == []
 
     on_stage(play)

@@ -47,26 +47,28 @@ def test_answers_of_other_requests(recorded: Recorded, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exchange", "name", "listed", "left_out"),
+    ("exchange", "name", "listed", "halted"),
     [
         ("binance", "exchangeInfo_2021-10-11.json", 1262, 433),
         ("binance", "v3_exchangeInfo.json", 12, 13),
         ("binance_us", "exchangeInfo_2021-08-14.json", 113, 4),
     ],
 )
-def test_recorded_lists(data_dir: pathlib.Path, exchange: str, name: str, listed: int, left_out: int) -> None:
-    """Every symbol that trades is listed by its two currencies, with the digits of its price filter."""
+def test_recorded_lists(data_dir: pathlib.Path, exchange: str, name: str, listed: int, halted: int) -> None:
+    """Every symbol that trades, or had to stop, is listed by its currencies, with the digits of its price filter."""
     body = Recorded(data_dir, exchange).answer(name)
     raw = json.loads(body)["symbols"]
     expected = []
     for entry in raw:
-        if entry["status"] == "TRADING":
+        if entry["status"] in {"TRADING", "BREAK"}:
             (tick,) = (one["tickSize"] for one in entry["filters"] if one["filterType"] == "PRICE_FILTER")
             decimals = len(tick.rstrip("0").partition(".")[2])
             canonical = entry["baseAsset"] + "-" + entry["quoteAsset"]
-            expected.append(Listing(canonical, (entry["symbol"],), decimals))
+            state = None if entry["status"] == "TRADING" else "halted"
+            expected.append(Listing(canonical, (entry["symbol"],), decimals, state=state))
     assert parse_instruments(body) == expected
-    assert (len(expected), len(raw) - len(expected)) == (listed, left_out)
+    opened = [listing for listing in expected if listing.state is None]
+    assert (len(opened), len(raw) - len(opened)) == (listed, halted)
 
 
 def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:

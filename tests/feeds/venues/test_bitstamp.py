@@ -54,11 +54,12 @@ def test_recorded_list(folder: pathlib.Path) -> None:
 
 
 def test_list_entries() -> None:
-    """Closed pairs are not listed, perpetuals have a name of their own, and a bad entry costs itself."""
+    """Disabled pairs are halted, perpetuals have a name of their own, and a bad entry costs itself."""
     good = {"name": "BTC/USD-PERP", "url_symbol": "btcusd-perp", "counter_decimals": 0, "trading": "Enabled"}
     entries = [good, {**good, "trading": "Disabled"}, {**good, "name": "BTCUSD"}, {}, 5]
     assert parse_instruments(json.dumps(entries).encode()) == [
-        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0)
+        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0),
+        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0, state="halted"),
     ]
 
 

@@ -122,12 +122,16 @@ def test_recorded_lists(recorded: Recorded, name: str, count: int) -> None:
     assert all(listing.symbol == COINBASE.symbol(listing.wires[0]) for listing in expected if COINBASE.symbol)
 
 
-@pytest.mark.parametrize("change", [{"status": "delisted"}, {"status": "offline"}, {"trading_disabled": True}])
-def test_products_that_do_not_trade(recorded: Recorded, change: dict[str, object]) -> None:
-    """A product that is not online, or whose trading is off, is not listed."""
+@pytest.mark.parametrize(
+    ("change", "halted"),
+    [({"status": "delisted"}, False), ({"status": "offline"}, True), ({"trading_disabled": True}, True)],
+)
+def test_products_that_do_not_trade(recorded: Recorded, change: dict[str, object], halted: bool) -> None:
+    """A product that is offline, or whose trading is off, is halted; one that is delisted is not listed."""
     first, second, *_ = json.loads(recorded.answer("products_2021-04-17.json"))
     body = json.dumps([{**first, **change}, second]).encode()
-    assert [listing.wires for listing in parse_instruments(body)] == [(second["id"],)]
+    found = {listing.wires[0]: listing.state for listing in parse_instruments(body)}
+    assert found == {second["id"]: None} | ({first["id"]: "halted"} if halted else {})
 
 
 def test_errors_of_answers(data_dir: pathlib.Path) -> None:

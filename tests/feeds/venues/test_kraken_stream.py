@@ -97,15 +97,16 @@ def test_names_of_the_stream(data_dir: pathlib.Path) -> None:
 
 
 def test_halted_pair() -> None:
-    """A pair whose orders can only be cancelled is not listed."""
+    """A pair whose orders can only be cancelled is halted."""
     pair = {"altname": "XBTUSD", "wsname": "XBT/USD", "pair_decimals": 1}
     pairs = {"A": {**pair, "status": "cancel_only"}, "B": {**pair, "status": "online"}}
     body = json.dumps({"error": [], "result": pairs}).encode()
-    assert [listing.wires[0] for listing in parse_instruments(body)] == ["B"]
+    assert [(listing.wires[0], listing.state) for listing in parse_instruments(body)] == [("A", "halted"), ("B", None)]
 
 
 def test_stream_is_dated() -> None:
     """The stream dates its prices in text of a date, and is opened no faster than Kraken bears."""
     assert KRAKEN.stream is not None
+    assert KRAKEN.polled_clock == "received"
     assert (KRAKEN.clock, KRAKEN.time_unit, KRAKEN.stream.url) == ("exchange", "iso", "wss://ws.kraken.com/v2")
     assert KRAKEN.stream.connects_per_s <= 150 / 600

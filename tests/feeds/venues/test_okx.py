@@ -55,10 +55,11 @@ def test_recorded_contracts(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("state", ["suspend", "preopen", "test", None])
 def test_pairs_that_do_not_trade(recorded: Recorded, state: str | None) -> None:
-    """A pair in any other state than live is not listed."""
+    """A suspended pair is halted; one in any other state than live is not listed."""
     first, second, *_ = json.loads(recorded.answer("v5_instruments_SPOT_2021-07-22.json"))["data"]
     body = json.dumps({"code": "0", "data": [{**first, "state": state}, second]}).encode()
-    assert [listing.wires for listing in parse_instruments(body)] == [(second["instId"],)]
+    found = {listing.wires[0]: listing.state for listing in parse_instruments(body)}
+    assert found == {second["instId"]: None} | ({first["instId"]: "halted"} if state == "suspend" else {})
 
 
 def test_legacy_answer(recorded: Recorded) -> None:
