@@ -57,7 +57,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(sources.make_router(service), dependencies=prices)
     app.include_router(status.make_router(service), dependencies=prices)
     app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
-    app.include_router(ws.make_router(service, admission, gate))
+    stream = ws.make_router(service, admission, gate)
+    app.include_router(stream)
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
     app.include_router(reference.make_router(service.settings.server.base_path))
@@ -73,6 +74,7 @@ def create_app(service: Service) -> FastAPI:
 
     app.mount("/", Page(directory=STATIC, html=True))
     server = service.settings.server
+    app.add_middleware(ws.Straight, endpoint=ws.endpoint_of(stream))
     app.add_middleware(
         Guard,
         loopback=_is_loopback(server.host),

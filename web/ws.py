@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter
+from fastapi.routing import APIWebSocketRoute
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ticker.doorman import Doorman
@@ -58,3 +62,28 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             hub.idle.discard(connection)  # it hears nothing before it has said its token
 
     return router
+
+
+class Straight:
+    """Plain ASGI: a handshake for the stream goes to its endpoint past the framework's layers and other routes.
+
+    They cost as much again as the handshake itself, and after a restart everybody comes at once.
+    """
+
+    def __init__(self, app: ASGIApp, *, endpoint: Callable[[WebSocket], Awaitable[None]]) -> None:
+        self._app = app
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a handshake, or pass anything else on."""
+        if scope["type"] == "websocket" and scope["path"].removeprefix(scope["root_path"]) == "/ws":
+            await self._endpoint(WebSocket(scope, receive, send))
+        else:
+            await self._app(scope, receive, send)
+
+
+def endpoint_of(router: APIRouter) -> Callable[[WebSocket], Awaitable[None]]:
+    """The stream's endpoint."""
+    (route,) = (route for route in router.routes if isinstance(route, APIWebSocketRoute))
+    endpoint: Callable[[WebSocket], Awaitable[None]] = route.endpoint
+    return endpoint
