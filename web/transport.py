@@ -344,11 +344,15 @@ class SharedFrames(WebSocketsSansIOProtocol):
         self._abort_later()
 
     def send_keepalive_ping(self) -> None:
-        """A reader that takes no bytes is judged by its stall, not by pings."""
-        if self._session is None or (self.open and not self.paused):
+        """The same bytes for all. A reader that takes no bytes is judged by its stall, not by pings."""
+        if self._session is None:
             super().send_keepalive_ping()
-        elif self.open:
+        elif self.open and self.paused:
             self.schedule_ping()
+        elif self.open and self._write(_PING):
+            self.ping_timer, self.pending_ping_payload = None, _PING_PAYLOAD
+            self.ping_sent_at = self.loop.time()
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
 
     def keepalive_timeout(self) -> None:
         """No pong: 4009, and no waiting for a peer that is gone."""
@@ -388,3 +392,5 @@ class _NoQueue(asyncio.Queue[Any]):
 
 _NO_QUEUE = _NoQueue()
 _DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+_PING_PAYLOAD = b"tick"
+_PING = _headed(0x89, _PING_PAYLOAD)
