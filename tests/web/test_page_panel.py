@@ -250,7 +250,8 @@ ALERT_LINES = """async (bars) => {
   const chart = new (await loadChart())(place);
   const shown = new Bars(300_000);
   shown.merge(bars);
-  chart.draw(shown.list, "candles", { decimals: 2, format: String, formatTime: String, days: false }, false);
+  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: 0, days: false };
+  chart.draw(shown.list, "candles", scale, false);
   const alerts = [
     { id: "a", kind: "price", op: ">=", value: 101 }, { id: "b", kind: "silence", op: ">=", value: 100 },
   ];
@@ -419,7 +420,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -
                 reached.append(inside)
         intervals = ["1m", "5m", "15m", "1h", "4h", "1D"]
         wanted = [f"Favourite {FIRST}", "Enlarge", "Close details", *intervals, "Drawn as candles"]
-        wanted += ["TradingView", "About the chart"]
+        wanted += ["TradingView", "Alert"]
         assert [name for name, _ in reached] == wanted
         assert {outline for _, outline in reached} == {"solid"}
         part(page, ".close").focus()
@@ -475,7 +476,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert panel(page).evaluate("(panel) => panel.scrollWidth") == width
         small = panel(page).evaluate("""(panel) => [...panel.querySelectorAll("button, a, summary")]
-          .filter((control) => control.checkVisibility() && !control.closest(".about p"))
+          .filter((control) => control.checkVisibility())
           .map((control) => [control.ariaLabel ?? control.textContent, control.getBoundingClientRect()])
           .filter(([, box]) => box.height < 44 || box.width < 44)
           .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)""")

@@ -77,6 +77,7 @@ const title = new Title(byId("icon"), numbers);
 const details = new Details(byId("details"), prefs, {
   numbers, times, market, freshness, clock, announcer, alerts, favourites: lists.favourites.symbols,
   star: (symbol) => listing.toggle(lists.favourites, symbol), open: (symbol) => details.open(symbol),
+  editAlerts: (symbol) => dialogs.open("alerts", market.quotes.get(symbol) ?? market.venues.get(symbol)),
 });
 const notice = new Notice(byId("notice"), {
   Reload: () => location.reload(),

@@ -36,6 +36,7 @@ class Chart {
   #formatPrice = String;
   #formatTime = String;
   #minMove = 0.01;
+  #shiftMs = 0;
 
   /** @param {HTMLElement} place an empty element that the chart fills */
   constructor(place) {
@@ -73,14 +74,15 @@ class Chart {
    * @param {import("../store/bars.js").Bar[]} bars
    * @param {"candles" | "line"} kind
    * @param {{decimals: number | null, format: (price: number) => string, formatTime: (ms: number) => string,
-   *   days: boolean}} scale
+   *   shiftMs: number, days: boolean}} scale
    * @param {boolean} keepPlace another look at the same bars: stay where the user has scrolled to
    */
-  draw(bars, kind, { decimals, format, formatTime, days }, keepPlace) {
+  draw(bars, kind, { decimals, format, formatTime, shiftMs, days }, keepPlace) {
     const range = keepPlace ? this.#chart.timeScale().getVisibleLogicalRange() : null;
     this.#bars = bars;
     this.#formatPrice = format;
     this.#formatTime = formatTime;
+    this.#shiftMs = shiftMs;
     this.#minMove = 10 ** -(decimals ?? 8);
     if (kind !== this.#kind) this.#newSeries(kind);
     this.#chart.timeScale().applyOptions({ timeVisible: !days });
@@ -162,19 +164,23 @@ class Chart {
     this.#marks.setData(this.#bars.map((bar) => this.#markPoint(bar)));
   }
 
+  #seconds(t) {
+    return (t + this.#shiftMs) / 1000;
+  }
+
   #point({ t, open, high, low, close }) {
-    return this.#kind === "candles" ? { time: t / 1000, open, high, low, close } : { time: t / 1000, value: close };
+    return this.#kind === "candles" ? { time: this.#seconds(t), open, high, low, close } : { time: this.#seconds(t), value: close };
   }
 
   #volumePoint({ t, open, close, volume }) {
-    if (volume === null) return { time: t / 1000 };
+    if (volume === null) return { time: this.#seconds(t) };
     const { up, down } = this.#colours;
-    return { time: t / 1000, value: volume, color: faded(close < open ? down : up, 0.32) };
+    return { time: this.#seconds(t), value: volume, color: faded(close < open ? down : up, 0.32) };
   }
 
   // A dotted line along the bottom, under bars that were not recorded here.
   #markPoint({ t, told, gap }) {
-    if (!told && !gap) return { time: t / 1000 };
-    return { time: t / 1000, value: 1, color: gap ? this.#colours.warning : this.#colours.control };
+    if (!told && !gap) return { time: this.#seconds(t) };
+    return { time: this.#seconds(t), value: 1, color: gap ? this.#colours.warning : this.#colours.control };
   }
 }

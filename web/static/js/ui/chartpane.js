@@ -20,6 +20,7 @@ const KINDS = { candles: "Candles", line: "Line" };
 const NO_LIBRARY = "The chart’s library is not on the server. Everything else works without it.";
 const NO_BARS = "No prices have been recorded yet.";
 const AGAIN_MS = 30_000;
+const MINUTE_MS = 60_000;
 
 export class ChartPane {
   controls = element("div", { class: "chart-bar", role: "group", "aria-label": "Chart" });
@@ -189,11 +190,13 @@ export class ChartPane {
 
   #draw(keepPlace) {
     if (this.#bars === null || this.#chart === null) return;
-    const { prefs, numbers } = this.#surroundings;
+    const { prefs, numbers, times } = this.#surroundings;
     const { decimals } = this.#quote;
     const format = (price) => numbers.price(price, decimals);
     const days = this.#interval.key === "1d";
-    const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), days };
+    // The library knows no time zones: it is given times that read as local ones.
+    const shiftMs = times.local && !days ? -MINUTE_MS * new Date().getTimezoneOffset() : 0;
+    const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), shiftMs, days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
     this.#lines?.show(this.#quote.symbol, this.#chart.colours);
@@ -223,7 +226,7 @@ export class ChartPane {
   }
 }
 
-/** 25 Nov 20:50, in UTC like the chart's own axis. */
+/** 25 Nov 20:50, as the chart's own axis has it. */
 function timeText(ms, days) {
   const [, day, month, year, time] = new Date(ms).toUTCString().split(" ");
   return days ? `${day} ${month} ${year}` : `${day} ${month} ${time.slice(0, 5)}`;

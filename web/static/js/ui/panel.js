@@ -18,15 +18,15 @@ const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 
 const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 const NEAREST = 3;
-const NOTICE = "TradingView Lightweight Charts™, Copyright (c) 2025 TradingView, Inc.";
 
 /**
  * What the panel needs of the page.
  * @typedef {object} Surroundings
  * @property {import("../fmt/number.js").Numbers} numbers
+ * @property {import("../fmt/time.js").Times} times
  * @property {import("../store/market.js").Market} market
  * @property {import("../store/stale.js").Freshness} freshness
- * @property {import("../store/lists.js").Favourites} favourites
+ * @property {{has(symbol: string): boolean}} favourites
  * @property {import("../net/clock.js").ServerClock} clock
  * @property {import("./announce.js").Announcer} announcer
  * @property {import("../store/prefs.js").Prefs} prefs
@@ -59,8 +59,7 @@ export class Panel {
     const p = this.#parts;
     p.missing = element("div", { class: "panel-missing" });
     p.body = element("div", { class: "panel-body" },
-      this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, this.#chips.element,
-      about());
+      this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, this.#chips.element);
     p.head = this.#head();
     place.replaceChildren(p.head, p.body, p.missing);
     dragToClose(place, p.head, surroundings.close);
@@ -271,12 +270,6 @@ export class Panel {
     }
     setText(this.#parts.volume, numbers.volume(quote.volume));
   }
-}
-
-function about() {
-  const link = element("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "www.tradingview.com");
-  const text = element("p", {}, `${NOTICE} `, link, ". Licensed under the Apache License 2.0.");
-  return element("details", { class: "about" }, element("summary", {}, "About the chart"), text);
 }
 
 function hidden(text) {

@@ -4,7 +4,7 @@
  */
 
 import { loadSources } from "../net/details.js";
-import { age, clock as clockTime } from "../fmt/time.js";
+import { age } from "../fmt/time.js";
 import { element, icon, setAttribute, setText } from "./elements.js";
 
 const MARKS = { live: "live", stale: "delayed", halted: "delayed", closed: "connecting", down: "offline", gone: "offline" };
@@ -124,7 +124,7 @@ export class Sources {
     const now = venue === this.#source;
     const left = !now && venue === before && this.#told.source === this.#source;
     setAttribute(tag, "class", now ? "tag now" : "tag");
-    setText(tag, now ? "source" : left ? `until ${clockTime(since)}` : "");
+    setText(tag, now ? "source" : left ? `until ${this.#surroundings.times.clock(since)}` : "");
     setAttribute(tag, "title", left ? `${this.#source} took over from ${venue}` : null);
   }
 }
