@@ -16,9 +16,10 @@ import { RecentSamples } from "./store/samples.js";
 import { Freshness } from "./store/stale.js";
 import { openStorage } from "./store/storage.js";
 import { View } from "./store/view.js";
+import { Actions } from "./ui/actions.js";
 import { Announcer } from "./ui/announce.js";
 import { Breadth } from "./ui/breadth.js";
-import { chosenColumns } from "./ui/columns.js";
+import { applyChoice } from "./ui/choices.js";
 import { Details } from "./ui/details.js";
 import { Dialogs } from "./ui/dialogs.js";
 import { Feeds } from "./ui/feeds.js";
@@ -27,7 +28,6 @@ import { Filters } from "./ui/filters.js";
 import { Grid } from "./ui/grid.js";
 import { Head } from "./ui/head.js";
 import { Hold } from "./ui/hold.js";
-import { bindKeys } from "./ui/keys.js";
 import { Listing } from "./ui/listing.js";
 import { Notice } from "./ui/notice.js";
 import { Rings } from "./ui/rings.js";
@@ -99,6 +99,7 @@ const page = {
   filters, breadth, status, feeds, announcer, toasts, notice, stream, skeleton: byId("skeleton"),
   list: () => listing.list,
   paint: { list: () => scheduler.soon(paintList) },
+  details, theme, scheduler, togglePause,
   open: openDetails,
   title: () => title.show(market.quotes.get(details.symbol ?? grid.currentQuote?.instrument), figures.condition()),
   figures: () => figures,
@@ -109,6 +110,7 @@ const rings = new Rings(page);
 const figures = new Figures(page);
 const dialogs = (page.dialogs = new Dialogs(page));
 const listing = (page.listing = new Listing(page));
+const actions = new Actions(page);
 
 let server = "the service";
 let unpaintedMs = null; // server time of the oldest update that is not on the screen yet
@@ -247,33 +249,6 @@ function alertsChanged() {
   scheduler.soon(paintState);
 }
 
-function rowAction(action, quote) {
-  const { instrument } = quote;
-  if (action === "star") listing.toggle(lists.favourites, instrument);
-  else if (listing.list.symbols !== null) listing.toggle(listing.list, instrument);
-}
-
-/** On the row that the keyboard is at. */
-function onCurrent(does) {
-  return () => grid.currentQuote !== null && does(grid.currentQuote);
-}
-
-/** @param {"exportCsv" | "copyLink"} how */
-async function share(how) {
-  const ways = await import("./ui/share.js");
-  ways[how](page);
-}
-
-async function openRowMenu(quote, place) {
-  const { openRowMenu: open } = await import("./ui/listmenus.js");
-  open(page, quote, place);
-}
-
-async function openListMenu(list, button) {
-  const { openListMenu: open } = await import("./ui/listmenus.js");
-  open(page, list, button);
-}
-
 /** A page inside another one has no room for details: its links open the whole page. */
 function openDetails({ instrument, unlisted }) {
   if (unlisted) return;
@@ -293,14 +268,7 @@ function detailsChanged(symbol, hadFocus) {
 function prefChanged(name) {
   clearTimeout(addressTimer);
   addressTimer = setTimeout(() => history.replaceState(history.state, "", prefs.address), ADDRESS_AFTER_MS);
-  if (["theme", "updown", "density"].includes(name)) theme.apply();
-  if (name === "density") grid.measure();
-  if (name === "cols") grid.use(chosenColumns(prefs.get("cols")));
-  if (name === "rate") scheduler.paintsPerSecond = Number(prefs.get("rate"));
-  if (name === "flashes") grid.flashing = prefs.get("flashes") === "on";
-  if (name === "tz") times.local = prefs.get("tz") === "local";
-  if (name === "locale") numbers.use(prefs.get("locale"));
-  if (name === "tz" || name === "locale") grid.rebuild();
+  applyChoice(name, page);
   scheduler.soon(paintFigures);
 }
 
@@ -311,7 +279,7 @@ function wireLists() {
   tabs.onMove = (list, way) => listing.move(list, way);
   tabs.onDelete = (list) => listing.remove(list);
   tabs.onSave = () => listing.save();
-  tabs.onMenu = openListMenu;
+  tabs.onMenu = (list, button) => actions.openListMenu(list, button);
   lists.onChange = listsChanged;
   filters.onChoose = (name, value) => listing.filter(name, value);
   head.onSort = (key) => listing.sortBy(key);
@@ -320,8 +288,8 @@ function wireLists() {
 }
 
 function wire() {
-  grid.onAction = rowAction;
-  grid.onMenu = openRowMenu;
+  grid.onAction = (action, quote) => actions.onRow(action, quote);
+  grid.onMenu = (quote, place) => actions.openRowMenu(quote, place);
   grid.onOpen = openDetails;
   details.onChange = detailsChanged;
   grid.onColumns = (columns) => head.use(columns);
@@ -332,52 +300,19 @@ function wire() {
   alerts.onChange = alertsChanged;
   alerts.onFire = (alert, value) => rings.ring(alert, value);
   prefs.onChange = prefChanged;
-  const presses = {
-    theme: cycleTheme, pause: togglePause, settings: () => dialogs.open("settings"), columns: () => dialogs.open("columns"),
-    export: () => share("exportCsv"), link: () => share("copyLink"), cluster: () => dialogs.open("diagnostics"),
-  };
-  for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
-  bindKeys(document, keys(presses), () => search.open(), () => prefs.get("letters") === "on");
+  actions.wire(byId);
   addEventListener("online", () => stream.socket.wake());
   document.addEventListener("visibilitychange", visibilityChanged);
 }
 
-function keys(presses) {
-  const intervals = Object.fromEntries([1, 2, 3, 4, 5, 6].map((n) => [n, () => details.chooseInterval(n)]));
-  return {
-    ...intervals,
-    "/": () => search.open(),
-    t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
-    escape: () => details.close(),
-    "?": () => dialogs.open("shortcuts"),
-    "[": () => listing.step(-1),
-    "]": () => listing.step(1),
-    f: onCurrent(({ instrument }) => listing.toggle(lists.favourites, instrument)),
-    a: () => dialogs.open("alerts", grid.currentQuote),
-    r: onCurrent((quote) => announcer.say("row", grid.labelOf(quote))),
-    m: onCurrent((quote) => openRowMenu(quote, grid.placeOf(quote))),
-    "+": onCurrent((quote) => view.isOutside(quote) && rowAction("add", quote)),
-    delete: onCurrent((quote) => grid.hasFocus && !view.isOutside(quote) && rowAction("remove", quote)),
-  };
-}
-
-function cycleTheme() {
-  announcer.say("theme", `Theme: ${theme.cycle()}.`);
-}
-
 document.body.classList.toggle("embedded", prefs.get("embed") === "1");
-times.local = prefs.get("tz") === "local";
-grid.flashing = prefs.get("flashes") === "on";
 stream.wanted.watched = alerts.symbols;
-theme.apply();
 wireLists();
 wire();
 listing.start();
-grid.use(chosenColumns(prefs.get("cols")));
+for (const name of ["theme", "tz", "flashes", "cols"]) applyChoice(name, page);
 scheduler.soon(paintFigures);
-setTimeout(() => {
-  if (!market.filled) byId("skeleton").hidden = false;
-}, SKELETON_AFTER_MS);
+setTimeout(() => { byId("skeleton").hidden = market.filled; }, SKELETON_AFTER_MS);
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
 details.start();
