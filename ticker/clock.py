@@ -6,10 +6,13 @@ exchange's own timestamps. Nothing else in the project reads a clock.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock:
@@ -25,6 +28,8 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; 0 or less only yields to the loop."""
+        import asyncio  # noqa: PLC0415 - a program that only blocks needs none, and starts faster
+
         await asyncio.sleep(max(0.0, seconds))
 
 
@@ -44,6 +49,8 @@ class ManualClock(Clock):
         return self._wall_start_ms + round(self._now * 1000)
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio  # noqa: PLC0415
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -68,6 +75,8 @@ class ManualClock(Clock):
         self._now = end
 
     async def _settle(self) -> None:
+        import asyncio  # noqa: PLC0415
+
         # Tasks that a wake-up started need a few turns of the loop before they sleep again.
         for _ in range(20):
             await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.bench import (
     arrivals,
+    client,
     fairness,
     fanout,
     idle,
@@ -48,6 +49,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "polling": lambda o: polling.main(o.runs, o.results),
     "metrics": lambda o: metrics.main(o.runs),
     "page": lambda o: page.soak(o.seconds) if o.soak else page.main(o.runs),
+    "client": lambda o: client.main(o.runs, o.results),
     "parse": lambda o: parse.main(o.runs),
     "stall": lambda o: stall.main(o.seconds),
     "soak": lambda o: soak.main(o.minutes),

@@ -171,7 +171,7 @@ class Book(Generic[Number]):
         for symbol, delta in quotes.items():
             record = records.get(symbol)
             if record is None:
-                records[symbol] = delta
+                records[symbol] = delta.copy()
             else:
                 record.update(delta)
         for symbol in message.gone:
@@ -180,8 +180,15 @@ class Book(Generic[Number]):
             self.feeds.setdefault(name, {}).update(feed)
         self._arrived(message)
         if quotes or message.gone:
-            for backlog in self.backlogs():
-                backlog.changed(quotes, message.gone)
+            self._tell(quotes, message.gone)
+
+    def _tell(self, quotes: dict[str, Record], gone: Sequence[str]) -> None:
+        """Give every loop deltas of its own; there is usually one."""
+        loops = self.backlogs()
+        for loop in loops[1:]:
+            loop.changed({symbol: delta.copy() for symbol, delta in quotes.items()}, gone)
+        if loops:
+            loops[0].changed(quotes, gone)
 
     def _arrived(self, message: Message) -> None:
         self.version, self.time = message.version, message.time
@@ -226,17 +233,19 @@ class Backlog(Generic[Number]):
         self.wake = wake
 
     def changed(self, quotes: dict[str, Record], gone: Sequence[str]) -> None:
-        """Add what an update brought."""
-        pending = self._pending
-        if not pending:
-            self._pending = pending = dict(quotes)
-        else:
+        """Add what an update brought; the quotes are this loop's own from now on."""
+        if self._pending:
+            pending = self._pending
             for symbol, delta in quotes.items():
                 before = pending.get(symbol, _GONE)
-                if before is not None:  # else it will be told whole
-                    pending[symbol] = {**before, **delta} if before else delta
+                if before:
+                    before.update(delta)
+                elif before is not None:  # else it will be told whole
+                    pending[symbol] = delta
+        else:
+            self._pending = {**quotes}
         for symbol in gone:
-            pending[symbol] = _GONE
+            self._pending[symbol] = _GONE
         self.wake()
 
     def replaced(self, lost: Iterable[str]) -> None:

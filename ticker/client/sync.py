@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -15,16 +14,11 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-from websockets.sync.client import connect
-
 from ticker.client import view as live
+from ticker.client.ask import ask
 from ticker.client.book import Backlog
-from ticker.client.once import Question
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import Options, State, Stream, open_stream
-from ticker.client.wire import MAX_FRAME_BYTES, addressed, heads, judge
-from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
 
 __all__ = [
@@ -245,31 +239,3 @@ def get(
     """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
     make: Any = Decimal if exact else float
     return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]
-
-
-def ask(
-    symbols: Sequence[str],
-    make: Callable[[Any], Number],
-    url: str | None = None,
-    fields: Sequence[str] | None = None,
-    token: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    timeout_s: float = 10.0,
-) -> list[Quote[Number]]:
-    """As `get`, but quotes."""
-    address, patterns = addressed(symbols, url, os.environ)
-    question = Question(patterns, fields, make)
-    clock = Clock()
-    deadline = clock.monotonic() + timeout_s
-    try:
-        with connect(
-            address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-            open_timeout=timeout_s, additional_headers=heads(headers, token, os.environ), proxy=None,
-        ) as socket:  # fmt: skip
-            socket.send(question.message, text=True)
-            quotes = None
-            while quotes is None:
-                quotes = question.receive(socket.recv(max(0.0, deadline - clock.monotonic()), decode=False))
-            return quotes
-    except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
-        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}; is it running?") from error

@@ -1,0 +1,155 @@
+"""The client library beside the same work by hand: updates decoded for a second of CPU, and how fast `ticker get` is.
+
+By hand is raw `websockets` with `orjson` and the protocol's five lines. All readers get the same frames, as fast as
+they take them, from a server that made them beforehand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from statistics import median
+from typing import Any
+
+import orjson
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+
+from tests.running import running
+from ticker.client import watch
+
+SIZES = {100: 2_000, 5: 15_000}
+"""Symbols in a frame, and how many frames."""
+READERS = ("by hand", "floats", "exact", "exact, each price read", "floats, change by change")
+LEAST = {"floats": 0.8, "exact": 0.5}
+MOST_START = 1.5
+STARTS = 7
+
+
+def frames(symbols: int, count: int) -> list[str]:
+    """A snapshot and updates of all symbols, each with the fields that move."""
+
+    def quote(i: int, n: int) -> dict[str, Any]:
+        cents = 9_741_235 + (i * 7919 + n * 31) % 5000
+        return {"last": cents / 100, "bid": (cents - 5) / 100, "ask": (cents + 5) / 100, "ts": 1_795_386_000_000 + n}
+
+    rest = dict.fromkeys(("bid_size", "ask_size", "open", "high", "low", "volume", "change_pct"), 1.25)
+    whole = {f"S{i:04d}-USD": quote(i, 0) | rest | {"state": "live", "source": "sim"} for i in range(symbols)}
+    head = {"time": 1_795_386_000_000}
+    made = [json.dumps({"type": "snapshot", "epoch": 1, "version": 1, **head, "quotes": whole})]
+    for n in range(1, count + 1):
+        quotes = {f"S{i:04d}-USD": quote(i, n) for i in range(symbols)}
+        made.append(json.dumps({"type": "update", "since": n, "version": n + 1, **head, "quotes": quotes}))
+    return made
+
+
+async def by_hand(url: str, last: int) -> float:
+    """The work itself, without any of what makes it last."""
+    view: dict[str, dict[str, Any]] = {}
+    async with connect(f"{url.replace('http', 'ws')}/ws", compression=None, max_size=None) as socket:
+        await socket.send('{"op":"subscribe","id":1,"symbols":["*"]}')
+        started = 0.0
+        while True:
+            message = orjson.loads(await socket.recv(decode=False))
+            if message["type"] == "snapshot":
+                view = message["quotes"]
+                started = time.process_time()
+            elif message["type"] == "update":
+                for symbol, quote in message["quotes"].items():
+                    view[symbol].update(quote)
+                if message["version"] == last:
+                    return time.process_time() - started
+
+
+async def by_view(url: str, last: int, reader: str) -> float:
+    """The same through the library."""
+    async with watch(url, "*", exact=False) if reader.startswith("floats") else watch(url, "*") as view:
+        started = time.process_time()
+        if reader.endswith("change by change"):
+            async for change in view:
+                if change.version == last:
+                    break
+        else:
+            async for frame in view.frames():
+                if reader.endswith("read"):
+                    for change in frame:
+                        _ = change.quote.last
+                if frame.version == last:
+                    break
+        return time.process_time() - started
+
+
+async def _read(url: str, last: int, reader: str) -> None:
+    print(await (by_hand(url, last) if reader == "by hand" else by_view(url, last, reader)))
+
+
+async def _measure(symbols: int, count: int) -> dict[str, float]:
+    """Updates for a second of CPU, by reader; each is a process of its own."""
+    made = frames(symbols, count)
+
+    async def send(socket: ServerConnection) -> None:
+        await socket.send('{"type":"hello","protocol":1,"heartbeat_ms":60000}')
+        asked = orjson.loads(await socket.recv())
+        await socket.send(json.dumps({"type": "subscribed", "id": asked["id"], "patterns": ["*"], "selection": "aa"}))
+        for text in made:
+            await socket.send(text)
+        await socket.wait_closed()
+
+    figures = {}
+    async with serve(send, "127.0.0.1", 0, compression=None, max_size=None) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for reader in READERS:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.bench.client", url, str(count + 1), reader, stdout=subprocess.PIPE
+            )
+            out, _ = await process.communicate()
+            figures[reader] = symbols * count / float(out)
+    return figures
+
+
+def start_ratio() -> tuple[float, float]:
+    """Least seconds of `ticker get` against a running service, and of importing what it stands on."""
+    with running() as service:
+        service.wait(lambda: service.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
+        commands = {
+            "get": [sys.executable, "-m", "ticker", "get", "BTC-USD", "--url", service.url],
+            "imports": [sys.executable, "-c", "import click, websockets.sync.client"],
+        }
+        best = dict.fromkeys(commands, float("inf"))
+        for _ in range(STARTS):
+            for name, command in commands.items():
+                started = time.monotonic()
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                best[name] = min(best[name], time.monotonic() - started)
+    return best["get"], best["imports"]
+
+
+def main(runs: int, results: dict[str, Any]) -> list[str]:
+    """Measure, print, and return what is beyond the limits."""
+    problems = []
+    for symbols, count in SIZES.items():
+        rounds = [asyncio.run(_measure(symbols, count)) for _ in range(runs)]
+        print(
+            f"{symbols} symbols a frame, thousand updates for a second of CPU; × by hand, median of {runs} (least–most)"
+        )
+        for reader in READERS:
+            ratios = sorted(figures[reader] / figures["by hand"] for figures in rounds)
+            speed = median(figures[reader] for figures in rounds) / 1000
+            print(f"  {reader:<26} {speed:8.0f}   {median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})")
+            results.setdefault("client", {}).setdefault(str(symbols), {})[reader] = ratios
+            if symbols == max(SIZES) and median(ratios) < LEAST.get(reader, 0):
+                problems.append(f"{reader}: {median(ratios):.2f} of by hand, at least {LEAST[reader]}")
+    starts = [start_ratio() for _ in range(runs)]
+    ratios = sorted(get / imports for get, imports in starts)
+    spread = f"{median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})"
+    print(f"ticker get: {min(get for get, _ in starts):.3f} s, × its imports {spread}")
+    if ratios[0] > MOST_START:
+        problems.append(f"ticker get takes {ratios[0]:.2f} times its imports, at most {MOST_START}")
+    return problems
+
+
+if __name__ == "__main__":
+    asyncio.run(_read(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
