@@ -19,18 +19,20 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.conftest import ROOT, find_program
-from tests.running import READY_S, Running, running
+from tests.running import Running, running
 from tests.web.page_server import CHROMIUM, CHROMIUM_FLAGS
 
 README = (ROOT / "README.md").read_text()
 HERE = "localhost:8000"
+PATIENCE_S = 100.0
+pytestmark = pytest.mark.timeout(2.5 * PATIENCE_S)  # other programs start slowly where others work
 PRICE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
     """A simulated market that is all there."""
-    with running("--feed", "sim:20") as service:
+    with running("--feed", "sim:BTC-USD,ETH-USD") as service:
         service.wait(lambda: len(service.get("/api/quotes?symbols=BTC-USD,ETH-USD")["quotes"]) == 2, "no price came")
         yield service
 
@@ -49,7 +51,7 @@ def printing(command: list[str], **more: object) -> Iterator[Iterator[str]]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, **more,  # type: ignore[call-overload]  # passed through
     )  # fmt: skip
-    late = threading.Timer(READY_S, os.killpg, (process.pid, signal.SIGKILL))
+    late = threading.Timer(PATIENCE_S, os.killpg, (process.pid, signal.SIGKILL))
     late.start()
     try:
         yield (line for line in process.stdout)
@@ -76,6 +78,7 @@ def test_the_browser_code(service: Running) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(f"{service.url}/healthz")
         for mark in ("new WebSocket", "new EventSource"):
             code = example("js", mark, service)

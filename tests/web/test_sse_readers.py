@@ -13,10 +13,12 @@ from playwright.async_api import async_playwright
 
 from tests.conftest import find_program
 from tests.view import View
+from tests.web import server
 from tests.web.page_server import CHROMIUM, CHROMIUM_FLAGS
 from tests.web.server import Live, serving, until
 from web.sse import EventStream
 
+pytestmark = pytest.mark.timeout(250)
 WATCH = """(query) => {
   window.events = [];
   const source = new EventSource('/api/stream' + query);
@@ -25,6 +27,12 @@ WATCH = """(query) => {
   }
 }"""
 UNTIL = "async (n) => { while (events.length < n) await new Promise((go) => setTimeout(go, 5)) }"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs start slowly where others work."""
+    monkeypatch.setattr(server, "PATIENCE_S", 100.0)
 
 
 def stream_of(live: Live) -> EventStream:
