@@ -15,6 +15,9 @@ from ticker.service import Service
 from web.app import create_app
 from web.server import listen, make_server
 
+OTHER_FILES = 200
+"""Open files that are no streams: feeds, plain requests, the log."""
+
 log = logging.getLogger("ticker.service")
 
 
@@ -24,7 +27,7 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> int:
     Raises:
         TickerError: the address cannot be had.
     """
-    _raise_file_limit(settings.limits.connections)
+    settings = _within_files(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, feeds, context))
     return 0
@@ -62,9 +65,16 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-def _raise_file_limit(connections: int) -> None:
-    """Every connection is an open file: take as many as the system allows, and say so if that is too few."""
+def _within_files(settings: Settings) -> Settings:
+    """Take as many open files as the system allows; every connection is one, so no more of them than that.
+
+    Who comes when all are taken shall get a polite refusal, not a reset.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < connections:
-        log.warning("open files are limited to %d, below limits.connections=%d", hard, connections)
+    limits = settings.limits
+    room = max(hard // 2, hard - OTHER_FILES)
+    if hard == resource.RLIM_INFINITY or room >= limits.connections:
+        return settings
+    log.warning("open files are limited to %d: limits.connections=%d counts as %d", hard, limits.connections, room)
+    return settings.model_copy(update={"limits": limits.model_copy(update={"connections": room})})

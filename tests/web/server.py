@@ -46,9 +46,17 @@ class SkippingClock(Clock):
 
     def __init__(self) -> None:
         self._skipped_s = 0.0
+        self._stepped_ms = 0
 
     def monotonic(self) -> float:
         return super().monotonic() + self._skipped_s
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self._stepped_ms
+
+    def step(self, seconds: float) -> None:
+        """Somebody has set the wall clock; no time has passed."""
+        self._stepped_ms += round(seconds * 1000)
 
     def skip(self, seconds: float) -> None:
         """So much time has passed."""

@@ -1,0 +1,118 @@
+"""What nobody wishes for: a disk that is full, no more files, a clock that somebody sets. A kill is in `web/`."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import resource
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.test_rolling import free_port, get, ready
+from tests.web.peer import Peer, View
+from tests.web.server import Live, serving
+from ticker.model import Quote
+
+FILES = 40
+
+
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    """With a full disk behind the log the service starts, serves, and ends with 0."""
+
+    async def scenario() -> None:
+        port = free_port()
+        with Path("/dev/full").open("w") as full:  # noqa: ASYNC230 - no file
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=full
+            )
+        try:
+            await ready(port)
+            assert (await get(port, "/api/quotes"))[0] == 200
+        finally:
+            process.terminate()
+        assert await process.wait() == 0
+
+    asyncio.run(asyncio.wait_for(scenario(), 50))
+
+
+def test_without_files_newcomers_are_refused_and_readers_go_on() -> None:
+    """Where the system allows few open files the service says so, takes as many readers as fit, tells the others 503
+    and when to come back, and serves on; when some have left there is room again.
+    """
+
+    async def scenario() -> None:
+        port = free_port()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),
+        )  # fmt: skip
+        with contextlib.ExitStack() as sockets:
+            try:
+                await ready(port)
+                peers = [Peer(sockets.enter_context(socket.socket())) for _ in range(FILES // 2 + 10)]
+                answers = []
+                for peer in peers:
+                    await peer.connect(port)
+                    answers.append(await peer.upgrade("/ws?symbols=*"))
+                statuses = collections.Counter(answer.status for answer in answers)
+                assert statuses == {101: FILES // 2, 503: 10}
+                assert all("retry-after" in answer.headers for answer in answers if answer.status == 503)
+                await peers[0].hear("update")
+                assert (await get(port, "/healthz"))[0] == 200
+                peers[1].sock.close()
+                while True:
+                    late = Peer(sockets.enter_context(socket.socket()))
+                    await late.connect(port)
+                    if (await late.upgrade("/ws?symbols=*")).status == 101:
+                        break
+            finally:
+                process.terminate()
+                _, log = await process.communicate()
+        assert process.returncode == 0
+        assert f"open files are limited to {FILES}: limits.connections=20000 counts as {FILES // 2}" in log.decode()
+        assert "Traceback" not in log.decode()
+
+    asyncio.run(asyncio.wait_for(scenario(), 50))
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+@serving(prices={})
+async def test_a_clock_that_is_set_shows_nothing_wrong_as_live(live: Live, step_s: int) -> None:
+    """An hour forth or back: what we date ourselves stays live and goes on; what the exchange dates is stale while
+    the clocks contradict each other in its disfavour, and live again when they agree; no version is lost.
+    """
+    dated = live.service.feed("dated", "live", "exchange", 5.0)
+    truth_ms = live.clock.wall_ms()
+
+    def publish(price: str) -> None:
+        live.publish({"BTC-USD": price})
+        dated.publish([Quote("dated:EUR-USD", {"last": price}, truth_ms)])
+        live.hub.flush()
+
+    def state(symbol: str) -> str:
+        record = live.service.store.get(symbol)
+        assert record is not None
+        return str(record.get("state"))
+
+    publish("1.5")
+    peer, view = await live.stream("?symbols=*:*"), View()
+    await peer.follow(view, live.service.store.version)
+    live.clock.step(step_s)
+    live.service.intake.expire()
+    assert state("toy:BTC-USD") == "live"
+    publish("2.5")
+    assert state("toy:BTC-USD") == "live"
+    assert state("dated:EUR-USD") == ("stale" if step_s > 0 else "live")
+    live.clock.step(-step_s)
+    truth_ms += 10
+    publish("3.5")
+    assert (state("toy:BTC-USD"), state("dated:EUR-USD")) == ("live", "live")
+    await peer.follow(view, live.service.store.version)
+    assert {quote["last"] for quote in view.quotes.values()} == {3.5}
+    assert (await live.get("/readyz")).status == 200
