@@ -16,8 +16,9 @@ import msgspec
 from ticker.client.quote import Change, Frame, Number, Quote, Record
 from ticker.client.wire import EXACT, FLOATS, Message
 from ticker.errors import ConfigError, RefusedError, UnreachableError
+from ticker.model import pattern_matches
 from ticker.protocol import Cursor
-from ticker.selection import check_pattern, field_mask, pattern_matches
+from ticker.selection import check_pattern, field_mask
 
 _GONE: Record = {}
 

@@ -12,8 +12,7 @@ from rich.text import Text
 
 from ticker.client import Change, Quote, State
 from ticker.commands.output import age_text, clock_text, plain, price_text
-from ticker.model import KINDS
-from ticker.selection import pattern_matches
+from ticker.model import KINDS, pattern_matches
 
 FLASH_MS = 700
 """How long a price keeps the colour of its last move."""

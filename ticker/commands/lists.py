@@ -13,7 +13,8 @@ from ticker.commands import options
 from ticker.commands.output import age_text, columns, csv_lines, plain
 from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
-from ticker.selection import check_pattern, pattern_matches
+from ticker.model import pattern_matches
+from ticker.selection import check_pattern
 
 
 @click.command()
