@@ -183,6 +183,21 @@ def test_update_names_what_the_reader_was_told_last() -> None:
     assert b"since" not in data_frame(Changes(EPOCH, None, 9, [], []), 7, told=5).data
 
 
+@pytest.mark.parametrize("gone", [[], ["OLD-USD"]])
+@pytest.mark.parametrize("feeds", [[], [KRAKEN_STALE]])
+@pytest.mark.parametrize("rows", [[BTC], [BTC, row("A", {"bid": "1.50", "ask": None, "state": "live"})]])
+def test_updates_for_many_groups_are_those_for_one(
+    rows: list[tuple[Record, int]], feeds: list[tuple[Record, int]], gone: list[str]
+) -> None:
+    """What shares its common part is byte for byte what is encoded alone."""
+    for feed, mask in feeds:
+        feed.mask = mask
+    alone = data_frame(Changes(EPOCH, 7, 9, rows + feeds, gone), 1795386012401)
+    updates = protocol.Updates(9, 1795386012401, [feed for feed, _ in feeds])
+    shared = updates.frame(7, [piece(made, mask) for made, mask in rows], gone)
+    assert (shared.data, shared.kind, shared.rows, shared.version) == (alone.data, "update", len(rows), 9)
+
+
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
