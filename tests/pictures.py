@@ -19,17 +19,23 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "h
 SETTLE_MS = 6000  # latency and rates are figures over some seconds
 
 
+TRENDS = """() => {
+  const lines = [...document.querySelectorAll(".row:not([hidden]) .spark .line")];
+  return lines.length > 12 && lines.every((line) => (line.getAttribute("d") ?? "").length > 200);
+}"""
+DRAWN = f"() => ({TRENDS})() && document.querySelector('.legend b')?.textContent"
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One picture: where it is taken, on what screen, and what must be there first."""
 
     name: str
     path: str
-    ready: str = "() => document.querySelectorAll('.row .spark path.line[d]').length > 12"
+    ready: str = TRENDS
     context: dict[str, Any] = field(default_factory=lambda: DESKTOP)
 
 
-DRAWN = "() => document.querySelector('.legend b')?.textContent"
 PICTURES = (
     Picture("dashboard-dark", "?theme=dark&sel=BTC-USD", DRAWN),
     Picture("dashboard-light", "?theme=light&sel=ETH-USD&tf=15m", DRAWN),
@@ -53,6 +59,7 @@ def take(browser: Browser, service: Running, picture: Picture) -> None:
     page = browser.new_page(**picture.context)
     page.goto(f"{service.url}/?theme=dark")
     favour(page)
+    watch(page)
     page.goto(f"{service.url}/{picture.path}")
     page.wait_for_function(picture.ready)
     page.wait_for_timeout(SETTLE_MS)
@@ -64,6 +71,19 @@ def favour(page: Page) -> None:
     """Press the stars of what should be favourites."""
     for symbol in FAVOURITES:
         page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()
+
+
+ALERTS = """async (symbol) => {
+  const { quote } = await (await fetch(`api/quotes/${symbol}`)).json();
+  const near = (share) => Math.round((quote.last * share) / 100) * 100;
+  const alert = (op, value) => ({ symbol, kind: "price", op, value, repeat: true, armed: null });
+  localStorage.setItem("ticker.alerts.v1", JSON.stringify([alert(">=", near(1.004)), alert("<=", near(0.98))]));
+}"""
+
+
+def watch(page: Page) -> None:
+    """Set two alerts, one of them in sight."""
+    page.evaluate(ALERTS, "BTC-USD")
 
 
 if __name__ == "__main__":
