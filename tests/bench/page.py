@@ -22,6 +22,8 @@ from tests.conftest import find_program
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
             "--js-flags=--expose-gc"]  # fmt: skip
 MEASURE_S = 5.0
+PATIENCE_MS = 120_000
+"""A machine with other work may be slow; what is measured says so."""
 SYMBOLS = 2000
 
 LIMITS: dict[str, tuple[str, float, Callable[[float, float], bool]]] = {
@@ -94,6 +96,7 @@ def measure(browser: Browser, url: str) -> dict[str, float]:
     """One visit, everything but the heap."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     cdp = context.new_cdp_session(page)
     cdp.send("Performance.enable")
     found: dict[str, float] = {}
@@ -141,7 +144,8 @@ def soak(seconds: float) -> list[str]:
     feed = f"sim:{SYMBOLS}?rate=5000"
     with contextlib.ExitStack() as stack, opened() as browser:
         service = stack.enter_context(started(feed, port))
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, bypass_csp=True)
+        page.set_default_timeout(PATIENCE_MS)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(f"uncaught {error}"))
         page.goto(f"http://127.0.0.1:{port}/")
@@ -154,10 +158,10 @@ def soak(seconds: float) -> list[str]:
         page.wait_for_timeout(seconds / 2 * 1000)
         service.kill()
         service.wait()
-        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'offline'", timeout=30_000)
+        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'offline'")
         page.wait_for_timeout(4000)
         stack.enter_context(started(feed, port))
-        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'live'", timeout=60_000)
+        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'live'")
         page.wait_for_timeout(seconds / 2 * 1000)
         last = heap_mb(page)
         kept = page.evaluate("window.kept.every((row) => row.isConnected)")
