@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -20,6 +21,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.running import READY_S, Running, running
+from tests.web.server import Live, serving
+from ticker import __version__
 from ticker.cli import main
 from ticker.model import FIELDS
 
@@ -112,6 +115,26 @@ def test_lists_of_a_running_service(called: Call) -> None:
     status, out, _ = called("feeds")
     assert (status, out.splitlines()[1].split()[:2]) == (0, ["sim", "live"])
     assert json.loads(called("feeds", "--json")[1])["kind"] == "simulated"
+
+
+def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
+    """Release, address and readiness in one line, then the feeds; where nobody answers it is 4."""
+    status, out, errors = called("status")
+    assert (status, errors) == (0, "")
+    assert out.splitlines()[0] == f"ticker {__version__} at {service.url}: ready"
+    assert re.search(r"^sim +live ", out, re.MULTILINE)
+    status, out, errors = called("status", "http://127.0.0.1:9")
+    assert (status, out) == (4, "")
+    assert errors.startswith("ticker: cannot connect to http://127.0.0.1:9: ")
+
+
+@serving(prices={})
+async def test_status_says_what_is_missing(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    """A service that is not ready is 1, and each of its reasons has a line."""
+    assert await asyncio.to_thread(main, ["status", f"http://127.0.0.1:{live.port}"]) == 1
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.endswith(": not ready")
+    assert lines[:2] == ["  feed toy has not delivered yet", "  no feed has delivered a price"]
 
 
 def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:

@@ -42,6 +42,7 @@ ASKING = {
     "completion": ("completion", "Print the shell's completion script."),
     "feeds": ("lists", "List the feeds of the running service, and how they are."),
     "get": ("get", "Print quotes once."),
+    "status": ("status", "Say whether the service is ready, and how its feeds are."),
     "symbols": ("lists", "List the symbols of the running service."),
     "tail": ("tail", "Print a line for each change."),
     "watch": ("watch", "Watch prices in a live table."),

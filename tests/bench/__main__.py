@@ -63,9 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="all but soak, if none is named")
     parser.add_argument("--runs", type=int, default=3, help="how often each server or parser is measured")
-    parser.add_argument(
-        "--seconds", type=float, default=60, help="how long the stall scenario, or the page's soak, lasts"
-    )
+    parser.add_argument("--seconds", type=float, default=60, help="how long stall, or the soak of the page, lasts")
     parser.add_argument("--soak", action="store_true", help="page: at full load, with a restart in the middle")
     parser.add_argument("--minutes", type=float, default=30, help="how long the service's soak lasts")
     parser.add_argument("--json", type=Path, help="write every run's figures to this file")

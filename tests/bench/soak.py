@@ -12,6 +12,7 @@ import contextlib
 import os
 import random
 import socket
+import time
 import urllib.request
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ FAULTS = (
 class Seen:
     """A row a sample: resident MiB, open files, connections."""
 
+    at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     files: list[float] = field(default_factory=list)
     surplus: list[float] = field(default_factory=list)
@@ -72,7 +74,7 @@ def main(minutes: float) -> list[str]:
 
 def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) -> list[str]:
     rss = seen.judged(seen.rss_mib)
-    slope = _slope(rss) * 3600 / SAMPLE_S
+    slope = _slope(seen.judged(seen.at), rss) * 3600
     middle, last = seen.thirds(rss)
     surplus = seen.judged(seen.surplus)
     print(
@@ -91,11 +93,11 @@ def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) 
     return problems
 
 
-def _slope(values: list[float]) -> float:
-    """Growth a sample, by least squares."""
-    n, mean = len(values), sum(values) / len(values)
-    spread = sum((i - (n - 1) / 2) ** 2 for i in range(n))
-    return sum((i - (n - 1) / 2) * (v - mean) for i, v in enumerate(values)) / spread if spread else 0.0
+def _slope(at: list[float], values: list[float]) -> float:
+    """Growth a second, by least squares."""
+    middle, mean = sum(at) / len(at), sum(values) / len(values)
+    spread = sum((t - middle) ** 2 for t in at)
+    return sum((t - middle) * (v - mean) for t, v in zip(at, values, strict=True)) / spread if spread else 0.0
 
 
 async def _soak(fault: socket.socket, port: int, pid: int, seconds: float) -> tuple[Seen, dict[str, float]]:
@@ -110,9 +112,11 @@ async def _soak(fault: socket.socket, port: int, pid: int, seconds: float) -> tu
 
     server = await asyncio.start_server(_faulty(dice), sock=fault)
     crowd = [asyncio.create_task(again(_stalls if i % 10 == 0 else None)) for i in range(READERS)]
-    for _ in range(int(seconds / SAMPLE_S)):
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
         await asyncio.sleep(SAMPLE_S)
         now = await asyncio.to_thread(_scrape, port)
+        seen.at.append(time.monotonic())
         seen.rss_mib.append(_rss_mib(pid))
         seen.files.append(now["process_open_fds"])
         seen.surplus.append(now["process_open_fds"] - now["ticker_hub_connections"])
