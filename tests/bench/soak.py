@@ -45,6 +45,8 @@ class Seen:
 
     at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
+    history_mib: list[float] = field(default_factory=list)
+    """Of that, bars: they fill for hours, up to a budget."""
     files: list[float] = field(default_factory=list)
     surplus: list[float] = field(default_factory=list)
     """Open files that are no connections of readers."""
@@ -73,13 +75,15 @@ def main(minutes: float) -> list[str]:
 
 
 def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) -> list[str]:
-    rss = seen.judged(seen.rss_mib)
+    history = seen.judged(seen.history_mib)
+    rss = [whole - bars for whole, bars in zip(seen.judged(seen.rss_mib), history, strict=True)]
     slope = _slope(seen.judged(seen.at), rss) * 3600
     middle, last = seen.thirds(rss)
     surplus = seen.judged(seen.surplus)
     print(
         f"soak, {minutes:g} min, {READERS} readers that come and go, one in ten stalled, feed faults, scrapes: "
-        f"RSS {rss[0]:.1f} → {rss[-1]:.1f} MiB (middle third {middle:.1f}, last {last:.1f}, slope {slope:+.1f} MiB/h); "
+        f"RSS without bars {rss[0]:.1f} → {rss[-1]:.1f} MiB, bars {history[0]:.1f} → {history[-1]:.1f} "
+        f"(middle third {middle:.1f}, last {last:.1f}, slope {slope:+.1f} MiB/h); "
         f"files beside connections {min(surplus):g}–{max(surplus):g}; afterwards {idle['ticker_hub_connections']:g} "
         f"connections, {idle['process_open_fds']:g} files; {len(log)} errors in the log"
     )
@@ -117,6 +121,7 @@ async def _soak(fault: socket.socket, port: int, pid: int, seconds: float) -> tu
         await asyncio.sleep(SAMPLE_S)
         now = await asyncio.to_thread(_scrape, port)
         seen.at.append(time.monotonic())
+        seen.history_mib.append(now["ticker_history_bytes"] / 2**20)
         seen.rss_mib.append(_rss_mib(pid))
         seen.files.append(now["process_open_fds"])
         seen.surplus.append(now["process_open_fds"] - now["ticker_hub_connections"])
