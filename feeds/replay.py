@@ -122,7 +122,8 @@ class Replay:
             if ended_ms is None or not self._options.loop:
                 break
             await self._clock.sleep(LOOP_GAP_S / self._pace)
-        sink.loaded()
+        if not sink.status.loaded:
+            sink.loaded()
         sink.state("stale", "replay ended " + (f"at {iso_utc(ended_ms)}" if ended_ms else "without a usable row"))
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002 - the contract
@@ -217,7 +218,7 @@ class Replay:
 
 def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
     try:
-        if Path(options.symbols).is_dir():  # what an exchange has sent: its machinery is loaded when it is wanted
+        if _is_folder(options.symbols):  # what an exchange has sent: its machinery is loaded when it is wanted
             make: Callable[..., Feed] = importlib.import_module("feeds.exchange.playback").of_folder
             return make(name, options, context, _pace(options.speed))
         return Replay(name, options, context)
@@ -228,11 +229,18 @@ def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
 ADAPTER = Adapter("replay", "recorded tick files (CSV, CSV.gz), and what record_raw has written", ReplayOptions, _build)
 
 
+def _is_folder(name: str) -> bool:
+    with contextlib.suppress(OSError):  # a name that is too long
+        return Path(name).is_dir()
+    return False
+
+
 def hand_over(batch: list[Quote], sink: Sink) -> None:
     if batch:
         sink.publish(batch.copy())
         batch.clear()
-        sink.loaded()
+        if not sink.status.loaded:
+            sink.loaded()
 
 
 def _lines(path: Path) -> Generator[tuple[int, str], None, None]:

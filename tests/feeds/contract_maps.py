@@ -41,11 +41,12 @@ class Said(NamedTuple):
 
 
 class Named(NamedTuple):
-    """One open market of a list: its names on the wire, ours, and the digits of its price; None: not told."""
+    """One market of a list: its names on the wire, ours, the digits of its price (None: not told), and if it trades."""
 
     wires: tuple[str, ...]
     symbol: str
     decimals: int | None
+    trades: bool = True
 
 
 Reader = Callable[[Json, dict[str, Json]], Iterable[Said]]
@@ -65,7 +66,7 @@ class Map:
         rebuilt: makes an answer as it comes today of one that was recorded of another request.
         list_at: what it asks for the list; None: it has none.
         lists_recorded_at: paths under which lists were recorded.
-        read_list: the open markets of a list.
+        read_list: the markets of a list.
         made_list: a list of these wire names, where none was recorded.
         stream_at: path of its stream; None: it has none.
         read_stream: the rows of a message.
@@ -151,9 +152,9 @@ def _binance_stream(message: Json, memory: dict[str, Json]) -> Iterable[Said]:
 
 def _binance_list(answer: Json) -> Iterable[Named]:
     for entry in answer["symbols"]:
-        if entry["status"] == "TRADING":
-            (step,) = (one["tickSize"] for one in entry["filters"] if one["filterType"] == "PRICE_FILTER")
-            yield Named((entry["symbol"],), f"{entry['baseAsset']}-{entry['quoteAsset']}", digits(step))
+        (step,) = (one["tickSize"] for one in entry["filters"] if one["filterType"] == "PRICE_FILTER")
+        symbol = f"{entry['baseAsset']}-{entry['quoteAsset']}"
+        yield Named((entry["symbol"],), symbol, digits(step), entry["status"] == "TRADING")
 
 
 def _binance(folder: str) -> Map:
@@ -243,9 +244,9 @@ def _bitstamp_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 
 def _bitstamp_list(answer: Json) -> Iterable[Named]:
     for entry in answer:
-        if entry["trading"] == "Enabled":
-            wires = (entry["url_symbol"], entry["name"])
-            yield Named(wires, entry["name"].replace("/", "-"), int(entry["counter_decimals"]))
+        wires = (entry["url_symbol"], entry["name"])
+        symbol = entry["name"].replace("/", "-")
+        yield Named(wires, symbol, int(entry["counter_decimals"]), entry["trading"] == "Enabled")
 
 
 # Bybit
@@ -329,9 +330,9 @@ def _coinbase_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 
 def _coinbase_list(answer: Json) -> Iterable[Named]:
     for entry in answer:
-        if entry.get("status", "online") == "online" and entry.get("trading_disabled") is not True:
-            symbol = f"{entry['base_currency']}-{entry['quote_currency']}"
-            yield Named((entry["id"],), symbol, digits(entry["quote_increment"]))
+        symbol = f"{entry['base_currency']}-{entry['quote_currency']}"
+        trades = entry.get("status", "online") == "online" and entry.get("trading_disabled") is not True
+        yield Named((entry["id"],), symbol, digits(entry["quote_increment"]), trades)
 
 
 # Finnhub
@@ -402,9 +403,8 @@ def _kucoin_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 
 def _kucoin_list(answer: Json) -> Iterable[Named]:
     for entry in answer["data"]:
-        if entry["enableTrading"]:
-            symbol = f"{entry['baseCurrency']}-{entry['quoteCurrency']}".upper()
-            yield Named((entry["symbol"],), symbol, digits(entry["priceIncrement"]))
+        symbol = f"{entry['baseCurrency']}-{entry['quoteCurrency']}".upper()
+        yield Named((entry["symbol"],), symbol, digits(entry["priceIncrement"]), entry["enableTrading"])
 
 
 # OKX
@@ -425,8 +425,8 @@ def _okx_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 
 def _okx_list(answer: Json) -> Iterable[Named]:
     for entry in answer["data"]:
-        if entry["state"] == "live":
-            yield Named((entry["instId"],), f"{entry['baseCcy']}-{entry['quoteCcy']}", digits(entry["tickSz"]))
+        symbol = f"{entry['baseCcy']}-{entry['quoteCcy']}"
+        yield Named((entry["instId"],), symbol, digits(entry["tickSz"]), entry["state"] == "live")
 
 
 # Yahoo

@@ -54,7 +54,10 @@ def test_recordings(name: str, everything: list[Recording]) -> None:
     """Each row of each recording, an answer or a stream, is the right quote in its order, or counted with a reason."""
     count = 0
     for scene in scenes(name, everything):
-        came, must = played(scene), must_come(scene)
-        check(f"{scene.recording.name} with {scene.list_name}", came, must, scene.listed)
+        came, halted = played(scene), {f"{name}:{symbol}" for symbol in scene.halted.values()}
+        shown = [quote for quote in came.quotes if quote.symbol in halted]
+        assert all(quote.values["state"] in {"halted", "closed"} for quote in shown)
+        what = f"{scene.recording.name} with {scene.list_name}"
+        check(what, came, must_come(scene, halted=bool(shown)), scene.listed)
         count += 1
     assert count, "no recording of this exchange: write down its answers, see `record_raw`"
