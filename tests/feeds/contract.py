@@ -185,13 +185,8 @@ class Scene(NamedTuple):
 
     @property
     def names(self) -> dict[str, str]:
-        """Symbols by the wire names of the list's markets that trade."""
-        return {wire: one.symbol for one in self.listed if one.trades for wire in one.wires}
-
-    @property
-    def halted(self) -> dict[str, str]:
-        """The same of those that do not trade."""
-        return {wire: one.symbol for one in self.listed if not one.trades for wire in one.wires}
+        """Symbols by the wire names of the list."""
+        return {wire: one.symbol for one in self.listed for wire in one.wires}
 
     @property
     def known(self) -> int:
@@ -265,9 +260,9 @@ def healthy(name: str, everything: list[Recording]) -> Scene:
     return Scene(of, name, by_hand, rows, [], "a list that is made", *made(of, [row.wire for row in rows]))
 
 
-def must_come(scene: Scene, *, halted: bool) -> list[Judged]:
-    """What must become of a recording, row by row; `halted`: those of markets that do not trade are shown as well."""
-    names = scene.names | (scene.halted if halted else {})
+def must_come(scene: Scene) -> list[Judged]:
+    """What must become of a recording, row by row."""
+    names = scene.names
     judged = [wanted(scene.name, scene.of, row, names) for row in scene.rows]
     if scene.recording.role(scene.of) == "stream":
         return [*judged, *((None, "symbol") for _ in scene.refused)]
