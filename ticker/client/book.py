@@ -169,12 +169,12 @@ class Book(Generic[Number]):
         if message.version < self.version:
             return
         records, quotes = self.quotes, message.quotes
-        for symbol, delta in quotes.items():
-            record = records.get(symbol)
-            if record is None:
-                records[symbol] = delta.copy()
-            else:
-                record.update(delta)
+        try:
+            for symbol, delta in quotes.items():
+                records[symbol].update(delta)
+        except KeyError:  # some are new; values are absolute, so doing the others again changes nothing
+            for symbol, delta in quotes.items():
+                records.setdefault(symbol, {}).update(delta)
         for symbol in message.gone:
             records.pop(symbol, None)
         for name, feed in message.feeds.items():

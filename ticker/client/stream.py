@@ -28,10 +28,6 @@ _STALE, _DEAD = 3, 5
 """Half heartbeats of silence after which prices are stale, and after which the connection is given up."""
 
 
-_LARGE = 32
-"""Quotes in a frame that loops shall take before the next one is read: merging them would cost more."""
-
-
 class Options(TypedDict, total=False):
     """How to watch.
 
@@ -205,8 +201,6 @@ class Stream(Generic[Number]):
                 message = self.book.receive(data)
             self._silence = 0
             self._heard(message)
-            if len(message.quotes) > _LARGE:
-                await asyncio.sleep(0)
 
     def _heard(self, message: Message) -> None:
         kind = message.type
