@@ -110,7 +110,7 @@ def test_the_python_code(service: Running) -> None:
 
 def test_the_pandas_code(service: Running) -> None:
     """Both tables are frames at once: a price, and the close of the newest bar."""
-    with printing([sys.executable, "-c", example("python", "import pandas", service)]) as lines:
+    with printing([sys.executable, "-c", example("python", "pandas.read_csv", service)]) as lines:
         last, close = next(lines).split()
     assert PRICE.fullmatch(last)
     assert PRICE.fullmatch(close)
