@@ -60,7 +60,7 @@ def running(
 ) -> Iterator[Running]:
     """Start `python -m ticker` with these arguments on a free port; it is stopped, and its log has no traceback."""
     process = subprocess.Popen(
-        [*command, *arguments, "--port", "0"],
+        [*command, *arguments, *(() if "--port" in arguments else ("--port", "0"))],
         cwd=cwd, env=environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     service = Running(process)

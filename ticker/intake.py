@@ -314,8 +314,9 @@ class FeedIntake:
         again = quote is source.quote
         source.quote, values = quote, quote.values
         if (last := values.get("last")) and last != source.last:
-            if source.last and not 1 / JUMP <= float(last) / float(source.last) <= JUMP:
-                self.status.jumps += 1
+            if source.last:
+                low, high = sorted((float(source.last), float(last)))
+                self.status.jumps += high > JUMP * low
             source.last = last
         told = values.get("state", "")
         if told != "":

@@ -27,7 +27,6 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> int:
     Raises:
         TickerError: the address cannot be had.
     """
-    settings = _within_files(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, feeds, context))
     return 0
@@ -35,6 +34,7 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> int:
 
 async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> None:
     sock = listen(settings.server.host, settings.server.port)
+    settings = _within_files(settings)
     service = Service(settings, context.clock)
     runners = [
         Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
