@@ -71,10 +71,12 @@ async def get(port: int, path: str) -> tuple[int, bytes]:
     """Status and body of one request; 0 if there was no answer."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read()
+        finally:
+            writer.close()
+            await writer.wait_closed()
     except OSError:
         return 0, b""
     return (int(answer.split()[1]), answer) if answer.startswith(b"HTTP/1.1 ") else (0, answer)
