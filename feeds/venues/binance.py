@@ -25,21 +25,14 @@ _TICKER = Shape(
     },
 )  # fmt: skip
 _ALL = Bulk(_TICKER)
-_TRADES = {
-    "last": "c", "open": "o", "high": "h", "low": "l", "volume": "v", "quote_volume": "q", "change_pct": "P",
-}  # fmt: skip
+_TRADES = {"last": "c", "open": "o", "high": "h", "low": "l", "volume": "v", "quote_volume": "q", "change_pct": "P"}
 _BOOK = Shape(wire="s", seq="u", fields={"bid": "b", "ask": "a", "bid_size": "B", "ask_size": "A"})
 _TRADED = Shape(wire="s", fields=_TRADES)
 _STREAMED = Shape(wire="s", fields={**_TRADES, **_BOOK.fields})
 _INDEX = Index(
-    wire="symbol",
-    base="baseAsset",
-    quote="quoteAsset",
-    tick=("filters", "tickSize"),
-    status="status",
-    open="TRADING",
-    halted=("BREAK", "HALT", "AUCTION_MATCH"),
-)
+    wire="symbol", base="baseAsset", quote="quoteAsset", tick=("filters", "tickSize"),
+    status="status", open="TRADING", halted=("BREAK", "HALT", "AUCTION_MATCH"),
+)  # fmt: skip
 
 
 def parse_rest(body: bytes) -> list[Row]:
@@ -96,8 +89,7 @@ BINANCE = Venue(
     parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.binance.com:9443/stream",
-        subscribe=subscribe,
-        parse=parse_stream,
+        subscribe=subscribe, parse=parse_stream,
         wires_per_message=50,
         wires_per_connection=512,  # 1024 streams
         messages_per_s=4.0,  # of 5, and pongs count too

@@ -28,14 +28,9 @@ _STREAMED = Shape(
     optional={"bid_size": "best_bid_size", "ask_size": "best_ask_size"},  # they came later
 )  # fmt: skip
 _INDEX = Index(
-    wire="id",
-    base="base_currency",
-    quote="quote_currency",
-    tick=("quote_increment",),
-    status="status",
-    open="online",
-    halted=("offline",),
-)
+    wire="id", base="base_currency", quote="quote_currency", tick=("quote_increment",),
+    status="status", open="online", halted=("offline",),
+)  # fmt: skip
 _NAMED = re.compile(r"^(\S+-\S+) is ")
 
 

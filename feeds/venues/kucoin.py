@@ -15,17 +15,15 @@ from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
-    wire="symbol",
-    fraction="changeRate",
+    wire="symbol", fraction="changeRate",
     fields={"last": "last", "bid": "buy", "ask": "sell", "high": "high", "low": "low", "volume": "vol"},
     optional={"bid_size": "bestBidSize", "ask_size": "bestAskSize", "quote_volume": "volValue"},  # they came later
-)
+)  # fmt: skip
 _UNTRADED = {"high": None, "low": None}  # what a pair without a trade leaves out
 _STREAMED = Shape(
-    wire=None,
-    time="time",
+    wire=None, time="time",
     fields={"last": "price", "bid": "bestBid", "ask": "bestAsk", "bid_size": "bestBidSize", "ask_size": "bestAskSize"},
-)
+)  # fmt: skip
 _LISTED = ("symbol", "baseCurrency", "quoteCurrency", "priceIncrement")
 _TOPIC = "/market/ticker:"
 
@@ -38,8 +36,8 @@ def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for entry in list_at(_data(body)):
         wire, base, quote, tick = (text_at(entry, name) for name in _LISTED)
+        state = None if at(entry, "enableTrading") is True else "halted"
         if wire and base and quote:
-            state = None if at(entry, "enableTrading") is True else "halted"
             listings.append(Listing(f"{base}-{quote}".upper(), (wire,), tick_decimals(tick), state=state))
     return listings
 
