@@ -67,7 +67,7 @@ class MarketFeed:
 
 
 def settings(port: int, *others: str) -> Settings:
-    chosen = [("--port", str(port)), ("--log-level", "warning"), *(("--set", text) for text in others)]
+    chosen = [("--port", str(port)), ("--log-level", "error"), *(("--set", text) for text in others)]
     return load(None, chosen, {})
 
 
