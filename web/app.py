@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker.service import Service
-from web import candles, metrics, quotes, reference, rest, sources, sse, status, vendor, ws
+from web import candles, metrics, page, quotes, reference, rest, sources, sse, status, vendor, ws
 from web.admission import Admission
 from web.gate import Gate
 from web.problem import Problem, answer_problem, problem
 
-STATIC = Path(__file__).parent / "static"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -65,14 +62,14 @@ def create_app(service: Service) -> FastAPI:
     reference.describe(app, with_tokens=gate.shut)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
+    async def docs(request: Request) -> Response:
+        return page.answer("docs.html", request.headers)
 
     @app.get("/status", include_in_schema=False)
-    async def status_page() -> Response:
-        return FileResponse(STATIC / "status.html", headers={"Cache-Control": "no-cache"})
+    async def status_page(request: Request) -> Response:
+        return page.answer("status.html", request.headers)
 
-    app.mount("/", Page(directory=STATIC, html=True))
+    app.mount("/", page.Page())
     server = service.settings.server
     app.add_middleware(ws.Straight, endpoint=ws.endpoint_of(stream))
     app.add_middleware(
@@ -83,16 +80,6 @@ def create_app(service: Service) -> FastAPI:
         base_path=server.base_path,
     )
     return app
-
-
-class Page(StaticFiles):
-    """The page's own files: always revalidated, so that a new release is seen at once."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        """As the base's, with `Cache-Control`."""
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed through unchanged
-        response.headers["Cache-Control"] = "no-cache"
-        return response
 
 
 class Guard:

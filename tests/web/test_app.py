@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import re
 import subprocess
@@ -14,7 +15,7 @@ from fastapi.openapi.models import OpenAPI
 
 from tests.conftest import find_program
 from tests.web.server import PRICES, Live, serving
-from web.app import STATIC
+from web.page import STATIC
 
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -259,3 +260,18 @@ async def test_the_reference_works_under_its_own_policy(live: Live, tmp_path: Pa
     assert [line for line in log.decode().splitlines() if "CONSOLE" in line] == []
     shown = set(re.findall(r'data-path="([^"]*)"', page.decode()))
     assert shown == (await live.get("/openapi.json")).json["paths"].keys()
+
+
+@serving()
+async def test_the_page_is_compressed_and_revalidated(live: Live) -> None:
+    """A file comes compressed to who takes that, the same as plain, and not again to who has it; nothing beside it."""
+    plain = await live.get("/js/main.js")
+    packed = await live.get("/js/main.js", "Accept-Encoding: gzip, br")
+    assert gzip.decompress(packed.body) == plain.body == (STATIC / "js" / "main.js").read_bytes()
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["etag"] != plain.headers["etag"]
+    for answer, wish in ((plain, "X: y"), (packed, "Accept-Encoding: gzip")):
+        known = await live.get("/js/main.js", wish, f"If-None-Match: {answer.headers['etag']}")
+        assert (known.status, known.body) == (304, b"")
+    for path in ("/js", "/js/", "/../app.py", "/js/../../app.py", "/%2e%2e/app.py", "/nothing.js"):
+        assert (await live.get(path)).status == 404, path

@@ -1,0 +1,69 @@
+"""The page's own files, as an application: each is read and compressed once, and always revalidated.
+
+A page is some fifty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
+Files of a new release come with its process, so they are looked for only at the start.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import mimetypes
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
+"""What some systems call otherwise."""
+
+
+class File(NamedTuple):
+    """A file as it goes out, plain and compressed; `etag` is that of both, without quotes."""
+
+    media: str
+    etag: str
+    plain: bytes
+    packed: bytes
+
+
+@functools.cache
+def read(path: Path) -> File:
+    """A file, made ready once."""
+    plain = path.read_bytes()
+    media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return File(media, hashlib.sha256(plain).hexdigest()[:16], plain, gzip.compress(plain, mtime=0))
+
+
+def answer(name: str, headers: Headers) -> Response:
+    """The file of a name, compressed where that is welcome, or 304 where it is known already."""
+    file = read(STATIC / name)
+    packs = "gzip" in headers.get("accept-encoding", "") and len(file.packed) < len(file.plain)
+    etag = f'"{file.etag}-gzip"' if packs else f'"{file.etag}"'
+    sent = {"Cache-Control": "no-cache", "ETag": etag, "Vary": "Accept-Encoding"}
+    if etag in headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=sent)
+    if packs:
+        sent["Content-Encoding"] = "gzip"
+    return Response(file.packed if packs else file.plain, headers=sent, media_type=file.media)
+
+
+class Page:
+    """Plain ASGI, to be mounted: every file below the folder, and `index.html` for the folder itself."""
+
+    def __init__(self) -> None:
+        self._names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a file."""
+        if scope["method"] != "GET":
+            raise HTTPException(405)
+        name = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/") or "index.html"
+        if name not in self._names:
+            raise HTTPException(404)
+        await answer(name, Headers(scope=scope))(scope, receive, send)
