@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from tests.web.page_server import PATIENCE_MS
+
 
 def sorts(title: Locator, order: str | None) -> bool:
     return title.get_attribute("aria-sort") == order
@@ -23,6 +25,15 @@ def visible_symbols(page: Page) -> list[str]:
         .map(([, symbol]) => symbol);
     }""")
     return symbols
+
+
+def shows(page: Page, symbols: list[str]) -> None:
+    """Wait until a person sees just these rows: each key and click is painted in a frame of its own."""
+    for _ in range(PATIENCE_MS // 50):
+        if visible_symbols(page) == symbols:
+            return
+        page.wait_for_timeout(50)
+    assert visible_symbols(page) == symbols
 
 
 def watch_changes(page: Page, symbol: str) -> None:

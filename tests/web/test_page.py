@@ -35,7 +35,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )
-from tests.web.page_steps import flashes, last_change, sorts, visible_symbols, watch_changes
+from tests.web.page_steps import flashes, last_change, shows, sorts, visible_symbols, watch_changes
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -295,7 +295,7 @@ def test_search_filters_and_treats_markup_as_text(browser: Browser, server: Page
         visit.page.keyboard.press("/")
         visit.page.keyboard.type("name 13")
         expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)  # each key filters in a frame of its own
-        assert visible_symbols(visit.page) == ["S0013-USD"]
+        shows(visit.page, ["S0013-USD"])
         visit.page.locator("#search").fill("<b>no</b>")
         expect(visit.page.locator("#notice p")).to_have_text("Nothing matches ‘<b>no</b>’ in All.")
         visit.page.locator("#notice button").click()
@@ -313,7 +313,7 @@ def test_favourites_persist(browser: Browser, server: PageServer) -> None:
         visit.page.reload()
         visit.page.get_by_role("button", name="Favourites 1").click()
         expect(row(visit.page, "S0001-USD")).to_have_count(0)
-        assert visible_symbols(visit.page) == ["S0002-USD"]
+        shows(visit.page, ["S0002-USD"])
         visit.page.evaluate("localStorage.setItem('ticker.favourites.v1', '{broken')")
         visit.page.reload()
         expect(visit.page.get_by_role("button", name="Favourites 0")).to_be_visible()

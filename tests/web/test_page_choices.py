@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, cell, price, quote, row, showing, visiting
-from tests.web.page_steps import visible_symbols
+from tests.web.page_steps import shows
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -57,7 +57,7 @@ def test_every_parameter_of_the_address_counts(browser: Browser, server: PageSer
     with showing(browser, server, two_venues(), query.replace("list=favourites", "list=%3Cb%3E")) as visit:
         page, root = visit.page, visit.page.locator("html")
         expect(price(page, "alpha:ALPHA-EUR")).to_have_text("5,25")
-        assert visible_symbols(page) == ["alpha:ALPHA-EUR"]
+        shows(page, ["alpha:ALPHA-EUR"])
         assert [root.get_attribute(f"data-{name}") for name in ("theme", "updown", "density")] == [
             "light", "safe", "comfortable"
         ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         page.keyboard.press("ArrowDown")
         page.locator("#search").press("Escape")
         expect(row(page, "S0007-USD")).to_be_visible()
-        assert visible_symbols(page) == ["S0007-USD"]
+        shows(page, ["S0007-USD"])
         until_address(visit, list="majors 2")
         page.get_by_role("button", name="majors 2 1").press("Delete")
         assert tab_titles(page) == ["All", "Favourites", "Majors"]
@@ -128,7 +128,7 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         assert tab_titles(page) == ["All", "Favourites", "majors 2", "Majors"]
         page.reload()
         expect(row(page, "S0007-USD")).to_be_visible()
-        assert visible_symbols(page) == ["S0007-USD"]
+        shows(page, ["S0007-USD"])
         row(page, "S0007-USD").click(button="right")
         assert page.get_by_role("menuitemcheckbox").all_inner_texts() == ["Favourites", "majors 2", "Majors"]
         page.get_by_role("menuitemcheckbox", name="Majors", exact=True).click()
@@ -160,7 +160,7 @@ def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
         page.get_by_role("button", name="Favourite S0001-USD").click()
         page.keyboard.press("t")
         expect(page.get_by_role("button", name="Favourites 1")).to_be_visible()
-        assert visible_symbols(page) == ["S0001-USD"]
+        shows(page, ["S0001-USD"])
 
 
 def test_a_shared_list_is_not_stored_until_saved(browser: Browser, server: PageServer) -> None:
@@ -168,7 +168,7 @@ def test_a_shared_list_is_not_stored_until_saved(browser: Browser, server: PageS
     with showing(browser, server, book(5), "?symbols=S0003-USD,FOO-USD,<img>,S0001-USD") as visit:
         page = visit.page
         expect(page.locator(".tab[aria-current]")).to_have_text("Shared list3")
-        assert visible_symbols(page) == ["S0001-USD", "S0003-USD", "FOO-USD"]
+        shows(page, ["S0001-USD", "S0003-USD", "FOO-USD"])
         assert row(page, "FOO-USD").get_attribute("aria-label") == "FOO-USD, not listed here"
         assert cell(page, "FOO-USD", "symbol").locator(".name").inner_text() == "· not listed here"
         assert page.evaluate("localStorage.length") == 0
@@ -194,7 +194,7 @@ def test_search_finds_the_best_match_first(browser: Browser, server: PageServer)
         page.keyboard.press("Control+k")
         page.keyboard.type("btc")
         expect(page.locator(".row:not([hidden])")).to_have_count(5)
-        assert visible_symbols(page) == ["BTC-EUR", "BTCX-USD", "ETH-BTC", "GOLD", "XBTC-USD"]
+        shows(page, ["BTC-EUR", "BTCX-USD", "ETH-BTC", "GOLD", "XBTC-USD"])
         page.keyboard.press("Enter")
         until_address(visit, sel="BTC-EUR")
 
@@ -206,11 +206,11 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
         page.locator("#feed").select_option("alpha")
         expect(price(page, "alpha:S0000-USD")).to_have_text("77.00")
         assert service.received[-1]["symbols"] == ["alpha:*"]
-        assert visible_symbols(page) == ["alpha:S0000-USD", "alpha:ALPHA-EUR"]
+        shows(page, ["alpha:S0000-USD", "alpha:ALPHA-EUR"])
         assert row(page, "alpha:S0000-USD").get_attribute("aria-label") == "S0000-USD at alpha, 77.00"
         page.get_by_role("button", name="Favourite S0000-USD").click()
         page.get_by_role("button", name="Favourites 1").click()
-        assert visible_symbols(page) == ["alpha:S0000-USD"]
+        shows(page, ["alpha:S0000-USD"])
         page.locator("#quote").select_option("EUR")
         expect(page.locator("#notice p")).to_have_text("Nothing in Favourites passes the filters.")
         page.get_by_role("button", name="Show all").click()
