@@ -8,7 +8,7 @@ import urllib.parse
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, cell, price, quote, row, showing, visiting
 from tests.web.page_steps import shows
@@ -30,8 +30,8 @@ def until_address(visit: Visit, **expected: str | None) -> None:
     )
 
 
-def tab_titles(page: Page) -> list[str]:
-    return page.locator(".tab > span:not(.count)").all_inner_texts()
+def tab_titles(page: Page) -> Locator:
+    return page.locator(".tab > span:not(.count)")
 
 
 def stored(page: Page, key: str) -> Any:
@@ -106,14 +106,14 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
             expect(page.locator(".tab-title")).to_be_focused()
             page.keyboard.type(title)
             page.keyboard.press("Enter")
-        assert tab_titles(page) == ["All", "Favourites", "Majors", "<i>FX</i>"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "Majors", "<i>FX</i>"])
         expect(page.locator("#notice p")).to_have_text("No symbols in <i>FX</i> yet. Press / to find one.")
         page.keyboard.press("Alt+ArrowLeft")
-        assert tab_titles(page) == ["All", "Favourites", "<i>FX</i>", "Majors"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "<i>FX</i>", "Majors"])
         page.keyboard.press("F2")
         page.keyboard.type("majors")
         page.keyboard.press("Enter")
-        assert tab_titles(page) == ["All", "Favourites", "majors 2", "Majors"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "majors 2", "Majors"])
         page.keyboard.press("/")
         page.keyboard.type("S0007")
         row(page, "S0007-USD").get_by_role("button", name="Add S0007-USD").click()
@@ -123,14 +123,14 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         shows(page, ["S0007-USD"])
         until_address(visit, list="majors 2", q=None)  # or it would be searched for after the reload
         page.get_by_role("button", name="majors 2 1").press("Delete")
-        assert tab_titles(page) == ["All", "Favourites", "Majors"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "Majors"])
         page.get_by_role("button", name="Undo").click()
-        assert tab_titles(page) == ["All", "Favourites", "majors 2", "Majors"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "majors 2", "Majors"])
         page.reload()
         expect(row(page, "S0007-USD")).to_be_visible()
         shows(page, ["S0007-USD"])
         row(page, "S0007-USD").click(button="right")
-        assert page.get_by_role("menuitemcheckbox").all_inner_texts() == ["Favourites", "majors 2", "Majors"]
+        expect(page.get_by_role("menuitemcheckbox")).to_have_text(["Favourites", "majors 2", "Majors"])
         page.get_by_role("menuitemcheckbox", name="Majors", exact=True).click()
         page.keyboard.press("]")
         expect(page.locator(".tab[aria-current]")).to_have_text("Majors1")
@@ -152,7 +152,7 @@ def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
         )
         page.reload()
         expect(row(page, "S0000-USD")).to_be_visible()
-        assert tab_titles(page) == ["All", "Favourites", "Ok"]
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "Ok"])
         page.evaluate(
             "() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') } }"
         )
