@@ -17,6 +17,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from web.problem import problem
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -61,6 +64,10 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file."""
+        if scope["type"] == "websocket":  # the root takes every path that nothing else does
+            refused = problem(404, "bad_request", "there is no stream here; it is at /ws")
+            await WebSocket(scope, receive, send).send_denial_response(refused)
+            return
         if scope["method"] != "GET":
             raise HTTPException(405)
         name = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/") or "index.html"
