@@ -22,6 +22,8 @@ asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
+ALIKE = {"chromium": ("chromium-headless-shell", "chromium")}
+"""Programs of several names, the lightest first: without a window a browser takes a third less of the machine."""
 
 
 @pytest.fixture(scope="session")
@@ -49,4 +51,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def find_program(program: str) -> str | None:
     """Path of a program that tests may use: the environment's `TICKER_TEST_NAME`, then PATH."""
-    return os.environ.get(f"TICKER_TEST_{program.upper().replace('-', '_')}") or shutil.which(program)
+    chosen = os.environ.get(f"TICKER_TEST_{program.upper().replace('-', '_')}")
+    return chosen or next(filter(None, map(shutil.which, ALIKE.get(program, (program,)))), None)

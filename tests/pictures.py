@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.conftest import ROOT, find_program
+from tests.browser import launched
+from tests.conftest import ROOT
 from tests.running import Running, running
 
 FOLDER = ROOT / ".assets"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 FEEDS = ("--feed", "sim?seed=4", "--feed", "backup=sim:*-USD?seed=4&rate=60")
 FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", "AAPL")
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
@@ -46,12 +46,10 @@ PICTURES = (
 def main() -> None:
     """Take them all."""
     FOLDER.mkdir(exist_ok=True)
-    with running(*FEEDS) as service, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=CHROMIUM)
+    with running(*FEEDS) as service, launched() as browser:
         for picture in PICTURES:
             take(browser, service, picture)
             print(FOLDER / f"{picture.name}.png")
-        browser.close()
 
 
 def take(browser: Browser, service: Running, picture: Picture) -> None:

@@ -16,11 +16,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.browser import launched
 from tests.conftest import ROOT, find_program
 from tests.running import Running, running
-from tests.web.page_server import CHROMIUM, CHROMIUM_FLAGS
 
 README = (ROOT / "README.md").read_text()
 HERE = "localhost:8000"
@@ -75,8 +74,7 @@ def check_prices(lines: Iterator[str]) -> None:
 @pytest.mark.needs("chromium")
 def test_the_browser_code(service: Running) -> None:
     """Plain WebSocket and plain EventSource print prices in a real browser, without an error."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    with launched() as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(f"{service.url}/healthz")
@@ -84,7 +82,6 @@ def test_the_browser_code(service: Running) -> None:
             code = example("js", mark, service)
             with page.expect_console_message(lambda message: PRICE.fullmatch(message.text) is not None):
                 page.evaluate(f"() => {{ {code} }}")
-        browser.close()
 
 
 @pytest.mark.needs("node")

@@ -8,20 +8,16 @@ import sys
 import time
 from statistics import median
 
-from playwright.sync_api import sync_playwright
-
-from tests.conftest import find_program
+from tests.browser import launched
 
 LIMIT_S = 3.0
 PAINTED = "() => /[0-9]/.test(document.querySelector('.row .value')?.textContent ?? '')"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 def main(runs: int) -> list[str]:
     """Measure, print, and return what is beyond the limit. The browser is up already, as a person's is."""
     painted = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=CHROMIUM)
+    with launched() as browser:
         for _ in range(runs):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             started = time.monotonic()
@@ -37,6 +33,5 @@ def main(runs: int) -> list[str]:
                 print(f"listening after {listening:.2f} s, first price painted after {painted[-1]:.2f} s")
                 process.terminate()
             page.close()
-        browser.close()
     print(f"first price painted: median {median(painted):.2f} s ({min(painted):.2f}–{max(painted):.2f}), {runs} runs")
     return [f"first price after {min(painted):.2f} s, limit {LIMIT_S} s"] if min(painted) > LIMIT_S else []

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.web.page_server import PageServer, launched
+from tests.browser import launched
+from tests.web.page_server import PageServer
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,14 @@ fails on console errors, on violations of the policy and on requests to anywhere
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import pathlib
 import re
-import shutil
 import threading
 import types
 import urllib.parse
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -32,16 +29,10 @@ from playwright.sync_api import (
     Request,
     WebSocketRoute,
     expect,
-    sync_playwright,
 )  # fmt: skip
 
 from web.vendor import FILES
 
-CHROMIUM = os.environ.get("TICKER_TEST_CHROMIUM") or shutil.which("chromium")
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 STATIC = pathlib.Path(__file__).resolve().parents[2] / "web" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -407,15 +398,6 @@ def quote(**fields: Any) -> dict[str, Any]:
         "low": None, "volume": None, "quote_volume": None, "change_pct": None, "ts": START_MS, "state": "live",
         "source": "alpha", "decimals": 2, "name": None, **fields,
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def launched() -> Iterator[Browser]:
-    """The system's browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 def book(count: int) -> dict[str, dict[str, Any]]:

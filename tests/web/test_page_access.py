@@ -152,6 +152,7 @@ def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
                     )
                 )
             assert inside == {True}
+            page.locator("dialog button").first.focus()
             page.keyboard.press("Escape")
             expect(page.locator("dialog")).to_be_hidden()
         page.keyboard.press("/")

@@ -20,7 +20,6 @@ from tests.web.page_server import (
     advance,
     book,
     frozen,
-    launched,
     price,
     quote,
     row,
@@ -36,12 +35,6 @@ pytestmark = pytest.mark.needs("chromium")
 MINUTES_5 = 300_000
 FIRST = "S0000-USD"
 FAILED_LOAD = "error: Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

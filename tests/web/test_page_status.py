@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.page_server import START_MS, PageServer, Visit, launched, visiting
+from tests.web.page_server import START_MS, PageServer, Visit, visiting
 
 pytestmark = pytest.mark.needs("chromium")
 
 BOUNDS = [0.001, 0.01, 0.1]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 def feed(state: str, **fields: Any) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import pytest
 from httpx_sse import connect_sse
 from playwright.async_api import async_playwright
 
+from tests.browser import FLAGS
 from tests.conftest import find_program
 from tests.view import View
 from tests.web import server
-from tests.web.page_server import CHROMIUM, CHROMIUM_FLAGS
 from tests.web.server import Live, serving, until
 from web.sse import EventStream
 
@@ -50,7 +50,7 @@ def say(live: Live, price: str) -> None:
 async def test_a_browsers_event_source_comes_back_by_itself(live: Live) -> None:
     """Cut off, it connects again with `Last-Event-ID` and gets what it missed as one update."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=find_program("chromium"), args=FLAGS)
         page = await browser.new_page()
         await page.goto(f"http://127.0.0.1:{live.port}/healthz")
         await page.evaluate(WATCH, "?symbols=BTC-USD")

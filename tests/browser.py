@@ -1,0 +1,24 @@
+"""The browser of the tests, the pictures and the benchmarks: the system's Chromium, without a window."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import find_program
+
+FLAGS = [
+    "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@contextlib.contextmanager
+def launched(*flags: str) -> Iterator[Browser]:
+    """A browser for as long as the block lasts."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=[*FLAGS, *flags])
+        yield browser
+        browser.close()
