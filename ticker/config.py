@@ -100,7 +100,10 @@ class Hub(Section):
     """`[hub]`: the rhythm of the stream, and when a client counts as gone."""
 
     flush_interval_ms: int = Field(
-        default=20, ge=0, le=1000, description="Least milliseconds between two flushes, on average."
+        default=20,
+        ge=0,
+        le=1000,
+        description="Least milliseconds between two flushes, on average; more when each takes long.",
     )
     heartbeat_ms: int = Field(
         default=5000, ge=100, le=60_000, description="Milliseconds without a frame before a heartbeat is sent."

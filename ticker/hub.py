@@ -2,8 +2,10 @@
 
 Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop; under load,
 everything that arrives within `flush_interval_ms` goes out together. There is one flush an interval on average; one
-may come half an interval early, else a source of the same rhythm that was late once would wait ever after. The loop
-only calls; all decisions are in the store, the groups and the intake.
+may come half an interval early, else a source of the same rhythm that was late once would wait ever after. When a
+flush takes long, because very many readers each want something else, the next one comes later: most of the loop's time
+stays for what comes in, and what is joined need not be written twice. The loop only calls; all decisions are in the
+store, the groups and the intake.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
 TRANSPORTS = ("ws", "sse", "poll")
 """How readers are connected."""
+REST = 2.0
+"""After a flush none begins for so many times as long as it took."""
+LONGEST_REST_S = 0.05
 TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
 
@@ -108,6 +113,7 @@ class Hub:
         self._heartbeat_s = heartbeat_ms / 1000
         self._stall_s = stall_s
         self._flushes_until = float("-inf")  # the flushes so far are enough up to this moment
+        self._rests_until = float("-inf")
         self._flush_handle: asyncio.Handle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
@@ -124,7 +130,7 @@ class Hub:
         """There is something to flush: at once after quiet, else when the interval has passed."""
         if self._flush_handle is not None:
             return
-        wait_s = self._flushes_until - self._flush_interval_s / 2 - self._clock.monotonic()
+        wait_s = max(self._flushes_until - self._flush_interval_s / 2, self._rests_until) - self._clock.monotonic()
         if wait_s < TIMER_GRAIN_S:  # a timer would be late by as much: a source in step with us would always wait
             self._flush_handle = self._loop.call_soon(self._flush_now)
         else:
@@ -150,6 +156,7 @@ class Hub:
         self.store.flush(started)
         self.groups.catch_up()
         done = self._clock.monotonic()
+        self._rests_until = done + min(REST * (done - started), LONGEST_REST_S)
         self.counts.flush.observe(done - started)
         sent = self.groups.counts.rows - rows
         if oldest is not None and sent:

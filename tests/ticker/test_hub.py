@@ -271,6 +271,32 @@ def test_without_an_interval_every_turn_flushes() -> None:
     play(story, flush_interval_ms=0)
 
 
+def test_a_flush_that_takes_long_is_followed_by_a_rest() -> None:
+    """Twice as long as it took, and at most 0.05 s, the loop does everything else; what comes then goes out together."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+
+        def take_time(_: object) -> None:
+            service.clock.suspended_s += takes_s
+
+        service.store.on_flush.append(take_time)
+        for takes_s, gap_s in ((0.02, 0.04), (0.5, 0.05)):
+            await later(10.0)
+            service.put(1)
+            await turns()
+            free = service.clock.monotonic()
+            for i in range(2, 5):
+                service.put(i)
+                await later(0.01)
+            takes_s = 0.0  # noqa: PLW2901
+            await later(1.0)
+            *_, (moment, last) = peer.lasts()
+            assert (pytest.approx(moment - free), last) == (gap_s, 4)
+
+    play(story)
+
+
 def test_flush_without_news_sends_nothing() -> None:
     """An unchanged price is neither a version nor a frame."""
 
