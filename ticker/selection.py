@@ -103,6 +103,10 @@ class Selection:
         return any(pattern_matches(text, symbol) for text in self.patterns)
 
 
+MAX_UNUSED = 16
+"""Wildcards that are kept though nobody uses them."""
+
+
 @dataclass(eq=False, slots=True)
 class Wildcard:
     """One distinct pattern with a `*`, shared by all who use it.
@@ -118,17 +122,22 @@ class Wildcard:
 
 
 class Wildcards:
-    """Every wildcard in use, and which of them match an existing symbol."""
+    """Every wildcard in use, and which of them match an existing symbol.
+
+    A few that nobody uses any more are kept, too: the next one often wants the same, and testing thousands of symbols
+    takes milliseconds.
+    """
 
     def __init__(self) -> None:
         self._by_text: dict[str, Wildcard] = {}
+        self._unused: dict[str, Wildcard] = {}
         self._by_symbol: dict[str, tuple[Wildcard, ...]] = {}
 
     def __len__(self) -> int:
-        return len(self._by_text)
+        return len(self._by_text) - len(self._unused)
 
     def __contains__(self, text: str) -> bool:
-        return text in self._by_text
+        return text in self._by_text and text not in self._unused
 
     def acquire(self, text: str, symbols: Iterable[str]) -> Wildcard:
         """The one wildcard of this text; tests all existing `symbols` if it is new. Give it back by `release`."""
@@ -138,14 +147,20 @@ class Wildcards:
             for symbol in symbols:
                 if pattern_matches(text, symbol):
                     self._join(wildcard, symbol)
+        self._unused.pop(text, None)
         wildcard.users += 1
         return wildcard
 
     def release(self, wildcard: Wildcard) -> None:
-        """Give one use back; the last one forgets it."""
+        """Give one use back."""
         wildcard.users -= 1
         if wildcard.users:
             return
+        self._unused[wildcard.text] = wildcard
+        if len(self._unused) > MAX_UNUSED:
+            self._forget(self._unused.pop(next(iter(self._unused))))
+
+    def _forget(self, wildcard: Wildcard) -> None:
         del self._by_text[wildcard.text]
         for symbol in wildcard.symbols:
             self._by_symbol[symbol] = tuple(w for w in self._by_symbol[symbol] if w is not wildcard)
@@ -162,7 +177,7 @@ class Wildcards:
             del wildcard.symbols[symbol]
 
     def matching(self, symbol: str) -> tuple[Wildcard, ...]:
-        """The wildcards in use that match an existing symbol."""
+        """The wildcards that match an existing symbol."""
         return self._by_symbol.get(symbol, ())
 
     def _join(self, wildcard: Wildcard, symbol: str) -> None:

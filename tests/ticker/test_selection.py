@@ -15,6 +15,7 @@ from ticker.errors import PatternError
 from ticker.model import pattern_matches
 from ticker.selection import (
     ALL_FIELDS,
+    MAX_UNUSED,
     Scope,
     Selection,
     Wildcard,
@@ -172,8 +173,8 @@ def test_a_selection_matches_symbols_that_do_not_exist() -> None:
 # Wildcards
 
 
-def test_a_wildcard_exists_once_and_only_while_it_is_used() -> None:
-    """Everybody who acquires a text gets the same wildcard; the last one to release it ends it."""
+def test_a_wildcard_exists_once() -> None:
+    """Everybody who acquires a text gets the same wildcard, in use until the last one has released it."""
     wildcards = Wildcards()
     first = wildcards.acquire(KRAKEN, ["kraken:A", "A"])
     assert wildcards.acquire(KRAKEN, []) is first
@@ -181,7 +182,22 @@ def test_a_wildcard_exists_once_and_only_while_it_is_used() -> None:
     wildcards.release(first)
     assert KRAKEN in wildcards
     wildcards.release(first)
-    assert (KRAKEN in wildcards, len(wildcards), wildcards.matching("kraken:A")) == (False, 0, ())
+    assert (KRAKEN in wildcards, len(wildcards)) == (False, 0)
+
+
+def test_an_unused_wildcard_is_kept_current_for_the_next_one() -> None:
+    """It learns of births and is not resolved again; of many unused ones the oldest are forgotten."""
+    wildcards = Wildcards()
+    first = wildcards.acquire(KRAKEN, ["kraken:A"])
+    wildcards.release(first)
+    wildcards.born("kraken:B")
+    again = wildcards.acquire(KRAKEN, [])
+    assert (again, list(again.symbols), KRAKEN in wildcards) == (first, ["kraken:A", "kraken:B"], True)
+    wildcards.release(again)
+    for i in range(MAX_UNUSED):
+        wildcards.release(wildcards.acquire(f"k*{i}", []))
+    assert wildcards.matching("kraken:A") == ()
+    assert wildcards.acquire(KRAKEN, ["kraken:A"]) is not first
 
 
 def test_wildcards_learn_of_births_and_deaths() -> None:
@@ -198,11 +214,14 @@ def test_wildcards_learn_of_births_and_deaths() -> None:
     assert wildcards.matching("B-EUR") == ()
 
 
-def test_releasing_one_wildcard_leaves_the_others() -> None:
+def test_forgetting_one_wildcard_leaves_the_others() -> None:
     """A symbol forgets only the wildcard that ended."""
     wildcards = Wildcards()
     everything, eur = wildcards.acquire(ALL, ["A-EUR"]), wildcards.acquire(EUR, ["A-EUR"])
     wildcards.release(everything)
+    assert wildcards.matching("A-EUR") == (everything, eur)
+    for i in range(MAX_UNUSED):
+        wildcards.release(wildcards.acquire(f"k*{i}", []))
     assert wildcards.matching("A-EUR") == (eur,)
     wildcards.died("A-EUR")
     assert list(eur.symbols) == []
