@@ -28,7 +28,15 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset(
-        {"ticker.groups", "ticker.doorman", "ticker.quota", "ticker.session", "ticker.consolidate", "ticker.intake"}
+        {
+            "ticker.groups",
+            "ticker.doorman",
+            "ticker.quota",
+            "ticker.session",
+            "ticker.slices",
+            "ticker.consolidate",
+            "ticker.intake",
+        }
     ),
     frozenset(
         {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}

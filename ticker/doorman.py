@@ -30,6 +30,16 @@ class Doorman:
             return self._session.closing
         return (protocol.UNAUTHORIZED, "the first message must be a good token") if self._refused else None
 
+    @property
+    def busy(self) -> bool:
+        """See `Session`."""
+        return self._session is not None and self._session.busy
+
+    def step(self) -> list[Frame]:
+        """See `Session`."""
+        assert self._session is not None
+        return self._session.step()
+
     def receive(self, data: bytes) -> list[Frame]:
         """Take a message: the token, or what comes after it."""
         if self._session is not None:

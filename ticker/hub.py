@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -117,12 +118,39 @@ class Hub:
         self._flush_handle: asyncio.Handle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
+        self._long_work: collections.deque[Iterator[None]] = collections.deque()
         store.on_flush.append(self.groups.publish)
         intake.wake = self.wake
 
     def now(self) -> float:
         """Monotonic seconds of the service's clock."""
         return self._clock.monotonic()
+
+    def spread(self, steps: Iterator[None]) -> None:
+        """Do long work a step at a time: one step of all such work in each turn of the loop."""
+        self._long_work.append(steps)
+        if len(self._long_work) == 1:
+            self._loop.call_soon(self._guarded, self._work)
+
+    def _work(self) -> None:
+        steps = self._long_work.popleft()
+        with contextlib.suppress(StopIteration):
+            next(steps)
+            self._long_work.append(steps)
+        if self._long_work:
+            self._loop.call_soon(self._guarded, self._work)
+
+    async def in_turns(self, steps: Iterator[None]) -> None:
+        """`spread`, and wait until it is done."""
+        done = self._loop.create_future()
+
+        def to_the_end() -> Iterator[None]:
+            yield from steps
+            if not done.done():  # whoever waited has left
+                done.set_result(None)
+
+        self.spread(to_the_end())
+        await done
 
     # Flushing
 

@@ -1,13 +1,14 @@
 """One reader's side of the protocol: messages in, frames out, no I/O.
 
 A session owns what its reader wants and what it may still send. It answers every message with exactly one reply,
-followed by one data frame if the selection changed; frames without a question come from the groups.
+followed by one data frame if the selection changed; frames without a question come from the groups. The answer to a
+large subscription is made in slices: the session is `busy`, and its owner calls `step` once a turn until it is not.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from ticker.groups import Groups, Reader
 from ticker.protocol import Frame, Ping, Subscribe, Unsubscribe
 from ticker.quota import Budget
 from ticker.selection import Selection
+from ticker.slices import LARGE, encoded
 
 MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
@@ -77,6 +79,7 @@ class Session:
         "_messages",
         "_reader",
         "_refusals",
+        "_steps",
         "_work",
         "closing",
         "interval_ms",
@@ -96,6 +99,20 @@ class Session:
         self._refusals = Budget(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, now)
         self._bad = Budget(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, MAX_BAD_PER_MINUTE, now)
         self._work = Budget(work, work, work, now)
+        self._steps: Iterator[list[Frame]] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still being made: call `step`, and do not hand in another message meanwhile."""
+        return self._steps is not None
+
+    def step(self) -> list[Frame]:
+        """Go on with the answer; nothing comes before all of it."""
+        assert self._steps is not None
+        frames = next(self._steps)
+        if frames:
+            self._steps = None
+        return self._counted(frames)
 
     def open(self, query: Mapping[str, str]) -> list[Frame]:
         """The first frames: `hello`, and the answer to what the URL asks for."""
@@ -173,8 +190,22 @@ class Session:
         selection = Selection(tuple(sorted(patterns)), mask)
         interval_ms = self.interval_ms if message.interval_ms is None else message.interval_ms
         matched = self._check_size(selection, interval_ms, message.reply_id)
-        self.interval_ms = interval_ms
-        self.selection = selection
+        message = message._replace(rejected=message.rejected + surplus)
+        if matched >= LARGE:
+            self._steps = self._in_slices(message, selection, interval_ms, matched)
+            return []
+        return self._place(message, selection, interval_ms, matched)
+
+    def _in_slices(
+        self, message: Subscribe, selection: Selection, interval_ms: int, matched: int
+    ) -> Iterator[list[Frame]]:
+        yield []  # one such answer a turn: many may be asked for at once
+        for _ in encoded(self._groups.store, selection):
+            yield []
+        yield self._place(message, selection, interval_ms, matched)
+
+    def _place(self, message: Subscribe, selection: Selection, interval_ms: int, matched: int) -> list[Frame]:
+        old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:
             data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor)
@@ -183,7 +214,7 @@ class Session:
             data = self._groups.change(self._reader, selection, self.interval_ms)
         reply = protocol.subscribed(
             message.reply_id, selection, matched, self.interval_ms, resumed=resumed,
-            unknown=self._unknown(message.patterns), rejected=message.rejected + surplus,
+            unknown=self._unknown(message.patterns), rejected=message.rejected,
         )  # fmt: skip
         return [reply, data]
 

@@ -15,6 +15,8 @@ from ticker.protocol import Cursor
 from ticker.record import Changes
 from ticker.selection import ALL_FIELDS, Scope, Selection
 from ticker.service import Service
+from ticker.slices import LARGE, encoded
+from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
     CURSOR_HELP,
@@ -73,10 +75,12 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 address = admission.address(request)
                 check_quota(service, address, selection, 0)
                 await wait_for_news(request, service.hub, selection, wait_s, address)
-            etag = f'"{store.epoch}-{store.newest(scope)}-{selection.digest}-{shape}"'
-            headers = {"ETag": etag, "Cache-Control": "no-cache"}
-            if not wait_s and if_none_match and etag in if_none_match:  # in a list and behind a proxy's `W/`, too
+            headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
+            if not wait_s and if_none_match and headers["ETag"] in if_none_match:  # in a list, behind a proxy's `W/`
                 return Response(status_code=304, headers=headers)
+            if since is None and store.matched(scope) >= LARGE:
+                await service.hub.in_turns(encoded(store, selection))
+                headers["ETag"] = _etag(store, scope, shape)
             if shape == "csv":
                 return table_answer(_table(service, scope), headers)
             return answer(_body(service, selection, store.changes(scope, since)), headers=headers)
@@ -96,6 +100,10 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         return answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
 
     return router
+
+
+def _etag(store: Store, scope: Scope, shape: str) -> str:
+    return f'"{store.epoch}-{store.newest(scope)}-{scope.selection.digest}-{shape}"'
 
 
 def _is_empty(changes: Changes) -> bool:

@@ -23,6 +23,7 @@ from ticker.hub import GOODBYE_RETRY_MS, Hub
 from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
+from ticker.slices import LARGE, encoded
 from web.admission import Admission
 from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_quota, selection_of
 from web.descriptions import described_text, problems
@@ -92,7 +93,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             return head
         asked = last_event_id or cursor
         address, interval = admission.address(request), protocol.interval_class(interval_ms)
-        check_quota(service, address, selection, interval)
+        if check_quota(service, address, selection, interval) >= LARGE:
+            await hub.in_turns(encoded(hub.store, selection))
         events = EventStream(exchange, hub, address, patience_s)
 
         def welcome() -> None:

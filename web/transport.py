@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -129,6 +130,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         self.queue = _NO_QUEUE
         hub.add(self)
         self._reply(first)
+        self._go_on()
 
     async def run_asgi(self) -> None:
         """As uvicorn's, but a detached connection outlives its endpoint."""
@@ -233,7 +235,8 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def _handle_unread(self) -> None:
         """Handle what was received, until the connection ends or its reader takes no more answers."""
-        while self._unread and self.open and not self.paused:
+        assert self._session is not None
+        while self._unread and self.open and not self.paused and not self._session.busy:
             event = self._unread.popleft()
             if event.opcode is Opcode.PING:
                 self._write(b"".join(self.conn.data_to_send()))
@@ -254,8 +257,22 @@ class SharedFrames(WebSocketsSansIOProtocol):
     def _receive(self, message: bytes) -> None:
         assert self._session is not None
         self._reply(self._session.receive(message))
+        self._go_on()
         if self._session.closing is not None:
             self.end(*self._session.closing)
+
+    def _go_on(self) -> None:
+        """See to an answer that is made in slices; what was received meanwhile waits for it."""
+        if self._session is not None and self._session.busy and self._hub is not None:
+            self._hub.spread(self._slices(self._session))
+
+    def _slices(self, session: Session | Doorman) -> Iterator[None]:
+        while self.open and session.busy:
+            yield
+            if self.open:
+                self._reply(session.step())
+        if self.open:
+            self._handle_unread()
 
     def handle_connect(self, event: Request) -> None:
         """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""

@@ -272,7 +272,7 @@ def test_without_an_interval_every_turn_flushes() -> None:
 
 
 def test_a_flush_that_takes_long_is_followed_by_a_rest() -> None:
-    """Twice as long as it took, and at most 0.05 s, the loop does everything else; what comes then goes out together."""
+    """Twice as long as it took, 0.05 s at most, the loop does everything else; what comes then goes out together."""
 
     async def story(service: Service) -> None:
         peer = service.peer()

@@ -1,0 +1,94 @@
+"""Large answers: they are made in slices, one a turn of the loop, over every transport, and come whole and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.web.events import listen_to
+from tests.web.peer import TEXT, View, frame
+from tests.web.server import Live, serving, until
+from ticker import protocol
+from ticker.record import Record
+from ticker.slices import LARGE, SLICE
+
+MANY = [f"S{i:04d}-USD" for i in range(LARGE + SLICE)]
+
+
+def fill(live: Live, price: str) -> None:
+    """So many symbols that whoever wants all of them gets a large answer."""
+    live.publish(dict.fromkeys(MANY, price))
+    live.hub.flush()
+
+
+@serving()
+async def test_no_turn_encodes_more_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four who want everything, in four ways: each turn of the loop encodes at most a slice."""
+    fill(live, "1.50")
+    in_turn, most, piece = 0, 0, protocol.piece
+
+    def counted(record: Record, mask: int) -> bytes:
+        nonlocal in_turn, most
+        if mask not in record.pieces:
+            if not in_turn:
+                asyncio.get_running_loop().call_soon(next_turn)
+            in_turn += 1
+        return piece(record, mask)
+
+    def next_turn() -> None:
+        nonlocal in_turn, most
+        in_turn, most = 0, max(most, in_turn)
+
+    monkeypatch.setattr(protocol, "piece", counted)
+    peer, late = await live.stream("?symbols=*"), await live.stream("?symbols=S0001-USD")
+    reader = await listen_to(live, "?symbols=*&fields=last")
+    await late.say(op="subscribe", symbols=["*"], fields=["bid", "last"])
+    answer = (await live.get("/api/quotes?fields=last,ts")).json
+    snapshots = [await peer.hear("snapshot"), (await reader.event()).json]
+    await late.hear("snapshot")
+    snapshots.append(await late.hear("snapshot"))
+    assert [len(found["quotes"]) for found in (answer, *snapshots)] == [len(live.service.store) // 2] * 4
+    await until(lambda: not in_turn)
+    assert 0 < most <= SLICE
+
+
+@serving()
+async def test_what_comes_meanwhile_waits_and_is_not_lost(live: Live) -> None:
+    """Messages sent behind a large subscription are answered behind it; prices that move meanwhile are in it."""
+    fill(live, "1.50")
+    peer = await live.stream("?symbols=S0001-USD")
+    await peer.hear("snapshot")
+    messages = [{"op": "subscribe", "symbols": ["*"]}, {"op": "ping", "id": 1}]
+    await peer.write(b"".join(frame(TEXT, json.dumps(message).encode()) for message in messages))
+    session = live.connection(peer)._session
+    assert session is not None
+    await until(lambda: session.busy)
+    live.publish({MANY[0]: "2.50", MANY[-1]: "3.50"})
+    live.hub.flush()
+    assert session.busy
+    subscribed = await peer.message()
+    assert (subscribed["type"], subscribed["matched"]) == ("subscribed", len(live.service.store) // 2)
+    quotes = (await peer.message())["quotes"]
+    assert (quotes[MANY[0]]["last"], quotes[MANY[-1]]["last"]) == (2.5, 3.5)
+    assert (await peer.message())["type"] == "pong"
+
+
+@serving()
+async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live) -> None:
+    """Everything from a cursor on, though the selection is large; whoever leaves in the middle leaves nothing."""
+    fill(live, "1.50")
+    first, view = await live.stream("?symbols=*"), View()
+    digest = (await first.hear("subscribed"))["selection"]
+    view.apply(await first.hear("snapshot"))
+    first.sock.close()
+    live.publish({MANY[5]: "7.50"})
+    live.hub.flush()
+    again = await live.stream(f"?symbols=*&cursor={live.service.store.epoch}:{view.version}:{digest}")
+    assert (await again.hear("subscribed"))["resumed"]
+    assert list((await again.hear("update"))["quotes"]) == [MANY[5]]
+    leaves = await live.stream()
+    await leaves.say(op="subscribe", symbols=["*"], fields=["ask"])
+    leaves.sock.close()
+    await until(lambda: len(live.hub.connections) == 1)

@@ -1,0 +1,30 @@
+"""Large answers, a slice at a time: a frame of thousands of records is quickly joined once each of them is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ticker import protocol
+from ticker.selection import Selection
+from ticker.store import Store
+
+LARGE = 1000
+"""From so many symbols on an answer is made in slices."""
+SLICE = 500
+"""How many records are encoded in one turn of the loop, which takes some 2 ms."""
+
+
+def encoded(store: Store, selection: Selection) -> Iterator[None]:
+    """Encode what a selection matches, and pause after each slice; records that are encoded already cost nothing."""
+    scope = store.resolve(selection)
+    try:
+        new = 0
+        for symbol in list(scope.symbols()):
+            record = store.get(symbol)
+            if record is not None and selection.mask not in record.pieces:
+                protocol.piece(record, selection.mask)
+                new += 1
+                if new % SLICE == 0:
+                    yield
+    finally:
+        store.release(scope)
