@@ -8,6 +8,7 @@ large subscription is made in slices: the session is `busy`, and its owner calls
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +122,7 @@ class Session:
         frames = [
             protocol.hello(
                 facts.server, store.epoch, store.version, facts.wall_ms(), facts.kinds(), facts.heartbeat_ms,
-                dataclasses.asdict(limits) | {"min_interval_ms": 0},
+                _announced(limits),
             )
         ]  # fmt: skip
         try:
@@ -286,6 +287,11 @@ class Session:
                 near = len(unknown) < MAX_SUGGESTIONS and self._work.take(now, len(store))
                 unknown.append({"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if near else []})
         return unknown
+
+
+@functools.cache
+def _announced(limits: Limits) -> dict[str, int]:
+    return dataclasses.asdict(limits) | {"min_interval_ms": 0}
 
 
 def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:
