@@ -146,8 +146,11 @@ def _preflight(scope: Scope) -> Response | None:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    allow = {"Allow": "GET, HEAD"} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
-    return problem(error.status_code, "bad_request", str(error.detail), allow)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem(404, "bad_request", "there is nothing at this path; all of them are described at /docs")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return problem(405, "bad_request", "every path takes GET and HEAD only", {"Allow": "GET, HEAD"})
+    return problem(error.status_code, "bad_request", str(error.detail))
 
 
 async def _bad_parameter(_: Request, error: Exception) -> Response:
