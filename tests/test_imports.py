@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.selection",
             "ticker.store",
             "ticker.protocol",
+            "ticker.messages",
             "ticker.config",
             "ticker.bars",
             "ticker.tokens",
@@ -51,12 +52,16 @@ CLIENT_SEES = {"ticker.errors", "ticker.model", "ticker.clock", "ticker.protocol
 COMMANDS = "ticker.commands"
 """The commands that ask a running service; they see the client library and what that sees."""
 
-THIRD_PARTY = {"ticker.protocol": {"orjson"}, "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"}}
+THIRD_PARTY = {
+    "ticker.protocol": {"orjson"},
+    "ticker.messages": {"orjson"},
+    "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"},
+}
 """What the three lower layers may use besides the standard library."""
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "groups", "quota", "session", "consolidate", "intake", "errors",
+    "record", "selection", "store", "protocol", "messages", "groups", "slices", "quota", "session", "consolidate", "intake", "errors",
     "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)

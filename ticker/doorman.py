@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ticker import protocol
+from ticker import messages, protocol
 from ticker.protocol import Frame
 from ticker.session import Session
 
@@ -44,7 +44,7 @@ class Doorman:
         """Take a message: the token, or what comes after it."""
         if self._session is not None:
             return self._session.receive(data)
-        token = protocol.parse_token(data)
+        token = messages.parse_token(data)
         if self._refused or token is None or not self._admit(token):
             self._refused = True
             return []

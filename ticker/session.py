@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ticker import protocol
+from ticker import messages, protocol
 from ticker.errors import ProtocolError, nearest
 from ticker.groups import Groups, Reader
-from ticker.protocol import Frame, Ping, Subscribe, Unsubscribe
+from ticker.messages import Ping, Subscribe, Unsubscribe
+from ticker.protocol import Frame
 from ticker.quota import Budget
 from ticker.selection import Selection
 from ticker.slices import LARGE, encoded
@@ -126,7 +127,7 @@ class Session:
             )
         ]  # fmt: skip
         try:
-            message = protocol.parse_subscribe_query(query, limits.patterns)
+            message = messages.parse_subscribe_query(query, limits.patterns)
             if message is not None:
                 frames += self._subscribe(message)
         except ProtocolError as problem:
@@ -143,7 +144,7 @@ class Session:
             self.closing = (protocol.BAD_UTF8, "a text message must be UTF-8")
             return []
         try:
-            message = protocol.parse_message(text, self._facts.limits.patterns)
+            message = messages.parse_message(text, self._facts.limits.patterns)
             received = self._groups.counts.received
             if isinstance(message, Subscribe):
                 received["subscribe"] += 1

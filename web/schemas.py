@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ticker.candles import INTERVALS
+from ticker.messages import INTERVALS_MS
 from ticker.model import (
     ERROR_REASONS,
     FEED_STATES,
@@ -20,7 +21,7 @@ from ticker.model import (
     SYMBOL,
     VENUE_SYMBOL,
 )  # fmt: skip
-from ticker.protocol import ERROR_CODES, INTERVALS_MS
+from ticker.protocol import ERROR_CODES
 from ticker.selection import MAX_PATTERN_LENGTH
 
 Schema = dict[str, Any]

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from ticker import protocol
 from ticker.groups import Group
 from ticker.hub import GOODBYE_RETRY_MS, Hub
+from ticker.messages import interval_class
 from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
@@ -92,7 +93,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        address, interval = admission.address(request), protocol.interval_class(interval_ms)
+        address, interval = admission.address(request), interval_class(interval_ms)
         if check_quota(service, address, selection, interval) >= LARGE:
             await hub.in_turns(encoded(hub.store, selection))
         events = EventStream(exchange, hub, address, patience_s)

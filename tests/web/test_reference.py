@@ -20,8 +20,9 @@ from tests.web.events import listen_to
 from tests.web.peer import Peer
 from tests.web.server import Live, serving
 from ticker.errors import PatternError
+from ticker.messages import parse_message
 from ticker.model import FIELDS
-from ticker.protocol import FRAME_KINDS, parse_message
+from ticker.protocol import FRAME_KINDS
 from ticker.selection import check_pattern
 from web.reference import describe
 from web.schemas import BODIES, FIELD_TEXTS, FRAMES, MESSAGES, PATTERN, RECORDS, SYMBOL_ITEM, Schema
