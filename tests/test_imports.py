@@ -61,8 +61,8 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "groups", "slices", "quota", "session", "consolidate", "intake", "errors",
-    "histogram", "model",
+    "record", "selection", "store", "protocol", "messages", "groups", "slices", "quota", "session", "consolidate",
+    "intake", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
