@@ -45,8 +45,10 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
         for feed in feeds
     ]
+    app = create_app(service)
     server = make_server(
-        create_app(service),
+        app,
+        app.state.door,
         message_bytes=settings.limits.message_bytes,
         ping_interval_s=settings.hub.ping_interval_s,
         ping_timeout_s=settings.hub.ping_timeout_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from fastapi import Depends, FastAPI
@@ -54,8 +55,10 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(sources.make_router(service), dependencies=prices)
     app.include_router(status.make_router(service), dependencies=prices)
     app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
-    stream = ws.make_router(service, admission, gate)
-    app.include_router(stream)
+    server = service.settings.server
+    front = Front(server.host, server.hosts)
+    app.state.door = ws.Door(service, admission, gate, front.refusal)
+    app.include_router(ws.make_router(app.state.door))
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
     app.include_router(reference.make_router(service.settings.server.base_path))
@@ -70,36 +73,56 @@ def create_app(service: Service) -> FastAPI:
         return page.answer("status.html", request.headers)
 
     app.mount("/", page.Page())
-    server = service.settings.server
-    app.add_middleware(ws.Straight, endpoint=ws.endpoint_of(stream))
-    app.add_middleware(
-        Guard,
-        loopback=_is_loopback(server.host),
-        hosts=frozenset(name.lower() for name in server.hosts),
-        origins=frozenset(server.origins),
-        base_path=server.base_path,
-    )
+    origins = frozenset(server.origins)
+    app.add_middleware(Guard, refusal=front.refusal, origins=origins, base_path=server.base_path)
     return app
+
+
+class Front:
+    """Which requests are refused whatever their path.
+
+    * A service on a loopback address answers only to loopback names: no page of another site can reach it through
+      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names replaces that.
+    * No path takes a request body.
+    """
+
+    def __init__(self, host: str, names: Iterable[str]) -> None:
+        self._loopback = _is_loopback(host)
+        self._names = frozenset(name.lower() for name in names)
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that is refused."""
+        headers = Headers(scope=scope)
+        name = _host_name(headers.get("host", "")).lower()
+        known = name in self._names or (self._loopback and _is_loopback(name))
+        if (self._names or self._loopback) and not known:
+            text = "this service listens on loopback only; use localhost or 127.0.0.1"
+            return problem(403, "forbidden", "no such host here; see server.hosts" if self._names else text)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
+        return None
 
 
 class Guard:
     """Plain ASGI, so that it sees WebSockets too: what holds for every path.
 
-    * A service on a loopback address answers only to loopback names: no page of another site can reach it through
-      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names replaces that.
+    * What `Front` refuses is refused.
     * The pages of listed sites may read the answers (CORS).
     * Paths count with and without the base path: a proxy may strip it or not.
-    * No path takes a request body.
     * HEAD is GET without the body, which the server leaves away.
     * Every answer carries the security headers.
     """
 
     def __init__(
-        self, app: ASGIApp, *, loopback: bool, hosts: frozenset[str], origins: frozenset[str], base_path: str
+        self,
+        app: ASGIApp,
+        *,
+        refusal: Callable[[Scope], Response | None],
+        origins: frozenset[str],
+        base_path: str,
     ) -> None:
         self._app = app
-        self._loopback = loopback
-        self._hosts = hosts
+        self._refusal = refusal
         self._origins = origins
         self._base_path = base_path
 
@@ -126,16 +149,6 @@ class Guard:
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"
         await app(scope, receive, send_guarded)
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
-        host = _host_name(headers.get("host", "")).lower()
-        if (self._hosts or self._loopback) and host not in self._hosts and not (self._loopback and _is_loopback(host)):
-            known = "this service listens on loopback only; use localhost or 127.0.0.1"
-            return problem(403, "forbidden", "no such host here; see server.hosts" if self._hosts else known)
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
-        return None
 
 
 def _preflight(scope: Scope) -> Response | None:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ticker.errors import ConfigError, TickerError
 from web.problem import raw_problem
-from web.transport import PlainFrames, SharedFrames
+from web.transport import Door, PlainFrames, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
@@ -146,6 +146,7 @@ class Server(uvicorn.Server):
 
 def make_server(
     app: Any,
+    door: Door | None,
     *,
     message_bytes: int,
     ping_interval_s: float,
@@ -154,7 +155,7 @@ def make_server(
     tls: tuple[str, str] = ("", ""),
     compress: bool = True,
 ) -> Server:
-    """A server for an app, to be run with `serve(sockets=[listen(…)])`.
+    """A server for an app and the way in to its stream, to be run with `serve(sockets=[listen(…)])`.
 
     Raises:
         ConfigError: certificate or key cannot be used.
@@ -163,7 +164,7 @@ def make_server(
     config = uvicorn.Config(
         app,
         http=type("Http", (BoundedHttp,), {"head_timeout_s": handshake_s}),
-        ws=SharedFrames if compress else PlainFrames,
+        ws=type("Stream", (SharedFrames if compress else PlainFrames,), {"door": door}),
         ws_max_size=message_bytes,
         ws_ping_interval=ping_interval_s,
         ws_ping_timeout=ping_timeout_s,

@@ -20,8 +20,11 @@ import contextlib
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Protocol
 
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.extensions import Extension
@@ -85,6 +88,18 @@ def _headed(first: int, payload: bytes) -> bytes:
     return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
 
 
+class Door(Protocol):
+    """Who may come in; see `web.ws.Door`."""
+
+    paths: frozenset[str]
+
+    def refusal(self, request: HTTPConnection) -> Response | None:
+        """The answer to a handshake that is refused."""
+
+    def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
+        """Detach an accepted connection; `head` is the handshake's answer."""
+
+
 class SharedFrames(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket connection, which an endpoint may detach and hand to the hub.
 
@@ -93,9 +108,13 @@ class SharedFrames(WebSocketsSansIOProtocol):
         paused: the kernel has not taken all of the last write.
         address, group, since: see `ticker.groups.Reader`; whoever detaches it has set the address.
         unpacks: it takes frames that were compressed once for all.
+        refused: the answer that its endpoint must give it.
     """
 
     via = "ws"
+    door: Door | None = None
+    """Answers handshakes here and now; without it all of them go to the application."""
+    refused: Response | None = None
     compress = True
     """Whether compression is offered; each message by itself, so that its bytes can be shared."""
     group: Group | None = None
@@ -120,7 +139,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     # Detaching
 
-    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame]) -> None:
+    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes = b"") -> None:
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
         self.open = True
@@ -129,7 +148,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=1 if encrypted else 0, low=0)
         self.queue = _NO_QUEUE
         hub.add(self)
-        self._reply(first)
+        self._reply(first, head)
         self._go_on()
 
     async def run_asgi(self) -> None:
@@ -170,9 +189,9 @@ class SharedFrames(WebSocketsSansIOProtocol):
             return False
         return True
 
-    def _reply(self, frames: list[Frame]) -> None:
-        if frames and self.open:
-            self._write(b"".join(map(self._bytes, frames)))
+    def _reply(self, frames: list[Frame], head: bytes = b"") -> None:
+        if (frames or head) and self.open:
+            self._write(head + b"".join(map(self._bytes, frames)))
 
     def pause_writing(self) -> None:
         """Called by the transport, possibly inside `write`: only flags change."""
@@ -276,10 +295,31 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
-        if event.headers.get_all("Sec-WebSocket-Version") == ["13"]:
-            super().handle_connect(event)
-        else:
+        if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
             self._refuse_handshake(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
+        elif self.door is None or not self._knock(self.door, event):
+            super().handle_connect(event)
+
+    def _knock(self, door: Door, request: Request) -> bool:
+        """Answer a good handshake for the stream in this very turn; False if it is another one."""
+        path, _, query = request.path.partition("?")
+        response = self.conn.accept(request) if path in door.paths else None
+        if response is None or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            return False
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.raw_items()]
+        connection = HTTPConnection({
+            "type": "websocket", "scheme": self.scheme, "client": self.client, "path": path, "headers": headers,
+            "query_string": query.encode(),
+        })  # fmt: skip
+        self.refused = door.refusal(connection)
+        if self.refused is not None:
+            return False
+        self.conn.send_response(response)
+        self.handshake_initiated = self.handshake_complete = True
+        self.start_keepalive()
+        self.transport.set_protocol(self)  # who is told when the first write is not taken whole
+        door.begin(self, connection, b"".join(self.conn.data_to_send()))
+        return True
 
     def _refuse_handshake(
         self,

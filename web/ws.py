@@ -1,13 +1,19 @@
-"""`/ws`: the hand-over of the socket to the hub. The endpoint returns at once."""
+"""`/ws`: who may come in, and the hand-over of the socket to the hub.
+
+After a restart everybody comes at once, and the framework's layers cost more than the handshake itself: a plain
+handshake is answered by the transport, which asks the `Door`. What is refused goes through the framework, like
+everything else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIWebSocketRoute
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from ticker.doorman import Doorman
@@ -20,10 +26,51 @@ from web.problem import Problem, problem
 from web.transport import EXTENSION, SharedFrames
 
 
-def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter:
-    """The stream's endpoint for one service."""
+class Door:
+    """The way in to the stream of one service.
+
+    Args:
+        guard: what holds for every path; see `web.app.Guard`.
+    """
+
+    def __init__(
+        self, service: Service, admission: Admission, gate: Gate, guard: Callable[[Scope], Response | None]
+    ) -> None:
+        self.paths = frozenset({"/ws", service.settings.server.base_path + "/ws"})
+        self._service = service
+        self._admission = admission
+        self._gate = gate
+        self._guard = guard
+
+    def refusal(self, request: HTTPConnection) -> Response | None:
+        """The answer to a handshake that is refused, counted; None: they may come in."""
+        return self._guard(request.scope) or self._admission.refusal(request) or self._gate.refusal(request)
+
+    def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes = b"") -> None:
+        """Hand an accepted connection over; `head` is what must be written before the first frames."""
+        hub, gate = self._service.hub, self._gate
+        connection.address = self._admission.address(request)
+        query = dict(request.query_params)
+
+        def start() -> tuple[Session, list[Frame]]:
+            session = Session(connection, hub.groups, self._service.facts)
+            return session, session.open(query)
+
+        def admit(token: str) -> bool:
+            if good := gate.watch(connection, token):
+                hub.idle.add(connection)
+            return good
+
+        if gate.watch(connection, gate.shown(request)):
+            connection.detach(hub, *start(), head)
+        else:
+            connection.detach(hub, Doorman(admit, start), [], head)
+            hub.idle.discard(connection)  # it hears nothing before it has said its token
+
+
+def make_router(door: Door) -> APIRouter:
+    """The stream's endpoint, for what the transport does not answer itself."""
     router = APIRouter()
-    hub = service.hub
 
     @router.get("/ws", include_in_schema=False)
     async def not_a_stream() -> Response:
@@ -33,57 +80,16 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
 
     @router.websocket("/ws")
     async def stream(websocket: WebSocket) -> None:
-        refused = admission.refusal(websocket) or gate.refusal(websocket)
-        if refused is not None:
-            await websocket.send_denial_response(refused)
-            return
-        connection = websocket.scope["extensions"].get(EXTENSION)
+        connection: Any = websocket.scope["extensions"].get(EXTENSION)
         if not isinstance(connection, SharedFrames):
             text = "this server cannot stream prices; start the service by 'python -m ticker'"
             await websocket.send_denial_response(problem(503, "internal", text))
             return
+        refused = connection.refused or door.refusal(websocket)
+        if refused is not None:
+            await websocket.send_denial_response(refused)
+            return
         await websocket.accept()
-        connection.address = admission.address(websocket)
-        query = dict(websocket.query_params)
-
-        def begin() -> tuple[Session, list[Frame]]:
-            session = Session(connection, hub.groups, service.facts)
-            return session, session.open(query)
-
-        def admit(token: str) -> bool:
-            if good := gate.watch(connection, token):
-                hub.idle.add(connection)
-            return good
-
-        if gate.watch(connection, gate.shown(websocket)):
-            connection.detach(hub, *begin())
-        else:
-            connection.detach(hub, Doorman(admit, begin), [])
-            hub.idle.discard(connection)  # it hears nothing before it has said its token
+        door.begin(connection, websocket)
 
     return router
-
-
-class Straight:
-    """Plain ASGI: a handshake for the stream goes to its endpoint past the framework's layers and other routes.
-
-    They cost as much again as the handshake itself, and after a restart everybody comes at once.
-    """
-
-    def __init__(self, app: ASGIApp, *, endpoint: Callable[[WebSocket], Awaitable[None]]) -> None:
-        self._app = app
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a handshake, or pass anything else on."""
-        if scope["type"] == "websocket" and scope["path"].removeprefix(scope["root_path"]) == "/ws":
-            await self._endpoint(WebSocket(scope, receive, send))
-        else:
-            await self._app(scope, receive, send)
-
-
-def endpoint_of(router: APIRouter) -> Callable[[WebSocket], Awaitable[None]]:
-    """The stream's endpoint."""
-    (route,) = (route for route in router.routes if isinstance(route, APIWebSocketRoute))
-    endpoint: Callable[[WebSocket], Awaitable[None]] = route.endpoint
-    return endpoint

@@ -132,8 +132,10 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
     clock = SkippingClock()
     service = Service(settings, clock)
     feed = service.feed("toy", "live", "received", 5.0)
+    app = create_app(service)
     server = make_server(
-        create_app(service),
+        app,
+        app.state.door,
         message_bytes=settings.limits.message_bytes,
         ping_interval_s=settings.hub.ping_interval_s,
         ping_timeout_s=settings.hub.ping_timeout_s,

@@ -260,4 +260,4 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
 def test_a_certificate_that_cannot_be_used_is_said(files: tuple[str, str]) -> None:
     """A missing file, or one that is no certificate, is an error of the configuration that names the file."""
     with pytest.raises(ConfigError, match=r"^server\.tls_cert "):
-        make_server(None, message_bytes=1, ping_interval_s=1, ping_timeout_s=1, handshake_s=1, tls=files)
+        make_server(None, None, message_bytes=1, ping_interval_s=1, ping_timeout_s=1, handshake_s=1, tls=files)
