@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -27,8 +26,6 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as WireFrame
 from websockets.http11 import Request
@@ -41,6 +38,7 @@ from ticker.hub import Hub
 from ticker.protocol import Frame
 from ticker.session import Session
 from web.problem import raw_problem
+from web.wire import DEFLATE, headed, packed, shares, wire
 
 EXTENSION = "ticker.connection"
 """Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
@@ -49,43 +47,6 @@ MAX_UNREAD_FRAMES = 1000
 """What may have come at once and wait to be handled; one read may bring 40,000 empty frames, 10 MB as objects."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
-
-
-def wire(frame: Frame) -> bytes:
-    """The frame as an unmasked WebSocket text frame (RFC 6455, section 5.2), made once."""
-    if frame.wire is None:
-        frame.wire = _headed(0x81, frame.data)
-    return frame.wire
-
-
-def packed(frame: Frame) -> bytes:
-    """The frame compressed by itself (RFC 7692, section 7.2.1), or plain if that is no longer; made once."""
-    if frame.packed is None:
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-        data = deflate.compress(frame.data) + deflate.flush(zlib.Z_SYNC_FLUSH)
-        frame.packed = _headed(0xC1, data[:-4])  # the flush ends with 00 00 FF FF, which the receiver adds
-        if len(frame.packed) >= len(wire(frame)):
-            frame.packed = wire(frame)
-    return frame.packed
-
-
-def _shares(extension: Extension) -> bool:
-    """Whether what was negotiated lets a peer inflate what was compressed for all."""
-    return (
-        isinstance(extension, PerMessageDeflate)
-        and extension.local_no_context_takeover
-        and extension.local_max_window_bits == zlib.MAX_WBITS
-    )
-
-
-def _headed(first: int, payload: bytes) -> bytes:
-    """A payload behind its header, of which the first byte is given."""
-    size = len(payload)
-    if size < 126:
-        return b"%c%c%b" % (first, size, payload)
-    if size < 65_536:
-        return b"%c\x7e%b%b" % (first, size.to_bytes(2), payload)
-    return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
 
 
 class Door(Protocol):
@@ -127,7 +88,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.compress:
-            self.conn.available_extensions = [_DEFLATE]
+            self.conn.available_extensions = [DEFLATE]
         self._hub: Hub | None = None
         self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
@@ -143,7 +104,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
         self.open = True
-        self.unpacks = any(map(_shares, self.conn.extensions))
+        self.unpacks = any(map(shares, self.conn.extensions))
         encrypted = self.transport.get_extra_info("sslcontext") is not None  # there "full" means `>=`, not `>`
         self.transport.set_write_buffer_limits(high=1 if encrypted else 0, low=0)
         self.queue = _NO_QUEUE
@@ -448,6 +409,5 @@ class _NoQueue(asyncio.Queue[Any]):
 
 
 _NO_QUEUE = _NoQueue()
-_DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 _PING_PAYLOAD = b"tick"
-_PING = _headed(0x89, _PING_PAYLOAD)
+_PING = headed(0x89, _PING_PAYLOAD)

@@ -13,7 +13,8 @@ from tests.web.peer import Peer, View, frame
 from tests.web.server import Live, serving, until
 from tests.web.test_transport import tapped
 from ticker.protocol import Frame
-from web.transport import SharedFrames, packed, wire
+from web.transport import SharedFrames
+from web.wire import packed, wire
 
 BROWSER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 """What Chromium and Firefox offer."""

@@ -15,7 +15,7 @@ import uvloop
 
 from tests.bench.servers.common import Watchers, frames
 from ticker.protocol import Frame
-from web.transport import wire
+from web.wire import wire
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
