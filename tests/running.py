@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import pathlib
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,3 +84,11 @@ def running(
         reader.join(READY_S)
         process.stderr.close()
     assert "Traceback" not in "".join(service.log), "".join(service.log)
+
+
+@contextlib.asynccontextmanager
+async def service_of(*arguments: str) -> AsyncIterator[Running]:
+    """The same, started and stopped while this loop runs on."""
+    with contextlib.ExitStack() as stack:
+        yield await asyncio.to_thread(stack.enter_context, running(*arguments))
+        await asyncio.to_thread(stack.close)

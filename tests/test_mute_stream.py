@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
-from tests.running import Running, running
-from tests.view import View
+from tests.running import service_of
+from tests.view import View, read_until
 
 PAIRS = b'{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1}}}'
 SHOWN_WITHIN_MS = 10_000
@@ -40,20 +38,6 @@ async def falls_mute(peer: Peer) -> None:
 async def goes_on(peer: Peer) -> None:
     """Be busy for long."""
     await trades(peer, range(2000, 9000))
-
-
-@contextlib.asynccontextmanager
-async def service_of(*arguments: str) -> AsyncIterator[Running]:
-    """The real service, started and stopped while this loop runs on."""
-    with contextlib.ExitStack() as stack:
-        yield await asyncio.to_thread(stack.enter_context, running(*arguments))
-        await asyncio.to_thread(stack.close)
-
-
-async def read_until(socket: ClientConnection, view: View, happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not happened():
-            view.apply(await socket.recv(decode=False))
 
 
 def test_mute_stream_is_shown_and_mended() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from websockets.asyncio.client import ClientConnection
 
 from tests.running import exact
 
@@ -50,3 +54,10 @@ class View:
                 self.quotes.pop(name, None)
             self.version = int(frame["version"])
         return frame
+
+
+async def read_until(socket: ClientConnection, view: View, happened: Callable[[], bool]) -> None:
+    """Take frames until something is true."""
+    async with asyncio.timeout(60):
+        while not happened():
+            view.apply(await socket.recv(decode=False))

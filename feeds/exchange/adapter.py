@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed
 from feeds.exchange.directory import Directory
 from feeds.exchange.door import Door
 from feeds.exchange.fetch import HttpSource
+from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
 from feeds.exchange.options import ExchangeOptions
@@ -46,23 +48,33 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
         recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, [key or ""], clock)
-    source = HttpSource(
+    source = partial(
+        HttpSource,
         base_url,
         clock,
         timeout_s=options.timeout_s,
         body_bytes=limits.body_bytes,
         proxy=options.proxy,
         secrets={venue.key_header: key} if venue.key_header and key else None,
-        on_answer=recorder.answer if recorder else None,
     )
     budget = context.budgets.of(base_url)
-    rest = Rest(source, limits, gap_s, budget, context)
+    rest = Rest(source(on_answer=recorder.answer if recorder else None), limits, gap_s, budget, context)
     directory = Directory(name, venue, options.symbols)
     judge = Judge(venue, directory, options.crossed, clock)
     poller = Poller(venue, options, rest, directory, judge)
     listings = Listings(venue, rest, directory, judge, clock)
+    history = History(venue, Rest(source(), limits, gap_s, budget, context), directory, clock)
     if venue.stream is None or not streams:
-        return PollingFeed(name, venue, interval_s, rest, poller, listings, clock)
+        return PollingFeed(
+            name,
+            venue,
+            rest=rest,
+            listings=listings,
+            poller=poller,
+            history=history,
+            interval_s=interval_s,
+            clock=clock,
+        )
     return StreamedFeed(
         name,
         venue,
@@ -73,6 +85,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
         listings=listings,
         door=Door(venue.stream, options, limits, key, rest, budget, recorder, context),
         poller=poller if options.mode == "auto" else None,
+        history=history,
         interval_s=interval_s,
         context=context,
     )

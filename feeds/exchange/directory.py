@@ -105,6 +105,12 @@ class Directory:
                 found[wire] = entry
         return found
 
+    def asked_as(self, venue_symbol: str) -> str | None:
+        """Under which name to ask for something of one venue symbol; None if only a list could tell that."""
+        symbol = venue_symbol.partition(":")[2]
+        listing = self._by_symbol.get(symbol)
+        return listing.wires[0] if listing else self._wire(symbol)
+
     def unlisted(self) -> list[str]:
         """The symbols that are wanted by name and that the list does not have."""
         return [p for p in self._patterns if "*" not in p and self.loaded and p not in self._by_symbol]

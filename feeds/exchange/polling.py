@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from feeds.base import Sink
 from feeds.exchange.directory import Directory
+from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
 from feeds.exchange.options import ExchangeOptions
@@ -142,7 +143,16 @@ class PollingFeed:
     """
 
     def __init__(
-        self, name: str, venue: Venue, interval_s: float, rest: Rest, poller: Poller, listings: Listings, clock: Clock
+        self,
+        name: str,
+        venue: Venue,
+        *,
+        rest: Rest,
+        listings: Listings,
+        poller: Poller,
+        history: History,
+        interval_s: float,
+        clock: Clock,
     ) -> None:
         self.name = name
         self.kind = venue.kind
@@ -153,10 +163,12 @@ class PollingFeed:
         self._rest = rest
         self._poller = poller
         self._listings = listings
+        self._history = history
         self._now = clock
 
     async def run(self, sink: Sink) -> None:
         """Poll until cancelled; see `base.Feed.run`."""
+        self._history.status = sink.status
         async with self._rest.source:
             if self._listings.needed or self._venue.limits.symbols_per_request:
                 await self._listings.refresh(sink)
@@ -166,9 +178,9 @@ class PollingFeed:
                 await self._listings.refresh(sink)
                 await schedule.wait(sink)
 
-    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002
-        """No older bars: a venue says only what is now."""
-        return []
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
+        return await self._history.bars(symbol, interval_s, limit)
 
 
 def patience_s(interval_s: float) -> float:

@@ -2,7 +2,7 @@
 
 In `auto` whatever the stream does not bring is asked for by HTTP: everything before it has begun, the symbols of a
 broken connection or of a refused subscription, those that it has not mentioned for long, and the fields that it does
-not have. In `stream` nothing is asked for but the instrument list.
+not have. In `stream` nothing is asked for but the instrument list and, where a reader wants it, the past.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from feeds.base import Context, Sink
 from feeds.exchange.directory import Directory
 from feeds.exchange.door import Door
+from feeds.exchange.history import History
 from feeds.exchange.joint import Joint
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
@@ -91,6 +92,7 @@ class StreamedFeed:
         listings: Listings,
         door: Door,
         poller: Poller | None,
+        history: History,
         interval_s: float,
         context: Context,
     ) -> None:
@@ -103,6 +105,7 @@ class StreamedFeed:
         self._directory = directory
         self._listings = listings
         self._poller = poller
+        self._history = history
         self._interval_s = interval_s
         self._context = context
         self._streams = Streams(
@@ -118,6 +121,7 @@ class StreamedFeed:
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled; see `base.Feed.run`."""
         joint = self._joint = Joint(sink)
+        self._history.status = sink.status
         async with self._rest.source, asyncio.TaskGroup() as tasks:
 
             def keep(part: Part | Shard, into: Sink) -> None:
@@ -131,9 +135,9 @@ class StreamedFeed:
                 keep(polls, Through(joint.way("polls"), self._trim))
             keep(Part(f"{self.name} list", 0.0, self._keep_list), joint.way("instrument list", carries=False))
 
-    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002
-        """No older bars: a venue says only what is now."""
-        return []
+    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
+        return await self._history.bars(symbol, interval_s, limit)
 
     # The list
 

@@ -6,7 +6,7 @@ what its rows are worth is judged in `rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -143,6 +143,35 @@ class Stream:
     parse_open: Callable[[bytes], tuple[str, float | None]] | None = None
 
 
+INTERVALS = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400: "1d"}
+"""Lengths of bars in seconds, as many exchanges call them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candles:
+    """How an exchange tells the bars of its past.
+
+    Attributes:
+        request: path and query, with `{wire}`, the name that its list has first; `{interval}`; and where they are asked
+            for `{begin_ms}` and `{end_ms}`, or the same in `_s` or `_iso`. Both lie just before a bar begins.
+        rows: the entries of an answer, in whatever order. Raises like `Venue.parse_rest`.
+        columns: where an entry has its start, open, high, low, close and volume (base currency; may be left out).
+        time_unit: one of `rows.TIME_UNITS`, the unit of the start.
+        intervals: its name of each length in seconds, of bars that begin at multiples of it, UTC. Longer bars are put
+            together of the longest ones that fit.
+        most: bars in one answer.
+        kept: bars of one length that it has at all; None: enough.
+    """
+
+    request: str
+    rows: Callable[[bytes], list[Any]]
+    columns: Sequence[int | str] = (0, 1, 2, 3, 4, 5)
+    time_unit: str = "ms"
+    intervals: Mapping[int, int | str]
+    most: int
+    kept: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
     """One exchange.
@@ -168,6 +197,7 @@ class Venue:
         stream: how it pushes, where it does.
         change_from: the value that the last price is compared to where a row has no `change_pct`: `open`, the price
             24 h ago, or `previous_close`, which such a market's rows have beside the fields of a quote.
+        candles: how it tells its past, where it does.
         session: when the market is open, where neither rows nor list say it: then the exchange's time decides.
         key_header: the request header that carries the key of the configuration; a venue with this or
             `Stream.key_query` cannot be had without a key.
@@ -188,6 +218,7 @@ class Venue:
     polled_clock: str | None = None
     time_unit: str = "ms"
     stream: Stream | None = None
+    candles: Candles | None = None
     change_from: str = "open"
     session: Session | None = None
     key_header: str | None = None

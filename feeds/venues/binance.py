@@ -13,7 +13,7 @@ from typing import Any
 from feeds.exchange.adapter import exchange
 from feeds.exchange.bulk import Bulk
 from feeds.exchange.shapes import Index, Shape, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -83,18 +83,18 @@ BINANCE = Venue(
         used_header="X-MBX-USED-WEIGHT-1M", used_limit=6000,
     ),
     # All, whatever is wanted: one unknown name would cost the whole answer.
-    rest_request=lambda _symbols: "/api/v3/ticker/24hr",
-    parse_rest=parse_rest,
-    instruments_request="/api/v3/exchangeInfo",
-    parse_instruments=parse_instruments,
+    rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest,
+    instruments_request="/api/v3/exchangeInfo", parse_instruments=parse_instruments,
     stream=Stream(
-        url="wss://stream.binance.com:9443/stream",
-        subscribe=subscribe, parse=parse_stream,
+        url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
         wires_per_message=50,
         wires_per_connection=512,  # 1024 streams
         messages_per_s=4.0,  # of 5, and pongs count too
-        lifetime_s=86_400.0,
-        mute_after_s=8.0,
+        lifetime_s=86_400.0, mute_after_s=8.0,
+    ),
+    candles=Candles(
+        request="/api/v3/klines?symbol={wire}&interval={interval}&startTime={begin_ms}&endTime={end_ms}&limit=1000",
+        rows=lambda body: list_at(read(body)), intervals={1: "1s", **INTERVALS}, most=1000,
     ),
 )  # fmt: skip
 ADAPTER = exchange(BINANCE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import UNREADABLE, at, list_at, percent_of, read, text_at, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _FIELDS = ("bid", "bid_size", "ask", "ask_size", None, "change_pct", "last", "volume", "high", "low")
@@ -86,14 +86,14 @@ BITFINEX = Venue(
     instruments_request="/v2/conf/pub:list:pair:exchange,pub:map:currency:sym",
     parse_instruments=parse_instruments,
     stream=Stream(
-        url="wss://api-pub.bitfinex.com/ws/2",
-        subscribe=subscribe,
-        parse=parse_stream,
-        wires_per_message=1,
-        wires_per_connection=25,
-        connects_per_s=1 / 3,
-        ping=('{"event":"ping"}', 20.0),
+        url="wss://api-pub.bitfinex.com/ws/2", subscribe=subscribe, parse=parse_stream,
+        wires_per_message=1, wires_per_connection=25, connects_per_s=1 / 3, ping=('{"event":"ping"}', 20.0),
         mute_after_s=60.0,  # all 25 may be pairs that hardly anyone trades
     ),
-)
+    candles=Candles(
+        request="/v2/candles/trade:{interval}:{wire}/hist?start={begin_ms}&end={end_ms}&limit=10000&sort=1",
+        rows=lambda body: list_at(_good(body)), columns=(0, 1, 3, 4, 2, 5), most=10_000,
+        intervals={**{s: INTERVALS[s] for s in (60, 300, 900, 3600)}, 86_400: "1D"},
+    ),
+)  # fmt: skip
 ADAPTER = exchange(BITFINEX)

@@ -11,7 +11,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -81,15 +81,15 @@ BITSTAMP = Venue(
     polled_clock="received",
     time_unit="us",
     stream=Stream(
-        url="wss://ws.bitstamp.net",
-        subscribe=subscribe,
-        parse=parse_stream,
-        wires_per_message=1,
-        messages_per_s=20.0,
-        lifetime_s=90 * 86_400.0,
-        ping=('{"event":"bts:heartbeat"}', 20.0),
+        url="wss://ws.bitstamp.net", subscribe=subscribe, parse=parse_stream, complete=False,
+        wires_per_message=1, messages_per_s=20.0, lifetime_s=90 * 86_400.0, ping=('{"event":"bts:heartbeat"}', 20.0),
         mute_after_s=60.0,  # of trades only, and at night
-        complete=False,
     ),
-)
+    candles=Candles(
+        request="/api/v2/ohlc/{wire}/?step={interval}&start={begin_s}&end={end_s}&limit=1000",
+        rows=lambda body: list_at(_good(read(body), body), "data", "ohlc"), most=1000, time_unit="s",
+        columns=("timestamp", "open", "high", "low", "close", "volume"),
+        intervals={s: s for s in (60, 300, 900, 3600, 14_400, 86_400)},
+    ),
+)  # fmt: skip
 ADAPTER = exchange(BITSTAMP)

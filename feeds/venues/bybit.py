@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Index, Shape, at, list_at, read_object, text_at, text_of, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TRADES = {
@@ -26,6 +26,7 @@ _INDEX = Index(
     wire="symbol", base="baseCoin", quote="quoteCoin", status="status", open="Trading", tick=("priceFilter", "tickSize")
 )
 _REASONS = {"10006": "rate_limited", "10018": "rate_limited", "10009": "banned"}
+CANDLES = "/v5/market/kline?symbol={wire}&interval={interval}&start={begin_ms}&end={end_ms}&limit=1000"
 _TOPIC = re.compile(r"[a-z]+(?:\.\w+)*\.([A-Z0-9-]+)\b")
 
 
@@ -86,14 +87,14 @@ BYBIT = Venue(
     instruments_request="/v5/market/instruments-info?category=spot",
     parse_instruments=parse_instruments,
     stream=Stream(
-        url="wss://stream.bybit.com/v5/public/spot",
-        subscribe=subscribe,
-        parse=parse_stream,
+        url="wss://stream.bybit.com/v5/public/spot", subscribe=subscribe, parse=parse_stream,
         wires_per_message=5,  # 10 topics
         wires_per_connection=400,  # 21,000 characters of topics
-        messages_per_s=10.0,
-        ping=('{"op":"ping"}', 20.0),
-        mute_after_s=8.0,
+        messages_per_s=10.0, ping=('{"op":"ping"}', 20.0), mute_after_s=8.0,
     ),
-)
+    candles=Candles(
+        request=CANDLES + "&category=spot", rows=_entries, most=1000,
+        intervals={60: 1, 300: 5, 900: 15, 3600: 60, 14_400: 240, 86_400: "D"},
+    ),
+)  # fmt: skip
 ADAPTER = exchange(BYBIT)

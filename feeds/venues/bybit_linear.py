@@ -22,6 +22,7 @@ def parse_instruments(body: bytes) -> list[Listing]:
 
 
 assert bybit.BYBIT.stream is not None
+assert bybit.BYBIT.candles is not None
 BYBIT_LINEAR = replace(
     bybit.BYBIT,
     name="bybit_linear",
@@ -37,5 +38,6 @@ BYBIT_LINEAR = replace(
         wires_per_message=100,
         wires_per_connection=800,
     ),
+    candles=replace(bybit.BYBIT.candles, request=bybit.CANDLES + "&category=linear"),
 )
 ADAPTER = exchange(BYBIT_LINEAR)

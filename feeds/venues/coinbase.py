@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Index, Shape, at, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(wire=None, time="time", fields={"last": "price", "bid": "bid", "ask": "ask", "volume": "volume"})
@@ -85,12 +85,14 @@ COINBASE = Venue(
     clock="exchange",
     time_unit="iso",
     stream=Stream(
-        url="wss://ws-feed.exchange.coinbase.com",
-        subscribe=subscribe,
-        parse=parse_stream,
-        wires_per_message=50,
-        connects_per_s=4.0,
-        mute_after_s=8.0,
+        url="wss://ws-feed.exchange.coinbase.com", subscribe=subscribe, parse=parse_stream,
+        wires_per_message=50, connects_per_s=4.0, mute_after_s=8.0,
     ),
-)
+    candles=Candles(
+        request="/products/{wire}/candles?granularity={interval}&start={begin_iso}&end={end_iso}",
+        rows=lambda body: list_at(read(body)), columns=(0, 3, 2, 1, 4, 5), time_unit="s",
+        intervals={s: s for s in (60, 300, 900, 3600, 86_400)},
+        most=299,  # of 300, should both ends count
+    ),
+)  # fmt: skip
 ADAPTER = exchange(COINBASE)

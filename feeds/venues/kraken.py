@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, text_of, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 # Of REST's pairs the second is of the last 24 hours; `o` is since 00:00 UTC: not ours.
@@ -59,6 +59,11 @@ def parse_instruments(body: bytes) -> list[Listing]:
         if canonical and other and (decimals is None or decimals in range(31)):
             listings.append(Listing(canonical, (key, other, public), decimals, state=state))
     return listings
+
+
+def parse_candles(body: bytes) -> list[Any]:
+    """The one list of the answer; `last` beside it is a number."""
+    return next((value for value in _result(body).values() if isinstance(value, list)), [])
 
 
 def symbol(wire: str) -> str | None:
@@ -115,22 +120,24 @@ KRAKEN = Venue(
     base_url="https://api.kraken.com",
     limits=Limits(interval_s=1.0, gap_s=1.0),
     # All, whatever is wanted: long lists of pairs are known to be answered with HTTP 520.
-    rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1",
-    parse_rest=parse_rest,
-    instruments_request="/0/public/AssetPairs",
-    parse_instruments=parse_instruments,
+    rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1", parse_rest=parse_rest,
+    instruments_request="/0/public/AssetPairs", parse_instruments=parse_instruments,
     symbol=symbol,
     wire=wire,
     clock="exchange",
     polled_clock="received",
     time_unit="iso",
     stream=Stream(
-        url="wss://ws.kraken.com/v2",
-        subscribe=subscribe,
-        parse=parse_stream,
+        url="wss://ws.kraken.com/v2", subscribe=subscribe, parse=parse_stream,
         connects_per_s=0.2,  # 150 in ten minutes
         ping=('{"method":"ping"}', 30.0),
         mute_after_s=8.0,
     ),
-)
+    candles=Candles(
+        request="/0/public/OHLC?pair={wire}&interval={interval}&since={begin_s}", rows=parse_candles,
+        columns=(0, 1, 2, 3, 4, 6),  # the fifth is the mean price
+        time_unit="s", most=720, kept=720,
+        intervals={minutes * 60: minutes for minutes in (1, 5, 15, 60, 240, 1440)},
+    ),
+)  # fmt: skip
 ADAPTER = exchange(KRAKEN)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, tick_decimals, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -85,16 +85,14 @@ KUCOIN = Venue(
     clock="exchange",
     polled_clock="received",
     stream=Stream(
-        subscribe=subscribe,
-        parse=parse_stream,
-        wires_per_connection=300,
-        lifetime_s=86_400.0,
-        ping=('{"id":"ping","type":"ping"}', 18.0),
-        greets=True,
-        mute_after_s=10.0,
-        complete=False,
-        open_request="/api/v1/bullet-public",
-        parse_open=parse_open,
+        subscribe=subscribe, parse=parse_stream, open_request="/api/v1/bullet-public", parse_open=parse_open,
+        greets=True, complete=False, ping=('{"id":"ping","type":"ping"}', 18.0), mute_after_s=10.0,
+        wires_per_connection=300, lifetime_s=86_400.0,
     ),
-)
+    candles=Candles(
+        request="/api/v1/market/candles?symbol={wire}&type={interval}&startAt={begin_s}&endAt={end_s}",
+        rows=lambda body: list_at(_data(body)), columns=(0, 1, 3, 4, 2, 5), time_unit="s", most=1500,
+        intervals={60: "1min", 300: "5min", 900: "15min", 3600: "1hour", 14_400: "4hour", 86_400: "1day"},
+    ),
+)  # fmt: skip
 ADAPTER = exchange(KUCOIN)

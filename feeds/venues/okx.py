@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Index, Shape, list_at, read_object, text_at, write
-from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -85,13 +85,13 @@ OKX = Venue(
     symbol=str,  # `BTC-USDT`; the names of derivatives have a third part, which no symbol of ours has
     clock="exchange",
     stream=Stream(
-        url="wss://ws.okx.com:8443/ws/v5/public",
-        subscribe=subscribe,
-        parse=parse_stream,
+        url="wss://ws.okx.com:8443/ws/v5/public", subscribe=subscribe, parse=parse_stream,
         wires_per_message=200,  # 64 KB a message, 480 messages an hour
-        connects_per_s=3.0,
-        ping=("ping", 20.0),
-        mute_after_s=8.0,
+        connects_per_s=3.0, ping=("ping", 20.0), mute_after_s=8.0,
     ),
-)
+    candles=Candles(  # newest first, back from `after`; days are those of Hong Kong unless UTC is asked for
+        request="/api/v5/market/candles?instId={wire}&bar={interval}&after={end_ms}&limit=300", rows=_data,
+        intervals={1: "1s", **INTERVALS, 3600: "1H", 14_400: "4H", 86_400: "1Dutc"}, most=300, kept=1440,
+    ),
+)  # fmt: skip
 ADAPTER = exchange(OKX)

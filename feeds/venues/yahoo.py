@@ -15,15 +15,13 @@ from urllib.parse import quote
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at
-from feeds.exchange.venue import Limits, Row, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Limits, Row, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
-    wire="symbol",
-    time="regularMarketTime",
-    fields={"last": "regularMarketPrice"},
+    wire="symbol", time="regularMarketTime", fields={"last": "regularMarketPrice"},
     optional={"high": "regularMarketDayHigh", "low": "regularMarketDayLow", "volume": "regularMarketVolume"},
-)
+)  # fmt: skip
 _CURRENCIES = re.compile(
     "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNH|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KRW|KWD|MAD|MXN|MYR|"
     "NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
@@ -50,10 +48,25 @@ def rest_request(symbols: Sequence[str]) -> tuple[str, ...]:
 
 
 def parse_rest(body: bytes) -> list[Row]:
+    return [_row(at(result, "meta")) for result in _results(body)]
+
+
+def parse_candles(body: bytes) -> list[Any]:
+    """Column by column, with a null where nobody traded; a day begins with its session."""
+    (result,) = _results(body)
+    meta, times, prices = at(result, "meta"), at(result, "timestamp"), at(result, "indicators", "quote", 0)
+    columns = [at(prices, name) or [] for name in ("open", "high", "low", "close", "volume")]
+    later_s = int(text_at(meta, "gmtoffset")) if text_at(meta, "dataGranularity") == "1d" else 0
+    bars = [[int(t) + later_s, *bar] for t, *bar in zip(times or [], *columns, strict=True) if any(bar)]
+    counted = text_at(meta, "instrumentType") not in {"CRYPTOCURRENCY", "CURRENCY"}  # else dollars, or nothing
+    return bars if counted else [bar[:5] for bar in bars]
+
+
+def _results(body: bytes) -> list[Any]:
     answer = read_object(body)
     if at(answer, "chart", "error") or at(answer, "finance", "error"):
         raise FeedError(f"Yahoo says {body[:150]!r}")
-    return [_row(at(result, "meta")) for result in list_at(answer, "chart", "result")]
+    return list_at(answer, "chart", "result")
 
 
 def _row(meta: Any) -> Row:
@@ -76,13 +89,11 @@ YAHOO = Venue(
     summary="Yahoo charts: stocks, funds, indices, currencies, futures; delayed, a request a symbol; no key",
     base_url="https://query2.finance.yahoo.com",
     limits=Limits(interval_s=15.0, gap_s=1.0, symbols_per_request=1),
-    rest_request=rest_request,
-    parse_rest=parse_rest,
-    symbol=symbol,
-    wire=yahoo_name,
-    kind="delayed",
-    clock="exchange",
-    time_unit="s",
-    change_from="previous_close",
-)
+    rest_request=rest_request, parse_rest=parse_rest, symbol=symbol, wire=yahoo_name,
+    kind="delayed", clock="exchange", time_unit="s", change_from="previous_close",
+    candles=Candles(  # hours are of the session, so they are put together of quarters; of these it keeps 60 days
+        request="/v8/finance/chart/{wire}?interval={interval}&period1={begin_s}&period2={end_s}", rows=parse_candles,
+        time_unit="s", intervals={s: INTERVALS[s] for s in (60, 300, 900, 86_400)}, most=5000, kept=5000,
+    ),
+)  # fmt: skip
 ADAPTER = exchange(YAHOO)

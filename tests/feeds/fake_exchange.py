@@ -239,7 +239,7 @@ class FakeExchange:
         self._connections: dict[asyncio.Task[object], asyncio.StreamWriter] = {}
 
     def serve(self, target: str, reply: Reply) -> None:
-        """Answer this from now on; what nobody serves is a JSON 404."""
+        """Answer this from now on, a path without a query for every query; what nobody serves is a JSON 404."""
         self._standing[target] = reply
 
     def serve_recorded(self, folder: pathlib.Path) -> None:
@@ -363,7 +363,8 @@ class FakeExchange:
         for key in (target, target.partition("?")[0]):
             if script := self._scripts[key]:
                 return script.popleft()
-        return self._standing.get(target, Reply(status=404, body=b'{"error":["unknown path"]}'))
+        unknown = Reply(status=404, body=b'{"error":["unknown path"]}')
+        return self._standing.get(target) or self._standing.get(target.partition("?")[0], unknown)
 
     async def _answer(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if reply.hangs:
