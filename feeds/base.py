@@ -75,17 +75,56 @@ class Context:
     budgets: Budgets = dataclasses.field(default_factory=Budgets)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What an adapter can give, and what asking for it costs.
+
+    Attributes:
+        kind: one of `model.KINDS`.
+        modes: `stream`, `poll` or both; none where nobody is asked.
+        key: whether it takes a key.
+        interval_s: seconds from poll to poll by default.
+        gap_s: fewest seconds from one request to the next.
+        requests_per_symbol: what one poll of one symbol takes; 0: one request brings all symbols.
+        fields: the fields of a quote that it fills, in the protocol's order.
+        bars_s: the lengths of bars of its past, in seconds.
+        lists: whether it can say which symbols it has.
+    """
+
+    kind: str = "live"
+    modes: tuple[str, ...] = ()
+    key: bool = False
+    interval_s: float = 0.0
+    gap_s: float = 0.0
+    requests_per_symbol: int = 0
+    fields: tuple[str, ...] = ()
+    bars_s: tuple[int, ...] = ()
+    lists: bool = False
+
+    @property
+    def poll_cost(self) -> str:
+        """What polling costs, in words; empty where it is not polled."""
+        if "poll" not in self.modes:
+            return ""
+        if not self.requests_per_symbol:
+            return f"all in a request, every {self.interval_s:g} s"
+        noun = "a request" if self.requests_per_symbol == 1 else f"{self.requests_per_symbol} requests"
+        pace = f"{1 / self.gap_s:.2g} a second" if self.gap_s < 1 else f"one every {self.gap_s:g} s"
+        return f"{noun} a symbol, {pace}"
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """One way to get prices, as listed by `ticker adapters` and named in a configuration.
 
     Attributes:
         name: what a feed's `adapter` says; the default name of the feed.
-        summary: one line for the list.
+        summary: whose prices these are, and what is special about them, in one line for the list.
         options: a frozen dataclass, all of whose fields have defaults and are `str`, `int`, `float`, `bool`,
             `tuple[str, ...]`, or one of these or None; a field's `metadata["help"]` documents it. A field
             `symbols` takes what stands behind the colon of a feed spec.
         build: makes the feed: `build(feed_name, options, context)`. Raises `ConfigError`.
+        offer: what it can give.
         venue: of an exchange its `exchange.venue.Venue`, whose recordings a replay can play; else None.
     """
 
@@ -93,6 +132,7 @@ class Adapter:
     summary: str
     options: type[Any]
     build: Callable[[str, Any, Context], Feed]
+    offer: Offer = Offer()
     venue: object = None
 
 

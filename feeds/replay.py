@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feeds.base import Adapter, Context, Feed, Sink
+from feeds.base import Adapter, Context, Feed, Offer, Sink
 from feeds.rows import iso_utc, make_quote, time_ms
 from ticker.errors import ConfigError, FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
@@ -226,7 +226,13 @@ def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
         raise ConfigError(f"feeds.{name}: cannot replay {options.symbols!r}: {error}") from error
 
 
-ADAPTER = Adapter("replay", "recorded tick files (CSV, CSV.gz), and what record_raw has written", ReplayOptions, _build)
+ADAPTER = Adapter(
+    "replay",
+    "recorded tick files (CSV, CSV.gz), and what record_raw has written",
+    ReplayOptions,
+    _build,
+    Offer(kind="replay", fields=("last", "bid", "ask")),
+)
 
 
 def _is_folder(name: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import socket
 import subprocess
@@ -103,15 +106,30 @@ def test_check_config_builds_the_feeds() -> None:
     assert ticker("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
 
 
-def test_adapters_lists_names_and_options() -> None:
-    """Each adapter has a line, and each of its options one with its default and what it means."""
+def test_adapters_are_a_table() -> None:
+    """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV."""
     status, out, errors = ticker("adapters")
     assert (status, errors) == (0, [])
-    lines = out.splitlines()
-    names = [line.partition(":")[0] for line in lines if not line.startswith(" ")]
+    head, *lines = out.splitlines()
+    assert head.split()[:5] == ["adapter", "kind", "modes", "key", "polling"]
+    names = [line.split()[0] for line in lines]
     assert names == sorted(names)
     assert {"kraken", "replay", "sim"} <= set(names)
-    options = [line.split(maxsplit=1) for line in lines if line.startswith("  ")]
+    objects = [json.loads(line) for line in ticker("adapters", "--json")[1].splitlines()]
+    assert [one["adapter"] for one in objects] == names
+    kraken = next(one for one in objects if one["adapter"] == "kraken")
+    assert kraken["modes"] == ["stream", "poll"]
+    assert kraken["fields"][:3] == ["last", "bid", "ask"]
+    rows = list(csv.DictReader(io.StringIO(ticker("adapters", "coinbase", "finnhub", "--csv")[1])))
+    assert [(row["adapter"], row["key"]) for row in rows] == [("coinbase", ""), ("finnhub", "yes")]
+    assert rows[0]["polling"] == "2 requests a symbol, 8 a second"
+
+
+def test_an_adapter_alone_is_explained() -> None:
+    """Its fields, and each of its options with its default and what it means."""
+    status, out, errors = ticker("adapters", "replay")
+    assert (status, errors) == (0, [])
+    options = [line.split(maxsplit=1) for line in out.splitlines()[2:]]
     assert ["loop=false", "start again from the first row at the end"] in options
     assert all("=" in option[0] and len(option) == 2 for option in options)
 
@@ -122,6 +140,10 @@ def test_adapters_lists_names_and_options() -> None:
         (["chek-config"], "no command 'chek-config'; did you mean 'check-config'?"),
         (["--prt", "3"], "no option '--prt'; did you mean '--port'?"),
         (["show-config", "--hots=x"], "no option '--hots'; did you mean '--host'?"),
+        (["adapters", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
+        (["symbols", "--adapter", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
+        (["symbols", "--adapter", "sim"], "sim is no exchange, so it has no list of symbols"),
+        (["symbols", "--adapter", "yahoo"], "yahoo has no list of its symbols; name those that you want"),
         (["--port"], "Option '--port' requires an argument."),
         (["--port", "http"], "--port: should be a valid integer, not 'http'"),
         (["serve", "now"], "Got unexpected extra argument (now)"),

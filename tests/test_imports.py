@@ -51,6 +51,8 @@ CLIENT_SEES = {"ticker.errors", "ticker.model", "ticker.clock", "ticker.protocol
 """A script brings no part of the service: values, and what the wire's own words mean."""
 COMMANDS = "ticker.commands"
 """The commands that ask a running service; they see the client library and what that sees."""
+ASKS_EXCHANGES = f"{COMMANDS}.adapters"
+"""The one command that shows what the feeds are instead."""
 
 THIRD_PARTY = {
     "ticker.protocol": {"orjson"},
@@ -160,7 +162,7 @@ def test_the_client_library_is_a_leaf(name: str) -> None:
     assert {user for user in users if layer(user) < len(LAYERS) - 1} == set()
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_command(n)))
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_command(n) and n != ASKS_EXCHANGES))
 def test_commands_see_the_client_library_only(name: str) -> None:
     """What asks a running service starts fast, and needs no part of it."""
     others = {other for other in OURS[name] if not is_client(other) and not is_command(other)}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from typing import Any
 
 from feeds.registry import adapters
 from tests.conftest import ROOT
@@ -32,18 +36,43 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"
 
 
+def told_adapters() -> list[dict[str, Any]]:
+    """What `ticker adapters --json` prints."""
+    command = [sys.executable, "-m", "ticker", "adapters", "--json"]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in out.splitlines()]
+
+
 def adapters_table() -> str:
-    """Every adapter with its summary, as Markdown."""
-    rows = ["| adapter | what it is |", "| --- | --- |"]
-    rows += [f"| `{name}` | {adapter.summary} |" for name, adapter in adapters().items()]
+    """Every adapter with what it gives and costs, as Markdown."""
+    rows = ["| adapter | prices of | kind | modes | key | a poll | fields | bars |", "|" + " --- |" * 8]
+    for told in told_adapters():
+        offer = adapters()[told["adapter"]].offer
+        assert {name: told[name] for name in ("kind", "key")} == {"kind": offer.kind, "key": offer.key}
+        bars = [f"{n // 86_400}d" if n >= 86_400 else f"{n // 60}m" if n >= 60 else f"{n}s" for n in told["bars_s"]]
+        cells = [
+            f"`{told['adapter']}`", told["summary"], told["kind"], ", ".join(told["modes"]),
+            "yes" if told["key"] else "", offer.poll_cost,
+            _fields_text(told["fields"]), f"{bars[0]}–{bars[-1]}" if bars else "",
+        ]  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
+def _fields_text(fields: list[str]) -> str:
+    """The fields, or those that are lacking if these are fewer."""
+    lacking = [name for name in FIELDS[:11] if name not in fields]
+    if not lacking:
+        return "all"
+    return " ".join(fields) if len(fields) < len(lacking) else f"all but {' '.join(lacking)}"
+
+
 def test_the_adapters_table_is_that_of_the_code() -> None:
-    """Every adapter is listed, in its own words."""
+    """Every adapter is listed as `ticker adapters --json` has it."""
     block = re.search(r"<!-- adapters: .*?-->\n\n(.*?)\n\n<!-- /adapters -->", README, re.DOTALL)
     assert block is not None
-    assert block[1] == adapters_table(), f"put this into the README:\n{adapters_table()}"
+    table = adapters_table()
+    assert block[1] == table, f"put this into the README:\n{table}"
 
 
 def test_the_fields_of_a_quote_are_named_in_order() -> None:

@@ -62,7 +62,7 @@ def test_python_examples_print_prices(number: int, service: Running, monkeypatch
 def test_the_examples_are_all_there() -> None:
     """Asynchronous, blocking, pandas, polars; and every command that asks a service."""
     assert len(EXAMPLES) == 4
-    assert {command[0] for command in COMMANDS} == set(cli.ASKING) - {"completion"}
+    assert {command[0] for command in COMMANDS} == set(cli.ASKING) - {"completion", "adapters"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

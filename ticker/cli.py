@@ -8,7 +8,6 @@ that ask a running service have a module each in `ticker.commands`, imported whe
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import os
 import sys
@@ -37,13 +36,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 STATUSES: dict[type[TickerError], int] = {ConfigError: 2, PatternError: 2, UnknownSymbolError: 3, UnreachableError: 4}
 """Exit status by error; any other is 1."""
 ASKING = {
+    "adapters": ("adapters", "List what a feed can be."),
     "alert": ("alert", "Wait for a price: 'BTC-USD > 100000'."),
     "candles": ("candles", "Chart a symbol's recent bars."),
     "completion": ("completion", "Print the shell's completion script."),
     "feeds": ("lists", "List the feeds of the running service, and how they are."),
     "get": ("get", "Print quotes once."),
     "status": ("status", "Say whether the service is ready, and how its feeds are."),
-    "symbols": ("lists", "List the symbols of the running service."),
+    "symbols": ("lists", "List the symbols of the running service, or of an exchange."),
     "tail": ("tail", "Print a line for each change."),
     "watch": ("watch", "Watch prices in a live table."),
 }
@@ -154,7 +154,7 @@ def configured(command: Command) -> Command:
 
 EPILOG = """A value given here wins over the environment (TICKER_SECTION__KEY, for example TICKER_SERVER__PORT),
 that over the file, that over the default. `ticker show-config` lists all settings and where their values come
-from, `ticker adapters` what a feed can be.
+from, `ticker adapters` what a feed can be, `ticker adapters NAME` its options.
 
 \b
 Feeds, for example:
@@ -199,26 +199,6 @@ def show_config(config: str | None, **given: Any) -> None:
     from ticker.config import explain  # noqa: PLC0415
 
     print(explain(Path(config) if config else None, _flags(given), os.environ), end="")
-
-
-@cli.command()
-def adapters() -> None:
-    """List what a feed can be, and its options."""
-    from feeds import registry  # noqa: PLC0415
-
-    for name, adapter in registry.adapters().items():
-        print(f"{name}: {adapter.summary}")
-        for option in dataclasses.fields(adapter.options):
-            print(f"  {_assignment(option):<28} {option.metadata.get('help', '')}".rstrip())
-
-
-def _assignment(option: dataclasses.Field[Any]) -> str:
-    default = option.default
-    if default is None or default in ("", ()):
-        return f"{option.name}="
-    if isinstance(default, bool):
-        default = str(default).lower()
-    return f"{option.name}={','.join(default) if isinstance(default, tuple) else default}"
 
 
 def _flags(given: dict[str, Any]) -> Flags:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from feeds.base import Adapter, Context, Feed
+from feeds.base import Adapter, Context, Feed, Offer
+from feeds.budget import Budget
 from feeds.exchange.directory import Directory
 from feeds.exchange.door import Door
 from feeds.exchange.fetch import HttpSource
@@ -17,8 +17,9 @@ from feeds.exchange.polling import Poller, PollingFeed
 from feeds.exchange.record import Recorder
 from feeds.exchange.rest import Rest
 from feeds.exchange.streamed import StreamedFeed
-from feeds.exchange.venue import Venue
-from ticker.errors import ConfigError
+from feeds.exchange.venue import Listing, Venue
+from ticker.errors import ConfigError, FatalFeedError
+from ticker.model import FIELDS, FeedStatus, pattern_matches
 
 
 def exchange(venue: Venue) -> Adapter:
@@ -27,7 +28,43 @@ def exchange(venue: Venue) -> Adapter:
     def build(name: str, options: ExchangeOptions, context: Context) -> Feed:
         return _build(venue, name, options, context)
 
-    return Adapter(venue.name, venue.summary, ExchangeOptions, build, venue)
+    return Adapter(venue.name, venue.summary, ExchangeOptions, build, _offer(venue), venue)
+
+
+async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> list[Listing]:
+    """The exchange's instrument list as it is now; those that are wanted, in order of their symbols.
+
+    Raises:
+        FeedError: it has none, or it could not be had.
+    """
+    request, parse = venue.instruments_request, venue.parse_instruments
+    if request is None or parse is None:
+        raise FatalFeedError(f"{venue.name} has no list of its symbols; name those that you want")
+    source = _source(venue, options, context)
+    rest = Rest(source, venue.limits, venue.limits.gap_s, Budget(), context)
+    async with source:
+        listings = await rest.ask(request, parse, FeedStatus(venue.name, venue.kind))
+    wanted = (one for one in listings if any(pattern_matches(pattern, one.symbol) for pattern in options.symbols))
+    return sorted(wanted, key=lambda one: one.symbol)
+
+
+def _offer(venue: Venue) -> Offer:
+    limits, one = venue.limits, venue.rest_request(["BTC-USD"])
+    single = bool(limits.symbols_per_request)
+    fields = {*venue.fields}
+    if "open" in fields or venue.change_from != "open":
+        fields.add("change_pct")
+    return Offer(
+        kind=venue.kind,
+        modes=("stream", "poll") if venue.stream else ("poll",),
+        key=_wants_key(venue),
+        interval_s=limits.interval_s,
+        gap_s=limits.gap_s,
+        requests_per_symbol=(1 if isinstance(one, str) else len(one)) if single else 0,
+        fields=tuple(name for name in FIELDS if name in fields),
+        bars_s=tuple(sorted(venue.candles.intervals)) if venue.candles else (),
+        lists=venue.instruments_request is not None,
+    )
 
 
 def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:
@@ -48,22 +85,14 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
         recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, [key or ""], clock)
-    source = partial(
-        HttpSource,
-        base_url,
-        clock,
-        timeout_s=options.timeout_s,
-        body_bytes=limits.body_bytes,
-        proxy=options.proxy,
-        secrets={venue.key_header: key} if venue.key_header and key else None,
-    )
     budget = context.budgets.of(base_url)
-    rest = Rest(source(on_answer=recorder.answer if recorder else None), limits, gap_s, budget, context)
+    rest = Rest(_source(venue, options, context, key, recorder), limits, gap_s, budget, context)
     directory = Directory(name, venue, options.symbols)
     judge = Judge(venue, directory, options.crossed, clock)
     poller = Poller(venue, options, rest, directory, judge)
     listings = Listings(venue, rest, directory, judge, clock)
-    history = History(venue, Rest(source(), limits, gap_s, budget, context), directory, clock)
+    past = Rest(_source(venue, options, context, key), limits, gap_s, budget, context)
+    history = History(venue, past, directory, clock)
     if venue.stream is None or not streams:
         return PollingFeed(
             name,
@@ -91,9 +120,27 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     )
 
 
+def _source(
+    venue: Venue, options: ExchangeOptions, context: Context, key: str | None = None, recorder: Recorder | None = None
+) -> HttpSource:
+    return HttpSource(
+        options.base_url or venue.base_url,
+        context.clock,
+        timeout_s=options.timeout_s,
+        body_bytes=venue.limits.body_bytes,
+        proxy=options.proxy,
+        secrets={venue.key_header: key} if venue.key_header and key else None,
+        on_answer=recorder.answer if recorder else None,
+    )
+
+
+def _wants_key(venue: Venue) -> bool:
+    return bool(venue.key_header or (venue.stream and venue.stream.key_query))
+
+
 def _key(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> str | None:
     """The exchange's key, where it wants one; it goes into requests and nowhere else."""
-    if not (venue.key_header or (venue.stream and venue.stream.key_query)):
+    if not _wants_key(venue):
         return None
     if options.key_env:
         key, where = context.environ.get(options.key_env, ""), f"key_env: the variable {options.key_env}"

@@ -47,6 +47,11 @@ class Shape:
     time: str | None = None
     seq: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Our fields that its rows can have."""
+        return (*self.fields, *self.optional, *(("change_pct",) if self.fraction else ()))
+
     def row(self, sent: Any) -> Row:
         """The row of a JSON value; one without values if it has another shape."""
         if not isinstance(sent, dict):

@@ -6,7 +6,7 @@ what its rows are worth is judged in `rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -178,11 +178,12 @@ class Venue:
 
     Attributes:
         name: as in `ticker adapters` and in venue symbols, unless the feed is given another name.
-        summary: one line for the list of adapters.
+        summary: its name for people and what is special about it, in one line for the list of adapters.
         base_url: scheme, host and port; the only host that is ever asked.
         limits: see `Limits`.
         rest_request: path and query that ask for the tickers of these canonical symbols, or several of them where
             it takes several answers. No symbols given means all; an exchange that can only send all ignores them.
+        fields: the fields of a quote that its rows can have, in whatever order.
         parse_rest: the rows of an answer with status 200. Raises `FeedError` where the exchange says that it
             failed, `ValueError` where the body is not of the known shape as a whole.
         instruments_request: path and query of the instrument list; None: there is none to ask for.
@@ -209,6 +210,7 @@ class Venue:
     limits: Limits
     rest_request: Callable[[Sequence[str]], str | tuple[str, ...]]
     parse_rest: Callable[[bytes], list[Row]]
+    fields: Iterable[str]
     instruments_request: str | None = None
     parse_instruments: Callable[[bytes], list[Listing]] | None = None
     symbol: Callable[[str], str | None] | None = None

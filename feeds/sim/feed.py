@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from feeds.base import Adapter, Context, Sink
+from feeds.base import Adapter, Context, Offer, Sink
 from feeds.sim.instruments import Instrument, choose
 from feeds.sim.wander import DAY, GRAIN_MS, Noise, Path
-from ticker.model import Bar, Quote, Value
+from ticker.model import FIELDS, Bar, Quote, Value
 
 _BLOCK = 6
 """Level of the stretch of prices that a book looks up at once: 16 s."""
@@ -293,4 +293,10 @@ def _sizes(magnitude: int, decimals: int, lot: int) -> list[str]:
     return [f"{max(size, 10**-decimals):.{decimals}f}" for size in sizes]
 
 
-ADAPTER = Adapter("sim", "a seeded market that needs no network", SimulateOptions, SimulatedFeed)
+ADAPTER = Adapter(
+    "sim",
+    "a seeded market that needs no network",
+    SimulateOptions,
+    SimulatedFeed,
+    Offer(kind="simulated", fields=FIELDS[:11], bars_s=(1, 60, 300, 900, 3600, 14_400, 86_400)),
+)

@@ -76,14 +76,14 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
 
 BINANCE = Venue(
     name="binance",
-    summary="Binance spot: bid and ask at once, the rest once a second; or all every 2 s; public, no key",
+    summary="Binance spot: bid and ask at once, the rest once a second",
     base_url="https://api.binance.com",
     limits=Limits(  # one answer weighs 80
         interval_s=2.0, gap_s=0.8, body_bytes=40_000_000, ban_s=120.0,
         used_header="X-MBX-USED-WEIGHT-1M", used_limit=6000,
     ),
     # All, whatever is wanted: one unknown name would cost the whole answer.
-    rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest,
+    rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest, fields=_TICKER.names,
     instruments_request="/api/v3/exchangeInfo", parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,

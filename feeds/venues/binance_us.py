@@ -11,7 +11,7 @@ assert BINANCE.stream is not None
 BINANCE_US = replace(
     BINANCE,
     name="binance_us",
-    summary="Binance.US spot: bid and ask at once, the rest once a second; or all every 4 s; public, no key",
+    summary="Binance.US spot: bid and ask at once, the rest once a second",
     base_url="https://api.binance.us",
     limits=replace(BINANCE.limits, interval_s=4.0, gap_s=2.0, used_limit=1200),
     stream=replace(BINANCE.stream, url="wss://stream.binance.us:9443/stream"),

@@ -78,11 +78,12 @@ def _row(wire: str, sent: Any) -> Row:
 
 BITFINEX = Venue(
     name="bitfinex",
-    summary="Bitfinex spot: tickers as they change, or all every 5 s; public, no key",
+    summary="Bitfinex spot",
     base_url="https://api-pub.bitfinex.com",
     limits=Limits(interval_s=5.0, gap_s=2.0, ban_s=60.0),  # some 30 requests a minute
     rest_request=lambda _symbols: "/v2/tickers?symbols=ALL",
     parse_rest=parse_rest,
+    fields=tuple(filter(None, _FIELDS)),
     instruments_request="/v2/conf/pub:list:pair:exchange,pub:map:currency:sym",
     parse_instruments=parse_instruments,
     stream=Stream(

@@ -77,11 +77,12 @@ def _row(sent: Any) -> Row:
 
 BITFLYER = Venue(
     name="bitflyer",
-    summary="bitFlyer, spot and derivatives in JPY: tickers as they change; or a request a symbol; public, no key",
+    summary="bitFlyer, spot and derivatives in JPY",
     base_url="https://api.bitflyer.com",
     limits=Limits(interval_s=10.0, gap_s=0.7, symbols_per_request=1),  # 500 requests in 5 minutes
     rest_request=rest_request,
     parse_rest=parse_rest,
+    fields=_TICKER.names,
     instruments_request="/v1/getmarkets",
     parse_instruments=parse_instruments,
     symbol=symbol,

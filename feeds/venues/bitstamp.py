@@ -70,11 +70,12 @@ def _good(answer: Any, body: bytes) -> Any:
 
 BITSTAMP = Venue(
     name="bitstamp",
-    summary="Bitstamp: each trade at once, bid, ask and the day every 2 s; public, no key",
+    summary="Bitstamp: each trade at once, the rest by polling",
     base_url="https://www.bitstamp.net",
     limits=Limits(interval_s=2.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v2/ticker/",
     parse_rest=parse_rest,
+    fields=_TICKER.names,
     instruments_request="/api/v2/trading-pairs-info/",
     parse_instruments=parse_instruments,
     clock="exchange",

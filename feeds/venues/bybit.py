@@ -79,11 +79,11 @@ def _confirmed(message: dict[str, Any]) -> Heard:
 
 BYBIT = Venue(
     name="bybit",
-    summary="Bybit spot: ticker, bid and ask as they change, or all once a second; public, no key",
+    summary="Bybit spot",
     base_url="https://api.bybit.com",
     limits=Limits(interval_s=1.0, gap_s=0.1, ban_s=600.0),
     rest_request=lambda _symbols: "/v5/market/tickers?category=spot",
-    parse_rest=lambda body: TICKER.rows(_entries(body)),
+    parse_rest=lambda body: TICKER.rows(_entries(body)), fields=TICKER.names,
     instruments_request="/v5/market/instruments-info?category=spot",
     parse_instruments=parse_instruments,
     stream=Stream(

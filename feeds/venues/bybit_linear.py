@@ -26,7 +26,7 @@ assert bybit.BYBIT.candles is not None
 BYBIT_LINEAR = replace(
     bybit.BYBIT,
     name="bybit_linear",
-    summary="Bybit USDT and USDC contracts: tickers as they change, or all once a second; public, no key",
+    summary="Bybit, contracts in USDT and USDC",
     rest_request=lambda _symbols: "/v5/market/tickers?category=linear",
     instruments_request="/v5/market/instruments-info?category=linear&limit=1000",
     parse_instruments=parse_instruments,

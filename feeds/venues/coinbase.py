@@ -74,11 +74,12 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 COINBASE = Venue(
     name="coinbase",
-    summary="Coinbase Exchange: a ticker with each trade, or two requests a symbol, eight a second; public, no key",
+    summary="Coinbase Exchange: a ticker with each trade",
     base_url="https://api.exchange.coinbase.com",
     limits=Limits(interval_s=5.0, gap_s=0.125, symbols_per_request=1),
     rest_request=rest_request,
     parse_rest=parse_rest,
+    fields=_STREAMED.names,
     instruments_request="/products",
     parse_instruments=parse_instruments,
     symbol=str,  # `BTC-USD`

@@ -53,11 +53,12 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 FINNHUB = Venue(
     name="finnhub",
-    summary="Finnhub, US stocks: each trade at once, the session by request; no bid and ask; needs a key",
+    summary="Finnhub, stocks of the US: each trade at once, the session by polling",
     base_url="https://finnhub.io",
     limits=Limits(interval_s=10.0, gap_s=1.0, symbols_per_request=1),  # 60 requests a minute
     rest_request=rest_request,
     parse_rest=parse_rest,
+    fields=_QUOTE.names,
     symbol=str,  # `AAPL`, `BRK.B`
     clock="exchange",
     change_from="previous_close",

@@ -116,11 +116,12 @@ def _error(text: str) -> FeedError:
 
 KRAKEN = Venue(
     name="kraken",
-    summary="Kraken: tickers as bid or ask moves, or every pair once a second; public, no key",
+    summary="Kraken: a ticker as bid or ask moves",
     base_url="https://api.kraken.com",
     limits=Limits(interval_s=1.0, gap_s=1.0),
     # All, whatever is wanted: long lists of pairs are known to be answered with HTTP 520.
     rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1", parse_rest=parse_rest,
+    fields=(*_FIELDS, "change_pct"),
     instruments_request="/0/public/AssetPairs", parse_instruments=parse_instruments,
     symbol=symbol,
     wire=wire,

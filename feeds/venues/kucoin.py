@@ -75,11 +75,12 @@ def _data(body: bytes) -> Any:
 
 KUCOIN = Venue(
     name="kucoin",
-    summary="KuCoin spot: last, bid and ask at once, the rest every 2 s; public, no key",
+    summary="KuCoin spot: last, bid and ask at once, the rest by polling",
     base_url="https://api.kucoin.com",
     limits=Limits(interval_s=2.0, gap_s=0.25),
     rest_request=lambda _symbols: "/api/v1/market/allTickers",
     parse_rest=parse_rest,
+    fields=_TICKER.names,
     instruments_request="/api/v2/symbols",
     parse_instruments=parse_instruments,
     clock="exchange",

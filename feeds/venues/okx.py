@@ -75,11 +75,12 @@ def _error(message: dict[str, Any], body: bytes) -> FeedError:
 
 OKX = Venue(
     name="okx",
-    summary="OKX spot: tickers as they change, or all once a second; public, no key",
+    summary="OKX spot",
     base_url="https://www.okx.com",
     limits=Limits(interval_s=1.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v5/market/tickers?instType=SPOT",
     parse_rest=parse_rest,
+    fields=_TICKER.names,
     instruments_request="/api/v5/public/instruments?instType=SPOT",
     parse_instruments=parse_instruments,
     symbol=str,  # `BTC-USDT`; the names of derivatives have a third part, which no symbol of ours has

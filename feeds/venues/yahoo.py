@@ -86,10 +86,10 @@ def _row(meta: Any) -> Row:
 
 YAHOO = Venue(
     name="yahoo",
-    summary="Yahoo charts: stocks, funds, indices, currencies, futures; delayed, a request a symbol; no key",
+    summary="Yahoo charts: stocks, funds, indices, currencies, futures",
     base_url="https://query2.finance.yahoo.com",
     limits=Limits(interval_s=15.0, gap_s=1.0, symbols_per_request=1),
-    rest_request=rest_request, parse_rest=parse_rest, symbol=symbol, wire=yahoo_name,
+    rest_request=rest_request, parse_rest=parse_rest, fields=_TICKER.names, symbol=symbol, wire=yahoo_name,
     kind="delayed", clock="exchange", time_unit="s", change_from="previous_close",
     candles=Candles(  # hours are of the session, so they are put together of quarters; of these it keeps 60 days
         request="/v8/finance/chart/{wire}?interval={interval}&period1={begin_s}&period2={end_s}", rows=parse_candles,

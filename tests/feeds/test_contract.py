@@ -13,11 +13,19 @@ import pytest
 
 from feeds.exchange.options import ExchangeOptions
 from feeds.registry import adapters, loaders
-from tests.feeds.contract import Judged, Recording, must_come, scenes
+from tests.feeds.contract import FROM_ELSEWHERE, Judged, Recording, must_come, scenes
 from tests.feeds.contract_maps import MAPS, UNREAD, Named
 from tests.feeds.contract_stage import Came, played
 
 EXCHANGES = sorted(name for name, one in adapters(loaders(())).items() if one.options is ExchangeOptions)
+NOT_RECORDED = {
+    "bitstamp": {"open", "change_pct"},
+    "coinbase": {"bid_size", "ask_size"},
+    "finnhub": {"open", "high", "low", "change_pct"},
+    "kucoin": {"quote_volume"},
+    "yahoo": {"change_pct"},
+}
+"""Fields that an exchange has, and its recordings have not."""
 
 
 def test_every_adapter_has_a_map() -> None:
@@ -52,10 +60,13 @@ def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_recordings(name: str, everything: list[Recording]) -> None:
     """Each row of each recording, an answer or a stream, is the right quote in its order, or counted with a reason."""
-    count = 0
+    count, filled = 0, set[str]()
     for scene in scenes(name, everything):
         came, halted = played(scene), {f"{name}:{one.symbol}" for one in scene.listed if not one.trades}
         assert all(quote.values["state"] in {"halted", "closed"} for quote in came.quotes if quote.symbol in halted)
         check(f"{scene.recording.name} with {scene.list_name}", came, must_come(scene), scene.listed)
+        filled |= {field for quote in came.quotes for field, value in quote.values.items() if value is not None}
         count += 1
+    offered = set(adapters(loaders(()))[name].offer.fields)
+    assert filled - FROM_ELSEWHERE == offered - NOT_RECORDED.get(name, set()), "the fields that its file names"
     assert count, "no recording of this exchange: write down its answers, see `record_raw`"

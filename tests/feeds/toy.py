@@ -65,6 +65,7 @@ TOY = Venue(
     limits=Limits(interval_s=1.0, gap_s=1.0),
     rest_request=ask_for,
     parse_rest=parse_rows,
+    fields=("last", "bid", "ask"),
     symbol=slashed,
 )
 LISTED = dataclasses.replace(TOY, instruments_request=LIST, parse_instruments=parse_list)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from ticker.commands import options
-from ticker.commands.output import age_text, columns, csv_lines, plain
+from ticker.commands.output import age_text, patience, print_table
 from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
 from ticker.model import pattern_matches
@@ -19,16 +17,17 @@ from ticker.selection import check_pattern
 
 @click.command()
 @click.argument("patterns", metavar="[PATTERN...]", nargs=-1)
+@click.option("--adapter", metavar="SPEC", help="Ask this exchange instead: kraken, or a feed spec with options.")
 @options.formats
 @options.service
-def symbols(patterns: tuple[str, ...], form: str | None, url: str | None) -> None:
-    """List the symbols of the running service.
+def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, url: str | None) -> None:
+    """List the symbols of the running service, or of an exchange.
 
     Patterns narrow the list: BTC-*, *-EUR.
     """
     for text in patterns:
         check_pattern(text)
-    listed = fetch(url, "/api/symbols")["symbols"]
+    listed = _of_exchange(adapter) if adapter else fetch(url, "/api/symbols")["symbols"]
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:
@@ -36,9 +35,8 @@ def symbols(patterns: tuple[str, ...], form: str | None, url: str | None) -> Non
     if patterns:
         listed = [entry for entry in listed if any(pattern_matches(text, entry["symbol"]) for text in patterns)]
     heads = ("symbol", "name", "base", "quote", "decimals", "venues")
-    _print(
-        form, heads, [[*(entry[head] for head in heads[:-1]), " ".join(entry["venues"])] for entry in listed], listed
-    )
+    rows = [[*(entry[head] for head in heads[:-1]), " ".join(entry["venues"])] for entry in listed]
+    print_table(form, heads, rows, listed)
 
 
 @click.command()
@@ -54,14 +52,18 @@ def feeds(form: str | None, url: str | None) -> None:
         last = None if feed["last_data"] is None else age_text(now_ms - feed["last_data"])
         times = [feed["state"], age_text(now_ms - feed["since"]), feed["kind"], feed["symbols"], feed["rate"], last]
         rows.append([name, *times, sum(feed["errors"].values()), feed["message"]])
-    _print(form, heads, rows, [{"feed": name, **feed} for name, feed in listed.items()])
+    print_table(form, heads, rows, [{"feed": name, **feed} for name, feed in listed.items()])
 
 
-def _print(form: str | None, heads: tuple[str, ...], rows: list[list[Any]], objects: list[dict[str, Any]]) -> None:
-    if form == "json":
-        sys.stdout.writelines(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in objects)
-    elif form == "csv":
-        sys.stdout.write(csv_lines([heads, *rows]))
-    else:
-        numbers = [i for i, head in enumerate(heads) if head in {"decimals", "symbols", "updates/s", "errors"}]
-        sys.stdout.write(columns([list(heads), *([plain(cell) for cell in row] for row in rows)], numbers))
+def _of_exchange(spec: str) -> list[dict[str, Any]]:
+    """What an exchange lists, in the form of `/api/symbols`; and the state of markets that are not open."""
+    from ticker.commands.adapters import listings  # noqa: PLC0415 - the service's own list needs none of the feeds
+
+    with patience(f"asking {spec.partition('?')[0]}"):
+        name, listed = listings(spec)
+    entries = []
+    for one in listed:
+        base, _, quote = one.symbol.partition("-")
+        entry = {"symbol": one.symbol, "name": one.name, "base": base, "quote": quote, "decimals": one.decimals}
+        entries.append({**entry, "venues": [name], "wires": list(one.wires), "state": one.state or "live"})
+    return entries

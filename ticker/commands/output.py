@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,6 +70,19 @@ def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
         for row in rows
     )
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def print_table(
+    form: str | None, heads: Sequence[str], rows: Sequence[Sequence[Any]], objects: Iterable[Mapping[str, Any]]
+) -> None:
+    """Print a list as it is asked for: the objects as JSON lines, else heads and rows as CSV or in columns."""
+    if form == "json":
+        sys.stdout.writelines(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in objects)
+    elif form == "csv":
+        sys.stdout.write(csv_lines([heads, *rows]))
+    else:
+        numbers = [i for i, head in enumerate(heads) if head in {"decimals", "symbols", "updates/s", "errors"}]
+        sys.stdout.write(columns([list(heads), *([plain(cell) for cell in row] for row in rows)], numbers))
 
 
 def price_text(quote: Quote[Any]) -> str:

@@ -24,6 +24,7 @@ def test_venue_must_be_able_to_read_names(symbol: Callable[[str], str | None] | 
             limits=Limits(interval_s=1, gap_s=1),
             rest_request=lambda _: "/",
             parse_rest=lambda _: [],
+            fields=(),
             instruments_request=request_,
             symbol=symbol,
         )

@@ -1,0 +1,113 @@
+"""`ticker adapters`: what a feed can be; and the instrument list of an exchange, asked without a service.
+
+The only commands that see the feeds: what they print is what the adapters say of themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import random
+from typing import Any
+
+import click
+
+from feeds import registry
+from feeds.base import Adapter, Context, parse_options
+from feeds.exchange.venue import Listing, Venue
+from ticker.clock import Clock
+from ticker.commands import options
+from ticker.commands.output import print_table
+from ticker.config import parse_feed_spec
+from ticker.errors import ConfigError, FatalFeedError, FeedError, UnreachableError, did_you_mean
+
+
+@click.command()
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@options.formats
+def adapters(names: tuple[str, ...], form: str | None) -> None:
+    """List what a feed can be.
+
+    Kind, modes, whether it needs a key, what polling costs, lengths of its own bars, whether it can list its symbols.
+    With names only these, each with the fields of a quote that it fills, and its options.
+    """
+    known = registry.loaders()
+    if unknown := next((name for name in names if name not in known), None):
+        raise ConfigError(f"no adapter '{unknown}'{did_you_mean(unknown, known)}")
+    chosen = {name: known[name]() for name in names} if names else registry.adapters(known)
+    heads = ("adapter", "kind", "modes", "key", "polling", "bars", "list", "prices of")
+    rows = [[name, *_cells(adapter)] for name, adapter in chosen.items()]
+    if form is None and names:
+        for name, adapter in chosen.items():
+            _explain(name, adapter)
+    else:
+        print_table(form, heads, rows, [_object(name, adapter) for name, adapter in chosen.items()])
+
+
+def listings(spec: str) -> tuple[str, list[Listing]]:
+    """The feed's name of a feed spec, and the instrument list of its exchange, asked now.
+
+    Raises:
+        ConfigError: the spec is wrong, or it is not that of an exchange with a list.
+        UnreachableError: the exchange does not tell.
+    """
+    name, table = parse_feed_spec(spec)
+    adapter_name, known = str(table.pop("adapter")), registry.loaders()
+    if adapter_name not in known:
+        raise ConfigError(f"no adapter '{adapter_name}'{did_you_mean(adapter_name, known)}")
+    adapter = known[adapter_name]()
+    if not isinstance(adapter.venue, Venue):
+        raise ConfigError(f"{adapter_name} is no exchange, so it has no list of symbols")
+    given = parse_options(f"feeds.{name}", adapter.options, table)
+    from feeds.exchange.adapter import listed  # noqa: PLC0415 - `ticker adapters` needs no HTTP client
+
+    try:
+        context = Context(Clock(), random.Random(), os.environ)
+        return name, asyncio.run(listed(adapter.venue, given, context))
+    except FatalFeedError as error:
+        raise ConfigError(str(error)) from error
+    except FeedError as error:
+        where = given.base_url or adapter.venue.base_url
+        raise UnreachableError(f"no list of {adapter_name} from {where}: {error}") from error
+
+
+def _cells(adapter: Adapter) -> list[str]:
+    offer = adapter.offer
+    bars = [_length(length) for length in offer.bars_s]
+    return [
+        offer.kind,
+        " ".join(offer.modes),
+        "yes" if offer.key else "",
+        offer.poll_cost,
+        f"{bars[0]}–{bars[-1]}" if bars else "",
+        "yes" if offer.lists else "",
+        adapter.summary,
+    ]
+
+
+def _object(name: str, adapter: Adapter) -> dict[str, Any]:
+    return {"adapter": name, "summary": adapter.summary, **dataclasses.asdict(adapter.offer)}
+
+
+def _explain(name: str, adapter: Adapter) -> None:
+    print(f"{name}: {adapter.summary}")
+    print(f"  fills {', '.join(adapter.offer.fields) or 'what it is told'}")
+    for option in dataclasses.fields(adapter.options):
+        print(f"  {_assignment(option):<28} {option.metadata.get('help', '')}".rstrip())
+
+
+def _assignment(option: dataclasses.Field[Any]) -> str:
+    default = option.default
+    if default is None or default in ("", ()):
+        return f"{option.name}="
+    if isinstance(default, bool):
+        default = str(default).lower()
+    return f"{option.name}={','.join(default) if isinstance(default, tuple) else default}"
+
+
+def _length(seconds: int) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
