@@ -8,8 +8,9 @@ never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
 from __future__ import annotations
 
 import json
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -34,8 +35,12 @@ _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     "previous_close": price,
 }
 _PRICES = ("last", "bid", "ask")
-_DECIMAL = r"(?:0|[1-9][0-9]{0,19}+)(?:\.[0-9]{1,30}+)?"
-_NOT_ZERO: dict[object, str] = {price: r"(?!0[.0]*+(?:\n|\Z))", percent: r"(?:-(?!0[.0]*+(?:\n|\Z)))?"}
+_FRACTION = r"(?:\.[0-9]{1,30}+)?+"
+_DECIMAL = rf"(?:0|[1-9][0-9]{{0,19}}+){_FRACTION}"
+_PLAIN: dict[object, str] = {
+    price: rf"(?:[1-9][0-9]{{0,19}}+{_FRACTION}|0\.(?!0*+\n)[0-9]{{1,30}}+)",  # no zero
+    percent: rf"(?:-(?!0[.0]*+\n))?{_DECIMAL}",
+}
 _TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -113,13 +118,31 @@ def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, 
     return None, reason
 
 
+def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed: str) -> bool:
+    """Whether `good_values` would take all of these rows as they are. One look at all costs half of a look at each.
+
+    Args:
+        fields: what the texts of a row are; behind them it has one more, which is no value.
+        rows: their texts.
+        crossed: as in `make_quote`. A row whose bid is its ask, or nearly, may count as not plain.
+    """
+    text = "\n".join([*map("\n".join, rows), ""])
+    if text.count("\n") != len(rows) * (len(fields) + 1) or not _plain_rows(fields).fullmatch(text):
+        return False
+    if crossed == "keep" or not {"bid", "ask"} <= set(fields):
+        return True
+    bid, ask = fields.index("bid"), fields.index("ask")
+    bids, asks = (map(float, [texts[side] for texts in rows]) for side in (bid, ask))
+    return not any(map(operator.ge, bids, asks))
+
+
 def _is_plain(raw: Mapping[str, str | None]) -> bool:
     """Whether all texts are plain decimals that may stand as they are, as in nearly every row.
 
     One look at all of them costs a tenth of a look at each. No price is zero then, and no zero has a sign.
     """
     try:
-        texts = "\n".join(raw.values())  # type: ignore[arg-type]
+        texts = "\n".join((*raw.values(), ""))  # type: ignore[arg-type]
     except TypeError:  # there is a None
         return False
     return bool(_plain(tuple(raw)).fullmatch(texts))
@@ -128,7 +151,13 @@ def _is_plain(raw: Mapping[str, str | None]) -> bool:
 @lru_cache(maxsize=1000)
 def _plain(fields: tuple[str, ...]) -> re.Pattern[str]:
     """What plain decimals look like, a line for each of these fields."""
-    return re.compile("\n".join(_NOT_ZERO.get(_PARSERS[field], "") + _DECIMAL for field in fields))
+    return re.compile("".join(f"{_PLAIN.get(_PARSERS[field], _DECIMAL)}\n" for field in fields))
+
+
+@lru_cache(maxsize=1000)
+def _plain_rows(fields: tuple[str, ...]) -> re.Pattern[str]:
+    """The same of many rows, each with a line of anything at its end."""
+    return re.compile(rf"(?:{_plain(fields).pattern}[^\n]*+\n)*+")
 
 
 def _is_crossed(values: Mapping[str, Value]) -> bool:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ticker.record import INDEX, Copy, Record
+from ticker.record import INDEX, Follow, Record
 
 _STATE = 1 << INDEX["state"]
 
@@ -74,9 +74,9 @@ class Consolidator:
         instrument = self._instruments.get(name)
         return (instrument.left, instrument.turned_at) if instrument and instrument.left else None
 
-    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
-        """What follows from changed venue records; each instrument at most once."""
-        copies: dict[str, Copy] = {}
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Follow]:
+        """Whom instruments follow from now on, each at most once; only a state or a removal can change that."""
+        follows: dict[str, Follow] = {}
         reconsider: dict[str, None] = {}
         for symbol in gone:
             name = symbol.partition(":")[2]
@@ -84,25 +84,25 @@ class Consolidator:
                 instrument.venues = [v for v in instrument.venues if v[1] != symbol]
                 instrument.live_since.pop(symbol, None)
                 reconsider[name] = None
+        instruments = self._instruments
         for record in changed:
-            name = record.key.partition(":")[2]
-            if not name:
-                continue  # a feed's record
-            instrument = self._instruments.get(name)
+            name = record.instrument
+            if not name or not record.mask & _STATE:
+                continue
+            instrument = instruments.get(name)
             if instrument is None:
-                instrument = self._instruments[name] = Instrument(name)
-            if record.mask & _STATE:
-                self._note_state(instrument, record, now)
-                reconsider[name] = None
-            if record.key == instrument.source:
-                copies[name] = Copy(name, record, record.mask)
+                instrument = instruments[name] = Instrument(name)
+            self._note_state(instrument, record, now)
+            reconsider[name] = None
+            if record.key == instrument.source:  # perhaps it was removed and is another record now
+                follows[name] = name, record
         while self._failbacks and self._failbacks[0][0] <= now:
             reconsider[heapq.heappop(self._failbacks)[2]] = None
         for name in reconsider:
-            copy = self._choose(self._instruments.get(name), now)
-            if copy is not None:
-                copies[name] = copy
-        return copies.values()
+            follow = self._choose(self._instruments.get(name), now)
+            if follow is not None:
+                follows[name] = follow
+        return follows.values()
 
     def _note_state(self, instrument: Instrument, record: Record, now: float) -> None:
         symbol = record.key
@@ -117,12 +117,12 @@ class Consolidator:
         else:
             instrument.live_since.setdefault(symbol, now)
 
-    def _choose(self, instrument: Instrument | None, now: float) -> Copy | None:
+    def _choose(self, instrument: Instrument | None, now: float) -> Follow | None:
         if instrument is None:
             return None
         if not instrument.venues:
             del self._instruments[instrument.name]
-            return Copy(instrument.name, None, 0)
+            return instrument.name, None
         best_kind = instrument.venues[0][0][0]
         candidates = [symbol for (kind, _), symbol in instrument.venues if kind == best_kind]
         live = [symbol for symbol in candidates if symbol in instrument.live_since]
@@ -140,7 +140,7 @@ class Consolidator:
         if source is not None:
             instrument.left, instrument.turned_at = source, now
         instrument.source = chosen
-        return Copy(instrument.name, record, record.everything)
+        return instrument.name, record
 
     def _failback(self, instrument: Instrument, better: list[str], now: float) -> str | None:
         """The best of the better sources that has been live long enough; the others are asked again later."""

@@ -72,13 +72,13 @@ class Source:
 
     Attributes:
         market: what the venue says of its market: `live`, `halted` or `closed`.
-        last: its last price.
+        last, price: its last price, and the same as a number.
         state: what readers were told.
         run: the feed's run that `seq` belongs to.
         quote: the last one that was accepted; the very same again says nothing new.
     """
 
-    __slots__ = ("feed", "last", "market", "quote", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
+    __slots__ = ("feed", "last", "market", "price", "quote", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
 
     def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
         self.symbol = symbol
@@ -87,6 +87,7 @@ class Source:
         self.market = "live"
         self.state = ""
         self.last: Value = None
+        self.price = 0.0
         self.quote: Quote | None = None
         self.seq: int | None = None
         self.ts: int | None = None
@@ -193,9 +194,10 @@ class FeedIntake:
         """Take quotes, in order; see `feeds.base.Sink`."""
         intake = self._intake
         now, wall_ms = intake.clock.monotonic(), intake.clock.wall_ms()
-        rows = []
+        rows, sources = [], intake.sources
         for quote in quotes:
-            source = intake.sources.get(quote.symbol) or self._birth(quote.symbol, now)
+            symbol = quote[0]
+            source = sources.get(symbol) or self._birth(symbol, now)
             if source is not None:
                 rows.append((source, quote))
         self._note_changes(rows, now)
@@ -298,32 +300,33 @@ class FeedIntake:
         return source
 
     def _accept(self, source: Source, quote: Quote, now: float, wall_ms: int) -> bool:
+        _, values, ts, seq = quote
         if source.run != self._run:
             source.run, source.seq = self._run, None
-        if quote.seq is not None and source.seq is not None:
-            late = quote.seq < source.seq
+        if seq is not None and source.seq is not None:
+            late = seq < source.seq
         else:
-            late = quote.ts is not None and source.ts is not None and quote.ts < source.ts
+            late = ts is not None and source.ts is not None and ts < source.ts
         if late:
             self.status.rejects["out_of_order"] += 1
             return False
-        if quote.seq is not None:
-            source.seq = quote.seq
-        if quote.ts is not None:
-            source.ts = quote.ts
+        if seq is not None:
+            source.seq = seq
+        if ts is not None:
+            source.ts = ts
         again = quote is source.quote
-        source.quote, values = quote, quote.values
+        source.quote = quote
         if (last := values.get("last")) and last != source.last:
-            if source.last:
-                low, high = sorted((float(source.last), float(last)))
-                self.status.jumps += high > JUMP * low
-            source.last = last
+            price, before = float(last), source.price
+            if before and (price > JUMP * before or before > JUMP * price):
+                self.status.jumps += 1
+            source.last, source.price = last, price
         told = values.get("state", "")
         if told != "":
             source.market = str(told or "live")
         born = not source.state
         state = source.market
-        if not self._is_fresh(source, quote, wall_ms):
+        if self._frozen or (ts is not None and self._is_old(source, ts, wall_ms)):
             state = "stale" if state == "live" else state
         elif not born:
             source.rhythm.beat(now)
@@ -335,19 +338,17 @@ class FeedIntake:
             if born:
                 values["source"] = source.symbol.partition(":")[0]
         if not again:
-            self._intake.store.ingest(source.symbol, values, quote.ts, wall_ms)
+            self._intake.store.ingest(source.symbol, values, ts, wall_ms)
         for listener in self._intake.on_ingest:
             listener(quote, wall_ms)
         return True
 
-    def _is_fresh(self, source: Source, quote: Quote, wall_ms: int) -> bool:
-        """Whether a row speaks of now: not one of a frozen cache, nor one that dates itself too far back."""
-        if self._frozen:
+    def _is_old(self, source: Source, ts: int, wall_ms: int) -> bool:
+        """Whether a row dates itself too far back to speak of now."""
+        if self.status.kind != "live":
             return False
-        if quote.ts is None or self.status.kind != "live":
-            return True
-        age_s = (wall_ms - quote.ts) / 1000
-        return age_s <= self.stale_after_s or age_s <= source.rhythm.limit_s(self.stale_after_s)
+        age_s = (wall_ms - ts) / 1000
+        return age_s > self.stale_after_s and age_s > source.rhythm.limit_s(self.stale_after_s)
 
     def _note_changes(self, rows: list[tuple[Source, Quote]], now: float) -> None:
         store = self._intake.store

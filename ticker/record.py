@@ -9,6 +9,8 @@ from ticker.model import FEED_FIELDS, FIELDS, Value
 
 INDEX = {name: i for i, name in enumerate(FIELDS)}
 FEED_INDEX = {name: i for i, name in enumerate(FEED_FIELDS)}
+PLACES, FEED_PLACES = ({name: (i, 1 << i) for name, i in index.items()} for index in (INDEX, FEED_INDEX))
+"""Where a field stands, and its bit in a mask."""
 
 
 @functools.cache
@@ -22,24 +24,33 @@ class Record:
 
     Attributes:
         key: the symbol; a feed's record (`is_feed`) is under `@NAME`.
-        values: each field's value. A consolidated record has the very list of the record that it follows.
+        instrument: the part of a venue symbol behind the colon, empty for every other record.
+        values: each field's value. A follower has the very list of the record that it follows.
         stamps: the version that each field last changed in; of the fields of `mask` it is `version`, whatever is here.
+        places: where its fields stand, and their bits.
         born: the version that created it.
         version, previous: the last two versions that changed it.
         mask: the fields that `version` changed, as bits.
+        follower: the record that has the same values and changes with it, if any.
         pieces: encoded forms by mask, a cache for `protocol`; empty after each change.
     """
 
-    __slots__ = ("born", "is_feed", "key", "mask", "pieces", "previous", "stamps", "ts_at", "values", "version")
+    __slots__ = (
+        "born", "follower", "instrument", "is_feed", "key", "mask", "pieces", "places", "previous", "stamps", "ts_at",
+        "values", "version",
+    )  # fmt: skip
 
     def __init__(self, key: str, version: int) -> None:
         self.key = key
+        self.instrument = key.partition(":")[2]
+        self.places = FEED_PLACES if key[0] == "@" else PLACES
         self.is_feed = key[0] == "@"
         size = len(FEED_FIELDS if self.is_feed else FIELDS)
         self.values: list[Value] = [None] * size
         self.stamps = [version] * size
         self.born = self.version = self.previous = version
         self.mask = 0
+        self.follower: Record | None = None
         self.ts_at = float("-inf")
         self.pieces: dict[int, bytes] = {}
 
@@ -107,9 +118,5 @@ class Flush(NamedTuple):
     gone: list[str]
 
 
-class Copy(NamedTuple):
-    """A write derived from another record: these fields of it; `source` None removes the target."""
-
-    target: str
-    source: Record | None
-    mask: int
+Follow = tuple[str, Record | None]
+"""From now on the record of this name is, version by version, what another one is; None removes it."""

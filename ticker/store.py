@@ -23,23 +23,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker.model import Value
-from ticker.record import FEED_INDEX, INDEX, Changes, Copy, Flush, Record
+from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record
 from ticker.selection import Scope, Selection, Wildcards
 
 MAX_TOMBSTONES = 10_000
 TS_ALONE_S = 1.0
 """A new `ts` without any other news becomes visible at most this often."""
 
-_TS = INDEX["ts"]
-_NOT_PRICE = (1 << INDEX["state"]) | (1 << INDEX["source"])
-"""Fields that do not make the price a new one."""
+_TS, _TS_BIT = PLACES["ts"]
+_PRICE = ~(PLACES["state"][1] | PLACES["source"][1])
+"""Fields that make the price a new one: all but these."""
 
 
 class Derivation(Protocol):
     """A stage of the flush that derives records from those that just changed (consolidated symbols)."""
 
-    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
-        """The writes that follow, at most one for each target."""
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Follow]:
+        """Who follows whom from this flush on, at most once for each follower; what is not named stays as it is."""
 
     def due(self, now: float) -> bool:
         """Whether the mere passing of time makes something to derive."""
@@ -80,6 +80,7 @@ class Store:
     _pending: dict[str, Pending] = field(default_factory=dict)
     _removed: dict[str, None] = field(default_factory=dict)
     _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
+    _followed: dict[str, Record] = field(default_factory=dict)  # whom each follower follows
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
@@ -139,11 +140,11 @@ class Store:
             self._apply(key, entry, version, now, changed)
         self._apply_late_ts(version, now, changed)
         if self.derivation is not None:
-            for target, source, mask in list(self.derivation.derive(list(changed.values()), list(gone), now)):
+            for target, source in list(self.derivation.derive(list(changed.values()), list(gone), now)):
                 if source is None:
                     self._drop(target, version, gone)
                 else:
-                    self._copy(target, source, mask, version, changed)
+                    self._follow(target, source, version, changed)
         if not changed and not gone:
             return None
         self.version = version
@@ -272,6 +273,8 @@ class Store:
         key = record.key
         self._records.move_to_end(key)
         changed[key] = record
+        if record.follower is not None:
+            self._touch(record.follower, mask, version, changed)
 
     def _birth(self, key: str, version: int) -> Record:
         record = self._records[key] = Record(key, version)
@@ -288,23 +291,22 @@ class Store:
         born = record is None
         if record is None:
             record = self._birth(key, version)
-        index = FEED_INDEX if record.is_feed else INDEX
-        values, mask = record.values, 0
+        values, places, mask = record.values, record.places, 0
         news, ts, received_ms = entry
         for name, value in news.items():
-            i = index[name]
+            i, bit = places[name]
             if values[i] != value:
                 values[i] = value
-                mask |= 1 << i
-        if ts is None and mask & ~_NOT_PRICE and not record.is_feed:
+                mask |= bit
+        if ts is None and mask & _PRICE and not record.is_feed:
             ts = received_ms
         if ts is not None and ts != values[_TS]:
             if mask or now - record.ts_at >= TS_ALONE_S:
                 self._set_ts(record, ts, now)
-                mask |= 1 << _TS
+                mask |= _TS_BIT
             else:
                 self._late_ts[key] = ts
-        elif ts is not None:
+        elif ts is not None and self._late_ts:
             self._late_ts.pop(key, None)  # the source went back to the visible time: nothing waits any more
         if mask or born:
             self.counts.changed += 1
@@ -315,7 +317,8 @@ class Store:
     def _set_ts(self, record: Record, ts: int, now: float) -> None:
         record.values[_TS] = ts
         record.ts_at = now
-        self._late_ts.pop(record.key, None)
+        if self._late_ts:
+            self._late_ts.pop(record.key, None)
 
     def _due_ts(self, now: float) -> Iterator[str]:
         """Whose withheld `ts` is due, up to the first that must wait; nobody waits longer than `TS_ALONE_S`."""
@@ -325,20 +328,30 @@ class Store:
         for key in list(self._due_ts(now)):
             record = self._records[key]
             self._set_ts(record, self._late_ts[key], now)
-            self._touch(record, 1 << _TS, version, changed)
+            self._touch(record, _TS_BIT, version, changed)
 
-    def _copy(self, target: str, source: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
+    def _follow(self, target: str, source: Record, version: int, changed: dict[str, Record]) -> None:
         record = self._records.get(target)
         if record is None:
             record = self._birth(target, version)
-        if record.values is not source.values:  # another source than before: everything is new
-            record.values, mask = source.values, record.everything
-        self._touch(record, mask, version, changed)
+        if record.values is source.values:
+            return
+        self._unfollow(target)
+        self._followed[target] = source
+        source.follower = record
+        record.values = source.values
+        self._touch(record, record.everything, version, changed)  # nobody can tell any more what was visible
+
+    def _unfollow(self, target: str) -> None:
+        source = self._followed.pop(target, None)
+        if source is not None:
+            source.follower = None
 
     def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
         if self._records.pop(key, None) is None:
             return
         self._late_ts.pop(key, None)
+        self._unfollow(key)
         self.wildcards.died(key)
         gone[key] = None
         self._gone[key] = version

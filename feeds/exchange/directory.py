@@ -45,6 +45,7 @@ class Directory:
         self._by_wire: dict[str, Listing] = {}
         self._by_symbol: dict[str, Listing] = {}
         self._entries: dict[str, Entry | None] = {}
+        self._entries_of: Sequence[str] = ()
         self._heard: dict[str, Entry] = {}
 
     def load(self, listings: Iterable[Listing]) -> None:
@@ -54,6 +55,7 @@ class Directory:
         """
         before = self._by_symbol
         self._by_wire, self._by_symbol, self._entries, self._heard = {}, {}, {}, {}
+        self._entries_of = ()
         for told in sorted(listings, key=lambda one: one.state not in OPEN):
             known = before.get(told.symbol)
             again = told.state is None and known is not None and known.state is not None
@@ -76,13 +78,15 @@ class Directory:
         listing = self._by_symbol.get(venue_symbol.partition(":")[2])
         return listing.state if listing else None
 
-    def entries(self, wires: Iterable[str]) -> dict[str, Entry | None]:
+    def entries(self, wires: Sequence[str]) -> Mapping[str, Entry | None]:
         """What is known about the names of one answer; None: such a name means nothing to us.
 
         Only the names of the latest answer are remembered, so names that a server makes up cost nothing.
         """
-        known = self._entries
-        self._entries = {wire: known[wire] if wire in known else self._resolve(wire) for wire in wires}
+        if wires != self._entries_of:
+            known = self._entries
+            self._entries = {wire: known[wire] if wire in known else self._resolve(wire) for wire in wires}
+            self._entries_of = wires
         return self._entries
 
     def entry(self, wire: str) -> Entry | None:

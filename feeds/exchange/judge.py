@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import compress
+from operator import not_
 
+from msgspec.structs import asdict
+
+from feeds.exchange.bulk import Table
 from feeds.exchange.change import DayChanges
 from feeds.exchange.directory import OPEN, Directory, Entry
 from feeds.exchange.venue import Row, Venue
-from feeds.rows import FUTURE_MS, good_values, time_ms
+from feeds.rows import FUTURE_MS, all_plain, good_values, time_ms
 from ticker.clock import Clock
 from ticker.model import FeedStatus, Quote, Value
 
@@ -21,8 +26,8 @@ ABSENT_S = 600.0
 """A symbol that the list has lost is removed once there was no row of it for this long."""
 _quote = partial(tuple.__new__, Quote)  # half the time that the class takes
 
-Judged = tuple[Row, Entry, Quote]
-"""A row of the last answer that nothing was refused of, with what it was found to be."""
+Judged = tuple[Row | tuple[str, ...], Entry, Quote]
+"""A row of the last answer, or its texts, that nothing was refused of, with what it was found to be."""
 
 
 class Judge:
@@ -41,10 +46,13 @@ class Judge:
         self._crossed = crossed
         self._clock = clock
         self._seen_at: dict[str, float] = {}
+        self._latest: Sequence[str] = ()  # the symbols seen last, not in `_seen_at` yet, and when that was
+        self._latest_at = 0.0
         self._digits: dict[str, int] = {}
         self._changes = DayChanges(venue.change_from, venue.limits.symbols)
         self._compares = venue.change_from != "open"
         self._judged: dict[str, Judged] = {}
+        self._odd: set[str] = set()  # wire names of rows of tables that were not plain
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
         """The quotes of a whole answer, one for each symbol: the newer of two rows, else the first; the other counts.
@@ -57,6 +65,8 @@ class Judge:
             status: whose `rejects` count.
             only: which venue symbols to look at; None: all wanted ones.
         """
+        if isinstance(rows, Table) and self._venue.session is None and not self._compares:
+            return self._table(rows, status, only)
         wall_ms = self._clock.wall_ms()
         entries = self._directory.entries([row.wire for row in rows])
         before, after = self._judged, dict[str, Judged]()
@@ -89,6 +99,67 @@ class Judge:
         self._see(seen)
         return list(quotes.values())
 
+    def _table(self, table: Table, status: FeedStatus, only: Callable[[str], bool] | None) -> list[Quote]:
+        """The same of an answer whose values are all text: what is new in it is looked at as a whole.
+
+        The few rows that are not plain, mostly of dead symbols without a price, are judged one by one.
+        """
+        wall_ms = self._clock.wall_ms()
+        entries = self._directory.entries([texts[-1] for texts in table.texts])
+        before, after = self._judged, dict[str, Judged]()
+        self._judged = after
+        same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
+        odd = self._find_odd(table, same)
+        seen: list[str] = []
+        quotes: dict[str, Quote] = {}
+        for texts, sent, known in zip(table.texts, table.sent, same, strict=True):
+            wire = texts[-1]
+            entry = entries[wire]
+            if entry is None:
+                status.rejects["symbol"] += 1
+                continue
+            symbol, selected, extra = entry
+            if not selected or not (only is None or only(symbol)):
+                continue
+            seen.append(symbol)
+            quote: Quote | None
+            if known and before[wire][1] is entry:
+                after[wire] = before[wire]
+                quote = before[wire][2]
+            else:
+                values = asdict(sent)
+                del values["wire"]
+                clean = wire not in odd
+                if clean:
+                    values.update(extra)
+                    if "decimals" not in extra:
+                        values["decimals"] = self._decimals(symbol, values)
+                    quote = _quote((symbol, values, None, None))
+                else:
+                    quote, clean = self._judge(Row(wire, values), entry, status, wall_ms)
+                if quote and clean:
+                    after[wire] = texts, entry, quote
+            if quote is None:
+                continue
+            if symbol in quotes:
+                status.rejects["out_of_order"] += 1
+            else:
+                quotes[symbol] = quote
+        self._see(seen)
+        return list(quotes.values())
+
+    def _find_odd(self, table: Table, same: Sequence[bool]) -> set[str]:
+        """The wire names of the rows that are not plain. Those of the last time are looked at alone from the start."""
+        fresh = list(compress(table.texts, map(not_, same)))
+        plain = partial(all_plain, table.fields, crossed=self._crossed)
+        suspects = [texts for texts in fresh if texts[-1] in self._odd] if self._odd else []
+        others = [texts for texts in fresh if texts[-1] not in self._odd] if suspects else fresh
+        if not plain(others):
+            suspects += others
+        self._odd.difference_update(texts[-1] for texts in suspects)
+        self._odd.update(texts[-1] for texts in suspects if not plain([texts]))
+        return self._odd
+
     def message(self, rows: Iterable[Row], status: FeedStatus) -> list[Quote]:
         """The quotes of a stream's message, in order."""
         wall_ms = self._clock.wall_ms()
@@ -106,6 +177,7 @@ class Judge:
 
     def delisted(self) -> list[str]:
         """The venue symbols that neither the list nor recent rows have any more; they are forgotten."""
+        self._see(())
         limit = self._clock.monotonic() - ABSENT_S
         gone = [s for s, at in self._seen_at.items() if at < limit and not self._directory.lists(s)]
         for symbol in gone:
@@ -116,15 +188,23 @@ class Judge:
 
     def halted(self) -> list[Quote]:
         """What the list says of the markets of known symbols that are not open: there may be no rows of them."""
+        self._see(())
         listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
         return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in OPEN]
 
     def _see(self, symbols: Sequence[str]) -> None:
+        """There was a row of these now. Whole answers have the same again and again: only their time is moved."""
+        if symbols != self._latest:
+            self._settle(self._latest)
+            self._latest = symbols
+        self._latest_at = self._clock.monotonic()
+
+    def _settle(self, symbols: Sequence[str]) -> None:
         room = self._venue.limits.symbols - len(self._seen_at)
         if len(symbols) > room:  # a server may make up names
             new = [symbol for symbol in symbols if symbol not in self._seen_at]
             symbols = [symbol for symbol in symbols if symbol in self._seen_at] + new[: max(0, room)]
-        self._seen_at.update(dict.fromkeys(symbols, self._clock.monotonic()))
+        self._seen_at.update(dict.fromkeys(symbols, self._latest_at))
 
     def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
         """The row's quote, and whether nothing was refused of it; what is refused is counted."""

@@ -105,7 +105,7 @@ class Poller:
         for target in (targets,) if isinstance(targets, str) else targets:
             yield wires, target
 
-    def _parse(self, body: bytes) -> list[Row]:
+    def _parse(self, body: bytes) -> Sequence[Row]:
         rows = self._venue.parse_rest(body)
         if rows and all(row.raw is None for row in rows):
             raise ValueError(f"none of {len(rows)} rows has the known shape")

@@ -209,7 +209,7 @@ class Venue:
     base_url: str
     limits: Limits
     rest_request: Callable[[Sequence[str]], str | tuple[str, ...]]
-    parse_rest: Callable[[bytes], list[Row]]
+    parse_rest: Callable[[bytes], Sequence[Row]]
     fields: Iterable[str]
     instruments_request: str | None = None
     parse_instruments: Callable[[bytes], list[Listing]] | None = None

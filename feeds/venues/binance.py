@@ -35,7 +35,7 @@ _INDEX = Index(
 )  # fmt: skip
 
 
-def parse_rest(body: bytes) -> list[Row]:
+def parse_rest(body: bytes) -> Sequence[Row]:
     if body[:1] != b"{":
         return _ALL.rows(body)
     answer = read_object(body)

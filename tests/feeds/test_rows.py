@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.rows import decode_json, make_quote, text_of, time_ms
+from feeds.rows import all_plain, decode_json, make_quote, text_of, time_ms
 from ticker.model import FeedStatus, Quote, Value
 
 NOW_MS = 1_795_386_000_000
@@ -215,3 +215,21 @@ def test_what_is_no_answer(body: bytes) -> None:
     """Truncated, mis-shaped, mis-encoded or monstrous bodies are one kind of error."""
     with pytest.raises(ValueError, match=r"."):
         decode_json(body, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "plain"),
+    [
+        ([], True),
+        ([("1", "2", "A"), ("0.01", "3", "any\tname")], True),
+        ([("1", "2", "A"), ("0", "3", "B")], False),
+        ([("1", "2", "A"), ("", "3", "B")], False),
+        ([("2", "1", "A")], False),
+        ([("10.1", "9.99", "A")], False),
+        ([("1", "2", "A\n1"), ("2", "bad", "3"), ("4", "5\n6", "7\n8")], False),  # as lines, these would do
+    ],
+)
+def test_many_rows_at_once(rows: list[tuple[str, ...]], plain: bool) -> None:
+    """They are plain if each is; a line break in one cannot move a value out of sight."""
+    assert all_plain(("bid", "ask"), rows, "reject") is plain
+    assert all(all_plain(("bid", "ask"), [row], "reject") for row in rows) is plain

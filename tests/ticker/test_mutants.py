@@ -15,7 +15,7 @@ from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
 from ticker.groups import Group, Groups
 from ticker.protocol import Cursor, Frame
-from ticker.record import Changes, Copy, Flush, Record
+from ticker.record import Changes, Flush, Follow, Record
 from ticker.selection import Scope, Selection
 from ticker.store import Store
 
@@ -183,9 +183,9 @@ class GroupsThatEncodeForEach(Groups):
 class ConsolidatorOneFlushLate(Consolidator):
     """A listener that writes back, instead of a stage of the flush."""
 
-    _late: Iterable[Copy] = ()
+    _late: Iterable[Follow] = ()
 
-    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Copy]:
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Follow]:
         late, self._late = self._late, list(super().derive(changed, gone, now))
         return late
 
@@ -193,7 +193,7 @@ class ConsolidatorOneFlushLate(Consolidator):
 class ConsolidatorThatClings(Consolidator):
     """It never leaves its source."""
 
-    def _choose(self, instrument: Instrument | None, now: float) -> Copy | None:
+    def _choose(self, instrument: Instrument | None, now: float) -> Follow | None:
         clings = instrument is not None and instrument.venues and instrument.source is not None
         return None if clings else super()._choose(instrument, now)
 

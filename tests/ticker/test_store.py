@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS
 from ticker.model import Value
-from ticker.record import Changes, Copy, Flush, Record, bits
+from ticker.record import Changes, Flush, Follow, Record, bits
 from ticker.selection import Scope, Selection
 from ticker.store import Store
 
@@ -600,10 +600,10 @@ class Mirror:
     def __init__(self) -> None:
         self.due_at = 9.0
 
-    def derive(self, changed: list[Record], gone: list[str], now: float) -> list[Copy]:
-        copies = {key[2:]: Copy(key[2:], None, 0) for key in gone}
-        copies |= {r.key[2:]: Copy(r.key[2:], r, r.mask) for r in changed if ":" in r.key}
-        return list(copies.values())
+    def derive(self, changed: list[Record], gone: list[str], now: float) -> list[Follow]:
+        follows: dict[str, Follow] = {key[2:]: (key[2:], None) for key in gone}
+        follows |= {r.key[2:]: (r.key[2:], r) for r in changed if ":" in r.key}
+        return list(follows.values())
 
     def due(self, now: float) -> bool:
         return now >= self.due_at

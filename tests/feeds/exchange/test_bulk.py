@@ -1,38 +1,85 @@
-"""Long answers read at once: the same rows as one by one, whatever the answer holds."""
+"""Long answers read and judged at once: the same rows and quotes as one by one, whatever the answer holds."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from feeds.exchange.bulk import Bulk
+from feeds.exchange.bulk import Bulk, Table
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import Judge
 from feeds.exchange.shapes import Shape, list_at, read
+from feeds.exchange.venue import Listing
+from tests.feeds.toy import NEEDS_LIST
+from ticker.clock import ManualClock
+from ticker.model import FeedStatus
 
-SHAPE = Shape(wire="n", time="t", fields={"last": "p", "bid": "b"})
-SENT = {"n": "BTCUSD", "t": "1700000000123", "p": "1.50", "b": "0.00", "new": [{}]}
+SHAPE = Shape(wire="n", fields={"last": "p", "bid": "b", "ask": "a", "ask_size": "s", "volume": "v", "change_pct": "c"})
+BULK = Bulk(SHAPE)
+SENT = {"n": "BTCUSD", "p": "1.50", "b": "0.00", "a": "2", "s": "1", "v": "0.0", "c": "-0.5", "new": [{}]}
 
 
 @pytest.mark.parametrize(
-    "other",
-    [SENT, {**SENT, "p": 1.50}, {**SENT, "p": None}, {**SENT, "t": 17}, {**SENT, "n": ""}, {"n": "X"}, {}, 5, None, []],
+    "other", [SENT, {**SENT, "p": 1.50}, {**SENT, "p": None}, {**SENT, "n": ""}, {"n": "X"}, {}, 5, None, []]
 )
 def test_rows_are_those_of_the_shape(other: Any) -> None:
     """A row that is no text, or of another shape, costs what it would cost alone."""
     body = json.dumps([SENT, other]).encode()
-    assert Bulk(SHAPE).rows(body) == SHAPE.rows(list_at(read(body)))
-    undated = Shape(wire="n", fields=SHAPE.fields)
-    assert Bulk(undated).rows(body) == undated.rows(list_at(read(body)))
+    rows = BULK.rows(body)
+    assert list(rows) == list(rows[:]) == SHAPE.rows(list_at(read(body)))
 
 
 def test_not_a_number_costs_its_row() -> None:
     """NaN, which is no JSON, is a text that no price has."""
-    assert [row.raw and row.raw["last"] for row in Bulk(SHAPE).rows(b'[{"n":"A","p":NaN,"b":"1"}]')] == ["NaN"]
+    body = json.dumps([SENT]).replace('"1.50"', "NaN").encode()
+    assert [row.raw and row.raw["last"] for row in BULK.rows(body)] == ["NaN"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[", b"5", b'[{"n":"\xff"}]'])
 def test_no_list(body: bytes) -> None:
     """Any other body is a ValueError."""
     with pytest.raises(ValueError, match=r"."):
-        Bulk(SHAPE).rows(body)
+        BULK.rows(body)
+
+
+TEXTS = st.sampled_from(
+    ["1.50", "2", "10.1", "9.99", "0.00000001", "0", "0.000", "", "-1", "1e5", "1E-7", "007.1", ".5", "5.", "+1", "NaN",
+     "1\n2", "1\n", "\n", "1.5.2", "1_000", " 1", "٣", "9" * 20, "9" * 21, "0." + "1" * 30, "0." + "1" * 31]
+)  # fmt: skip
+ROWS = st.fixed_dictionaries(
+    {
+        "n": st.sampled_from(["A", "A", "B", "C", "D", "other", "X\n1\n1\n1\n1\n1\n1\nY"]),
+        **{name: st.one_of(st.just("1.5"), st.just("1.25"), TEXTS) for name in SHAPE.fields.values()},
+    }
+)
+LISTED = [Listing("A-USD", ("A",), 2), Listing("B-USD", ("B",)), Listing("C-USD", ("C", "D"), 3, state="halted")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=4), st.sampled_from(["reject", "keep"]))
+def test_quotes_are_those_of_single_rows(answers: list[list[dict[str, str]]], crossed: str) -> None:
+    """Answer after answer, with a list that is loaded anew: quotes and counts are those of rows judged alone."""
+    venue = dataclasses.replace(NEEDS_LIST, fields=SHAPE.names)
+    judges = []
+    for _ in range(2):
+        directory = Directory("toy", venue, ("*",))
+        directory.load(LISTED)
+        judges.append((Judge(venue, directory, crossed, ManualClock()), FeedStatus("toy", "live"), directory))
+    for number, answer in enumerate(answers):
+        body = json.dumps(answer).encode()
+        table = BULK.rows(body)
+        assert isinstance(table, Table)
+        quotes = [
+            judge.answer(rows, status)
+            for (judge, status, _), rows in zip(judges, (table, SHAPE.rows(answer)), strict=True)
+        ]
+        assert quotes[0] == quotes[1]
+        assert judges[0][1].rejects == judges[1][1].rejects
+        if number == 1:
+            for *_, directory in judges:
+                directory.load(LISTED[:2])

@@ -103,7 +103,7 @@ def test_made_up_names_are_forgotten() -> None:
     """A server that sends new names for ever costs the memory of one answer."""
     directory = Directory("toy", TOY, ["*"])
     for number in range(50):
-        directory.entries(f"N{number}{letter}/USD" for letter in "ABC")
+        directory.entries([f"N{number}{letter}/USD" for letter in "ABC"])
     assert len(directory._entries) == 3
 
 
