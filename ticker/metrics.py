@@ -7,6 +7,7 @@ error too.
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -39,7 +40,7 @@ def make_registry(service: Service) -> CollectorRegistry:
 
 
 class ServiceCollector(Collector):
-    """Reads one service."""
+    """Reads one service; in its loop."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -123,6 +124,8 @@ class ServiceCollector(Collector):
         yield _histograms("ticker_hub_flush_duration_seconds", "One flush with all its writes.", {None: counts.flush})
         yield _histograms("ticker_event_loop_lag_seconds", "How late the loop's own tick was.",
                           {None: counts.loop_lag})  # fmt: skip
+        yield GaugeMetricFamily("ticker_event_loop_tasks", "Tasks in the loop; readers need none.",
+                                len(asyncio.all_tasks()))  # fmt: skip
 
 
 def _by_feed(family: Any, name: str, text: str, feeds: Iterable[FeedStatus], value: Any) -> Metric:

@@ -52,7 +52,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "client": lambda o: client.main(o.runs, o.results),
     "parse": lambda o: parse.main(o.runs),
     "stall": lambda o: stall.main(o.seconds),
-    "soak": lambda o: soak.main(o.minutes),
+    "soak": lambda o: soak.main(o.minutes, o.results),
     "startup": lambda o: startup.main(o.runs),
 }
 GROUPS = {"fanout": ["everyone", "lists", "saturation"]}

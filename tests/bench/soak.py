@@ -1,6 +1,6 @@
 """Minutes of everything at once: readers that come, stall, reset and vanish, a feed that fails, scrapes.
 
-Shown: memory, open files and the service's own gauges are flat, and nothing goes wrong in the log. One in ten of
+Shown: memory, open files, tasks and the service's own gauges are flat, and nothing goes wrong in the log. One in ten of
 the readers takes nothing; the exchange behind the second feed answers with every fault in turn; prices come from
 the simulated market. `python -m tests.bench soak --minutes 30`.
 """
@@ -15,7 +15,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ READERS = 200
 SAMPLE_S = 5.0
 SETTLE = 0.2
 """The part of the time that caches need to fill; not judged."""
+PATHS = (
+    "/api/quotes", "/api/quotes?format=csv", "/api/symbols", "/api/feeds", "/api/status", "/readyz", "/nowhere",
+    "/api/candles/BTC-USD?interval=1s", "/metrics",
+)  # fmt: skip
 FAULTS = (
     b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 429 Slow down\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
@@ -41,15 +45,15 @@ FAULTS = (
 
 @dataclass
 class Seen:
-    """A row a sample: resident MiB, open files, connections."""
+    """An entry a sample: resident MiB, open files, tasks."""
 
     at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     history_mib: list[float] = field(default_factory=list)
     """Of that, bars: they fill for hours, up to a budget."""
-    files: list[float] = field(default_factory=list)
     surplus: list[float] = field(default_factory=list)
     """Open files that are no connections of readers."""
+    tasks: list[float] = field(default_factory=list)
 
     def judged(self, values: list[float]) -> list[float]:
         return values[int(len(values) * SETTLE) :]
@@ -61,7 +65,7 @@ class Seen:
         return sum(middle) / len(middle), sum(last) / len(last)
 
 
-def main(minutes: float) -> list[str]:
+def main(minutes: float, results: dict[str, Any]) -> list[str]:
     """Run it, print what was seen, and return what is wrong."""
     fault = socket.create_server(("127.0.0.1", 0))
     dead = f"kraken?mode=poll&interval_s=1&base_url=http://127.0.0.1:{fault.getsockname()[1]}"
@@ -71,6 +75,7 @@ def main(minutes: float) -> list[str]:
         port = int(service.url.rpartition(":")[2])
         seen, idle = asyncio.run(_soak(fault, port, service.process.pid, minutes * 60))
         log = [line for line in service.log if " error " in line or "Traceback" in line]
+    results["soak"] = asdict(seen)
     return _report(seen, idle, log, minutes)
 
 
@@ -79,13 +84,14 @@ def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) 
     rss = [whole - bars for whole, bars in zip(seen.judged(seen.rss_mib), history, strict=True)]
     slope = _slope(seen.judged(seen.at), rss) * 3600
     middle, last = seen.thirds(rss)
-    surplus = seen.judged(seen.surplus)
+    surplus, tasks = seen.judged(seen.surplus), seen.judged(seen.tasks)
     print(
         f"soak, {minutes:g} min, {READERS} readers that come and go, one in ten stalled, feed faults, scrapes: "
         f"RSS without bars {rss[0]:.1f} → {rss[-1]:.1f} MiB, bars {history[0]:.1f} → {history[-1]:.1f} "
         f"(middle third {middle:.1f}, last {last:.1f}, slope {slope:+.1f} MiB/h); "
-        f"files beside connections {min(surplus):g}–{max(surplus):g}; afterwards {idle['ticker_hub_connections']:g} "
-        f"connections, {idle['process_open_fds']:g} files; {len(log)} errors in the log"
+        f"files beside connections {min(surplus):g}–{max(surplus):g}, tasks {min(tasks):g}–{max(tasks):g}; afterwards "
+        f"{idle['ticker_hub_connections']:g} connections, {idle['process_open_fds']:g} files, "
+        f"{idle['ticker_event_loop_tasks']:g} tasks; {len(log)} errors in the log"
     )
     problems = [f"in the log: {line.strip()}" for line in log[:5]]
     if last > middle * 1.05:
@@ -94,6 +100,8 @@ def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) 
         problems.append(f"readers are left: {idle}")
     if idle["process_open_fds"] > min(surplus) + 5:
         problems.append(f"files are left: {idle['process_open_fds']:g}, {min(surplus):g} at the least before")
+    if idle["ticker_event_loop_tasks"] > min(tasks):
+        problems.append(f"tasks are left: {idle['ticker_event_loop_tasks']:g}, {min(tasks):g} at the least before")
     return problems
 
 
@@ -106,7 +114,7 @@ def _slope(at: list[float], values: list[float]) -> float:
 
 async def _soak(fault: socket.socket, port: int, pid: int, seconds: float) -> tuple[Seen, dict[str, float]]:
     seen, dice = Seen(), random.Random(7)
-    habits = (_reads, _leaves_politely, _resets, _events, _asks)
+    habits = (_reads, _leaves_politely, _resets, _events, _asks, _waits)
 
     async def again(habit: Callable[[int, random.Random], Coroutine[Any, Any, None]] | None) -> None:
         while True:
@@ -123,8 +131,8 @@ async def _soak(fault: socket.socket, port: int, pid: int, seconds: float) -> tu
         seen.at.append(time.monotonic())
         seen.history_mib.append(now["ticker_history_bytes"] / 2**20)
         seen.rss_mib.append(_rss_mib(pid))
-        seen.files.append(now["process_open_fds"])
         seen.surplus.append(now["process_open_fds"] - now["ticker_hub_connections"])
+        seen.tasks.append(now["ticker_event_loop_tasks"])
     for task in crowd:
         task.cancel()
     await asyncio.wait(crowd)
@@ -203,7 +211,18 @@ async def _events(port: int, dice: random.Random) -> None:
 async def _asks(port: int, dice: random.Random) -> None:
     async with _peer(port) as peer:
         for _ in range(dice.randint(1, 5)):
-            await peer.request("GET", dice.choice(["/api/quotes", "/api/symbols", "/api/feeds", "/readyz", "/nowhere"]))
+            await peer.request("GET", dice.choice(PATHS))
+            await peer.answer()
+
+
+async def _waits(port: int, dice: random.Random) -> None:
+    """One of them hears something at once, the other nothing: it is there to the end, or goes before."""
+    symbols = dice.choice(["BTC-USD", "kraken:*"])
+    async with _peer(port) as peer:
+        await peer.request("GET", f"/api/quotes?symbols={symbols}")
+        cursor = (await peer.answer()).json["cursor"]
+        await peer.request("GET", f"/api/quotes?symbols={symbols}&wait_s=2&cursor={cursor}")
+        async with asyncio.timeout(dice.random() * 4):
             await peer.answer()
 
 
