@@ -1,7 +1,8 @@
 """What a reader of the stream knows, without I/O: frames are merged in, questions come out as messages.
 
 Nobody's loop has a queue. A `Backlog` is the set of symbols that changed since its loop last looked, so a slow loop
-costs at most an entry a symbol, gets merged changes, and always the latest values.
+costs at most an entry a symbol, gets merged changes, and always the latest values. Frames that nobody has looked at
+are merged with each other only; the records and every backlog take the sum once, when somebody looks.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Book(Generic[Number]):
 
     Attributes:
         wanted: the patterns to be subscribed to, on this connection or the next.
-        quotes, feeds: the records by name.
+        feeds: the records of feeds by name.
         version, time: of the last frame; version 0 before the first.
         hello: the connection's first message.
         current: whether this connection has brought data.
@@ -62,7 +63,6 @@ class Book(Generic[Number]):
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:
             raise ConfigError(f"'{cursor}' is no cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")
-        self.quotes: dict[str, Record] = {}
         self.feeds: dict[str, dict[str, Any]] = {}
         self.version = start.version
         self.time = 0
@@ -77,12 +77,21 @@ class Book(Generic[Number]):
         self._announced = start.digest  # counts only with the data frame that follows `subscribed`
         self._gap = False
         self._last_id = 0
+        self._records: dict[str, Record] = {}
+        self._news: dict[str, Record] = {}  # by symbol what changed and is in no record yet
         self._backlogs: list[weakref.ref[Backlog[Number]]] = []
 
     @property
     def cursor(self) -> str | None:
         """Where to go on from on another connection; None before the first data."""
         return str(Cursor(self._epoch, self.version, self._selection)) if self._selection else None
+
+    @property
+    def quotes(self) -> dict[str, Record]:
+        """The records by symbol."""
+        if self._news:
+            self._settle()
+        return self._records
 
     def quote(self, symbol: str) -> Quote[Number] | None:
         """A symbol's record now."""
@@ -154,7 +163,7 @@ class Book(Generic[Number]):
 
     def _snapshot(self, message: Message) -> None:
         lost = self.quotes.keys() - message.quotes.keys()
-        self.quotes, self.feeds = message.quotes, message.feeds
+        self._records, self.feeds = message.quotes, message.feeds
         self._epoch = message.epoch
         self._arrived(message)
         for backlog in self.backlogs():
@@ -168,28 +177,44 @@ class Book(Generic[Number]):
             raise UnreachableError("frames of the stream were lost")
         if message.version < self.version:
             return
-        records, quotes = self.quotes, message.quotes
-        try:
-            for symbol, delta in quotes.items():
-                records[symbol].update(delta)
-        except KeyError:  # some are new; values are absolute, so doing the others again changes nothing
-            for symbol, delta in quotes.items():
-                records.setdefault(symbol, {}).update(delta)
-        for symbol in message.gone:
-            records.pop(symbol, None)
+        if self._news:  # nobody has looked since; whoever waits was woken by the first of these frames
+            for symbol, delta in message.quotes.items():
+                before = self._news.get(symbol)
+                if before is None:
+                    self._news[symbol] = delta
+                else:
+                    before.update(delta)
+        elif message.quotes:
+            self._news = message.quotes
+            self._wake()
+        if message.gone:
+            self._settle(message.gone)
+            self._wake()
         for name, feed in message.feeds.items():
             self.feeds.setdefault(name, {}).update(feed)
         self._arrived(message)
-        if quotes or message.gone:
-            self._tell(quotes, message.gone)
 
-    def _tell(self, quotes: dict[str, Record], gone: Sequence[str]) -> None:
-        """Give every loop deltas of its own; there is usually one."""
+    def _settle(self, gone: Sequence[str] = ()) -> None:
+        """Put the news into the records, and give every loop deltas of its own; there is usually one loop."""
+        records = self._records
+        news, self._news = self._news, {}
+        try:
+            for symbol, delta in news.items():
+                records[symbol].update(delta)
+        except KeyError:  # some are new; values are absolute, so doing the others again changes nothing
+            for symbol, delta in news.items():
+                records.setdefault(symbol, {}).update(delta)
+        for symbol in gone:
+            records.pop(symbol, None)
         loops = self.backlogs()
         for loop in loops[1:]:
-            loop.changed({symbol: delta.copy() for symbol, delta in quotes.items()}, gone)
+            loop.changed({symbol: delta.copy() for symbol, delta in news.items()}, gone)
         if loops:
-            loops[0].changed(quotes, gone)
+            loops[0].changed(news, gone)
+
+    def _wake(self) -> None:
+        for backlog in self.backlogs():
+            backlog.wake()
 
     def _arrived(self, message: Message) -> None:
         self.version, self.time = message.version, message.time
@@ -200,7 +225,7 @@ class Book(Generic[Number]):
     def _drop(self, keep: Callable[[str], bool]) -> None:
         dropped = [symbol for symbol in self.quotes if not keep(symbol)]
         for symbol in dropped:
-            del self.quotes[symbol]
+            del self._records[symbol]
         for backlog in self.backlogs():
             backlog.forget(dropped)
 
@@ -221,7 +246,7 @@ class Backlog(Generic[Number]):
     """What one loop has still to hear of.
 
     Attributes:
-        wake: called when there is something new.
+        wake: called when there is something new, and not again before somebody has looked.
     """
 
     __slots__ = ("__weakref__", "_book", "_pending", "_queue", "_snapshot", "wake")
@@ -233,21 +258,20 @@ class Backlog(Generic[Number]):
         self._snapshot = book.current
         self.wake = wake
 
-    def changed(self, quotes: dict[str, Record], gone: Sequence[str]) -> None:
-        """Add what an update brought; the quotes are this loop's own from now on."""
+    def changed(self, news: dict[str, Record], gone: Sequence[str]) -> None:
+        """Add what updates brought; the news are this loop's own from now on."""
         if self._pending:
             pending = self._pending
-            for symbol, delta in quotes.items():
+            for symbol, delta in news.items():
                 before = pending.get(symbol, _GONE)
                 if before:
                     before.update(delta)
                 elif before is not None:  # else it will be told whole
                     pending[symbol] = delta
         else:
-            self._pending = {**quotes}
+            self._pending = {**news}
         for symbol in gone:
             self._pending[symbol] = _GONE
-        self.wake()
 
     def replaced(self, lost: Iterable[str]) -> None:
         """Add a snapshot: everything, and what it no longer has."""
@@ -263,6 +287,7 @@ class Backlog(Generic[Number]):
 
     def change(self) -> Change[Number] | None:
         """Take the change of the symbol that has waited longest, as it stands now; None if there is none."""
+        records = self._book.quotes
         pending, queue = self._pending, self._queue
         while pending:
             if not queue:
@@ -270,7 +295,7 @@ class Backlog(Generic[Number]):
             symbol = queue.popleft()
             if symbol in pending:
                 one = {symbol: pending.pop(symbol)}
-                return next(iter(self._frame(one, self._book.quotes)))
+                return next(iter(self._frame(one, records)))
         queue.clear()
         return None
 
@@ -280,11 +305,11 @@ class Backlog(Generic[Number]):
         Args:
             freeze: whether its records must outlive the book's next frame.
         """
+        records = self._book.quotes
         deltas = self._pending
         if not deltas and not self._snapshot:
             return None
         self._pending = {}
-        records = self._book.quotes
         if freeze:
             records = {symbol: records[symbol].copy() for symbol in deltas if symbol in records}
         frame = self._frame(deltas, records)
@@ -293,6 +318,4 @@ class Backlog(Generic[Number]):
 
     def _frame(self, deltas: dict[str, Record | None], records: dict[str, Record]) -> Frame[Number]:
         book = self._book
-        return Frame(
-            book.version, book.time, snapshot=self._snapshot, deltas=deltas, records=records, make=book.make
-        )  # fmt: skip
+        return Frame(book.version, book.time, snapshot=self._snapshot, deltas=deltas, records=records, make=book.make)

@@ -108,10 +108,12 @@ class View(Generic[Number]):
             return self._view[symbol]
 
     def __contains__(self, symbol: object) -> bool:
-        return symbol in self._view
+        with self._lock:
+            return symbol in self._view
 
     def __len__(self) -> int:
-        return len(self._view)
+        with self._lock:
+            return len(self._view)
 
     def get(self, symbol: str) -> Quote[Number] | None:
         """The quote now, None if the symbol is not in the view (yet)."""

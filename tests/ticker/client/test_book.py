@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -174,6 +175,22 @@ def test_a_slow_loop_gets_merged_changes() -> None:
     assert backlog.change() is None
 
 
+def test_loops_share_no_deltas() -> None:
+    """What one loop holds does not grow by what another one is told later."""
+    target = opened(A={"last": 1, "bid": 1})
+    slow, fast = loop(target), loop(target)
+    say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
+    first = fast.frame()
+    say(target, "update", since=11, version=12, quotes={"A": {"bid": 3}})
+    second, both = fast.frame(), slow.frame()
+    assert first is not None
+    assert second is not None
+    assert both is not None
+    assert (first.deltas, second.deltas, both.deltas) == (
+        {"A": {"last": 2}}, {"A": {"bid": 3}}, {"A": {"last": 2, "bid": 3}},
+    )  # fmt: skip
+
+
 def test_a_change_is_a_value() -> None:
     """What a loop holds does not move when the view goes on."""
     target = opened(A={"last": 1})
@@ -233,32 +250,41 @@ def test_a_loop_that_nobody_holds_costs_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_loop_ends_where_the_book_is(seed: int) -> None:
-    """Loops of any pace, merging only the fields that they are told, end with the book's very records.
+    """Loops of any pace that look only when they are woken, and merge only the fields that they are told, end with
+    what the service sent, and so does the book.
 
     None of them ever sees an older value after a newer one: each field only counts upwards here.
     """
     dice = random.Random(seed)
     target = opened()
     views: list[dict[str, dict[str, Any]]] = [{}, {}, {}]
-    backlogs = [target.backlog(lambda: None) for _ in views]
+    woken = [threading.Event() for _ in views]
+    backlogs = [target.backlog(event.set) for event in woken]
+    truth: dict[str, dict[str, Any]] = {}
     version = 10
     for count in range(300):
         symbol, field = dice.choice("ABCDEF"), dice.choice(["last", "bid", "ask"])
         if dice.random() < 0.05:
-            quotes = {s: {"last": count, "bid": count, "ask": count} for s in "ABCDEF" if dice.random() < 0.5}
-            say(target, "snapshot", epoch=8 + count, version=(version := version + 1), quotes=quotes)
-        elif symbol in target.quotes and dice.random() < 0.2:
+            truth = {s: {"last": count, "bid": count, "ask": count} for s in "ABCDEF" if dice.random() < 0.5}
+            say(target, "snapshot", epoch=8 + count, version=(version := version + 1), quotes=truth)
+        elif symbol in truth and dice.random() < 0.2:
+            del truth[symbol]
             say(target, "update", since=version, version=(version := version + 1), gone=[symbol])
         else:
-            delta = {field: count} if symbol in target.quotes else dict.fromkeys(("last", "bid", "ask"), count)
+            delta = {field: count} if symbol in truth else dict.fromkeys(("last", "bid", "ask"), count)
+            truth.setdefault(symbol, {}).update(delta)
             say(target, "update", since=version, version=(version := version + 1), quotes={symbol: delta})
-        for view, backlog in zip(views, backlogs, strict=True):
-            while dice.random() < 0.3 and (change := backlog.change()) is not None:
+        for view, backlog, event in zip(views, backlogs, woken, strict=True):
+            if event.is_set() and dice.random() < 0.1:
+                event.clear()
+                for change in iter(backlog.change, None):
+                    merge(view, change)
+    for view, backlog, event in zip(views, backlogs, woken, strict=True):
+        if event.is_set():
+            for change in iter(backlog.change, None):
                 merge(view, change)
-    for view, backlog in zip(views, backlogs, strict=True):
-        for change in iter(backlog.change, None):
-            merge(view, change)
-        assert view == target.quotes
+        assert view == truth
+    assert target.quotes == truth
 
 
 def merge(view: dict[str, dict[str, Any]], change: Any) -> None:
