@@ -1,19 +1,19 @@
-"""One question to a service and its answer, blocking, without asyncio."""
+"""One question to a service and its answer: the quotes of some symbols now."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-from websockets.sync.client import connect
+from ticker.client.address import addressed, heads, wanted
+from ticker.client.quote import Number, Quote, Record
+from ticker.client.rest import fetch
+from ticker.errors import UnknownSymbolError, UnreachableError
 
-from ticker.client.once import Question
-from ticker.client.quote import Number, Quote
-from ticker.client.wire import MAX_FRAME_BYTES, addressed, heads, judge
-from ticker.clock import Clock
-from ticker.errors import UnreachableError
+MAX_QUERY = 6000
+"""Letters of patterns in one request; proxies take addresses of 8,000."""
 
 
 def ask(
@@ -27,18 +27,37 @@ def ask(
 ) -> list[Quote[Number]]:
     """The quotes that `ticker.client.sync.get` makes rows of."""
     address, patterns = addressed(symbols, url, os.environ)
-    question = Question(patterns, fields, make)
-    clock = Clock()
-    deadline = clock.monotonic() + timeout_s
-    try:
-        with connect(
-            address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-            open_timeout=timeout_s, additional_headers=heads(headers, token, os.environ), proxy=None,
-        ) as socket:  # fmt: skip
-            socket.send(question.message, text=True)
-            quotes = None
-            while quotes is None:
-                quotes = question.receive(socket.recv(max(0.0, deadline - clock.monotonic()), decode=False))
-            return quotes
-    except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
-        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}; is it running?") from error
+    names = wanted(patterns, fields)
+    more = heads(headers, token, os.environ)
+    number = float if make is float else str
+    records: dict[str, Record] = {}
+    for part in parts(names):
+        query = {"symbols": ",".join(part)} | ({} if fields is None else {"fields": ",".join(fields)})
+        answer = fetch(address, f"/api/quotes?{urlencode(query, safe=',*:')}", more, timeout_s, number)
+        records |= answer["quotes"]
+    named = [name for name in names if "*" not in name]
+    unknown: dict[str, list[str]] = {}
+    for name in named:
+        if name not in records:
+            try:
+                fetch(address, f"/api/quotes/{name}", more, timeout_s)
+            except UnknownSymbolError as error:
+                unknown |= error.nearest
+            else:
+                raise UnreachableError(f"the service has no price of {name} yet; try again in a moment")
+    if unknown:
+        raise UnknownSymbolError(unknown)
+    return [Quote(name, records[name], make) for name in (*named, *sorted(records.keys() - set(named)))]
+
+
+def parts(patterns: Sequence[str] | dict[str, None]) -> Iterator[list[str]]:
+    """The patterns in as few parts as requests need."""
+    part: list[str] = []
+    size = 0
+    for text in patterns:
+        if part and size + len(text) >= MAX_QUERY:
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text) + 1
+    yield part

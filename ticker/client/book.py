@@ -14,12 +14,13 @@ from typing import Any, Generic
 
 import msgspec
 
+from ticker.client.address import wanted
 from ticker.client.quote import Change, Frame, Number, Quote, Record
 from ticker.client.wire import EXACT, FLOATS, Message
 from ticker.errors import ConfigError, RefusedError, UnreachableError
 from ticker.model import pattern_matches
 from ticker.protocol import Cursor
-from ticker.selection import check_pattern, field_mask
+from ticker.selection import check_pattern
 
 _GONE: Record = {}
 
@@ -54,12 +55,7 @@ class Book(Generic[Number]):
         make: Callable[[Any], Number],
         cursor: str | None = None,
     ) -> None:
-        self.wanted = dict.fromkeys(patterns)
-        if not self.wanted:
-            raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
-        for text in self.wanted:
-            check_pattern(text)
-        field_mask(fields)
+        self.wanted = wanted(patterns, fields)
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:
             raise ConfigError(f"'{cursor}' is no cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")

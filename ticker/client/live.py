@@ -11,10 +11,11 @@ from typing import Any, Literal, Unpack, overload
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from ticker.client.address import addressed, heads
 from ticker.client.once import Question
 from ticker.client.stream import Options, open_stream
 from ticker.client.view import View
-from ticker.client.wire import MAX_FRAME_BYTES, addressed, heads, judge
+from ticker.client.wire import MAX_FRAME_BYTES, judge
 from ticker.errors import UnreachableError
 
 

@@ -15,9 +15,10 @@ from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from ticker.client.address import Address, addressed, heads
 from ticker.client.book import Book
 from ticker.client.quote import Number
-from ticker.client.wire import MAX_FRAME_BYTES, Address, Message, Retry, addressed, heads, judge
+from ticker.client.wire import MAX_FRAME_BYTES, Message, Retry, judge
 from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnreachableError
 from ticker.protocol import PROTOCOL

@@ -1,4 +1,4 @@
-"""The client's end of the wire: the service's address, its frames as values, and when to come back.
+"""The client's end of the stream: its frames as values, what a failure means, and when to come back.
 
 No I/O and no state but the count of failures.
 """
@@ -8,23 +8,19 @@ from __future__ import annotations
 import os
 import random
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ticker import protocol
-from ticker.errors import ConfigError, RefusedError
+from ticker.errors import RefusedError
 
-DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 MAX_FRAME_BYTES = 64 << 20
 """A snapshot of 50,000 symbols is about a quarter of it."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 _SLOWER = 4
 """After "too many messages": as if so many tries had failed already."""
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _FINAL = {
     protocol.BINARY_FRAME: "it got a binary frame",
     protocol.BAD_UTF8: "it got text that is not UTF-8",
@@ -66,58 +62,6 @@ class Message(msgspec.Struct):
 EXACT = msgspec.json.Decoder(Message, float_hook=str)
 """Keeps the text of every decimal."""
 FLOATS = msgspec.json.Decoder(Message)
-
-
-class Address(NamedTuple):
-    """Where a service is, by any of its URLs."""
-
-    secure: bool
-    authority: str
-    path: str
-
-    @classmethod
-    def of(cls, url: str | None, environ: Mapping[str, str]) -> Address:
-        """Read `http://HOST:PORT/BASE`, or the same with https, ws or wss; `/ws` at its end is allowed.
-
-        Args:
-            url: None means `TICKER_URL` of the environment, and without that the service on this machine.
-            environ: the environment.
-
-        Raises:
-            ConfigError: it is no such URL.
-        """
-        text, origin = (url, "") if url else (environ.get("TICKER_URL") or DEFAULT_ADDRESS, "TICKER_URL: ")
-        try:
-            parts = urlsplit(text)
-            good = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
-        except ValueError:  # a port that is no number
-            good = False
-        if not good or parts.query or parts.fragment:
-            raise ConfigError(f"{origin}'{text}' is no address of a service; give one like {DEFAULT_ADDRESS}")
-        path = parts.path.rstrip("/").removesuffix("/ws")
-        return cls(_SCHEMES[parts.scheme] == "wss", parts.netloc, path)
-
-    @property
-    def stream(self) -> str:
-        """The stream's URL."""
-        return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}/ws"
-
-    def __str__(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{self.authority.rpartition('@')[2]}{self.path}"
-
-
-def addressed(arguments: Sequence[str], url: str | None, environ: Mapping[str, str]) -> tuple[Address, list[str]]:
-    """Where to ask, and for what: the address may stand before the symbols, which never contain `://`."""
-    patterns = list(arguments)
-    if patterns and "://" in patterns[0]:
-        url = patterns.pop(0)
-    return Address.of(url, environ), patterns
-
-
-def heads(headers: Mapping[str, str] | None, token: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """What to send with each request: headers as given, and a token, default `TICKER_TOKEN` of the environment."""
-    token = token or environ.get("TICKER_TOKEN")
-    return dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def judge(error: Exception) -> tuple[str, float]:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import click
 
 from ticker.client import Quote, View, watch
+from ticker.client.address import Address
 from ticker.client.quote import PRICES
-from ticker.client.wire import Address
 from ticker.commands import options
 from ticker.commands.output import note, patience
 from ticker.commands.tail import end_with_the_reader

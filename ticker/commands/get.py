@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import click
 
-from ticker.client.wire import Address
+from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.output import columns, csv_lines, csv_row, json_line, patience, plain, price_text
 from ticker.model import FIELDS

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from ticker.client.quote import Quote, Raw
 from ticker.logs import escape
 from ticker.model import FIELDS, NUMBER_FIELDS
@@ -28,7 +26,7 @@ def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FI
         if name in record:
             value = record[name]
             exact = value is not None and name in NUMBER_FIELDS
-            members.append(f'"{name}":{value if exact else msgspec.json.encode(value).decode()}')
+            members.append(f'"{name}":{value if exact else json.dumps(value, ensure_ascii=False)}')
     return f"{{{','.join(members)}}}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ticker.client import Frame, State, View, watch
-from ticker.client.wire import Address
+from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.output import csv_lines, csv_row, json_line, note, patience, text_line
 from ticker.errors import UnreachableError

@@ -16,7 +16,7 @@ import click
 
 from ticker.client import View
 from ticker.client import watch as watch_prices
-from ticker.client.wire import Address
+from ticker.client.address import Address
 from ticker.clock import Clock
 from ticker.commands import options
 from ticker.commands.output import note

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.ticker.client.scripted import NoWait, Scripted, scripted
+from ticker.client.address import Address
 from ticker.client.book import Book
 from ticker.client.stream import State, Stream
 from ticker.client.view import View
-from ticker.client.wire import Address
 from ticker.clock import Clock
 from ticker.errors import RefusedError, UnreachableError
 

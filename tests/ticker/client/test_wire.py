@@ -11,7 +11,8 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Response
 
 from ticker import protocol
-from ticker.client.wire import Address, Message, Retry, addressed, judge
+from ticker.client.address import Address, addressed
+from ticker.client.wire import Message, Retry, judge
 from ticker.errors import ConfigError, RefusedError
 
 

@@ -1,0 +1,86 @@
+"""One question over HTTP: what each answer means, long lists, and that asking needs next to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+from ticker.client import sync
+from ticker.client.ask import MAX_QUERY, parts
+from ticker.errors import RefusedError, TickerError, UnreachableError
+
+
+@contextlib.contextmanager
+def answering(text: str) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers its one connection with this; its address, and what it was asked."""
+    asked: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(65536))
+            connection.sendall(text.encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}", asked
+        thread.join()
+
+
+def response(status: str, body: str = "", *headers: str) -> str:
+    return "\r\n".join((f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", body))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        (response("200 OK", "<html>"), UnreachableError, "answers, but is no ticker"),
+        (response("302 Found", "", "Location: http://elsewhere/"), RefusedError, "HTTP status 302"),
+        (response("403 Forbidden", '{"code":"forbidden","detail":"not from there"}'), RefusedError, "not from there"),
+        (response("503 Busy", '{"code":"overloaded","detail":"wait"}'), UnreachableError, "wait"),
+        (response("502 Bad Gateway", "<html>"), UnreachableError, "HTTP status 502"),
+        (response("404 Not Found", "[]"), RefusedError, "HTTP status 404"),
+        (response("200 OK", '{"quotes":')[:-3], UnreachableError, "the connection was lost"),
+        ("220 mail.example ready\r\n", UnreachableError, "no HTTP answered there"),
+        ("", UnreachableError, "cannot connect"),
+    ],
+)
+def test_what_an_answer_means(text: str, kind: type[TickerError], said: str) -> None:
+    """Whatever answers, there is one typed error: refused, or not to be reached now."""
+    with answering(text) as (host, _), pytest.raises(kind, match=said):
+        sync.get(f"http://{host}", "BTC-USD")
+
+
+def test_an_address_may_hold_a_login_and_a_base_path() -> None:
+    """A proxy in front asks for it; it is sent with the request and shown nowhere."""
+    with answering(response("401 Unauthorized")) as (host, asked), pytest.raises(RefusedError) as error:
+        sync.get(f"http://me:hu%40sh@{host}/prices", "BTC-*", fields=["last"])
+    head = asked[0].decode().splitlines()
+    assert head[0] == "GET /prices/api/quotes?symbols=BTC-*&fields=last HTTP/1.1"
+    assert "Authorization: Basic bWU6aHVAc2g=" in head
+    assert "hu" not in str(error.value)
+
+
+def test_long_lists_are_asked_for_in_parts() -> None:
+    """No request's address is too long for a proxy, and every symbol is asked for once."""
+    names = [f"VENUE:{i:05}-USD" for i in range(2000)]
+    asked = list(parts(names))
+    assert [name for part in asked for name in part] == names
+    assert max(len(",".join(part)) for part in asked) <= MAX_QUERY
+    assert len(asked) == 6
+    assert list(parts(["*"])) == [["*"]]
+
+
+def test_asking_starts_fast() -> None:
+    """`ticker get` loads neither the stream's libraries nor an event loop: half of its time would be theirs."""
+    script = "import sys; from ticker.client.ask import ask; from ticker.commands.get import get; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"websockets", "msgspec", "orjson", "asyncio", "fastapi"} & set(done.stdout.split())

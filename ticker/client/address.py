@@ -1,0 +1,81 @@
+"""Where a service is, what is asked of it, and what goes along with each request. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ticker.errors import ConfigError
+from ticker.selection import check_pattern, field_mask
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+class Address(NamedTuple):
+    """Where a service is, by any of its URLs."""
+
+    secure: bool
+    authority: str
+    path: str
+
+    @classmethod
+    def of(cls, url: str | None, environ: Mapping[str, str]) -> Address:
+        """Read `http://HOST:PORT/BASE`, or the same with https, ws or wss; `/ws` at its end is allowed.
+
+        Args:
+            url: None means `TICKER_URL` of the environment, and without that the service on this machine.
+            environ: the environment.
+
+        Raises:
+            ConfigError: it is no such URL.
+        """
+        text, origin = (url, "") if url else (environ.get("TICKER_URL") or DEFAULT_ADDRESS, "TICKER_URL: ")
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is no number
+            good = False
+        if not good or parts.query or parts.fragment:
+            raise ConfigError(f"{origin}'{text}' is no address of a service; give one like {DEFAULT_ADDRESS}")
+        path = parts.path.rstrip("/").removesuffix("/ws")
+        return cls(_SCHEMES[parts.scheme] == "wss", parts.netloc, path)
+
+    @property
+    def stream(self) -> str:
+        """The stream's URL."""
+        return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}/ws"
+
+    def __str__(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.authority.rpartition('@')[2]}{self.path}"
+
+
+def addressed(arguments: Sequence[str], url: str | None, environ: Mapping[str, str]) -> tuple[Address, list[str]]:
+    """Where to ask, and for what: the address may stand before the symbols, which never contain `://`."""
+    patterns = list(arguments)
+    if patterns and "://" in patterns[0]:
+        url = patterns.pop(0)
+    return Address.of(url, environ), patterns
+
+
+def heads(headers: Mapping[str, str] | None, token: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """What to send with each request: headers as given, and a token, default `TICKER_TOKEN` of the environment."""
+    token = token or environ.get("TICKER_TOKEN")
+    return dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, None]:
+    """The patterns, each once, if they and the fields can be.
+
+    Raises:
+        PatternError: a pattern or a field that cannot be.
+        ConfigError: no pattern.
+    """
+    each = dict.fromkeys(patterns)
+    if not each:
+        raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
+    for text in each:
+        check_pattern(text)
+    field_mask(fields)
+    return each

@@ -1,0 +1,108 @@
+"""The service's HTTP paths, asked by the standard library alone, blocking: who asks once must start fast."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from ticker.client.address import Address
+from ticker.clock import Clock
+from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
+
+MAX_BODY_BYTES = 64 << 20
+"""50,000 quotes are about a quarter of it."""
+_LATER = {429, 502, 503, 504}
+"""Statuses after which another try may help."""
+
+
+class Answer(NamedTuple):
+    """What a path answered."""
+
+    status: int
+    body: bytes
+
+
+def request(address: Address, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0) -> Answer:
+    """The answer of a path, whatever its status; neither by a proxy nor after a redirect.
+
+    Connecting, the first bytes and the rest may take `timeout_s` each.
+
+    Raises:
+        UnreachableError: there is none.
+        RefusedError: the certificate is not good.
+    """
+    login, _, host = address.authority.rpartition("@")
+    basic = {"Authorization": f"Basic {base64.b64encode(unquote(login).encode()).decode()}"} if login else {}
+    kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
+    connection = kind(host, timeout=timeout_s)
+    try:
+        connection.request("GET", f"{address.path}{path}", headers=basic | dict(headers or {}))
+        response = connection.getresponse()
+        return Answer(response.status, _body(response, timeout_s))
+    except ssl.SSLCertVerificationError as error:
+        raise RefusedError(error.verify_message, "tls") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise UnreachableError(f"cannot connect to {address}: {_reason(error)}; is it running?") from error
+    finally:
+        connection.close()
+
+
+def fetch(
+    address: Address,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 15.0,
+    number: Callable[[str], Any] = str,
+) -> Any:
+    """The JSON at a path; `number` makes something of the text of each decimal.
+
+    Raises:
+        UnknownSymbolError: the path's symbol does not exist.
+        UnreachableError: there is no answer, or not yet.
+        RefusedError: the service refuses.
+    """
+    status, body = request(address, path, headers, timeout_s)
+    try:
+        document = json.loads(body, parse_float=number)
+    except ValueError as error:
+        if status == 200:
+            raise UnreachableError(f"{address} answers, but is no ticker") from error
+        document = None
+    if status == 200:
+        return document
+    problem = document if isinstance(document, dict) else {}
+    code = problem.get("code", status)
+    if code == "unknown_symbol":
+        symbol = unquote(path.partition("?")[0].rpartition("/")[2])
+        raise UnknownSymbolError({symbol: problem.get("nearest", [])})
+    text = str(problem.get("detail") or f"the service refuses with HTTP status {status}")
+    if status in _LATER:
+        raise UnreachableError(f"{address}: {text}")
+    raise RefusedError(text, code)
+
+
+def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
+    clock = Clock()
+    parts, size, deadline = [], 0, clock.monotonic() + timeout_s
+    while part := response.read1(1 << 20):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY_BYTES or clock.monotonic() > deadline:
+            raise TimeoutError
+    if response.length:
+        raise ConnectionError("the connection was lost")
+    return b"".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, http.client.HTTPException):
+        return "no HTTP answered there"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
