@@ -156,6 +156,21 @@ def test_alert_ends_when_it_fires(called: Call) -> None:
     assert called("alert", "BTC-USD")[0] == 2
 
 
+def test_alert_tells_of_a_lost_service() -> None:
+    """A price that cannot be known is stale: after kill -9 of the service the alert comes, and ends."""
+    with (
+        running("--feed", "sim:BTC-USD?faults=false", "--set", "hub.heartbeat_ms=200") as service,
+        subprocess.Popen(
+            [*PYTHON, "alert", "BTC-USD stale", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        service.wait(lambda: service.get("/api/status")["readers"]["connected"]["ws"] == "1", "nobody came")
+        assert process.poll() is None
+        service.process.kill()
+        said, _ = process.communicate(timeout=READY_S)
+    assert (process.returncode, said) == (0, "BTC-USD is unreachable\n")
+
+
 def test_completion_for_every_shell(called: Call) -> None:
     """The script calls back with the shell's own protocol, which knows commands and options."""
     for shell in ("zsh", "fish", "bash"):

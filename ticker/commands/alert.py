@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import operator
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import click
 
-from ticker.client import Quote, View, watch
+from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.client.quote import PRICES
 from ticker.commands import options
@@ -34,7 +35,7 @@ class Condition(NamedTuple):
 
     Attributes:
         field: what is compared, None for the price (last, or the mid where there is none).
-        sign: one of `> >= < <=`; `stale` for a quote that is stale or down.
+        sign: one of `> >= < <=`; `stale` for a quote that is stale or down, or cannot be known.
     """
 
     symbol: str
@@ -77,12 +78,14 @@ class Trigger:
     slack: Decimal
     armed: bool = True
 
-    def fires(self, quote: Quote[Decimal]) -> bool:
-        """Whether this quote makes it fire."""
+    def fires(self, quote: Quote[Decimal] | None) -> bool:
+        """Whether this quote makes it fire; None: nothing has been heard of the service for too long."""
         sign = self.condition.sign
         if sign == "stale":
-            true = quote.state in {"stale", "down"}
+            true = quote is None or quote.state in {"stale", "down"}
             back = not true
+        elif quote is None:
+            return False
         else:
             value = self.value(quote)
             if value is None:
@@ -100,6 +103,12 @@ class Trigger:
         if field is not None:
             return quote[field]
         return quote.last if quote.last is not None else quote.mid
+
+    def shown(self, quote: Quote[Decimal] | None) -> str:
+        """What made it fire, for people and commands."""
+        if quote is None:
+            return "unreachable"
+        return str(quote.state if self.condition.sign == "stale" else self.value(quote))
 
 
 @click.command()
@@ -122,24 +131,40 @@ def alert(condition: str, command: str | None, hysteresis: str, for_s: float | N
 
     Ends as soon as the condition holds, also if it does from the start. With --exec it runs a command then, and each
     time the condition becomes true again. Any number of a quote can be compared: 'BTC-USD change_pct <= -5'.
-    'BTC-USD stale' waits for a price that nothing renews.
+    'BTC-USD stale' waits for a price that nothing renews: the service says that it is stale or down, or nothing has
+    been heard of the service for one and a half heartbeats, as a rule 7.5 s.
     """
     try:
         parsed = Condition.of(condition)
         trigger = Trigger(parsed, _slack(hysteresis, parsed.level))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    view = watch(parsed.symbol, url=url)
-    return asyncio.run(_alert(view, trigger, command, for_s, str(Address.of(url, os.environ))))
+    address = str(Address.of(url, os.environ))
+    silence = asyncio.Event()
+
+    def notice(state: State) -> None:
+        if state == "stale":
+            note(f"nothing heard from {address}")
+            silence.set()
+
+    view = watch(parsed.symbol, url=url, on_state=notice)
+    return asyncio.run(_alert(view, _quotes(view, silence, address), trigger, command, for_s))
 
 
-async def _alert(view: View[Decimal], trigger: Trigger, command: str | None, for_s: float | None, address: str) -> int:
+async def _alert(
+    view: View[Decimal], quotes: AsyncGenerator[Quote[Decimal] | None], trigger: Trigger, command: str | None,
+    for_s: float | None,
+) -> int:  # fmt: skip
     try:
         with end_with_the_reader():
-            async with asyncio.timeout(for_s):
-                with patience(f"waiting for {address}"):
-                    await view.__aenter__()
-                await _fired(view, trigger, command)
+            async with asyncio.timeout(for_s), contextlib.aclosing(quotes):
+                async for quote in quotes:
+                    if trigger.fires(quote):
+                        symbol, value = trigger.condition.symbol, trigger.shown(quote)
+                        print(symbol, trigger.condition.said(value), flush=True)
+                        if command is None:
+                            return 0
+                        await _run(command, symbol, value)
     except TimeoutError:
         note("the condition did not come true in time")
         return 1
@@ -148,16 +173,30 @@ async def _alert(view: View[Decimal], trigger: Trigger, command: str | None, for
     return 0
 
 
-async def _fired(view: View[Decimal], trigger: Trigger, command: str | None) -> None:
-    """Wait until it fires; with a command, run that each time and never return."""
-    async for change in view:
-        if not change.gone and trigger.fires(change.quote):
-            value = trigger.value(change.quote)
-            text = str(change.quote.state) if trigger.condition.sign == "stale" else str(value)
-            print(change.symbol, trigger.condition.said(text), flush=True)
-            if command is None:
-                return
-            await _run(command, change.symbol, text)
+async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> AsyncGenerator[Quote[Decimal] | None]:
+    """The symbol's quote after each change, and None each time that nothing is heard of the service any more."""
+    changes = aiter(view)
+
+    async def first() -> Change[Decimal]:
+        with patience(f"waiting for {address}"):
+            await view.__aenter__()
+        return await anext(changes)
+
+    change = asyncio.ensure_future(first())
+    try:
+        while True:
+            silent = asyncio.ensure_future(silence.wait())
+            await asyncio.wait({change, silent}, return_when=asyncio.FIRST_COMPLETED)
+            silent.cancel()
+            if silence.is_set():
+                silence.clear()
+                yield None
+            if change.done():
+                if not change.result().gone:
+                    yield change.result().quote
+                change = asyncio.ensure_future(anext(changes))
+    finally:
+        change.cancel()
 
 
 async def _run(command: str, symbol: str, value: str) -> None:

@@ -50,6 +50,14 @@ def test_stale_fires_for_stale_and_down() -> None:
     ]  # fmt: skip
 
 
+def test_a_silent_service_makes_prices_stale_and_nothing_else() -> None:
+    """What cannot be known is not live; it fires once, and again after a live price; a level says nothing of it."""
+    trigger = Trigger(Condition.of("A stale"), Decimal(0))
+    live = quote(state="live")
+    assert [trigger.fires(q) for q in (live, None, None, live, None)] == [False, True, False, False, True]
+    assert not Trigger(Condition.of("A < 1"), Decimal(0)).fires(None)
+
+
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
 def test_what_is_no_condition_is_refused_by_an_example(text: str) -> None:
     """The message shows how to write one, or names the nearest field."""
