@@ -150,11 +150,16 @@ class Limits(Section):
         description="Symbols and pattern tests a second of one client's subscribing.",
     )
     snapshot_symbols_per_s: int = Field(
-        default=500_000, ge=1, le=10_000_000, description="Symbols a second in snapshots made for one address."
+        default=500_000,
+        ge=1,
+        le=10_000_000,
+        description="Symbols a second in snapshots and whole answers made for one address.",
     )
     message_bytes: int = Field(default=65_536, ge=1024, le=2**24, description="Bytes of one message of a client.")
     messages_per_s: int = Field(default=20, ge=1, le=100_000, description="Messages per second of one client.")
-    connections: int = Field(default=20_000, ge=1, le=1_000_000, description="Connections in all.")
+    connections: int = Field(
+        default=20_000, ge=1, le=1_000_000, description="Connections in all, as far as open files allow."
+    )
     connections_per_address: int = Field(
         default=0, ge=0, le=1_000_000, description="Connections from one address; 0 for no such limit."
     )

@@ -83,6 +83,7 @@ class Group:
         members: readers who know everything up to `told`.
         lagging: readers who missed a frame; each has its own `since`.
         returning: lagging readers who can take bytes again.
+        unwarned: lagging readers who do not know yet that the group has outgrown its limit.
         news: its records that changed since `seen`, in order.
         due: whether there may be news for it since `seen`.
         sent_at: when a frame last went out, monotonic seconds.
@@ -97,6 +98,7 @@ class Group:
     members: set[Reader] = field(default_factory=set)
     lagging: set[Reader] = field(default_factory=set)
     returning: set[Reader] = field(default_factory=set)
+    unwarned: set[Reader] = field(default_factory=set)
     news: dict[Record, None] = field(default_factory=dict)
     due: bool = False
     cells: int = 0
@@ -216,7 +218,7 @@ class Groups:
         group, reader.group = reader.group, None
         if group is None:
             return
-        for readers in (group.members, group.lagging, group.returning):
+        for readers in (group.members, group.lagging, group.returning, group.unwarned):
             readers.discard(reader)
         self.quota.leave(reader.address, group, group.cells)
         if group.empty:
@@ -353,9 +355,12 @@ class Groups:
         if len(scope.denied) > known == 0:
             if len(self._capped) < MAX_CAPPED:
                 self._capped.add(scope.selection)
-            text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"
-            frame = protocol.error(None, "too_many_symbols", text)
-            self.counts.sent(frame, sum(reader.write(frame) for reader in group.members))
+            self._hand_out(group, self._overgrown())
+            group.unwarned = set(group.lagging)
+
+    def _overgrown(self) -> Frame:
+        text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"
+        return protocol.error(None, "too_many_symbols", text)
 
     def _place(self, reader: Reader, selection: Selection, interval_ms: int) -> Group:
         self.leave(reader)
@@ -418,6 +423,12 @@ class Groups:
     def _send(self, group: Group, frame: Frame, now: float) -> None:
         """Hand an update from `told` on to all members."""
         frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
+        self._hand_out(group, frame)
+        group.told = self.store.version
+        group.sent_at = now
+
+    def _hand_out(self, group: Group, frame: Frame) -> None:
+        """Give a frame to all members; who cannot take it lags behind from now on."""
         missed = [reader for reader in group.members if not reader.write(frame)]
         self.counts.sent(frame, len(group.members) - len(missed))
         if missed:
@@ -425,12 +436,16 @@ class Groups:
             group.lagging.update(missed)
             for reader in missed:
                 reader.since = group.told
-        group.told = self.store.version
-        group.sent_at = now
 
     def _send_returning(self, group: Group) -> None:
         returning, group.returning = group.returning, set()
         for reader in returning:
+            if reader in group.unwarned:
+                warning = self._overgrown()
+                if not reader.write(warning):
+                    continue
+                self.counts.sent(warning)
+                group.unwarned.discard(reader)
             frame = self._frame(group, reader.since)
             if reader.write(frame):
                 self.counts.sent(frame)

@@ -75,7 +75,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 def _within_files(settings: Settings) -> Settings:
     """Take as many open files as the system allows; every connection is one, so no more of them than that.
 
-    Who comes when all are taken shall get a polite refusal, not a reset.
+    Who comes when all are taken shall get a polite refusal, not a reset. It is a warning only if more were asked for.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -83,5 +83,6 @@ def _within_files(settings: Settings) -> Settings:
     room = max(hard // 2, hard - OTHER_FILES)
     if hard == resource.RLIM_INFINITY or room >= limits.connections:
         return settings
-    log.warning("open files are limited to %d: limits.connections=%d counts as %d", hard, limits.connections, room)
+    level = logging.WARNING if "connections" in limits.model_fields_set else logging.INFO
+    log.log(level, "at most %d connections, not %d: open files are limited to %d", room, limits.connections, hard)
     return settings.model_copy(update={"limits": limits.model_copy(update={"connections": room})})

@@ -72,6 +72,18 @@ def check_quota(service: Service, address: str, selection: Selection, interval_m
         raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
 
 
+def check_snapshot(service: Service, address: str, symbols: int) -> None:
+    """Count the symbols of an answer that is whole; see `ticker.quota`.
+
+    Raises:
+        Problem: 503, its address had too many lately.
+    """
+    try:
+        service.hub.groups.quota.check_snapshot(address, symbols)
+    except ProtocolError as error:
+        raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
+
+
 def unknown_symbol(service: Service, symbol: str) -> Problem:
     """What to raise for a symbol that is not there: 404 with the nearest, or 503 while it may still come."""
     if not service.loaded():

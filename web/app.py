@@ -50,7 +50,7 @@ def create_app(service: Service) -> FastAPI:
     admission, gate = Admission(service), Gate(service)
     prices = [Depends(gate.guard("prices"))]
     app.include_router(quotes.make_router(service, admission), dependencies=prices)
-    app.include_router(rest.make_router(service), dependencies=prices)
+    app.include_router(rest.make_router(service, admission), dependencies=prices)
     app.include_router(candles.make_router(service), dependencies=prices)
     app.include_router(sources.make_router(service), dependencies=prices)
     app.include_router(status.make_router(service), dependencies=prices)

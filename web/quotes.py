@@ -24,17 +24,19 @@ from web.answers import (
     SYMBOLS_HELP,
     answer,
     check_quota,
+    check_snapshot,
     scope_of,
     selection_of,
     unknown_symbol,
 )
 from web.descriptions import described, problems, with_csv
+from web.problem import Problem
 from web.tables import quotes_table, table_answer
 from web.waiting import wait_for_news
 
 LONGEST_WAIT_S = 30
 
-FORMAT_HELP = "A table is always whole, whatever the cursor."
+FORMAT_HELP = "A document, or a table, which is always whole: it takes no cursor."
 ETAG = "Quote it in `If-None-Match`."
 EXAMPLE_CSV = "symbol,last,ts\r\nBTC-USD,97412.35,1795386012345\r\n"
 
@@ -54,9 +56,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Wait so long for a change.")] = 0,
-        shape: Annotated[
-            Literal["json", "csv"], Query(alias="format", description="A table is always whole, whatever the cursor.")
-        ] = "json",
+        shape: Annotated[Literal["json", "csv"], Query(alias="format", description=FORMAT_HELP)] = "json",
         if_none_match: Annotated[str | None, Header(description="An earlier `ETag`.")] = None,
     ) -> Response:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
@@ -65,25 +65,31 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         empty `quotes` when the time is over.
         """
         selection = selection_of(symbols, fields, service)
+        address = admission.address(request)
+        if cursor and shape == "csv":
+            raise Problem(400, "bad_request", "a table is always whole: leave 'cursor' out, or 'format=csv'")
         with scope_of(service, selection) as scope:
-            known = Cursor.parse(cursor) if cursor and shape == "json" else None
+            known = Cursor.parse(cursor) if cursor else None
             since = known.since(store.epoch, selection) if known else None
             if wait_s and since is not None and _is_empty(store.changes(scope, since)):
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
-                address = admission.address(request)
                 check_quota(service, address, selection, 0)
                 await wait_for_news(request, service.hub, selection, wait_s, address)
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             if not wait_s and if_none_match and headers["ETag"] in if_none_match:  # in a list, behind a proxy's `W/`
                 return Response(status_code=304, headers=headers)
-            if since is None and store.matched(scope) >= LARGE:
-                await service.hub.in_turns(encoded(store, selection))
-                headers["ETag"] = _etag(store, scope, shape)
+            changes = store.changes(scope, since)
+            if changes.since is None:
+                check_snapshot(service, address, len(changes.records))
+                if len(changes.records) >= LARGE:
+                    await service.hub.in_turns(encoded(store, selection))
+                    changes, headers["ETag"] = store.changes(scope, since), _etag(store, scope, shape)
             if shape == "csv":
-                return table_answer(_table(service, scope), headers)
-            return answer(_body(service, selection, store.changes(scope, since)), headers=headers)
+                records = (record for record, _ in changes.records if not record.is_feed)
+                return table_answer(quotes_table(records, selection.mask), headers)
+            return answer(_body(service, selection, changes), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
@@ -121,8 +127,3 @@ def _body(service: Service, selection: Selection, changes: Changes) -> bytes:
     if not rows:
         body = b',"quotes":{}' + body
     return head + body + b"}"
-
-
-def _table(service: Service, scope: Scope) -> bytes:
-    records = (record for record, _ in service.store.changes(scope).records if not record.is_feed)
-    return quotes_table(records, scope.selection.mask)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ticker.record import Record
 from ticker.service import Service
-from web.answers import answer
+from web.admission import Admission
+from web.answers import answer, check_snapshot
 from web.descriptions import described, problems
 from web.schemas import ref
 
@@ -18,14 +19,15 @@ NOT_READY = {"description": "Not yet, or no more.", "content": {"application/jso
     "schema": ref("Readiness"), "example": {"status": "not ready", "reasons": ["shutting down"]}}}}  # fmt: skip
 
 
-def make_router(service: Service) -> APIRouter:
+def make_router(service: Service, admission: Admission) -> APIRouter:
     """All paths under `/api`, and health, for one service."""
     router = APIRouter()
 
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
-                responses=described("Symbols") | problems())  # fmt: skip
-    async def symbols() -> Response:
+                responses=described("Symbols") | problems(503))  # fmt: skip
+    async def symbols(request: Request) -> Response:
         """Sorted by name; `venues` best first."""
+        check_snapshot(service, admission.address(request), len(service.store))
         listed = [_instrument(service, r) for r in service.store.records() if not r.is_feed and ":" not in r.key]
         return answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
 

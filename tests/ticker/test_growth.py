@@ -24,8 +24,13 @@ class Peer:
         self.group: Group | None = None
         self.since = 0
         self.frames: list[Any] = []
+        self.room = 1_000_000
+        """How many frames it takes."""
 
     def write(self, frame: Frame) -> bool:
+        if not self.room:
+            return False
+        self.room -= 1
         self.frames.append(json.loads(frame.data))
         return True
 
@@ -72,6 +77,45 @@ def test_what_is_too_much_is_left_out_and_said_once() -> None:
     assert other.names() == [["A"]]
     desk.put("D", last="3")
     assert peer.names() == []
+
+
+@pytest.mark.parametrize("lagged", [True, False])
+def test_who_lags_behind_is_told_too(lagged: bool) -> None:
+    """A reader who could take nothing when the pattern outgrew its limit gets the error before anything else, once,
+    and then what it has missed, also when it takes one frame at a time, and when it had missed nothing before.
+    """
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    peer.room = 0
+    if lagged:
+        desk.put("A", last="2")
+    desk.put("C", "D", "E")
+    told = []
+    for _ in range(2):
+        peer.room = 1
+        desk.groups.ready(peer)
+        desk.groups.catch_up()
+        told += peer.names()
+    assert told == [["too_many_symbols"], ["A", "C"] if lagged else ["C"]]
+    peer.room = 9
+    desk.put("A", last="3")
+    assert peer.names() == [["A"]]
+
+
+def test_a_late_warning_reaches_who_had_nothing_else_to_hear() -> None:
+    """All that came was left out, so that no frame followed: the error comes all the same."""
+    desk = Desk()
+    peer, _ = desk.enter("*")
+    desk.put("C")
+    peer.names()
+    peer.room = 0
+    desk.put("D")
+    peer.room = 9
+    assert desk.groups.ready(peer)
+    desk.groups.catch_up()
+    assert peer.names()[0] == ["too_many_symbols"]
+    desk.groups.leave(peer)
+    assert desk.groups.lagging == 0
 
 
 def test_a_name_is_never_left_out() -> None:

@@ -87,6 +87,23 @@ async def test_snapshots_are_paced(live: Live) -> None:
     assert len((await second.hear("snapshot"))["quotes"]) == 20
 
 
+@pytest.mark.parametrize("path", ["/api/quotes", "/api/quotes?format=csv", "/api/symbols"])
+@serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
+async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> None:
+    """They come from the same budget, whatever asks; what only tells the news, or that there are none, does not."""
+    bystander = await Bystander.of(live)
+    whole = (await live.get("/api/quotes?symbols=S*")).json
+    while (answer := await live.get(path)).status == 200:
+        pass
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "overloaded", "1")
+    await refused(await live.stream(), "overloaded", symbols=["S*"], fields=["ask"])
+    since = await live.get(f"/api/quotes?symbols=S*&cursor={whole['cursor']}")
+    assert (since.status, since.json["since"]) == (200, whole["version"])
+    await bystander.goes_on()
+    live.clock.skip(10)
+    assert (await live.get(path)).status == 200
+
+
 @serving(limits={"work_per_s": 30}, prices=MANY)
 async def test_subscribing_is_paced(live: Live) -> None:
     """Pattern tests beyond the budget of a connection are refused before they are made, until it has waited."""

@@ -90,10 +90,12 @@ def test_decimals_have_no_exponent(number: float | None, digits: int | None, tex
 
 @serving()
 async def test_a_table_is_always_whole(live: Live) -> None:
-    """A cursor leaves no row out, since a table could not say what is gone; nor does it make anybody wait."""
+    """A table could not say what is gone: it takes no cursor, and says so."""
     cursor = (await live.get("/api/quotes")).json["cursor"]
-    table = (await live.get("/api/quotes?format=csv")).body
-    assert (await live.get(f"/api/quotes?format=csv&wait_s=30&cursor={cursor}")).body == table
+    refusal = await live.get(f"/api/quotes?format=csv&cursor={cursor}")
+    assert (refusal.status, refusal.json["code"]) == (400, "bad_request")
+    assert "leave 'cursor' out" in refusal.json["detail"]
+    assert (await live.get("/api/quotes?format=csv&cursor=")).status == 200
     answer = await live.get("/api/quotes?format=xls")
     assert (answer.status, "'format'" in answer.json["detail"]) == (400, True)
 
