@@ -40,7 +40,15 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset(
-        {"ticker.hub", "ticker.metrics", "ticker.price_gauges", "ticker.service", "ticker.candles", "ticker.past"}
+        {
+            "ticker.journal",
+            "ticker.hub",
+            "ticker.metrics",
+            "ticker.price_gauges",
+            "ticker.service",
+            "ticker.candles",
+            "ticker.past",
+        }
     ),
     frozenset({"feeds", "web", "ticker.client"}),
     frozenset({"ticker.cli", "ticker.commands", "ticker.run", "ticker.__main__"}),

@@ -22,6 +22,7 @@ from ticker.clock import Clock
 from ticker.groups import Groups, Reader
 from ticker.histogram import Histogram
 from ticker.intake import TICK_S, Intake
+from ticker.journal import Journal
 from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.store import Store
@@ -42,6 +43,8 @@ class Connection(Reader, Protocol):
 
     via: str
     """One of `TRANSPORTS`."""
+    number: int
+    """By which the journal, and its reader, know it."""
 
     @property
     def pending_bytes(self) -> int:
@@ -98,6 +101,7 @@ class Hub:
         self.store = store
         self.intake = intake
         self.counts = HubCounts()
+        self.journal = Journal(clock.monotonic)
         self.connections: set[Connection] = set()
         self.connected = dict.fromkeys(TRANSPORTS, 0)
         self.idle: set[Connection] = set()
@@ -209,6 +213,7 @@ class Hub:
         self.connections.add(connection)
         self.addresses[connection.address] += 1
         self.idle.add(connection)
+        self.journal.opened(connection)
 
     def remove(self, connection: Connection, code: int) -> None:
         """A connection is over; harmless if it was removed before."""
@@ -223,6 +228,12 @@ class Hub:
         self.paused.discard(connection)
         self.groups.leave(connection)
         self.counts.disconnects[code] = self.counts.disconnects.get(code, 0) + 1
+        self.journal.ended(connection, code)
+
+    def refuse(self, reason: str, address: str) -> int:
+        """Count somebody who was not let in; returns the number by which that is known."""
+        self.counts.rejects[reason] += 1
+        return self.journal.refused(reason, address)
 
     @property
     def pending_bytes(self) -> int:
@@ -263,6 +274,7 @@ class Hub:
                 listener()
             for connection in list(self.paused):
                 connection.check_stall(now, self._stall_s)
+            self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
 
     def _idle_heartbeat(self) -> None:
         frame = protocol.heartbeat(0, self._clock.wall_ms())  # nothing was told yet: no version to resume from

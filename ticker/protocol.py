@@ -195,11 +195,11 @@ class Updates:
 
 
 def hello(server: str, epoch: int, version: int, time_ms: int, kinds: list[str], heartbeat_ms: int,
-          limits: Mapping[str, int]) -> Frame:  # fmt: skip
+          connection: int, limits: Mapping[str, int]) -> Frame:  # fmt: skip
     """The first frame of every connection."""
     return _frame("hello", {
         "protocol": PROTOCOL, "server": server, "epoch": epoch, "version": version, "time": time_ms,
-        "kinds": kinds, "heartbeat_ms": heartbeat_ms, "limits": dict(limits),
+        "kinds": kinds, "heartbeat_ms": heartbeat_ms, "connection": connection, "limits": dict(limits),
     })  # fmt: skip
 
 

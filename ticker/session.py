@@ -116,14 +116,14 @@ class Session:
             self._steps = None
         return self._counted(frames)
 
-    def open(self, query: Mapping[str, str]) -> list[Frame]:
-        """The first frames: `hello`, and the answer to what the URL asks for."""
+    def open(self, query: Mapping[str, str], number: int) -> list[Frame]:
+        """The first frames: `hello`, with the connection's number, and the answer to what the URL asks for."""
         facts, store = self._facts, self._groups.store
         limits = facts.limits
         frames = [
             protocol.hello(
                 facts.server, store.epoch, store.version, facts.wall_ms(), facts.kinds(), facts.heartbeat_ms,
-                _announced(limits),
+                number, _announced(limits),
             )
         ]  # fmt: skip
         try:

@@ -16,6 +16,9 @@ from ticker.quota import Budget
 from ticker.service import Service
 from web.problem import problem
 
+CONNECTION_ID = "Connection-Id"
+"""Response header: the number by which the service's log knows a connection, or a refusal of one."""
+
 
 class Admission:
     """The door of one service: whose page, how many in all and from one address, how fast, and not while stopping."""
@@ -48,12 +51,12 @@ class Admission:
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to somebody who may not come in, counted; None: they may."""
-        hub = self._hub
+        hub, address = self._hub, self.address(connection)
         origin = connection.headers.get("origin")
         if not same_origin(origin, connection.headers.get("host", "")) and origin not in self._origins:
-            hub.counts.rejects["origin"] += 1
-            return problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may")
-        address = self.address(connection)
+            number = hub.refuse("origin", address)
+            text = "pages of other sites may not connect; scripts without an Origin may"
+            return problem(403, "forbidden", text, {CONNECTION_ID: str(number)})
         per_address = self._limits.connections_per_address
         full = (
             hub.draining
@@ -62,9 +65,8 @@ class Admission:
             or not self._pace.take(self._monotonic())
         )
         if full:
-            hub.counts.rejects["full"] += 1
-            wait_s = random.randint(1, 5)
-            return problem(503, "overloaded", "too many connections now", {"Retry-After": str(wait_s)})
+            more = {"Retry-After": str(random.randint(1, 5)), CONNECTION_ID: str(hub.refuse("full", address))}
+            return problem(503, "overloaded", "too many connections now", more)
         return None
 
 

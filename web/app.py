@@ -37,7 +37,7 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 """What the page of a listed site may send."""
-EXPOSED = {"Access-Control-Expose-Headers": "etag, retry-after"}
+EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 
 def create_app(service: Service) -> FastAPI:
@@ -47,7 +47,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _crashed)
-    admission, gate = Admission(service), Gate(service)
+    admission = Admission(service)
+    gate = Gate(service, admission.address)
     prices = [Depends(gate.guard("prices"))]
     app.include_router(quotes.make_router(service, admission), dependencies=prices)
     app.include_router(rest.make_router(service, admission), dependencies=prices)

@@ -16,20 +16,24 @@ from ticker import protocol
 from ticker.hub import Connection
 from ticker.service import Service
 from ticker.tokens import Token, Tokens
+from web.admission import CONNECTION_ID
 from web.problem import Problem
-
-CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Gate:
-    """The tokens of one service; without a file of them everybody may read."""
+    """The tokens of one service; without a file of them everybody may read.
 
-    def __init__(self, service: Service) -> None:
+    Args:
+        address: where a client is.
+    """
+
+    def __init__(self, service: Service, address: Callable[[HTTPConnection], str]) -> None:
         auth = service.settings.auth
         self._tokens = Tokens(Path(auth.tokens_file), service.clock.wall_ms) if auth.tokens_file else None
         self._from_query = auth.query
         self._guard_metrics = auth.metrics
         self._hub = service.hub
+        self._address = address
         self._handshake_s = service.settings.limits.handshake_s
         self._guests: dict[Connection, Token] = {}
         self._waiting: dict[Connection, float] = {}
@@ -48,40 +52,42 @@ class Gate:
             return text.strip()
         return connection.query_params.get("token") if self._from_query else None
 
-    def find(self, text: str | None, use: str = "prices") -> Token | None:
-        """The good token of a text, if it is one; a refusal is counted."""
+    def _find(self, text: str | None, use: str = "prices") -> Token | None:
         assert self._tokens is not None
-        found = self._tokens.find(text, use) if text else None
-        if found is None:
-            self._hub.counts.rejects["auth"] += 1
-        return found
+        return self._tokens.find(text, use) if text else None
+
+    def _refused(self, connection: HTTPConnection, text: str) -> Problem:
+        number = self._hub.refuse("auth", self._address(connection))
+        return Problem(401, "unauthorized", text, {"WWW-Authenticate": "Bearer", CONNECTION_ID: str(number)})
 
     def guard(self, use: str) -> Callable[[Request], Awaitable[None]]:
         """What a router depends on whose paths need a token; those below `/api`, or all for metrics."""
 
         async def check(request: Request) -> None:
             wanted = self._guard_metrics if use == "metrics" else request.scope["route"].path.startswith("/api/")
-            if self.shut and wanted and self.find(self.shown(request), use) is None:
-                raise Problem(401, "unauthorized", f"a token for {use} is needed: Authorization: Bearer …", CHALLENGE)
+            if self.shut and wanted and self._find(self.shown(request), use) is None:
+                raise self._refused(request, f"a token for {use} is needed: Authorization: Bearer …")
 
         return check
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to a WebSocket whose token is not good; one that shows none may still say it."""
         text = self.shown(connection)
-        if not self.shut or text is None or self.find(text) is not None:
+        if not self.shut or text is None or self._find(text) is not None:
             return None
-        return Problem(401, "unauthorized", "this token is not known, or has expired", CHALLENGE).response
+        return self._refused(connection, "this token is not known, or has expired").response
 
     def watch(self, connection: Connection, text: str | None) -> bool:
         """Let a connection stay as long as its token lasts, or wait for one; whether it may read now."""
         if not self.shut:
             return True
-        token = self.find(text) if text else None
+        token = self._find(text)
         if token is not None:
             self._waiting.pop(connection, None)
             self._guests[connection] = token
-        elif not text:
+        elif text:  # it will be closed with 4001
+            self._hub.counts.rejects["auth"] += 1
+        else:
             self._waiting[connection] = self._hub.now()
         return token is not None
 

@@ -143,6 +143,7 @@ FRAMES: dict[str, Schema] = {
         "epoch": EPOCH, "version": VERSION, "time": TIME,
         "kinds": listing("kinds of all feeds", KIND),
         "heartbeat_ms": value("integer", "longest silence of the service", 5000, "ms"),
+        "connection": value("integer", "by which the service's log knows this connection", 17),
         "limits": record("what a connection may ask for", {
             "patterns": value("integer", "patterns", 1000, "patterns"),
             "symbols": value("integer", "symbols that they match", 50000, "symbols"),

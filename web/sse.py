@@ -25,7 +25,7 @@ from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
-from web.admission import Admission
+from web.admission import CONNECTION_ID, Admission
 from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_quota, selection_of
 from web.descriptions import described_text, problems
 from web.gate import Gate
@@ -102,7 +102,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             gate.watch(events, gate.shown(request))
             events.begin(selection, interval, asked)
 
-        return Events(welcome)
+        return Events(welcome, events.number)
 
     return router
 
@@ -114,6 +114,7 @@ class EventStream:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
         group, since: see `ticker.groups.Reader`.
+        number: see `ticker.hub.Connection`.
     """
 
     via = "sse"
@@ -125,6 +126,7 @@ class EventStream:
         self.open = False
         self.paused = False
         self.address = address
+        self.number = hub.journal.number()
         self._http = http
         self._cycle = cycle
         self._hub = hub
@@ -252,8 +254,8 @@ class EventStream:
 class Events(Response):
     """The head of the response of a stream; the rest writes itself."""
 
-    def __init__(self, welcome: Callable[[], None]) -> None:
-        super().__init__(None, 200, HEADERS, "text/event-stream")
+    def __init__(self, welcome: Callable[[], None], number: int) -> None:
+        super().__init__(None, 200, HEADERS | {CONNECTION_ID: str(number)}, "text/event-stream")
         del self.headers["content-length"]  # nobody knows it
         self._welcome = welcome
 

@@ -67,7 +67,8 @@ class SharedFrames(WebSocketsSansIOProtocol):
     Attributes:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
-        address, group, since: see `ticker.groups.Reader`; whoever detaches it has set the address.
+        address, group, since: see `ticker.groups.Reader`.
+        number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
         refused: the answer that its endpoint must give it.
     """
@@ -84,6 +85,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     paused = False
     unpacks = False
     address = ""
+    number = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -121,7 +123,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
         except ClientDisconnected:
             pass
         except Exception:
-            self.logger.exception("error in a WebSocket endpoint")
+            self.logger.exception("error in a WebSocket endpoint", extra={"connection": self.number})
             self.send_500_response()
         if self._hub is None:
             if self.close_timer is None:

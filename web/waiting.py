@@ -20,8 +20,9 @@ class Waiting:
     group: Group | None = None
     since = 0
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, number: int) -> None:
         self.address = address
+        self.number = number
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def write(self, frame: Frame) -> bool:
@@ -49,7 +50,7 @@ class Waiting:
 
 async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float, address: str) -> None:
     """Return once something of a selection changes, `wait_s` has passed, the service stops, or the client has left."""
-    waiting = Waiting(address)
+    waiting = Waiting(address, hub.journal.number())
     hub.add(waiting)
     hub.groups.enter(waiting, selection, 0, hub.store.version)
     left = asyncio.create_task(_left(request), name="poll")

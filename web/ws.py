@@ -49,12 +49,12 @@ class Door:
     def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes = b"") -> None:
         """Hand an accepted connection over; `head` is what must be written before the first frames."""
         hub, gate = self._service.hub, self._gate
-        connection.address = self._admission.address(request)
+        connection.address, connection.number = self._admission.address(request), hub.journal.number()
         query = dict(request.query_params)
 
         def start() -> tuple[Session, list[Frame]]:
             session = Session(connection, hub.groups, self._service.facts)
-            return session, session.open(query)
+            return session, session.open(query, connection.number)
 
         def admit(token: str) -> bool:
             if good := gate.watch(connection, token):

@@ -83,6 +83,7 @@ class Peer:
         self.since = 0
         self.address = address
         self.via = "ws"
+        self.number = hub.journal.number()
         self.pending_bytes = 0
         self.takes = True
         self.leaves_on_bye = True

@@ -54,10 +54,10 @@ KRAKEN_STALE = row("@kraken", {"state": "stale", "since": 1795386012000})
 def test_hello() -> None:
     """The first frame is the documented one, byte for byte."""
     limits = {"patterns": 1000, "symbols": 50000, "message_bytes": 65536, "messages_per_s": 20, "min_interval_ms": 0}
-    frame = protocol.hello("ticker/0.3.0", EPOCH, 4711, 1795386012345, ["simulated"], 5000, limits)
+    frame = protocol.hello("ticker/0.3.0", EPOCH, 4711, 1795386012345, ["simulated"], 5000, 17, limits)
     assert frame.data == (
         b'{"type":"hello","protocol":1,"server":"ticker/0.3.0","epoch":1795386000123,"version":4711,'
-        b'"time":1795386012345,"kinds":["simulated"],"heartbeat_ms":5000,"limits":{"patterns":1000,"symbols":50000,'
+        b'"time":1795386012345,"kinds":["simulated"],"heartbeat_ms":5000,"connection":17,"limits":{"patterns":1000,"symbols":50000,'
         b'"message_bytes":65536,"messages_per_s":20,"min_interval_ms":0}}'
     )
     assert frame.kind == "hello"

@@ -74,7 +74,7 @@ class Desk:
         self.session = Session(self.reader, self.groups, self.facts)
 
     def open(self, **query: str) -> list[Any]:
-        return [json.loads(frame.data) for frame in self.session.open(query)]
+        return [json.loads(frame.data) for frame in self.session.open(query, 17)]
 
     def say(self, **message: Any) -> list[Any]:
         """Send a message; the frames that answer it."""
@@ -122,7 +122,7 @@ def test_hello_announces_the_service(desk: Desk) -> None:
         {
             "type": "hello", "protocol": 1, "server": "ticker/1.2.3", "epoch": EPOCH, "version": 2,
             "time": desk.clock.wall_ms(), "kinds": ["live"], "heartbeat_ms": 5000,
-            "limits": {
+            "connection": 17, "limits": {
                 "patterns": 1000, "wildcards": 32, "symbols": 50_000, "message_bytes": 65_536, "messages_per_s": 20,
                 "work_per_s": 20_000, "snapshot_symbols_per_s": 500_000, "min_interval_ms": 0,
             },
@@ -595,7 +595,7 @@ def test_impossible_url_is_answered_by_an_error(query: dict[str, str], code: str
 
 def test_frames_and_messages_are_counted(desk: Desk) -> None:
     """Every frame of an answer counts by its kind, with its rows and bytes; every message by what it was."""
-    frames = desk.session.open({"symbols": "*"})
+    frames = desk.session.open({"symbols": "*"}, 17)
     for message in (
         b'{"op":"ping"}',
         b'{"op":"subscribe","symbols":["k:*"]}',

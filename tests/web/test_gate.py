@@ -163,7 +163,10 @@ async def test_pages_of_listed_sites_may_read(live: Live) -> None:
     listed, other = "Origin: https://app.example", "Origin: https://app.example.evil.example"
     answer = await live.get("/api/quotes", listed)
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
-    assert (answer.headers["vary"], answer.headers["access-control-expose-headers"]) == ("Origin", "etag, retry-after")
+    assert (answer.headers["vary"], answer.headers["access-control-expose-headers"]) == (
+        "Origin",
+        "connection-id, etag, retry-after",
+    )
     asked = await live.get("/api/quotes", listed, "Access-Control-Request-Method: GET", method="OPTIONS")
     assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, "https://app.example")
     assert "authorization" in asked.headers["access-control-allow-headers"]

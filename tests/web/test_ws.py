@@ -46,7 +46,7 @@ async def test_hello_comes_first(live: Live) -> None:
     assert abs(hello.pop("time") - live.clock.wall_ms()) < 60_000
     assert hello == {
         "type": "hello", "protocol": 1, "server": f"ticker/{__version__}", "epoch": store.epoch,
-        "version": store.version, "kinds": ["live"], "heartbeat_ms": 1234,
+        "version": store.version, "kinds": ["live"], "heartbeat_ms": 1234, "connection": 1,
         "limits": {"patterns": 7, "wildcards": 32, "symbols": 77, "message_bytes": 2048, "messages_per_s": 9,
                    "work_per_s": 20_000, "snapshot_symbols_per_s": 500_000, "min_interval_ms": 0},
     }  # fmt: skip

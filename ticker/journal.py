@@ -1,0 +1,93 @@
+"""What the log says of connections. Each has a number, which stands on every line about it, and its reader is told it.
+
+Coming, lagging and ordinary ends are for `debug`. What went wrong, a refusal or an end by another code, is `info`, a
+few lines a second at most, so that nobody can fill a disk; metrics count all of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from ticker.quota import Budget
+
+LINES_PER_S, BURST = 5, 50
+"""Lines of what went wrong."""
+REASONS = {
+    1002: "broke the protocol", 1003: "sent a binary frame", 1006: "lost", 1007: "sent bad UTF-8",
+    1009: "sent too large a message", 1011: "our fault", 1012: "restart", 4000: "sent too many bad messages",
+    4001: "no good token", 4008: "stalled", 4009: "answered no ping", 4029: "sent too many messages",
+}  # fmt: skip
+"""What close codes mean, as far as they need a word."""
+ORDINARY = frozenset({1000, 1001, 1005, 1006, 1012})
+"""Codes that need nobody's attention."""
+
+log = logging.getLogger("ticker.connections")
+
+
+class Named(Protocol):
+    """A connection, as far as the journal is concerned."""
+
+    number: int
+    via: str
+    address: str
+
+
+class Journal:
+    """Numbers connections and says what becomes of them.
+
+    Args:
+        monotonic: the clock.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._numbers = itertools.count(1)
+        self._lines = Budget(LINES_PER_S, BURST, BURST, monotonic())
+        self._left_out = 0
+        self._lagging: AbstractSet[Named] = frozenset()
+
+    def number(self) -> int:
+        """The next connection's number; it is not used again in this process."""
+        return next(self._numbers)
+
+    def opened(self, connection: Named) -> None:
+        """A connection is open."""
+        log.debug("opened", extra=_of(connection))
+
+    def refused(self, reason: str, address: str) -> int:
+        """Somebody was not let in; returns the number by which that is known."""
+        number = self.number()
+        self._complain("refused", {"connection": number, "address": address, "reason": reason})
+        return number
+
+    def ended(self, connection: Named, code: int) -> None:
+        """A connection is over."""
+        words = _of(connection) | {"code": code} | ({"reason": REASONS[code]} if code in REASONS else {})
+        if code in ORDINARY:
+            log.debug("ended", extra=words)
+        else:
+            self._complain("ended", words)
+
+    def lagging(self, now: AbstractSet[Named]) -> None:
+        """Who lags behind at this moment; said is who begins, and who has caught up or gone."""
+        for connection in now - self._lagging:
+            log.debug("lags behind", extra=_of(connection))
+        for connection in self._lagging - now:
+            log.debug("lags no more", extra=_of(connection))
+        self._lagging = now
+
+    def _complain(self, text: str, words: dict[str, object]) -> None:
+        if not self._lines.take(self._monotonic()):
+            self._left_out += 1
+            return
+        if self._left_out:
+            words["left_out"], self._left_out = self._left_out, 0
+        log.info(text, extra=words)
+
+
+def _of(connection: Named) -> dict[str, object]:
+    return {"connection": connection.number, "transport": connection.via, "address": connection.address}
