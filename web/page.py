@@ -1,7 +1,8 @@
 """The page's own files, as an application: each is read and compressed once, and always revalidated.
 
 A page is some fifty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
-Files of a new release come with its process, so they are looked for only at the start.
+Files of a new release come with its process, so they are looked for only at the start. Scripts and styles go out
+without the comments that have lines of their own, a quarter of their bytes; what is left keeps its line numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import gzip
 import hashlib
 import mimetypes
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from web.problem import problem
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 """What some systems call otherwise."""
+COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 class File(NamedTuple):
@@ -39,6 +42,8 @@ class File(NamedTuple):
 def read(path: Path) -> File:
     """A file, made ready once."""
     plain = path.read_bytes()
+    if path.suffix in {".js", ".css"}:
+        plain = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain)
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return File(media, hashlib.sha256(plain).hexdigest()[:16], plain, gzip.compress(plain, mtime=0))
 

@@ -31,6 +31,7 @@ from playwright.sync_api import (
     expect,
 )  # fmt: skip
 
+from web.page import read
 from web.vendor import FILES
 
 STATIC = pathlib.Path(__file__).resolve().parents[2] / "web" / "static"
@@ -145,7 +146,7 @@ class PageServer:
         elif file is not None and not file.resolve().is_relative_to(STATIC):
             file = None
         if file is not None and file.is_file():
-            return 200, CONTENT_TYPES[file.suffix], file.read_bytes()
+            return 200, CONTENT_TYPES[file.suffix], read(file).plain
         return 404, "application/problem+json", b'{"status":404}'
 
 

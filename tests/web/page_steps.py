@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page
@@ -27,12 +28,18 @@ def visible_symbols(page: Page) -> list[str]:
     return symbols
 
 
+def waiting(page: Page, condition: Callable[[], bool]) -> bool:
+    """Wait until a condition holds that is not one of the page alone; returns whether it came to hold."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return True
+        page.wait_for_timeout(50)
+    return condition()
+
+
 def shows(page: Page, symbols: list[str]) -> None:
     """Wait until a person sees just these rows: each key and click is painted in a frame of its own."""
-    for _ in range(PATIENCE_MS // 50):
-        if visible_symbols(page) == symbols:
-            return
-        page.wait_for_timeout(50)
+    waiting(page, lambda: visible_symbols(page) == symbols)
     assert visible_symbols(page) == symbols
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.web.page_server import (
     EPOCH,
@@ -35,7 +35,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )
-from tests.web.page_steps import flashes, last_change, shows, sorts, visible_symbols, watch_changes
+from tests.web.page_steps import flashes, last_change, shows, sorts, visible_symbols, waiting, watch_changes
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -394,6 +394,30 @@ def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
         until(visit, lambda: len(service.connections) == 2 and word.inner_text() == "Delayed")
         advance(visit, 5000)
         until(visit, lambda: len(service.connections) > 2)
+
+
+def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: PageServer) -> None:
+    """The first connection asks while modules still load; what came meanwhile is shown, and what else is wanted is
+    asked for on the same connection. An embedded page waits until it knows what it wants.
+    """
+    held: list[Route] = []
+    with visiting(browser, server) as visit:
+        page, service = visit.spoil(), visit.service
+        page.route("**/js/main.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        service.quotes = book(40) | {"alpha:S0001-USD": quote(last=7)}
+        page.goto(server.url + "?feed=alpha", wait_until="commit")
+        assert waiting(page, lambda: len(held) > 0 and [m["op"] for m in service.received] == ["subscribe"])
+        assert page.locator(".row").count() == 0
+        held.pop().continue_()
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.00")
+        assert service.patterns == ["*", "alpha:*"]
+        assert len(service.connections) == 1
+        page.goto(server.url + "?embed=1&symbols=S0002-USD", wait_until="commit")
+        assert waiting(page, lambda: len(held) > 0)
+        assert len(service.connections) == 1
+        held.pop().continue_()
+        expect(price(page, "S0002-USD")).to_have_text("102.00")
+        assert service.patterns == ["S0002-USD"]
 
 
 def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:

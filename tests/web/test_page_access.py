@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import importlib.util
 import io
 import pathlib
@@ -15,7 +14,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
-    STATIC,
     PageServer,
     book,
     frozen,
@@ -35,8 +33,6 @@ SMALL = """() => [...document.querySelectorAll("button, input, select, a, summar
   .filter(([, box]) => box.height > 0 && (box.height < 43.9 || box.width < 43.9))
   .map(([control, box]) => `${control.ariaLabel ?? control.textContent}: ${box.width} x ${box.height}`)"""
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-KILOBYTES = 60
-"""Limit for our own scripts and styles, compressed, before the chart."""
 
 
 def axe() -> str:
@@ -279,10 +275,3 @@ def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -
         assert (texts["State"], texts["Gaps"], texts["Sequence"], texts["Symbols"]) == ("Live", "0", "4,712", "10")
         before = page.locator(".row").count()
         assert texts["Rows in the page"] == str(before)
-
-
-def test_own_files_are_small() -> None:
-    """Scripts and styles that load before the chart and the dialogs stay within their budget, compressed as one."""
-    index = (STATIC / "index.html").read_text("utf-8")
-    files = [(STATIC / name).read_bytes() for name in re.findall(r'href="((?:js|css)/[^"]+)"', index)]
-    assert len(gzip.compress(b"".join(files), 9)) <= KILOBYTES * 1024

@@ -6,6 +6,7 @@ import { Numbers } from "./fmt/number.js";
 import { Times } from "./fmt/time.js";
 import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/clock.js";
+import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
 import { Alerts } from "./store/alerts.js";
 import { Lists } from "./store/lists.js";
@@ -87,6 +88,7 @@ const notice = new Notice(byId("notice"), {
 });
 const stream = new Stream({
   url: new URL("ws", document.baseURI.replace(/^http/, "ws")).href,
+  early,
   clock,
   market,
   alerts,

@@ -7,6 +7,7 @@
  */
 
 import { FIELDS, Position, PROTOCOL, decode } from "./protocol.js";
+import { introduction } from "./token.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
@@ -54,6 +55,7 @@ export class LiveSocket {
   #clock;
   #listener;
   #random;
+  #early; // a connection that was opened before there was a page, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet
   #answering = false; // the next data frame answers a subscription
@@ -72,10 +74,12 @@ export class LiveSocket {
    * @param {import("./clock.js").ServerClock} options.clock fed with the server's times
    * @param {{state(state: State), hello(message), data(message, kind: Kind)}}
    *   options.listener
+   * @param {typeof import("./early.js").early} [options.early] the first connection, if it is there already
    * @param {() => number} [options.random] in 0…1
    */
-  constructor({ url, subscription, clock, listener, random = Math.random }) {
+  constructor({ url, subscription, clock, listener, early = null, random = Math.random }) {
     this.#url = url;
+    this.#early = early;
     this.#subscription = subscription;
     this.#clock = clock;
     this.#listener = listener;
@@ -94,15 +98,21 @@ export class LiveSocket {
     this.#bye = null;
     this.#fresh = true;
     this.heardAtMs = performance.now();
-    const ws = new WebSocket(this.#url);
+    const asked = this.#early?.subscription ?? null;
+    const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
+    this.#early = null;
     this.#ws = ws;
+    const handlers = {
+      open: () => this.#opened(asked),
+      message: (event) => this.#received(event.data),
+      close: (event) => this.#closed(event.code),
+    };
     // Late events of a connection that was given up are nobody's business.
-    const current = (handle) => (event) => ws === this.#ws && handle(event);
-    ws.onopen = current(() => this.#opened());
-    ws.onmessage = current((event) => this.#received(event.data));
-    ws.onclose = current((event) => this.#closed(event.code));
+    const handle = (event) => ws === this.#ws && handlers[event.type](event);
+    for (const type of Object.keys(handlers)) ws.addEventListener(type, handle);
     this.#watchTimer = setInterval(() => this.#watch(), WATCH_MS);
     this.#enter({ name: "connecting" });
+    events.forEach(handle);
   }
 
   /**
@@ -112,7 +122,12 @@ export class LiveSocket {
   want(subscription) {
     const before = this.#subscription;
     this.#subscription = subscription;
-    if (this.#ws?.readyState !== WebSocket.OPEN) return; // the next connection asks for all of it
+    if (this.#ws?.readyState === WebSocket.OPEN) this.#change(before); // else the next connection asks for all of it
+  }
+
+  /** Ask for what differs from what has been asked for on this connection. */
+  #change(before) {
+    const subscription = this.#subscription;
     const dropped = before.symbols.filter((symbol) => !subscription.symbols.includes(symbol));
     const added = subscription.symbols.filter((symbol) => !before.symbols.includes(symbol));
     if (dropped.length > 0) this.#send({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
@@ -123,10 +138,15 @@ export class LiveSocket {
     this.#send({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
   }
 
-  #opened() {
-    const message = { op: "subscribe", id: SUBSCRIBE_ID, ...this.#subscription };
-    const cursor = this.position.cursor;
-    this.#send(cursor === null ? message : { ...message, cursor });
+  /** @param {object | null} asked what somebody else has asked for already */
+  #opened(asked) {
+    if (asked !== null) this.#change(asked);
+    else {
+      introduction().forEach((message) => this.#send(message));
+      const message = { op: "subscribe", id: SUBSCRIBE_ID, ...this.#subscription };
+      const cursor = this.position.cursor;
+      this.#send(cursor === null ? message : { ...message, cursor });
+    }
     this.#sendPing();
   }
 

@@ -28,12 +28,13 @@ export class Stream {
   /**
    * @param {object} options
    * @param {string} options.url
+   * @param {typeof import("./early.js").early} options.early
    * @param {import("./clock.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
    * @param {import("../store/alerts.js").Alerts} options.alerts
    * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), resumed()}} options.painter
    */
-  constructor({ url, clock, market, alerts, painter }) {
+  constructor({ url, early, clock, market, alerts, painter }) {
     this.#market = market;
     this.#alerts = alerts;
     this.#clock = clock;
@@ -43,7 +44,7 @@ export class Stream {
       hello: (message) => painter.hello(message),
       data: (frame, kind) => this.#data(frame, kind),
     };
-    this.socket = new LiveSocket({ url, clock, subscription: this.wanted.subscription, listener });
+    this.socket = new LiveSocket({ url, early, clock, subscription: this.wanted.subscription, listener });
   }
 
   get paused() {

@@ -220,9 +220,10 @@ export class Grid {
   }
 
   #layout() {
-    const first = Math.max(0, this.#firstInView() - OVERSCAN_ROWS);
+    const top = this.#firstInView(); // asked once: after the first change below it would cost a layout
+    const first = Math.max(0, top - OVERSCAN_ROWS);
     const inView = Math.ceil(this.#viewHeight / this.#rowHeight) + 1;
-    const end = Math.min(this.#quotes.length, this.#firstInView() + inView + OVERSCAN_ROWS);
+    const end = Math.min(this.#quotes.length, top + inView + OVERSCAN_ROWS);
     const wanted = new Map();
     for (let i = first; i < end; i += 1) wanted.set(this.#quotes[i].symbol, i);
     if (this.current !== null) wanted.set(this.#current, this.#indexes.get(this.#current));
@@ -234,7 +235,7 @@ export class Grid {
     }
     for (const [symbol, index] of wanted) this.#seat(this.#quotes[index], index, symbol);
     for (const row of this.#spare) row.element.hidden = true;
-    this.#markRows();
+    this.#markRows(top);
   }
 
   #seat(quote, index, symbol) {
@@ -254,8 +255,8 @@ export class Grid {
     return row;
   }
 
-  #markRows() {
-    const tabStop = this.current ?? this.#quotes[this.#firstInView()]?.symbol;
+  #markRows(top) {
+    const tabStop = this.current ?? this.#quotes[top]?.symbol;
     for (const [symbol, row] of this.#rows) {
       row.mark({ current: symbol === this.#current, tabStop: symbol === tabStop });
     }
