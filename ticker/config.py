@@ -89,6 +89,9 @@ class Server(Section):
     origins: Annotated[Names, AfterValidator(_origins)] = Field(
         default=(), description="Other sites whose pages may read prices: https://app.example."
     )
+    frame_ancestors: Annotated[Names, AfterValidator(_origins)] = Field(
+        default=(), description="Other sites whose pages may show ours in a frame: https://app.example."
+    )
     trusted_proxies: Annotated[Names, AfterValidator(_networks)] = Field(
         default=(), description="Addresses and networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 
 from fastapi import Depends, FastAPI
@@ -22,10 +22,11 @@ from web.problem import Problem, answer_problem, problem
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors "
 )
+"""Followed by the sites that may show the page in a frame."""
 SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY + "'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -74,8 +75,13 @@ def create_app(service: Service) -> FastAPI:
         return page.answer("status.html", request.headers)
 
     app.mount("/", page.Page())
-    origins = frozenset(server.origins)
-    app.add_middleware(Guard, refusal=front.refusal, origins=origins, base_path=server.base_path)
+    app.add_middleware(
+        Guard,
+        refusal=front.refusal,
+        origins=frozenset(server.origins),
+        frame_ancestors=server.frame_ancestors,
+        base_path=server.base_path,
+    )
     return app
 
 
@@ -120,12 +126,15 @@ class Guard:
         *,
         refusal: Callable[[Scope], Response | None],
         origins: frozenset[str],
+        frame_ancestors: Sequence[str],
         base_path: str,
     ) -> None:
         self._app = app
         self._refusal = refusal
         self._origins = origins
         self._base_path = base_path
+        policy = CONTENT_SECURITY_POLICY + (" ".join(frame_ancestors) or "'none'")
+        self._headers = SECURITY_HEADERS | {"Content-Security-Policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -139,7 +148,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"].endswith("http.response.start"):
                 headers = MutableHeaders(scope=message)
-                headers.update(SECURITY_HEADERS)
+                headers.update(self._headers)
                 headers.update(shared)
                 if self._origins:
                     headers.add_vary_header("Origin")

@@ -44,6 +44,14 @@ async def test_every_answer_carries_the_security_headers(live: Live) -> None:
         assert "server" not in answer.headers
 
 
+@serving(server={"frame_ancestors": ("https://a.example", "https://b.example:8443")})
+async def test_listed_sites_may_frame_the_page(live: Live) -> None:
+    """The policy names them instead of nobody, and is otherwise the same."""
+    policy = (await live.get("/")).headers["content-security-policy"]
+    listed = "frame-ancestors https://a.example https://b.example:8443"
+    assert policy == SECURITY["content-security-policy"].replace("frame-ancestors 'none'", listed)
+
+
 @serving()
 async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
     """Data is not stored, pages and quotes are asked for again, only files of other packages may stay."""

@@ -484,7 +484,7 @@ def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: 
     ("code", "sentence"),
     [
         (4000, "The server refused this page’s request. Prices stand still until you retry."),
-        (4001, "The server no longer admits this page. Prices stand still until you reload."),
+        (4001, "The server asks for a token. Prices come, or go on, when it has a good one."),
     ],
 )
 def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
@@ -541,6 +541,8 @@ def test_figures_are_measured(browser: Browser, server: PageServer) -> None:
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         assert page.locator("#kind-label").is_hidden()
+        for _ in range(8):  # each is a ping: nothing is measured before the server's clock is known
+            advance(visit, 500)
         for tick in range(1, 21):
             service.time_ms -= 40
             service.update({symbol: {"last": 100 + tick} for symbol in list(service.quotes)[:20]})
@@ -596,6 +598,28 @@ def test_service_without_sparklines(browser: Browser, server: PageServer) -> Non
         visit.page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 9000 }")
         advance(visit, 3000)
         assert len([target for target in server.requested if "sparklines" in target]) == 1
+    server.closes = {}
+
+
+def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) -> None:
+    """What could not be loaded is asked for again after a while, not with every look."""
+    server.closes = None
+    server.answers["api/sparklines"] = {"status": 503}
+    server.requested.clear()
+    with frozen(browser, server, book(30)) as visit:
+        visit.tolerated.append("error: Failed to load resource: the server responded with a status of 503")
+
+        def asked() -> int:
+            return len([target for target in server.requested if "sparklines" in target])
+
+        until(visit, lambda: asked() == 1)
+        advance(visit, 9000)
+        assert asked() == 1
+        server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
+        line = cell(visit.page, "S0000-USD", "trend").locator(".line")
+        until(visit, lambda: (line.get_attribute("d") or "").count("L") == 59)
+        assert asked() == 2
+    del server.answers["api/sparklines"]
     server.closes = {}
 
 

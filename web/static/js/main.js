@@ -83,6 +83,7 @@ const details = new Details(byId("details"), prefs, {
 const notice = new Notice(byId("notice"), {
   Reload: () => location.reload(),
   Retry: () => stream.socket.connect(),
+  "Enter token": () => dialogs.open("token"),
   Clear: () => search.clear(),
   "Show all": () => listing.showAll(),
 });
@@ -106,6 +107,7 @@ const page = {
   title: () => title.show(market.quotes.get(details.symbol ?? grid.currentQuote?.instrument), figures.condition()),
   figures: () => figures,
   askToNotify: () => rings.ask(),
+  admit: () => stream.socket.connect(),
   serverName: () => server,
 };
 const rings = new Rings(page);
@@ -124,9 +126,10 @@ function serverGreeted(hello) {
   server = String(hello.server ?? server);
 }
 
-function connectionChanged({ name }) {
+function connectionChanged({ name, reason }) {
   if (name === "live") announcer.say("connection", "Connected.");
   else if (freshness.connected) announcer.say("connection", "Connection lost.");
+  if (reason === "denied") dialogs.open("token");
   freshness.connected = name === "live";
   latencies.clear();
   figures.showState();
@@ -154,7 +157,7 @@ function paint() {
   grid.paint(market.dirty);
   details.paint();
   market.dirty.clear();
-  if (unpaintedMs !== null) latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs)); // known to half a round trip
+  if (unpaintedMs !== null && clock.settled) latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs));
   unpaintedMs = null;
 }
 

@@ -4,10 +4,13 @@
 
 import { Numbers } from "./fmt/number.js";
 import { clock } from "./fmt/time.js";
+import { authorization } from "./net/token.js";
 import { FeedTable } from "./service/feeds.js";
 import { Tiles, uptime } from "./service/tiles.js";
 import { Window } from "./service/window.js";
 import { Prefs } from "./store/prefs.js";
+import { openStorage } from "./store/storage.js";
+import { Dialogs } from "./ui/dialogs.js";
 import { element, setAttribute, setText } from "./ui/elements.js";
 import { Theme } from "./ui/theme.js";
 
@@ -15,23 +18,20 @@ const PERIOD_MS = 2000;
 
 const byId = (id) => document.getElementById(id);
 
-function openStorage() {
-  try {
-    return localStorage;
-  } catch {
-    return null; // forbidden in this browser
-  }
-}
-
 const prefs = new Prefs(openStorage(), new URLSearchParams(location.search));
 const numbers = new Numbers(new URLSearchParams(location.search).get("locale") ?? undefined);
 const theme = new Theme(document.documentElement, byId("theme"), prefs);
 const answers = new Window();
 const tiles = new Tiles(byId("tiles"), numbers);
 const table = new FeedTable(byId("feeds"), byId("feed"), numbers);
+const dialogs = new Dialogs({ admit: refresh, toasts: { show: (text) => setText(byId("reasons"), text) } });
+
+class TokenWanted extends Error {}
 
 async function ask(path) {
-  const response = await fetch(new URL(path, document.baseURI), { signal: AbortSignal.timeout(5 * PERIOD_MS) });
+  const signal = AbortSignal.timeout(5 * PERIOD_MS);
+  const response = await fetch(new URL(path, document.baseURI), { signal, headers: authorization() });
+  if (response.status === 401) throw new TokenWanted();
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
@@ -41,7 +41,13 @@ async function refresh() {
     const [status, { feeds }] = await Promise.all([ask("api/status"), ask("api/feeds")]);
     answers.add(status);
     show(status, feeds);
-  } catch {
+  } catch (error) {
+    if (error instanceof TokenWanted) {
+      sayState("offline", "No token");
+      setText(byId("reasons"), "The service asks for a token. Reload this page to be asked for it again.");
+      await dialogs.open("token"); // who is asked goes on when the answer has come
+      return;
+    }
     sayState("offline", "No answer");
     setText(byId("reasons"), "The service does not answer. The figures below are its last ones; asking again every 2 s.");
   }

@@ -1,17 +1,22 @@
 /**
  * The few things that the page asks for over HTTP.
  *
- * Promises: a service without the endpoint is met with silence, once, not with repeated requests.
+ * Promises: a service without the endpoint is met with silence, once, not with repeated requests; what could not be
+ * loaded is asked for again after a while.
  */
+
+import { authorization } from "./token.js";
 
 const SPARKLINE_POINTS = 60;
 const SPARKLINE_SYMBOLS = 100; // in one request
+const AGAIN_MS = 10_000;
 
 export class Sparklines {
   #base;
   #asked = new Set();
   #absent = false;
   #waiting = false;
+  #notBeforeMs = -Infinity;
 
   /** @param {string} base address of the page */
   constructor(base) {
@@ -21,6 +26,7 @@ export class Sparklines {
   /** Ask for every symbol again, after a time away. */
   forget() {
     this.#asked.clear();
+    this.#notBeforeMs = -Infinity;
   }
 
   /**
@@ -29,21 +35,23 @@ export class Sparklines {
    * @returns {Promise<{end: number, closes: Object<string, (number | null)[]>} | null>} null: nothing new
    */
   async load(symbols) {
-    if (this.#absent || this.#waiting) return null;
+    if (this.#absent || this.#waiting || performance.now() < this.#notBeforeMs) return null;
     const wanted = [...symbols].filter((symbol) => !this.#asked.has(symbol)).slice(0, SPARKLINE_SYMBOLS);
     if (wanted.length === 0) return null;
     for (const symbol of wanted) this.#asked.add(symbol);
     this.#waiting = true;
     try {
       const query = `symbols=${wanted.map(encodeURIComponent).join(",")}&points=${SPARKLINE_POINTS}`;
-      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base));
+      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base), { headers: authorization() });
       this.#absent = response.status === 404;
-      return response.ok ? await response.json() : null;
+      if (response.ok) return await response.json();
     } catch {
       // The connection is the stream's to report; the trend grows from live prices meanwhile.
-      return null;
     } finally {
       this.#waiting = false;
     }
+    for (const symbol of wanted) this.#asked.delete(symbol);
+    this.#notBeforeMs = performance.now() + AGAIN_MS;
+    return null;
   }
 }

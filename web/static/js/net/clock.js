@@ -6,6 +6,7 @@
  */
 
 const KEPT_PONGS = 8;
+const ENOUGH_PONGS = 3; // the first ones come while the page is busy with its start, and are late
 
 export class ServerClock {
   #monotonic;
@@ -15,6 +16,11 @@ export class ServerClock {
   /** @param {() => number} [monotonic] milliseconds that never go back */
   constructor(monotonic = () => performance.now()) {
     this.#monotonic = monotonic;
+  }
+
+  /** Whether it is known well enough to measure by. */
+  get settled() {
+    return this.#pongs.length >= ENOUGH_PONGS;
   }
 
   /** The server's time in ms since 1970 UTC; this computer's before the server has said its own. */

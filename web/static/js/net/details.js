@@ -4,6 +4,8 @@
  * Promises: an answer of the right shape, or an error whose message can be shown.
  */
 
+import { authorization } from "./token.js";
+
 /**
  * @param {string} symbol
  * @param {string} interval
@@ -26,7 +28,7 @@ export async function loadSources(symbol) {
 async function get(path) {
   let response;
   try {
-    response = await fetch(new URL(path, document.baseURI));
+    response = await fetch(new URL(path, document.baseURI), { headers: authorization() });
   } catch {
     throw new Error("the server cannot be reached");
   }

@@ -14,7 +14,7 @@ const LONGEST_WAIT_MS = 30_000;
 const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had failed already
 const SILENT_HEARTBEATS = 2.5;
 const WATCH_MS = 500;
-const PING_MS = 5000;
+const PING_MS = 5000; // once the clock is known; before that with every look
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
 const TOO_MANY_MESSAGES = 4029;
@@ -264,7 +264,7 @@ export class LiveSocket {
   #watch() {
     const now = performance.now();
     if (now - this.heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs) this.#retry(this.#jitter());
-    else if (now - this.#ping.sentMs >= PING_MS) this.#sendPing();
+    else if (!this.#clock.settled || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
   }
 
   #sendPing() {

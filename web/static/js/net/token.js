@@ -1,32 +1,29 @@
 /**
  * The token of a service that asks for one: said in a connection's first message and in the heads of requests, never
- * in an address.
+ * in an address. The browser keeps it.
  *
- * Promises: never throws. It is kept as long as the tab lives, or on this device where the user wants that.
+ * Promises: never throws. Where nothing is kept there is none.
  */
 
 const KEY = "ticker.token.v1";
 
-let said = null; // where the browser keeps nothing
-
 /** @returns {string | null} */
 export function token() {
   try {
-    return said ?? sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+    return localStorage.getItem(KEY);
   } catch {
     return null;
   }
 }
 
-/** @param {string} text @param {boolean} forGood whether this device shall remember it */
-export function keepToken(text, forGood) {
-  said = text;
+/** @param {string | null} text null: forget it @returns {boolean} whether the browser did so */
+export function keepToken(text) {
   try {
-    sessionStorage.setItem(KEY, text);
-    if (forGood) localStorage.setItem(KEY, text);
-    else localStorage.removeItem(KEY);
+    if (text === null) localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, text);
+    return true;
   } catch {
-    // Private windows and full quotas: it lives as long as the page.
+    return false;
   }
 }
 
@@ -36,7 +33,7 @@ export function authorization() {
   return text === null ? {} : { Authorization: `Bearer ${text}` };
 }
 
-/** The messages that a connection begins with: the token, where there is one. */
+/** The messages that a connection begins with. */
 export function introduction() {
   const text = token();
   return text === null ? [] : [{ op: "auth", token: text }];

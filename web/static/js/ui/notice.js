@@ -7,7 +7,7 @@ import { setText } from "./elements.js";
 const ENDINGS = {
   protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
   refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
-  denied: { text: "The server no longer admits this page. Prices stand still until you reload.", button: "Reload" },
+  denied: { text: "The server asks for a token. Prices come, or go on, when it has a good one.", button: "Enter token" },
   bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
 };
 
@@ -23,7 +23,7 @@ const ENDINGS = {
  * @param {boolean} situation.filtered by feed or by currency
  * @param {string} situation.leftOut how many symbols there was no room for; empty for none
  * @param {string} situation.shown how many there are
- * @returns {{text: string, button?: "Reload" | "Retry" | "Clear" | "Show all"} | null}
+ * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Show all"} | null}
  */
 export function noticeFor({ state, retryInMs, filled, rows, query, list, filtered, leftOut, shown }) {
   if (state.name === "ended") {

@@ -2,6 +2,7 @@
  * What can be chosen for good.
  */
 
+import { keepToken, token } from "../../net/token.js";
 import { element } from "../elements.js";
 import { Prefs } from "../../store/prefs.js";
 
@@ -26,12 +27,15 @@ export function build({ prefs, dialogs }) {
   });
   const locales = new Set([...LOCALES, prefs.get("locale")]);
   fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
-  const others = OTHERS.map(([name, label]) => {
-    const button = element("button", { type: "button", class: "plain-button" }, label);
-    button.addEventListener("click", () => dialogs.open(name));
-    return button;
-  });
+  const others = OTHERS.map(([name, label]) => button(label, () => dialogs.open(name)));
+  if (token() !== null) others.push(button("Forget token", () => keepToken(null) && location.reload()));
   return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)] };
+}
+
+function button(label, press) {
+  const made = element("button", { type: "button", class: "plain-button" }, label);
+  made.addEventListener("click", press);
+  return made;
 }
 
 function field(prefs, name, label, options) {

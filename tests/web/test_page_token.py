@@ -1,0 +1,63 @@
+"""The page and a real service that asks for a token."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, expect
+
+from tests.running import running
+
+pytestmark = pytest.mark.needs("chromium")
+
+SECRET = "open sesame"
+
+
+def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
+    """Both pages ask for it, a wrong one is told so, a good one opens stream and requests, stays for the next visit,
+    never stands in an address, and is forgotten when that is wanted.
+    """
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(f'[wall]\nsha256 = "{hashlib.sha256(SECRET.encode()).hexdigest()}"\n')
+    with running("--feed", "sim:60?rate=20", environ=os.environ | {"TICKER_AUTH__TOKENS_FILE": str(tokens)}) as service:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        problems: list[ConsoleMessage] = []
+        asked: list[str] = []
+        page.on("console", lambda message: problems.append(message) if message.type == "error" else None)
+        page.on("response", lambda response: asked.append(f"{response.status} {response.url}"))
+        page.goto(service.url)
+        field = page.get_by_role("dialog", name="Token").get_by_label("Token")
+        problem = page.locator("dialog .problem")
+        expect(field).to_be_focused()
+        expect(problem).to_be_hidden()
+        expect(page.locator("#notice")).to_have_text(re.compile("asks for a token.*Enter token"))
+        field.fill("guess")
+        field.press("Enter")
+        expect(problem).to_contain_text("does not know the token")
+        field.fill(SECRET)
+        field.press("Enter")
+        expect(page.locator("#cluster .word")).to_have_text("Live")
+        expect(page.locator("dialog")).to_be_hidden()
+        page.locator(".row:not([hidden])").first.click()
+        expect(page.locator(".sources")).to_contain_text("sim")
+        page.goto(f"{service.url}/status")
+        expect(page.locator("#cluster .word")).to_have_text("Ready")
+        page.goto(service.url)
+        expect(page.locator("#cluster .word")).to_have_text("Live")
+        expect(page.locator("dialog")).to_be_hidden()
+        assert problems == []
+        assert any(line.startswith("200") and "/api/sparklines" in line for line in asked)
+        assert not any(SECRET in line or "sesame" in line for line in asked)
+        page.locator("#settings").click()
+        page.get_by_role("button", name="Forget token").click()
+        expect(field).to_be_visible()
+        page.goto(f"{service.url}/status")
+        expect(page.locator("#cluster .word")).to_have_text("No token")
+        field.fill(SECRET)
+        field.press("Enter")
+        expect(page.locator("#cluster .word")).to_have_text("Ready")
+        page.context.close()
