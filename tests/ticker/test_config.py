@@ -48,6 +48,7 @@ def test_nothing_configured_is_the_simulator_on_loopback() -> None:
             "base_path": "",
             "hosts": (),
             "origins": (),
+            "frame_ancestors": (),
             "trusted_proxies": (),
             "tls_cert": "",
             "tls_key": "",

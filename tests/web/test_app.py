@@ -15,7 +15,7 @@ from fastapi.openapi.models import OpenAPI
 
 from tests.conftest import find_program
 from tests.web.server import PRICES, Live, serving
-from web.page import STATIC
+from web.page import STATIC, read
 
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -275,7 +275,7 @@ async def test_the_page_is_compressed_and_revalidated(live: Live) -> None:
     """A file comes compressed to who takes that, the same as plain, and not again to who has it; nothing beside it."""
     plain = await live.get("/js/main.js")
     packed = await live.get("/js/main.js", "Accept-Encoding: gzip, br")
-    assert gzip.decompress(packed.body) == plain.body == (STATIC / "js" / "main.js").read_bytes()
+    assert gzip.decompress(packed.body) == plain.body == read(STATIC / "js" / "main.js").plain
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert packed.headers["etag"] != plain.headers["etag"]
     for answer, wish in ((plain, "X: y"), (packed, "Accept-Encoding: gzip")):
