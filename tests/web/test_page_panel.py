@@ -463,6 +463,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         page = visit.page
         row(page, FIRST).tap()
         drawn(visit)
+        panel(page).evaluate("(panel) => Promise.all(panel.getAnimations().map(({ finished }) => finished))")
         box = panel(page).bounding_box()
         assert box is not None
         assert (box["x"], box["width"], box["y"] + box["height"]) == (0, width, 844)
