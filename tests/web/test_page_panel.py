@@ -28,6 +28,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
+from tests.web.page_steps import waiting
 from tests.web.test_page import COLOURS
 
 pytestmark = pytest.mark.needs("chromium")
@@ -463,10 +464,13 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         page = visit.page
         row(page, FIRST).tap()
         drawn(visit)
-        panel(page).evaluate("(panel) => Promise.all(panel.getAnimations().map(({ finished }) => finished))")
-        box = panel(page).bounding_box()
-        assert box is not None
-        assert (box["x"], box["width"], box["y"] + box["height"]) == (0, width, 844)
+
+        def edges() -> tuple[float, float, float]:
+            box = panel(page).bounding_box()
+            assert box is not None
+            return box["x"], box["x"] + box["width"], box["y"] + box["height"]
+
+        assert waiting(page, lambda: edges() == (0, width, 844)), edges()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert panel(page).evaluate("(panel) => panel.scrollWidth") == width
         small = panel(page).evaluate("""(panel) => [...panel.querySelectorAll("button, a, summary")]
