@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "ticker.groups",
+            "ticker.readers",
             "ticker.doorman",
             "ticker.quota",
             "ticker.session",
@@ -71,8 +72,8 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "groups", "slices", "quota", "session", "consolidate",
-    "intake", "errors", "histogram", "model",
+    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "session",
+    "consolidate", "intake", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -19,12 +19,13 @@ from typing import Protocol
 
 from ticker import protocol
 from ticker.clock import Clock
-from ticker.groups import Groups, Reader
+from ticker.groups import Groups
 from ticker.histogram import Histogram
 from ticker.intake import TICK_S, Intake
 from ticker.journal import Journal
 from ticker.protocol import Frame
 from ticker.quota import Quota
+from ticker.readers import Reader
 from ticker.store import Store
 
 GOODBYE_RETRY_MS = (500, 5000)

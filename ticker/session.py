@@ -15,10 +15,11 @@ from typing import Any
 
 from ticker import messages, protocol
 from ticker.errors import ProtocolError, nearest
-from ticker.groups import Groups, Reader
+from ticker.groups import Groups
 from ticker.messages import Ping, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.quota import Budget
+from ticker.readers import Reader
 from ticker.selection import Selection
 from ticker.slices import LARGE, encoded
 

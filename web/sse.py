@@ -18,10 +18,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ticker import protocol
-from ticker.groups import Group
 from ticker.hub import GOODBYE_RETRY_MS, Hub
 from ticker.messages import interval_class
 from ticker.protocol import Cursor, Frame
+from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
@@ -113,7 +113,7 @@ class EventStream:
     Attributes:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
-        group, since: see `ticker.groups.Reader`.
+        group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`.
     """
 
@@ -157,7 +157,7 @@ class EventStream:
     # Writing
 
     def write(self, frame: Frame) -> bool:
-        """Take a frame whole, or refuse it; see `ticker.groups.Reader`."""
+        """Take a frame whole, or refuse it; see `ticker.readers.Reader`."""
         if self.paused or not self.open:
             return False
         return self._write(self._event(frame))

@@ -33,9 +33,9 @@ from websockets.protocol import State
 
 from ticker import protocol
 from ticker.doorman import Doorman
-from ticker.groups import Group
 from ticker.hub import Hub
 from ticker.protocol import Frame
+from ticker.readers import Group
 from ticker.session import Session
 from web.problem import raw_problem
 from web.wire import DEFLATE, headed, packed, shares, wire
@@ -67,7 +67,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     Attributes:
         open: false from the moment that nothing more may be written.
         paused: the kernel has not taken all of the last write.
-        address, group, since: see `ticker.groups.Reader`.
+        address, group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
         refused: the answer that its endpoint must give it.
@@ -135,7 +135,7 @@ class SharedFrames(WebSocketsSansIOProtocol):
     # Writing
 
     def write(self, frame: Frame) -> bool:
-        """Take a frame whole, or refuse it; see `ticker.groups.Reader`."""
+        """Take a frame whole, or refuse it; see `ticker.readers.Reader`."""
         return not self.paused and self.open and self._write(self._bytes(frame))
 
     def _bytes(self, frame: Frame) -> bytes:

@@ -6,9 +6,9 @@ import asyncio
 
 from starlette.requests import Request
 
-from ticker.groups import Group
 from ticker.hub import Hub
 from ticker.protocol import NORMAL, Frame
+from ticker.readers import Group
 from ticker.selection import Selection
 
 

@@ -19,11 +19,11 @@ from prometheus_client.exposition import generate_latest
 from tests.bench.market import EPOCH_MS, batches
 from ticker.clock import Clock
 from ticker.config import Settings
-from ticker.groups import Group
 from ticker.histogram import Histogram
 from ticker.metrics import make_registry
 from ticker.model import Quote
 from ticker.protocol import Frame
+from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
 

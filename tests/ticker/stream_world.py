@@ -12,8 +12,9 @@ from collections import deque
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS, ModelMarket, ModelReader, Values, View, selects
 from ticker import protocol
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, Group, Groups
+from ticker.groups import KEEP_EMPTY_S, Groups
 from ticker.protocol import Cursor, Frame
+from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
 from ticker.store import Store

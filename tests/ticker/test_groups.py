@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, Group, Groups
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, Groups
 from ticker.model import Value
 from ticker.protocol import Frame
+from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
 from ticker.store import Store

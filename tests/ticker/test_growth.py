@@ -9,8 +9,9 @@ import pytest
 
 from ticker import groups
 from ticker.clock import ManualClock
-from ticker.groups import Group, Groups
+from ticker.groups import Groups
 from ticker.protocol import Frame
+from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.store import Store
 

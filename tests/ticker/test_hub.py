@@ -17,11 +17,11 @@ import pytest
 
 from ticker.clock import Clock
 from ticker.consolidate import Consolidator
-from ticker.groups import Group
 from ticker.hub import Connection, Hub
 from ticker.intake import TICK_S, FeedIntake, Intake
 from ticker.model import Quote
 from ticker.protocol import Frame
+from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.store import Store
 

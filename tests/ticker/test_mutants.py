@@ -13,8 +13,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
-from ticker.groups import Group, Groups
+from ticker.groups import Groups
 from ticker.protocol import Cursor, Frame
+from ticker.readers import Group
 from ticker.record import Changes, Flush, Follow, Record
 from ticker.selection import Scope, Selection
 from ticker.store import Store

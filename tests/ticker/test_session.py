@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tests.view import View
 from ticker import protocol
 from ticker.clock import ManualClock
-from ticker.groups import Group, Groups
+from ticker.groups import Groups
 from ticker.model import FIELDS
 from ticker.protocol import Frame
 from ticker.quota import Budget
+from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
 from ticker.session import Facts, Limits, Session, nearest_symbols

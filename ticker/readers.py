@@ -1,0 +1,85 @@
+"""Who reads: readers, the groups of those with equal wishes, and what is counted of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ticker import protocol
+from ticker.protocol import Frame
+from ticker.record import Record
+from ticker.selection import Scope
+
+
+class Reader(Protocol):
+    """Somebody who gets frames."""
+
+    address: str
+    """Where it comes from."""
+    group: Group | None
+    since: int
+    """The version that it knows while it lags behind; meaningless otherwise."""
+
+    def write(self, frame: Frame) -> bool:
+        """Take a frame whole, or refuse it whole (closed, or its buffer is not empty).
+
+        Never raises, and never calls back into the groups: what a write brings about, such as the end of the
+        reader, happens in a later turn.
+        """
+
+
+@dataclass(slots=True)
+class FanoutCounts:
+    """Plain counters, read by metrics."""
+
+    messages: dict[str, int] = field(default_factory=lambda: dict.fromkeys(protocol.FRAME_KINDS, 0))
+    received: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("subscribe", "unsubscribe", "ping", "invalid"), 0)
+    )
+    rows: int = 0
+    bytes: int = 0
+    conflated: int = 0
+    resumes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("update", "snapshot"), 0))
+    resyncs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("epoch", "pruned", "gap"), 0))
+
+    def sent(self, frame: Frame, readers: int = 1) -> None:
+        """A frame went out to some readers."""
+        self.messages[frame.kind] += readers
+        self.rows += frame.rows * readers
+        self.bytes += len(frame.data) * readers
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """All readers of one selection and interval.
+
+    Attributes:
+        told: the version of its last frame, which the next one names as `since`.
+        seen: the version up to which the store was asked; nothing of the group changed in between.
+        members: readers who know everything up to `told`.
+        lagging: readers who missed a frame; each has its own `since`.
+        returning: lagging readers who can take bytes again.
+        unwarned: lagging readers who do not know yet that the group has outgrown its limit.
+        news: its records that changed since `seen`, in order.
+        due: whether there may be news for it since `seen`.
+        sent_at: when a frame last went out, monotonic seconds.
+        cells: what it counts for in the quota; not more when it grows.
+    """
+
+    scope: Scope
+    interval_ms: int
+    told: int
+    seen: int
+    sent_at: float
+    members: set[Reader] = field(default_factory=set)
+    lagging: set[Reader] = field(default_factory=set)
+    returning: set[Reader] = field(default_factory=set)
+    unwarned: set[Reader] = field(default_factory=set)
+    news: dict[Record, None] = field(default_factory=dict)
+    due: bool = False
+    cells: int = 0
+    frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not self.members and not self.lagging
