@@ -15,8 +15,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ticker.errors import ConfigError, TickerError
+from web.handshake import Door
 from web.problem import raw_problem
-from web.transport import Door, PlainFrames, SharedFrames
+from web.transport import PlainFrames, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""

@@ -9,8 +9,8 @@ After the handshake an endpoint *detaches* a connection: the ASGI task ends, the
   not take all of the last one. While paused, nothing is read either;
 * a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
 
-This file leans on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py` holds the
-contract and fails loudly when it changes. Nothing else in the project knows uvicorn's inside.
+This file and `handshake` lean on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
+holds the contract and fails loudly when it changes. Nothing else but `server` knows uvicorn's inside.
 """
 
 from __future__ import annotations
@@ -19,16 +19,11 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as WireFrame
-from websockets.http11 import Request
 from websockets.protocol import State
 
 from ticker import protocol
@@ -37,8 +32,8 @@ from ticker.hub import Hub
 from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
-from web.problem import raw_problem
-from web.wire import DEFLATE, headed, packed, shares, wire
+from web.handshake import Handshake
+from web.wire import headed, packed, shares, wire
 
 EXTENSION = "ticker.connection"
 """Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
@@ -49,19 +44,7 @@ CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
 
 
-class Door(Protocol):
-    """Who may come in; see `web.ws.Door`."""
-
-    paths: frozenset[str]
-
-    def refusal(self, request: HTTPConnection) -> Response | None:
-        """The answer to a handshake that is refused."""
-
-    def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
-        """Detach an accepted connection; `head` is the handshake's answer."""
-
-
-class SharedFrames(WebSocketsSansIOProtocol):
+class SharedFrames(Handshake):
     """uvicorn's WebSocket connection, which an endpoint may detach and hand to the hub.
 
     Attributes:
@@ -70,15 +53,9 @@ class SharedFrames(WebSocketsSansIOProtocol):
         address, group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
-        refused: the answer that its endpoint must give it.
     """
 
     via = "ws"
-    door: Door | None = None
-    """Answers handshakes here and now; without it all of them go to the application."""
-    refused: Response | None = None
-    compress = True
-    """Whether compression is offered; each message by itself, so that its bytes can be shared."""
     group: Group | None = None
     since = 0
     open = False
@@ -89,8 +66,6 @@ class SharedFrames(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.compress:
-            self.conn.available_extensions = [DEFLATE]
         self._hub: Hub | None = None
         self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
@@ -196,10 +171,11 @@ class SharedFrames(WebSocketsSansIOProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        if not self.handshake_complete:
+            super().data_received(data)
+            return
         self.conn.receive_data(data)
-        if (self.conn.handshake_exc or self.conn.parser_exc) is not None and not self.handshake_complete:
-            self._refuse_handshake()
-        elif self.conn.parser_exc is not None:
+        if self.conn.parser_exc is not None:
             self.handle_parser_exception()
         elif self._session is None:
             self.handle_events()
@@ -255,45 +231,6 @@ class SharedFrames(WebSocketsSansIOProtocol):
                 self._reply(session.step())
         if self.open:
             self._handle_unread()
-
-    def handle_connect(self, event: Request) -> None:
-        """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
-        if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
-            self._refuse_handshake(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
-        elif self.door is None or not self._knock(self.door, event):
-            super().handle_connect(event)
-
-    def _knock(self, door: Door, request: Request) -> bool:
-        """Answer a good handshake for the stream in this very turn; False if it is another one."""
-        path, _, query = request.path.partition("?")
-        response = self.conn.accept(request) if path in door.paths else None
-        if response is None or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            return False
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.raw_items()]
-        connection = HTTPConnection({
-            "type": "websocket", "scheme": self.scheme, "client": self.client, "path": path, "headers": headers,
-            "query_string": query.encode(),
-        })  # fmt: skip
-        self.refused = door.refusal(connection)
-        if self.refused is not None:
-            return False
-        self.conn.send_response(response)
-        self.handshake_initiated = self.handshake_complete = True
-        self.start_keepalive()
-        self.transport.set_protocol(self)  # who is told when the first write is not taken whole
-        door.begin(self, connection, b"".join(self.conn.data_to_send()))
-        return True
-
-    def _refuse_handshake(
-        self,
-        status: int = 400,
-        text: str = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes",
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Answer a request that the parser refused; uvicorn would leave it hanging."""
-        self.transport.write(raw_problem(status, "bad_request", text, headers))
-        self.close_sent = self.handshake_complete = True
-        self.transport.close()
 
     # Ending
 

@@ -1,0 +1,96 @@
+"""The beginning of a WebSocket: a good handshake for the stream is answered in the turn that it came in.
+
+Through the framework it would cost more than twice as much, and after a restart everybody comes at once. What is
+refused, and every other path, goes to the application.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from web.problem import raw_problem
+from web.wire import DEFLATE
+
+
+class Door(Protocol):
+    """Who may come in; see `web.ws.Door`."""
+
+    paths: frozenset[str]
+
+    def refusal(self, request: HTTPConnection) -> Response | None:
+        """The answer to a handshake that is refused."""
+
+    def begin(self, connection: Any, request: HTTPConnection, head: bytes) -> None:
+        """Detach an accepted connection; `head` is the handshake's answer."""
+
+
+class Handshake(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket connection until it is open.
+
+    Attributes:
+        refused: the answer that its endpoint must give it.
+    """
+
+    door: Door | None = None
+    """Whom to ask here and now; without it all handshakes go to the application."""
+    refused: Response | None = None
+    compress = True
+    """Whether compression is offered; each message by itself, so that its bytes can be shared."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.compress:
+            self.conn.available_extensions = [DEFLATE]
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn's, which would leave a request hanging that the parser refused."""
+        self.conn.receive_data(data)
+        if (self.conn.handshake_exc or self.conn.parser_exc) is not None:
+            self._refuse()
+        else:
+            self.handle_events()
+
+    def handle_connect(self, event: Request) -> None:
+        """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
+        if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
+            self._refuse(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
+        elif self.door is None or not self._knock(self.door, event):
+            super().handle_connect(event)
+
+    def _knock(self, door: Door, request: Request) -> bool:
+        """Answer a good handshake for the stream in this very turn; False if it is another one."""
+        path, _, query = request.path.partition("?")
+        response = self.conn.accept(request) if path in door.paths else None
+        if response is None or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            return False
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.raw_items()]
+        connection = HTTPConnection({
+            "type": "websocket", "scheme": self.scheme, "client": self.client, "path": path, "headers": headers,
+            "query_string": query.encode(),
+        })  # fmt: skip
+        self.refused = door.refusal(connection)
+        if self.refused is not None:
+            return False
+        self.conn.send_response(response)
+        self.handshake_initiated = self.handshake_complete = True
+        self.start_keepalive()
+        self.transport.set_protocol(self)  # who is told when the first write is not taken whole
+        door.begin(self, connection, b"".join(self.conn.data_to_send()))
+        return True
+
+    def _refuse(
+        self,
+        status: int = 400,
+        text: str = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer a request that the parser refused; uvicorn would leave it hanging."""
+        self.transport.write(raw_problem(status, "bad_request", text, headers))
+        self.close_sent = self.handshake_complete = True
+        self.transport.close()
