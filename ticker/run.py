@@ -46,16 +46,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         for feed in feeds
     ]
     app = create_app(service)
-    server = make_server(
-        app,
-        app.state.door,
-        message_bytes=settings.limits.message_bytes,
-        ping_interval_s=settings.hub.ping_interval_s,
-        ping_timeout_s=settings.hub.ping_timeout_s,
-        handshake_s=settings.limits.handshake_s,
-        tls=(settings.server.tls_cert, settings.server.tls_key),
-        compress=settings.hub.compress,
-    )
+    server = make_server(app, app.state.door, settings)
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
     scheme = "https" if settings.server.tls_cert else "http"

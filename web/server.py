@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from ticker.config import Settings
 from ticker.errors import ConfigError, TickerError
 from web.handshake import Door
 from web.problem import raw_problem
@@ -145,30 +146,21 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(
-    app: Any,
-    door: Door | None,
-    *,
-    message_bytes: int,
-    ping_interval_s: float,
-    ping_timeout_s: float,
-    handshake_s: float,
-    tls: tuple[str, str] = ("", ""),
-    compress: bool = True,
-) -> Server:
+def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     """A server for an app and the way in to its stream, to be run with `serve(sockets=[listen(…)])`.
 
     Raises:
         ConfigError: certificate or key cannot be used.
     """
-    cert, key = tls
+    cert, key = settings.server.tls_cert, settings.server.tls_key
+    frames = SharedFrames if settings.hub.compress else PlainFrames
     config = uvicorn.Config(
         app,
-        http=type("Http", (BoundedHttp,), {"head_timeout_s": handshake_s}),
-        ws=type("Stream", (SharedFrames if compress else PlainFrames,), {"door": door}),
-        ws_max_size=message_bytes,
-        ws_ping_interval=ping_interval_s,
-        ws_ping_timeout=ping_timeout_s,
+        http=type("Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s}),
+        ws=type("Stream", (frames,), {"door": door}),
+        ws_max_size=settings.limits.message_bytes,
+        ws_ping_interval=settings.hub.ping_interval_s,
+        ws_ping_timeout=settings.hub.ping_timeout_s,
         ws_per_message_deflate=False,  # ours is another one
         proxy_headers=False,
         lifespan="off",

@@ -133,16 +133,7 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
     service = Service(settings, clock)
     feed = service.feed("toy", "live", "received", 5.0)
     app = create_app(service)
-    server = make_server(
-        app,
-        app.state.door,
-        message_bytes=settings.limits.message_bytes,
-        ping_interval_s=settings.hub.ping_interval_s,
-        ping_timeout_s=settings.hub.ping_timeout_s,
-        handshake_s=settings.limits.handshake_s,
-        tls=(settings.server.tls_cert, settings.server.tls_key),
-        compress=settings.hub.compress,
-    )
+    server = make_server(app, app.state.door, settings)
     sock = listen("127.0.0.1", 0)
     live = Live(service, clock, server, feed, sock.getsockname()[1])
     if prices:

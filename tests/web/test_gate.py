@@ -16,6 +16,7 @@ from tests.conftest import find_program
 from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
 from tests.web.server import Live, Sections, run, serving, start
+from ticker.config import Settings
 from ticker.errors import ConfigError
 from ticker.logs import ConsoleFormatter
 from web.server import make_server
@@ -262,5 +263,7 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize("files", [("none.pem", ""), (__file__, __file__)])
 def test_a_certificate_that_cannot_be_used_is_said(files: tuple[str, str]) -> None:
     """A missing file, or one that is no certificate, is an error of the configuration that names the file."""
+    cert, key = files
+    settings = Settings.model_validate({"server": {"tls_cert": cert, "tls_key": key}})
     with pytest.raises(ConfigError, match=r"^server\.tls_cert "):
-        make_server(None, None, message_bytes=1, ping_interval_s=1, ping_timeout_s=1, handshake_s=1, tls=files)
+        make_server(None, None, settings)
