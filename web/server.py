@@ -159,8 +159,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         http=type("Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s}),
         ws=type("Stream", (frames,), {"door": door}),
         ws_max_size=settings.limits.message_bytes,
-        ws_ping_interval=settings.hub.ping_interval_s,
-        ws_ping_timeout=settings.hub.ping_timeout_s,
+        ws_ping_interval=None,  # `web.pings` asks
         ws_per_message_deflate=False,  # ours is another one
         proxy_headers=False,
         lifespan="off",

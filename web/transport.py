@@ -53,6 +53,7 @@ class SharedFrames(Handshake):
         address, group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
+        answers, pinged_at: whether it has answered the last ping, and when that was; see `web.pings`.
     """
 
     via = "ws"
@@ -61,6 +62,8 @@ class SharedFrames(Handshake):
     open = False
     paused = False
     unpacks = False
+    answers = True
+    pinged_at = 0.0
     address = ""
     number = 0
 
@@ -126,6 +129,10 @@ class SharedFrames(Handshake):
             self.loop.call_soon(self.abort)
             return False
         return True
+
+    def ping(self) -> None:
+        """Ask whether anybody is there; an answer sets `answers`."""
+        self._write(_PING)
 
     def _reply(self, frames: list[Frame], head: bytes = b"") -> None:
         if (frames or head) and self.open:
@@ -199,7 +206,7 @@ class SharedFrames(Handshake):
             if event.opcode is Opcode.PING:
                 self._write(b"".join(self.conn.data_to_send()))
             elif event.opcode is Opcode.PONG:
-                self.handle_pong(event)
+                self.answers = True
             elif event.opcode is Opcode.CLOSE:
                 self.handle_close(event)
             elif event.opcode is Opcode.BINARY:
@@ -248,7 +255,6 @@ class SharedFrames(Handshake):
 
     def _hang_up(self, code: int, reason: str, last: bytes = b"") -> None:
         """Start the closing handshake, after some last bytes, and abort if it takes too long."""
-        self.stop_keepalive()
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
         self.close_sent = True
@@ -300,24 +306,6 @@ class SharedFrames(Handshake):
         super().handle_parser_exception()
         self._abort_later()
 
-    def send_keepalive_ping(self) -> None:
-        """The same bytes for all. A reader that takes no bytes is judged by its stall, not by pings."""
-        if self._session is None:
-            super().send_keepalive_ping()
-        elif self.open and self.paused:
-            self.schedule_ping()
-        elif self.open and self._write(_PING):
-            self.ping_timer, self.pending_ping_payload = None, _PING_PAYLOAD
-            self.ping_sent_at = self.loop.time()
-            self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
-
-    def keepalive_timeout(self) -> None:
-        """No pong: 4009, and no waiting for a peer that is gone."""
-        if self._session is None:
-            super().keepalive_timeout()
-        else:
-            self.end(protocol.NO_PONG, "no pong")
-
     def shutdown(self) -> None:
         """The server stops; those who are still here were not drained."""
         if self._session is None:
@@ -348,5 +336,4 @@ class _NoQueue(asyncio.Queue[Any]):
 
 
 _NO_QUEUE = _NoQueue()
-_PING_PAYLOAD = b"tick"
-_PING = headed(0x89, _PING_PAYLOAD)
+_PING = headed(0x89, b"tick")

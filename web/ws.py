@@ -22,6 +22,7 @@ from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
 from web.gate import Gate
+from web.pings import Pings
 from web.problem import Problem, problem
 from web.transport import EXTENSION, SharedFrames
 
@@ -41,6 +42,8 @@ class Door:
         self._admission = admission
         self._gate = gate
         self._guard = guard
+        hub = service.settings.hub
+        self._pings = Pings(service.hub, hub.ping_interval_s, hub.ping_timeout_s)
 
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused, counted; None: they may come in."""
@@ -66,6 +69,7 @@ class Door:
         else:
             connection.detach(hub, Doorman(admit, start), [], head)
             hub.idle.discard(connection)  # it hears nothing before it has said its token
+        self._pings.watch(connection)
 
 
 def make_router(door: Door) -> APIRouter:

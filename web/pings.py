@@ -1,0 +1,51 @@
+"""Pings: whether anybody is still there, asked of all open WebSockets by one clock, with the same bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ticker import protocol
+from ticker.hub import Hub
+from web.transport import SharedFrames
+
+
+class Pings:
+    """Asks each connection again and again, and ends those that do not answer.
+
+    Args:
+        hub: whose ticks it is driven by, four a second.
+        interval_s: seconds between two pings of a connection.
+        timeout_s: seconds that it has to answer.
+    """
+
+    def __init__(self, hub: Hub, interval_s: float, timeout_s: float) -> None:
+        self._hub = hub
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._period_s = min(interval_s, timeout_s)
+        self._visits: deque[tuple[float, SharedFrames]] = deque()  # when to look at whom, in order
+        hub.on_tick.append(self._tick)
+
+    def watch(self, connection: SharedFrames) -> None:
+        """Ask this one from now on, as long as it is open."""
+        connection.pinged_at = self._hub.now()
+        self._visits.append((connection.pinged_at + self._period_s, connection))
+
+    def _tick(self) -> None:
+        now = self._hub.now()
+        while self._visits and self._visits[0][0] <= now:
+            _, connection = self._visits.popleft()
+            if connection.open:
+                self._visit(connection, now)
+            if connection.open:
+                self._visits.append((now + self._period_s, connection))
+
+    def _visit(self, connection: SharedFrames, now: float) -> None:
+        since_s = now - connection.pinged_at
+        if connection.paused:  # who takes no bytes is judged by that alone
+            connection.pinged_at, connection.answers = now, True
+        elif not connection.answers and since_s >= self._timeout_s:
+            connection.end(protocol.NO_PONG, "no pong")
+        elif connection.answers and since_s >= self._interval_s:
+            connection.pinged_at, connection.answers = now, False
+            connection.ping()
