@@ -140,7 +140,7 @@ def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -
     """Make an options object of a TOML table or of a spec's query, strings converted to the fields' types.
 
     Args:
-        where: for messages, `feeds.kraken`.
+        where: for messages, `feeds.alpha`.
         options: the adapter's dataclass.
         given: names and values.
 

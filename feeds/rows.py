@@ -66,7 +66,7 @@ def make_quote(
     which none is good is refused.
 
     Args:
-        symbol: the venue symbol, `kraken:BTC-USD`.
+        symbol: the venue symbol, `alpha:BTC-USD`.
         raw: the exchange's own texts by our names of prices, sizes and `change_pct`; other names are a bug.
         status: whose `rejects` count.
         ts: the exchange's time of the row, ms since 1970 UTC.

@@ -60,7 +60,7 @@ def test_help_of_a_command_names_every_flag(command: str) -> None:
     for expected in (
         *("--config FILE", "--host ADDRESS", "--port PORT", "--feed SPEC", "--log-level LEVEL"),
         "--set SECTION.KEY=VALUE",
-        "--feed 'kraken:*-USD?interval_s=1' --feed 'eu=kraken:*-EUR'",
+        "--feed 'EXCHANGE:*-USD?interval_s=1' --feed 'eu=EXCHANGE:*-EUR'",
     ):
         assert expected in out
 

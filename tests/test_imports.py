@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +199,14 @@ def test_lower_layers_use_no_foreign_library(name: str) -> None:
 def test_pydantic_is_for_the_configuration(name: str) -> None:
     """Whoever else needs a model takes a dataclass."""
     assert {other for other in IMPORTS[name] if other.startswith("pydantic")} == set()
+
+
+def test_no_exchange_is_named_outside_its_file() -> None:
+    """What is generic is so to the letter: in names, texts and examples of the code, the page's included."""
+    exchanges = {name.rpartition(".")[2].partition("_")[0] for name in SOURCES if name.startswith("feeds.venues.")}
+    assert {"kraken", "binance"} <= exchanges
+    word = re.compile("|".join(sorted(exchanges)), re.IGNORECASE)
+    files = [path for folder in PACKAGES for path in sorted((ROOT / folder).rglob("*.*")) if path.suffix != ".pyc"]
+    elsewhere = [path for path in files if (ROOT / "feeds" / "venues") not in path.parents]
+    named = {str(path.relative_to(ROOT)): word.findall(path.read_text("utf-8", "replace")) for path in elsewhere}
+    assert {name: words for name, words in named.items() if words} == {}

@@ -160,7 +160,7 @@ from, `ticker adapters` what a feed can be, `ticker adapters NAME` its options.
 Feeds, for example:
   --feed 'sim:5000?seed=7'
   --feed 'replay:quotes.csv.gz?speed=max&loop=true'
-  --feed 'kraken:*-USD?interval_s=1' --feed 'eu=kraken:*-EUR'
+  --feed 'EXCHANGE:*-USD?interval_s=1' --feed 'eu=EXCHANGE:*-EUR'
 """
 
 

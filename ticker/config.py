@@ -27,13 +27,13 @@ from ticker.logs import escape
 from ticker.selection import check_pattern
 
 FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")
-"""A feed's name; it becomes the prefix of its symbols, `kraken:BTC-USD`."""
+"""A feed's name; it becomes the prefix of its symbols, `alpha:BTC-USD`."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _FLAGS = {"--host": "server.host", "--port": "server.port", "--log-level": "log.level"}
 
 Key = tuple[str, ...]
-"""Where a value belongs: `("server", "port")`, `("feeds", "kraken", "symbols")`."""
+"""Where a value belongs: `("server", "port")`, `("feeds", "alpha", "symbols")`."""
 
 Flags = Sequence[tuple[str, str]]
 """Names and texts from the command line: `("--port", "9000")`."""

@@ -44,7 +44,7 @@ Value = str | int | None
 SYMBOL = re.compile(r"[A-Za-z0-9._^-]{1,64}")
 """A canonical symbol, `BTC-USD`, `AAPL`, `BRK.B`."""
 VENUE_SYMBOL = re.compile(r"(?=.{1,80}\Z)[a-z0-9_-]{1,32}:[A-Za-z0-9._^-]{1,64}")
-"""A venue's own symbol, `kraken:BTC-USD`; 80 characters at most."""
+"""A venue's own symbol, `alpha:BTC-USD`; 80 characters at most."""
 
 
 def pattern_matches(pattern: str, symbol: str) -> bool:
@@ -73,7 +73,7 @@ class Quote(NamedTuple):
     """What a source says of one venue symbol at one moment.
 
     Attributes:
-        symbol: the venue symbol, `kraken:BTC-USD`.
+        symbol: the venue symbol, `alpha:BTC-USD`.
         values: fields of `FIELDS` without `ts` and `source`. Absent keeps the last value, None clears it.
             `state` is the market's own (`live`, `halted`, `closed`), where the source knows it.
         ts: the exchange's time of the price, ms since 1970 UTC; None where it gives none.

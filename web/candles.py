@@ -36,7 +36,7 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/api/candles/{symbol}", summary="Bars of one symbol", tags=["prices"], response_class=Response,
                 responses=with_csv(described("Candles"), EXAMPLE_CSV) | problems(400, 404, 503))  # fmt: skip
     async def candles(
-        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
+        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
         interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
         limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many bars, the newest ones.")] = 500,
         shape: Annotated[Literal["json", "csv"], Query(alias="format", description="A document, or a table.")] = "json",

@@ -20,7 +20,7 @@ INLINE = 1000
 """Samples that are encoded between two turns of the loop; more of them would hold everybody up."""
 
 PAGE = described_text("Counters and gauges; OpenMetrics where the scraper asks for it.", "text/plain",
-                      'ticker_feed_up{feed="kraken"} 1.0\n')  # fmt: skip
+                      'ticker_feed_up{feed="alpha"} 1.0\n')  # fmt: skip
 PAGE[200]["content"]["application/openmetrics-text"] = PAGE[200]["content"]["text/plain"]
 
 

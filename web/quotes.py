@@ -94,7 +94,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
     async def quote(
-        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `kraken:BTC-USD`.")],
+        symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
     ) -> Response:
         """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
         selection = selection_of(symbol, None, service)

@@ -142,7 +142,7 @@ def asyncapi(host: str, base_path: str, *, secure: bool) -> dict[str, Any]:
 
 
 _URL: Schema = {"type": "object", "properties": {
-    "symbols": value("string", "patterns, separated by commas", "BTC-USD,kraken:*"),
+    "symbols": value("string", "patterns, separated by commas", "BTC-USD,alpha:*"),
     "fields": value("string", "fields, separated by commas", "last,ts"),
     "interval_ms": MESSAGES["subscribe"]["properties"]["interval_ms"], "cursor": CURSOR,
 }}  # fmt: skip

@@ -48,7 +48,7 @@ FIELD_TEXTS: dict[str, tuple[str, str, object]] = {
     "change_pct": ("change over 24 h, or since the previous close", "percent", 1.4712),
     "ts": ("the exchange's time of the price, or of its arrival: see the feed's `clock`", MS, 1795386012345),
     "state": ("whether the price can be relied on; the service alone judges it", "", "live"),
-    "source": ("the venue that the price comes from", "", "kraken"),
+    "source": ("the venue that the price comes from", "", "alpha"),
     "decimals": ("digits after the point at which the symbol is quoted", "digits", 2),
     "name": ("the instrument's name", "", "Bitcoin"),
 }
@@ -117,7 +117,7 @@ QUOTES = mapping("records by symbol", ref("Record"))
 GONE = listing("symbols that are no more: drop them", SYMBOL_ITEM, examples=[["OLD-USD"]])
 FEEDS = mapping("records of feeds, by name; absent members are unchanged", ref("FeedRecord"))
 _DATA = {"quotes": QUOTES, "gone": GONE, "feeds": FEEDS}
-_PATTERNS = listing("the whole selection of the connection now", PATTERN_ITEM, examples=[["BTC-USD", "kraken:*"]])
+_PATTERNS = listing("the whole selection of the connection now", PATTERN_ITEM, examples=[["BTC-USD", "alpha:*"]])
 _MATCHED = value("integer", "how many existing symbols it selects", 734, "symbols", minimum=0)
 
 RECORDS: dict[str, Schema] = {
@@ -192,7 +192,7 @@ FRAMES: dict[str, Schema] = {
 """What the service sends, by type."""
 
 _ID = {**REPLY_ID, "description": "comes back in the answer"}
-_WANTED = listing("symbols and patterns", {"type": "string"}, minItems=1, examples=[["BTC-USD", "kraken:*"]])
+_WANTED = listing("symbols and patterns", {"type": "string"}, minItems=1, examples=[["BTC-USD", "alpha:*"]])
 
 MESSAGES: dict[str, Schema] = {
     "subscribe": record("Add patterns to the selection of the connection. `cursor` counts only in the first one.", {
@@ -243,7 +243,7 @@ BODIES: dict[str, Schema] = {
         "version": VERSION, "time": TIME, **_DATA,
     }, ("gone", "feeds"), examples=[{
         "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
-        "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.3, "ask": 97412.35, "state": "live", "source": "kraken"}},
+        "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.3, "ask": 97412.35, "state": "live", "source": "alpha"}},
     }]),
     "Quote": record("One quote.", {"symbol": SYMBOL_ITEM, "cursor": CURSOR, "quote": ref("Record")}, examples=[{
         "symbol": "BTC-USD", "cursor": "1795386000123:4711:9f3a61c27b04d5e8",
@@ -251,21 +251,21 @@ BODIES: dict[str, Schema] = {
     }]),
     "Source": record("Where the price of a symbol comes from.", {
         "symbol": SYMBOL_ITEM,
-        "source": value(["string", "null"], "the venue that is followed now", "binance"),
+        "source": value(["string", "null"], "the venue that is followed now", "beta"),
         "since": value(["integer", "null"], "since when; null: no other was followed before", 1795386012345, MS),
-        "before": value(["string", "null"], "the venue that it took over from", "coinbase"),
-        "venues": listing("who has it, best first", value("string", "a feed", "kraken"), examples=[["kraken"]]),
-    }, examples=[{"symbol": "BTC-USD", "source": "binance", "since": 1795386012345, "before": "coinbase",
-                  "venues": ["coinbase", "binance", "kraken"]}]),
+        "before": value(["string", "null"], "the venue that it took over from", "alpha"),
+        "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
+    }, examples=[{"symbol": "BTC-USD", "source": "beta", "since": 1795386012345, "before": "alpha",
+                  "venues": ["alpha", "beta", "gamma"]}]),
     "Symbols": record("Every consolidated symbol, by name.", {"symbols": listing("the symbols", record("one of them", {
         "symbol": SYMBOL_ITEM,
         "name": value(["string", "null"], "the instrument's name", "Bitcoin"),
         "base": value("string", "what is priced", "BTC"),
         "quote": value(["string", "null"], "what it is priced in; null: the symbol is no pair", "USD"),
         "decimals": value(["integer", "null"], "digits after the point", 2, "digits"),
-        "venues": listing("who has it, best first", value("string", "a feed", "kraken"), examples=[["kraken"]]),
+        "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
     }))}, examples=[{"symbols": [{"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
-                                  "venues": ["coinbase", "kraken"]}]}]),
+                                  "venues": ["alpha", "beta"]}]}]),
     "Candles": record("Bars, the oldest first.", {
         "symbol": SYMBOL_ITEM,
         "interval": value("string", "length of a bar", "1m", enum=list(INTERVALS)),
@@ -293,7 +293,7 @@ BODIES: dict[str, Schema] = {
         "rejects": _counts("rows not shown, by reason", REJECT_REASONS),
         "changes": listing("the last 20 changes of its state", record("one change", {
             "at": value("integer", "when", 1795386000500, MS), "state": STATE, "message": FEED_MESSAGE})),
-    }))}, examples=[{"feeds": {"kraken": {
+    }))}, examples=[{"feeds": {"alpha": {
         "state": "live", "since": 1795386000500, "kind": "live", "clock": "received", "message": None, "symbols": 734,
         "last_data": 1795386012345, "rate": 812.5, "updates": 4711, "reconnects": 0, "received_bytes": 1048576,
         "polls": {"ok": 0, "error": 0, "skipped": 0}, "errors": {"timeout": 1}, "rejects": {},

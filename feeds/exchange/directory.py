@@ -19,7 +19,7 @@ class Entry(NamedTuple):
     """What a feed knows about one wire name.
 
     Attributes:
-        symbol: the venue symbol, `kraken:BTC-USD`.
+        symbol: the venue symbol, `alpha:BTC-USD`.
         selected: whether the feed wants it.
         extra: the fields of its quotes that the list knows.
     """

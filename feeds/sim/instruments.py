@@ -377,7 +377,7 @@ AMD 138.35 75.2 2.5 Advanced Micro Devices
 AVGO 163.84 64.9 2.3 Broadcom
 PLTR 61.36 60.7 3.4 Palantir Technologies
 MSTR 382.16 53.8 4.4 MicroStrategy
-COIN 304.64 46.3 3.9 Coinbase Global
+CVNA 254.62 46.3 3.9 Carvana
 NFLX 883.85 43.4 1.8 Netflix
 JPM 243.09 35.6 1.2 JPMorgan Chase
 BRK.B 468.74 32.7 0.9 Berkshire Hathaway B

@@ -1,6 +1,6 @@
 """Prices for scripts: `watch` a live view, `get` quotes once; blocking twins of both are in `ticker.client.sync`.
 
-    async with watch("BTC-USD", "kraken:*") as view:
+    async with watch("BTC-USD", "alpha:*") as view:
         async for change in view:
             print(change.symbol, change.quote.last)
 

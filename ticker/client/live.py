@@ -27,7 +27,7 @@ def watch(*symbols: str, exact: bool = True, **options: Unpack[Options]) -> View
     """A live view of symbols and patterns, to be used by `async with`.
 
     Args:
-        symbols: what to watch: `BTC-USD`, `kraken:*`. The service's address may come first.
+        symbols: what to watch: `BTC-USD`, `alpha:*`. The service's address may come first.
         exact: prices as `Decimal`, digit for digit the exchange's; else as `float`, which is faster.
         options: see `Options`.
 

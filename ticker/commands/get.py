@@ -22,7 +22,7 @@ from ticker.model import FIELDS
 def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, url: str | None) -> None:
     """Print quotes once.
 
-    A symbol is BTC-USD, a venue's own kraken:BTC-USD; * stands for anything. Exit status 3 if one does not exist, 4 if
+    A symbol is BTC-USD, a venue's own alpha:BTC-USD; * stands for anything. Exit status 3 if one does not exist, 4 if
     the service cannot be reached.
     """
     from ticker.client.ask import ask  # noqa: PLC0415

@@ -17,7 +17,7 @@ from ticker.selection import check_pattern
 
 @click.command()
 @click.argument("patterns", metavar="[PATTERN...]", nargs=-1)
-@click.option("--adapter", metavar="SPEC", help="Ask this exchange instead: kraken, or a feed spec with options.")
+@click.option("--adapter", metavar="SPEC", help="Ask an exchange instead, by the name of its adapter or a feed spec.")
 @options.formats
 @options.service
 def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, url: str | None) -> None:

@@ -12,7 +12,7 @@ const MOST_SYMBOLS = 20_000; // of one kind; what is more is counted and left ou
 export class Market {
   /** The consolidated symbols, which the list shows. @type {Map<string, Quote>} */
   quotes = new Map();
-  /** Venues' own symbols, `kraken:BTC-USD`, as far as somebody asked for them. @type {Map<string, Quote>} */
+  /** Venues' own symbols, `alpha:BTC-USD`, as far as somebody asked for them. @type {Map<string, Quote>} */
   venues = new Map();
   /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
   feeds = new Map();

@@ -276,7 +276,7 @@ function hidden(text) {
   return element("span", { class: "hidden-text" }, text);
 }
 
-/** The instrument of a symbol: "BTC-USD" of "kraken:BTC-USD". */
+/** The instrument of a symbol: "BTC-USD" of "alpha:BTC-USD". */
 function instrumentOf(symbol) {
   return symbol.slice(symbol.indexOf(":") + 1);
 }
