@@ -1,15 +1,20 @@
-"""A stream that stays open, answers pings and says nothing more, as a reader of the real service sees it."""
+"""A stream that stays open, answers pings and says nothing more, as readers of the real service and its page see it."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
+from playwright.sync_api import expect
 from websockets.asyncio.client import connect
 
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.running import service_of
 from tests.view import View, read_until
+from tests.web.page_server import CHROMIUM, launched
 
 PAIRS = b'{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1}}}'
 SHOWN_WITHIN_MS = 10_000
@@ -27,9 +32,11 @@ async def trades(peer: Peer, prices: range) -> None:
         await asyncio.sleep(0.05)
 
 
-async def falls_mute(peer: Peer) -> None:
-    """Be busy for two seconds, then send nothing but heartbeats."""
-    await trades(peer, range(1000, 1040))
+async def falls_mute(peer: Peer, watched: asyncio.Event) -> None:
+    """Be busy until all are watching, then send nothing but heartbeats."""
+    busy = asyncio.ensure_future(trades(peer, range(1000, 2000)))
+    await watched.wait()
+    busy.cancel()
     while True:
         peer.send('{"channel":"heartbeat"}')
         await asyncio.sleep(1.0)
@@ -40,13 +47,41 @@ async def goes_on(peer: Peer) -> None:
     await trades(peer, range(2000, 9000))
 
 
+def chip_states(url: str, watching: Callable[[], object]) -> list[str]:
+    """What the feed's chip on the page says from the first price on, until it is live again: its states and texts."""
+    with launched() as browser:
+        page = browser.new_page()
+        page.goto(url)
+        chip = page.locator(".feed", has_text="kraken")
+        expect(chip).to_have_attribute("data-state", "live")
+        page.evaluate("""() => {
+          const chip = document.querySelector(".feed");
+          const note = () => window.said.push(`${chip.dataset.state}: ${chip.textContent}`);
+          window.said = [];
+          new MutationObserver(note).observe(chip, { attributes: true, subtree: true, childList: true });
+          note();
+        }""")
+        watching()
+        for _ in range(600):
+            said: list[str] = page.evaluate("window.said")
+            if any(text.startswith("stale") for text in said) and said[-1].startswith("live"):
+                break
+            page.wait_for_timeout(50)
+        return said
+
+
 def test_mute_stream_is_shown_and_mended() -> None:
-    """Within ten seconds of the last price feed and symbol are no longer live, and another connection makes them so."""
+    """Within ten seconds of the last price feed and symbol are no longer live, and another connection makes them so.
+
+    The page says the same at its feed.
+    """
 
     async def play() -> None:
+        watched = asyncio.Event()
+        watching = partial(asyncio.get_running_loop().call_soon_threadsafe, watched.set)
         async with FakeExchange() as exchange:
             exchange.serve("/0/public/AssetPairs", Reply(body=PAIRS))
-            exchange.stream("/v2", falls_mute, goes_on)
+            exchange.stream("/v2", partial(falls_mute, watched=watched), goes_on)
             feed = f"kraken:BTC-USD?mode=stream&base_url={exchange.base_url}"
             async with service_of("--feed", feed) as service:
                 url = service.url.replace("http", "ws") + "/ws?symbols=*,*:*"
@@ -59,12 +94,22 @@ def test_mute_stream_is_shown_and_mended() -> None:
                         return all(record.get("state") == state for record in records)
 
                     await read_until(socket, view, lambda: shows("live"))
+                    page = (
+                        asyncio.create_task(asyncio.to_thread(chip_states, service.url, watching)) if CHROMIUM else None
+                    )
+                    if page is None:
+                        watching()
                     await read_until(socket, view, lambda: shows("stale"))
                     quote = view.quotes["kraken:BTC-USD"]
-                    assert quote["last"] == "1039", "the last price stays"
+                    assert 1000 <= int(quote["last"]) < 2000, "the last price stays"
                     assert int(view.feeds["kraken"]["since"]) - int(quote["ts"]) < SHOWN_WITHIN_MS
                     await read_until(socket, view, lambda: shows("live"))
                     assert int(view.quotes["kraken:BTC-USD"]["last"]) >= 2000
+                    if page is not None:
+                        said = await page
+                        assert re.match(r"live: .*kraken", said[0])
+                        assert any(re.match(r"stale: .*kraken.*no data", text) for text in said), said
+                        assert said[-1].startswith("live")
                 errors = (await asyncio.to_thread(service.get, "/api/feeds"))["feeds"]["kraken"]["errors"]
                 assert errors == {"mute": "1"}
 
