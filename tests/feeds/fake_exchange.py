@@ -222,11 +222,13 @@ def _frame(raw: str) -> str | bytes:
 class FakeExchange:
     """The server.
 
+    While it is `dead` it ends every connection without a word; `die` ends those that there are, too.
     `requests` is what it was asked so far, WebSockets included, `most_in_flight` how many requests overlapped,
     `peers` are all WebSockets so far.
     """
 
     def __init__(self) -> None:
+        self.dead = False
         self.requests: list[Request] = []
         self.most_in_flight = 0
         self.peers: list[Peer] = []
@@ -258,6 +260,12 @@ class FakeExchange:
         """
         self._plays[path] = list(plays)
 
+    def die(self) -> None:
+        """Be dead from now on, until `dead` is set back."""
+        self.dead = True
+        for writer in self._connections.values():
+            writer.transport.abort()
+
     async def peer(self, count: int = 1) -> Peer:
         """Wait until there were so many WebSockets: the last one of these."""
         await self.news.until(lambda: len(self.peers) >= count)
@@ -288,6 +296,9 @@ class FakeExchange:
         await self._server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.dead:
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = writer
