@@ -131,8 +131,7 @@ def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed:
         return False
     if crossed == "keep" or not {"bid", "ask"} <= set(fields):
         return True
-    bid, ask = fields.index("bid"), fields.index("ask")
-    bids, asks = (map(float, [texts[side] for texts in rows]) for side in (bid, ask))
+    bids, asks = (map(float, map(operator.itemgetter(fields.index(side)), rows)) for side in ("bid", "ask"))
     return not any(map(operator.ge, bids, asks))
 
 

@@ -201,7 +201,7 @@ class FeedIntake:
             if source is not None:
                 rows.append((source, quote))
         self._note_changes(rows, now)
-        accepted = sum(self._accept(source, quote, now, wall_ms) for source, quote in rows)
+        accepted = self._accept(rows, now, wall_ms)
         if not accepted:
             return
         self.status.updates += accepted
@@ -299,49 +299,54 @@ class FeedIntake:
         self.status.symbols = len(self._sources)
         return source
 
-    def _accept(self, source: Source, quote: Quote, now: float, wall_ms: int) -> bool:
-        _, values, ts, seq = quote
-        if source.run != self._run:
-            source.run, source.seq = self._run, None
-        if seq is not None and source.seq is not None:
-            late = seq < source.seq
-        else:
-            late = ts is not None and source.ts is not None and ts < source.ts
-        if late:
-            self.status.rejects["out_of_order"] += 1
-            return False
-        if seq is not None:
-            source.seq = seq
-        if ts is not None:
-            source.ts = ts
-        again = quote is source.quote
-        source.quote = quote
-        if (last := values.get("last")) and last != source.last:
-            price, before = float(last), source.price
-            if before and (price > JUMP * before or before > JUMP * price):
-                self.status.jumps += 1
-            source.last, source.price = last, price
-        told = values.get("state", "")
-        if told != "":
-            source.market = str(told or "live")
-        born = not source.state
-        state = source.market
-        if self._frozen or (ts is not None and self._is_old(source, ts, wall_ms)):
-            state = "stale" if state == "live" else state
-        elif not born:
-            source.rhythm.beat(now)
-        if not source.watched:
-            self._intake.watch(source, now)
-        if source.state != state or told not in {"", state}:
-            source.state, again = state, False
-            values = {**values, "state": state}
-            if born:
-                values["source"] = source.symbol.partition(":")[0]
-        if not again:
-            self._intake.store.ingest(source.symbol, values, ts, wall_ms)
-        for listener in self._intake.on_ingest:
-            listener(quote, wall_ms)
-        return True
+    def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
+        """Take what is in order; returns how many that was."""
+        run, listeners, store = self._run, self._intake.on_ingest, self._intake.store
+        late = 0
+        for source, quote in rows:
+            symbol, values, ts, seq = quote
+            if source.run != run:
+                source.run, source.seq = run, None
+            if seq is not None and source.seq is not None:
+                if seq < source.seq:
+                    late += 1
+                    continue
+            elif ts is not None and source.ts is not None and ts < source.ts:
+                late += 1
+                continue
+            if seq is not None:
+                source.seq = seq
+            if ts is not None:
+                source.ts = ts
+            again = quote is source.quote
+            source.quote = quote
+            if (last := values.get("last")) and last != source.last:
+                price, before = float(last), source.price
+                if before and (price > JUMP * before or before > JUMP * price):
+                    self.status.jumps += 1
+                source.last, source.price = last, price
+            told = values.get("state", "")
+            if told != "":
+                source.market = str(told or "live")
+            born = not source.state
+            state = source.market
+            if self._frozen or (ts is not None and self._is_old(source, ts, wall_ms)):
+                state = "stale" if state == "live" else state
+            elif not born:
+                source.rhythm.beat(now)
+            if not source.watched:
+                self._intake.watch(source, now)
+            if source.state != state or told not in ("", state):
+                source.state, again = state, False
+                values = {**values, "state": state}
+                if born:
+                    values["source"] = symbol.partition(":")[0]
+            if not again:
+                store.ingest(symbol, values, ts, wall_ms)
+            for listener in listeners:
+                listener(quote, wall_ms)
+        self.status.rejects["out_of_order"] += late
+        return len(rows) - late
 
     def _is_old(self, source: Source, ts: int, wall_ms: int) -> bool:
         """Whether a row dates itself too far back to speak of now."""

@@ -63,21 +63,6 @@ class Record:
         """A field's value by its name."""
         return self.values[(FEED_INDEX if self.is_feed else INDEX)[name]]
 
-    def touch(self, mask: int, version: int) -> None:
-        """These fields have changed in this version."""
-        before = self.version
-        if before == version:
-            self.mask |= mask
-        else:
-            if settled := self.mask & ~mask:  # those that change again need no stamp: most often, all of them
-                for i in bits(settled):
-                    self.stamps[i] = before
-            self.previous = before
-            self.version = version
-            self.mask = mask
-        if self.pieces:
-            self.pieces = {}
-
     def changed_since(self, since: int) -> int:
         """The mask of the fields that changed after a version; all of them for a record born after it."""
         if since >= self.version:

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker.model import Value
-from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record
+from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record, bits
 from ticker.selection import Scope, Selection, Wildcards
 
 MAX_TOMBSTONES = 10_000
@@ -136,8 +136,7 @@ class Store:
         gone: dict[str, None] = {}
         for key in removed:
             self._drop(key, version, gone)
-        for key, entry in pending.items():
-            self._apply(key, entry, version, now, changed)
+        self._apply(pending, version, now, changed)
         self._apply_late_ts(version, now, changed)
         if self.derivation is not None:
             for target, source in list(self.derivation.derive(list(changed.values()), list(gone), now)):
@@ -269,7 +268,17 @@ class Store:
         return found
 
     def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
-        record.touch(mask, version)
+        """These fields of a record, and of its follower, change in this version."""
+        before = record.version
+        if before == version:
+            record.mask |= mask
+        else:
+            if settled := record.mask & ~mask:  # those that change again need no stamp: most often, all of them
+                for i in bits(settled):
+                    record.stamps[i] = before
+            record.previous, record.version, record.mask = before, version, mask
+        if record.pieces:
+            record.pieces = {}
         key = record.key
         self._records.move_to_end(key)
         changed[key] = record
@@ -286,33 +295,36 @@ class Store:
             self.wildcards.born(key)
         return record
 
-    def _apply(self, key: str, entry: Pending, version: int, now: float, changed: dict[str, Record]) -> None:
-        record = self._records.get(key)
-        born = record is None
-        if record is None:
-            record = self._birth(key, version)
-        values, places, mask = record.values, record.places, 0
-        news, ts, received_ms = entry
-        for name, value in news.items():
-            i, bit = places[name]
-            if values[i] != value:
-                values[i] = value
-                mask |= bit
-        if ts is None and mask & _PRICE and not record.is_feed:
-            ts = received_ms
-        if ts is not None and ts != values[_TS]:
-            if mask or now - record.ts_at >= TS_ALONE_S:
-                self._set_ts(record, ts, now)
-                mask |= _TS_BIT
+    def _apply(self, pending: Mapping[str, Pending], version: int, now: float, changed: dict[str, Record]) -> None:
+        records, late_ts = self._records, self._late_ts
+        unchanged = 0
+        for key, (news, ts, received_ms) in pending.items():
+            record = records.get(key)
+            born = record is None
+            if record is None:
+                record = self._birth(key, version)
+            values, places, mask = record.values, record.places, 0
+            for name, value in news.items():
+                i, bit = places[name]
+                if values[i] != value:
+                    values[i] = value
+                    mask |= bit
+            if ts is None and mask & _PRICE and not record.is_feed:
+                ts = received_ms  # noqa: PLW2901
+            if ts is not None and ts != values[_TS]:
+                if mask or now - record.ts_at >= TS_ALONE_S:
+                    self._set_ts(record, ts, now)
+                    mask |= _TS_BIT
+                else:
+                    late_ts[key] = ts
+            elif ts is not None and late_ts:
+                late_ts.pop(key, None)  # the source went back to the visible time: nothing waits any more
+            if mask or born:
+                self._touch(record, record.everything if born else mask, version, changed)
             else:
-                self._late_ts[key] = ts
-        elif ts is not None and self._late_ts:
-            self._late_ts.pop(key, None)  # the source went back to the visible time: nothing waits any more
-        if mask or born:
-            self.counts.changed += 1
-            self._touch(record, record.everything if born else mask, version, changed)
-        else:
-            self.counts.unchanged += 1
+                unchanged += 1
+        self.counts.changed += len(pending) - unchanged
+        self.counts.unchanged += unchanged
 
     def _set_ts(self, record: Record, ts: int, now: float) -> None:
         record.values[_TS] = ts
