@@ -42,7 +42,7 @@ FEWEST_RUNS = 5
 ROUNDS = 24
 """Replies read in one run of one parser."""
 REPLIES = 8
-LIMIT = 2.0
+LIMIT = 2.5
 """Times ccxt that ours has to reach on any machine."""
 STAGES = ("decode", "judge", "intake", "flush")
 

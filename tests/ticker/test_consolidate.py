@@ -405,3 +405,31 @@ def test_promises_hold_in_any_story(story: list[tuple[str, Any]]) -> None:
         if live:
             assert all(RANKS[source] <= RANKS[f] for f in waited)
         before = source
+
+
+@pytest.mark.parametrize("feeds", [("a",), ("a", "b")])
+def test_a_source_that_is_removed_and_reborn_is_followed_on(market: Market, feeds: tuple[str, ...]) -> None:
+    """In one flush another record takes the name of the source: the price goes on with that one, all of it anew."""
+    market.start(*feeds)
+    market.store.remove("a:BTC-USD")
+    market.put("a", "live", last="7.00")
+    market.flush()
+    assert (market.source, market.values()["last"], market.values()["bid"]) == ("a", "7.00", None)
+    market.put("a", last="8.00")
+    flush = market.flush(1.0)
+    assert flush is not None
+    assert [record.key for record in flush.changed] == ["a:BTC-USD", "BTC-USD"]
+    assert market.values() == market.values("a:BTC-USD")
+
+
+def test_a_source_that_was_left_is_not_heard(market: Market) -> None:
+    """After a failover only the new source moves the price."""
+    market.start("a", "b")
+    market.put("a", "stale")
+    market.flush()
+    assert market.source == "b"
+    market.put("a", last="9.00")
+    flush = market.flush(1.0)
+    assert flush is not None
+    assert [record.key for record in flush.changed] == ["a:BTC-USD"]
+    assert market.values()["last"] == "2.00"
