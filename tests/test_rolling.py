@@ -8,10 +8,13 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from httpx_sse import aconnect_sse
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -91,43 +94,81 @@ async def ask(port: int, seen: dict[int, int]) -> None:
             await asyncio.sleep(0.03)
 
 
-async def read(port: int, epochs: list[int], byes: list[Any]) -> None:
-    """Stay connected as a client does: come back at once after a goodbye, and note whom one gets."""
+@dataclass
+class Reader:
+    """What somebody who stays connected has heard: it comes back at once after a goodbye, and notes whom it gets."""
+
+    epochs: list[int] = field(default_factory=list)
+    byes: list[str] = field(default_factory=list)
+    updates: int = 0
+    version: int = 0
+    away: bool = True
+
+    def hear(self, message: Any) -> None:
+        """Take a frame; an update that does not join on to what is known is an error."""
+        if message["type"] == "snapshot":
+            self.epochs.append(message["epoch"])
+            self.version, self.away = message["version"], False
+        elif message["type"] == "update":
+            assert message["since"] <= self.version <= message["version"], "the stream has a gap"
+            self.updates, self.version = self.updates + 1, message["version"]
+        elif message["type"] == "bye":
+            self.byes.append(message["reason"])
+            self.away = True
+
+    def check(self) -> None:
+        """It was sent away kindly, at least once, and found another instance each time, never the one that goes."""
+        assert self.byes
+        assert set(self.byes) == {"shutdown"}
+        assert len(set(self.epochs)) == len(self.epochs) > 1
+
+
+async def read(port: int, reader: Reader) -> None:
+    """A WebSocket."""
     while True:
         with contextlib.suppress(ConnectionClosed):
             async with connect(f"ws://127.0.0.1:{port}/ws?symbols=*", proxy=None) as stream:
                 async for text in stream:
-                    message = json.loads(text)
-                    if message["type"] == "snapshot":
-                        epochs.append(message["epoch"])
-                    elif message["type"] == "bye":
-                        byes.append(message["reason"])
+                    reader.hear(json.loads(text))
+
+
+async def listen_to(port: int, reader: Reader) -> None:
+    """Server-sent events, with another project's client; it gives the last cursor it has."""
+    url, last = f"http://127.0.0.1:{port}/api/stream?symbols=*", ""
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as http:
+        while True:
+            async with aconnect_sse(http, "GET", url, headers={"Last-Event-ID": last}) as source:
+                assert source.response.status_code == 200
+                async for event in source.aiter_sse():
+                    reader.hear(event.json())
+                    last = event.id or last
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.needs("nginx")
 def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
     """While both instances are replaced every request is answered with 200, over the page, REST and health; a stream
-    gets `bye` from the one that goes and a snapshot from another one at its first try.
+    gets `bye` from the one that goes and a snapshot from another one at its first try, over WebSocket and as events.
     """
 
     async def scenario() -> None:
         ports, front = [free_port(), free_port()], free_port()
         services = list(await asyncio.gather(*map(instance, ports)))
         seen: dict[int, int] = {}
-        epochs: list[int] = []
-        byes: list[Any] = []
+        readers = [Reader(), Reader()]
         try:
             async with nginx(tmp_path, front, ports):
                 await ready(front)
-                users = [asyncio.create_task(ask(front, seen)), asyncio.create_task(read(front, epochs, byes))]
-                await until(lambda: epochs)
+                work = (ask(front, seen), read(front, readers[0]), listen_to(front, readers[1]))
+                users = [asyncio.create_task(one) for one in work]
+                await until(lambda: all(reader.updates for reader in readers))
                 for i, port in enumerate(ports):
                     services[i].terminate()
                     assert await services[i].wait() == 0
                     services[i] = await instance(port)
-                await until(lambda: len(epochs) > len(byes))
+                await until(lambda: all(reader.updates > 20 and not reader.away for reader in readers))
                 for user in users:
+                    assert not user.done(), user.exception()
                     user.cancel()
                 await asyncio.wait(users)
         finally:
@@ -137,8 +178,7 @@ def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
                 await service.communicate()
         assert seen.keys() == {200}, seen
         assert seen[200] > 20
-        assert byes
-        assert set(byes) == {"shutdown"}
-        assert len(set(epochs)) == len(epochs), "each time another one"
+        for reader in readers:
+            reader.check()
 
     asyncio.run(asyncio.wait_for(scenario(), 110))  # four starts, on a machine that others load
