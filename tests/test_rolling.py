@@ -161,12 +161,17 @@ def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
                 await ready(front)
                 work = (ask(front, seen), read(front, readers[0]), listen_to(front, readers[1]))
                 users = [asyncio.create_task(one) for one in work]
-                await until(lambda: all(reader.updates for reader in readers))
+
+                def heard(updates: int) -> bool:
+                    failed = any(user.done() for user in users)
+                    return failed or all(reader.updates > updates and not reader.away for reader in readers)
+
+                await until(lambda: heard(0))
                 for i, port in enumerate(ports):
                     services[i].terminate()
                     assert await services[i].wait() == 0
                     services[i] = await instance(port)
-                await until(lambda: all(reader.updates > 20 and not reader.away for reader in readers))
+                await until(lambda: heard(20))
                 for user in users:
                     assert not user.done(), user.exception()
                     user.cancel()

@@ -15,6 +15,7 @@ from typing import Any
 from tests.bench import (
     arrivals,
     client,
+    cut,
     fairness,
     fanout,
     idle,
@@ -50,6 +51,7 @@ SCENARIOS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "metrics": lambda o: metrics.main(o.runs),
     "page": lambda o: page.soak(o.seconds) if o.soak else page.main(o.runs),
     "client": lambda o: client.main(o.runs, o.results),
+    "cut": lambda _: cut.main(),
     "parse": lambda o: parse.main(o.runs),
     "stall": lambda o: stall.main(o.seconds),
     "soak": lambda o: soak.main(o.minutes, o.results),
