@@ -34,12 +34,12 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
     """
     drawn = form is None and sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
-    bars = limit or (max(10, width - 14) if drawn else 500)
+    bars = limit or (max(10, width - 8) if drawn else 500)
     answer = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}")
     rows = answer["bars"]
     if drawn:
         color = "NO_COLOR" not in os.environ
-        click.echo(chart(symbol, interval, rows, width, min(height - 1, 30), color=color), color=color)
+        click.echo(chart(symbol, interval, rows, width, height - 1, color=color), color=color)
     elif form == "json":
         sys.stdout.writelines(f"{_json(row)}\n" for row in rows)
     else:

@@ -1,17 +1,51 @@
-"""Candles as text: a column each, half a line exact."""
+"""Candles as text: a column each, half a line exact, with volume, and scales at round prices and times."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-_BARS = {
+_CELLS = {
     (0, 0): " ", (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃",
     (1, 2): "╽", (2, 1): "╿",
 }  # fmt: skip
 """By what is in the upper and the lower half of a cell: 0 nothing, 1 wick, 2 body."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_VOLUME_LINES = 3
+_TALL = 16
+"""From so many lines on there is room for volume."""
+_TICK_LINES, _TICK_COLUMNS = 4, 10
+"""The least between two labels of a scale."""
+_SPANS_S = (
+    1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+    2_592_000,
+)  # fmt: skip
+"""What may lie between two labels of the time scale."""
+
+
+class Bar(NamedTuple):
+    """One candle."""
+
+    t: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None
+
+    @classmethod
+    def of(cls, row: list[Any]) -> Bar:
+        """One of `/api/candles`."""
+        opened, high, low, close = map(float, row[1:5])
+        return cls(row[0], opened, high, low, close, None if row[5] is None else float(row[5]))
+
+    @property
+    def hue(self) -> str:
+        return "green" if self.close >= self.open else "red"
 
 
 def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height: int, *, color: bool) -> str:
@@ -28,40 +62,113 @@ def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height:
     known = [row for row in rows if row[4] is not None]
     if not known:
         return f"{symbol}: no bars yet"
-    axis = max(len(str(cell)) for row in known for cell in row[2:4])
-    known = known[-max(1, width - axis - 2) :]
-    prices = [[float(cell) for cell in row[1:5]] for row in known]
-    top, bottom = max(p[1] for p in prices), min(p[2] for p in prices)
-    plot = max(4, height - 3)
-    step = (top - bottom) / (plot * 2) or 1.0
-    columns = [_column(p, top, step, plot, color=color) for p in prices]
-    labels = {0: known[_at(prices, top, 1)][2], plot - 1: known[_at(prices, bottom, 2)][3]}
-    lines = [_title(symbol, interval, known)]
-    lines += [f"{labels.get(y, '')!s:>{axis}} {''.join(column[y] for column in columns)}" for y in range(plot)]
-    first, last = (f"{datetime.fromtimestamp(row[0] / 1000, UTC):%m-%d %H:%M}" for row in (known[0], known[-1]))
-    gap = len(known) - len(first) - len(last) - len(" UTC")
-    lines.append(f"{'':>{axis}} {first}{' ' * gap}{last} UTC" if gap > 0 else f"{'':>{axis}} {last} UTC")
-    return "\n".join(lines)
+    digits = max(len(str(cell).partition(".")[2]) for row in known for cell in row[1:5])
+    labels = max(len(f"{float(cell):.{digits}f}") for row in known for cell in row[2:4])
+    known = known[-max(1, width - labels - 2) :]
+    bars = [Bar.of(row) for row in known]
+
+    def paint(text: str, **style: Any) -> str:
+        return click.style(text, **style) if color and text.strip() else text
+
+    with_volume = height >= _TALL and any(bar.volume for bar in bars)
+    plot = max(4, height - 3 - with_volume * _VOLUME_LINES)
+    scale = Scale.of(bars, plot)
+    columns = [_candle(bar, scale) for bar in bars]
+    ticks = {scale.line(value): f"┤{value:>{labels}.{digits}f}" for value in scale.ticks(digits)}
+    now = {scale.line(bars[-1].close): f"┤{bars[-1].close:>{labels}.{digits}f}"}
+    lines = [_title(symbol, interval, bars, digits, width)]
+    for y in range(plot):
+        drawn = "".join(paint(column[y], fg=bar.hue) for column, bar in zip(columns, bars, strict=True))
+        mark = paint(now[y], fg=bars[-1].hue, bold=True) if y in now else paint(ticks.get(y, "│"), dim=True)
+        lines.append(f"{drawn}{mark}")
+    if with_volume:
+        most = max(bar.volume or 0.0 for bar in bars)
+        for y in range(_VOLUME_LINES):
+            drawn = "".join(paint(_block(bar.volume, most, y), fg=bar.hue, dim=True) for bar in bars)
+            lines.append(drawn + paint("┤volume" if y == _VOLUME_LINES - 1 else "│", dim=True))
+    lines += [paint(line, dim=True) for line in _times([bar.t for bar in bars])]
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _title(symbol: str, interval: str, rows: list[list[Any]]) -> str:
-    first, last = float(rows[0][1]), float(rows[-1][4])
-    return f"{symbol} {interval}  {rows[-1][4]}  {(last / first - 1) * 100:+.2f}% over {len(rows)} bars"
+class Scale(NamedTuple):
+    """Where a price stands.
+
+    Attributes:
+        top: the price at the upper edge.
+        step: the price of half a line.
+        lines: how many there are.
+    """
+
+    top: float
+    step: float
+    lines: int
+
+    @classmethod
+    def of(cls, bars: Sequence[Bar], lines: int) -> Scale:
+        """The one that shows all of some bars."""
+        top = max(bar.high for bar in bars)
+        return cls(top, (top - min(bar.low for bar in bars)) / (lines * 2) or top / 1000 or 1.0, lines)
+
+    def half(self, price: float) -> int:
+        """The half line of a price, from above."""
+        return min(self.lines * 2 - 1, int((self.top - price) / self.step))
+
+    def line(self, price: float) -> int:
+        """The line of a price, from above."""
+        return self.half(price) // 2
+
+    def ticks(self, digits: int) -> list[float]:
+        """Round prices of so many digits, far enough from each other."""
+        least = max(self.step * 2 * _TICK_LINES, 10.0**-digits)
+        size = 10.0 ** math.floor(math.log10(least))
+        span = next(size * factor for factor in (1, 2, 5, 10, 20) if size * factor >= least * 0.999)
+        bottom, value = self.top - self.step * 2 * self.lines, math.floor(self.top / span) * span
+        found = []
+        while value > bottom:
+            found.append(value)
+            value -= span
+        return found
 
 
-def _at(prices: list[list[float]], value: float, index: int) -> int:
-    return next(i for i, price in enumerate(prices) if price[index] == value)
+def _title(symbol: str, interval: str, bars: Sequence[Bar], digits: int, width: int) -> str:
+    close, high, low = bars[-1].close, max(bar.high for bar in bars), min(bar.low for bar in bars)
+    change = (close / bars[0].open - 1) * 100
+    words = [
+        f"{symbol} {interval}  {close:.{digits}f}  {change:+.2f}% over {len(bars)} bars",
+        f"high {high:.{digits}f}  low {low:.{digits}f}",
+    ]
+    whole = "  ".join(words)
+    return whole if len(whole) <= width else words[0][:width]
 
 
-def _column(price: list[float], top: float, step: float, plot: int, *, color: bool) -> list[str]:
-    opened, high, low, close = (min(plot * 2 - 1, int((top - value) / step)) for value in price)
+def _candle(bar: Bar, scale: Scale) -> list[str]:
+    opened, high, low, close = (scale.half(price) for price in bar[1:5])
     body = range(min(opened, close), max(opened, close) + 1)
 
     def half(y: int) -> int:
         return 2 if y in body else 1 if high <= y <= low else 0
 
-    cells = [_BARS[half(2 * y), half(2 * y + 1)] for y in range(plot)]
-    if not color:
-        return cells
-    hue = "green" if price[3] >= price[0] else "red"
-    return [cell if cell == " " else click.style(cell, fg=hue) for cell in cells]
+    return [_CELLS[half(2 * y), half(2 * y + 1)] for y in range(scale.lines)]
+
+
+def _block(volume: float | None, most: float, y: int) -> str:
+    """The cell of a volume in line `y` from above."""
+    eighths = math.ceil((volume or 0.0) / most * _VOLUME_LINES * 8) - (_VOLUME_LINES - 1 - y) * 8
+    return _BLOCKS[max(0, min(8, eighths))]
+
+
+def _times(times: Sequence[int]) -> tuple[str, str]:
+    """The axis below, and its labels: round times in UTC, days where they begin."""
+    bar_s = (times[-1] - times[0]) / 1000 / max(1, len(times) - 1) or 60.0
+    span_s = next((span for span in _SPANS_S if span >= bar_s * _TICK_COLUMNS), _SPANS_S[-1])
+    axis, labels = ["─"] * len(times) + ["┘"], ""
+    for x, time_ms in enumerate(times):
+        if time_ms % (span_s * 1000) == 0 or len(times) == 1:
+            at = datetime.fromtimestamp(time_ms / 1000, UTC)
+            day = time_ms % 86_400_000 == 0
+            text = f"{at:%d %b}" if day else f"{at:%H:%M:%S}" if span_s < 60 else f"{at:%H:%M}"
+            start = max(0, x - len(text) // 2)
+            if start >= len(labels) + (2 if labels else 0):
+                axis[x] = "┴"
+                labels = f"{labels:<{start}}{text}"
+    return "".join(axis), f"{labels:<{len(times) + 1}}UTC"

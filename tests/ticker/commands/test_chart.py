@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from ticker.commands.chart import chart
 
-ROWS = [
+ROWS: list[list[Any]] = [
     [0, "1", "2", "0", "1.5", None, ""],
     [60_000, "1.5", "4", "1.5", "4", None, "v"],
     [120_000, "4", "4", "1", "1", None, "o"],
@@ -12,24 +15,58 @@ ROWS = [
 
 
 def test_bodies_and_wicks_stand_at_their_prices() -> None:
-    """Top and bottom are labelled with their exact text; each bar is a column; the title says what moved."""
-    lines = chart("A", "1m", ROWS, width=40, height=7, color=False).splitlines()
+    """Each bar is a column; the newest price is labelled, and the title says what moved."""
+    lines = chart("A", "1m", ROWS, width=60, height=7, color=False).splitlines()
     assert lines == [
-        "A 1m  1  +0.00% over 3 bars",
-        "  4  ┃┃",
-        "     ┃┃",
-        "    ╽┃┃",
-        "  0 ╿ ╹",
-        "    01-01 00:02 UTC",
+        "A 1m  1.0  +0.00% over 3 bars  high 4.0  low 0.0",
+        " ┃┃│",
+        " ┃┃│",
+        "╽┃┃│",
+        "╿ ╹┤1.0",
+        "┴──┘",
+        "01 JanUTC",
     ]
 
 
-def test_what_does_not_fit_is_left_out_at_the_left() -> None:
-    """A narrow terminal shows the newest bars, without colour no escapes, and nothing known says so."""
-    rows = [[i * 60_000, "1", "1", "1", "1", None, ""] for i in range(500)]
-    lines = chart("A", "1m", rows, width=80, height=24, color=False).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert len(lines) <= 24
-    assert "\x1b" not in "".join(lines)
-    assert "\x1b[32m" in chart("A", "1m", rows, width=80, height=24, color=True)
+def test_a_chart_fills_the_terminal_and_no_more() -> None:
+    """A narrow terminal shows the newest bars; without colour there are no escapes; nothing known says so."""
+    rows = [[i * 60_000, f"{100 + i % 7}.50", f"{108 + i % 7}", "99", "100", "2", ""] for i in range(500)]
+    for width, height in ((80, 23), (200, 49), (20, 8)):
+        lines = chart("A", "1m", rows, width, height, color=False).splitlines()
+        assert len(lines) == height
+        assert max(map(len, lines)) <= width
+        assert max(map(len, lines)) > width - 12
+        assert "\x1b" not in "".join(lines)
+    assert "\x1b[3" in chart("A", "1m", rows, width=80, height=24, color=True)
     assert chart("A", "1m", [[0, None, None, None, None, None, "g"]], 80, 24, color=False) == "A: no bars yet"
+
+
+def test_scales_have_round_labels() -> None:
+    """Prices at their round values with the symbol's digits, times at full minutes or hours, a day at its beginning."""
+    day = 86_400_000
+    rows = [[day + (i - 30) * 60_000, "99.10", "101.90", "98.05", "100.25", None, ""] for i in range(60)]
+    lines = chart("A", "1m", rows, width=80, height=24, color=False).splitlines()
+    assert re.findall(r"┤(\S+)", "\n".join(lines).replace("┤ ", "┤")) == [
+        "101.00", "100.25", "100.00", "99.00",
+    ]  # fmt: skip
+    assert lines[-1].split() == ["23:30", "23:40", "23:50", "02", "Jan", "00:10", "00:20", "UTC"]
+    axis, labels = lines[-2:]
+    assert [axis.index("┴", 25), labels.index("02 Jan")] == [30, 27]
+
+
+def test_volume_stands_below_where_it_is_known() -> None:
+    """Highest where most was traded; a market without volume, or a low terminal, has more room for prices."""
+    rows = [[i * 60_000, "1", "2", "1", "2", volume, ""] for i, volume in enumerate(["8", None, "2", "1", "4"])]
+    lines = chart("A", "1m", rows, width=80, height=20, color=False).splitlines()
+    assert [line[:5] for line in lines[-5:-2]] == ["█    ", "█   ▄", "█ ▆▃█"]
+    assert "volume" in lines[-3]
+    assert "volume" not in chart("A", "1m", rows, width=80, height=10, color=False)
+    assert "volume" not in chart("A", "1m", ROWS, width=80, height=20, color=False)
+
+
+def test_a_market_that_does_not_move_has_a_chart() -> None:
+    """All at one price is a line, and no label is told twice."""
+    rows = [[i * 60_000, "1", "1", "1", "1", None, ""] for i in range(5)]
+    text = chart("A", "1m", rows, width=80, height=24, color=False)
+    assert re.findall(r"┤(\S+)", text) == ["1"]
+    assert "╹╹╹╹╹" in text
