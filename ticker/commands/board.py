@@ -122,7 +122,10 @@ class Board:
                 chosen.append(column)
         chosen.sort(key=lambda column: column.place)
         for column in chosen:
-            table.add_column(column.head, justify="right" if column.right else "left", no_wrap=True)
+            wide = max([len(column.head), *(cell.cell_len for cell in cells[column.head])]) if column.right else 0
+            for cell in cells[column.head]:
+                cell.pad_left(wide - cell.cell_len)  # a right-justified column would drop the blank of no arrow
+            table.add_column(f"{column.head:>{wide}}", no_wrap=True)
         for i in range(len(rows)):
             table.add_row(*(cells[column.head][i] for column in chosen))
         return table
