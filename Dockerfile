@@ -11,6 +11,8 @@ WORKDIR /app
 COPY ticker ticker
 COPY feeds feeds
 COPY web web
+# compiled once, here: at run time nothing can be written, and each start would compile anew
+RUN python -m compileall -q ticker feeds web
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -102,6 +102,7 @@ def health_check() -> list[str]:
 def test_the_image_has_what_the_wheel_has() -> None:
     """The image copies exactly the packages, none of which the context leaves out, and runs as nobody special."""
     assert re.findall(r"^COPY (\w+) \1$", DOCKERFILE, re.MULTILINE) == list(PACKAGES)
+    assert f"RUN python -m compileall -q {' '.join(PACKAGES)}\n" in DOCKERFILE
     kept = (ROOT / ".dockerignore").read_text().split()
     assert {f"!{package}" for package in PACKAGES} <= set(kept)
     assert "USER 10001" in DOCKERFILE
