@@ -1,11 +1,15 @@
-"""The README's pictures, taken of the running service: `python -m tests.pictures`."""
+"""Pictures of the running service: `python -m tests.pictures` takes the README's, with a folder behind it all."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from tests.browser import launched
 from tests.conftest import ROOT
@@ -17,60 +21,17 @@ FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", 
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 SETTLE_MS = 6000  # latency and rates are figures over some seconds
-
+SILENT_MS = 8000
+MUTE = ("SOL-USD", "DOGE-USD", "LINK-USD")
 
 TRENDS = """() => {
   const lines = [...document.querySelectorAll(".row:not([hidden]) .spark .line")];
   return lines.length > 12 && lines.every((line) => (line.getAttribute("d") ?? "").length > 200);
 }"""
 DRAWN = f"() => ({TRENDS})() && document.querySelector('.legend b')?.textContent"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture: where it is taken, on what screen, and what must be there first."""
-
-    name: str
-    path: str
-    ready: str = TRENDS
-    context: dict[str, Any] = field(default_factory=lambda: DESKTOP)
-
-
-PICTURES = (
-    Picture("dashboard-dark", "?theme=dark&sel=BTC-USD", DRAWN),
-    Picture("dashboard-light", "?theme=light&sel=ETH-USD&tf=15m", DRAWN),
-    Picture("phone", "?theme=dark", context=PHONE),
+LIVE, OFFLINE = (
+    f"() => document.querySelector('#cluster .word')?.textContent.startsWith('{word}')" for word in ("Live", "Offline")
 )
-
-
-def main() -> None:
-    """Take them all."""
-    FOLDER.mkdir(exist_ok=True)
-    with running(*FEEDS) as service, launched() as browser:
-        for picture in PICTURES:
-            take(browser, service, picture)
-            print(FOLDER / f"{picture.name}.png")
-
-
-def take(browser: Browser, service: Running, picture: Picture) -> None:
-    """One picture, of a page that has its favourites already."""
-    page = browser.new_page(**picture.context)
-    page.goto(f"{service.url}/?theme=dark")
-    favour(page)
-    watch(page)
-    page.goto(f"{service.url}/{picture.path}")
-    page.wait_for_function(picture.ready)
-    page.wait_for_timeout(SETTLE_MS)
-    page.screenshot(path=FOLDER / f"{picture.name}.png")
-    page.close()
-
-
-def favour(page: Page) -> None:
-    """Press the stars of what should be favourites."""
-    for symbol in FAVOURITES:
-        page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()
-
-
 ALERTS = """async (symbol) => {
   const { quote } = await (await fetch(`api/quotes/${symbol}`)).json();
   const near = (share) => Math.round((quote.last * share) / 100) * 100;
@@ -79,9 +40,101 @@ ALERTS = """async (symbol) => {
 }"""
 
 
-def watch(page: Page) -> None:
-    """Set two alerts, one of them in sight."""
-    page.evaluate(ALERTS, "BTC-USD")
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: where it is taken, on what screen, and what must be there first.
+
+    Attributes:
+        kept: it is one of the README's.
+        starred: the visitor has favourites and alerts already.
+        meanwhile: what happens to the service before it is taken.
+    """
+
+    name: str
+    path: str
+    ready: str = TRENDS
+    context: dict[str, Any] = field(default_factory=lambda: DESKTOP)
+    kept: bool = False
+    starred: bool = True
+    meanwhile: Callable[[Page, Running], None] | None = None
+
+
+def hush(page: Page, service: Running) -> None:
+    """Let a feed be mute for 14 s: all that is not the service's own in these pictures."""
+
+    def relay(route: WebSocketRoute) -> None:
+        route.connect_to_server().on_message(lambda text: route.send(json.dumps(without_kraken(json.loads(text)))))
+
+    page.route_web_socket("**/ws", relay)
+    page.reload()
+
+
+def without_kraken(frame: dict[str, Any]) -> dict[str, Any]:
+    """A frame as it would be if some symbols came from a feed that says nothing any more."""
+    quotes = frame.get("quotes", {})
+    if frame["type"] == "update":
+        frame["quotes"] = {symbol: fields for symbol, fields in quotes.items() if symbol not in MUTE}
+    if frame["type"] == "snapshot":
+        silence = {"state": "stale", "since": frame["time"] - SILENT_MS}
+        frame["feeds"]["kraken"] = silence | {"kind": "simulated", "clock": "received", "message": None}
+        for symbol in MUTE:
+            quotes[symbol] |= {"state": "stale", "source": "kraken", "ts": silence["since"]}
+    return frame
+
+
+def stop(page: Page, service: Running) -> None:
+    """Let the service be gone for so long that prices are old, each by the rhythm that the page has seen of it."""
+    page.wait_for_timeout(2 * SETTLE_MS)
+    service.process.kill()
+    page.wait_for_function("() => document.querySelectorAll('.row[data-state=stale]').length > 5")
+
+
+PICTURES = (
+    Picture("dashboard-dark", "?theme=dark&sel=BTC-USD", DRAWN, kept=True),
+    Picture("dashboard-light", "?theme=light&sel=ETH-USD&tf=15m", DRAWN, kept=True),
+    Picture("phone", "?theme=dark", context=PHONE, kept=True),
+    Picture("dashboard-safe", "?theme=dark&updown=safe&sel=BTC-USD", DRAWN),
+    Picture("dashboard-contrast", "?theme=contrast&sel=BTC-USD", DRAWN),
+    Picture("phone-panel", "?theme=dark&sel=BTC-USD", DRAWN, context=PHONE),
+    Picture("empty-list", "?theme=dark&list=favourites", LIVE, starred=False),
+    Picture("unknown-symbol", "?theme=dark&symbols=BTC-USD,FOO-USD,ETH-USD&sel=FOO-USD", LIVE),
+    Picture("stale-feed", "?theme=dark", LIVE, meanwhile=hush),
+    Picture("offline", "?theme=dark", OFFLINE, meanwhile=stop),
+)
+
+
+def main() -> None:
+    """Take them."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(exist_ok=True)
+    with running(*FEEDS) as service, launched() as browser:
+        for picture in PICTURES:
+            if picture.kept or folder != FOLDER:
+                take(browser, service, picture, folder)
+
+
+def take(browser: Browser, service: Running, picture: Picture, folder: Path) -> None:
+    """One picture."""
+    page = browser.new_page(**picture.context)
+    page.goto(f"{service.url}/?theme=dark")
+    if picture.starred:
+        favour(page)
+        page.evaluate(ALERTS, "BTC-USD")
+    page.goto(f"{service.url}/{picture.path}")
+    page.wait_for_function(picture.ready if picture.meanwhile is None else TRENDS)
+    if picture.meanwhile is not None:
+        picture.meanwhile(page, service)
+        page.wait_for_function(picture.ready)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=folder / f"{picture.name}.png")
+    page.close()
+    print(folder / f"{picture.name}.png")
+
+
+def favour(page: Page) -> None:
+    """Press the stars of what should be favourites."""
+    for symbol in FAVOURITES:
+        page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()
 
 
 if __name__ == "__main__":

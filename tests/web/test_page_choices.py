@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, cell, price, quote, row, showing, visiting
+from tests.web.page_server import (
+    LIVE_FEED,
+    START_MS,
+    PageServer,
+    Visit,
+    book,
+    cell,
+    price,
+    quote,
+    row,
+    showing,
+    visiting,
+)  # fmt: skip
 from tests.web.page_steps import shows
 
 pytestmark = pytest.mark.needs("chromium")
@@ -244,6 +258,57 @@ def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) 
         page.keyboard.press("Escape")
         expect(page.locator("dialog")).to_be_hidden()
         visit.page.wait_for_function("() => !location.search.includes('cols')")
+
+
+SORTED_BY: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "symbol": lambda q: q["symbol"], "last": lambda q: q["last"], "change": lambda q: q["change_pct"],
+    "trend": lambda q: q["last"] / q["hour_ago"], "range": lambda q: (q["last"] - q["low"]) / (q["high"] - q["low"]),
+    "bid": lambda q: q["bid"], "ask": lambda q: q["ask"], "spread": lambda q: q["ask"] / q["bid"],
+    "age": lambda q: -q["ts"], "difference": lambda q: q["last"] - q["open"], "open": lambda q: q["open"],
+    "high": lambda q: q["high"], "low": lambda q: q["low"], "bidsize": lambda q: q["bid_size"],
+    "asksize": lambda q: q["ask_size"], "source": lambda q: q["source"], "updated": lambda q: q["ts"],
+    "volume": lambda q: q["quote_volume"],
+}  # fmt: skip
+"""What each column sorts by."""
+
+
+def shuffled_market() -> dict[str, dict[str, Any]]:
+    """Ten symbols in another order in each column, and one of which nothing is known."""
+    dice = random.Random(7)
+    fields = ("last", "bid", "open", "change_pct", "bid_size", "ask_size", "quote_volume", "hour_ago")
+    drawn = {field: dice.sample(range(100, 200), 10) for field in fields}
+    gaps, distances, ages, sources = (dice.sample(range(1, 50), 10) for _ in range(4))
+    market = {}
+    for i in range(10):
+        values = {field: float(numbers[i]) for field, numbers in drawn.items()}
+        low, high = values["last"] - distances[i], values["last"] + dice.randint(1, 50) + i / 10
+        market[f"S{i}-USD"] = values | {
+            "open": values["open"] + i / 16, "low": low, "high": high, "ask": values["bid"] + gaps[i] / 8,
+            "ts": START_MS - ages[i], "source": f"venue-{sources[i]:02d}",
+        }  # fmt: skip
+    return market
+
+
+def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> None:
+    """A press on a title sorts downwards, the next one upwards; what is not known is last both ways."""
+    market = shuffled_market()
+    quotes = {symbol: quote(**{k: v for k, v in q.items() if k != "hour_ago"}) for symbol, q in market.items()}
+    server.closes = {symbol: [q["hour_ago"]] * 60 for symbol, q in market.items()}
+    with visiting(browser, server, viewport={"width": 2400, "height": 900}) as visit:
+        page = visit.page
+        visit.service.quotes = quotes | {"VOID-USD": quote(ts=None, source=None)}
+        visit.go(f"?cols={','.join(SORTED_BY)}")
+        expect(page.locator(".row .spark:is(.up, .down)")).to_have_count(len(market))
+        for key, value_of in SORTED_BY.items():
+            title = page.locator(f'.head-cell[data-column="{key}"]')
+            known = sorted(market, key=lambda symbol: value_of(market[symbol] | {"symbol": symbol}))
+            known += ["VOID-USD"] if key == "symbol" else []
+            unknown = [] if key == "symbol" else ["VOID-USD"]
+            for way, expected in (("descending", known[::-1]), ("ascending", known)):
+                title.locator("button").click()
+                expect(title).to_have_attribute("aria-sort", way)
+                shows(page, expected + unknown)
+    server.closes = {}
 
 
 def test_links_and_embedding(browser: Browser, server: PageServer) -> None:

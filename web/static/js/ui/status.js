@@ -11,6 +11,7 @@ const WORDS = {
 };
 const UNKNOWN = "—";
 const TRACE_POINTS = 30;
+const TRACE_LEAST_MS = 60;
 const TRACE_WIDTH = 46;
 const TRACE_HEIGHT = 16;
 
@@ -82,9 +83,9 @@ export class Status {
     if (median === undefined) return;
     this.#trace.push(median);
     if (this.#trace.length > TRACE_POINTS) this.#trace.shift();
-    // From zero, and never stretched below 100 ms, so that a quiet line means a quiet network.
-    const most = Math.max(100, ...this.#trace);
-    const x = (i) => ((TRACE_POINTS - this.#trace.length + i) / (TRACE_POINTS - 1)) * TRACE_WIDTH;
+    // From zero, and never stretched below that, so that a quiet line means a quiet network.
+    const most = Math.max(TRACE_LEAST_MS, ...this.#trace);
+    const x = (i) => (i / Math.max(1, this.#trace.length - 1)) * TRACE_WIDTH;
     const y = (ms) => TRACE_HEIGHT - 2 - (Math.max(0, ms) / most) * (TRACE_HEIGHT - 4);
     const points = this.#trace.map((ms, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(ms).toFixed(1)}`);
     setAttribute(this.#cluster.querySelector(".latency-trace path"), "d", points.join(""));
