@@ -155,8 +155,27 @@ def task_seconds(cdp: CDPSession) -> float:
     return float(metrics["TaskDuration"])
 
 
+OUTAGE = """() => {
+  const seen = window.outage = { prices: texts(".row:not([hidden]) .value"), flashes: null };
+  new MutationObserver((_, observer) => {
+    if (document.querySelector("#cluster").dataset.state !== "live") return;
+    observer.disconnect();
+    const count = () => { seen.flashes = document.querySelectorAll(".flash-up, .flash-down").length; };
+    requestAnimationFrame(() => setTimeout(count)); // the snapshot is painted, the next batch has not come yet
+  }).observe(document.querySelector("#cluster"), { attributeFilter: ["data-state"] });
+  function texts(place) { return [...document.querySelectorAll(place)].map((one) => one.textContent).join(); }
+  seen.same = () => seen.prices === texts(".row:not([hidden]) .value");
+}"""
+AGES = """[...document.querySelectorAll(".row[data-state=stale]:not([hidden]) [data-column=age]")]
+  .map(({ textContent }) => parseInt(textContent))"""
+OUTAGE_S = 12
+
+
 def soak(seconds: float) -> list[str]:
-    """Minutes at full load, the service killed and restarted in the middle; returns what is wrong."""
+    """Minutes at full load with the details open, the service killed and restarted in the middle; returns what is wrong.
+
+    While it is gone prices stay and their ages grow; when it is back nothing flashes and no row is built anew.
+    """
     port = free_port()
     feed = f"sim:{SYMBOLS}?rate=5000"
     with contextlib.ExitStack() as stack, opened() as browser:
@@ -173,21 +192,34 @@ def soak(seconds: float) -> list[str]:
         first = heap_mb(page)
         page.evaluate("window.kept = [...document.querySelectorAll('.row')]")
         page.wait_for_timeout(seconds / 2 * 1000)
+        before = page.evaluate(FRAMES, MEASURE_S * 1000)
         service.kill()
         service.wait()
         page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'offline'")
-        page.wait_for_timeout(4000)
+        page.evaluate(OUTAGE)
+        page.wait_for_timeout(OUTAGE_S * 1000)
+        ages, same = page.evaluate(AGES), page.evaluate("window.outage.same()")
         stack.enter_context(started(feed, port))
-        page.wait_for_function("() => document.querySelector('#cluster').dataset.state === 'live'")
+        page.wait_for_function("() => window.outage.flashes !== null")
         page.wait_for_timeout(seconds / 2 * 1000)
+        after = page.evaluate(FRAMES, MEASURE_S * 1000)
         last = heap_mb(page)
         kept = page.evaluate("window.kept.every((row) => row.isConnected)")
+        flashes = page.evaluate("window.outage.flashes")
         print(f"{seconds:g} s at 5,000 updates/s: heap {first:.1f} → {last:.1f} MB, rows kept: {kept}")
-        if last - first > HEAP_GROWTH_MB:
-            problems.append(f"the heap grew by {last - first:.1f} MB, limit {HEAP_GROWTH_MB:g}")
-        if not kept:
-            problems.append("rows were built anew by the restart")
-    return problems
+        print(f"frames a second {before['fps']:.1f}, after the restart {after['fps']:.1f}")
+        print(f"cut off for {OUTAGE_S} s: prices stand {same}, ages {min(ages, default=0)}–{max(ages, default=0)} s")
+        print(f"flashes as it came back: {flashes}")
+        limit, holds = LIMITS["fps"][1:]
+        wrong = {
+            f"the heap grew by {last - first:.1f} MB, limit {HEAP_GROWTH_MB:g}": last - first > HEAP_GROWTH_MB,
+            "rows were built anew by the restart": not kept,
+            f"less than {limit:g} frames a second": not holds(min(before["fps"], after["fps"]), limit),
+            "prices changed while nothing came": not same,
+            "ages did not grow": not ages or max(ages) < OUTAGE_S - 1,
+            "rows flashed as the service came back": flashes > 0,
+        }
+    return problems + [sentence for sentence, broken in wrong.items() if broken]
 
 
 def heap_mb(page: Page) -> float:
