@@ -172,7 +172,7 @@ OUTAGE_S = 12
 
 
 def soak(seconds: float) -> list[str]:
-    """Minutes at full load with the details open, the service killed and restarted in the middle; returns what is wrong.
+    """Minutes at full load with details open, the service killed and restarted in the middle; returns what is wrong.
 
     While it is gone prices stay and their ages grow; when it is back nothing flashes and no row is built anew.
     """
