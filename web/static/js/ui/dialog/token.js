@@ -7,7 +7,7 @@ import { element } from "../elements.js";
 
 export const title = "Token";
 
-const WANTED = "This service shows its prices to those who have a token for it.";
+const WANTED = "This service shows its prices to those who have a token.";
 const REFUSED = "This service does not know the token, or the token has expired.";
 const KEPT = "It stays in this browser until you press Forget token in the settings, and never stands in an address.";
 const NOT_KEPT = "This browser keeps nothing, so it cannot keep the token. Allow it storage for this site.";
