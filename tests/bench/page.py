@@ -15,13 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page
 
 from tests.bench.quiet import shown_ms
-from tests.conftest import find_program
+from tests.browser import launched
 
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-            "--js-flags=--expose-gc"]  # fmt: skip
+FLAGS = ("--js-flags=--expose-gc", "--enable-precise-memory-info")
 MEASURE_S = 5.0
 PATIENCE_MS = 120_000
 """A machine with other work may be slow; what is measured says so."""
@@ -93,7 +92,7 @@ WORK = """([act, painted]) => new Promise((done, fail) => {
 def main(runs: int) -> list[str]:
     """Measure, print, and return which limits even the best run broke."""
     seen: dict[str, list[float]] = {}
-    with served(f"sim:{SYMBOLS}?rate=1000") as url, opened() as browser:
+    with served(f"sim:{SYMBOLS}?rate=1000") as url, launched(*FLAGS) as browser:
         for _ in range(runs):
             for name, value in measure(browser, url).items():
                 seen.setdefault(name, []).append(value)
@@ -115,7 +114,7 @@ def measure(browser: Browser, url: str) -> dict[str, float]:
     cdp = context.new_cdp_session(page)
     cdp.send("Performance.enable")
     found: dict[str, float] = {}
-    found["first_ms"] = shown_ms(url + "/", FULL, CHROMIUM)
+    found["first_ms"] = shown_ms(url + "/", FULL)
     page.goto(url + "/")
     page.wait_for_function(f"() => {FULL}")
     page.wait_for_timeout(2000)
@@ -178,7 +177,7 @@ def soak(seconds: float) -> list[str]:
     """
     port = free_port()
     feed = f"sim:{SYMBOLS}?rate=5000"
-    with contextlib.ExitStack() as stack, opened() as browser:
+    with contextlib.ExitStack() as stack, launched(*FLAGS) as browser:
         service = stack.enter_context(started(feed, port))
         page = browser.new_page(viewport={"width": 1440, "height": 900}, bypass_csp=True)
         page.set_default_timeout(PATIENCE_MS)
@@ -226,16 +225,6 @@ def heap_mb(page: Page) -> float:
     """What is left after collecting garbage."""
     used: float = page.evaluate("gc(), gc(), performance.memory.usedJSHeapSize")
     return used / 2**20
-
-
-@contextlib.contextmanager
-def opened() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_program("chromium"), args=[*CHROMIUM, "--enable-precise-memory-info"]
-        )
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager

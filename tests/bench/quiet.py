@@ -18,6 +18,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.browser import FLAGS
 from tests.conftest import find_program
 
 SCREEN = {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -35,12 +36,12 @@ WATCH = """(() => {
 """The frame after the one in which it is there: it has been painted then."""
 
 
-def shown_ms(url: str, there: str, flags: list[str]) -> float:
+def shown_ms(url: str, there: str) -> float:
     """Milliseconds from the navigation to when the expression `there` holds and has been painted.
 
     It is the second visit of a browser that knows nothing of the first one but is warm: a person's is up already.
     """
-    with _browser(flags) as address, connect(address, max_size=None, compression=None) as socket:
+    with _browser() as address, connect(address, max_size=None, compression=None) as socket:
         devtools = DevTools(socket)
         return [_visit(devtools, url, there) for _ in range(2)][-1]
 
@@ -84,12 +85,12 @@ class DevTools:
 
 
 @contextlib.contextmanager
-def _browser(flags: list[str]) -> Iterator[str]:
+def _browser() -> Iterator[str]:
     """The address of a fresh browser's DevTools."""
     program = find_program("chromium")
     assert program is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [program, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", *flags]
+        command = [program, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", *FLAGS]
         with subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             try:
