@@ -11,10 +11,11 @@ from functools import partial
 from playwright.sync_api import expect
 from websockets.asyncio.client import connect
 
+from tests.browser import launched
+from tests.conftest import find_program
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.running import service_of
 from tests.view import View, read_until
-from tests.web.page_server import CHROMIUM, launched
 
 PAIRS = b'{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1}}}'
 SHOWN_WITHIN_MS = 10_000
@@ -94,9 +95,9 @@ def test_mute_stream_is_shown_and_mended() -> None:
                         return all(record.get("state") == state for record in records)
 
                     await read_until(socket, view, lambda: shows("live"))
-                    page = (
-                        asyncio.create_task(asyncio.to_thread(chip_states, service.url, watching)) if CHROMIUM else None
-                    )
+                    page = None
+                    if find_program("chromium"):
+                        page = asyncio.create_task(asyncio.to_thread(chip_states, service.url, watching))
                     if page is None:
                         watching()
                     await read_until(socket, view, lambda: shows("stale"))
