@@ -1,4 +1,4 @@
-"""Long answers in which every value is text: read and judged as a whole, a third of the work of row by row.
+"""Long answers in which every value is text: read and judged as a whole, half the work of row by row.
 
 The rows are those that the `Shape` would have read, whatever the answer holds. Pure; mentions no exchange.
 """

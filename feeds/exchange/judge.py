@@ -110,6 +110,7 @@ class Judge:
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
         odd = self._find_odd(table, same)
+        odd.intersection_update(entries)  # a server may make up names
         seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for texts, sent, known in zip(table.texts, table.sent, same, strict=True):

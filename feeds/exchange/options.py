@@ -30,7 +30,7 @@ class ExchangeOptions:
     crossed: str = field(default="reject", metadata={"help": "what to do with bid above ask: reject (both) or keep"})
     key_env: str | None = field(default=None, metadata={"help": "environment variable that holds the exchange's key"})
     key_file: str | None = field(default=None, metadata={"help": "file that holds the exchange's key"})
-    record_raw: str | None = field(default=None, metadata={"help": "folder to record all that is received in"})
+    record_raw: str | None = field(default=None, metadata={"help": "folder to record received prices and lists in"})
     record_mb: int = field(default=200, metadata={"help": "size at which such a recording ends"})
 
     def __post_init__(self) -> None:
