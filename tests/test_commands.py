@@ -57,6 +57,7 @@ def test_get_prints_quotes_once(called: Call) -> None:
     status, out, errors = called("get", "BTC-USD", "*-EUR")
     assert (status, errors) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["symbol", "BTC-USD", "BTC-EUR"]
+    assert len(called("get")[1].splitlines()) == 5, "everything, if no symbol is given"
     status, out, _ = called("get", "BTC-USD", "--json")
     assert list(json.loads(out)) == ["symbol", *FIELDS]
     status, out, _ = called("get", "ETH-USD", "AAPL", "--csv", "--fields", "name,last")

@@ -44,8 +44,11 @@ def service(command: Command) -> Command:
 
 
 def symbols(command: Command) -> Command:
-    """Give a command symbols and patterns as its arguments."""
-    return click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)(command)
+    """Give a command symbols and patterns as its arguments; without any it is about all of them."""
+    everything = ("*",)
+    return click.argument(
+        "symbols", metavar="[SYMBOL...]", nargs=-1, callback=lambda _, __, given: given or everything
+    )(command)
 
 
 def fields(command: Command) -> Command:
