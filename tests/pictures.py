@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.running import Running, running
 
 FOLDER = ROOT / ".assets"
-FEEDS = ("--feed", "sim?seed=4", "--feed", "backup=sim:*-USD?seed=4&rate=60")
+FEEDS = ("--feed", "usd=sim:*-USD?seed=4&rate=150", "--feed", "sim?seed=4")
 FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", "AAPL")
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}

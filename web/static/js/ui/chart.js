@@ -44,7 +44,7 @@ class Chart {
     this.#chart = this.#library.createChart(place, {
       autoSize: true,
       layout: { attributionLogo: false, fontSize: 11.5 },
-      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 }, minimumWidth: 76 },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.06, bottom: 0.2 }, minimumWidth: 76, entireTextOnly: true },
       timeScale: { borderVisible: false, timeVisible: true, rightOffset: 2, barSpacing: BAR_WIDTH, minBarSpacing: 1, allowBoldLabels: false },
       crosshair: { mode: this.#library.CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
