@@ -268,7 +268,7 @@ def test_pool_stays_small_over_a_long_list(browser: Browser, server: PageServer)
 
 
 def test_sort_is_held_while_a_hand_is_on_the_rows(browser: Browser, server: PageServer) -> None:
-    """A title sorts descending, ascending, default; a live order waits for the pointer to leave and says so."""
+    """A title sorts descending, ascending, default; a live order waits for pointer and keys to rest and says so."""
     with frozen(browser, server, book(40)) as visit:
         page = visit.page
         title = page.locator('.head-cell[data-column="last"]')
@@ -285,6 +285,13 @@ def test_sort_is_held_while_a_hand_is_on_the_rows(browser: Browser, server: Page
         page.mouse.move(700, 20)
         until(visit, lambda: visible_symbols(page)[0] == "S0007-USD")
         assert not page.locator(".order-held").is_visible()
+        row(page, "S0001-USD").focus()
+        page.keyboard.press("ArrowDown")
+        visit.service.update({"S0008-USD": {"quote_volume": 99e9}})
+        until(visit, lambda: page.locator(".order-held").is_visible())
+        assert visible_symbols(page)[0] == "S0007-USD"
+        advance(visit, 3000)
+        until(visit, lambda: visible_symbols(page)[0] == "S0008-USD")
 
 
 def test_search_filters_and_treats_markup_as_text(browser: Browser, server: PageServer) -> None:
