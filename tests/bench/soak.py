@@ -50,7 +50,7 @@ class Seen:
     at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     history_mib: list[float] = field(default_factory=list)
-    """Of that, bars: they fill for hours, up to a budget."""
+    """Of that, bars: they would fill for hours, so their budget is small, and soon they are forgotten as they come."""
     surplus: list[float] = field(default_factory=list)
     """Open files that are no connections of readers."""
     tasks: list[float] = field(default_factory=list)
@@ -69,7 +69,7 @@ def main(minutes: float, results: dict[str, Any]) -> list[str]:
     """Run it, print what was seen, and return what is wrong."""
     fault = socket.create_server(("127.0.0.1", 0))
     dead = f"kraken?mode=poll&interval_s=1&base_url=http://127.0.0.1:{fault.getsockname()[1]}"
-    settings = ("hub.stall_s=3", "limits.connects_per_s=1000")
+    settings = ("history.max_mb=1", "hub.stall_s=3", "limits.connects_per_s=1000")
     arguments = [word for setting in settings for word in ("--set", setting)]
     with running("--feed", "sim:300", "--feed", dead, *arguments) as service:
         port = int(service.url.rpartition(":")[2])
