@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from tests.running import exact
 from tests.web.events import EventPeer, listen_to
 from tests.web.peer import View
 from tests.web.server import PRICES, Live, serving, until
@@ -47,7 +48,7 @@ async def test_events_are_the_frames_of_the_stream(live: Live) -> None:
         _, payload = await socket_peer.receive()
         assert event.text.encode() == payload
         assert (event.kind, event.id) == ("update", f"{store.epoch}:{store.version}:{digest}")
-        assert f'"last":{price},' in event.text
+        assert exact(event.text)["quotes"]["BTC-USD"]["last"] == price
         view.apply(event.json)
     assert view.quotes == (await live.get("/api/quotes")).json["quotes"]
     assert len(live.hub.groups) == 1, "both stand in one group"
