@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -91,10 +93,12 @@ def _browser() -> Iterator[str]:
     assert program is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [program, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", *FLAGS]
-        with subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [*command, "about:blank"], stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
             assert process.stderr is not None
             try:
                 lines = (re.search(r"DevTools listening on (\S+)", line) for line in process.stderr)
                 yield next(found[1] for found in lines if found)
             finally:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)  # the program may be a script that starts the browser
