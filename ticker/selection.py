@@ -215,6 +215,9 @@ class Scope:
 
     def symbols(self) -> Iterator[str]:
         """The selected symbols, those asked for by name even if they do not exist; each once."""
+        if len(self.wildcards) == 1 and not self.exact and not self.denied:  # as most do, and thousands at once
+            yield from self.wildcards[0].symbols
+            return
         yield from self.exact
         for i, wildcard in enumerate(self.wildcards):
             earlier = self.wildcards[:i]

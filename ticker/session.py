@@ -205,6 +205,7 @@ class Session:
         yield []  # one such answer a turn: many may be asked for at once
         for _ in encoded(self._groups.store, selection):
             yield []
+        yield []  # joining it all is a turn's work by itself
         yield self._place(message, selection, interval_ms, matched)
 
     def _place(self, message: Subscribe, selection: Selection, interval_ms: int, matched: int) -> list[Frame]:
