@@ -16,10 +16,12 @@ import gzip
 import importlib
 import logging
 import math
+import os
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from feeds.base import Adapter, Context, Feed, Offer, Sink
 from feeds.rows import iso_utc, make_quote, time_ms
@@ -109,10 +111,21 @@ class Replay:
         self._at, self._read_time = _layout(columns, options)
         self._values_at = [(name, i) for name, i in self._at.items() if name not in {"time", "venue", "symbol"}]
         self._seq = 0
+        self._file: BinaryIO | None = None
         self._symbols: dict[tuple[str, str], str] = {}
         self._decimals: dict[str, int] = {}
         if options.symbol:
             self._admit("", "")
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the file, 0 to 1, that has been read in this round; None while it is not open."""
+        if self._file is None or self._file.closed:
+            return None
+        return self._file.tell() / max(1, os.fstat(self._file.fileno()).st_size)
+
+    def _opened(self, file: BinaryIO) -> None:
+        self._file = file
 
     async def run(self, sink: Sink) -> None:
         """Play the file once, or with `loop` until cancelled; a round without a usable row is the last one."""
@@ -157,7 +170,7 @@ class Replay:
 
     def _quotes(self, status: FeedStatus) -> Generator[Quote | None, None, None]:
         """For each row of the file its quote, or None where it was rejected; that is counted."""
-        for number, line in _lines(self._path):
+        for number, line in _lines(self._path, self._opened):
             if not line.strip() or (number == 1 and not self._options.columns):
                 continue
             self._seq += 1
@@ -249,13 +262,20 @@ def hand_over(batch: list[Quote], sink: Sink) -> None:
             sink.loaded()
 
 
-def _lines(path: Path) -> Generator[tuple[int, str], None, None]:
-    """The lines of a file with their numbers; a `FatalFeedError` says after which one it cannot be read."""
+def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Generator[tuple[int, str], None, None]:
+    """The lines of a file with their numbers; a `FatalFeedError` says after which one it cannot be read.
+
+    Args:
+        path: the file, compressed if it is called so.
+        opened: is handed the file as it is on the disk.
+    """
     number = 0
     try:
         if not path.is_file():  # opening a pipe would wait for its other end
             raise FatalFeedError("no such file")
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with path.open("rb") as raw, gzip.open(raw) if path.suffix.lower() == ".gz" else raw as file:
+            if opened is not None:
+                opened(raw)
             while line := file.readline(LINE_BYTES + 1):
                 number += 1
                 if len(line) > LINE_BYTES:

@@ -172,12 +172,15 @@ def serve(config: str | None, **given: Any) -> int:
     from ticker.config import load  # noqa: PLC0415
 
     settings = load(Path(config) if config else None, _flags(given), os.environ)
-    logs.configure(settings.log.level, settings.log.format, sys.stderr)
+    from ticker.progress import StatusLine  # noqa: PLC0415
+
+    line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
+    logs.configure(settings.log.level, settings.log.format, line or sys.stderr)
     context = _context()
     feeds = _build(settings, context)
     from ticker.run import serve as run  # noqa: PLC0415
 
-    return run(settings, feeds, context)
+    return run(settings, feeds, context, line)
 
 
 @cli.command(epilog=EPILOG)

@@ -13,7 +13,7 @@ import logging
 import math
 import re
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
@@ -21,7 +21,14 @@ _TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
-def configure(level: str, fmt: str, stream: TextIO) -> None:
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Write it."""
+
+
+def configure(level: str, fmt: str, stream: Stream) -> None:
     """Send every logger's lines to one stream. A later call replaces what an earlier one set.
 
     Args:

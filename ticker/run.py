@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from feeds.base import Context, Feed
 from feeds.runner import Runner
 from ticker.config import Settings
+from ticker.progress import StatusLine, reporter
 from ticker.service import Service
 from web.app import create_app
 from web.server import listen, make_server
@@ -25,19 +26,25 @@ OTHER_FILES = 200
 log = logging.getLogger("ticker.service")
 
 
-def serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> int:
+def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: StatusLine | None = None) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status.
+
+    Args:
+        settings: how to serve.
+        feeds: what is served.
+        context: what the feeds get from outside.
+        line: where a person sees how far replays are.
 
     Raises:
         TickerError: the address cannot be had.
     """
     gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, feeds, context))
+        runner.run(_serve(settings, feeds, context, line))
     return 0
 
 
-async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) -> None:
+async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: StatusLine | None) -> None:
     sock = listen(settings.server.host, settings.server.port)
     settings = _within_files(settings)
     service = Service(settings, context.clock)
@@ -45,6 +52,8 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
         Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
         for feed in feeds
     ]
+    if line is not None:
+        service.hub.on_tick.append(reporter(feeds, line))
     app = create_app(service)
     server = make_server(app, app.state.door, settings)
     host, port = sock.getsockname()[:2]
@@ -52,7 +61,11 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context) ->
     scheme = "https" if settings.server.tls_cert else "http"
     path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)
     log.info("serving %s://%s:%d%s feeds=%s", scheme, shown, port, path, names)
-    await service.run(server, [sock], [runner.run for runner in runners])
+    try:
+        await service.run(server, [sock], [runner.run for runner in runners])
+    finally:
+        if line is not None:
+            line.show("")
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
