@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import resource
 import sys
@@ -17,9 +16,6 @@ from ticker.service import Service
 from web.app import create_app
 from web.server import listen, make_server
 
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Collecting all garbage of thousands of records and readers takes 0.1 s, and nobody is served meanwhile. Little of it
-is cyclic, so it is looked for less often than by default (700, 10, 10)."""
 OTHER_FILES = 200
 """Open files that are no streams: feeds, plain requests, the log."""
 
@@ -38,7 +34,6 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: Sta
     Raises:
         TickerError: the address cannot be had.
     """
-    gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, feeds, context, line))
     return 0
