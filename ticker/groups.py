@@ -101,6 +101,18 @@ class Groups:
             self.quota.check_snapshot(address, matched)
         return matched
 
+    def fresh(self, reader: Reader, selection: Selection, text: str | None) -> int:
+        """About how many symbols a reader must be told completely if it gets a selection, with the text of a cursor."""
+        cursor = Cursor.parse(text) if text else None
+        since = cursor.since(self.store.epoch, selection) if cursor else None
+        if since is not None and since >= self.store.floor:
+            return 0
+        scope = self.store.resolve(selection)
+        matched = self.store.matched(scope)
+        self.store.release(scope)
+        known = reader.group.scope if reader.group is not None else None
+        return matched - self.store.matched(known) if known and known.selection.mask == selection.mask else matched
+
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
 

@@ -112,7 +112,10 @@ class Session:
     def step(self) -> list[Frame]:
         """Go on with the answer; nothing comes before all of it."""
         assert self._steps is not None
-        frames = next(self._steps)
+        try:
+            frames = next(self._steps)
+        except ProtocolError as problem:
+            frames = [self._refuse(problem)]
         if frames:
             self._steps = None
         return self._counted(frames)
@@ -192,23 +195,23 @@ class Session:
         mask = message.mask or (old.mask if old else Selection().mask)
         selection = Selection(tuple(sorted(patterns)), mask)
         interval_ms = self.interval_ms if message.interval_ms is None else message.interval_ms
-        matched = self._check_size(selection, interval_ms, message.reply_id)
+        self._check_patterns(selection, message.reply_id)
         message = message._replace(rejected=message.rejected + surplus)
-        if matched >= LARGE:
-            self._steps = self._in_slices(message, selection, interval_ms, matched)
+        if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
+            self._steps = self._in_slices(message, selection, interval_ms)
             return []
-        return self._place(message, selection, interval_ms, matched)
+        return self._place(message, selection, interval_ms)
 
-    def _in_slices(
-        self, message: Subscribe, selection: Selection, interval_ms: int, matched: int
-    ) -> Iterator[list[Frame]]:
+    def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
-        for _ in encoded(self._groups.store, selection):
+        group = self._reader.group
+        for _ in encoded(self._groups.store, selection, group.scope if group else None):
             yield []
         yield []  # joining it all is a turn's work by itself
-        yield self._place(message, selection, interval_ms, matched)
+        yield self._place(message, selection, interval_ms)
 
-    def _place(self, message: Subscribe, selection: Selection, interval_ms: int, matched: int) -> list[Frame]:
+    def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
+        matched = self._admit(selection, interval_ms, message.reply_id)
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:
@@ -248,7 +251,7 @@ class Session:
             have.add(pattern)
         return have, surplus
 
-    def _check_size(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
+    def _check_patterns(self, selection: Selection, reply_id: int | str | None) -> None:
         limits = self._facts.limits
         if len(selection.patterns) > limits.patterns:
             raise ProtocolError(
@@ -257,6 +260,8 @@ class Session:
                 reply_id,
             )
         self._pay(selection, reply_id)
+
+    def _admit(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
         try:
             return self._groups.admit(self._reader.address, selection, interval_ms, self._reader.group)
         except ProtocolError as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ticker import protocol
-from ticker.selection import Selection
+from ticker.selection import Scope, Selection
 from ticker.store import Store
 
 LARGE = 1000
@@ -14,14 +14,21 @@ SLICE = 500
 """How many records are encoded in one turn of the loop, which takes some 2 ms."""
 
 
-def encoded(store: Store, selection: Selection) -> Iterator[None]:
-    """Encode what a selection matches, and pause after each slice; records that are encoded already cost nothing."""
+def encoded(store: Store, selection: Selection, known: Scope | None = None) -> Iterator[None]:
+    """Encode what a selection matches, and pause after each slice; records that are encoded already cost nothing.
+
+    `known` is what its reader is told of already: of that it will hear only what changes.
+    """
+    if known is not None and known.selection.mask != selection.mask:
+        known = None
     scope = store.resolve(selection)
     try:
         new = 0
         for symbol in list(scope.symbols()):
             record = store.get(symbol)
-            if record is not None and selection.mask not in record.pieces:
+            if record is None or (known is not None and known.contains(symbol)):
+                continue
+            if selection.mask not in record.pieces:
                 protocol.piece(record, selection.mask)
                 new += 1
                 if new % SLICE == 0:

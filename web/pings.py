@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 
 from ticker import protocol
@@ -23,22 +24,24 @@ class Pings:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._period_s = min(interval_s, timeout_s)
-        self._visits: deque[tuple[float, SharedFrames]] = deque()  # when to look at whom, in order
+        # When to look at whom, in order; whoever has left is not kept for it.
+        self._visits: deque[tuple[float, weakref.ref[SharedFrames]]] = deque()
         hub.on_tick.append(self._tick)
 
     def watch(self, connection: SharedFrames) -> None:
         """Ask this one from now on, as long as it is open."""
         connection.pinged_at = self._hub.now()
-        self._visits.append((connection.pinged_at + self._period_s, connection))
+        self._visits.append((connection.pinged_at + self._period_s, weakref.ref(connection)))
 
     def _tick(self) -> None:
         now = self._hub.now()
         while self._visits and self._visits[0][0] <= now:
-            _, connection = self._visits.popleft()
-            if connection.open:
+            _, known = self._visits.popleft()
+            connection = known()
+            if connection is not None and connection.open:
                 self._visit(connection, now)
-            if connection.open:
-                self._visits.append((now + self._period_s, connection))
+            if connection is not None and connection.open:
+                self._visits.append((now + self._period_s, known))
 
     def _visit(self, connection: SharedFrames, now: float) -> None:
         since_s = now - connection.pinged_at

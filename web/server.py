@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import weakref
 from collections.abc import Generator
 from typing import Any, NamedTuple, Protocol
 
@@ -59,6 +60,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
         super().connection_lost(exc)
+        self.cycle = None  # type: ignore[assignment]  # it refers back: both would wait for the collector of garbage
         if self._stream is not None:
             self._stream.lost(exc)
             self._stream = None
@@ -106,11 +108,16 @@ class BoundedHttp(HttpToolsProtocol):
         """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn takes 1.0 for it."""
         return self.scope["http_version"] != "1.0" and super()._should_upgrade()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as at the end of a connection: it refers back
+
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()
-        exchange: Any = Exchange(self, self.cycle)
-        self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
+        if self.cycle is not None and self.cycle.scope is self.scope:  # else it becomes a WebSocket
+            exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
+            self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
@@ -131,10 +138,10 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class Exchange(NamedTuple):
-    """A request and its response on a connection."""
+    """A request and its response on a connection; weak, since both have what refers to this."""
 
-    http: BoundedHttp
-    cycle: RequestResponseCycle
+    http: weakref.ref[BoundedHttp]
+    cycle: weakref.ref[RequestResponseCycle]
 
 
 class Server(uvicorn.Server):

@@ -16,6 +16,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ticker import protocol
 from ticker.hub import GOODBYE_RETRY_MS, Hub
@@ -30,7 +31,7 @@ from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_quota, sel
 from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
-from web.server import EXTENSION, Exchange
+from web.server import EXTENSION, BoundedHttp, Exchange
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -80,6 +81,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         `bye` that the service stops. A browser's `EventSource` comes back by itself and goes on where it was.
         """
         selection = selection_of(symbols, fields, service)
+        if len(hub.store) >= LARGE:
+            await hub.in_turns(encoded(hub.store, selection))
         refused = admission.refusal(request)
         if hub.draining and refused is not None and refused.status_code == 503:
             return _farewell()
@@ -88,15 +91,17 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         exchange = request.scope.get("extensions", {}).get(EXTENSION)
         if not isinstance(exchange, Exchange):
             raise Problem(503, "internal", "this server cannot stream prices; start the service by 'python -m ticker'")
-        if exchange.cycle.scope["method"] == "HEAD":
+        http, cycle = exchange.http(), exchange.cycle()
+        assert http is not None
+        assert cycle is not None, "the task that runs this has it, and it has the connection"
+        if cycle.scope["method"] == "HEAD":
             head = Response(None, 200, HEADERS, "text/event-stream")
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
         address, interval = admission.address(request), interval_class(interval_ms)
-        if check_quota(service, address, selection, interval) >= LARGE:
-            await hub.in_turns(encoded(hub.store, selection))
-        events = EventStream(exchange, hub, address, patience_s)
+        check_quota(service, address, selection, interval)
+        events = EventStream(http, cycle, hub, address, patience_s)
 
         def welcome() -> None:
             gate.watch(events, gate.shown(request))
@@ -121,8 +126,9 @@ class EventStream:
     group: Group | None = None
     since = 0
 
-    def __init__(self, exchange: Exchange, hub: Hub, address: str, patience_s: float) -> None:
-        http, cycle = exchange
+    def __init__(
+        self, http: BoundedHttp, cycle: RequestResponseCycle, hub: Hub, address: str, patience_s: float
+    ) -> None:
         self.open = False
         self.paused = False
         self.address = address

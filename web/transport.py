@@ -103,11 +103,9 @@ class SharedFrames(Handshake):
         except Exception:
             self.logger.exception("error in a WebSocket endpoint", extra={"connection": self.number})
             self.send_500_response()
-        if self._hub is None:
-            if self.close_timer is None:
-                self.transport.close()
-            return
-        for name in ("scope", "request", "response"):
+        if self._hub is None and self.close_timer is None:
+            self.transport.close()
+        for name in ("scope", "request", "response"):  # the scope refers back
             self.__dict__.pop(name, None)
 
     # Writing
@@ -236,6 +234,8 @@ class SharedFrames(Handshake):
             yield
             if self.open:
                 self._reply(session.step())
+            if self.open and session.closing is not None:
+                self.end(*session.closing)
         if self.open:
             self._handle_unread()
 

@@ -12,7 +12,8 @@ from tests.web.peer import TEXT, View, frame
 from tests.web.server import Live, serving, until
 from ticker import protocol
 from ticker.record import Record
-from ticker.slices import LARGE, SLICE
+from ticker.selection import Selection
+from ticker.slices import LARGE, SLICE, encoded
 
 MANY = [f"S{i:04d}-USD" for i in range(LARGE + SLICE)]
 
@@ -92,3 +93,37 @@ async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live) -> 
     await leaves.say(op="subscribe", symbols=["*"], fields=["ask"])
     leaves.sock.close()
     await until(lambda: len(live.hub.connections) == 1)
+
+
+@serving(limits={"cells_per_address": 2 * len(MANY)})
+async def test_who_waits_has_not_passed_the_limits_yet(live: Live) -> None:
+    """Three large answers are asked for in the same turn where two are allowed: the third is refused all the same."""
+    fill(live, "1.50")
+    peers = [await live.stream() for _ in range(3)]
+    for field, peer in zip(("last", "bid", "ask"), peers, strict=True):
+        await peer.hear("hello")
+        await peer.say(op="subscribe", symbols=["S*"], fields=[field])
+    heard = [await peer.message() for peer in peers]
+    assert sorted(message["type"] for message in heard) == ["error", "subscribed", "subscribed"]
+    assert {message["code"] for message in heard if message["type"] == "error"} == {"overloaded"}
+
+
+@serving()
+async def test_only_what_is_new_is_encoded(live: Live) -> None:
+    """A good cursor, or one symbol more for who has thousands, needs no slices; a reader of few who wants all does."""
+    fill(live, "1.50")
+    store = live.service.store
+    peer = await live.stream("?symbols=*")
+    digest = (await peer.hear("subscribed"))["selection"]
+    version = (await peer.hear("snapshot"))["version"]
+    groups, selection = live.hub.groups, Selection.of(["*"])
+    cursor = f"{store.epoch}:{version}:{digest}"
+    new, old = live.connection(peer), live.connection(await live.stream("?symbols=S0001-USD"))
+    more = Selection.of(["*", "toy:S0001-USD"])
+    assert groups.fresh(old, selection, cursor) == 0
+    assert groups.fresh(new, more, None) == 1
+    assert groups.fresh(old, selection, None) == len(store) // 2 - 1
+    assert groups.fresh(old, selection, f"{store.epoch}:{version}:other") == len(store) // 2 - 1
+    before = {record.key for record in store.records() if record.pieces}
+    list(encoded(store, more, new.group.scope if new.group else None))
+    assert {record.key for record in store.records() if record.pieces} - before == {"toy:S0001-USD"}
