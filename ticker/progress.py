@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from feeds.base import Feed
+from ticker.clock import Clock
 
 PATIENCE_S = 1.0
 """What takes no longer needs no display."""
@@ -38,13 +38,13 @@ class StatusLine:
             self._shown = text
 
 
-def reporter(feeds: Sequence[Feed], line: StatusLine) -> Callable[[], None]:
-    """What to call now and then, so that the line says how far those feeds are that have an end."""
-    began = time.monotonic()
+def reporter(feeds: Sequence[Feed], line: StatusLine, clock: Clock) -> Callable[[], None]:
+    """What to call now and then: the line says how far those feeds are that have an end, by their `progress`."""
+    began = clock.monotonic()
 
     def report() -> None:
         far = {feed.name: getattr(feed, "progress", None) for feed in feeds}
         parts = [f"{name} {share:.0%}" for name, share in far.items() if share is not None]
-        line.show(" · ".join(parts) if time.monotonic() - began > PATIENCE_S else "")
+        line.show(" · ".join(parts) if clock.monotonic() - began > PATIENCE_S else "")
 
     return report

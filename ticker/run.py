@@ -48,7 +48,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
         for feed in feeds
     ]
     if line is not None:
-        service.hub.on_tick.append(reporter(feeds, line))
+        service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service)
     server = make_server(app, app.state.door, settings)
     host, port = sock.getsockname()[:2]

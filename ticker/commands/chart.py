@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from ticker.model import Bar
+
 _CELLS = {
     (0, 0): " ", (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃",
     (1, 2): "╽", (2, 1): "╿",
@@ -25,27 +27,6 @@ _SPANS_S = (
     2_592_000,
 )  # fmt: skip
 """What may lie between two labels of the time scale."""
-
-
-class Bar(NamedTuple):
-    """One candle."""
-
-    t: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float | None
-
-    @classmethod
-    def of(cls, row: list[Any]) -> Bar:
-        """One of `/api/candles`."""
-        opened, high, low, close = map(float, row[1:5])
-        return cls(row[0], opened, high, low, close, None if row[5] is None else float(row[5]))
-
-    @property
-    def hue(self) -> str:
-        return "green" if self.close >= self.open else "red"
 
 
 def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height: int, *, color: bool) -> str:
@@ -65,7 +46,7 @@ def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height:
     digits = max(len(str(cell).partition(".")[2]) for row in known for cell in row[1:5])
     labels = max(len(f"{float(cell):.{digits}f}") for row in known for cell in row[2:4])
     known = known[-max(1, width - labels - 2) :]
-    bars = [Bar.of(row) for row in known]
+    bars = [_bar(row) for row in known]
 
     def paint(text: str, **style: Any) -> str:
         return click.style(text, **style) if color and text.strip() else text
@@ -78,13 +59,13 @@ def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height:
     now = {scale.line(bars[-1].close): f"┤{bars[-1].close:>{labels}.{digits}f}"}
     lines = [_title(symbol, interval, bars, digits, width)]
     for y in range(plot):
-        drawn = "".join(paint(column[y], fg=bar.hue) for column, bar in zip(columns, bars, strict=True))
-        mark = paint(now[y], fg=bars[-1].hue, bold=True) if y in now else paint(ticks.get(y, "│"), dim=True)
+        drawn = "".join(paint(column[y], fg=_hue(bar)) for column, bar in zip(columns, bars, strict=True))
+        mark = paint(now[y], fg=_hue(bars[-1]), bold=True) if y in now else paint(ticks.get(y, "│"), dim=True)
         lines.append(f"{drawn}{mark}")
     if with_volume:
         most = max(bar.volume or 0.0 for bar in bars)
         for y in range(_VOLUME_LINES):
-            drawn = "".join(paint(_block(bar.volume, most, y), fg=bar.hue, dim=True) for bar in bars)
+            drawn = "".join(paint(_block(bar.volume, most, y), fg=_hue(bar), dim=True) for bar in bars)
             lines.append(drawn + paint("┤volume" if y == _VOLUME_LINES - 1 else "│", dim=True))
     lines += [paint(line, dim=True) for line in _times([bar.t for bar in bars])]
     return "\n".join(line.rstrip() for line in lines)
@@ -128,6 +109,16 @@ class Scale(NamedTuple):
             found.append(value)
             value -= span
         return found
+
+
+def _bar(row: list[Any]) -> Bar:
+    """One of `/api/candles`, which has numbers as their text."""
+    opened, high, low, close = map(float, row[1:5])
+    return Bar(row[0], opened, high, low, close, None if row[5] is None else float(row[5]))
+
+
+def _hue(bar: Bar) -> str:
+    return "green" if bar.close >= bar.open else "red"
 
 
 def _title(symbol: str, interval: str, bars: Sequence[Bar], digits: int, width: int) -> str:
