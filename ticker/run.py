@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
@@ -47,6 +48,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
         Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
         for feed in feeds
     ]
+    service.hub.on_tick.append(_freeze_once(service))
     if line is not None:
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service)
@@ -61,6 +63,23 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     finally:
         if line is not None:
             line.show("")
+
+
+def _freeze_once(service: Service) -> Callable[[], None]:
+    """What to call now and then: once prices are there, the collector of garbage is told that all of this stays.
+
+    Looking through it again and again would stop the service for 0.1 s each time.
+    """
+    frozen = False
+
+    def freeze() -> None:
+        nonlocal frozen
+        if not frozen and service.facts.loaded():
+            gc.collect()
+            gc.freeze()
+            frozen = True
+
+    return freeze
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
