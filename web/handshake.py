@@ -78,7 +78,7 @@ class Handshake(WebSocketsSansIOProtocol):
         if self.refused is not None:
             return False
         self.conn.send_response(response)
-        self.handshake_initiated = self.handshake_complete = True
+        self.handshake_complete = True
         self.transport.set_protocol(self)  # who is told when the first write is not taken whole
         door.begin(self, connection, b"".join(self.conn.data_to_send()))
         return True

@@ -45,11 +45,6 @@ or has expired. 4008: took no bytes for too long, and 4009: answered no ping: co
 messages: come back, slower."""
 
 _LIST: Schema = {"style": "form", "explode": False}
-SYMBOLS_PARAMETER = _LIST | {
-    "schema": listing("patterns", PATTERN_ITEM, maxItems=1000),
-    "example": ["BTC-USD", "*-EUR"],
-}
-FIELDS_PARAMETER = _LIST | {"schema": listing("fields", FIELD_ITEM, minItems=1), "example": ["last", "bid", "ask"]}
 PARAMETERS: dict[str, Schema] = {
     "symbols": _LIST
     | {"schema": listing("patterns", PATTERN_ITEM, maxItems=1000, default=["*"]), "example": ["BTC-USD", "*-EUR"]},

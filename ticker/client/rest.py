@@ -92,7 +92,9 @@ def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
     while part := response.read1(1 << 20):
         parts.append(part)
         size += len(part)
-        if size > MAX_BODY_BYTES or clock.monotonic() > deadline:
+        if size > MAX_BODY_BYTES:
+            raise ConnectionError(f"an answer of more than {MAX_BODY_BYTES >> 20} MB")
+        if clock.monotonic() > deadline:
             raise TimeoutError
     if response.length:
         raise ConnectionError("the connection was lost")
