@@ -132,7 +132,7 @@ class Hub:
         return self._clock.monotonic()
 
     def spread(self, steps: Iterator[None]) -> None:
-        """Do long work a step at a time: one step of all such work in each turn of the loop."""
+        """Do long work a step at a time: one step of all such work in each turn of the loop. It must not raise."""
         self._long_work.append(steps)
         if len(self._long_work) == 1:
             self._loop.call_soon(self._guarded, self._work)
@@ -150,8 +150,12 @@ class Hub:
         done = self._loop.create_future()
 
         def to_the_end() -> Iterator[None]:
-            yield from steps
-            if not done.done():  # whoever waited has left
+            try:
+                yield from steps
+            except Exception as error:  # noqa: BLE001 - it is whoever waits who must hear of it
+                if not done.done():
+                    done.set_exception(error)
+            if not done.done():  # else whoever waited has left
                 done.set_result(None)
 
         self.spread(to_the_end())

@@ -230,14 +230,18 @@ class SharedFrames(Handshake):
             self._hub.spread(self._slices(self._session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:
-        while self.open and session.busy:
-            yield
+        try:
+            while self.open and session.busy:
+                yield
+                if self.open:
+                    self._reply(session.step())
+                if self.open and session.closing is not None:
+                    self.end(*session.closing)
             if self.open:
-                self._reply(session.step())
-            if self.open and session.closing is not None:
-                self.end(*session.closing)
-        if self.open:
-            self._handle_unread()
+                self._handle_unread()
+        except Exception:  # a bug, which is this connection's end and nobody else's
+            self.logger.exception("error in a WebSocket connection", extra={"connection": self.number})
+            self.abort()
 
     # Ending
 

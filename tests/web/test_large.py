@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 import pytest
 
@@ -127,3 +128,25 @@ async def test_only_what_is_new_is_encoded(live: Live) -> None:
     before = {record.key for record in store.records() if record.pieces}
     list(encoded(store, more, new.group.scope if new.group else None))
     assert {record.key for record in store.records() if record.pieces} - before == {"toy:S0001-USD"}
+
+
+@serving()
+async def test_a_bug_in_a_slice_ends_its_connection_alone(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while a large answer is made, the service goes on for everybody else."""
+    fill(live, "1.50")
+    other = await live.stream("?symbols=S0001-USD")
+    await other.hear("snapshot")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("ticker.groups.Groups.join", broken)
+    said: list[str] = []
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "exception", lambda text, **_: said.append(text))
+    peer = await live.stream("?symbols=*")
+    await peer.hear("hello")
+    assert await peer.rest() == b""
+    assert said == ["error in a WebSocket connection"]
+    live.publish({MANY[1]: "2.50"})
+    live.hub.flush()
+    assert (await other.hear("update"))["quotes"]["S0001-USD"]["last"] == 2.5
