@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from ticker.model import FEED_FIELDS, FIELDS, NUMBER_FIELDS
@@ -36,7 +37,7 @@ _TEXT_FIELDS = frozenset({"state", "source", "name"})
 _FEED_KEYS = tuple(f'"{name}":'.encode() for name in FEED_FIELDS)
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """One text frame, made once and sent to many.
 
     Attributes:
@@ -50,17 +51,14 @@ class Frame:
         packed: room for the compressed form.
     """
 
-    __slots__ = ("data", "event", "kind", "packed", "pays", "rows", "version", "wire")
-
-    def __init__(self, kind: str, data: bytes, rows: int = 0, version: int = 0) -> None:
-        self.kind = kind
-        self.data = data
-        self.rows = rows
-        self.version = version
-        self.wire: bytes | None = None
-        self.event: tuple[str, bytes] | None = None
-        self.pays = False
-        self.packed: bytes | None = None
+    kind: str
+    data: bytes
+    rows: int = 0
+    version: int = 0
+    wire: bytes | None = None
+    event: tuple[str, bytes] | None = None
+    pays: bool = False
+    packed: bytes | None = None
 
 
 class Cursor(NamedTuple):
@@ -175,19 +173,23 @@ class Updates:
         feeds: the feeds' records that changed; every update carries them.
     """
 
-    __slots__ = ("_feeds", "_middle", "_version")
+    __slots__ = ("_feeds", "_heads", "_tail", "_version")
 
     def __init__(self, version: int, time_ms: int, feeds: Iterable[Record] = ()) -> None:
         self._version = version
-        self._middle = b',"version":%d,"time":%d' % (version, time_ms)
+        self._tail = b',"version":%d,"time":%d' % (version, time_ms)
         self._feeds = [piece(record, record.mask) for record in feeds]
+        self._heads: dict[int, bytes] = {}
 
     def frame(self, told: int, quotes: list[bytes], gone: list[str]) -> Frame:
         """The update for readers who were told all up to a version; `quotes` are pieces."""
+        head = self._heads.get(told)
+        if head is None:
+            head = self._heads[told] = b'{"type":"update","since":%d%b' % (told, self._tail)
         if gone or self._feeds:
-            data = b'{"type":"update","since":%d%b%b}' % (told, self._middle, _body(quotes, gone, self._feeds))
+            data = head + _body(quotes, gone, self._feeds) + b"}"
         else:
-            data = b'{"type":"update","since":%d%b,"quotes":{%b}}' % (told, self._middle, b",".join(quotes))
+            data = head + b',"quotes":{' + b",".join(quotes) + b"}}"
         return Frame("update", data, len(quotes), self._version)
 
 

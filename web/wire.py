@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 
 from websockets.extensions import Extension
@@ -11,6 +12,7 @@ from ticker.protocol import Frame
 
 DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 """What is offered: each message compressed by itself."""
+_SHORT, _LONG, _LONGEST = (struct.Struct(form).pack for form in ("!BB", "!BBH", "!BBQ"))
 
 
 def wire(frame: Frame) -> bytes:
@@ -44,7 +46,7 @@ def headed(first: int, payload: bytes) -> bytes:
     """A payload behind its header, of which the first byte is given."""
     size = len(payload)
     if size < 126:
-        return b"%c%c%b" % (first, size, payload)
+        return _SHORT(first, size) + payload
     if size < 65_536:
-        return b"%c\x7e%b%b" % (first, size.to_bytes(2), payload)
-    return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
+        return _LONG(first, 126, size) + payload
+    return _LONGEST(first, 127, size) + payload
