@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -138,10 +137,13 @@ class Hub:
             self._loop.call_soon(self._guarded, self._work)
 
     def _work(self) -> None:
-        steps = self._long_work.popleft()
-        with contextlib.suppress(StopIteration):
+        steps = self._long_work[0]  # it stays there meanwhile, because a step may begin other such work
+        try:
             next(steps)
-            self._long_work.append(steps)
+        except StopIteration:
+            self._long_work.popleft()
+        else:
+            self._long_work.rotate(-1)
         if self._long_work:
             self._loop.call_soon(self._guarded, self._work)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import selectors
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -376,6 +377,34 @@ def test_broken_interval_frame_ends_the_hub() -> None:
             assert task.done()
             with pytest.raises(LookupError, match="bug"):
                 await task
+
+    play(story)
+
+
+def test_long_work_takes_one_step_a_turn() -> None:
+    """Of all long work together, in turns, also of what begins within a step of other work; all of it comes to its end.
+
+    Seen: work that a step had begun made two steps a turn from then on. Cause: the queue looked empty meanwhile.
+    """
+
+    async def story(service: Service) -> None:
+        done: list[str] = []
+
+        def work(name: str, more: str = "") -> Iterator[None]:
+            for _ in range(2):
+                done.append(name)
+                if more:
+                    service.hub.spread(work(more))
+                    more = ""
+                yield
+
+        service.hub.spread(work("a", "b"))
+        seen = [0]
+        for _ in range(12):
+            await turns(1)
+            seen.append(len(done))
+        assert "".join(done) == "abab"
+        assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
 
     play(story)
 
