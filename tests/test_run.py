@@ -9,25 +9,32 @@ import pytest
 
 from ticker.clock import Clock
 from ticker.config import Settings
-from ticker.run import _freeze_once
+from ticker.model import Quote
+from ticker.run import _freezer
 from ticker.service import Service
 
 
-def test_what_stays_is_set_aside_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When every feed knows its symbols, not before and not again: later garbage is looked for among later things."""
+def test_what_stays_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When every feed knows its symbols, and when many more have come: garbage is looked for among later things."""
     done: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
     monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
 
     async def scenario() -> None:
         service = Service(Settings(), Clock())
-        feed, tick = service.feed("toy", "live", "received", 5.0), _freeze_once(service)
-        for _ in range(2):
-            tick()
-        assert done == []
+        feed, tick = service.feed("toy", "live", "received", 5.0), _freezer(service)
+
+        def grow(symbols: int) -> int:
+            feed.publish([Quote(f"toy:S{i}-USD", {"last": "1"}) for i in range(symbols)])
+            service.hub.flush()
+            for _ in range(3):
+                tick()
+            times = len(done) // 2
+            assert done == ["collect", "freeze"] * times
+            return times
+
+        assert grow(10) == 0
         feed.loaded()
-        for _ in range(3):
-            tick()
+        assert [grow(symbols) for symbols in (10, 10, 14, 16, 23, 25)] == [1, 1, 1, 2, 2, 3]
 
     asyncio.run(scenario())
-    assert done == ["collect", "freeze"]

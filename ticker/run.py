@@ -19,6 +19,8 @@ from web.server import listen, make_server
 
 OTHER_FILES = 200
 """Open files that are no streams: feeds, plain requests, the log."""
+MANY_MORE = 1.5
+"""Times as many symbols as the last time that are worth telling the collector of garbage of them."""
 
 log = logging.getLogger("ticker.service")
 
@@ -48,7 +50,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
         Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
         for feed in feeds
     ]
-    service.hub.on_tick.append(_freeze_once(service))
+    service.hub.on_tick.append(_freezer(service))
     if line is not None:
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service)
@@ -65,19 +67,20 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
             line.show("")
 
 
-def _freeze_once(service: Service) -> Callable[[], None]:
+def _freezer(service: Service) -> Callable[[], None]:
     """What to call now and then: once prices are there, the collector of garbage is told that all of this stays.
 
-    Looking through it again and again would stop the service for 0.1 s each time.
+    Looking through it again and again would stop the service for 0.1 s each time. It is told again when many more
+    symbols have come.
     """
-    frozen = False
+    frozen = 0
 
     def freeze() -> None:
         nonlocal frozen
-        if not frozen and service.facts.loaded():
+        if service.facts.loaded() and len(service.store) > MANY_MORE * frozen:
             gc.collect()
             gc.freeze()
-            frozen = True
+            frozen = len(service.store)
 
     return freeze
 

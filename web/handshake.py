@@ -1,11 +1,12 @@
-"""The beginning of a WebSocket: a good handshake for the stream is answered in the turn that it came in.
+"""The beginning of a WebSocket: a good handshake for the stream is answered here, one in each turn of the loop.
 
-Through the framework it would cost more than twice as much, and after a restart everybody comes at once. What is
-refused, and every other path, goes to the application.
+Through the framework it would cost more than twice as much, and after a restart everybody comes at once: all of them
+in one turn would keep the others waiting. What is refused, and every other path, goes to the application.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ class Door(Protocol):
 
     paths: frozenset[str]
 
+    def spread(self, steps: Iterator[None]) -> None:
+        """Do work a step a turn; see `ticker.hub.Hub.spread`."""
+
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused."""
 
@@ -38,7 +42,7 @@ class Handshake(WebSocketsSansIOProtocol):
     """
 
     door: Door | None = None
-    """Whom to ask here and now; without it all handshakes go to the application."""
+    """Whom to ask; without it all handshakes go to the application."""
     refused: Response | None = None
     compress = True
     """Whether compression is offered; each message by itself, so that its bytes can be shared."""
@@ -60,11 +64,22 @@ class Handshake(WebSocketsSansIOProtocol):
         """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
         if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
             self._refuse(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
-        elif self.door is None or not self._knock(self.door, event):
+        elif self.door is None:
             super().handle_connect(event)
+        else:
+            self.door.spread(self._in_turn(self.door, event))
+
+    def _in_turn(self, door: Door, request: Request) -> Iterator[None]:
+        yield
+        try:
+            if not self.transport.is_closing() and not self._knock(door, request):
+                super().handle_connect(request)
+        except Exception:  # a bug, which is this connection's end and nobody else's
+            self.logger.exception("error in a WebSocket handshake")
+            self.transport.abort()
 
     def _knock(self, door: Door, request: Request) -> bool:
-        """Answer a good handshake for the stream in this very turn; False if it is another one."""
+        """Answer a good handshake for the stream; False if it is another one."""
         path, _, query = request.path.partition("?")
         response = self.conn.accept(request) if path in door.paths else None
         if response is None or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:

@@ -42,6 +42,7 @@ class Door:
         self._admission = admission
         self._gate = gate
         self._guard = guard
+        self.spread = service.hub.spread
         hub = service.settings.hub
         self._pings = Pings(service.hub, hub.ping_interval_s, hub.ping_timeout_s)
 
