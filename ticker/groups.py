@@ -89,9 +89,10 @@ class Groups:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.
         """
         group = self._groups.get((selection, interval_ms))
-        scope = self.store.resolve(selection)
-        matched = self.store.matched(scope)
-        self.store.release(scope)
+        if group is None:
+            matched = self.matched(selection)
+        else:  # what was left out of it matches, too
+            matched = self.store.matched(group.scope) + len(group.scope.denied)
         if matched > self._max_symbols:
             text = f"{matched} symbols match, {self._max_symbols} are allowed; nothing was changed"
             raise ProtocolError("too_many_symbols", text)
@@ -101,15 +102,20 @@ class Groups:
             self.quota.check_snapshot(address, matched)
         return matched
 
+    def matched(self, selection: Selection) -> int:
+        """How many symbols a selection matches."""
+        scope = self.store.resolve(selection)
+        matched = self.store.matched(scope)
+        self.store.release(scope)
+        return matched
+
     def fresh(self, reader: Reader, selection: Selection, text: str | None) -> int:
         """About how many symbols a reader must be told completely if it gets a selection, with the text of a cursor."""
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
         if since is not None and since >= self.store.floor:
             return 0
-        scope = self.store.resolve(selection)
-        matched = self.store.matched(scope)
-        self.store.release(scope)
+        matched = self.matched(selection)
         known = reader.group.scope if reader.group is not None else None
         return matched - self.store.matched(known) if known and known.selection.mask == selection.mask else matched
 

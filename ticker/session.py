@@ -236,7 +236,7 @@ class Session:
             )  # fmt: skip
         self.selection = Selection(tuple(sorted(have.difference(message.patterns))), old.mask)
         data = self._groups.change(self._reader, self.selection, self.interval_ms)
-        return [protocol.unsubscribed(message.reply_id, self.selection, self._matched(self.selection)), data]
+        return [protocol.unsubscribed(message.reply_id, self.selection, self._groups.matched(self.selection)), data]
 
     def _within_wildcards(self, have: set[str], more: list[str]) -> tuple[set[str], list[dict[str, str]]]:
         most, wildcards = self._facts.limits.wildcards, sum("*" in p for p in have)
@@ -277,13 +277,6 @@ class Session:
                 f"subscribing costs more than {self._facts.limits.work_per_s} symbols and pattern tests a second; wait"
             )
             raise ProtocolError("rate_limited", text, reply_id)
-
-    def _matched(self, selection: Selection) -> int:
-        store = self._groups.store
-        scope = store.resolve(selection)
-        matched = store.matched(scope)
-        store.release(scope)
-        return matched
 
     def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
         if not self._facts.loaded():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
@@ -54,7 +55,7 @@ class Door:
         """Hand an accepted connection over; `head` is what must be written before the first frames."""
         hub, gate = self._service.hub, self._gate
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
-        query = dict(request.query_params)
+        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
         def start() -> tuple[Session, list[Frame]]:
             session = Session(connection, hub.groups, self._service.facts)
