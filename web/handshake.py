@@ -70,13 +70,13 @@ class Handshake(WebSocketsSansIOProtocol):
             self.door.spread(self._in_turn(self.door, event))
 
     def _in_turn(self, door: Door, request: Request) -> Iterator[None]:
-        yield
         try:
             if not self.transport.is_closing() and not self._knock(door, request):
                 super().handle_connect(request)
         except Exception:  # a bug, which is this connection's end and nobody else's
             self.logger.exception("error in a WebSocket handshake")
             self.transport.abort()
+        yield
 
     def _knock(self, door: Door, request: Request) -> bool:
         """Answer a good handshake for the stream; False if it is another one."""
