@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 """Opcodes of WebSocket frames."""
+UPGRADE = (
+    "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)  # fmt: skip
+"""Headers that ask for a WebSocket."""
 
 
 class Answer(NamedTuple):
@@ -80,10 +85,7 @@ class Peer:
 
     async def upgrade(self, target: str = "/ws", *headers: str) -> Answer:
         """Ask for a WebSocket; the body is read only of a refusal."""
-        await self.request(
-            "GET", target, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers,
-        )  # fmt: skip
+        await self.request("GET", target, *UPGRADE, *headers)
         return await self.answer()
 
     async def answer(self, *, body: bool = True) -> Answer:

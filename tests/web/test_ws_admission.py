@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
-from tests.web.peer import Peer
+from tests.web.peer import UPGRADE, Peer
 from tests.web.server import Live, serving, until
-from web.admission import same_origin
+from web.admission import Admission, same_origin
 
 
 @pytest.mark.parametrize(
@@ -139,3 +142,23 @@ async def test_another_server_cannot_stream(live: Live) -> None:
     start_message, body_message = sent
     assert (start_message["type"], start_message["status"]) == ("websocket.http.response.start", 503)
     assert "python -m ticker" in json.loads(body_message["body"])["detail"]
+
+
+@serving()
+async def test_a_bug_at_the_door_ends_one_handshake(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong while somebody comes in, the service goes on: also for who comes next."""
+    refusal, said = Admission.refusal, list[str]()
+
+    def broken(self: Admission, connection: HTTPConnection) -> Response | None:
+        if "bug" in connection.query_params:
+            raise RuntimeError("a bug")
+        return refusal(self, connection)
+
+    monkeypatch.setattr(Admission, "refusal", broken)
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "exception", lambda text, **_: said.append(text))
+    peers = [await live.connect() for _ in range(3)]
+    for peer, query in zip(peers, ("", "?bug=1", ""), strict=True):
+        await peer.request("GET", f"/ws{query}", *UPGRADE)
+    assert [(await peer.answer()).status for peer in (peers[0], peers[2])] == [101, 101]
+    assert await peers[1].rest() == b""
+    assert said == ["error in a WebSocket handshake"]
