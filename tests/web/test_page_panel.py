@@ -80,6 +80,17 @@ SWIPE = """(far) => {
   send("touchend", far);
 }"""
 
+LONG = {
+    "last": 100_309.37, "bid": 100_309.37, "bid_size": 19.134, "ask": 100_310.62, "ask_size": 12.793,
+    "open": 101_211.88, "change_pct": -0.89,
+}  # fmt: skip
+CUT_OFF = """(panel) => {
+  const { right } = panel.getBoundingClientRect();
+  return [...panel.querySelectorAll("button, .price, .panel-change, .book b, .book .size")]
+    .filter((part) => part.checkVisibility() && part.getBoundingClientRect().right > right)
+    .map((part) => part.ariaLabel ?? part.textContent);
+}"""
+
 
 def panel(page: Page) -> Locator:
     return page.locator("#details")
@@ -454,10 +465,25 @@ def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
         """)
 
 
+@pytest.mark.parametrize("decimals", [2, 8])
+def test_long_names_and_numbers_stay_inside(browser: Browser, server: PageServer, decimals: int) -> None:
+    """However long its name and numbers, the panel's buttons and prices are all within it."""
+    symbol = "W" * 60 + "-USD"
+    quotes = {symbol: quote(**LONG, decimals=decimals, quote_volume=1e9, name="Name " * 20)}
+    with showing(browser, server, quotes) as visit:
+        row(visit.page, symbol).click()
+        drawn(visit)
+        assert panel(visit.page).evaluate(CUT_OFF) == []
+        visit.go("?sel=" + "X" * 300)
+        expect(part(visit.page, ".panel-missing")).to_be_visible()
+        assert panel(visit.page).evaluate(CUT_OFF) == []
+
+
 @pytest.mark.parametrize("width", [390, 320])
 def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: int) -> None:
     """A tap opens the sheet, nothing is wider than the screen, targets have 44 px; scrim and button close it."""
     quotes = book(60) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
+    quotes[FIRST] |= LONG
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         visit.service.quotes, visit.service.feeds = quotes, {"alpha": LIVE_FEED}
         visit.go()
@@ -473,6 +499,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         assert waiting(page, lambda: edges() == (0, width, 844)), edges()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert panel(page).evaluate("(panel) => panel.scrollWidth") == width
+        assert panel(page).evaluate(CUT_OFF) == []
         small = panel(page).evaluate("""(panel) => [...panel.querySelectorAll("button, a, summary")]
           .filter((control) => control.checkVisibility())
           .map((control) => [control.ariaLabel ?? control.textContent, control.getBoundingClientRect()])
