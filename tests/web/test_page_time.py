@@ -90,6 +90,23 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
         assert flashes(page) == []
 
 
+def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) -> None:
+    """What another life of the service said during a pause counts afterwards: its symbols, and its feeds."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        page.keyboard.press("Space")
+        until(visit, lambda: word(page).startswith("Paused"))
+        service.quotes["S0000-USD"]["last"] = 500.0
+        service.feeds = {"alpha": LIVE_FEED | {"kind": "delayed"}}
+        service.epoch += 1
+        service.close()
+        until(visit, lambda: len(service.connections) == 2 and word(page).startswith("Paused"))
+        page.keyboard.press("Space")
+        until_price(visit, "S0000-USD", "500.00")
+        until(visit, lambda: page.locator(".feed span:first-of-type").all_inner_texts() == ["alpha"])
+        until(visit, lambda: page.locator("#kind-label").inner_text() == "Delayed prices")
+
+
 def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
     """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, calm."""
     with frozen(browser, server, book(100)) as visit:

@@ -10,6 +10,7 @@ export class Held {
 
   #quotes = new Map();
   #gone = new Set();
+  #feeds = new Map();
   #replace = false;
 
   /** @param {object} frame checked by net/protocol.js @param {import("../net/socket.js").Kind} kind */
@@ -17,6 +18,7 @@ export class Held {
     if (replace) {
       this.#quotes.clear();
       this.#gone.clear();
+      this.#feeds.clear();
       this.#replace = true;
     }
     for (const [symbol, fields] of Object.entries(frame.quotes ?? {})) {
@@ -30,14 +32,20 @@ export class Held {
       this.#quotes.delete(symbol);
       this.#gone.add(symbol);
     }
+    for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
+      this.#feeds.set(name, { ...this.#feeds.get(name), ...fields });
+    }
   }
 
-  /** Everything at once, as a frame without feeds and its kind; nothing is held any more. */
+  /** Everything at once, as a frame and its kind; nothing is held any more. */
   take() {
-    const frame = { quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone] };
+    const frame = {
+      quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone], feeds: Object.fromEntries(this.#feeds),
+    };
     const kind = { replace: this.#replace, first: false, old: true };
     this.#quotes = new Map();
     this.#gone = new Set();
+    this.#feeds = new Map();
     this.#replace = false;
     this.updates = 0;
     return { frame, kind };
