@@ -142,6 +142,26 @@ def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
         until_price(visit, "S0004-USD", "803.00")
 
 
+def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer) -> None:
+    """Hidden, the tab's title still follows the price that the keyboard is at, and its icon the connection."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        page.evaluate("localStorage.setItem('ticker.alerts.v1', JSON.stringify([{symbol: 'S0004-USD', kind: 'price', "
+                      "op: '>=', value: 900, repeat: false}]))")  # fmt: skip
+        visit.go()
+        until(visit, lambda: row(page, "S0002-USD").count() == 1)
+        row(page, "S0002-USD").focus()
+        until(visit, lambda: page.title() == "102.00 S0002-USD · Ticker")
+        page.evaluate(SHOW, False)
+        service.update({"S0002-USD": {"last": 200.0}})
+        until(visit, lambda: page.title() == "▲ 200.00 S0002-USD · Ticker")
+        rest(visit, 32_000)
+        until(visit, lambda: service.patterns == ["S0004-USD", "S0002-USD"])
+        page.evaluate("setInterval = () => 0; for (let i = 0; i < 999; i += 1) clearInterval(i)")  # slowed to nothing
+        service.update({"S0002-USD": {"last": 150.0}})
+        until(visit, lambda: page.title() == "▼ 150.00 S0002-USD · Ticker")
+
+
 def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, server: PageServer) -> None:
     """Connected, the server's word decides; cut off, each price ages by its own rhythm."""
     with frozen(browser, server, book(30)) as visit:

@@ -141,6 +141,7 @@ function dataCame(frame, kind, wasFilled) {
   else if (!kind.old) unpaintedMs ??= frame.time;
   if (wasFilled) scheduler.paced(paint);
   else scheduler.soon(paintFirst);
+  if (stream.wanted.away) page.title(); // browsers slow the timers of hidden pages, but not their messages
 }
 
 function paintFirst() {
@@ -204,7 +205,10 @@ function everySecond() {
   if (!stream.paused) rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
   secondAtMs = now;
   alerts.tick();
-  if (document.hidden) return;
+  if (document.hidden) {
+    page.title(); // which can still be seen
+    return;
+  }
   figures.count();
   const changed = market.filled && view.refreshInTime(hold.held || stream.paused);
   scheduler.soon(changed ? paintList : paintFigures);
@@ -232,7 +236,7 @@ function resumed() {
 
 function visibilityChanged() {
   if (document.hidden) {
-    stream.hide(grid.current ?? view.rows[0]?.symbol ?? "");
+    stream.hide(grid.currentQuote?.instrument ?? null);
     return;
   }
   stream.show();

@@ -73,11 +73,11 @@ export class Stream {
     this.#painter.resumed();
   }
 
-  /** Nobody can see the page now. @param {string} fallback a symbol to stay with */
-  hide(fallback) {
+  /** Nobody can see the page now. @param {string | null} current the instrument that the keyboard is at */
+  hide(current) {
     this.#awayTimer ??= setTimeout(() => {
       this.wanted.away = true;
-      this.wanted.fallback = fallback;
+      this.wanted.current = current;
       this.ask();
     }, AWAY_AFTER_MS);
   }

@@ -7,6 +7,7 @@
 
 const INTERVAL_MS = 50; // frames come as batches
 const AWAY_INTERVAL_MS = 1000;
+const NOTHING = "-"; // no symbol's name, for something has to be asked for
 const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
 
 export class Wanted {
@@ -20,8 +21,8 @@ export class Wanted {
   watched = [];
   /** Nobody has looked for a while. */
   away = false;
-  /** A symbol to stay with where there is nothing else to watch. */
-  fallback = "";
+  /** The instrument that the keyboard is at, or null. @type {string | null} */
+  current = null;
 
   /** @returns {{symbols: string[], fields?: string[], interval_ms: number}} */
   get subscription() {
@@ -38,8 +39,9 @@ export class Wanted {
 
   #least() {
     const symbols = new Set(this.watched);
-    if (this.details !== null) symbols.add(this.details);
-    if (symbols.size === 0) symbols.add(this.fallback || "-");
+    const selected = this.details ?? this.current;
+    if (selected !== null) symbols.add(selected);
+    if (symbols.size === 0) symbols.add(NOTHING);
     return { symbols: [...symbols], fields: AWAY_FIELDS, interval_ms: AWAY_INTERVAL_MS };
   }
 }
