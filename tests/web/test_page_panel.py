@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
@@ -168,7 +168,7 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
         for key, interval, title in (("1", "1m", "1m"), ("6", "1d", "1D"), ("2", "5m", "5m")):
             page.keyboard.press(key)
             expect(part(page, '.chart-bar [aria-pressed="true"]')).to_have_text(title)
-            assert f"tf={interval}" in page.url or interval == "5m"
+            expect(page).to_have_url(re.compile(r"\?sel" if interval == "5m" else f"tf={interval}"))
         part(page, ".chart-bar").get_by_text("4h").click()
         expect(part(page, '.chart-bar [aria-pressed="true"]')).to_have_text("4h")
         intervals = [re.findall("interval=(..?.?)&", target)[0] for target in asked(server, "api/candles")]
@@ -243,6 +243,21 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         expect(part(visit.page, ".chart-message span")).to_have_text(sentence)
         visit.service.update({FIRST: {"last": 102.5}})
         expect(part(visit.page, ".price")).to_have_text("102.50")
+
+
+def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: PageServer) -> None:
+    """Until a symbol's own bars have come, the chart of the one before is not to be seen."""
+    with showing(browser, server, book(30)) as visit:
+        page = visit.spoil()
+        opened(visit)
+        held: list[Route] = []
+        page.route("**/api/candles/S0003-USD*", lambda route: held.append(route))  # noqa: PLW0108 - no builtin
+        row(page, "S0003-USD").click()
+        expect(part(page, "h2")).to_have_text("S0003-USD")
+        assert waiting(page, lambda: len(held) == 1)
+        expect(part(page, ".chart canvas").first).to_be_hidden()
+        held[0].continue_()
+        drawn(visit)
 
 
 ALERT_LINES = """async (bars) => {

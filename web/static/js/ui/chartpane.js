@@ -82,6 +82,8 @@ export class ChartPane {
     this.#bars = null;
     this.#pointed = null;
     this.#legend.hidden = true;
+    this.#say("");
+    this.element.classList.add("without-chart"); // the one that is drawn is another symbol's
     this.#againMs = Infinity;
     this.#request += 1;
     if (quote !== null) this.load();
@@ -90,8 +92,7 @@ export class ChartPane {
   /** @param {number} n counted from one */
   chooseInterval(n) {
     const { prefs } = this.#surroundings;
-    prefs.set("tf", INTERVALS[n - 1].key, true);
-    history.replaceState(history.state, "", prefs.address);
+    prefs.set("tf", INTERVALS[n - 1].key);
     this.#markChoices();
     if (this.#quote !== null) this.load();
   }
