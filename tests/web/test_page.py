@@ -507,6 +507,22 @@ def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sen
         assert visit.page.locator("#cluster .word").inner_text() == "Offline"
 
 
+def test_what_is_refused_for_now_is_asked_for_again(browser: Browser, server: PageServer) -> None:
+    """Where the service has no room for what a live page wants more of, it waits, comes back, and asks for all."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        row(page, "S0000-USD").click()
+        until(visit, lambda: service.patterns == ["*", "*:S0000-USD"])
+        refusal = {"type": "error", "id": service.received[-1]["id"], "code": "overloaded", "message": "wait"}
+        service.send(refusal | {"retry": False})
+        advance(visit, 1000)
+        assert len(service.connections) == 1
+        service.send(refusal | {"retry": True})
+        until(visit, lambda: len(service.connections) == 2 and len(service.received) > 0)
+        assert service.received[0]["symbols"] == ["*", "*:S0000-USD"]
+        until(visit, lambda: page.locator("#cluster .word").inner_text() == "Live")
+
+
 def test_protocol_mismatch_asks_for_a_reload(browser: Browser, server: PageServer) -> None:
     """A server that speaks another protocol is not listened to."""
     with visiting(browser, server) as visit:

@@ -194,9 +194,8 @@ export class LiveSocket {
   }
 
   #refused(message) {
-    if (message.id !== SUBSCRIBE_ID) return;
-    if (message.retry === true) this.#retry(this.#jitter());
-    else this.#end("refused", String(message.message ?? ""));
+    if (message.retry === true) this.#retry(this.#jitter()); // and then ask for all that is wanted
+    else if (message.id === SUBSCRIBE_ID) this.#end("refused", String(message.message ?? ""));
   }
 
   #data(message) {
