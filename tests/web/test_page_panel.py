@@ -159,6 +159,22 @@ def test_a_click_opens_and_back_closes(browser: Browser, server: PageServer) -> 
         assert page.url == server.url
 
 
+def test_closing_twice_goes_back_once(browser: Browser, server: PageServer) -> None:
+    """A double click on the button closes the panel, and does not leave the page for the one before it."""
+    with showing(browser, server, book(60), "?theme=dark") as visit:
+        page = visit.page
+        visit.go()
+        row(page, FIRST).click()
+        page.get_by_role("button", name="Close details").evaluate("(button) => { button.click(); button.click(); }")
+        expect(panel(page)).to_be_hidden()
+        expect(page).to_have_url(server.url)
+        row(page, "S0003-USD").click()
+        expect(page).to_have_url(re.compile(r"\?sel=S0003-USD$"))
+        page.go_back()
+        expect(panel(page)).to_be_hidden()
+        assert page.url == server.url
+
+
 def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServer) -> None:
     """Candles cover the canvas; buttons, digits and the address choose the interval; a line is the other kind."""
     with showing(browser, server, book(60), "?tf=15m") as visit:

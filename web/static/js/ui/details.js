@@ -55,11 +55,11 @@ export class Details {
   close() {
     if (this.symbol === null) return;
     if (history.state?.details) {
-      history.back(); // the rest follows when it has arrived
-      return;
+      history.back(); // the address follows when it has arrived
+    } else {
+      this.#prefs.select(null);
+      history.replaceState(history.state, "", this.#prefs.address);
     }
-    this.#prefs.select(null);
-    history.replaceState(history.state, "", this.#prefs.address);
     this.#show(null);
   }
 
