@@ -384,6 +384,32 @@ def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer)
         assert flashes(page) == []
 
 
+def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: PageServer) -> None:
+    """Rows and place outlast a service that comes back without prices: down until its feeds say what they have."""
+    with frozen(browser, server, book(300)) as visit:
+        page, service = visit.page, visit.service
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
+        until(visit, lambda: row(page, "S0105-USD").count() == 1)
+        row(page, "S0105-USD").click()
+        watch_changes(page, "S0105-USD")
+        known = service.quotes
+        service.epoch, service.quotes, service.feeds = service.epoch + 1, {}, {}
+        service.close()
+        until(visit, lambda: row(page, "S0105-USD").get_attribute("data-state") == "down")
+        service.update(feeds={"alpha": LIVE_FEED | {"state": "connecting"}, "beta": LIVE_FEED})
+        advance(visit, 2000)
+        service.update({"S0105-USD": known["S0105-USD"] | {"last": 300.0}})
+        until_price(visit, "S0105-USD", "300.00")
+        assert row(page, "S0105-USD").get_attribute("data-state") is None
+        assert row(page, "S0104-USD").get_attribute("data-state") == "down"
+        assert page.locator("#grid").evaluate("(grid) => grid.scrollTop") == 3000
+        assert page.evaluate("document.activeElement.dataset.symbol") == "S0105-USD"
+        assert flashes(page) == []
+        page.mouse.move(0, 0)
+        service.update(feeds={"alpha": {"state": "live"}})
+        until(visit, lambda: visible_symbols(page) == ["S0105-USD"])
+
+
 def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
     """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats."""
     with frozen(browser, server, book(30)) as visit:

@@ -2,7 +2,8 @@
  * Everything the page knows of the market: a record per symbol, a record per feed.
  *
  * Promises: after any data frame it equals what the server meant; records keep their identity through snapshots
- * and reconnects; what changed since the last painting is in `dirty`. Knows nothing of lists, rows or sockets.
+ * and reconnects; what a service that is still loading does not name yet stays, marked as down; what changed since the
+ * last painting is in `dirty`. Knows nothing of lists, rows or sockets.
  */
 
 import { Quote } from "./quote.js";
@@ -26,6 +27,7 @@ export class Market {
   filled = false;
 
   #clock;
+  #unnamed = new Set(); // symbols that the last snapshot did not name, though it may have been too early to
   #received = new Map(); // source -> symbol updates since they were last taken
   #sources = new Map(); // source -> how many symbols have their price from it
   #heardAt = new Map(); // source -> server time of its last update
@@ -50,17 +52,22 @@ export class Market {
       this.feeds.set(name, { ...this.feeds.get(name), ...fields });
     }
     this.filled = true;
+    if (this.settled) for (const symbol of this.#unnamed) this.#remove(symbol);
   }
 
   #beginReplace(frame) {
     this.feeds.clear();
     this.leftOut.clear();
-    for (const symbol of [...this.quotes.keys(), ...this.venues.keys()]) {
-      if (!Object.hasOwn(frame.quotes ?? {}, symbol)) this.#remove(symbol);
+    for (const quote of [...this.quotes.values(), ...this.venues.values()]) {
+      if (Object.hasOwn(frame.quotes ?? {}, quote.symbol)) continue;
+      this.#unnamed.add(quote.symbol);
+      quote.state = "down";
+      this.dirty.add(quote);
     }
   }
 
-  #merge(symbol, fields, nowMs, { replace, quiet }) {
+  #merge(symbol, fields, nowMs, { replace, quiet: old }) {
+    const quiet = this.#unnamed.delete(symbol) || old;
     const quotes = this.#mapOf(symbol);
     const listed = quotes === this.quotes;
     let quote = quotes.get(symbol);
@@ -110,6 +117,7 @@ export class Market {
 
   #remove(symbol) {
     this.leftOut.delete(symbol);
+    this.#unnamed.delete(symbol);
     const quotes = this.#mapOf(symbol);
     const quote = quotes.get(symbol);
     if (quote === undefined) return;
@@ -135,7 +143,7 @@ export class Market {
 
   /** Whether every feed has said which symbols it has. */
   get settled() {
-    return this.filled && ![...this.feeds.values()].some(({ state }) => state === "connecting");
+    return this.feeds.size > 0 && ![...this.feeds.values()].some(({ state }) => state === "connecting");
   }
 
   /** What kinds of feeds the prices in the market come from now. */
