@@ -142,6 +142,21 @@ def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
         until_price(visit, "S0004-USD", "803.00")
 
 
+def test_who_was_away_knows_of_no_silence(browser: Browser, server: PageServer) -> None:
+    """The time that a feed has been without data does not count the time that nobody listened to it."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        service.update({"S0000-USD": {"last": 200.0}})
+        until_price(visit, "S0000-USD", "200.00")
+        page.evaluate(SHOW, False)
+        rest(visit, 120_000)
+        service.feeds["alpha"] = LIVE_FEED | {"state": "stale", "since": service.time_ms - 3000}
+        page.evaluate(SHOW, True)
+        chip = page.locator(".feed", has_text="alpha")
+        until(visit, lambda: chip.get_attribute("data-state") == "stale")
+        assert chip.locator("b").inner_text() == "3 s"
+
+
 def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer) -> None:
     """Hidden, the tab's title still follows the price that the keyboard is at, and its icon the connection."""
     with frozen(browser, server, book(30)) as visit:

@@ -46,6 +46,7 @@ export class Market {
   apply(frame, { replace, old }, nowMs) {
     const quotes = Object.entries(frame.quotes ?? {});
     if (replace) this.#beginReplace(frame);
+    if (old) this.#heardAt.clear(); // who was not listening cannot say what was silent
     for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: old });
     for (const symbol of frame.gone ?? []) this.#remove(symbol);
     for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
