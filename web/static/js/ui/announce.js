@@ -5,8 +5,6 @@
  * never announced.
  */
 
-import { setText } from "./elements.js";
-
 const PAUSE_MS = 2000;
 
 export class Announcer {
@@ -29,7 +27,7 @@ export class Announcer {
   #speak() {
     this.#timer = null;
     if (this.#waiting.size === 0) return;
-    setText(this.#region, [...this.#waiting.values()].join(" "));
+    this.#region.textContent = [...this.#waiting.values()].join(" "); // a new text, even if it reads the same
     this.#waiting.clear();
     this.#timer = setTimeout(() => this.#speak(), PAUSE_MS);
   }
