@@ -113,6 +113,7 @@ export class Lists {
     this.#own.splice(place, 1);
     this.#keep();
     return () => {
+      list.title = list.key = this.#unique(list.title, list);
       this.#own.splice(place, 0, list);
       this.#keep();
     };
