@@ -12,20 +12,20 @@ const MAKE_ROOM = "Not shown now, for want of room: ";
 export function build({ prefs, grid }) {
   const note = element("p", { class: "note" }, "");
   const boxes = new Map();
-  const showNote = () => {
+  const show = () => {
+    const chosen = chosenColumns(prefs.get("cols"));
+    for (const [key, box] of boxes) box.checked = chosen.some((column) => column.key === key);
     const shown = new Set(grid.columns);
-    const absent = chosenColumns(prefs.get("cols")).filter((column) => !shown.has(column));
+    const absent = chosen.filter((column) => !shown.has(column));
     note.textContent = absent.length === 0 ? "" : `${MAKE_ROOM}${absent.map(({ title: name }) => name).join(", ")}.`;
   };
   const choose = () => {
     const chosen = OPTIONAL.filter(({ key }) => boxes.get(key).checked).map(({ key }) => key);
     prefs.set("cols", choiceOf(chosen));
-    showNote();
+    show();
   };
-  const marked = () => new Set(chosenColumns(prefs.get("cols")).map(({ key }) => key));
   const fields = OPTIONAL.map(({ key, title: name, hint }) => {
     const box = element("input", { type: "checkbox", name: key });
-    box.checked = marked().has(key);
     box.addEventListener("change", choose);
     boxes.set(key, box);
     return element("label", { class: "check" }, box, element("span", {}, name), element("small", {}, hint ?? ""));
@@ -33,9 +33,8 @@ export function build({ prefs, grid }) {
   const usual = element("button", { type: "button", class: "plain-button" }, "The usual ones");
   usual.addEventListener("click", () => {
     prefs.set("cols", "");
-    for (const [key, box] of boxes) box.checked = marked().has(key);
-    showNote();
+    show();
   });
-  showNote();
+  show();
   return { body: [element("div", { class: "checks" }, ...fields), note, element("div", { class: "buttons" }, usual)] };
 }
