@@ -166,6 +166,31 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         expect(page.locator("#notice p")).to_have_text("No symbols in Majors yet. Press / to find one.")
 
 
+def test_what_another_tab_keeps_is_not_lost(browser: Browser, server: PageServer) -> None:
+    """Favourites, lists and alerts that another tab of the browser has stored are there at once, and stay stored."""
+    with showing(browser, server, book(8)) as visit:
+        page = visit.page
+        alert = {"symbol": "S0004-USD", "kind": "price", "op": ">=", "value": 900, "repeat": False, "armed": True}
+        others = {"ticker.favourites.v1": ["S0003-USD"],
+                  "ticker.lists.v1": [{"title": "Majors", "symbols": ["S0001-USD"]}],
+                  "ticker.alerts.v1": [alert]}  # fmt: skip
+        page.evaluate(
+            """(all) => Object.entries(all).forEach(([key, value]) => {
+              localStorage.setItem(key, JSON.stringify(value));
+              dispatchEvent(new StorageEvent("storage", { key }));
+            })""",
+            others,
+        )
+        expect(tab_titles(page)).to_have_text(["All", "Favourites", "Majors"])
+        expect(page.get_by_role("button", name="Favourite S0003-USD")).to_have_attribute("aria-pressed", "true")
+        expect(row(page, "S0004-USD").locator(".bell")).to_be_visible()
+        page.get_by_role("button", name="Favourite S0005-USD").click()
+        visit.service.update({"S0004-USD": {"last": 901.0}})
+        expect(row(page, "S0004-USD").locator(".bell")).to_be_hidden()
+        kept = [json.loads(page.evaluate("(key) => localStorage.getItem(key)", key)) for key in others]
+        assert kept == [["S0003-USD", "S0005-USD"], others["ticker.lists.v1"], []]
+
+
 def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
     """What is broken in the storage counts as nothing; a storage that takes nothing breaks nothing."""
     with showing(browser, server, book(5)) as visit:

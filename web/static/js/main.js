@@ -311,6 +311,10 @@ function wire() {
   prefs.onChange = prefChanged;
   actions.wire(byId);
   addEventListener("online", () => stream.socket.wake());
+  addEventListener("storage", ({ key }) => {
+    lists.adopt(key);
+    alerts.adopt(key);
+  });
   document.addEventListener("visibilitychange", visibilityChanged);
 }
 

@@ -49,9 +49,22 @@ export class Alerts {
     this.#storage = storage;
     this.#lookUp = lookUp;
     this.#monotonic = monotonic;
-    for (const entry of readJson(storage, STORAGE_KEY, [])) {
+    this.#load();
+  }
+
+  #load() {
+    this.#alerts = [];
+    for (const entry of readJson(this.#storage, STORAGE_KEY, [])) {
       if (isAlert(entry)) this.#insert(entry, entry.armed === true || entry.armed === false ? entry.armed : null);
     }
+  }
+
+  /** Another tab has written to the storage under this key. */
+  adopt(key) {
+    if (key !== STORAGE_KEY) return;
+    this.#load();
+    for (const symbol of this.symbols) if (this.for(symbol).length === 0) this.#symbols.delete(symbol);
+    this.onChange();
   }
 
   /** @returns {Alert[]} oldest first */

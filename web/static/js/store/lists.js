@@ -30,23 +30,35 @@ export class Lists {
   /** @type {List} */
   #everything = { key: "all", title: "All", kind: "all", symbols: null };
   /** @type {List} */
-  #favourites;
+  #favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: new Set() };
   /** @type {List[]} */
-  #own;
+  #own = [];
   /** @type {List | null} */
   #shared = null;
 
   /** @param {Storage | null} storage @param {string} shared symbols that came by address, separated by commas */
   constructor(storage, shared = "") {
     this.#storage = storage;
-    const starred = symbolsFrom(readJson(storage, FAVOURITES_KEY, []));
-    this.#favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: starred };
-    this.#own = [];
-    for (const entry of readJson(storage, LISTS_KEY, []).slice(0, MOST_LISTS)) {
-      if (typeof entry?.title === "string" && Array.isArray(entry.symbols)) this.#add(entry.title, entry.symbols);
-    }
+    this.#load();
     const symbols = symbolsFrom(shared.split(","));
     if (symbols.size > 0) this.#shared = { key: "shared", title: "Shared list", kind: "shared", symbols };
+  }
+
+  #load() {
+    const { symbols } = this.#favourites; // which others hold on to
+    symbols.clear();
+    for (const symbol of symbolsFrom(readJson(this.#storage, FAVOURITES_KEY, []))) symbols.add(symbol);
+    this.#own = [];
+    for (const entry of readJson(this.#storage, LISTS_KEY, []).slice(0, MOST_LISTS)) {
+      if (typeof entry?.title === "string" && Array.isArray(entry.symbols)) this.#add(entry.title, entry.symbols);
+    }
+  }
+
+  /** Another tab has written to the storage under this key. */
+  adopt(key) {
+    if (key !== FAVOURITES_KEY && key !== LISTS_KEY) return;
+    this.#load();
+    this.onChange();
   }
 
   /** @returns {List[]} in the order of their tabs */
