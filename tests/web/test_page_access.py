@@ -89,6 +89,8 @@ def open_dialog(page: Page, name: str) -> None:
 def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> None:
     """Landmarks, the table with its counts and orders, rows that say themselves, and one live region."""
     with showing(browser, server, book(3)) as visit:
+        expect(visit.page.get_by_role("button", name="All 3", exact=True)).to_be_visible()
+        expect(visit.page.get_by_role("list", name="Feeds")).to_be_visible()
         tree = visit.page.locator("body").aria_snapshot()
         for line in (
             'heading "Ticker" [level=1]', 'searchbox "Search symbols"', 'navigation "Lists"', 'button "All 3"',
