@@ -228,3 +228,29 @@ def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line(unbuffered: str) -> None:
+    """A file that takes no more, at the first byte or at the last flush, is named with status 1."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ticker", "show-config"],
+            cwd=ROOT,
+            env=ENVIRON | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    expected = b"ticker: cannot write to standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_without_standard_output_nothing_breaks() -> None:
+    """Where it is closed from the start, what would be written goes nowhere."""
+    command = [sys.executable, "-m", "ticker", "adapters"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

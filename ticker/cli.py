@@ -8,6 +8,7 @@ that ask a running service have a module each in `ticker.commands`, imported whe
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -35,6 +36,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 STATUSES: dict[type[TickerError], int] = {ConfigError: 2, PatternError: 2, UnknownSymbolError: 3, UnreachableError: 4}
 """Exit status by error; any other is 1."""
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What is wrong with standard output, not with us."""
 ASKING = {
     "adapters": ("adapters", "List what a feed can be."),
     "alert": ("alert", "Wait for a price: 'BTC-USD > 100000'."),
@@ -52,6 +55,9 @@ ASKING = {
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line, the process's own by default, and return its exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before we came
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the life of the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text that is not UTF-8 came in by an argument or a variable
             stream.reconfigure(errors="backslashreplace")
@@ -67,9 +73,12 @@ def main(args: Sequence[str] | None = None) -> int:
         return _fail(str(error), next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 1))
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:  # the reader, `head` say, has enough; nor shall the flush at exit complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:
+        enough = isinstance(error, BrokenPipeError)  # the reader, `head` say, has all it wants
+        if not enough and error.errno not in _UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor shall the flush at exit complain
+        return 1 if enough else _fail(f"cannot write to standard output: {error.strerror}", 1)
     return status or 0
 
 
