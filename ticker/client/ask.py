@@ -33,14 +33,13 @@ def ask(
     records: dict[str, Record] = {}
     for part in parts(names):
         query = {"symbols": ",".join(part)} | ({} if fields is None else {"fields": ",".join(fields)})
-        answer = fetch(address, f"/api/quotes?{urlencode(query, safe=',*:')}", more, timeout_s, number)
-        records |= answer["quotes"]
+        records |= fetch(address, f"/api/quotes?{urlencode(query, safe=',*:')}", "quotes", more, timeout_s, number)
     named = [name for name in names if "*" not in name]
     unknown: dict[str, list[str]] = {}
     for name in named:
         if name not in records:
             try:
-                fetch(address, f"/api/quotes/{name}", more, timeout_s)
+                fetch(address, f"/api/quotes/{name}", "quote", more, timeout_s)
             except UnknownSymbolError as error:
                 unknown |= error.nearest
             else:

@@ -55,11 +55,12 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
 def fetch(
     address: Address,
     path: str,
+    member: str,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 15.0,
     number: Callable[[str], Any] = str,
 ) -> Any:
-    """The JSON at a path; `number` makes something of the text of each decimal.
+    """A member of the JSON object at a path; `number` makes something of the text of each decimal.
 
     Raises:
         UnknownSymbolError: the path's symbol does not exist.
@@ -69,13 +70,13 @@ def fetch(
     status, body = request(address, path, headers, timeout_s)
     try:
         document = json.loads(body, parse_float=number)
-    except ValueError as error:
-        if status == 200:
-            raise UnreachableError(f"{address} answers, but is no ticker") from error
+    except ValueError:
         document = None
-    if status == 200:
-        return document
     problem = document if isinstance(document, dict) else {}
+    if status == 200:
+        if member not in problem:
+            raise UnreachableError(f"{address} answers, but is no ticker")
+        return problem[member]
     code = problem.get("code", status)
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])

@@ -35,8 +35,7 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
     drawn = form is None and sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
     bars = limit or (max(10, width - 8) if drawn else 500)
-    answer = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}")
-    rows = answer["bars"]
+    rows = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}", "bars")
     if drawn:
         color = "NO_COLOR" not in os.environ
         click.echo(chart(symbol, interval, rows, width, height - 1, color=color), color=color)

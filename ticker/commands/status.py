@@ -12,7 +12,6 @@ from ticker.client.rest import request
 from ticker.commands import options
 from ticker.commands.lists import feeds
 from ticker.commands.rest import fetch
-from ticker.errors import UnreachableError
 
 
 @click.command()
@@ -26,11 +25,8 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     """
     where = address or url
     place = Address.of(where, os.environ)
-    try:
-        ready = json.loads(request(place, "/readyz").body)  # it says why, too, if it is not
-    except ValueError as error:
-        raise UnreachableError(f"{place} answers, but is no ticker") from error
-    version = fetch(where, "/openapi.json")["info"]["version"]
+    version = fetch(where, "/api/status", "versions")["ticker"]
+    ready = json.loads(request(place, "/readyz").body)  # it says why, too, if it is not
     print(f"ticker {version} at {place}: {ready['status']}")
     for reason in ready["reasons"]:
         print(f"  {reason}")
