@@ -106,6 +106,14 @@ def test_tail_gives_up_when_told_to(called: Call) -> None:
         assert (status, out, errors.count("\n")) == (4, "", 1)
 
 
+def test_a_mistyped_symbol_is_told(called: Call) -> None:
+    """Who would wait for it for ever is told what it may have been, also where there is no terminal."""
+    said = "ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-EUR\n"
+    status, out, errors = called("tail", "BTC-USDX", "--for", "200ms")
+    assert (status, out, errors.startswith(said)) == (0, "", True)
+    assert called("alert", "BTC-USDX > 1", "--for", "200ms") == (1, "", said)
+
+
 def test_lists_of_a_running_service(called: Call) -> None:
     """Symbols, narrowed by patterns, and feeds, as columns and as data."""
     assert called("symbols", "BTC-*", "--csv")[1].splitlines() == [

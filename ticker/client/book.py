@@ -34,6 +34,7 @@ class Book(Generic[Number]):
         version, time: of the last frame; version 0 before the first.
         hello: the connection's first message.
         current: whether this connection has brought data.
+        unknown: what the service said on this connection that it does not know, each with the names most like it.
 
     Args:
         patterns: what to subscribe to.
@@ -64,6 +65,7 @@ class Book(Generic[Number]):
         self.time = 0
         self.hello = Message("hello")
         self.current = False
+        self.unknown: dict[str, list[str]] = {}
         self.make: Callable[[Any], Number] = make
         self._decode = (FLOATS if make is float else EXACT).decode
         self._fields = None if fields is None else list(fields)
@@ -98,7 +100,7 @@ class Book(Generic[Number]):
 
     def open(self) -> tuple[int, bytes] | None:
         """The first message of a new connection: all that is wanted, from where we are; None if nothing is."""
-        self.current = False
+        self.current, self.unknown = False, {}
         if not self.wanted:
             self._drop(lambda _: False)
             return None
@@ -151,6 +153,7 @@ class Book(Generic[Number]):
             self.version = max(self.version, message.version) if self.current else self.version
         elif message.type in {"subscribed", "unsubscribed"}:
             self._announced = message.selection
+            self.unknown |= {entry["symbol"]: entry["nearest"] for entry in message.unknown}
             if message.type == "unsubscribed":
                 self._drop(lambda symbol: any(pattern_matches(text, symbol) for text in message.patterns))
         elif message.type == "hello":

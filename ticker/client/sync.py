@@ -97,6 +97,12 @@ class View(Generic[Number]):
             return self._view.cursor
 
     @property
+    def unknown(self) -> dict[str, list[str]]:
+        """Symbols that are wanted and do not exist, as in `ticker.client.View`."""
+        with self._lock:
+            return self._view.unknown
+
+    @property
     def feeds(self) -> dict[str, dict[str, object]]:
         """State and kind of each feed of the service, by name."""
         with self._lock:

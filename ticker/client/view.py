@@ -83,6 +83,16 @@ class View(Generic[Number]):
         return {name: dict(feed) for name, feed in self._book.feeds.items()}
 
     @property
+    def unknown(self) -> dict[str, list[str]]:
+        """Symbols that are wanted and do not exist, each with the names most like it; they come if they ever do."""
+        book = self._book
+        return {
+            symbol: list(names)
+            for symbol, names in book.unknown.items()
+            if symbol in book.wanted and symbol not in book.quotes
+        }
+
+    @property
     def cursor(self) -> str | None:
         """Where another view of the same selection may go on from, in another process too."""
         return self._book.cursor

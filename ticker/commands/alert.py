@@ -19,7 +19,7 @@ from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.client.quote import PRICES
 from ticker.commands import options
-from ticker.commands.output import note, patience
+from ticker.commands.output import note, patience, warn_of
 from ticker.commands.tail import end_with_the_reader
 from ticker.errors import did_you_mean
 
@@ -180,6 +180,7 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
     async def first() -> Change[Decimal]:
         with patience(f"waiting for {address}"):
             await view.__aenter__()
+        warn_of(view.unknown)
         return await anext(changes)
 
     change = asyncio.ensure_future(first())

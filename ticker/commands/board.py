@@ -12,6 +12,8 @@ from rich.text import Text
 
 from ticker.client import Change, Quote, State
 from ticker.commands.output import age_text, clock_text, plain, price_text
+from ticker.errors import UnknownSymbolError
+from ticker.logs import escape
 from ticker.model import KINDS, pattern_matches
 
 FLASH_MS = 700
@@ -48,6 +50,7 @@ class Board:
 
     Attributes:
         closes: the last minutes' closes by symbol, for sparklines.
+        unknown: symbols asked for that do not exist, each with the names most like it.
         skew_ms: how far the service's clock is ahead of ours.
     """
 
@@ -55,6 +58,7 @@ class Board:
     address: str
     rows: dict[str, Row] = field(default_factory=dict)
     closes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    unknown: dict[str, list[str]] = field(default_factory=dict)
     skew_ms: int = 0
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -93,6 +97,8 @@ class Board:
         shown = [self.rows[symbol] for symbol in order[: max(1, height - 3)]]
         rest = len(order) - len(shown)
         foot = f"{rest} more: a larger window or fewer symbols show them" if rest else "Ctrl-C ends"
+        if self.unknown:
+            foot = escape(str(UnknownSymbolError(self.unknown)))
         return Group(
             self._head(width, state, kinds, now_ms),
             self._table(shown, width, now_ms),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ticker.client.quote import Quote, Raw
+from ticker.errors import UnknownSymbolError
 from ticker.logs import escape
 from ticker.model import FIELDS, NUMBER_FIELDS
 
@@ -112,6 +113,13 @@ def note(text: str) -> None:
     """Tell a person something that is no data; nobody, if standard error is not a terminal."""
     if sys.stderr.isatty():
         print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)
+
+
+def warn_of(unknown: dict[str, list[str]]) -> None:
+    """Tell, also where there is no terminal, what does not exist: its prices may never come."""
+    if unknown:
+        for line in str(UnknownSymbolError(unknown)).split("\n"):
+            print(f"ticker: {escape(line)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

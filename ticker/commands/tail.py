@@ -16,7 +16,7 @@ import click
 from ticker.client import Frame, State, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.output import csv_lines, csv_row, json_line, note, patience, text_line
+from ticker.commands.output import csv_lines, csv_row, json_line, note, patience, text_line, warn_of
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
 
@@ -65,6 +65,7 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
             async with asyncio.timeout(for_s):
                 with patience(f"waiting for {address}"):
                     await view.__aenter__()
+                warn_of(view.unknown)
                 async for frame in view.frames():
                     sys.stdout.writelines(lines.of(frame, view.cursor))
                     sys.stdout.flush()

@@ -76,6 +76,20 @@ async def test_patterns_come_and_go(live: Live) -> None:
         assert view["ETH-USD"].last == Decimal("3100.5")
 
 
+@serving()
+async def test_what_does_not_exist_is_known_to_be_so(live: Live) -> None:
+    """A mistyped symbol is waited for, since it may come, but its nearest names can be told."""
+    async with watch(url(live), "BTC-USD", "ETH-USDX") as view:
+        assert view.unknown == {"ETH-USDX": ["ETH-USD"]}
+        await view.subscribe("SOL-USD")
+        assert view.unknown.keys() == {"ETH-USDX", "SOL-USD"}
+        live.publish({"SOL-USD": "150"})
+        await view.wait_for("SOL-USD", lambda quote: quote.last == 150)
+        assert view.unknown.keys() == {"ETH-USDX"}
+        await view.unsubscribe("ETH-USDX")
+        assert view.unknown == {}
+
+
 @serving(limits={"patterns": 3})
 async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
     """Too many symbols are a typed error; the view goes on with what it had."""
