@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from ticker.service import Service
 from web.answers import answer, selection_of, unknown_symbol
 from web.descriptions import described, problems
+from web.problem import Problem
 
 
 def make_router(service: Service) -> APIRouter:
@@ -24,8 +25,12 @@ def make_router(service: Service) -> APIRouter:
     ) -> Response:
         """`venues` best first. `before` is the venue that `source` took over from, at `since`; `null` if none."""
         selection_of(symbol, None, service)  # refuses what is no symbol at all
+        venue, _, instrument = symbol.rpartition(":")
+        if venue:
+            detail = f"'{symbol}' is a venue's own price; ask for '{instrument}'"
+            raise Problem(404, "unknown_symbol", detail, nearest=[instrument])
         record = service.store.get(symbol)
-        if record is None or record.is_feed or ":" in symbol:
+        if record is None or record.is_feed:
             raise unknown_symbol(service, symbol)
         turn = service.consolidator.turn(symbol)
         ago_s = None if turn is None else service.clock.monotonic() - turn[1]

@@ -30,3 +30,5 @@ async def test_only_instruments_have_sources(live: Live) -> None:
     for symbol, status in (("toy:BTC-USD", 404), ("BTC-USDX", 404), ("@toy", 400), ("B%2A%2A%2AC", 400)):
         answer = await live.get(f"/api/sources/{symbol}")
         assert (symbol, answer.status) == (symbol, status)
+    venue = (await live.get("/api/sources/toy:BTC-USD")).json
+    assert venue["detail"] == "'toy:BTC-USD' is a venue's own price; ask for 'BTC-USD'"
