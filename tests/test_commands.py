@@ -123,7 +123,9 @@ def test_lists_of_a_running_service(called: Call) -> None:
     ]
     status, out, _ = called("feeds")
     assert (status, out.splitlines()[1].split()[:2]) == (0, ["sim", "live"])
-    assert json.loads(called("feeds", "--json")[1])["kind"] == "simulated"
+    feed = json.loads(called("feeds", "--json")[1])
+    assert feed["kind"] == "simulated"
+    assert isinstance(feed["rate"], float), "a number here as it is at /api/feeds"
 
 
 def test_status_says_that_all_is_well(called: Call, service: Running) -> None:

@@ -52,7 +52,8 @@ def feeds(form: str | None, url: str | None) -> None:
         last = None if feed["last_data"] is None else age_text(now_ms - feed["last_data"])
         times = [feed["state"], age_text(now_ms - feed["since"]), feed["kind"], feed["symbols"], feed["rate"], last]
         rows.append([name, *times, sum(feed["errors"].values()), feed["message"]])
-    print_table(form, heads, rows, [{"feed": name, **feed} for name, feed in listed.items()])
+    objects = [{"feed": name, **feed, "rate": float(feed["rate"])} for name, feed in listed.items()]
+    print_table(form, heads, rows, objects)
 
 
 def _of_exchange(spec: str) -> list[dict[str, Any]]:
