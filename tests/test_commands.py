@@ -25,6 +25,7 @@ from tests.web.server import Live, serving
 from ticker import __version__
 from ticker.cli import main
 from ticker.model import FIELDS
+from ticker.past import MAX_BARS
 
 Call = Callable[..., tuple[int, str, str]]
 PYTHON = [sys.executable, "-m", "ticker"]
@@ -156,6 +157,9 @@ def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:
     assert rows == sorted(rows, key=lambda row: row["time"])
     out = called("candles", "BTC-USD", "--limit", "1", "--json")[1]
     assert list(json.loads(out)) == ["time", "open", "high", "low", "close", "volume", "flags"]
+    assert called("candles", "BTC-USD", "--limit", str(MAX_BARS))[0] == 0
+    status, _, errors = called("candles", "BTC-USD", "--limit", str(MAX_BARS + 1))
+    assert (status, "'--limit'" in errors) == (2, True), "what the service refuses is wrong usage"
 
 
 def test_alert_ends_when_it_fires(called: Call) -> None:

@@ -24,7 +24,7 @@ _HEADS = ("time", "open", "high", "low", "close", "volume", "flags")
 @click.command()
 @click.argument("symbol")
 @click.option("--interval", type=click.Choice(INTERVALS), default="1m", show_default=True, help="Length of a bar.")
-@click.option("--limit", type=click.IntRange(1, 1500), metavar="N", help="How many bars.  [what fits; 500 as data]")
+@click.option("--limit", type=click.IntRange(1, 1440), metavar="N", help="How many bars.  [what fits; 500 as data]")
 @options.formats
 @options.service
 def candles(symbol: str, interval: str, limit: int | None, form: str | None, url: str | None) -> None:
