@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import weakref
 from collections.abc import Generator
@@ -202,7 +203,8 @@ def listen(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
+        flag = "--port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "--host"
         raise TickerError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with {flag}"
         ) from error
     return sock

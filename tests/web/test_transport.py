@@ -351,8 +351,10 @@ async def test_connections_inherit_the_small_send_queue(live: Live) -> None:
 
 
 def test_a_taken_port_is_named() -> None:
-    """Listening where somebody else listens raises one line that says what to do, and leaks no socket."""
+    """Listening where somebody else does, or nobody can, raises one line that says what to do, and leaks no socket."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TickerError, match=f"cannot listen on 127.0.0.1:{port}: .*; choose another with --port"):
             listen("127.0.0.1", port)
+    with pytest.raises(TickerError, match=r"cannot listen on 192\.0\.2\.1:0: .*; choose another with --host"):
+        listen("192.0.2.1", 0)
