@@ -264,3 +264,12 @@ def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None
         assert "BTC-USD" in process.stdout.readline()
         process.stdout.close()
         assert process.wait(READY_S) == 1
+
+
+def test_without_rich_watch_says_how_to_get_it(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the interpreter that runs it, whose environment may have no pip of its own."""
+    told: list[str] = []
+    monkeypatch.setattr("ticker.commands.watch.note", told.append)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert called("watch", "B D")[0] == 2
+    assert told == [f"the live table needs rich: pip --python {sys.executable} install rich"]

@@ -47,7 +47,7 @@ def watch(symbols: tuple[str, ...], url: str | None) -> int:
     rich = importlib.util.find_spec("rich") is not None
     if not sys.stdout.isatty() or not rich:
         if not rich:
-            note("the live table needs rich: pip install rich")
+            note(f"the live table needs rich: pip --python {sys.executable} install rich")
         view = watch_prices(*symbols, url=url)
         return asyncio.run(follow(view, Lines(None, None, None), None, str(address)))
     from ticker.commands.board import Board  # noqa: PLC0415
