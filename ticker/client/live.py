@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, Unpack, overload
 
-from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from ticker.client.address import addressed, heads
 from ticker.client.once import Question
-from ticker.client.stream import Options, open_stream
+from ticker.client.stream import Options, connected, open_stream
 from ticker.client.view import View
-from ticker.client.wire import MAX_FRAME_BYTES, judge
+from ticker.client.wire import judge
 from ticker.errors import UnreachableError
 
 
@@ -70,11 +69,8 @@ async def get(
     try:
         async with (
             asyncio.timeout(timeout_s),
-            connect(
-                address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-                additional_headers=heads(headers, token, os.environ), proxy=None,
-            ) as socket,
-        ):  # fmt: skip
+            connected(address, heads(headers, token, os.environ)) as socket,
+        ):
             await socket.send(question.message, text=True)
             while (quotes := question.receive(await socket.recv(decode=False))) is None:
                 pass

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -169,10 +169,7 @@ class Stream(Generic[Number]):
     async def _connection(self) -> tuple[float, str]:
         """Connect and read to the end; returns how long to wait before the next one, and why it ended."""
         try:
-            async with connect(
-                self.address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-                additional_headers=self._headers, proxy=None,
-            ) as socket:  # fmt: skip
+            async with connected(self.address, self._headers) as socket:
                 await self._read(socket)
         except ConnectionClosed as error:
             code = error.rcvd.code if error.rcvd else None
@@ -261,6 +258,19 @@ class Stream(Generic[Number]):
         self.state = state
         if self._on_state is not None:
             self._on_state(state)
+
+
+@contextlib.asynccontextmanager
+async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[ClientConnection]:
+    """A connection to the stream, closed in good order whatever ends its use: by itself an error would be 1011."""
+    async with connect(
+        address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
+        additional_headers=headers, proxy=None,
+    ) as socket:  # fmt: skip
+        try:
+            yield socket
+        finally:
+            await socket.close()
 
 
 def open_stream(

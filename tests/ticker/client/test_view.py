@@ -138,6 +138,16 @@ async def test_a_busy_loop_lets_others_run(live: Live) -> None:
 
 
 @serving()
+async def test_leaving_is_no_error(live: Live) -> None:
+    """Who closes a view says so by 1000, also when a question is answered by an error."""
+    async with watch(url(live), "BTC-USD"):
+        pass
+    with pytest.raises(UnknownSymbolError):
+        await get(url(live), "BTC-USDX")
+    assert (await live.get("/api/status")).json["readers"]["disconnects"] == {"1000": 2}
+
+
+@serving()
 async def test_closing_ends_loops_elsewhere(live: Live) -> None:
     """A loop in another task ends when the view is left."""
 
