@@ -161,6 +161,8 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         ConfigError: certificate or key cannot be used.
     """
     cert, key = settings.server.tls_cert, settings.server.tls_key
+    if key and not cert:
+        raise ConfigError(f"server.tls_key {key}: give its certificate, too, as server.tls_cert")
     frames = SharedFrames if settings.hub.compress else PlainFrames
     config = uvicorn.Config(
         app,
@@ -182,7 +184,8 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     try:
         config.load()
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"server.tls_cert {cert} {key}: {error.strerror or error}".replace("  ", " ")) from error
+        files = f"{cert} {key}" if key else cert
+        raise ConfigError(f"server.tls_cert {files}: {error.strerror or error}") from error
     return Server(config)
 
 
