@@ -254,3 +254,17 @@ def test_without_standard_output_nothing_breaks() -> None:
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_without_standard_input_the_service_stops_cleanly() -> None:
+    """No socket gets the number of a stream that is closed from the start: the event loop aborts at closing one."""
+    with subprocess.Popen(
+        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "ticker", "--port", "0"],
+        cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        while "state=live" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, "Assertion" in errors) == (0, False)

@@ -55,8 +55,11 @@ ASKING = {
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line, the process's own by default, and return its exit status."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed before we came; no socket may take its number
+        pass
+    os.close(spare)
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed before we came
+        if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the life of the process
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text that is not UTF-8 came in by an argument or a variable
