@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ticker.errors import PatternError, ProtocolError
+from ticker.errors import PatternError, ProtocolError, did_you_mean
 from ticker.selection import MAX_PATTERN_LENGTH, check_pattern, field_mask
 
 INTERVALS_MS = (0, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 """The classes that a reader's `interval_ms` is rounded up to."""
+TOKEN = "token"  # noqa: S105 - a name
+"""The parameter of a URL that may carry a token; see `web.gate`."""
 
+_PARAMETERS = ("symbols", "fields", "interval_ms", "cursor", TOKEN)
 _MAX_ID_LENGTH = 64
 
 
@@ -79,7 +82,12 @@ def parse_subscribe_query(query: Mapping[str, str], max_symbols: int) -> Subscri
     Raises:
         ProtocolError: an impossible value.
     """
+    for name in query:
+        if name not in _PARAMETERS:
+            raise ProtocolError("bad_request", f"no parameter {name[:80]!r}{did_you_mean(name[:80], _PARAMETERS)}")
     if "symbols" not in query:
+        if lonely := [name for name in query if name != TOKEN]:
+            raise ProtocolError("bad_request", f"{lonely[0]!r} says nothing without 'symbols'")
         return None
     message: dict[str, Any] = {"symbols": _split(query["symbols"])}
     if query.get("fields"):

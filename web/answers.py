@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from fastapi import Request
 from fastapi.responses import Response
 
-from ticker.errors import PatternError, ProtocolError
+from ticker.errors import PatternError, ProtocolError, did_you_mean
+from ticker.messages import TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
 from ticker.session import nearest_symbols
@@ -16,6 +18,18 @@ from web.problem import Problem
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
 FIELDS_HELP = "Fields to send, separated by commas; all if absent."
 CURSOR_HELP = "Only what changed since; from an earlier answer."
+
+
+async def check_parameters(request: Request) -> None:
+    """Refuse a parameter that the path does not have: what was meant by it would be ignored in silence.
+
+    Raises:
+        Problem: 400, with the nearest name.
+    """
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name in request.query_params if known else ():
+        if name not in known and name != TOKEN:
+            raise Problem(400, "bad_request", f"no parameter '{name}'{did_you_mean(name, known)}")
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ticker.service import Service
 from web import candles, metrics, page, quotes, reference, rest, sources, sse, status, vendor, ws
 from web.admission import Admission
+from web.answers import check_parameters
 from web.gate import Gate
 from web.problem import Problem, answer_problem, problem
 
@@ -51,7 +52,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Exception, _crashed)
     admission = Admission(service)
     gate = Gate(service, admission.address)
-    prices = [Depends(gate.guard("prices"))]
+    prices = [Depends(gate.guard("prices")), Depends(check_parameters)]
     app.include_router(quotes.make_router(service, admission), dependencies=prices)
     app.include_router(rest.make_router(service, admission), dependencies=prices)
     app.include_router(candles.make_router(service), dependencies=prices)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ticker import protocol
 from ticker.hub import Connection
+from ticker.messages import TOKEN
 from ticker.service import Service
 from ticker.tokens import Token, Tokens
 from web.admission import CONNECTION_ID
@@ -50,7 +51,7 @@ class Gate:
         kind, _, text = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return text.strip()
-        return connection.query_params.get("token") if self._from_query else None
+        return connection.query_params.get(TOKEN) if self._from_query else None
 
     def _find(self, text: str | None, use: str = "prices") -> Token | None:
         assert self._tokens is not None

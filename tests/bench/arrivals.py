@@ -78,10 +78,9 @@ def _arrive(at: Server, clients: list[str]) -> tuple[float, Load]:
 
 def _handshakes(peer: Peer, arrivals: int) -> float:
     with server(peer, 100, 0) as at:
-        _arrive(at, ["r /ws?symbols=S0001-USD&greet"] * 200)  # the first ones pay for imports and caches
-        spent, _ = _arrive(
-            at, [f"r /ws?symbols=S0001-USD&greet{_cursor(at, 'S0001-USD') if peer.is_ours else ''}"] * arrivals
-        )
+        target = f"r /ws?symbols=S0001-USD{peer.greeting}"
+        _arrive(at, [target] * 200)  # the first ones pay for imports and caches
+        spent, _ = _arrive(at, [target + (_cursor(at, "S0001-USD") if peer.is_ours else "")] * arrivals)
     return arrivals / spent
 
 

@@ -46,6 +46,11 @@ class Peer:
     def is_ours(self) -> bool:
         return self.module == "ours"
 
+    @property
+    def greeting(self) -> str:
+        """What to add to a query so that there is a first message; ours has one anyway."""
+        return "" if self.is_ours else "&greet"
+
     def command(self) -> list[str] | None:
         """The program and its first argument; None if it is not installed."""
         script = HERE / "servers" / self.module

@@ -49,7 +49,7 @@ def main(runs: int, results: dict[str, Any], *, clients: int = CLIENTS, seconds:
 
 
 def _measure(peer: Peer, clients: int, seconds: float) -> tuple[float, float]:
-    target = "r /ws?symbols=S0000-USD,S0001-USD,S0002-USD&greet"
+    target = f"r /ws?symbols=S0000-USD,S0001-USD,S0002-USD{peer.greeting}"
     with server(peer, 100, 0) as at:
         with load(at.port, [target] * WARM_CLIENTS, 0.5, warm_up_s=0.5) as process:
             started(process)

@@ -237,7 +237,7 @@ def test_interval_classes_are_those_of_the_protocol() -> None:
     ("query", "expected"),
     [
         ({}, None),
-        ({"fields": "last", "cursor": "1:2:x"}, None),
+        ({"token": "x"}, None),
         ({"symbols": "*"}, Subscribe(None, ["*"], [], None, None, None)),
         (
             {"symbols": "BTC-USD,ETH-USD", "interval_ms": "250", "fields": "last,ts", "cursor": "1:2:x"},
@@ -250,13 +250,16 @@ def test_interval_classes_are_those_of_the_protocol() -> None:
     ],
 )
 def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> None:
-    """A URL's query is a subscription without id; without symbols it is none, and unknown parameters are ignored."""
+    """A URL's query is a subscription without id; without symbols it is none."""
     assert parse_subscribe_query(query, MAX_SYMBOLS) == expected
 
 
 @pytest.mark.parametrize(
     ("query", "code"),
     [
+        ({"symbol": "A"}, "bad_request"),
+        ({"symbols": "A", "interval": "250"}, "bad_request"),
+        ({"fields": "last", "token": "x"}, "bad_request"),
         ({"symbols": ""}, "bad_request"),
         ({"symbols": ",,"}, "bad_request"),
         ({"symbols": "A," * 1001}, "too_many_symbols"),

@@ -132,6 +132,7 @@ async def test_an_etag_is_of_one_selection(live: Live) -> None:
         ("symbols=%00", "bad_request", "letters"),
         ("symbols=%FF", "bad_request", "letters"),
         ("fields=last,pirce", "bad_request", "no field 'pirce'"),
+        ("symbol=A", "bad_request", "no parameter 'symbol'; did you mean 'symbols'?"),
         ("symbols=" + ",".join(f"S{i}" for i in range(41)), "too_many_symbols", "40"),
         ("symbols=" + ",".join(f"S{i}*" for i in range(33)), "too_many_symbols", "32"),
         ("symbols=*,*:*", "too_many_symbols", "3"),
