@@ -111,7 +111,7 @@ class Board:
         head.append("ticker ", "bold").append(f"{text} ", style)
         for kind in sorted(kinds - {"live"}, key=KINDS.index):
             head.append(f" {kind.upper()} ", "black on yellow").append(" ")
-        head.append(f"{len(self.rows)} symbols", "dim")
+        head.append(f"{len(self.rows)} symbol{'s' * (len(self.rows) != 1)}", "dim")
         right = f"{clock_text(now_ms)[:8]} UTC" if now_ms else ""
         where = f"{self.address}  {right}"
         gap = width - head.cell_len - len(where)
