@@ -23,12 +23,14 @@ CURSOR_HELP = "Only what changed since; from an earlier answer."
 async def check_parameters(request: Request) -> None:
     """Refuse a parameter that the path does not have: what was meant by it would be ignored in silence.
 
+    What begins with `_` is passed over: spreadsheets and scripts that want no cached answer put something there.
+
     Raises:
         Problem: 400, with the nearest name.
     """
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     for name in request.query_params if known else ():
-        if name not in known and name != TOKEN:
+        if name not in known and name != TOKEN and name[:1] != "_":
             raise Problem(400, "bad_request", f"no parameter '{name}'{did_you_mean(name, known)}")
 
 

@@ -147,6 +147,12 @@ async def test_a_bad_parameter_is_refused(live: Live, query: str, code: str, wor
 
 
 @serving()
+async def test_a_parameter_against_caches_is_passed_over(live: Live) -> None:
+    """Whoever wants no cached answer may put anything into a parameter that begins with `_`."""
+    assert (await live.get("/api/quotes?symbols=*&_=1795386000123&_again=1")).status == 200
+
+
+@serving()
 async def test_a_question_leaves_nothing_behind(live: Live) -> None:
     """The wildcards that a request brought are forgotten with it, whatever its outcome."""
     for query in ("symbols=B*,E*", "symbols=B*&cursor=1:1:x", "symbols=B*,A*B*C*"):
