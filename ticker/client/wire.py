@@ -78,7 +78,9 @@ def judge(error: Exception) -> tuple[str, float]:
     if isinstance(error, InvalidStatus):
         status, headers = error.response.status_code, error.response.headers
         if status < 500 and status not in {408, 425, 429}:
-            raise RefusedError(f"the service refuses with HTTP status {status}", status) from error
+            stranger = status < 300 or status == 404  # a page, or none, where a ticker has its stream
+            text = "no ticker answers there, but" if stranger else "the service refuses with"
+            raise RefusedError(f"{text} HTTP status {status}", status) from error
         wait = headers.get("Retry-After", "")
         return f"HTTP status {status}", min(float(wait), 60.0) if wait.isascii() and wait.isdigit() else 0.0
     if isinstance(error, InvalidURI):

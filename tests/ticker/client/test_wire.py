@@ -96,10 +96,14 @@ def status(code: int, **headers: str) -> InvalidStatus:
     return InvalidStatus(Response(code, "", Headers({k.replace("_", "-"): v for k, v in headers.items()})))
 
 
-@pytest.mark.parametrize("code", [401, 403, 404, 426])
-def test_a_refused_upgrade_is_final(code: int) -> None:
-    """Without a token, from a wrong place or at a wrong path trying again cannot help."""
-    with pytest.raises(RefusedError, match=f"HTTP status {code}"):
+@pytest.mark.parametrize(
+    ("code", "who"),
+    [(401, "the service refuses"), (403, "the service refuses"), (426, "the service refuses"),
+     (200, "no ticker answers"), (404, "no ticker answers")],
+)  # fmt: skip
+def test_a_refused_upgrade_is_final(code: int, who: str) -> None:
+    """Without a token, from a wrong place, at a wrong path or of somebody else trying again cannot help."""
+    with pytest.raises(RefusedError, match=f"^{who}.* HTTP status {code}$"):
         judge(status(code))
 
 
