@@ -86,7 +86,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    from ticker.logs import escape  # noqa: PLC0415
+    from ticker.logs import escape
 
     for line in message.split("\n"):
         print(f"ticker: {escape(line)}", file=sys.stderr)
@@ -180,17 +180,17 @@ Feeds, for example:
 @configured
 def serve(config: str | None, **given: Any) -> int:
     """Run the service until it gets SIGINT or SIGTERM."""
-    from ticker import logs  # noqa: PLC0415
-    from ticker.config import load  # noqa: PLC0415
+    from ticker import logs
+    from ticker.config import load
 
     settings = load(Path(config) if config else None, _flags(given), os.environ)
-    from ticker.progress import StatusLine  # noqa: PLC0415
+    from ticker.progress import StatusLine
 
     line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
     logs.configure(settings.log.level, settings.log.format, line or sys.stderr)
     context = _context()
     feeds = _build(settings, context)
-    from ticker.run import serve as run  # noqa: PLC0415
+    from ticker.run import serve as run
 
     return run(settings, feeds, context, line)
 
@@ -199,7 +199,7 @@ def serve(config: str | None, **given: Any) -> int:
 @configured
 def check_config(config: str | None, **given: Any) -> None:
     """Check the configuration and its feeds; start nothing."""
-    from ticker.config import load  # noqa: PLC0415
+    from ticker.config import load
 
     settings = load(Path(config) if config else None, _flags(given), os.environ)
     feeds = _build(settings, _context())
@@ -211,7 +211,7 @@ def check_config(config: str | None, **given: Any) -> None:
 @configured
 def show_config(config: str | None, **given: Any) -> None:
     """Print the settings in force as TOML, each with its origin."""
-    from ticker.config import explain  # noqa: PLC0415
+    from ticker.config import explain
 
     print(explain(Path(config) if config else None, _flags(given), os.environ), end="")
 
@@ -226,17 +226,17 @@ def _flags(given: dict[str, Any]) -> Flags:
 
 
 def _context() -> Context:
-    import random  # noqa: PLC0415
+    import random
 
-    from feeds.base import Context  # noqa: PLC0415
-    from ticker.clock import Clock  # noqa: PLC0415
+    from feeds.base import Context
+    from ticker.clock import Clock
 
     return Context(Clock(), random.Random())
 
 
 def _build(settings: Settings, context: Context) -> list[Feed]:
     """Make all feeds, or say what is wrong with each of them."""
-    from feeds import registry  # noqa: PLC0415
+    from feeds import registry
 
     feeds, errors = [], []
     for name, table in settings.feeds.items():

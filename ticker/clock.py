@@ -28,7 +28,7 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; 0 or less only yields to the loop."""
-        import asyncio  # noqa: PLC0415 - a program that only blocks needs none, and starts faster
+        import asyncio
 
         await asyncio.sleep(max(0.0, seconds))
 
@@ -49,7 +49,7 @@ class ManualClock(Clock):
         return self._wall_start_ms + round(self._now * 1000)
 
     async def sleep(self, seconds: float) -> None:
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         if seconds <= 0:
             await asyncio.sleep(0)
@@ -75,7 +75,7 @@ class ManualClock(Clock):
         self._now = end
 
     async def _settle(self) -> None:
-        import asyncio  # noqa: PLC0415
+        import asyncio
 
         # Tasks that a wake-up started need a few turns of the loop before they sleep again.
         for _ in range(20):

@@ -70,6 +70,7 @@ class Handshake(WebSocketsSansIOProtocol):
             self.door.spread(self._in_turn(self.door, event))
 
     def _in_turn(self, door: Door, request: Request) -> Iterator[None]:
+        """The one step of it."""
         try:
             if not self.transport.is_closing() and not self._knock(door, request):
                 super().handle_connect(request)

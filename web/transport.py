@@ -112,12 +112,12 @@ class SharedFrames(Handshake):
 
     def write(self, frame: Frame) -> bool:
         """Take a frame whole, or refuse it; see `ticker.readers.Reader`."""
-        if self.paused or not self.open:
-            return False
-        return self._write(self._bytes(frame) if frame.pays else frame.wire or wire(frame))
+        return not self.paused and self.open and self._write(self._bytes(frame))
 
     def _bytes(self, frame: Frame) -> bytes:
-        return packed(frame) if frame.pays and self.unpacks else wire(frame)
+        if frame.pays and self.unpacks:
+            return frame.packed or packed(frame)
+        return frame.wire or wire(frame)
 
     def _write(self, data: bytes) -> bool:
         try:

@@ -213,9 +213,7 @@ def of_folder(name: str, options: ReplayOptions, context: Context, pace: float) 
     known = registry.loaders()
     venue = known[adapter]().venue if adapter in known else None
     if not isinstance(venue, Venue):
-        raise ValueError(  # noqa: TRY004 - the name is wrong, not its type
-            f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}"
-        )
+        raise ValueError(f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}")
     return Playback(name, venue, folder, pace=pace, loop=options.loop, crossed=options.crossed, context=context)
 
 

@@ -154,7 +154,7 @@ def list_at(value: Any, *path: str | int) -> list[Any]:
     """The list at a path; raises ValueError where there is none."""
     found = at(value, *path)
     if not isinstance(found, list):  # a ValueError like that of `read`: the body has another shape
-        raise ValueError(f"no list at {'.'.join(map(str, path)) or 'the top'}")  # noqa: TRY004
+        raise ValueError(f"no list at {'.'.join(map(str, path)) or 'the top'}")
     return found
 
 

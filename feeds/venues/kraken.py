@@ -106,7 +106,7 @@ def _result(body: bytes) -> dict[str, Any]:
             raise _error(text)
     result = reply.get("result")
     if not isinstance(result, dict):
-        raise ValueError("neither an error nor a result")  # noqa: TRY004
+        raise ValueError("neither an error nor a result")
     return result
 
 

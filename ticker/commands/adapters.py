@@ -60,7 +60,7 @@ def listings(spec: str) -> tuple[str, list[Listing]]:
     if not isinstance(adapter.venue, Venue):
         raise ConfigError(f"{adapter_name} is no exchange, so it has no list of symbols")
     given = parse_options(f"feeds.{name}", adapter.options, table)
-    from feeds.exchange.adapter import listed  # noqa: PLC0415 - `ticker adapters` needs no HTTP client
+    from feeds.exchange.adapter import listed
 
     try:
         context = Context(Clock(), random.Random(), os.environ)

@@ -25,7 +25,7 @@ def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, ur
     A symbol is BTC-USD, a venue's own alpha:BTC-USD; * stands for anything. Exit status 3 if one does not exist, 4 if
     the service cannot be reached.
     """
-    from ticker.client.ask import ask  # noqa: PLC0415
+    from ticker.client.ask import ask
 
     with patience(f"asking {Address.of(url, os.environ)}"):
         quotes = ask(symbols, Decimal, url, fields)

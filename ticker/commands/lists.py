@@ -58,7 +58,7 @@ def feeds(form: str | None, url: str | None) -> None:
 
 def _of_exchange(spec: str) -> list[dict[str, Any]]:
     """What an exchange lists, in the form of `/api/symbols`; and the state of markets that are not open."""
-    from ticker.commands.adapters import listings  # noqa: PLC0415 - the service's own list needs none of the feeds
+    from ticker.commands.adapters import listings
 
     with patience(f"asking {spec.partition('?')[0]}"):
         name, listed = listings(spec)

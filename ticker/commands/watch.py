@@ -50,15 +50,15 @@ def watch(symbols: tuple[str, ...], url: str | None) -> int:
             note(f"the live table needs rich: pip --python {sys.executable} install rich")
         view = watch_prices(*symbols, url=url)
         return asyncio.run(follow(view, Lines(None, None, None), None, str(address)))
-    from ticker.commands.board import Board  # noqa: PLC0415
+    from ticker.commands.board import Board
 
     view = watch_prices(*symbols, url=url, interval_ms=100)
     return asyncio.run(_watch(view, Board(symbols, str(address)), url))
 
 
 async def _watch(view: View[Any], board: Board, url: str | None) -> int:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
+    from rich.console import Console
+    from rich.live import Live
 
     ended: list[int] = []
     loop, stop = asyncio.get_running_loop(), threading.Event()
@@ -105,7 +105,7 @@ async def _draw(view: View[Any], board: Board, live: Live, reader: asyncio.Task[
 
 def _sparklines(board: Board, url: str | None, stop: threading.Event) -> None:
     """Fetch the last minutes now and then; without them the table has everything else."""
-    from ticker.commands.board import SPARK  # noqa: PLC0415
+    from ticker.commands.board import SPARK
 
     while not stop.wait(SPARKLINES_S if board.closes else REFRESH_S):
         names = ",".join(quote(symbol, safe=":") for symbol in board.order()[:MOST_SPARKLINES])
