@@ -187,8 +187,11 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
             expect(page).to_have_url(re.compile(r"\?sel" if interval == "5m" else f"tf={interval}"))
         part(page, ".chart-bar").get_by_text("4h").click()
         expect(part(page, '.chart-bar [aria-pressed="true"]')).to_have_text("4h")
-        intervals = [re.findall("interval=(..?.?)&", target)[0] for target in asked(server, "api/candles")]
-        assert intervals == ["15m", "1m", "1d", "5m", "4h"]
+
+        def intervals() -> list[str]:
+            return [re.findall("interval=(..?.?)&", target)[0] for target in asked(server, "api/candles")]
+
+        until(visit, lambda: intervals() == ["15m", "1m", "1d", "5m", "4h"])
         part(page, ".chart-kind").click()
         expect(part(page, ".chart-kind")).to_have_text("Line")
         assert len(asked(server, "api/candles")) == 5
