@@ -33,7 +33,7 @@ def loaders(installed: Iterable[EntryPoint] | None = None) -> Loaders:
         for module in pkgutil.iter_modules(venues.__path__)
         if not module.name.startswith("_")
     }
-    modules |= {"sim": "feeds.sim.feed", "replay": "feeds.replay"}
+    modules |= {"sim": "feeds.sim.feed", "replay": "feeds.replay.adapter"}
     return {**found, **{name: partial(_load_module, module) for name, module in modules.items()}}
 
 

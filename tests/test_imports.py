@@ -101,6 +101,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from modules
             if len(modules) < len(within):
                 yield node.module
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            yield from (str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
 
 
 IMPORTS = {name: frozenset(imported(tree)) for name, tree in TREES.items()}

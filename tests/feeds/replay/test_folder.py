@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from feeds.exchange.playback import Playback
 from feeds.registry import build
+from feeds.replay.folder import Playback
 from tests.feeds.contract import Recording, scenes
 from tests.feeds.contract_stage import played
 from tests.feeds.exchange.test_record import session

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from feeds.base import Context, Feed, parse_options
-from feeds.replay import ADAPTER, LOOP_GAP_S, MAX_SYMBOLS, ROWS_PER_TURN
+from feeds.replay.adapter import ADAPTER
+from feeds.replay.shared import LOOP_GAP_S
+from feeds.replay.ticks import MAX_SYMBOLS, ROWS_PER_TURN
 from ticker.clock import ManualClock
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FeedStatus, Quote, Value

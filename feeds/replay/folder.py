@@ -26,7 +26,7 @@ from feeds.exchange.fetch import status_reason
 from feeds.exchange.judge import Judge
 from feeds.exchange.polling import named
 from feeds.exchange.venue import Row, Venue
-from feeds.replay import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
+from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
 from feeds.rows import iso_utc
 from ticker.errors import FatalFeedError, FeedError, did_you_mean
 from ticker.model import Bar, Quote
@@ -196,7 +196,7 @@ class Playback:
         return []
 
 
-def of_folder(name: str, options: ReplayOptions, context: Context, pace: float) -> Playback:
+def of_folder(name: str, options: ReplayOptions, context: Context) -> Playback:
     """The feed of a folder that `record_raw` has written, by the options of a replay.
 
     Raises:
@@ -214,7 +214,7 @@ def of_folder(name: str, options: ReplayOptions, context: Context, pace: float) 
     venue = known[adapter]().venue if adapter in known else None
     if not isinstance(venue, Venue):
         raise ValueError(f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}")
-    return Playback(name, venue, folder, pace=pace, loop=options.loop, crossed=options.crossed, context=context)
+    return Playback(name, venue, folder, pace=options.pace, loop=options.loop, crossed=options.crossed, context=context)
 
 
 def _events(folder: Path) -> Iterator[Event]:

@@ -13,27 +13,21 @@ import contextlib
 import csv
 import datetime as dt
 import gzip
-import importlib
 import logging
-import math
 import os
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from feeds.base import Adapter, Context, Feed, Offer, Sink
+from feeds.base import Context, Sink
+from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
 from feeds.rows import iso_utc, make_quote, time_ms
-from ticker.errors import ConfigError, FatalFeedError, did_you_mean
+from ticker.errors import FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 
-LATENESS_S = 0.005
-"""A row that is due sooner than this waits this long, so that what follows closely shares its batch."""
 ROWS_PER_TURN = 250
 """Rows read before others may run: about 3 ms."""
-LOOP_GAP_S = 1.0
-"""Recorded time from the last row of a round to the first of the next; no file says it."""
 LINE_BYTES = 65_536
 MAX_SYMBOLS = 50_000
 
@@ -56,32 +50,6 @@ TimeReader = Callable[[str], int | None]
 log = logging.getLogger("ticker.feeds")
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayOptions:
-    """What a replay is told; a `ValueError` says what cannot be."""
-
-    symbols: str = field(default="", metadata={"help": "the file, CSV or CSV.gz, or a folder of record_raw"})
-    speed: str = field(default="1", metadata={"help": "times the recorded pace, or max"})
-    loop: bool = field(default=False, metadata={"help": "start again from the first row at the end"})
-    venue: str = field(
-        default="replay", metadata={"help": "the venue, where no column says it; of a folder, the adapter"}
-    )
-    map: tuple[str, ...] = field(default=(), metadata={"help": "symbols to rename, EURUSD:EUR-USD"})
-    columns: tuple[str, ...] = field(default=(), metadata={"help": "all columns of a headerless file, _ skips"})
-    symbol: str | None = field(default=None, metadata={"help": "the symbol, where no column says it"})
-    date: str | None = field(default=None, metadata={"help": "YYYYMMDD, whose midnight a column ms counts from"})
-    utc_offset_h: float = field(default=0.0, metadata={"help": "hours by which that midnight is ahead of UTC"})
-    crossed: str = field(default="reject", metadata={"help": "reject or keep a bid above the ask"})
-
-    def __post_init__(self) -> None:
-        if self.crossed not in {"reject", "keep"}:
-            raise ValueError(f"crossed: give reject or keep, not {self.crossed!r}")
-        if not -24 < self.utc_offset_h < 24:
-            raise ValueError(f"utc_offset_h: give hours between -24 and 24, not {self.utc_offset_h}")
-        if not VENUE_SYMBOL.fullmatch(f"{self.venue.lower()}:X"):
-            raise ValueError(f"venue: give up to 32 of a-z, 0-9, _ and -, not {self.venue!r}")
-
-
 class RowError(ValueError):
     """A row that cannot be used. `reason` is one of `model.REJECT_REASONS`."""
 
@@ -101,7 +69,7 @@ class Replay:
         self.name = name
         self._options = options
         self._clock = context.clock
-        self._pace = _pace(options.speed)
+        self._pace = options.pace
         self._renamed = _renamed(options.map)
         self._path = Path(options.symbols)
         with contextlib.closing(_lines(self._path)) as lines:
@@ -229,39 +197,6 @@ class Replay:
         return quote._replace(values={**quote.values, "decimals": digits})
 
 
-def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
-    try:
-        if _is_folder(options.symbols):  # what an exchange has sent: its machinery is loaded when it is wanted
-            make: Callable[..., Feed] = importlib.import_module("feeds.exchange.playback").of_folder
-            return make(name, options, context, _pace(options.speed))
-        return Replay(name, options, context)
-    except (ValueError, FatalFeedError) as error:
-        raise ConfigError(f"feeds.{name}: cannot replay {options.symbols!r}: {error}") from error
-
-
-ADAPTER = Adapter(
-    "replay",
-    "recorded tick files (CSV, CSV.gz), and what record_raw has written",
-    ReplayOptions,
-    _build,
-    Offer(kind="replay", fields=("last", "bid", "ask")),
-)
-
-
-def _is_folder(name: str) -> bool:
-    with contextlib.suppress(OSError):  # a name that is too long
-        return Path(name).is_dir()
-    return False
-
-
-def hand_over(batch: list[Quote], sink: Sink) -> None:
-    if batch:
-        sink.publish(batch.copy())
-        batch.clear()
-        if not sink.status.loaded:
-            sink.loaded()
-
-
 def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Generator[tuple[int, str], None, None]:
     """The lines of a file with their numbers; a `FatalFeedError` says after which one it cannot be read.
 
@@ -332,15 +267,6 @@ def _moment_ms(text: str) -> int | None:
         return time_ms(text, "iso")
     digits = len(whole)
     return time_ms(text, "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns")
-
-
-def _pace(speed: str) -> float:
-    """Recorded seconds per second; infinite for `max`."""
-    with contextlib.suppress(ValueError):
-        pace = math.inf if speed == "max" else float(speed)
-        if 0 < pace < math.inf or speed == "max":
-            return pace
-    raise ValueError(f"speed: give a positive number or max, not {speed!r}")
 
 
 def _renamed(entries: Sequence[str]) -> dict[str, str]:

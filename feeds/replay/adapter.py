@@ -1,0 +1,37 @@
+"""The adapter of recordings: a file of ticks, or a folder that `record_raw` has written."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from feeds.base import Adapter, Context, Feed, Offer
+from feeds.replay.shared import ReplayOptions
+from feeds.replay.ticks import Replay
+from ticker.errors import ConfigError, FatalFeedError
+
+
+def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
+    try:
+        if _is_folder(options.symbols):
+            from feeds.replay.folder import of_folder
+
+            return of_folder(name, options, context)
+        return Replay(name, options, context)
+    except (ValueError, FatalFeedError) as error:
+        raise ConfigError(f"feeds.{name}: cannot replay {options.symbols!r}: {error}") from error
+
+
+ADAPTER = Adapter(
+    "replay",
+    "recorded tick files (CSV, CSV.gz), and what record_raw has written",
+    ReplayOptions,
+    _build,
+    Offer(kind="replay", fields=("last", "bid", "ask")),
+)
+
+
+def _is_folder(name: str) -> bool:
+    with contextlib.suppress(OSError):  # a name that is too long
+        return Path(name).is_dir()
+    return False
