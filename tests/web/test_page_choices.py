@@ -191,6 +191,44 @@ def test_what_another_tab_keeps_is_not_lost(browser: Browser, server: PageServer
         assert kept == [["S0003-USD", "S0005-USD"], others["ticker.lists.v1"], []]
 
 
+def test_tabs_share_settings_and_undo_none(browser: Browser, server: PageServer) -> None:
+    """What one tab sets the other takes over, also in its open dialog; list, order and what came by address stay."""
+    with showing(browser, server, book(8), "?density=comfortable") as visit:
+        page = visit.page
+        other = page.context.new_page()
+        other.route_web_socket("**/ws", visit.service.connected)
+        other.goto(server.url)
+        expect(price(other, "S0000-USD")).to_have_text("100.00")
+        other.get_by_role("button", name="Settings").click()
+        expect(other.locator("[name=theme]")).to_have_value("auto")
+        page.get_by_role("button", name="Favourites 0").click()
+        page.locator('.head-cell[data-column="last"] button').click()
+        page.get_by_role("button", name="Settings").click()
+        page.locator("[name=theme]").select_option("light")
+        page.locator("[name=flashes]").select_option("off")
+        expect(other.locator("html")).to_have_attribute("data-theme", "light")
+        expect(other.locator("[name=theme]")).to_have_value("light")
+        expect(other.locator("[name=flashes]")).to_have_value("off")
+        other.locator("[name=theme]").select_option("dark")
+        other.locator("[name=updown]").select_option("safe")
+        other.locator("[name=density]").select_option("comfortable")
+        other.locator("[name=density]").select_option("compact")
+        expect(page.locator("html[data-theme=dark][data-updown=safe]")).to_have_attribute("data-density", "comfortable")
+        until_address(visit, theme="dark", updown="safe", density="comfortable", list="favourites", sort="-last")
+        page.locator("[name=rate]").select_option("4")
+        expect(other.locator("[name=rate]")).to_have_value("4")
+        expect(other.locator(".tab[aria-current]")).to_have_text("All8")
+        assert stored(page, "ticker.prefs.v1") == {
+            "list": "favourites", "sort": "-last", "theme": "dark", "flashes": "off", "updown": "safe",
+            "density": "compact", "rate": "4",
+        }  # fmt: skip
+        other.goto(server.url + "status")
+        expect(other.locator("html")).to_have_attribute("data-theme", "dark")
+        page.locator("[name=theme]").select_option("contrast")
+        expect(other.locator("html")).to_have_attribute("data-theme", "contrast")
+        other.close()
+
+
 def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
     """What is broken in the storage counts as nothing; a storage that takes nothing breaks nothing."""
     with showing(browser, server, book(5)) as visit:

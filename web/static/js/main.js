@@ -312,6 +312,7 @@ function wire() {
   actions.wire(byId);
   addEventListener("online", () => stream.socket.wake());
   addEventListener("storage", ({ key }) => {
+    prefs.adopt(key);
     lists.adopt(key);
     alerts.adopt(key);
   });

@@ -73,15 +73,14 @@ function sayState(state, word) {
   setText(cluster.querySelector(".word"), word);
 }
 
-function cycleTheme() {
-  theme.cycle();
+prefs.onChange = () => {
   theme.apply();
   history.replaceState(history.state, "", prefs.address);
-}
-
+};
 theme.apply();
-byId("theme").addEventListener("click", cycleTheme);
+addEventListener("storage", ({ key }) => prefs.adopt(key));
+byId("theme").addEventListener("click", () => theme.cycle());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) cycleTheme();
+  if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) theme.cycle();
 });
 refresh();

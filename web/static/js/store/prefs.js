@@ -2,8 +2,8 @@
  * What the user has chosen: from the page's address, else from the browser's storage, else the default.
  *
  * Promises: unknown parameters and values are ignored; a value from outside is text of a known shape or nothing; a
- * change goes to the address, and to the storage where it is one to remember; broken or full storage means defaults,
- * never an error.
+ * change goes to the address, and to the storage where it is one to remember; it undoes nothing that another tab has
+ * chosen; broken or full storage means defaults, never an error.
  */
 
 import { readJson, writeJson } from "./storage.js";
@@ -39,6 +39,8 @@ const CHOICES = {
   letters: oneOf("on", "off"),
 };
 const NEVER_IN_ADDRESS = new Set(["flashes", "letters"]);
+/** What is the same in all tabs. What a tab looks at, its list, order, columns and chart, is its own. */
+const SHARED = ["theme", "updown", "density", "rate", "tz", "locale", "flashes", "letters"];
 
 export class Prefs {
   /** Told the name of a choice that has changed. */
@@ -47,6 +49,7 @@ export class Prefs {
   #storage;
   #parameters;
   #stored;
+  #own; // settings that came by this tab's address, until they are chosen here
 
   /**
    * @param {Storage | null} storage
@@ -56,13 +59,13 @@ export class Prefs {
     this.#parameters = parameters;
     this.#stored = readJson(storage, STORAGE_KEY, {});
     this.#storage = this.get("embed") === "1" ? null : storage; // somebody else's page is no place to choose for good
+    this.#own = new Set(SHARED.filter((name) => this.get(name) !== this.#remembered(name)));
   }
 
   /** @param {keyof typeof CHOICES} name @returns {string} */
   get(name) {
-    const { initial, fits, kept } = CHOICES[name];
-    const wanted = [NEVER_IN_ADDRESS.has(name) ? null : this.#parameters.get(name), kept ? this.#stored[name] : null];
-    return wanted.find((value) => typeof value === "string" && value.length <= longest(name) && fits(value)) ?? initial;
+    const asked = NEVER_IN_ADDRESS.has(name) ? null : accepted(name, this.#parameters.get(name));
+    return asked ?? this.#remembered(name);
   }
 
   /** The values that a choice of few can take. @returns {string[]} */
@@ -75,12 +78,33 @@ export class Prefs {
     const { initial, fits, kept } = CHOICES[name];
     const chosen = fits(value) ? value : initial;
     if (chosen === this.get(name) && (chosen !== initial || !this.#parameters.has(name))) return;
+    if (kept) writeJson(this.#storage, STORAGE_KEY, { ...readJson(this.#storage, STORAGE_KEY, {}), [name]: chosen });
+    this.#own.delete(name);
+    this.#take(name, chosen);
+  }
+
+  /** Another tab has written to the storage under this key: take over what is the same in all of them. */
+  adopt(key) {
+    if (key !== STORAGE_KEY || this.#storage === null) return;
+    const stored = readJson(this.#storage, STORAGE_KEY, {});
+    for (const name of SHARED) {
+      const before = this.get(name);
+      this.#stored[name] = stored[name];
+      const now = this.#remembered(name);
+      if (now !== before && !this.#own.has(name)) this.#take(name, now);
+    }
+  }
+
+  #remembered(name) {
+    const { initial, kept } = CHOICES[name];
+    return (kept ? accepted(name, this.#stored[name]) : null) ?? initial;
+  }
+
+  #take(name, chosen) {
+    const { initial, kept } = CHOICES[name];
     if (chosen === initial || NEVER_IN_ADDRESS.has(name)) this.#parameters.delete(name);
     else this.#parameters.set(name, chosen);
-    if (kept) {
-      this.#stored = { ...this.#stored, [name]: chosen };
-      writeJson(this.#storage, STORAGE_KEY, this.#stored);
-    }
+    if (kept) this.#stored[name] = chosen;
     this.onChange(name);
   }
 
@@ -126,6 +150,8 @@ export class Prefs {
   }
 }
 
-function longest(name) {
-  return name === "symbols" ? 8000 : LONGEST_TEXT;
+/** A value from outside if it is one that the choice takes, else null. */
+function accepted(name, value) {
+  const longest = name === "symbols" ? 8000 : LONGEST_TEXT;
+  return typeof value === "string" && value.length <= longest && CHOICES[name].fits(value) ? value : null;
 }

@@ -27,9 +27,15 @@ export function build({ prefs, dialogs }) {
   });
   const locales = new Set([...LOCALES, prefs.get("locale")]);
   fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
+  const refresh = () => { // another tab may have chosen
+    for (const { lastChild: select } of fields) {
+      const chosen = prefs.get(select.name);
+      if (select.value !== chosen) select.value = chosen;
+    }
+  };
   const others = OTHERS.map(([name, label]) => button(label, () => dialogs.open(name)));
   if (token() !== null) others.push(button("Forget token", () => keepToken(null) && location.reload()));
-  return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)] };
+  return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)], refresh };
 }
 
 function button(label, press) {
