@@ -255,6 +255,7 @@ function listsChanged() {
 function alertsChanged() {
   stream.wanted.watched = alerts.symbols;
   if (stream.wanted.away || stream.wanted.only !== null) stream.ask();
+  dialogs.refresh();
   scheduler.soon(paintState);
 }
 

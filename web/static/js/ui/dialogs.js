@@ -1,12 +1,14 @@
 /**
  * Dialogs, each loaded when it is asked for. The browser's own `<dialog>` keeps the keyboard inside and gives it back.
  *
- * Promises: one at a time; a dialog that cannot be loaded is an ordinary message. Knows nothing of what is in one.
+ * Promises: one at a time; the page's messages can be read, heard and answered while it is open; a dialog that cannot
+ * be loaded is an ordinary message. Knows nothing of what is in one.
  */
 
 import { element, icon } from "./elements.js";
 
 const STYLES = "css/dialogs.css";
+const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
 
 export class Dialogs {
   #page;
@@ -20,6 +22,7 @@ export class Dialogs {
     document.body.append(this.#dialog);
     this.#dialog.addEventListener("close", () => {
       this.#open = null;
+      document.body.append(...document.querySelectorAll(MESSAGES));
       this.#dialog.replaceChildren();
     });
     // A press beside the dialog is on the dialog's element itself.
@@ -56,7 +59,8 @@ export class Dialogs {
     button.append(icon("icon-clear", "icon"));
     button.addEventListener("click", close);
     const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
-    this.#dialog.replaceChildren(head, element("div", { class: "dialog-body" }, ...this.#open.body));
+    const body = element("div", { class: "dialog-body" }, ...this.#open.body);
+    this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
     if (this.#dialog.open) button.focus();
     else this.#dialog.showModal();
   }

@@ -1,8 +1,8 @@
 /**
- * Keys that work everywhere on the page. They never fire while text is being typed, in a dialog or in a menu.
+ * Keys that work everywhere on the page. They never fire while text is being typed, a dialog is open, or in a menu.
  */
 
-const BUSY = "input, textarea, select, [contenteditable], [role=menu], dialog";
+const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
 const OWN_SPACE = "button, a, summary"; // what Space presses
 const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard: no matter of WCAG 2.1.4
 
@@ -16,7 +16,7 @@ export function bindKeys(document, actions, search, singleKeys) {
   document.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
     const element = event.target;
-    if (event.defaultPrevented || element.closest?.("dialog")) return;
+    if (event.defaultPrevented || document.querySelector("dialog[open]") !== null) return;
     if ((event.ctrlKey || event.metaKey) && !event.altKey && key === "k") {
       event.preventDefault();
       search();

@@ -17,28 +17,31 @@ const CONDITIONS = [
 export function build(page, close, quote) {
   const { alerts } = page;
   const list = element("ul", { class: "alert-list" });
+  let shown = null;
   const refresh = () => {
-    const items = alerts.all.map((alert) => item(page, alert, refresh));
+    const now = alerts.all.map(({ id, value }) => `${id} ${value}`).join();
+    if (now === shown) return;
+    shown = now;
+    const items = alerts.all.map((alert) => item(page, alert));
     list.replaceChildren(...(items.length > 0 ? items : [element("li", { class: "note" }, "No alerts yet.")]));
   };
   refresh();
-  return { body: [form(page, quote, refresh), list, element("p", { class: "note" }, TAB_NOTE)] };
+  return { body: [form(page, quote), list, element("p", { class: "note" }, TAB_NOTE)], refresh };
 }
 
-function item({ alerts, numbers, market, toasts }, alert, refresh) {
+function item({ alerts, numbers, market, toasts }, alert) {
   const remove = element("button", { type: "button", class: "icon-button", "aria-label": `Remove: ${alert.symbol} ${alert.op} ${alert.value}` });
   remove.append(icon("icon-clear", "icon"));
   remove.addEventListener("click", () => {
     const undo = alerts.remove(alert.id);
     toasts.show("Alert removed.", { label: "Undo", run: undo });
-    refresh();
   });
   const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
   const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", each time" : ", once"}`;
   return element("li", {}, element("b", {}, alert.symbol), element("span", {}, words), remove);
 }
 
-function form(page, quote, refresh) {
+function form(page, quote) {
   const symbol = element("input", { name: "symbol", required: "", maxlength: "64", autocomplete: "off", spellcheck: "false" });
   symbol.value = quote?.instrument ?? "";
   const condition = element("select", { name: "condition" });
@@ -65,7 +68,6 @@ function form(page, quote, refresh) {
     problem.textContent = added === null ? "That is no alert: give a symbol and a limit above zero; 100 at most." : "";
     if (added === null) return;
     page.askToNotify();
-    refresh();
   });
   return built;
 }

@@ -1,0 +1,89 @@
+"""What an open dialog leaves to the rest of the page: its messages, and what happens beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.page_server import PageServer, book, row, showing
+
+pytestmark = pytest.mark.needs("chromium")
+
+KEEP_ALERTS = """(alerts) => {
+  localStorage.setItem("ticker.alerts.v1", alerts);
+  dispatchEvent(new StorageEvent("storage", { key: "ticker.alerts.v1" }));
+}"""
+TOAST_ABOVE = """() => {
+  const toast = document.querySelector(".toast").getBoundingClientRect();
+  return toast.top > 0 && toast.bottom < document.querySelector("dialog header").getBoundingClientRect().top;
+}"""
+
+
+def keep_alerts(page: Page, *limits: int) -> None:
+    """Store alerts as another tab would, and tell the page."""
+    alert = {"symbol": "S0000-USD", "kind": "price", "op": ">=", "repeat": False, "armed": True}
+    page.evaluate(KEEP_ALERTS, json.dumps([alert | {"value": limit} for limit in limits]))
+
+
+def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageServer) -> None:
+    """Undo lies over the dialog for mouse and keyboard, the list shows the alert again, and the message outlives it."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        keep_alerts(page, 900)
+        page.keyboard.press("a")
+        lines = page.locator(".alert-list b")
+        page.get_by_role("button", name="Remove: S0000-USD >= 900").click()
+        expect(lines).to_have_count(0)
+        page.get_by_role("button", name="Undo").click()
+        expect(lines).to_have_text(["S0000-USD"])
+        expect(page.locator(".toast")).to_have_count(0)
+        page.get_by_role("button", name="Remove: S0000-USD >= 900").press("Enter")
+        expect(lines).to_have_count(0)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(lines).to_have_text(["S0000-USD"])
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.get_by_role("button", name="Remove: S0000-USD >= 900").click()
+        expect(page.get_by_role("button", name="Undo")).to_be_visible()
+        page.wait_for_function(TOAST_ABOVE)
+        page.keyboard.press("t")  # the keyboard is at nothing now, and yet in the dialog
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog")).to_be_hidden()
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.get_by_role("button", name="Undo").click()
+        expect(row(page, "S0000-USD").locator(".bell")).to_be_visible()
+        expect(page.locator("html")).to_have_attribute("data-theme", "auto")
+
+
+def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageServer) -> None:
+    """The region that speaks to screen readers is not shut out by an open dialog, nor lost with it."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        spoken = page.get_by_role("status")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        visit.service.accepting = False
+        visit.service.close()
+        expect(page.get_by_role("dialog").and_(page.locator(":modal")).get_by_role("status")).to_contain_text("lost.")
+        page.keyboard.press("Escape")
+        page.keyboard.press("t")
+        expect(spoken).to_contain_text("Theme:")
+
+
+def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
+    """An alert that fires, or that another tab adds, moves or removes, does so in the open dialog."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        keep_alerts(page, 800, 900)
+        page.keyboard.press("a")
+        words = page.locator(".alert-list li span")
+        expect(words).to_have_text(["price ≥ 800.00, once", "price ≥ 900.00, once"])
+        visit.service.update({"S0000-USD": {"last": 850.0}})
+        expect(words).to_have_text(["price ≥ 900.00, once"])
+        keep_alerts(page, 950, 990)
+        expect(words).to_have_text(["price ≥ 950.00, once", "price ≥ 990.00, once"])
+        page.get_by_role("button", name="Remove: S0000-USD >= 950").click()
+        expect(words).to_have_text(["price ≥ 990.00, once"])
