@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from typing import Any
 
 import pytest
@@ -191,11 +192,41 @@ def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, 
         service.close()
         until(visit, lambda: row(page, "S0000-USD").get_attribute("data-state") == "stale")
         assert row(page, "S0001-USD").get_attribute("data-state") is None
-        advance(visit, 60_000)
-        assert row(page, "S0001-USD").get_attribute("data-state") == "stale"
-        assert cell(page, "S0001-USD", "age").inner_text().startswith("1 min")
+        advance(visit, 5000)
+        assert row(page, "S0001-USD").get_attribute("data-state") is None
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
+        assert re.fullmatch(r"1[5-9] s", cell(page, "S0001-USD", "age").inner_text())
         service.accepting = True
         page.evaluate("dispatchEvent(new Event('online'))")
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+
+
+def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: PageServer) -> None:
+    """One and a half heartbeats without news of any kind, and every price is stale, however rare its news; a service
+    that takes calls but says nothing of prices changes nothing about that; what is halted stays halted."""
+    quotes = book(30) | {"HALT-USD": quote(last=1.0, quote_volume=9e12, state="halted")}
+    with frozen(browser, server, quotes, "?sel=S0001-USD") as visit:
+        page, service = visit.page, visit.service
+        until(visit, lambda: page.locator(".panel-price .price").count() == 1)
+        rest(visit, 60_000)
+        assert row(page, "S0001-USD").get_attribute("data-state") is None
+        service.mute = True
+        until(visit, lambda: word(page) == "Live")
+        advance(visit, 6500)
+        assert row(page, "S0001-USD").get_attribute("data-state") is None
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
+        assert cell(page, "S0001-USD", "age").inner_text() == "1 min"
+        until(visit, lambda: page.locator("#details").get_attribute("data-state") == "stale")
+        until(visit, lambda: word(page) == "Delayed")
+        assert page.locator('.row[data-state="stale"]').count() == page.locator(".row:not([hidden])").count() - 1
+        assert row(page, "HALT-USD").get_attribute("data-state") == "halted"
+        service.mute, service.answer_subscribe = False, lambda _message: None
+        service.close()
+        until(visit, lambda: len(service.connections) > 1 and len(service.received) == 1)
+        advance(visit, 1000)
+        assert row(page, "S0001-USD").get_attribute("data-state") == "stale"
+        service.answer_subscribe = service.send_snapshot
+        service.send_snapshot(service.received[0])
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
 
 

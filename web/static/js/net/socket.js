@@ -12,6 +12,7 @@ import { introduction } from "./token.js";
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had failed already
+const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
 const WATCH_MS = 500;
 const PING_MS = 5000; // once the clock is known; before that with every look
@@ -48,13 +49,14 @@ export class LiveSocket {
   position = new Position();
   counts = { gaps: 0, malformed: 0, resumes: 0, messages: 0, bytes: 0 };
   heartbeatMs = 5000;
-  heardAtMs = 0;
 
   #url;
   #subscription;
   #clock;
   #listener;
   #random;
+  #heardAtMs = 0; // on this connection, or when it was begun
+  #currentAtMs = -Infinity; // up to when nothing was missing
   #early; // a connection that was opened before there was a page, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet
@@ -86,6 +88,11 @@ export class LiveSocket {
     this.#random = random;
   }
 
+  /** Whether prices may have changed without our knowing: too long a silence, or too long without a connection. */
+  get late() {
+    return performance.now() - this.#currentAtMs > LATE_HEARTBEATS * this.heartbeatMs;
+  }
+
   /** The network is back, or somebody looks at the page again: stop waiting. */
   wake() {
     if (this.state.name === "offline") this.connect();
@@ -97,7 +104,7 @@ export class LiveSocket {
     clearTimeout(this.#retryTimer);
     this.#bye = null;
     this.#fresh = true;
-    this.heardAtMs = performance.now();
+    this.#heardAtMs = performance.now();
     const asked = this.#early?.subscription ?? null;
     const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
     this.#early = null;
@@ -151,7 +158,8 @@ export class LiveSocket {
   }
 
   #received(text) {
-    this.heardAtMs = performance.now();
+    this.#heardAtMs = performance.now();
+    if (this.state.name === "live") this.#currentAtMs = this.#heardAtMs;
     this.counts.messages += 1;
     this.counts.bytes += text.length; // nearly all of it is ASCII
     const message = decode(text);
@@ -206,6 +214,7 @@ export class LiveSocket {
     const old = first || this.#answering || kind === "replace";
     this.#fresh = this.#answering = false;
     this.#failures = 0;
+    this.#currentAtMs = this.#heardAtMs;
     if (this.state.name !== "live") this.#enter({ name: "live" });
     this.#listener.data(message, { replace: kind === "replace", first, old });
   }
@@ -262,7 +271,7 @@ export class LiveSocket {
 
   #watch() {
     const now = performance.now();
-    if (now - this.heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs) this.#retry(this.#jitter());
+    if (now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs) this.#retry(this.#jitter());
     else if (!this.#clock.settled || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
   }
 

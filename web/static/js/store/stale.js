@@ -2,7 +2,8 @@
  * How fresh a quote is.
  *
  * Promises: while connected the server's word alone decides; disconnected, prices age by this page's own clock, each
- * by its symbol's own rhythm, the way the server judges it.
+ * by its symbol's own rhythm, the way the server judges it. When nothing has come for so long that any price may have
+ * changed, none is live.
  */
 
 const LEAST_LIMIT_MS = 5000;
@@ -15,11 +16,16 @@ export class Freshness {
   connected = false;
 
   #clock;
+  #late;
   #monotonic;
 
-  /** @param {import("../net/clock.js").ServerClock} clock */
-  constructor(clock, monotonic = () => performance.now()) {
+  /**
+   * @param {import("../net/clock.js").ServerClock} clock
+   * @param {() => boolean} late whether the service has been silent or away for too long
+   */
+  constructor(clock, late, monotonic = () => performance.now()) {
     this.#clock = clock;
+    this.#late = late;
     this.#monotonic = monotonic;
   }
 
@@ -28,8 +34,9 @@ export class Freshness {
     if (quote.unlisted) return "unlisted";
     if (quote.gone) return "gone";
     const said = quote.state ?? "live";
-    if (this.connected || said !== "live") return said;
-    return this.ageMs(quote) > limitMs(quote) ? "stale" : "live";
+    if (said !== "live") return said;
+    if (this.#late()) return "stale";
+    return this.connected || this.ageMs(quote) <= limitMs(quote) ? "live" : "stale";
   }
 
   /** Time since the exchange made the price; where that is unknown, since this page heard of it. */

@@ -6,7 +6,6 @@ import { clock as clockText } from "../fmt/time.js";
 import { noticeFor } from "./notice.js";
 
 const DELAYED_MS = 1000;
-const LATE_HEARTBEATS = 1.5;
 const SHARES = [0.5, 0.95];
 
 export class Figures {
@@ -31,9 +30,8 @@ export class Figures {
     const now = performance.now();
     if (socket.state.name !== "live") return socket.state.name;
     if (stream.paused) return "paused";
-    const late = now - socket.heardAtMs > LATE_HEARTBEATS * socket.heartbeatMs;
     const slow = (latencies.quantiles(now, [0.5])?.[0] ?? 0) > DELAYED_MS;
-    return late || slow ? "delayed" : "live";
+    return socket.late || slow ? "delayed" : "live";
   }
 
   retryInMs() {
