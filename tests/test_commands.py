@@ -13,9 +13,11 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -224,6 +226,36 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
     assert process.returncode == 130
     assert all(json.loads(line) for line in rest.splitlines())
     assert re.fullmatch(r"cursor: \S+\n", errors)
+
+
+@pytest.mark.parametrize("command", ["tail", "watch", "alert"])
+def test_waiting_is_said_where_there_is_no_terminal(command: str) -> None:
+    """Once on standard error that the service is missing or another, that it is there, lost; only data on output."""
+    stranger = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # speaks HTTP/1.0
+    thread = threading.Thread(target=stranger.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{stranger.server_port}"
+    wanted = ["BTC-USD < 0"] if command == "alert" else ["BTC-USD"]
+    with subprocess.Popen(
+        [*PYTHON, command, *wanted, "--url", url],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"ticker: no prices from {url} yet; still trying\n"
+        stranger.shutdown()
+        thread.join()
+        stranger.server_close()
+        with running("--port", str(stranger.server_port), "--feed", "sim:BTC-USD?rate=200&faults=false"):
+            assert process.stderr.readline() == "ticker: live now\n"
+            if command != "alert":
+                assert "BTC-USD" in process.stdout.readline()
+        assert process.stderr.readline() == "ticker: connection lost; coming back\n"
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=READY_S)
+        assert process.returncode == 130
+    assert all("BTC-USD" in line for line in out.splitlines())
+    assert re.fullmatch(r"(cursor: \S+)?\n", errors)
 
 
 def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None:

@@ -19,7 +19,7 @@ from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.client.quote import PRICES
 from ticker.commands import options
-from ticker.commands.output import note, patience, warn_of
+from ticker.commands.output import note, telling, waiting, warn_of
 from ticker.commands.tail import end_with_the_reader
 from ticker.errors import did_you_mean
 
@@ -140,11 +140,11 @@ def alert(condition: str, command: str | None, hysteresis: str, for_s: float | N
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     address = str(Address.of(url, os.environ))
-    silence = asyncio.Event()
+    silence, tell = asyncio.Event(), telling()
 
     def notice(state: State) -> None:
+        tell(state)
         if state == "stale":
-            note(f"nothing heard from {address}")
             silence.set()
 
     view = watch(parsed.symbol, url=url, on_state=notice)
@@ -178,7 +178,7 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
     changes = aiter(view)
 
     async def first() -> Change[Decimal]:
-        with patience(f"waiting for {address}"):
+        with waiting(address):
             await view.__aenter__()
         warn_of(view.unknown)
         return await anext(changes)

@@ -1,4 +1,4 @@
-"""How values become lines: exact text, as JSON, CSV or columns; and what a waiting person is told."""
+"""How values become lines: exact text, as JSON, CSV or columns; and what is told beside them, on standard error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ticker.client.quote import Quote, Raw
 from ticker.errors import UnknownSymbolError
 from ticker.logs import escape
 from ticker.model import FIELDS, NUMBER_FIELDS
+
+if TYPE_CHECKING:
+    from ticker.client import State
 
 PATIENCE_S = 1.0
 
@@ -112,14 +115,14 @@ def age_text(age_ms: int) -> str:
 def note(text: str) -> None:
     """Tell a person something that is no data; nobody, if standard error is not a terminal."""
     if sys.stderr.isatty():
-        print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)
+        _say(text)
 
 
 def warn_of(unknown: dict[str, list[str]]) -> None:
     """Tell, also where there is no terminal, what does not exist: its prices may never come."""
     if unknown:
         for line in str(UnknownSymbolError(unknown)).split("\n"):
-            print(f"ticker: {escape(line)}", file=sys.stderr, flush=True)
+            _say(line)
 
 
 @contextlib.contextmanager
@@ -128,19 +131,62 @@ def patience(text: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    with _overdue(lambda: print(f"{escape(text)} …", end="", file=sys.stderr, flush=True)) as settled:
+        try:
+            yield
+        finally:
+            if settled():
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def waiting(address: str) -> Iterator[None]:
+    """Wait for a service, however long that takes; also where there is no terminal that is said, and its end."""
+    if sys.stderr.isatty():
+        with patience(f"waiting for {address}"):
+            yield
+        return
+    with _overdue(lambda: _say(f"no prices from {address} yet; still trying")) as settled:
+        yield
+        if settled():
+            _say("live now")
+
+
+def telling() -> Callable[[State], None]:
+    """What to call with each state of a view: tells, also where there is no terminal, when it is lost and is back."""
+    was_live = False
+
+    def tell(state: State) -> None:
+        nonlocal was_live
+        if was_live:
+            _say({"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer"}[state])
+        was_live = was_live or state == "live"
+
+    return tell
+
+
+@contextlib.contextmanager
+def _overdue(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Call `say` if this takes longer than a second; what is given ends that, and tells whether it was called."""
     said = threading.Event()
 
-    def say() -> None:
+    def overdue() -> None:
         said.set()
-        print(f"{escape(text)} …", end="", file=sys.stderr, flush=True)
+        say()
 
-    timer = threading.Timer(PATIENCE_S, say)
+    def settled() -> bool:
+        timer.cancel()
+        timer.join()
+        return said.is_set()
+
+    timer = threading.Timer(PATIENCE_S, overdue)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield settled
     finally:
-        timer.cancel()
-        timer.join()
-        if said.is_set():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        settled()
+
+
+def _say(text: str) -> None:
+    print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)

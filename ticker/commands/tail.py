@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from ticker.client import Frame, State, View, watch
+from ticker.client import Frame, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.output import csv_lines, csv_row, json_line, note, patience, text_line, warn_of
+from ticker.commands.output import csv_lines, csv_row, json_line, telling, text_line, waiting, warn_of
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
 
@@ -42,7 +42,7 @@ def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s
     lines = Lines(given["form"], given["fields"], given["count"])
     options = {"fields": given["fields"], "interval_ms": round((given["interval_s"] or 0) * 1000)}
     view = watch(
-        *symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=_tell(), **options
+        *symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=telling(), **options
     )  # fmt: skip
     try:
         status = asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
@@ -63,7 +63,7 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
     try:
         with end_with_the_reader():
             async with asyncio.timeout(for_s):
-                with patience(f"waiting for {address}"):
+                with waiting(address):
                     await view.__aenter__()
                 warn_of(view.unknown)
                 async for frame in view.frames():
@@ -155,15 +155,3 @@ def end_with_the_reader() -> Iterator[None]:
         raise
     finally:
         loop.remove_reader(output)
-
-
-def _tell() -> Any:
-    was_live = False
-
-    def tell(state: State) -> None:
-        nonlocal was_live
-        if was_live:
-            note({"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer"}[state])
-        was_live = was_live or state == "live"
-
-    return tell
