@@ -52,6 +52,15 @@ def test_help_names_every_command_whole() -> None:
     assert "`ticker` alone serves a simulated market" in " ".join(out.split())
 
 
+@pytest.mark.parametrize("module", ["click", "fastapi"])
+def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
+    """Status 130 and no traceback, also while the command line itself is still being imported."""
+    pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(10)\n"
+    (tmp_path / f"{module}.py").write_text(pressed)
+    status, out, errors = ticker("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    assert (status, out, "".join(errors)) == (130, "", "")
+
+
 @pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
 def test_help_of_a_command_names_every_flag(command: str) -> None:
     """What serves, checks and shows takes the same flags, and shows how feeds are written."""

@@ -44,7 +44,7 @@ def test_the_wheel_has_every_file(built: Path) -> None:
         (points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
         command = wheel.read(points).decode()
     assert names == sources()
-    assert "ticker = ticker.cli:main" in command
+    assert "ticker = ticker.__main__:run" in command
     assert f"-{__version__}-" in file.name
 
 
