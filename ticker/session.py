@@ -22,6 +22,7 @@ from ticker.quota import Budget
 from ticker.readers import Reader
 from ticker.selection import Selection
 from ticker.slices import LARGE, encoded
+from ticker.store import Store
 
 MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
@@ -282,17 +283,22 @@ class Session:
         if not self._facts.loaded():
             return []
         store, now = self._groups.store, self._facts.monotonic()
-        unknown: list[dict[str, Any]] = []
-        for name in patterns:
-            if "*" not in name and store.get(name) is None:
-                near = len(unknown) < MAX_SUGGESTIONS and self._work.take(now, len(store))
-                unknown.append({"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if near else []})
-        return unknown
+        return unknown_symbols(store, patterns, lambda: self._work.take(now, len(store)))
 
 
 @functools.cache
 def _announced(limits: Limits) -> dict[str, int]:
     return dataclasses.asdict(limits) | {"min_interval_ms": 0}
+
+
+def unknown_symbols(store: Store, patterns: Iterable[str], may_look: Callable[[], bool]) -> list[dict[str, Any]]:
+    """The symbols among patterns that do not exist; the first few with the nearest names, as far as `may_look` lets."""
+    unknown: list[dict[str, Any]] = []
+    for name in patterns:
+        if "*" not in name and store.get(name) is None:
+            near = len(unknown) < MAX_SUGGESTIONS and may_look()
+            unknown.append({"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if near else []})
+    return unknown
 
 
 def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -12,7 +13,7 @@ from ticker.errors import PatternError, ProtocolError, did_you_mean
 from ticker.messages import TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
-from ticker.session import nearest_symbols
+from ticker.session import nearest_symbols, unknown_symbols
 from web.problem import Problem
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
@@ -98,6 +99,22 @@ def check_snapshot(service: Service, address: str, symbols: int) -> None:
         service.hub.groups.quota.check_snapshot(address, symbols)
     except ProtocolError as error:
         raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
+
+
+def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
+    """What a selection names that does not exist, nothing while it may come; looking for names costs as they do."""
+    if not service.loaded():
+        return []
+    store, quota = service.store, service.hub.groups.quota
+
+    def may_look() -> bool:
+        try:
+            quota.check_snapshot(address, len(store))
+        except ProtocolError:
+            return False
+        return True
+
+    return unknown_symbols(store, selection.patterns, may_look)
 
 
 def unknown_symbol(service: Service, symbol: str) -> Problem:

@@ -5,8 +5,9 @@ Nothing is awaited between reading the store and its answer; a request that wait
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
 
@@ -27,6 +28,7 @@ from web.answers import (
     check_snapshot,
     scope_of,
     selection_of,
+    unknown_of,
     unknown_symbol,
 )
 from web.descriptions import described, problems, with_csv
@@ -61,6 +63,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     ) -> Response:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
 
+        An answer of everything names in `unknown` which of the symbols do not exist; they are filled when they do.
+
         With `wait_s` and a cursor since which nothing has changed, the answer comes when something does, or with
         empty `quotes` when the time is over.
         """
@@ -89,7 +93,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             if shape == "csv":
                 records = (record for record, _ in changes.records if not record.is_feed)
                 return table_answer(quotes_table(records, selection.mask), headers)
-            return answer(_body(service, selection, changes), headers=headers)
+            unknown = unknown_of(service, address, selection) if changes.since is None else []
+            return answer(_body(service, selection, changes, unknown), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
@@ -116,7 +121,7 @@ def _is_empty(changes: Changes) -> bool:
     return changes.since is not None and not changes.records and not changes.gone
 
 
-def _body(service: Service, selection: Selection, changes: Changes) -> bytes:
+def _body(service: Service, selection: Selection, changes: Changes, unknown: list[dict[str, Any]]) -> bytes:
     store = service.store
     body, rows = protocol.data_body(changes.records, changes.gone)
     since = b"null" if changes.since is None else b"%d" % changes.since
@@ -126,4 +131,6 @@ def _body(service: Service, selection: Selection, changes: Changes) -> bytes:
     )  # fmt: skip
     if not rows:
         body = b',"quotes":{}' + body
+    if unknown:
+        body += b',"unknown":' + orjson.dumps(unknown)
     return head + body + b"}"

@@ -105,6 +105,8 @@ FIELD_ITEM = value("string", "a field of a quote", "last", enum=list(FIELDS))
 SYMBOL_ITEM = value("string", "a symbol, or a venue's own", "BTC-USD", maxLength=MAX_PATTERN_LENGTH,
                     pattern=f"^({SYMBOL.pattern}|{VENUE_SYMBOL.pattern.split(')', 1)[1]})$")  # fmt: skip
 NEAREST = listing("the symbols most like it, best first", SYMBOL_ITEM, examples=[["BTC-USD", "BTC-USDT"]])
+UNKNOWN = listing("symbols that do not exist (yet)", record("one of them", {
+    "symbol": PATTERN_ITEM, "nearest": NEAREST}))  # fmt: skip
 REPLY_ID = {"type": ["integer", "string"], "description": "of the message that is answered, as it was", "examples": [1],
             "maxLength": 64}  # fmt: skip
 CODE = value("string", "what is wrong, for programs", "bad_request", enum=list(ERROR_CODES))
@@ -161,8 +163,7 @@ FRAMES: dict[str, Schema] = {
                    "examples": [["last", "ts"]]},
         "interval_ms": INTERVAL, "selection": SELECTION,
         "resumed": value("boolean", "whether the cursor was good: an update follows, no snapshot", False),
-        "unknown": listing("symbols that do not exist (yet)", record("one of them", {
-            "symbol": PATTERN_ITEM, "nearest": NEAREST})),
+        "unknown": UNKNOWN,
         "rejected": listing("patterns that were not accepted", record("one of them", {
             "pattern": value("string", "as it was given", "*A*A*A"), "code": CODE, "message": MESSAGE})),
     }, ("id",)),
@@ -240,8 +241,8 @@ BODIES: dict[str, Schema] = {
     "Quotes": record("Quotes, and where to go on from.", {
         "cursor": CURSOR,
         "since": value(["integer", "null"], "where the changes begin; null: everything, replace what you have", 4711),
-        "version": VERSION, "time": TIME, **_DATA,
-    }, ("gone", "feeds"), examples=[{
+        "version": VERSION, "time": TIME, **_DATA, "unknown": UNKNOWN,
+    }, ("gone", "feeds", "unknown"), examples=[{
         "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
         "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.3, "ask": 97412.35, "state": "live", "source": "alpha"}},
     }]),

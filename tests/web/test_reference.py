@@ -192,6 +192,7 @@ async def test_real_answers_have_the_form_that_is_described(live: Live) -> None:
         check(responses["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2], answer.json)
         asked += 1
     assert asked >= 8
+    check("Quotes", (await live.get("/api/quotes?symbols=BTC-USX")).json)
     for target in ("/api/quotes/BTC-USX", "/api/quotes?fields=x", "/nowhere"):
         check("Problem", (await live.get(target)).json)
 

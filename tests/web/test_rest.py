@@ -190,11 +190,39 @@ async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
     assert is_problem(await live.get("/api/quotes/@toy"), 400, "bad_request")
 
 
+@serving()
+async def test_a_mistyped_symbol_among_others_is_named(live: Live) -> None:
+    """The others come; an answer of everything says which names do not exist, until they do, one of changes never."""
+    answer = await live.get("/api/quotes?symbols=BTC-USD,BTC-USX,toy:NOPE,X-*")
+    assert (answer.status, list(answer.json["quotes"])) == (200, ["BTC-USD"])
+    assert answer.json["unknown"] == [
+        {"symbol": "BTC-USX", "nearest": ["BTC-USD"]}, {"symbol": "toy:NOPE", "nearest": []},
+    ]  # fmt: skip
+    query = "symbols=BTC-USX,ZZZ"
+    whole = (await live.get(f"/api/quotes?{query}")).json
+    assert [entry["symbol"] for entry in whole["unknown"]] == ["BTC-USX", "ZZZ"]
+    assert "unknown" not in (await live.get(f"/api/quotes?{query}&cursor={whole['cursor']}")).json
+    live.feed.publish([Quote("toy:ZZZ", {"last": "1"})])
+    live.hub.flush()
+    whole = (await live.get(f"/api/quotes?{query}")).json
+    assert (list(whole["quotes"]), [entry["symbol"] for entry in whole["unknown"]]) == (["ZZZ"], ["BTC-USX"])
+    assert "unknown" not in (await live.get("/api/quotes?symbols=ZZZ,NO-*")).json
+
+
+@serving(limits={"snapshot_symbols_per_s": 5})
+async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
+    """Who has used up its symbols of a second learns that a name does not exist, and not which ones are like it."""
+    answer = await live.get("/api/quotes?symbols=BTC-USA,BTC-USB,BTC-USC,BTC-USE")
+    nearest = [entry["nearest"] for entry in answer.json["unknown"]]
+    assert (nearest[0], nearest[-1]) == (["BTC-USD"], [])
+
+
 @serving(prices={})
 async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
     """Until the feeds know their symbols a missing one gets 503 and when to come back, then 404."""
     answer = await live.get("/api/quotes/BTC-USD")
     assert is_problem(answer, 503, "overloaded")
+    assert "unknown" not in (await live.get("/api/quotes?symbols=BTC-USD")).json
     assert int(answer.headers["retry-after"]) >= 1
     live.feed.loaded()
     assert is_problem(await live.get("/api/quotes/BTC-USD"), 404, "unknown_symbol")
