@@ -74,7 +74,7 @@ def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageSer
 
 
 def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
-    """An alert that fires, or that another tab adds, moves or removes, does so in the open dialog."""
+    """An alert that fires, waits or is armed, or that another tab adds or removes, does so in the open dialog."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         keep_alerts(page, 800, 900)
@@ -83,6 +83,12 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
         expect(words).to_have_text(["price ≥ 800.00, once", "price ≥ 900.00, once"])
         visit.service.update({"S0000-USD": {"last": 850.0}})
         expect(words).to_have_text(["price ≥ 900.00, once"])
+        page.locator("[name=symbol]").fill("S0000-USD")
+        page.locator("[name=value]").fill("700")
+        page.get_by_role("button", name="Add alert").click()
+        expect(words.last).to_have_text("price ≥ 700.00, once; is so now, waits for the next time")
+        visit.service.update({"S0000-USD": {"last": 650.0}})
+        expect(words.last).to_have_text("price ≥ 700.00, once")
         keep_alerts(page, 950, 990)
         expect(words).to_have_text(["price ≥ 950.00, once", "price ≥ 990.00, once"])
         page.get_by_role("button", name="Remove: S0000-USD >= 950").click()

@@ -85,6 +85,7 @@ const notice = new Notice(byId("notice"), {
   Retry: () => stream.socket.connect(),
   "Enter token": () => dialogs.open("token"),
   Clear: () => search.clear(),
+  Search: () => search.open(),
   "Show all": () => listing.showAll(),
 });
 const stream = new Stream({
@@ -320,7 +321,11 @@ function wire() {
   document.addEventListener("visibilitychange", visibilityChanged);
 }
 
-document.body.classList.toggle("embedded", prefs.get("embed") === "1");
+if (prefs.get("embed") === "1") {
+  document.body.classList.add("embedded");
+  byId("embed-link").hidden = false;
+  byId("embed-link").href = location.pathname + prefs.queryWith({ embed: null });
+}
 stream.wanted.watched = alerts.symbols;
 wireLists();
 wire();

@@ -5,14 +5,12 @@
 import { openMenu } from "./menu.js";
 
 /** @param {object} page see main.js @param {import("../store/lists.js").List} list @param {HTMLElement} button */
-export function openListMenu({ listing, tabs }, list, button) {
+export function openListMenu({ lists, listing, tabs }, list, button) {
   const { left, bottom } = button.getBoundingClientRect();
-  const items = [
-    { label: "Rename", run: () => tabs.rename(list) },
-    { label: "Move left", run: () => listing.move(list, -1) },
-    { label: "Move right", run: () => listing.move(list, 1) },
-    { label: "Delete", run: () => listing.remove(list) },
-  ];
+  const items = [{ label: "Rename", run: () => tabs.rename(list) }];
+  if (list !== lists.own.at(0)) items.push({ label: "Move left", run: () => listing.move(list, -1) });
+  if (list !== lists.own.at(-1)) items.push({ label: "Move right", run: () => listing.move(list, 1) });
+  items.push({ label: "Delete", run: () => listing.remove(list) });
   openMenu({ x: left, y: bottom + 4 }, items, list.title);
 }
 

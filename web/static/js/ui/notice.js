@@ -11,6 +11,8 @@ const ENDINGS = {
   bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
 };
 
+const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to find one.";
+
 /**
  * What there is to say, if anything.
  * @param {object} situation
@@ -23,7 +25,7 @@ const ENDINGS = {
  * @param {boolean} situation.filtered by feed or by currency
  * @param {string} situation.leftOut how many symbols there was no room for; empty for none
  * @param {string} situation.shown how many there are
- * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Show all"} | null}
+ * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Search" | "Show all"} | null}
  */
 export function noticeFor({ state, retryInMs, filled, rows, query, list, filtered, leftOut, shown }) {
   if (state.name === "ended") {
@@ -43,7 +45,7 @@ function emptiness(query, list, filtered) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
   if (filtered) return { text: `Nothing in ${list.title} passes the filters.`, button: "Show all" };
   if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
-  if (list.kind === "own") return { text: `No symbols in ${list.title} yet. Press / to find one.` };
+  if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
   return { text: "No symbols yet. They appear here as soon as a feed delivers." };
 }
 

@@ -19,7 +19,7 @@ export function build(page, close, quote) {
   const list = element("ul", { class: "alert-list" });
   let shown = null;
   const refresh = () => {
-    const now = alerts.all.map(({ id, value }) => `${id} ${value}`).join();
+    const now = alerts.all.map(({ id, value, armed }) => `${id} ${value} ${armed === false}`).join();
     if (now === shown) return;
     shown = now;
     const items = alerts.all.map((alert) => item(page, alert));
@@ -37,7 +37,8 @@ function item({ alerts, numbers, market, toasts }, alert) {
     toasts.show("Alert removed.", { label: "Undo", run: undo });
   });
   const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
-  const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", each time" : ", once"}`;
+  const waits = alert.armed === false ? "; is so now, waits for the next time" : "";
+  const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", each time" : ", once"}${waits}`;
   return element("li", {}, element("b", {}, alert.symbol), element("span", {}, words), remove);
 }
 

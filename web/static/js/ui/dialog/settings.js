@@ -13,7 +13,7 @@ const SETTINGS = [
   ["updown", "Direction colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
   ["density", "Rows", { compact: "Compact", comfortable: "Comfortable" }],
   ["rate", "Painted at most", { 60: "60 times a second", 20: "20 times a second", 4: "4 times a second", 1: "Once a second" }],
-  ["flashes", "Flashes", { on: "On, unless the system wants less motion", off: "Off" }],
+  ["flashes", "Flashes", { on: "As the system allows", off: "Off" }],
   ["letters", "Single-letter keys", { on: "On", off: "Off" }],
   ["tz", "Times", { utc: "UTC", local: "This computer's" }],
 ];

@@ -1,0 +1,142 @@
+"""Room on the screen: what is shown can be seen whole, is not covered by anything, and can be pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, price, quote, row, showing, visiting
+
+pytestmark = pytest.mark.needs("chromium")
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+UNCOVERED = """(element) => {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+  return [[left + 2, y], [right - 2, y], [x, top + 2], [x, bottom - 2]]
+    .every(([x, y]) => element.contains(document.elementFromPoint(x, y)));
+}"""
+"""Whether an element is in front in the middle of each of its edges."""
+NEEDS_WIDTH = """(select) => {
+  const copy = select.cloneNode(true);
+  copy.style.cssText = "width: auto; max-width: none; position: absolute";
+  select.parentNode.append(copy);
+  const { width } = copy.getBoundingClientRect();
+  copy.remove();
+  return width;
+}"""
+"""How wide a choice would have to be for the longest of its texts."""
+
+
+def uncovered(place: Locator) -> None:
+    """Wait for an element to be all in sight and in front."""
+    expect(place).to_be_in_viewport(ratio=1)
+    place.page.wait_for_function(UNCOVERED, arg=place.element_handle())
+
+
+def phone(browser: Browser, server: PageServer, quotes: dict[str, dict[str, object]], query: str = "") -> Visit:
+    """A page on a phone that shows these quotes."""
+    visit = visiting(browser, server, **PHONE)
+    visit.service.quotes = quotes
+    visit.service.feeds = {"alpha": LIVE_FEED}
+    visit.go(query)
+    expect(visit.page.locator("#cluster .word")).to_have_text("Live")
+    return visit
+
+
+def new_list(page: Page, title: str) -> None:
+    page.get_by_role("button", name="New list").click()
+    page.keyboard.type(title)
+    page.keyboard.press("Enter")
+
+
+def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, server: PageServer) -> None:
+    """The label of a market that is not real is in sight in an embedded table, beside a link to the whole page."""
+    with visiting(browser, server) as visit:
+        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
+        visit.service.kinds = ["simulated"]
+        visit.go("?embed=1&symbols=S0003-USD&theme=dark")
+        page = visit.page
+        expect(price(page, "S0003-USD")).to_have_text("103.00")
+        uncovered(page.locator("#kind-label"))
+        uncovered(page.locator(".feed"))
+        with page.expect_popup() as popup:
+            page.get_by_role("link", name="Ticker").click()
+        assert popup.value.url == f"{server.url}?symbols=S0003-USD&theme=dark"
+        popup.value.close()
+
+
+def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServer) -> None:
+    """The button stands beside the symbol, not on it, and is whole; it takes the place of the trend."""
+    quotes = {f"XAU-{currency}": quote(last=2600.0, name="Gold, troy ounce / something") for currency in ("USD", "EUR")}
+    with phone(browser, server, quotes) as visit:
+        page = visit.page
+        new_list(page, "Metals")
+        expect(page.locator("#notice p")).to_have_text("No symbols in Metals yet.")  # no key to press
+        page.locator("#notice").get_by_role("button", name="Search").tap()
+        page.keyboard.type("gold")
+        add = row(page, "XAU-EUR").get_by_role("button", name="Add XAU-EUR")
+        uncovered(add)
+        for part in (".base", ".base + span"):
+            uncovered(row(page, "XAU-EUR").locator(part))
+        name = row(page, "XAU-EUR").locator(".name").bounding_box()
+        box, whole = add.bounding_box(), row(page, "XAU-EUR").bounding_box()
+        assert name is not None
+        assert box is not None
+        assert whole is not None
+        assert name["x"] + name["width"] <= box["x"]
+        assert whole["y"] <= box["y"]
+        assert box["y"] + box["height"] <= whole["y"] + whole["height"]
+        add.tap()
+        expect(add).to_be_hidden()
+        expect(row(page, "XAU-EUR").locator(".spark")).to_be_visible()
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
+    """Every text of every setting fits into its field; no name of a column is broken in two."""
+    with phone(browser, server, book(5)) if narrow else showing(browser, server, book(5)) as visit:
+        page = visit.page
+        page.get_by_role("button", name="Settings").click()
+        selects = page.locator("dialog select")
+        expect(selects).to_have_count(8)
+        for select in selects.all():
+            box = select.bounding_box()
+            assert box is not None
+            assert select.evaluate(NEEDS_WIDTH) <= box["width"], select.get_attribute("name")
+        page.get_by_role("button", name="Columns").last.click()
+        names = page.locator("dialog .check span")
+        expect(names.first).to_be_visible()
+        heights = names.evaluate_all("(spans) => spans.map((span) => span.getClientRects().length)")
+        assert set(heights) == {1}
+
+
+def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) -> None:
+    """The field of a list's title leaves the button of its menu alone; the menu offers only moves that there are."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        page.get_by_role("button", name="New list").click()
+        uncovered(page.locator(".tab-more"))
+        page.keyboard.type("Metals")
+        page.keyboard.press("Enter")
+        offers = page.get_by_role("menuitem")
+        page.get_by_role("button", name="Change list Metals").click()
+        expect(offers).to_have_text(["Rename", "Delete"])
+        page.keyboard.press("Escape")
+        new_list(page, "Majors")
+        page.get_by_role("button", name="Change list Majors").click()
+        expect(offers).to_have_text(["Rename", "Move left", "Delete"])
+        offers.nth(1).click()
+        page.get_by_role("button", name="Change list Majors").click()
+        expect(offers).to_have_text(["Rename", "Move right", "Delete"])
+
+
+def test_the_spread_has_room_on_a_phone(browser: Browser, server: PageServer) -> None:
+    """Best bid and ask of a dear coin, their sizes, and between them the spread, whole."""
+    dear = quote(last=100388.9, bid=100386.72, ask=100388.9, bid_size=3.161, ask_size=11.9, quote_volume=1e9)
+    with phone(browser, server, {"BTC-USD": dear}, "?sel=BTC-USD") as visit:
+        spread = visit.page.locator(".spread")
+        expect(spread).to_have_text("2.18 · 0.2 bp")
+        visit.page.wait_for_function("(e) => e.scrollWidth <= e.clientWidth", arg=spread.element_handle())
