@@ -307,6 +307,19 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
         assert service.received[-1] == {"op": "unsubscribe", "id": service.received[-1]["id"], "symbols": ["alpha:*"]}
 
 
+def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: PageServer) -> None:
+    """A feed in reserve has no rate in the last line, which counts prices; it has one as soon as it is a source."""
+    with visiting(browser, server) as visit:
+        visit.service.quotes = {"S0000-USD": quote(last=1.0, source="alpha")}
+        visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+        visit.go()
+        chips = visit.page.locator(".feed")
+        expect(chips).to_have_text(["alpha0/s", "beta· standby"])
+        visit.service.update({"S0000-USD": {"last": 2.0, "source": "beta"}})
+        expect(chips.nth(0)).to_have_text("alpha· standby")
+        expect(chips.nth(1)).to_contain_text("/s")
+
+
 def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) -> None:
     """The dialog of columns changes them in place, says which have no room, and goes back to the usual ones."""
     quotes = book(4) | {

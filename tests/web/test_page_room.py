@@ -133,6 +133,20 @@ def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) 
         expect(offers).to_have_text(["Rename", "Move right", "Delete"])
 
 
+def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
+    """Just too wide for a phone's rows, every tab and the button of a new one are in sight."""
+    with visiting(browser, server) as visit:
+        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
+        visit.service.kinds = ["simulated"]
+        visit.page.set_viewport_size({"width": 720, "height": 700})
+        visit.go()
+        expect(visit.page.locator("#kind-label")).to_be_in_viewport(ratio=1)
+        for tab in visit.page.locator(".tab").all():
+            uncovered(tab)
+        uncovered(visit.page.get_by_role("button", name="New list"))
+        visit.page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_the_spread_has_room_on_a_phone(browser: Browser, server: PageServer) -> None:
     """Best bid and ask of a dear coin, their sizes, and between them the spread, whole."""
     dear = quote(last=100388.9, bid=100386.72, ask=100388.9, bid_size=3.161, ask_size=11.9, quote_volume=1e9)

@@ -156,6 +156,11 @@ export class Market {
     return kinds;
   }
 
+  /** Whether any symbol's price comes from this feed now, rather than from one that goes before it. */
+  isSource(name) {
+    return (this.#sources.get(name) ?? 0) > 0;
+  }
+
   /** Since when a feed has been without data, server ms: its last update, else when its state began. */
   silentSince(name) {
     return Math.min(this.feeds.get(name).since, this.#heardAt.get(name) ?? Infinity);

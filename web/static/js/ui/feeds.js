@@ -9,6 +9,7 @@ const UNKNOWN = "unknown"; // what a feed's state is while this page is not conn
 const MARKS = {
   live: "live", connecting: "connecting", stale: "delayed", down: "offline", failed: "offline", [UNKNOWN]: "connecting",
 };
+const STANDBY = "It delivers; no price in the list comes from it now.";
 const KIND_LABELS = { simulated: "Simulated market", replay: "Replayed market", delayed: "Delayed prices" };
 
 export class Feeds {
@@ -73,10 +74,14 @@ export class Feeds {
     const before = item.getAttribute("data-state") ?? UNKNOWN;
     if (before !== state && before !== UNKNOWN && state !== UNKNOWN) this.onChange(name, state);
     setAttribute(item, "data-state", state);
-    setAttribute(item, "title", feed.message ?? null);
+    const standby = state === "live" && !market.isSource(name);
+    setAttribute(item, "title", feed.message ?? (standby ? STANDBY : null));
     setAttribute(mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
-    aside.hidden = state === "live";
-    if (state === "live") {
+    aside.hidden = state === "live" && !standby;
+    if (standby) {
+      setText(aside, "· standby");
+      setText(figure, "");
+    } else if (state === "live") {
       setText(figure, `${this.#numbers.count(Math.round(rates.get(name) ?? 0))}/s`);
     } else if (state === "stale") {
       setText(aside, "· no data for");
