@@ -198,6 +198,19 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
         expect(part(page, ".credit")).to_have_attribute("href", "https://www.tradingview.com/")
 
 
+def test_the_last_price_before_a_cut_is_in_the_chart(browser: Browser, server: PageServer) -> None:
+    """What comes in the same moment in which the connection is lost is drawn, too: chart and price agree."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        opened(visit)
+        service.accepting = False
+        service.update({FIRST: {"last": 124.0}})
+        service.close()
+        until(visit, lambda: part(page, ".price").inner_text() == "124.00")
+        until(visit, lambda: page.locator("#cluster .word").inner_text().startswith("Offline"))
+        until(visit, lambda: part(page, ".legend b").nth(3).inner_text() == "124.00")
+
+
 def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServer) -> None:
     """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own."""
     server.answers["api/candles"] = {"bars": bars(40)}

@@ -182,7 +182,8 @@ export class ChartPane {
 
   #take() {
     const { price } = this.#quote;
-    if (price === null || price === this.#price || !this.#surroundings.freshness.connected) return;
+    if (price === null || price === this.#price) return;
+    if (this.#price === null && !this.#surroundings.freshness.connected) return; // an old price is none of now
     this.#price = price;
     const before = this.#bars.list.length - 1;
     this.#bars.push(price, this.#surroundings.clock.now());
