@@ -133,6 +133,22 @@ def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) 
         expect(offers).to_have_text(["Rename", "Move right", "Delete"])
 
 
+def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: PageServer) -> None:
+    """However many tabs there are, the button stays in sight and the wheel of a mouse moves them."""
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        lists = [{"title": f"List number {i}", "symbols": []} for i in range(20)]
+        page.evaluate("(lists) => localStorage.setItem('ticker.lists.v1', JSON.stringify(lists))", lists)
+        page.reload()
+        expect(page.locator(".tab")).to_have_count(22)
+        uncovered(page.get_by_role("button", name="New list", exact=True))
+        expect(page.locator(".tab").last).not_to_be_in_viewport()
+        page.locator(".tab").first.hover()
+        page.mouse.wheel(0, 9000)
+        uncovered(page.locator(".tab").last)
+        uncovered(page.get_by_role("button", name="New list", exact=True))
+
+
 def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
     """Just too wide for a phone's rows, every tab and the button of a new one are in sight."""
     with visiting(browser, server) as visit:

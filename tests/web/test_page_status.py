@@ -76,6 +76,10 @@ def test_the_service_page(browser: Browser) -> None:
         assert panel.locator(".changes .state").all_inner_texts() == ["down", "live"]
         page.get_by_role("button", name="alpha").click()
         expect(panel.locator("h2")).to_have_text("alpha")
+        page.set_viewport_size({"width": 1000, "height": 844})
+        assert page.evaluate("[document.documentElement.scrollWidth, document.querySelector('#feed').clientWidth]") == [
+            1000, 1000
+        ]  # fmt: skip
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         visit.tolerated = ["error: Failed to load resource"]
@@ -83,3 +87,6 @@ def test_the_service_page(browser: Browser) -> None:
         page.clock.run_for(2000)
         expect(page.locator("#cluster .word")).to_have_text("No answer")
         assert tile(visit, "Memory").startswith("80 MiB")
+        mark = page.locator(".feeds-table .mark").first
+        pale = page.locator(".tile dt").first.evaluate("(title) => getComputedStyle(title).color")
+        expect(mark).to_have_css("color", pale)  # what it was is not what it is

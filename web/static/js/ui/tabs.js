@@ -38,6 +38,8 @@ export class Tabs {
     this.#more.addEventListener("click", () => this.onMenu(this.#current, this.#more));
     this.#save.addEventListener("click", () => this.onSave());
     this.#new.addEventListener("click", () => this.onNew());
+    // A mouse's wheel turns one way only.
+    nav.addEventListener("wheel", ({ deltaX, deltaY }) => { if (deltaX === 0) nav.scrollLeft += deltaY; }, { passive: true });
   }
 
   /** @param {import("../store/lists.js").List[]} lists @param {import("../store/lists.js").List} current */
