@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.web.page_server import LIVE_FEED, PageServer, Visit, book, price, quote, row, showing, visiting
+from tests.web.page_steps import shows
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -94,14 +95,47 @@ def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServ
         expect(row(page, "XAU-EUR").locator(".spark")).to_be_visible()
 
 
+def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, server: PageServer) -> None:
+    """Order, pause, file and link, which stand elsewhere on wider screens."""
+    quotes = {
+        "UP-USD": quote(last=1.0, change_pct=5.0, quote_volume=1.0), "DOWN-USD": quote(last=1.0, change_pct=-5.0),
+        "FLAT-USD": quote(last=1.0, change_pct=0.0, quote_volume=9.0),
+    }  # fmt: skip
+    with phone(browser, server, quotes) as visit:
+        page = visit.page
+        settings = page.get_by_role("button", name="Settings")
+        settings.tap()
+        page.get_by_label("Order").select_option("Largest rise first")
+        page.get_by_role("button", name="Close").tap()
+        shows(page, ["UP-USD", "FLAT-USD", "DOWN-USD"])
+        settings.tap()
+        expect(page.get_by_label("Order")).to_have_value("-change")
+        page.get_by_role("button", name="Pause").tap()
+        expect(page.locator("#cluster .word")).to_contain_text("updates waiting")
+        page.set_viewport_size({"width": 320, "height": 568})
+        uncovered(page.get_by_role("button", name="Search symbols"))
+        uncovered(page.locator("#cluster"))
+        page.set_viewport_size(PHONE["viewport"])
+        settings.tap()
+        page.get_by_role("button", name="Resume").tap()
+        expect(page.locator("#cluster .word")).to_have_text("Live")
+        settings.tap()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export as CSV").tap()
+        assert download.value.suggested_filename.startswith("ticker")
+        settings.tap()
+        page.get_by_role("button", name="Copy link").tap()
+        expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change")
+
+
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
     """Every text of every setting fits into its field; no name of a column is broken in two."""
     with phone(browser, server, book(5)) if narrow else showing(browser, server, book(5)) as visit:
         page = visit.page
         page.get_by_role("button", name="Settings").click()
-        selects = page.locator("dialog select")
-        expect(selects).to_have_count(8)
+        selects = page.locator("dialog select:visible")
+        expect(selects).to_have_count(9 if narrow else 8)
         for select in selects.all():
             box = select.bounding_box()
             assert box is not None

@@ -122,9 +122,15 @@ export class Listing {
   }
 
   sortBy(key) {
-    const { view, prefs } = this.#page;
+    const { view } = this.#page;
     view.cycleSort(key);
-    prefs.set("sort", sortText(view.sort));
+    this.order(sortText(view.sort));
+  }
+
+  /** @param {string} sort an order as text, see store/view.js */
+  order(sort) {
+    const { view, prefs } = this.#page;
+    prefs.set("sort", sort);
     view.sort = sortFrom(prefs.get("sort"));
     const { title } = columnOf(view.sort.key);
     this.#say("sort", `Sorted by ${title}, ${view.sort.descending ? "descending" : "ascending"}.`);

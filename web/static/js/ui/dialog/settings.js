@@ -1,10 +1,11 @@
 /**
- * What can be chosen for good.
+ * What can be chosen for good; on a phone also what has its place elsewhere on wider screens.
  */
 
 import { keepToken, token } from "../../net/token.js";
 import { element } from "../elements.js";
 import { Prefs } from "../../store/prefs.js";
+import { copyLink, exportCsv } from "../share.js";
 
 export const title = "Settings";
 
@@ -18,15 +19,21 @@ const SETTINGS = [
   ["tz", "Times", { utc: "UTC", local: "This computer's" }],
 ];
 const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];
+const ORDERS = { "": "Most traded first", "-change": "Largest rise first", change: "Largest fall first", symbol: "By name" };
 const OTHERS = [["columns", "Columns"], ["alerts", "Alerts"], ["shortcuts", "Keyboard shortcuts"], ["about", "About"]];
 
-export function build({ prefs, dialogs }) {
+export function build(page, close) {
+  const { prefs, dialogs, listing } = page;
   const fields = SETTINGS.map(([name, label, words]) => {
     const options = Prefs.values(name).map((value) => [value, words[value]]);
     return field(prefs, name, label, options);
   });
   const locales = new Set([...LOCALES, prefs.get("locale")]);
   fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
+  const orders = { [prefs.get("sort")]: "As it is", ...ORDERS };
+  const order = field(prefs, "sort", "Order", Object.entries(orders), (value) => listing.order(value));
+  order.classList.add("for-phones");
+  fields.unshift(order);
   const refresh = () => { // another tab may have chosen
     for (const { lastChild: select } of fields) {
       const chosen = prefs.get(select.name);
@@ -34,8 +41,21 @@ export function build({ prefs, dialogs }) {
     }
   };
   const others = OTHERS.map(([name, label]) => button(label, () => dialogs.open(name)));
+  others.unshift(...forPhones(page, close));
   if (token() !== null) others.push(button("Forget token", () => keepToken(null) && location.reload()));
   return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)], refresh };
+}
+
+function forPhones(page, close) {
+  const actions = { [page.stream.paused ? "Resume" : "Pause"]: page.togglePause, "Export as CSV": exportCsv, "Copy link": copyLink };
+  return Object.entries(actions).map(([label, act]) => {
+    const made = button(label, () => {
+      close();
+      act(page);
+    });
+    made.classList.add("for-phones");
+    return made;
+  });
 }
 
 function button(label, press) {
@@ -44,11 +64,11 @@ function button(label, press) {
   return made;
 }
 
-function field(prefs, name, label, options) {
+function field(prefs, name, label, options, choose = (value) => prefs.set(name, value)) {
   const select = element("select", { name });
   for (const [value, words] of options) select.append(element("option", { value }, words));
   select.value = prefs.get(name);
-  select.addEventListener("change", () => prefs.set(name, select.value));
+  select.addEventListener("change", () => choose(select.value));
   return element("label", { class: "field" }, element("span", {}, label), select);
 }
 
