@@ -208,6 +208,8 @@ def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: Pag
     with frozen(browser, server, quotes, "?sel=S0001-USD") as visit:
         page, service = visit.page, visit.service
         until(visit, lambda: page.locator(".panel-price .price").count() == 1)
+        service.update({"S0001-USD": {"last": 150.0}})
+        until(visit, lambda: page.title() == "▲ 150.00 S0001-USD · Ticker")
         rest(visit, 60_000)
         assert row(page, "S0001-USD").get_attribute("data-state") is None
         service.mute = True
@@ -217,6 +219,7 @@ def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: Pag
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
         assert cell(page, "S0001-USD", "age").inner_text() == "1 min"
         until(visit, lambda: page.locator("#details").get_attribute("data-state") == "stale")
+        until(visit, lambda: page.title() == "150.00 S0001-USD · Ticker")
         until(visit, lambda: word(page) == "Delayed")
         assert page.locator('.row[data-state="stale"]').count() == page.locator(".row:not([hidden])").count() - 1
         assert row(page, "HALT-USD").get_attribute("data-state") == "halted"

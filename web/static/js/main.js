@@ -105,7 +105,10 @@ const page = {
   paint: { list: () => scheduler.soon(paintList) },
   details, theme, scheduler, togglePause,
   open: openDetails,
-  title: () => title.show(market.quotes.get(details.symbol ?? grid.currentQuote?.instrument), figures.condition()),
+  title: () => {
+    const quote = market.quotes.get(details.symbol ?? grid.currentQuote?.instrument);
+    title.show(quote, quote !== undefined && freshness.state(quote) === "live", figures.condition());
+  },
   figures: () => figures,
   askToNotify: () => rings.ask(),
   admit: () => stream.socket.connect(),

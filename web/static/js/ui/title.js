@@ -1,7 +1,7 @@
 /**
  * What the browser's tab says: the selected symbol's price in its title, the connection's state in its icon.
  *
- * Promises: a title is a price that the page shows; the icon tells states apart by shape as well as by colour.
+ * Promises: a title is a price that the page shows, with an arrow while it is live; the icon tells states apart by shape as well as by colour.
  */
 
 import { setAttribute } from "./elements.js";
@@ -31,10 +31,11 @@ export class Title {
   /**
    * Call it once a second.
    * @param {import("../store/quote.js").Quote | undefined} quote of the selected symbol
+   * @param {boolean} live whether that price is
    * @param {string} state of the connection
    */
-  show(quote, state) {
-    const price = quote && `${ARROWS.get(quote.tick)}${this.#numbers.price(quote.price, quote.decimals)} ${quote.symbol} · `;
+  show(quote, live, state) {
+    const price = quote && `${live ? ARROWS.get(quote.tick) : ""}${this.#numbers.price(quote.price, quote.decimals)} ${quote.symbol} · `;
     const title = `${price ?? ""}Ticker`;
     if (document.title !== title) document.title = title;
     const badge = BADGES[state] ?? BADGES.offline;
