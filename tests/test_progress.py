@@ -22,11 +22,13 @@ from ticker.clock import Clock
 from ticker.model import FeedStatus
 from ticker.progress import StatusLine
 
-HEAD = "ts,symbol,last\n"
+HEAD = "ts,symbol,last,id\n"
 
 
 def rows(count: int) -> str:
-    return "".join(f"{1_431_302_400_000 + 1000 * i},EURUSD,1.{i:06}\n" for i in range(count))
+    """Rows that stay long when they are compressed, which is read in large pieces."""
+    noise = random.Random(1)
+    return "".join(f"{1_431_302_400_000 + 1000 * i},EURUSD,1.{i:06},{noise.getrandbits(64):x}\n" for i in range(count))
 
 
 def test_the_log_goes_on_above_the_line() -> None:
