@@ -415,6 +415,10 @@ def test_sources_are_streamed_while_it_is_open(browser: Browser, server: PageSer
         lag, rate = lines.first.locator("td").all_inner_texts()[1:]
         assert 25 <= int(lag.removesuffix(" ms")) <= 60
         assert 2 < float(rate.removesuffix("/s")) < 6
+        for last in (103.5, 104.5, 105.5):  # each is there when the panel's own is, not when the lag is next told
+            service.update({symbol: {"last": last} for symbol in (FIRST, "beta:S0000-USD")})
+            until(visit, lambda last=last: part(page, ".price").inner_text() == f"{last:.2f}")  # type: ignore[misc]
+            assert lines.first.locator("td").first.inner_text() == f"{last:.2f}"
         page.keyboard.press("Escape")
         until(visit, lambda: service.received[-1]["op"] == "unsubscribe")
         assert service.received[-1]["symbols"] == ["*:S0000-USD"]

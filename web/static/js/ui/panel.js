@@ -97,6 +97,7 @@ export class Panel {
     this.#paintPrice(quote);
     this.#paintBook(quote);
     this.#chart.paint(quote);
+    this.#sources.paint();
   }
 
   /** What changes by itself, or may be late. */

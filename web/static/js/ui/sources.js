@@ -38,6 +38,15 @@ export class Sources {
     this.#body.replaceChildren();
   }
 
+  /** The prices alone, in the same moment as the panel's own, which is one of them. */
+  paint() {
+    const { market, numbers } = this.#surroundings;
+    for (const [symbol, { last }] of this.#rows) {
+      const quote = market.venues.get(symbol);
+      if (quote !== undefined) setText(last, numbers.price(quote.price, quote.decimals));
+    }
+  }
+
   /** @param {import("../store/quote.js").Quote | undefined} quote of the instrument */
   paintSlowly(quote) {
     const { venues } = this.#surroundings.market;
@@ -51,6 +60,7 @@ export class Sources {
       if (this.#body.children[i] !== row.element) this.#body.insertBefore(row.element, this.#body.children[i] ?? null);
       this.#paintRow(row, venues.get(symbol));
     });
+    this.paint();
   }
 
   async #turned(source) {
@@ -98,7 +108,6 @@ export class Sources {
     setAttribute(row.element, "data-state", state);
     setAttribute(row.mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
     setText(row.state, ` ${state}`);
-    setText(row.last, numbers.price(quote.price, quote.decimals));
     setText(row.lag, this.#lag(quote, state));
     setText(row.rate, `${rateText(this.#rate(row, quote), numbers)}/s`);
     this.#paintTag(row.tag, venueOf(quote.symbol));
