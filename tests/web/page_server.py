@@ -55,6 +55,8 @@ PATIENCE_MS = 20_000
 """How long anything may take before it counts as missing; only a failing test waits so long."""
 SEEN_MS = 20
 """How far the page's clock is moved between two looks at it: about one frame."""
+SETTLE_MS = 5
+"""How long is waited between two looks at what the server has not answered yet."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
 WATCH_POLICY = """
   window.policyViolations = [];
@@ -286,16 +288,20 @@ class Tab:
     Attributes:
         visit: whose events these are now.
         still: its clock stands still and its dice always show one half.
+        asked: what it has asked for and not got yet, while its clock stands still.
     """
 
     def __init__(self, browser: Browser, *, still: bool, context: Mapping[str, Any]) -> None:
         self.visit: Visit | None = None
         self.still = still
+        self.asked: set[Request] = set()
         self.page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(WATCH_POLICY)
         if still:
             self.page.add_init_script("Math.random = () => 0.5")
+            self.page.on("requestfinished", self._answered)
+            self.page.on("requestfailed", self._answered)
         self.page.route_web_socket("**/ws", self._connected)
         self.page.on("console", self._console)
         self.page.on("pageerror", self._failed)
@@ -313,7 +319,12 @@ class Tab:
         if self.visit is not None:
             self.visit.problems.append(f"uncaught {error}")
 
+    def _answered(self, request: Request) -> None:
+        self.asked.discard(request)
+
     def _request(self, request: Request) -> None:
+        if self.still:
+            self.asked.add(request)
         visit = self.visit
         if visit is not None and not request.url.startswith((visit.server.origin + "/", "data:", "blob:", "about:")):
             visit.problems.append(f"left the origin: {request.url}")
@@ -321,9 +332,18 @@ class Tab:
     def begin(self, visit: Visit) -> None:
         """Be the page of this visit."""
         self.visit = visit
+        self.asked.clear()
         if self.still:
             self.page.clock.install(time=START_MS / 1000)
             self.page.clock.pause_at(START_MS / 1000 + 1)
+
+    def settle(self) -> None:
+        """Wait until it has got all that it has asked for: the server's time is not the page's."""
+        for _ in range(PATIENCE_MS // SETTLE_MS):
+            if not self.asked:
+                return
+            self.page.wait_for_timeout(SETTLE_MS)
+        pytest.fail(f"no answer to {[request.url for request in self.asked]}")
 
     def end(self) -> list[str]:
         """Leave nothing behind; returns violations of the policy."""
@@ -436,6 +456,7 @@ def frozen(
 
 def until(visit: Visit, condition: Callable[[], bool]) -> int:
     """Move a frozen page's clock frame by frame until the condition holds; returns the milliseconds it took."""
+    assert visit.tab.still, "its clock cannot be moved: wait for it in real time"
     for moved_ms in range(0, 3000, SEEN_MS):
         if condition():
             return moved_ms
@@ -448,7 +469,8 @@ def until_price(visit: Visit, symbol: str, text: str) -> None:
 
 
 def advance(visit: Visit, milliseconds: int) -> None:
-    """Let time pass, here and at the service."""
+    """Let time pass, here and at the service, once the page has all that it has asked for."""
+    visit.tab.settle()
     visit.service.time_ms += milliseconds
     # What `clock.run_for` does, without the record that every later visit would have to live through.
     visit.page.evaluate("(ms) => globalThis.__pwClock.controller.runFor(ms)", milliseconds)
