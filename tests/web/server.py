@@ -47,9 +47,10 @@ class SkippingClock(Clock):
     def __init__(self) -> None:
         self._skipped_s = 0.0
         self._stepped_ms = 0
+        self._stands_at: float | None = None
 
     def monotonic(self) -> float:
-        return super().monotonic() + self._skipped_s
+        return (super().monotonic() if self._stands_at is None else self._stands_at) + self._skipped_s
 
     def wall_ms(self) -> int:
         return super().wall_ms() + self._stepped_ms
@@ -57,6 +58,10 @@ class SkippingClock(Clock):
     def step(self, seconds: float) -> None:
         """Somebody has set the wall clock; no time has passed."""
         self._stepped_ms += round(seconds * 1000)
+
+    def stand(self) -> None:
+        """From now on no time passes but what is skipped, however slow the machine is."""
+        self._stands_at = super().monotonic()
 
     def skip(self, seconds: float) -> None:
         """So much time has passed."""

@@ -74,6 +74,7 @@ async def test_all_cells_of_an_address_taken(live: Live) -> None:
 @serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
 async def test_snapshots_are_paced(live: Live) -> None:
     """Ever new snapshots of much are refused, by any of an address's connections, until it has waited."""
+    live.clock.stand()
     bystander = await Bystander.of(live)
     first, second = await live.stream(), await live.stream()
     for fields in ("last", "bid"):
@@ -91,6 +92,7 @@ async def test_snapshots_are_paced(live: Live) -> None:
 @serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
 async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> None:
     """They come from the same budget, whatever asks; what only tells the news, or that there are none, does not."""
+    live.clock.stand()
     bystander = await Bystander.of(live)
     whole = (await live.get("/api/quotes?symbols=S*")).json
     while (answer := await live.get(path)).status == 200:
@@ -107,6 +109,7 @@ async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> 
 @serving(limits={"work_per_s": 30}, prices=MANY)
 async def test_subscribing_is_paced(live: Live) -> None:
     """Pattern tests beyond the budget of a connection are refused before they are made, until it has waited."""
+    live.clock.stand()
     bystander = await Bystander.of(live)
     peer = await live.stream("?symbols=S*,S1*")
     await peer.hear("snapshot")
@@ -183,6 +186,7 @@ CLOSED = {
 @serving(limits={"message_bytes": 1024, "messages_per_s": 1})
 async def test_what_is_far_too_much_ends_the_connection(live: Live, name: str) -> None:
     """Its close code says why; nobody else notices."""
+    live.clock.stand()
     data, code = CLOSED[name]
     bystander, peer = await Bystander.of(live), await live.stream("?symbols=*")
     await peer.write(data)

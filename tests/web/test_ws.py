@@ -234,6 +234,7 @@ async def test_silence_is_filled_by_heartbeats(live: Live) -> None:
 @serving(limits={"messages_per_s": 1})
 async def test_too_many_messages_end_the_connection(live: Live) -> None:
     """Messages above the rate get `rate_limited`, each; who does not slow down is closed with 4029."""
+    live.clock.stand()
     async with client(live) as reader:
         for _ in range(100):
             await reader.send('{"op":"ping"}')
@@ -254,6 +255,7 @@ async def test_too_many_messages_end_the_connection(live: Live) -> None:
 @serving(limits={"messages_per_s": 100})
 async def test_too_many_bad_messages_end_the_connection(live: Live) -> None:
     """Twenty bad messages in a minute are answered, one more closes with 4000 after its own answer."""
+    live.clock.stand()
     async with client(live) as reader:
         await read(reader)
         for _ in range(20):
