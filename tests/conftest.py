@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import pathlib
 import shutil
+import socket
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -36,6 +39,23 @@ def data_dir() -> pathlib.Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture
+def ports() -> Iterator[list[int]]:
+    """Three ports for programs that must be told where to listen: nobody else is given one of them meanwhile."""
+    with contextlib.ExitStack() as reserved:
+        sockets = [reserved.enter_context(socket.socket()) for _ in range(3)]
+        for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # bound but silent, it lets another one listen
+            sock.bind(("127.0.0.1", 0))
+        yield [int(sock.getsockname()[1]) for sock in sockets]
+
+
+@pytest.fixture
+def port(ports: list[int]) -> int:
+    """One of them."""
+    return ports[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_rolling import free_port, get, ready
+from tests.test_rolling import get, ready
 from tests.web.peer import Peer, View
 from tests.web.server import Live, serving
 from ticker.model import Quote
@@ -22,11 +22,10 @@ from ticker.model import Quote
 FILES = 40
 
 
-def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+def test_a_log_that_cannot_be_written_stops_nothing(port: int) -> None:
     """With a full disk behind the log the service starts, serves, and ends with 0."""
 
     async def scenario() -> None:
-        port = free_port()
         with Path("/dev/full").open("w") as full:  # noqa: ASYNC230 - no file
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=full
@@ -41,13 +40,12 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     asyncio.run(asyncio.wait_for(scenario(), 50))
 
 
-def test_without_files_newcomers_are_refused_and_readers_go_on() -> None:
+def test_without_files_newcomers_are_refused_and_readers_go_on(port: int) -> None:
     """Where the system allows few open files the service says so, takes as many readers as fit, tells the others 503
     and when to come back, and serves on; when some have left there is room again.
     """
 
     async def scenario() -> None:
-        port = free_port()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=subprocess.PIPE,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),

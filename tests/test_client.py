@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -31,12 +30,6 @@ with watch("*") as view:
         print(change.symbol, change.version, change.time, change.quote.ts, flush=True)
 """
 """The five lines, with what is needed to judge order."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Script:
@@ -78,12 +71,11 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     raise AssertionError(what)
 
 
-def test_a_script_survives_its_service(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_script_survives_its_service(port: int, capfd: pytest.CaptureFixture[str]) -> None:
     """Started first, it prints prices once the service is there, and again after kill -9 and a restart.
 
     Within one life of the service versions and each symbol's times never go back. It complains of nothing.
     """
-    port = free_port()
     script = Script(f"http://127.0.0.1:{port}")
     lives: list[list[list[str]]] = []
     try:

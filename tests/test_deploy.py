@@ -19,7 +19,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import ROOT, find_program
 from tests.web.server import Live, serving
 from ticker import config
-from web.server import listen
 
 DEPLOY = ROOT / "deploy"
 ALERTS = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
@@ -106,10 +105,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def prometheus(folder: Path, target: int) -> AsyncIterator[Callable[[str], Any]]:
+async def prometheus(folder: Path, target: int, port: int) -> AsyncIterator[Callable[[str], Any]]:
     """A real Prometheus with our own files, quicker, that scrapes a port of this machine; yields its API."""
-    with listen("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
     made = (DEPLOY / "prometheus.yml").read_text().replace("ticker:8000", f"127.0.0.1:{target}").replace("15s", "100ms")
     (folder / "prometheus.yml").write_text(made)
     rules = (DEPLOY / "alerts.yml").read_text().replace("for: 1m", "for: 0s")
@@ -141,14 +138,14 @@ async def seen(read: Callable[[str], Any], path: str, condition: Callable[[Any],
 
 
 @pytest.mark.needs("prometheus")
-@serving()
-async def test_a_real_prometheus_raises_and_resolves_an_alert(live: Live, tmp_path: Path) -> None:
+@serving(store={"stale_after_s": 600})  # nothing is said while it starts
+async def test_a_real_prometheus_raises_and_resolves_an_alert(live: Live, tmp_path: Path, port: int) -> None:
     """It scrapes the service, its rules are healthy, FeedDown fires when the feed is cut and resolves afterwards."""
 
     def firing(name: str) -> Callable[[Any], bool]:
         return lambda data: any(a["labels"]["alertname"] == name and a["state"] == "firing" for a in data["alerts"])
 
-    async with prometheus(tmp_path, live.port) as read:
+    async with prometheus(tmp_path, live.port, port) as read:
         await seen(read, "targets", lambda d: any(
             t["labels"]["job"] == "ticker" and t["health"] == "up" for t in d["activeTargets"]))  # fmt: skip
         await seen(read, "rules", lambda d: [r["health"] for r in d["groups"][0]["rules"]] == ["ok"] * len(ALERTS))

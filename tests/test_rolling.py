@@ -20,15 +20,9 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import ROOT, find_program
 from tests.web.server import until
-from web.server import listen
 
 SITE = (ROOT / "deploy" / "nginx.conf").read_text()
 PATHS = ("/api/quotes?symbols=*", "/api/symbols", "/", "/healthz")
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as sock:
-        return int(sock.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
@@ -146,18 +140,19 @@ async def listen_to(port: int, reader: Reader) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.needs("nginx")
-def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
+def test_a_rolling_restart_is_not_noticed(tmp_path: Path, ports: list[int]) -> None:
     """While both instances are replaced every request is answered with 200, over the page, REST and health; a stream
     gets `bye` from the one that goes and a snapshot from another one at its first try, over WebSocket and as events.
     """
 
+    front, *backends = ports
+
     async def scenario() -> None:
-        ports, front = [free_port(), free_port()], free_port()
-        services = list(await asyncio.gather(*map(instance, ports)))
+        services = list(await asyncio.gather(*map(instance, backends)))
         seen: dict[int, int] = {}
         readers = [Reader(), Reader()]
         try:
-            async with nginx(tmp_path, front, ports):
+            async with nginx(tmp_path, front, backends):
                 await ready(front)
                 work = (ask(front, seen), read(front, readers[0]), listen_to(front, readers[1]))
                 users = [asyncio.create_task(one) for one in work]
@@ -167,7 +162,7 @@ def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
                     return failed or all(reader.updates > updates and not reader.away for reader in readers)
 
                 await until(lambda: heard(0))
-                for i, port in enumerate(ports):
+                for i, port in enumerate(backends):
                     services[i].terminate()
                     assert await services[i].wait() == 0
                     services[i] = await instance(port)

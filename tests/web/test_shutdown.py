@@ -241,11 +241,11 @@ def test_it_serves_though_every_feed_is_down() -> None:
     run(scenario)
 
 
-def test_after_a_kill_the_next_run_serves_at_once(feed: str) -> None:
+def test_after_a_kill_the_next_run_serves_at_once(feed: str, port: int) -> None:
     """A killed process leaves nothing that hinders the next one on the same port; readers begin anew there."""
 
     async def scenario() -> None:
-        async with ticker("--port", "0", "--feed", feed) as first:
+        async with ticker("--port", str(port), "--feed", feed) as first:
             await first.serving()
             async with readers(first, 5, "?symbols=S1-USD") as peers:
                 epoch = (await peers[0].hear("hello"))["epoch"]
@@ -254,7 +254,7 @@ def test_after_a_kill_the_next_run_serves_at_once(feed: str) -> None:
                 assert await first.ended() == -signal.SIGKILL
                 for peer in peers:
                     await peer.rest()
-        async with ticker("--port", str(first.port), "--feed", feed) as second:
+        async with ticker("--port", str(port), "--feed", feed) as second:
             await second.serving()
             async with readers(second, 1, f"?symbols=S1-USD&cursor={epoch}:1:{digest}") as (peer,):
                 assert (await peer.hear("hello"))["epoch"] > epoch

@@ -124,10 +124,9 @@ def failing(base_url: str) -> tuple[dict[str, int], str]:
 
 def test_nobody_there() -> None:
     """A refused connection, an unknown host and a server without TLS are told apart."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert failing(f"ws://127.0.0.1:{port}")[0] == {"connect": 1}
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        assert failing(f"ws://127.0.0.1:{silent.getsockname()[1]}")[0] == {"connect": 1}
     assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
 
 
