@@ -136,10 +136,9 @@ def test_source_works_again_after_a_failure() -> None:
 
 def test_nobody_there() -> None:
     """A refused connection is `connect`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert failure(base_url=f"http://127.0.0.1:{port}").reason == "connect"
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        assert failure(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}").reason == "connect"
 
 
 def test_no_tls_there() -> None:
