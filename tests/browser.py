@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import find_program
 
@@ -13,6 +13,11 @@ FLAGS = [
     "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+
+PATIENCE_MS = 45_000
+"""How long anything may take before it counts as missing; only a failing test waits so long."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,8 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-READY_S = 20.0
+READY_S = 60.0
+"""What another process may take before it counts as hung; only a failing test waits so long."""
 
 
 def exact(text: str | bytes) -> Any:

@@ -37,7 +37,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(port: int) -> None:
             process.terminate()
         assert await process.wait() == 0
 
-    asyncio.run(asyncio.wait_for(scenario(), 50))
+    asyncio.run(asyncio.wait_for(scenario(), 100))
 
 
 def test_without_files_newcomers_are_refused_and_readers_go_on(port: int) -> None:
@@ -77,7 +77,7 @@ def test_without_files_newcomers_are_refused_and_readers_go_on(port: int) -> Non
         assert f"info    {said}" in log.decode()  # nobody has asked for more
         assert "Traceback" not in log.decode()
 
-    asyncio.run(asyncio.wait_for(scenario(), 50))
+    asyncio.run(asyncio.wait_for(scenario(), 100))
 
 
 @pytest.mark.parametrize("step_s", [3600, -3600])

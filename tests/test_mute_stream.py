@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from functools import partial
 from playwright.sync_api import expect
 from websockets.asyncio.client import connect
 
-from tests.browser import launched
+from tests.browser import PATIENCE_MS, launched
 from tests.conftest import find_program
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.running import service_of
@@ -22,9 +23,9 @@ SHOWN_WITHIN_MS = 10_000
 
 
 async def trades(peer: Peer, prices: range) -> None:
-    """Send tickers, twenty a second."""
+    """Send tickers, twenty a second, of these prices again and again."""
     await peer.heard()
-    for price in prices:
+    for price in itertools.cycle(prices):
         row = {
             "symbol": "BTC/USD", "last": price, "bid": price, "bid_qty": 1, "ask": price + 1, "ask_qty": 1, "high": 9e5,
             "low": 1, "volume": 1, "change_pct": 0.1, "timestamp": datetime.now(UTC).isoformat(),
@@ -63,11 +64,11 @@ def chip_states(url: str, watching: Callable[[], object]) -> list[str]:
           note();
         }""")
         watching()
-        for _ in range(600):
-            said: list[str] = page.evaluate("window.said")
-            if any(text.startswith("stale") for text in said) and said[-1].startswith("live"):
-                break
-            page.wait_for_timeout(50)
+        page.wait_for_function(
+            "() => window.said.some((text) => text.startsWith('stale')) && window.said.at(-1).startsWith('live')",
+            timeout=PATIENCE_MS,
+        )
+        said: list[str] = page.evaluate("window.said")
         return said
 
 

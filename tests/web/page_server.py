@@ -31,6 +31,7 @@ from playwright.sync_api import (
     expect,
 )  # fmt: skip
 
+from tests.browser import PATIENCE_MS
 from web.page import read
 from web.vendor import FILES
 
@@ -51,8 +52,6 @@ START_MS = 1_795_386_000_000
 SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources": {"venues": []}}
 """What a service says that knows nothing."""
 SELECTION = "9f3a61c27b04d5e8"
-PATIENCE_MS = 20_000
-"""How long anything may take before it counts as missing; only a failing test waits so long."""
 SEEN_MS = 20
 """How far the page's clock is moved between two looks at it: about one frame."""
 SETTLE_MS = 5
@@ -64,8 +63,6 @@ WATCH_POLICY = """
     window.policyViolations.push(`${event.violatedDirective} ${event.blockedURI}`);
   });
 """
-
-expect.set_options(timeout=PATIENCE_MS)
 
 Fields = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-from tests.web.page_server import PATIENCE_MS
+from tests.browser import PATIENCE_MS
 
 
 def sorts(title: Locator, order: str | None) -> bool:
