@@ -307,7 +307,7 @@ def test_search_filters_and_treats_markup_as_text(browser: Browser, server: Page
         expect(visit.page.locator("#notice p")).to_have_text("Nothing matches ‘<b>no</b>’ in All.")
         visit.page.locator("#notice button").click()
         expect(row(visit.page, "S0000-USD")).to_be_visible()
-        assert visit.page.locator("#notice").is_hidden()
+        expect(visit.page.locator("#notice")).to_be_hidden()
 
 
 def test_favourites_persist(browser: Browser, server: PageServer) -> None:

@@ -72,6 +72,7 @@ def test_axe_finds_nothing_wrong(browser: Browser, server: PageServer, theme: st
             open_dialog(page, name)
             assert violations(page) == [], name
             page.keyboard.press("Escape")
+            expect(page.locator("dialog")).to_be_hidden()
 
 
 def open_dialog(page: Page, name: str) -> None:

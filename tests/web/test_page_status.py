@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.page_server import START_MS, PageServer, Visit, visiting
+from tests.web.page_server import START_MS, PageServer, Visit, advance, visiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -47,7 +47,7 @@ def tile(visit: Visit, title: str) -> str:
 
 def test_the_service_page(browser: Browser) -> None:
     """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text."""
-    with PageServer() as server, visiting(browser, server) as visit:
+    with PageServer() as server, visiting(browser, server, still=True) as visit:
         page = visit.page
         changes = [
             {"at": START_MS - 120_000, "state": "live", "message": None},
@@ -55,11 +55,10 @@ def test_the_service_page(browser: Browser) -> None:
         ]
         bad = feed("down", message="<b>no route</b>", rate=0.0, errors={"connect": 4}, changes=changes)
         server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), "beta": bad}}}
-        page.clock.install(time=START_MS / 1000)
         visit.go("status?theme=dark")
         expect(page.locator("#cluster .word")).to_have_text("Ready")
         server.answers["api/status"] = status(2)
-        page.clock.run_for(2000)
+        advance(visit, 2000)
         expect(page.locator(".tile").nth(1).locator(".value")).to_have_text("100 /s")
         assert tile(visit, "Updates in") == "5 /s 2 feeds"
         assert tile(visit, "Readers") == "4 ws 3 · sse 1 · 1 lagging, 2.05KB wait"
@@ -84,7 +83,7 @@ def test_the_service_page(browser: Browser) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         visit.tolerated = ["error: Failed to load resource"]
         server.answers["api/status"] = {"status": 500}
-        page.clock.run_for(2000)
+        advance(visit, 2000)
         expect(page.locator("#cluster .word")).to_have_text("No answer")
         assert tile(visit, "Memory").startswith("80 MiB")
         mark = page.locator(".feeds-table .mark").first
