@@ -21,6 +21,7 @@ export class Dialogs {
     this.#page = page;
     document.body.append(this.#dialog);
     this.#dialog.addEventListener("close", () => {
+      if (this.#dialog.open) return; // told with the next frame, it may be open again by then
       this.#open = null;
       document.body.append(...document.querySelectorAll(MESSAGES));
       this.#dialog.replaceChildren();
