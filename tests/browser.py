@@ -27,3 +27,25 @@ def launched(*flags: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=[*FLAGS, *flags])
         yield browser
         browser.close()
+
+
+class Shared:
+    """One browser for all the tests in a row that want one, with the pages that they leave to each other."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._browser: Browser | None = None
+
+    def get(self) -> Browser:
+        """The browser, started now if there is none."""
+        if self._browser is None:
+            self._browser = self._stack.enter_context(launched())
+        return self._browser
+
+    def close(self) -> None:
+        """Let go of it: beside its driver nobody can run a loop."""
+        self._browser = None
+        self._stack.close()
+
+
+shared = Shared()

@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -59,7 +60,9 @@ def port(ports: list[int]) -> int:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose real program is absent; under CI that is a failure."""
+    """Skip a test whose real program is absent, under CI that is a failure; close a browser that it does not want."""
+    if "browser" not in getattr(item, "fixturenames", ()):
+        close_browser()
     for marker in item.iter_markers("needs"):
         program = marker.args[0]
         if find_program(program) is None:
@@ -67,6 +70,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if CI:
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason)
+
+
+def pytest_sessionfinish() -> None:
+    close_browser()
+
+
+def close_browser() -> None:
+    """Close the browser that tests share, if there is one."""
+    module = sys.modules.get("tests.browser")
+    if module is not None:
+        module.shared.close()
 
 
 def find_program(program: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that need a browser: one for each module, for its driver must not outlive it."""
+"""Fixtures of the tests that need a browser."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import launched
+from tests.browser import shared
 from tests.web.page_server import PageServer
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
+@pytest.fixture
+def browser() -> Browser:
+    """The browser that tests in a row share; `tests/conftest.py` closes it behind them."""
+    return shared.get()
 
 
 @pytest.fixture(scope="module")
