@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 import sys
@@ -85,12 +86,17 @@ def module_name(path: Path) -> str:
 
 
 SOURCES = {module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))}
-TREES = {name: ast.parse(path.read_bytes(), str(path)) for name, path in SOURCES.items()}
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """The full names of the modules that are imported anywhere in a tree, in functions and for types as well."""
-    for node in ast.walk(tree):
+@functools.cache
+def tree(name: str) -> ast.Module:
+    """A module's code, read when a test asks for it: every process that runs tests loads this file."""
+    return ast.parse(SOURCES[name].read_bytes(), str(SOURCES[name]))
+
+
+def imported(code: ast.AST) -> Iterator[str]:
+    """The full names of the modules that are imported anywhere in some code, in functions and for types as well."""
+    for node in ast.walk(code):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,8 +111,14 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
 
 
-IMPORTS = {name: frozenset(imported(tree)) for name, tree in TREES.items()}
-OURS = {name: {other for other in names if other in SOURCES} for name, names in IMPORTS.items()}
+@functools.cache
+def imports(name: str) -> frozenset[str]:
+    return frozenset(imported(tree(name)))
+
+
+def ours(name: str) -> set[str]:
+    """What a module imports of our own."""
+    return {other for other in imports(name) if other in SOURCES}
 
 
 def package(name: str) -> str:
@@ -133,14 +145,14 @@ def layer(name: str) -> int:
 def test_sources_were_found() -> None:
     """The test looks at real files: the modules that must exist are among them, and their imports are seen."""
     assert {"ticker.store", "feeds.base", "web.app", "feeds.venues.kraken"} <= set(SOURCES)
-    assert "ticker.record" in OURS["ticker.store"]
-    assert "orjson" in IMPORTS["ticker.protocol"]
+    assert "ticker.record" in ours("ticker.store")
+    assert "orjson" in imports("ticker.protocol")
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_imports_go_downwards(name: str) -> None:
     """A module imports from its own layer or from lower ones."""
-    assert {other for other in OURS[name] if layer(other) > layer(name)} == set()
+    assert {other for other in ours(name) if layer(other) > layer(name)} == set()
 
 
 def test_every_layered_module_exists() -> None:
@@ -150,57 +162,57 @@ def test_every_layered_module_exists() -> None:
 
 def test_no_cycles() -> None:
     """Modules can be put into an order in which each needs only those before it."""
-    order = list(graphlib.TopologicalSorter(OURS).static_order())
+    order = list(graphlib.TopologicalSorter({name: ours(name) for name in SOURCES}).static_order())
     assert set(order) == set(SOURCES)
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "feeds"))
 def test_feeds_see_the_bottom_and_themselves(name: str) -> None:
     """A feed knows values, clock, errors and the feeds' own base; neither store nor web."""
-    assert {other for other in OURS[name] if package(other) != "feeds" and layer(other) > 0} == set()
+    assert {other for other in ours(name) if package(other) != "feeds" and layer(other) > 0} == set()
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "web"))
 def test_web_and_feeds_do_not_know_each_other(name: str) -> None:
     """The page's shell imports no feed; that feeds import no web is said above."""
-    assert {other for other in OURS[name] if package(other) == "feeds"} == set()
+    assert {other for other in ours(name) if package(other) == "feeds"} == set()
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_client(n)))
 def test_the_client_library_is_a_leaf(name: str) -> None:
     """It needs nothing of the service, and nobody below the command line needs it."""
-    assert {other for other in OURS[name] if not is_client(other)} <= CLIENT_SEES | {"ticker"}
-    users = {user for user, names in OURS.items() if name in names and not is_client(user)}
+    assert {other for other in ours(name) if not is_client(other)} <= CLIENT_SEES | {"ticker"}
+    users = {user for user in SOURCES if name in ours(user) and not is_client(user)}
     assert {user for user in users if layer(user) < len(LAYERS) - 1} == set()
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_command(n) and n != ASKS_EXCHANGES))
 def test_commands_see_the_client_library_only(name: str) -> None:
     """What asks a running service starts fast, and needs no part of it."""
-    others = {other for other in OURS[name] if not is_client(other) and not is_command(other)}
+    others = {other for other in ours(name) if not is_client(other) and not is_command(other)}
     assert others <= CLIENT_SEES | {"ticker", "ticker.logs"}
 
 
 @pytest.mark.parametrize("name", SYNCHRONOUS)
 def test_core_is_synchronous(name: str) -> None:
     """The core neither awaits nor knows the loop: what reads and writes shared state cannot be interrupted."""
-    assert [node.lineno for node in ast.walk(TREES[f"ticker.{name}"]) if isinstance(node, ASYNC_NODES)] == []
-    assert "asyncio" not in IMPORTS[f"ticker.{name}"]
+    assert [node.lineno for node in ast.walk(tree(f"ticker.{name}")) if isinstance(node, ASYNC_NODES)] == []
+    assert "asyncio" not in imports(f"ticker.{name}")
 
 
 @pytest.mark.parametrize("name", LOWER)
 def test_lower_layers_use_no_foreign_library(name: str) -> None:
     """Below the hub there is no web framework, no network and no metrics library; pydantic is in `config` only."""
-    roots = {package(other) for other in IMPORTS[name]}
+    roots = {package(other) for other in imports(name)}
     foreign = roots - sys.stdlib_module_names - {"__future__", *PACKAGES}
     assert foreign <= THIRD_PARTY.get(name, set())
-    assert {other for other in IMPORTS[name] if other in NETWORK or package(other) in NETWORK - {"urllib"}} == set()
+    assert {other for other in imports(name) if other in NETWORK or package(other) in NETWORK - {"urllib"}} == set()
 
 
 @pytest.mark.parametrize("name", sorted(n for n in SOURCES if n != "ticker.config"))
 def test_pydantic_is_for_the_configuration(name: str) -> None:
     """Whoever else needs a model takes a dataclass."""
-    assert {other for other in IMPORTS[name] if other.startswith("pydantic")} == set()
+    assert {other for other in imports(name) if other.startswith("pydantic")} == set()
 
 
 def test_no_exchange_is_named_outside_its_file() -> None:
