@@ -27,6 +27,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    Response,
     WebSocketRoute,
     expect,
 )  # fmt: skip
@@ -303,6 +304,7 @@ class Tab:
         self.page.add_init_script(WATCH_POLICY)
         if still:
             self.page.add_init_script("Math.random = () => 0.5")
+            self.page.on("response", self._refused)
             self.page.on("requestfinished", self._answered)
             self.page.on("requestfailed", self._answered)
         self.page.route_web_socket("**/ws", self._connected)
@@ -324,6 +326,10 @@ class Tab:
 
     def _answered(self, request: Request) -> None:
         self.asked.discard(request)
+
+    def _refused(self, response: Response) -> None:
+        if not response.ok:  # nobody reads the rest of it, so that it never comes to its end
+            self.asked.discard(response.request)
 
     def _request(self, request: Request) -> None:
         if self.still:
