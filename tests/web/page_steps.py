@@ -9,6 +9,58 @@ from playwright.sync_api import Locator, Page
 
 from tests.browser import PATIENCE_MS
 
+COLOURS = """() => {
+  const channels = (text) => {
+    const numbers = text.match(/-?[\\d.]+(e-?\\d+)?/g).map(Number);
+    const [r, g, b, a = 1] = numbers;
+    return text.startsWith("color(srgb") ? [r, g, b, a] : [r / 255, g / 255, b / 255, a];
+  };
+  const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const contrast = (a, b) => {
+    const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const ground = (node) => {
+    if (node === null) return [0, 0, 0, 1];
+    const own = channels(getComputedStyle(node).backgroundColor);
+    return own[3] === 1 ? own : over(own, ground(node.parentElement));
+  };
+  const problems = [];
+  const check = (what, colour, behind, least) => {
+    const ratio = contrast(over(channels(colour), behind), behind);
+    if (ratio < least) problems.push(`${what}: ${ratio.toFixed(2)} < ${least}`);
+  };
+  let texts = 0;
+  for (const node of document.querySelectorAll("body *")) {
+    const text = [...node.childNodes].filter((child) => child.nodeType === 3 && child.data.trim() !== "");
+    if (text.length === 0 || !node.checkVisibility() || node.closest("noscript, title")) continue;
+    texts += 1;
+    const place = [node, node.closest("[data-column]"), node.closest(".row")].map((part) => part?.className);
+    check(place.join(" in "), getComputedStyle(node).color, ground(node), node.matches(".arrow") ? 3 : 4.5);
+  }
+  const input = document.querySelector("#search");
+  check("placeholder", getComputedStyle(input, "::placeholder").color, ground(input), 4.5);
+  check("search field", getComputedStyle(input).borderColor, ground(input), 3);
+  for (const star of document.querySelectorAll(".row .star")) {
+    check("star", getComputedStyle(star).stroke, ground(star), 3);
+  }
+  const button = document.querySelector("#theme");
+  check("theme button", getComputedStyle(button).color, ground(button), 3);
+
+  const flashing = document.querySelectorAll(".flash-up, .flash-down");
+  for (const cell of flashing) {
+    const [with_, without] = [ground(cell), ground(cell.parentElement)];
+    const [dark, light] = [luminance(with_), luminance(without)].sort((x, y) => x - y);
+    if (light - dark >= 0.1 && dark < 0.8) problems.push(`${cell.className}: luminance ${dark} to ${light}`);
+    const [r, g, b] = with_.map(linear);
+    if (r / (r + g + b) >= 0.8) problems.push(`${cell.className}: saturated red`);
+  }
+  return { texts, problems, flashes: flashing.length };
+}"""
+"""How readable all that is shown is: what has too little contrast, or flashes too much, and how much was looked at."""
+
 
 def sorts(title: Locator, order: str | None) -> bool:
     return title.get_attribute("aria-sort") == order

@@ -28,8 +28,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import waiting
-from tests.web.test_page import COLOURS
+from tests.web.page_steps import COLOURS, waiting
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -1,0 +1,146 @@
+"""How the page comes to be there: its modules, its first connection, its address, its formats."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from tests.web.page_server import (
+    START_MS,
+    STATIC,
+    PageServer,
+    book,
+    price,
+    quote,
+    showing,
+    visiting,
+)
+from tests.web.page_steps import waiting
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: PageServer) -> None:
+    """The first connection asks while modules still load; what came meanwhile is shown, and what else is wanted is
+    asked for on the same connection. An embedded page waits until it knows what it wants.
+    """
+    held: list[Route] = []
+    with visiting(browser, server) as visit:
+        page, service = visit.spoil(), visit.service
+        page.route("**/js/main.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        service.quotes = book(40) | {"alpha:S0001-USD": quote(last=7)}
+        page.goto(server.url + "?feed=alpha", wait_until="commit")
+        assert waiting(page, lambda: len(held) > 0 and [m["op"] for m in service.received] == ["subscribe"])
+        assert page.locator(".row").count() == 0
+        held.pop().continue_()
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.00")
+        assert service.patterns == ["*", "alpha:*"]
+        assert len(service.connections) == 1
+        page.goto(server.url + "?embed=1&symbols=S0002-USD", wait_until="commit")
+        assert waiting(page, lambda: len(held) > 0)
+        assert len(service.connections) == 1
+        held.pop().continue_()
+        expect(price(page, "S0002-USD")).to_have_text("102.00")
+        assert service.patterns == ["S0002-USD"]
+
+
+NUMBERS = [
+    ("en-US", "price", [97412.35, 2], "97,412.35"),
+    ("en-US", "price", [0.00002048, 8], "0.00002048"),
+    ("en-US", "price", [1e-8, 8], "0.00000001"),
+    ("en-US", "price", [1e-8, 9], "0.0₇10"),
+    ("en-US", "price", [0.0000000002048, 13], "0.0₉2048"),
+    ("en-US", "fullPrice", [0.0000000002048, 13], "0.0000000002048"),
+    ("en-US", "price", [1.5, 12], "1.500000000000"),
+    ("en-US", "price", [None, 2], "—"),
+    ("en-US", "price", [1234.5, None], "1,234.5"),
+    ("de-DE", "price", [97412.35, 2], "97.412,35"),
+    ("de-DE", "price", [0.0000000002048, 13], "0,0₉2048"),
+    ("ar-EG", "price", [97412.35, 2], "٩٧٬٤١٢٫٣٥"),
+    ("ja", "price", [97412.35, 2], "97,412.35"),
+    ("no such locale", "price", [0.5, 1], "0.5"),
+    ("en-US", "percent", [1.894], "+1.89%"),
+    ("en-US", "percent", [-0.74], "\u22120.74%"),
+    ("en-US", "percent", [-0.004], "0.00%"),
+    ("en-US", "percent", [999.99], "+999.99%"),
+    ("en-US", "percent", [1234.5], "+1,235%"),
+    ("en-US", "percent", [None], "—"),
+    ("sv-SE", "percent", [-2.5], "\u22122,50%"),
+    ("en-US", "basisPoints", [0.04], "<0.1"),
+    ("en-US", "basisPoints", [0.0], "0.0"),
+    ("en-US", "basisPoints", [3.14], "3.1"),
+    ("en-US", "basisPoints", [-1.25], "\u22121.3"),
+    ("en-US", "basisPoints", [None], "—"),
+    ("en-US", "volume", [1.79e9], "1.79B"),
+    ("en-US", "volume", [904.2e6], "904.2M"),
+    ("en-US", "volume", [18_420], "18.42K"),
+    ("en-US", "volume", [999_960], "1.00M"),
+    ("en-US", "volume", [12], "12.00"),
+    ("en-US", "volume", [4.2e12], "4.20T"),
+    ("en-US", "volume", [1.2e16], "12,000T"),
+    ("en-US", "volume", [None], "—"),
+]
+TIMES = [("age", 8_900, "8 s"), ("age", 125_000, "2 min"), ("age", 3 * 3_600_000, "3 h"), ("age", -5, "0 s"),
+         ("age", 50 * 3_600_000, "2 d"), ("clock", START_MS + 7_000, "22:20:07")]  # fmt: skip
+
+
+def test_formats(browser: Browser, server: PageServer) -> None:
+    """Numbers and times read as the design says, in every locale, from the modules as served."""
+    with showing(browser, server, book(3)) as visit:
+        shown = visit.page.evaluate(
+            """async (cases) => {
+              const { Numbers } = await import("/js/fmt/number.js");
+              return cases.map(([locale, method, values]) => new Numbers(locale)[method](...values));
+            }""",
+            [case[:3] for case in NUMBERS],
+        )
+        assert [case[3] for case in NUMBERS] == shown
+        shown = visit.page.evaluate(
+            """async (cases) => {
+              const time = await import("/js/fmt/time.js");
+              return cases.map(([name, value]) => time[name](value));
+            }""",
+            [case[:2] for case in TIMES],
+        )
+        assert [case[2] for case in TIMES] == shown
+
+
+def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
+    """T goes through the themes; a theme that came by address stays in the address, and unknown ones are ignored."""
+    with showing(browser, server, book(3), "?theme=dark&updown=sideways&x=1") as visit:
+        root = visit.page.locator("html")
+        expect(root).to_have_attribute("data-updown", "western")
+        themes = []
+        for _ in range(4):
+            themes.append(root.get_attribute("data-theme"))
+            visit.page.keyboard.press("t")
+        assert themes == ["dark", "light", "contrast", "auto"]
+        assert visit.page.url.endswith("?theme=dark&updown=sideways&x=1")
+        visit.page.locator("#search").press("t")
+        expect(root).to_have_attribute("data-theme", "dark")
+
+
+def modules_from(entry: pathlib.Path) -> set[pathlib.Path]:
+    """A module and everything that it imports, directly or not."""
+    found, waiting = set[pathlib.Path](), [entry]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            imports = re.findall(r'from "(\.[^"]+)"', module.read_text("utf-8"))
+            waiting += [(module.parent / name).resolve() for name in imports]
+    return found
+
+
+def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) -> None:
+    """All addresses are relative, and index.html preloads exactly the modules that main.js leads to."""
+    with PageServer("/prices/") as server, showing(browser, server, book(3)) as visit:
+        assert visit.service.connections[0].url == server.url.replace("http", "ws") + "ws"
+        preloaded = visit.page.eval_on_selector_all(
+            "link[rel=modulepreload]", "links => links.map((link) => link.getAttribute('href'))"
+        )
+        needed = modules_from(STATIC / "js" / "main.js")
+        assert sorted(str(module.relative_to(STATIC)) for module in needed) == sorted(preloaded)

@@ -1,0 +1,214 @@
+"""The page and its stream: outages, gaps, refusals, silence, and what it does not understand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.web.page_server import (
+    EPOCH,
+    LIVE_FEED,
+    SEEN_MS,
+    SELECTION,
+    PageServer,
+    advance,
+    book,
+    frozen,
+    price,
+    row,
+    until,
+    until_price,
+    visiting,
+)
+from tests.web.page_steps import flashes, visible_symbols, watch_changes
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer) -> None:
+    """Through an outage and a new epoch rows, scroll, focus and selection stay, and the waits are full jitter."""
+    with frozen(browser, server, book(300)) as visit:
+        page, service = visit.page, visit.service
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
+        until(visit, lambda: row(page, "S0105-USD").count() == 1)
+        row(page, "S0105-USD").click()
+        page.evaluate("window.kept = [...document.querySelectorAll('.row:not([hidden])')]")
+        kept = page.evaluate("window.kept.map((row) => row.dataset.symbol)")
+        word = page.locator("#cluster .word")
+        service.accepting = False
+        service.close()
+        until(visit, lambda: word.inner_text() == "Offline · retry in 1 s")
+        for wait_ms in (250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000):
+            service.connections.clear()
+            advance(visit, wait_ms - 3 * SEEN_MS)
+            assert service.connections == []
+            until(visit, lambda: service.connections != [])
+            until(visit, lambda: word.inner_text().startswith("Offline"))
+        service.accepting = True
+        service.epoch += 1
+        service.version = 1
+        service.quotes = {symbol: fields | {"last": fields["last"] + 1} for symbol, fields in service.quotes.items()}
+        watch_changes(page, "S0105-USD")
+        page.evaluate("dispatchEvent(new Event('online'))")
+        until(visit, lambda: word.inner_text() == "Live")
+        until_price(visit, "S0105-USD", "206.00")
+        assert f"{EPOCH}:4711:{SELECTION}" == service.received[-1]["cursor"]
+        assert kept == page.evaluate("window.kept.map((row) => row.isConnected && row.dataset.symbol)")
+        assert page.locator("#grid").evaluate("(grid) => grid.scrollTop") == 3000
+        assert row(page, "S0105-USD").get_attribute("aria-selected") == "true"
+        assert page.evaluate("document.activeElement.dataset.symbol") == "S0105-USD"
+        assert flashes(page) == []
+
+
+def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: PageServer) -> None:
+    """Rows and place outlast a service that comes back without prices: down until its feeds say what they have."""
+    with frozen(browser, server, book(300)) as visit:
+        page, service = visit.page, visit.service
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
+        until(visit, lambda: row(page, "S0105-USD").count() == 1)
+        row(page, "S0105-USD").click()
+        watch_changes(page, "S0105-USD")
+        known = service.quotes
+        service.epoch, service.quotes, service.feeds = service.epoch + 1, {}, {}
+        service.close()
+        until(visit, lambda: row(page, "S0105-USD").get_attribute("data-state") == "down")
+        service.update(feeds={"alpha": LIVE_FEED | {"state": "connecting"}, "beta": LIVE_FEED})
+        advance(visit, 2000)
+        service.update({"S0105-USD": known["S0105-USD"] | {"last": 300.0}})
+        until_price(visit, "S0105-USD", "300.00")
+        assert row(page, "S0105-USD").get_attribute("data-state") is None
+        assert row(page, "S0104-USD").get_attribute("data-state") == "down"
+        assert page.locator("#grid").evaluate("(grid) => grid.scrollTop") == 3000
+        assert page.evaluate("document.activeElement.dataset.symbol") == "S0105-USD"
+        assert flashes(page) == []
+        page.mouse.move(0, 0)
+        service.update(feeds={"alpha": {"state": "live"}})
+        until(visit, lambda: visible_symbols(page) == ["S0105-USD"])
+
+
+def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
+    """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats."""
+    with frozen(browser, server, book(30)) as visit:
+        service, word = visit.service, visit.page.locator("#cluster .word")
+        service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [3000, 5000]})
+        until(visit, lambda: word.inner_text() == "Offline · retry in 4 s")
+        advance(visit, 3900)
+        assert len(service.connections) == 1
+        advance(visit, 200)
+        until(visit, lambda: word.inner_text() == "Live")
+        assert len(service.connections) == 2
+        service.mute = True
+        advance(visit, 8500)
+        assert word.inner_text() == "Delayed"
+        until(visit, lambda: len(service.connections) == 2 and word.inner_text() == "Delayed")
+        advance(visit, 5000)
+        until(visit, lambda: len(service.connections) > 2)
+
+
+def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:
+    """A frame from beyond what the page knows is not applied: it reconnects with its cursor and counts the gap."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+
+        def resume(_: dict[str, Any]) -> None:
+            service.send_subscribed(resumed=True)
+            service.update({"S0000-USD": {"last": 333.0}}, since=4711, version=4715)
+
+        service.answer_subscribe = resume
+        service.update({"S0001-USD": {"last": 222.0}}, since=4713, version=4714)
+        until_price(visit, "S0000-USD", "333.00")
+        assert price(page, "S0001-USD").inner_text() == "101.00"
+        assert service.received[-1]["cursor"] == f"{EPOCH}:4711:{SELECTION}"
+        until(visit, lambda: page.locator("#figures .gaps").inner_text() == "1")
+        until(visit, lambda: page.locator("#figures .sequence").inner_text() == "4,715")
+        assert len(service.connections) == 2
+
+
+def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) -> None:
+    """Where resuming leads into the next gap, the page waits and then asks for a new snapshot."""
+    with frozen(browser, server, book(30)) as visit:
+        service = visit.service
+
+        def gap(_: dict[str, Any]) -> None:
+            service.answer_subscribe = service.send_snapshot
+            service.send_subscribed(resumed=True)
+            service.update({"S0001-USD": {"last": 222.0}}, since=4713, version=4714)
+
+        service.answer_subscribe = gap
+        service.update({"S0001-USD": {"last": 222.0}}, since=4713, version=4714)
+        until(visit, lambda: len(service.connections) == 3)
+        until_price(visit, "S0001-USD", "222.00")
+        assert "cursor" not in service.received[-1]
+
+
+def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: PageServer) -> None:
+    """Old and repeated deltas change nothing; unknown types, broken JSON and wrong shapes are passed over."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        service.update({"S0000-USD": {"last": 111.0}})
+        service.update({"S0000-USD": {"last": 5.0}}, since=4700, version=4701)
+        service.update({"S0000-USD": {"last": 111.0}}, since=4711, version=4712)
+        service.version = 4712
+        for text in (
+            "{", "", "null", "[]", '"x"', "{}", '{"type": 1}', '{"type": "toString"}', '{"type": "__proto__"}',
+            '{"type": "weather", "sunny": true}', '{"type": "update", "since": "x", "version": 9, "time": 1}',
+            '{"type": "update", "since": 1, "version": 4713, "time": 1, "quotes": {"S0000-USD": 5}}',
+            '{"type": "snapshot", "epoch": 1, "version": 4713, "time": 1, "quotes": []}',
+        ):  # fmt: skip
+            service.send_text(text)
+        odd = {"last": "text", "bid": None, "colour": "red", "constructor": 1}
+        service.update({"S0001-USD": odd}, gone=["S0002-USD"])
+        until_price(visit, "S0001-USD", "—")
+        assert price(page, "S0000-USD").inner_text() == "111.00"
+        until(visit, lambda: row(page, "S0002-USD").count() == 0)
+        assert page.locator("#figures .gaps").inner_text() == "0"
+        assert len(service.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (4000, "The server refused this page’s request. Prices stand still until you retry."),
+        (4001, "The server asks for a token. Prices come, or go on, when it has a good one."),
+    ],
+)
+def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
+    """After a close code that forbids reconnecting the page says why and tries again only when told to."""
+    with frozen(browser, server, book(30)) as visit:
+        visit.service.close(code)
+        notice = visit.page.locator("#notice")
+        until(visit, lambda: notice.locator("p").inner_text() == sentence)
+        advance(visit, 60_000)
+        assert len(visit.service.connections) == 1
+        assert price(visit.page, "S0000-USD").inner_text() == "100.00"
+        assert row(visit.page, "S0000-USD").get_attribute("data-state") == "stale"
+        assert visit.page.locator("#cluster .word").inner_text() == "Offline"
+
+
+def test_what_is_refused_for_now_is_asked_for_again(browser: Browser, server: PageServer) -> None:
+    """Where the service has no room for what a live page wants more of, it waits, comes back, and asks for all."""
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.page, visit.service
+        row(page, "S0000-USD").click()
+        until(visit, lambda: service.patterns == ["*", "*:S0000-USD"])
+        refusal = {"type": "error", "id": service.received[-1]["id"], "code": "overloaded", "message": "wait"}
+        service.send(refusal | {"retry": False})
+        advance(visit, 1000)
+        assert len(service.connections) == 1
+        service.send(refusal | {"retry": True})
+        until(visit, lambda: len(service.connections) == 2 and len(service.received) > 0)
+        assert service.received[0]["symbols"] == ["*", "*:S0000-USD"]
+        until(visit, lambda: page.locator("#cluster .word").inner_text() == "Live")
+
+
+def test_protocol_mismatch_asks_for_a_reload(browser: Browser, server: PageServer) -> None:
+    """A server that speaks another protocol is not listened to."""
+    with visiting(browser, server) as visit:
+        visit.service.protocol = 2
+        visit.service.quotes = book(3)
+        visit.go()
+        expect(visit.page.locator("#notice p")).to_have_text("This page is older than the server. Reload.")
+        expect(visit.page.locator("#notice button")).to_have_text("Reload")
+        assert visit.page.locator(".row").count() == 0

@@ -1,0 +1,78 @@
+"""The line of the last hour beside each price: asked of the service once, and gone on with."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.web.page_server import (
+    PageServer,
+    advance,
+    book,
+    cell,
+    frozen,
+    until,
+    until_price,
+)
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: PageServer) -> None:
+    """The hour is asked for symbols in view, once; prices received go on from there."""
+    server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)], "S0001-USD": [None] * 60}
+    server.requested.clear()
+    with frozen(browser, server, book(500)) as visit:
+        page = visit.page
+        line = cell(page, "S0000-USD", "trend").locator(".line")
+        until(visit, lambda: (line.get_attribute("d") or "").count("L") == 59)
+        assert "up" in (cell(page, "S0000-USD", "trend").locator("svg").get_attribute("class") or "").split()
+        asked = [target for target in server.requested if "sparklines" in target]
+        assert len(asked) == 1
+        assert "S0000-USD" in asked[0]
+        assert "S0499-USD" not in asked[0]
+        own = cell(page, "S0001-USD", "trend").locator(".line")
+        for minute in (1, 2):
+            advance(visit, 60_000)
+            visit.service.update({"S0001-USD": {"last": 200.0 + minute}})
+            until_price(visit, "S0001-USD", f"{200 + minute}.00")
+        advance(visit, 1000)
+        assert len(re.findall("[ML]", own.get_attribute("d") or "")) == 3
+    server.closes = {}
+
+
+def test_service_without_sparklines(browser: Browser, server: PageServer) -> None:
+    """A service that has no sparklines is asked once and done without."""
+    server.closes = None
+    server.requested.clear()
+    with frozen(browser, server, book(500)) as visit:
+        visit.tolerated.append("error: Failed to load resource: the server responded with a status of 404")
+        until(visit, lambda: any("sparklines" in target for target in server.requested))
+        visit.page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 9000 }")
+        advance(visit, 3000)
+        assert len([target for target in server.requested if "sparklines" in target]) == 1
+    server.closes = {}
+
+
+def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) -> None:
+    """What could not be loaded is asked for again after a while, not with every look."""
+    server.closes = None
+    server.answers["api/sparklines"] = {"status": 503}
+    server.requested.clear()
+    with frozen(browser, server, book(30)) as visit:
+        visit.tolerated.append("error: Failed to load resource: the server responded with a status of 503")
+
+        def asked() -> int:
+            return len([target for target in server.requested if "sparklines" in target])
+
+        until(visit, lambda: asked() == 1)
+        advance(visit, 9000)
+        assert asked() == 1
+        server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
+        line = cell(visit.page, "S0000-USD", "trend").locator(".line")
+        until(visit, lambda: (line.get_attribute("d") or "").count("L") == 59)
+        assert asked() == 2
+    del server.answers["api/sparklines"]
+    server.closes = {}
