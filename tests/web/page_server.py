@@ -55,6 +55,8 @@ SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources":
 SELECTION = "9f3a61c27b04d5e8"
 SEEN_MS = 20
 """How far the page's clock is moved between two looks at it: about one frame."""
+REAL_FRAME = "() => new Promise((painted) => globalThis.__pwClock.builtins.requestAnimationFrame(painted))"
+"""Waits for the browser's next frame, with which it tells a still page, too, that it was scrolled."""
 SETTLE_MS = 5
 """How long is waited between two looks at what the server has not answered yet."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
@@ -469,6 +471,8 @@ def until(visit: Visit, condition: Callable[[], bool]) -> int:
     for moved_ms in range(0, 3000, SEEN_MS):
         if condition():
             return moved_ms
+        if moved_ms >= 1000:
+            visit.page.evaluate(REAL_FRAME)
         advance(visit, SEEN_MS)
     pytest.fail("the page never came to show it")
 
