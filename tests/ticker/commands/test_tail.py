@@ -1,0 +1,55 @@
+"""When `ticker tail` ends by itself, and with what status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ticker.client import Change, Quote
+from ticker.commands.tail import Lines, follow
+from ticker.errors import UnreachableError
+
+ONE = [Change("A", Quote("A", {"last": "1.50"}, Decimal), ("last",), 1, 1, snapshot=True)]
+
+
+class Quiet:
+    """A view of these frames, behind which nothing more comes."""
+
+    def __init__(self, *frames: list[Change[Decimal]]) -> None:
+        self.unknown: dict[str, list[str]] = {}
+        self.cursor = "1:1:aa"
+        self.closed = False
+        self._frames = frames
+
+    async def __aenter__(self) -> None:
+        if not self._frames:
+            await asyncio.Event().wait()
+
+    async def frames(self) -> AsyncIterator[list[Change[Decimal]]]:
+        for frame in self._frames:
+            yield frame
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def test_time_that_is_up_is_a_good_end_once_something_came(capsys: pytest.CaptureFixture[str]) -> None:
+    """All lines are out, and the cursor is behind them."""
+    view: Any = Quiet(ONE)
+    lines = Lines("csv", ["last"], None)
+    assert asyncio.run(follow(view, lines, 0.0, "http://here")) == 0
+    assert capsys.readouterr().out == "symbol,last\nA,1.50\n"
+    assert (lines.cursor, view.closed) == ("1:1:aa", True)
+
+
+def test_time_that_is_up_before_anything_came_is_an_error() -> None:
+    """It names who did not answer; the view is closed all the same."""
+    view: Any = Quiet()
+    with pytest.raises(UnreachableError, match="http://here did not answer within --for"):
+        asyncio.run(follow(view, Lines(None, None, None), 0.0, "http://here"))
+    assert view.closed
