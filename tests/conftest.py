@@ -34,7 +34,7 @@ def extract_stack(f: types.FrameType | None = None, limit: int | None = None) ->
     return stack
 
 
-# Debug mode notes for each coroutine, callback and future where it came from: half of what many tests cost, and nobody reads it.
+# Debug mode notes where each coroutine, callback and future came from: half of what many tests cost, for nobody.
 traceback.extract_stack.__code__ = extract_stack.__code__  # whose caller, in C, has the function itself
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]

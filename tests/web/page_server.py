@@ -28,6 +28,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    ViewportSize,
     WebSocketRoute,
     expect,
 )  # fmt: skip
@@ -301,7 +302,8 @@ class Tab:
         self.visit: Visit | None = None
         self.still = still
         self.asked: set[Request] = set()
-        self.page = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context}).new_page()
+        self._viewport: ViewportSize = context.get("viewport", {"width": 1440, "height": 900})
+        self.page = browser.new_context(**{**context, "viewport": self._viewport}).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(WATCH_POLICY)
         if still:
@@ -363,6 +365,8 @@ class Tab:
             page.mouse.move(0, 0)
             violations = page.evaluate("localStorage.clear(), window.policyViolations ?? []")
             page.goto("about:blank")
+        if page.viewport_size != self._viewport:
+            page.set_viewport_size(self._viewport)
         self.visit = None
         return violations
 
