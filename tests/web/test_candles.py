@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.running import running
+from tests.running import READY_S, running
 from tests.web.server import PRICES, Live, serving
 from ticker.candles import INTERVALS
 from ticker.model import Bar, Quote
-from ticker.past import MAX_BARS
+from ticker.past import MAX_BARS, PAUSE_MS
 from ticker.protocol import ERROR_CODES
 from web.candles import POINTS, SPARKLINES, Interval
 
@@ -159,6 +159,7 @@ async def test_the_gauge_tells_the_memory(live: Live) -> None:
     assert before < await gauge() == live.service.candles.bytes <= live.service.settings.history.max_mb * 2**20
 
 
+@pytest.mark.timeout(240)
 def test_the_first_page_of_the_simulator_is_complete() -> None:
     """A fresh service with no network answers a hundred full sparklines and a full chart with volumes."""
     with running("--feed", "sim:100") as service:
@@ -171,7 +172,8 @@ def test_the_first_page_of_the_simulator_is_complete() -> None:
             lines.update(service.get(f"/api/sparklines?symbols={','.join(symbols)}&points=60")["closes"])
             return not any(None in line for line in lines.values())
 
-        service.wait(full, "the trends never filled")
+        again_s = PAUSE_MS[1] / 1000  # what did not come in time is asked for again after that
+        service.wait(full, "the trends never filled", again_s + READY_S)
         assert list(lines) == symbols
         assert {len(line) for line in lines.values()} == {60}
         bars = service.get("/api/candles/BTC-USD?interval=5m&limit=50")["bars"]

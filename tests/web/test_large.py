@@ -130,7 +130,7 @@ async def test_only_what_is_new_is_encoded(live: Live) -> None:
     assert {record.key for record in store.records() if record.pieces} - before == {"toy:S0001-USD"}
 
 
-@serving()
+@serving(hub={"heartbeat_ms": 60_000, "flush_interval_ms": 0})
 async def test_a_bug_in_a_slice_ends_its_connection_alone(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong while a large answer is made, the service goes on for everybody else."""
     fill(live, "1.50")
