@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.conftest import ROOT
-from tests.running import READY_S, Running, running
+from tests.running import READY_S, WAITED, Running, running
 from tests.web.server import Live, serving
 from ticker import __version__
 from ticker.cli import main
@@ -211,14 +211,15 @@ def test_a_reader_that_has_enough_ends_tail_quietly(service: Running) -> None:
     """`| head -2` ends at once, also when nothing more is written: the closed pipe is seen by itself."""
     process = subprocess.Popen(
         [*PYTHON, "tail", "AAPL", "--json", "--fields", "name", "--url", service.url],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     assert json.loads(process.stdout.readline()) == {"symbol": "AAPL", "name": "Apple"}
     process.stdout.close()  # a name never changes: no further line would show it
-    assert (process.wait(READY_S), process.stderr.read() if process.stderr else b"") == (1, b"")
+    assert process.wait(READY_S) == 1
     assert process.stderr is not None
-    process.stderr.close()
+    with process.stderr as errors:
+        assert re.fullmatch(WAITED, errors.read())
 
 
 def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
@@ -234,13 +235,13 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
         rest, errors = process.communicate(timeout=READY_S)
     assert process.returncode == 130
     assert all(json.loads(line) for line in rest.splitlines())
-    assert re.fullmatch(r"cursor: \S+\n", errors)
+    assert re.fullmatch(WAITED + r"cursor: \S+\n", errors)
 
 
 @pytest.mark.parametrize("command", ["tail", "watch", "alert"])
-def test_waiting_is_said_where_there_is_no_terminal(command: str) -> None:
+def test_waiting_is_said_where_there_is_no_terminal(command: str, port: int) -> None:
     """Once on standard error that the service is missing or another, that it is there, lost; only data on output."""
-    stranger = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # speaks HTTP/1.0
+    stranger = HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)  # speaks HTTP/1.0
     thread = threading.Thread(target=stranger.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{stranger.server_port}"

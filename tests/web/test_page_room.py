@@ -65,7 +65,7 @@ def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, serve
         uncovered(page.locator(".feed"))
         with page.expect_popup() as popup:
             page.get_by_role("link", name="Ticker").click()
-        assert popup.value.url == f"{server.url}?symbols=S0003-USD&theme=dark"
+        expect(popup.value).to_have_url(f"{server.url}?symbols=S0003-USD&theme=dark")
         popup.value.close()
 
 
