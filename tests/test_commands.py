@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -238,34 +239,38 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
     assert re.fullmatch(WAITED + r"cursor: \S+\n", errors)
 
 
-@pytest.mark.parametrize("command", ["tail", "watch", "alert"])
-def test_waiting_is_said_where_there_is_no_terminal(command: str, port: int) -> None:
+def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
     """Once on standard error that the service is missing or another, that it is there, lost; only data on output."""
     stranger = HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)  # speaks HTTP/1.0
     thread = threading.Thread(target=stranger.serve_forever)
     thread.start()
-    url = f"http://127.0.0.1:{stranger.server_port}"
-    wanted = ["BTC-USD < 0"] if command == "alert" else ["BTC-USD"]
-    with subprocess.Popen(
-        [*PYTHON, command, *wanted, "--url", url],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stderr.readline() == f"ticker: no prices from {url} yet; still trying\n"
+    url = f"http://127.0.0.1:{port}"
+    with contextlib.ExitStack() as stack:
+        waiting = [
+            stack.enter_context(subprocess.Popen(
+                [*PYTHON, *command, "--url", url],
+                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            ))
+            for command in (["tail", "BTC-USD"], ["watch", "BTC-USD"], ["alert", "BTC-USD < 0"])
+        ]  # fmt: skip
+        pipes = [(process.stdout, process.stderr) for process in waiting if process.stdout and process.stderr]
+        for _, errors in pipes:
+            assert errors.readline() == f"ticker: no prices from {url} yet; still trying\n"
         stranger.shutdown()
         thread.join()
         stranger.server_close()
-        with running("--port", str(stranger.server_port), "--feed", "sim:BTC-USD?rate=200&faults=false"):
-            assert process.stderr.readline() == "ticker: live now\n"
-            if command != "alert":
-                assert "BTC-USD" in process.stdout.readline()
-        assert process.stderr.readline() == "ticker: connection lost; coming back\n"
-        process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=READY_S)
-        assert process.returncode == 130
-    assert all("BTC-USD" in line for line in out.splitlines())
-    assert re.fullmatch(r"(cursor: \S+)?\n", errors)
+        with running("--port", str(port), "--feed", "sim:BTC-USD?rate=200&faults=false"):
+            for out, errors in pipes:
+                assert errors.readline() == "ticker: live now\n"
+                if out is not pipes[-1][0]:  # an alert that is not true has nothing to say
+                    assert "BTC-USD" in out.readline()
+        for process, (_, errors) in zip(waiting, pipes, strict=True):
+            assert errors.readline() == "ticker: connection lost; coming back\n"
+            process.send_signal(signal.SIGINT)
+            rest, last = process.communicate(timeout=READY_S)
+            assert process.returncode == 130
+            assert all("BTC-USD" in line for line in rest.splitlines())
+            assert re.fullmatch(r"(cursor: \S+)?\n", last)
 
 
 def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None:
