@@ -61,7 +61,7 @@ class Bulk:
         """The rows of a body that is a list; raises ValueError for any other."""
         try:
             table = Table(tuple(self._shape.fields), self._decoder.decode(body.decode()))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return self._shape.rows(list_at(read(body)))
         if any(not texts[-1] for texts in table.texts):
             return self._shape.rows(list_at(read(body)))

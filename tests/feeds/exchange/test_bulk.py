@@ -40,7 +40,12 @@ def test_not_a_number_costs_its_row() -> None:
     assert [row.raw and row.raw["last"] for row in BULK.rows(body)] == ["NaN"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"5", b'[{"n":"\xff"}]'])
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[", b"5", b'[{"n":"\xff"}]', DEEP, b'[{"n":"X","new":' + DEEP + b"}]"], ids=range(7)
+)
 def test_no_list(body: bytes) -> None:
     """Any other body is a ValueError."""
     with pytest.raises(ValueError, match=r"."):
