@@ -59,7 +59,10 @@ class DayChanges:
 
 
 def change_pct(last: Value, reference: Value) -> str | None:
-    """The change in percent; None where one of the two prices is missing."""
+    """The change in percent; None where one of the two prices is missing, or they are beyond all comparison."""
     if not isinstance(last, str) or not isinstance(reference, str):
         return None
-    return decimal_text(f"{(Decimal(last) / Decimal(reference) - 1) * 100:.4f}")
+    try:
+        return decimal_text(f"{(Decimal(last) / Decimal(reference) - 1) * 100:.4f}")
+    except ValueError:
+        return None

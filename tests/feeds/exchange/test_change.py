@@ -14,10 +14,15 @@ from ticker.model import Value
         ("110", "100", "10.0000"), ("1", "3", "-66.6667"), ("100.0000", "100", "0.0000"),
         ("99.99999999", "100", "0.0000"),
         ("100.00005", "100", "0.0000"), ("100.00015", "100", "0.0002"), (None, "1", None), ("1", None, None),
+        ("9" * 20, "0." + "1" * 30, None), ("0." + "1" * 30, "9" * 20, "-100.0000"),
     ],
 )  # fmt: skip
 def test_four_decimals_half_even(last: Value, reference: Value, change: str | None) -> None:
-    """Rounded half-even; a zero has no sign; without one of the prices there is none."""
+    """Rounded half-even; a zero has no sign; without one of the prices there is none, nor beyond all bounds.
+
+    Seen: a price of twenty digits beside one far below a cent made a change that is none, which stopped the feed for
+    good as a bug. Absurd prices cost their change, no more.
+    """
     assert change_pct(last, reference) == change
 
 
