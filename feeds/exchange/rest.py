@@ -6,6 +6,7 @@ alone; a 304 is the last answer again. Works for every `Venue` and mentions none
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ TOLD_OFF = frozenset({"rate_limited", "banned"})
 MOST_KEPT = 16
 KEPT_BYTES = 4_000_000
 """How many answers are kept for a 304, and how long one may be."""
+_ETAG = re.compile(r"[!-~]{1,200}")
+"""What may be sent back: another one no request could carry, or no server would take."""
 
 
 class Rest:
@@ -70,7 +73,8 @@ class Rest:
         if before and answer.status == NOT_MODIFIED:
             return before
         self._tagged.pop(target, None)
-        if "etag" in answer.headers and len(self._tagged) < MOST_KEPT and len(answer.body) <= KEPT_BYTES:
+        sane = _ETAG.fullmatch(answer.headers.get("etag", ""))
+        if sane and len(self._tagged) < MOST_KEPT and len(answer.body) <= KEPT_BYTES:
             self._tagged[target] = answer
         return answer
 

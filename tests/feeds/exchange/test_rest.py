@@ -55,6 +55,22 @@ def test_unchanged_answer_confirms_everything() -> None:
     assert stage.sink.status.polls == {"ok": 7, "error": 0, "skipped": 0}
 
 
+@pytest.mark.parametrize("tag", ["é", "", "a b", "x" * 30_000], ids=["not ascii", "empty", "two", "long"])
+def test_tag_that_cannot_be_sent_back(tag: str) -> None:
+    """An answer with an ETag that makes no request is good, and the next one is asked for without a condition.
+
+    Seen: one letter beyond ASCII stopped the feed for good, as a bug of ours.
+    """
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tagged(tag, BTC="1"))
+        await stage.polls(3)
+
+    stage = on_stage(play)
+    assert stage.sink.story == ["publish"]
+    assert all("if-none-match" not in request.headers for request in stage.exchange.requests)
+
+
 def test_304_that_nobody_asked_for() -> None:
     """Without a condition a 304 is no answer."""
 
