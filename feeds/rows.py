@@ -180,17 +180,16 @@ def time_ms(raw: str | None, unit: str) -> int | None:
     """
     if not raw:
         return None
-    if unit != "iso":
+    if unit == "iso":
+        if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat takes much more
+            raise ValueError(f"not a time: {raw[:40]!r}")
+        moment = datetime.fromisoformat(raw)
+        ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
+    else:
         ms = int(Decimal(decimal_text(raw)).scaleb(_TEN_TO_MS[unit]))
-        if ms < 0:
-            raise ValueError(f"a time before 1970: {raw[:40]!r}")
-        return ms or None
-    if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat takes much more
-        raise ValueError(f"not a time: {raw[:40]!r}")
-    moment = datetime.fromisoformat(raw)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MS
+    if ms < 0:
+        raise ValueError(f"a time before 1970: {raw[:40]!r}")
+    return ms or None
 
 
 def iso_utc(ms: int) -> str:

@@ -174,7 +174,8 @@ def test_times_of_every_unit(raw: str | None, unit: str, expected: int | None) -
 @pytest.mark.parametrize(
     ("raw", "unit"),
     [("x", "ms"), ("-5", "s"), ("NaN", "s"), ("20171003", "iso"), ("2017-W40-2T04:04:10", "iso"),
-     ("2017-10-03T25:04:10", "iso"), ("1507003450000", "iso"), ("2017-13-03T04:04:10Z", "iso")],
+     ("2017-10-03T25:04:10", "iso"), ("1507003450000", "iso"), ("2017-13-03T04:04:10Z", "iso"),
+     ("0001-01-01T00:00:00Z", "iso"), ("1970-01-01T00:00:00+00:01", "iso")],
 )  # fmt: skip
 def test_what_is_no_time(raw: str, unit: str) -> None:
     """Text that names no moment is an error, never a guess."""
