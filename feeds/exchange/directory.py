@@ -51,6 +51,7 @@ class Directory:
     def load(self, listings: Iterable[Listing]) -> None:
         """Replace the list. Where two entries claim one name or symbol, the first open one keeps it, else the first.
 
+        The names of an entry without its symbol mean nothing: they are of another market than the one that is shown.
         A market that was not open and of whose state nothing is said any more is open again.
         """
         before = self._by_symbol
@@ -60,9 +61,9 @@ class Directory:
             known = before.get(told.symbol)
             again = told.state is None and known is not None and known.state is not None
             listing = told._replace(state="live") if again else told
-            self._by_symbol.setdefault(listing.symbol, listing)
-            for wire in listing.wires:
-                self._by_wire.setdefault(wire, listing)
+            if self._by_symbol.setdefault(listing.symbol, listing) is listing:
+                for wire in listing.wires:
+                    self._by_wire.setdefault(wire, listing)
 
     @property
     def loaded(self) -> bool:

@@ -80,16 +80,19 @@ def test_names_that_cannot_be_symbols(wire: str) -> None:
 
 
 def test_first_claim_of_a_name_counts() -> None:
-    """Of two list entries with one name or symbol, the first keeps it."""
+    """Of two list entries with one name or symbol, the first keeps it, and an open one before one that is not.
+
+    Seen: names of the other entry were read as the same symbol, so of a coin that was renamed or listed anew the
+    prices of the halted old market were shown for the new one wherever an answer had them first.
+    """
     directory = Directory("toy", NEEDS_LIST, ["*"])
     directory.load([Listing("A-B", ("x",), 1), Listing("C-D", ("x", "y"), 2), Listing("A-B", ("z",), 3)])
     entries = directory.entries(["x", "y", "z"])
-    assert [(e.symbol, e.extra["decimals"]) for e in entries.values() if e] == [
-        ("toy:A-B", 1),
-        ("toy:C-D", 2),
-        ("toy:A-B", 3),
-    ]
+    assert [e and (e.symbol, e.extra["decimals"]) for e in entries.values()] == [("toy:A-B", 1), ("toy:C-D", 2), None]
     assert (directory.lists("toy:C-D"), directory.lists("toy:x")) == (True, False)
+    directory.load([Listing("A-B", ("old",), state="halted"), Listing("A-B", ("new",))])
+    assert find(directory, "old", "new") == [None, ("toy:A-B", True)]
+    assert list(directory.wanted()) == ["new"]
 
 
 def test_selection() -> None:
