@@ -74,11 +74,15 @@ class Source:
         market: what the venue says of its market: `live`, `halted` or `closed`.
         last, price: its last price, and the same as a number.
         state: what readers were told.
-        run: the feed's run that `seq` belongs to.
+        seq_at: when `seq` came.
+        run: the feed's run that it belongs to.
         quote: the last one that was accepted; the very same again says nothing new.
     """
 
-    __slots__ = ("feed", "last", "market", "price", "quote", "rhythm", "run", "seq", "state", "symbol", "ts", "watched")
+    __slots__ = (
+        "feed", "last", "market", "price", "quote", "rhythm", "run",
+        "seq", "seq_at", "state", "symbol", "ts", "watched",
+    )  # fmt: skip
 
     def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
         self.symbol = symbol
@@ -90,6 +94,7 @@ class Source:
         self.price = 0.0
         self.quote: Quote | None = None
         self.seq: int | None = None
+        self.seq_at = now
         self.ts: int | None = None
         self.run = 0
         self.watched = False
@@ -300,14 +305,17 @@ class FeedIntake:
         return source
 
     def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
-        """Take what is in order; returns how many that was."""
+        """Take what is in order; returns how many that was.
+
+        A sequence that is behind for longer than a symbol may be silent has begun anew: nothing ahead of it comes.
+        """
         run, listeners, store = self._run, self._intake.on_ingest, self._intake.store
         late = 0
         for source, quote in rows:
             symbol, values, ts, seq = quote
             if source.run != run:
                 source.run, source.seq = run, None
-            if seq is not None and source.seq is not None:
+            if seq is not None and source.seq is not None and now - source.seq_at <= self.stale_after_s:
                 if seq < source.seq:
                     late += 1
                     continue
@@ -315,7 +323,7 @@ class FeedIntake:
                 late += 1
                 continue
             if seq is not None:
-                source.seq = seq
+                source.seq, source.seq_at = seq, now
             if ts is not None:
                 source.ts = ts
             again = quote is source.quote

@@ -259,6 +259,26 @@ def test_sequence_goes_on_when_the_feed_was_only_stale(service: Service) -> None
     assert rejects(feed) == {"out_of_order": 1}
 
 
+def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
+    """What is behind by its number is late while the number ahead is news; after that the source counts anew.
+
+    Seen: an exchange restarted its counting and the feed was back before it counted as down, or one absurd number
+    came. Bid and ask then stood still for good, as live, for rows without a number went on.
+    """
+    feed = service.feed()
+    put(feed, "v:A", seq=2**63, ts=1000, bid="1")
+    for number in range(1, 5):
+        service.wait(STALE_AFTER_S / 4)
+        put(feed, "v:A", last=f"{number}")
+        put(feed, "v:A", seq=number, ts=1000, bid="2")
+    assert (service.get("v:A", "bid"), rejects(feed)) == ("1", {"out_of_order": 4})
+    service.wait(TICK_S)
+    put(feed, "v:A", seq=6, ts=999, bid="3")
+    put(feed, "v:A", seq=7, ts=1000, bid="4")
+    put(feed, "v:A", seq=6, ts=1000, bid="5")
+    assert (service.get("v:A", "bid"), rejects(feed)) == ("4", {"out_of_order": 6})
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=20))
 def test_visible_price_is_never_older_than_one_before(rows: list[tuple[int | None, int | None]]) -> None:
