@@ -71,10 +71,10 @@ def _confirmed(message: dict[str, Any]) -> Heard:
     numbers = [int(number)] if number.isdecimal() else []
     if at(message, "success") is True:
         return Heard(acked=numbers)
-    # One bad topic fails its whole message: only that one is refused, the rest is asked for again.
-    if refused := [*_TOPIC.findall(reason), *numbers]:
-        return Heard(refused=[(refused[0], reason)])
-    raise FeedError(f"Bybit says {reason[:100]!r}")
+    # One bad topic fails its whole message: only that one is settled, the rest is asked for again.
+    if not (named := [*_TOPIC.findall(reason), *numbers][:1]):
+        raise FeedError(f"Bybit says {reason[:100]!r}")
+    return Heard(acked=named) if "already subscribed" in reason else Heard(refused=[(named[0], reason)])
 
 
 BYBIT = Venue(
