@@ -71,6 +71,12 @@ class Shard:
         subscriptions = self._current.subscriptions
         return dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
 
+    @property
+    def load(self) -> int:
+        """How many wire names weigh on its connection, those included that it sends to nobody any more."""
+        link = self._current
+        return len(self.wires.keys() | link.subscriptions.asked) if link and not link.failure else len(self.wires)
+
     def brings(self, wire: str) -> bool:
         """Whether prices of this wire name would come at once if there were any."""
         return self.delivering and self._current is not None and not self._current.subscriptions.lacks(wire)
@@ -208,7 +214,7 @@ class Streams:
         carried = {wire for shard in self.shards for wire in shard.wires}
         new = [wire for wire in wanted if wire not in carried]
         for shard in self.shards:
-            room = self._most - len(shard.wires)
+            room = max(0, self._most - shard.load)
             shard.add(new[:room])
             new = new[room:]
         started = []

@@ -39,7 +39,8 @@ class Subscriptions:
         self._stream = stream
         self._requests: dict[int, Request] = {}
         self._waiting: dict[str, Request] = {}
-        self._asked: set[str] = set()
+        self.asked: set[str] = set()
+        """All that was ever asked for; it counts against the exchange's limit for as long as the connection lives."""
         self._number = 0
         self.refused: dict[str, str] = {}
         """Why the exchange will not send a wire name, in its own words."""
@@ -57,7 +58,7 @@ class Subscriptions:
     def ask(self, wires: Iterable[str], *, again: bool = False) -> list[Request]:
         """Ask for wire names: the requests to send, each within what the exchange takes in one message."""
         names = list(wires)
-        self._asked.update(names)
+        self.asked.update(names)
         size = self._stream.wires_per_message
         requests = []
         for i in range(0, len(names), size):
@@ -79,7 +80,7 @@ class Subscriptions:
                 self._settle((row.wire,))
         news = 0
         for name, reason in heard.refused:
-            for wire in self._asked.intersection(self._wires(name)):
+            for wire in self.asked.intersection(self._wires(name)):
                 news += wire not in self.refused
                 self._settle((wire,))
                 self.refused[wire] = reason
