@@ -25,6 +25,8 @@ PROBE_S = 20.0
 LIFE_S = 60.0
 """Without any message or pong for so long a connection is dead, whatever its symbols usually do."""
 MOST_UNSENT = 10_000
+MOST_NAMES = 10_000
+"""So many names are remembered of a connection: ten times of what any exchange takes."""
 PATIENCE = 3.0
 HALF_LIFE_S = 1800.0
 LONGEST_SILENCE_S = 3600.0
@@ -191,6 +193,8 @@ class Link:
             self._owner.pulse.beat(now)
             self._owner.deliver(self, heard.rows)
             self.delivered.update(row.wire for row in heard.rows)
+        if len(self.delivered) + len(self._memory) > MOST_NAMES:
+            self.end(FeedError("stream: the exchange speaks of ever more names that nobody has asked for"))
         if heard.reconnect is not None:
             self._wear(heard.reconnect)
         if self._standing != before:

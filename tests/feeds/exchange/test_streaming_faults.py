@@ -403,6 +403,24 @@ def test_peer_that_asks_without_end() -> None:
     in_theatre(play)
 
 
+@pytest.mark.parametrize("word", ["rows", "delta"])
+def test_peer_that_makes_up_names_without_end(word: str) -> None:
+    """An exchange that speaks of ever more names is left before what is remembered of them fills the memory."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(mode="stream", symbols=("BTC-USD",)):
+            peer = await goes_live(theatre)
+            for hundred in range(110):
+                peer.say({word: {f"A{hundred}B{i}/USD": {"last": "1"} for i in range(100)}})
+            await theatre.until(lambda: bool(theatre.errors()))
+            assert theatre.errors() == {"protocol": 1}
+        assert set(theatre.view()) == {"BTC-USD"}
+
+    in_theatre(play)
+
+
 def test_old_connection_that_does_not_close() -> None:
     """A replaced connection that never answers the goodbye is cut, also when its successor breaks meanwhile."""
 
