@@ -61,6 +61,10 @@ class Pulse:
         """A connection was given up for its silence; the next one gets twice the time, for perhaps nobody trades."""
         self._missed += 1
 
+    def lost(self) -> None:
+        """There is no connection: how long prices stay away from now on tells nothing of the market."""
+        self.last = None
+
     def usual_s(self, least_s: float) -> float:
         """How long prices stay away, as a rule."""
         return max(least_s, min(PATIENCE * self._longest_s, LONGEST_SILENCE_S))
@@ -246,12 +250,12 @@ class Link:
                 self._ping_at = now + self._ping[1]
                 self._say(self._ping[0])
             self._look_for_answers(now)
-            if now > self._mute_at:
+            if now - self._heard_at > LIFE_S:  # or we were suspended: no silence to learn from
+                self.end(FeedError(f"stream: no sign of life for {LIFE_S:.0f} s", reason="timeout"))
+            elif now > self._mute_at:
                 silent_s = now - self._priced_at
                 self._owner.pulse.missed()
                 self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s", reason="mute"))
-            elif now - self._heard_at > LIFE_S:
-                self.end(FeedError(f"stream: no sign of life for {LIFE_S:.0f} s", reason="timeout"))
             elif now - self.opened_at >= self._lifetime_s:
                 self._wear(f"it is {now - self.opened_at:.0f} s old")
 

@@ -105,10 +105,15 @@ class Shard:
         """
         self._sink, self.status = sink, sink.status
         self._current = self._next = None
-        link = await self._open()
-        async with asyncio.TaskGroup() as tasks:
-            failure = await self._serve(link, tasks)
-        raise failure
+        try:
+            link = await self._open()
+            async with asyncio.TaskGroup() as tasks:
+                failure = await self._serve(link, tasks)
+            raise failure
+        except FeedError as error:
+            if error.reason != "mute":
+                self.pulse.lost()
+            raise
 
     # What a link calls
 

@@ -217,6 +217,51 @@ def test_mute_stream_is_made_anew() -> None:
     in_theatre(play)
 
 
+async def is_busy(theatre: Theatre, count: int) -> Peer:
+    """A client's connection that brings a price every tenth of a second, for two seconds."""
+    peer = await theatre.exchange.peer(count)
+    await peer.heard()
+    for number in range(20):
+        await theatre.passes(0.1)
+        peer.send(said(BTC=f"{count}.{number}"))
+        await theatre.until(lambda: theatre.last("BTC") == f"{count}.{number}")  # noqa: B023
+    return peer
+
+
+@pytest.mark.parametrize("absence", ["outage", "suspend"])
+def test_absence_is_no_quiet_market(absence: str) -> None:
+    """Half an hour without a connection, or without us, does not teach patience: a mute stream is replaced as before.
+
+    Seen: the gap counted as the market's rhythm. For hours after an outage a mute connection was kept for an hour, and
+    a broken one was not called down for so long.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
+            await is_busy(theatre, 1)
+            if absence == "outage":
+                theatre.exchange.die()
+                await theatre.passes(1800.0)
+                theatre.exchange.dead = False
+            else:
+                theatre.clock.tick(1800.0)
+            while len(theatre.exchange.peers) < 2:
+                await theatre.passes(1.0)
+            before = dict(theatre.errors())
+            peer = await is_busy(theatre, 2)
+            for _ in range(9):
+                await theatre.passes(1.0)
+                peer.say({"idle": 1})
+            await theatre.passes(0.0, lambda: theatre.errors() != before)
+            assert theatre.errors().get("mute") == 1
+            await theatre.passes(1.0)
+            await goes_live(theatre, 3, "99")
+
+    in_theatre(play)
+
+
 def test_stream_that_never_says_a_price_is_made_anew() -> None:
     """Silence from the beginning counts after two minutes, and is borne twice as long each time."""
 
