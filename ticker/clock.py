@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     import asyncio
 
 
+_ALWAYS = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+"""The clock that goes on while the machine is suspended: Linux has one of its own for that, Windows no other."""
+
+
 class Clock:
     """The machine's clocks."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+        """Seconds that never go back, and that pass while the machine is suspended: prices are as old then."""
+        return time.monotonic() if _ALWAYS is None else time.clock_gettime(_ALWAYS)
 
     def wall_ms(self) -> int:
         """Integer milliseconds since 1970 UTC."""
