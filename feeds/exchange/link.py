@@ -84,8 +84,8 @@ class Owner(Protocol):
     status: FeedStatus
     time: Clock
 
-    def deliver(self, link: Link, rows: Sequence[Row]) -> None:
-        """Take the rows of one message."""
+    def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
+        """Take the rows of one message; whether they are news, and not refused."""
 
     def news(self) -> None:
         """`ready`, `worn` or `failure` of a connection may have changed."""
@@ -125,6 +125,7 @@ class Link:
         self._greeted = not self._stream.greets
         self.opened_at = self._heard_at = self._priced_at = self._clock.monotonic()
         self._ping_at = self.opened_at + ping[1] if ping else float("inf")
+        self._refused = 0  # rows, since the last price
         self.subscribe(wires)
 
     @property
@@ -193,9 +194,12 @@ class Link:
         before = self._standing
         self._status.rejects["symbol"] += self.subscriptions.hear(heard)
         if heard.rows:
-            self._priced_at = now
-            self._owner.pulse.beat(now)
-            self._owner.deliver(self, heard.rows)
+            if self._owner.deliver(self, heard.rows):
+                self._priced_at = now
+                self._refused = 0
+                self._owner.pulse.beat(now)
+            else:
+                self._refused += len(heard.rows)
             self.delivered.update(row.wire for row in heard.rows)
         if len(self.delivered) + len(self._memory) > MOST_NAMES:
             self.end(FeedError("stream: the exchange speaks of ever more names that nobody has asked for"))
@@ -255,7 +259,8 @@ class Link:
             elif now > self._mute_at:
                 silent_s = now - self._priced_at
                 self._owner.pulse.missed()
-                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s", reason="mute"))
+                refused = f", {self._refused} rows were refused" if self._refused else ""
+                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s{refused}", reason="mute"))
             elif now - self.opened_at >= self._lifetime_s:
                 self._wear(f"it is {now - self.opened_at:.0f} s old")
 

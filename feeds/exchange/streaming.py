@@ -117,14 +117,18 @@ class Shard:
 
     # What a link calls
 
-    def deliver(self, link: Link, rows: Sequence[Row]) -> None:
-        """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought."""
+    def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
+        """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought.
+
+        Returns false if all of it was refused, or is of no interest.
+        """
         newest = self._next or self._current
         if newest and link is not newest:
             rows = [row for row in rows if row.wire not in newest.delivered]
         assert self._sink is not None
         if quotes := self._judge.message(rows, self.status):
             self._sink.publish(quotes)
+        return bool(quotes) or not rows
 
     def news(self) -> None:
         """Wake who waits for a change of a connection, and let the feed say what is new."""

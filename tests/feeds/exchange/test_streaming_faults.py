@@ -9,7 +9,7 @@ import pytest
 
 from tests.feeds.fake_exchange import CLOSED, HANG, FakeExchange, Peer, Reply
 from tests.feeds.harness import run
-from tests.feeds.toy import TALK, Theatre, answers, in_theatre, said, talking, wants
+from tests.feeds.toy import TALK, TICKERS, Theatre, answers, in_theatre, said, talking, tickers, wants
 
 
 async def goes_live(theatre: Theatre, count: int = 1, price: str = "1") -> Peer:
@@ -280,6 +280,34 @@ def test_stream_that_never_says_a_price_is_made_anew() -> None:
         for gap, least in zip(gaps, (120, 240, 480), strict=True):
             assert least <= gap <= least + 15
         assert theatre.errors() == {"mute": 3}
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize("mode", ["stream", "auto"])
+def test_stream_of_refused_rows_is_a_mute_one(mode: str) -> None:
+    """Rows that are all refused, here for times ahead of our clock, are no prices: it is said, and polls replace them.
+
+    Seen: with the machine's clock a minute behind, such a feed was connecting for ever and said nothing, or showed
+    what was polled now and then because the stream seemed to bring everything.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="5"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=8.0), mode=mode):
+            await theatre.passes(2.0)  # polls and list have one budget
+            peer = await is_busy(theatre, 1)
+            for second in range(9):
+                peer.say({"rows": {"BTC/USD": {"last": "1", "time": f"{theatre.clock.wall_ms() + 3_600_000}"}}})
+                await theatre.until(lambda: theatre.sink.status.rejects["timestamp"] > second)  # noqa: B023
+                await theatre.passes(1.0)
+            await theatre.until(lambda: theatre.errors() == {"mute": 1})
+            told = [str(event.data) for event in theatre.sink.events if event.what != "publish"]
+            assert any(text.endswith("no price for 8 s, 9 rows were refused") for text in told)
+            if mode == "auto":
+                assert theatre.last("BTC") == "5"
 
     in_theatre(play)
 
