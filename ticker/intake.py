@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,8 @@ JUMP = 1.5
 RATE_WINDOW_S = 2.0
 TICK_S = 0.25
 """How often `expire` wants to be called."""
+
+log = logging.getLogger("ticker.intake")
 
 
 class Rhythm:
@@ -189,6 +192,7 @@ class FeedIntake:
         self._data: Rhythm | None = None
         self._changes: Rhythm | None = None
         self._frozen: str | None = None  # the reason, while it is a frozen cache
+        self._verdict: str | None = None  # why it was last called stale here
         self._surplus: str | None = None  # what to say of symbols that were left out
         self._rated = 0
         self._rated_at = intake.clock.monotonic()
@@ -208,6 +212,8 @@ class FeedIntake:
         self._note_changes(rows, now)
         accepted = self._accept(rows, now, wall_ms)
         if not accepted:
+            if self._surplus and self.status.state == "connecting":
+                self.state("connecting", self._surplus)
             return
         self.status.updates += accepted
         self._note_lag(rows, wall_ms)
@@ -218,6 +224,8 @@ class FeedIntake:
             self._data.beat(now)
         state, why = ("stale", self._frozen) if self._frozen else ("live", self._surplus)
         if self.status.state != state:
+            if state == "live" and self._verdict and self._verdict == self.status.message:
+                log.info("feed=%s state=live", self.status.name)
             self.state(state, why)
         if intake.oldest_at is None:
             intake.oldest_at = now
@@ -281,12 +289,17 @@ class FeedIntake:
             return
         silent_s = now - self._data.last
         if silent_s > self._data.limit_s(self.stale_after_s):
-            self.state("stale", f"no data for {silent_s:.0f} s")
+            self._call_stale(f"no data for {silent_s:.0f} s")
         elif self._changes.known and now - self._changes.last > self._changes.limit_s(self.stale_after_s):
             self._frozen = f"no row has changed for {now - self._changes.last:.0f} s"
-            self.state("stale", self._frozen)
+            self._call_stale(self._frozen)
 
     # Inside
+
+    def _call_stale(self, why: str) -> None:
+        log.info('feed=%s state=stale message="%s"', self.status.name, why)
+        self._verdict = why
+        self.state("stale", why)
 
     def _birth(self, symbol: str, now: float) -> Source | None:
         intake, rejects = self._intake, self.status.rejects
@@ -295,7 +308,9 @@ class FeedIntake:
             return None
         if len(intake.sources) >= intake.max_symbols:
             rejects["limit"] += 1
-            self._surplus = f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out"
+            if self._surplus is None:
+                self._surplus = f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out"
+                log.warning("feed=%s %s", self.status.name, self._surplus)
             if self.status.state == "live":
                 self.state("live", self._surplus)
             return None

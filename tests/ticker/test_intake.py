@@ -339,10 +339,17 @@ def test_surplus_is_said_by_a_feed_that_is_live(service: Service) -> None:
     assert "left out" in str(service.get("@v", "message"))
 
 
-def test_surplus_alone_does_not_make_a_feed_live() -> None:
-    """A feed none of whose rows has room delivers nothing."""
+def test_surplus_alone_does_not_make_a_feed_live(caplog: pytest.LogCaptureFixture) -> None:
+    """A feed none of whose rows has room delivers nothing, and says why; the log hears of it once."""
     service = Service(max_symbols=0)
     put(service.feed(), "v:A")
+    put(service.feed("w"), "w:A", "w:B")
+    assert [service.get("@w", field) for field in ("state", "message")] == [
+        "connecting", "more symbols than store.max_symbols = 0; the rest is left out",
+    ]  # fmt: skip
+    assert [line for line in caplog.messages if "feed=w" in line] == [
+        "feed=w more symbols than store.max_symbols = 0; the rest is left out"
+    ]
     assert service.get("@v") == "connecting"
 
 
@@ -551,8 +558,9 @@ def test_heartbeats_are_no_data(service: Service) -> None:
     assert service.states("@v", "v:A") == ["stale", "stale"]
 
 
-def test_data_ends_a_feeds_staleness(service: Service) -> None:
-    """The next row makes the feed live without its old message; each symbol waits for its own row."""
+def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """The next row makes the feed live without its old message; each symbol waits for its own row; the log has both."""
+    caplog.set_level("INFO")
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
     service.wait(10.0)
@@ -561,6 +569,7 @@ def test_data_ends_a_feeds_staleness(service: Service) -> None:
     assert service.get("@v", "message") is None
     put(feed, "v:B")
     assert service.get("v:B") == "live"
+    assert caplog.messages == ['feed=v state=stale message="no data for 8 s"', "feed=v state=live"]
 
 
 def test_frozen_cache_is_stale(service: Service) -> None:
