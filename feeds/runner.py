@@ -143,5 +143,8 @@ class _Tap:
         errors[error.reason if error.reason in errors else "protocol"] += 1
 
     def _is_news(self, state: str, detail: str | None = None) -> bool:
-        before, self._logged = self._logged, (state, detail)
-        return before != self._logged
+        """Whether the log has not had this; that a word on the same state is taken back, or said again, is none."""
+        if state == self._logged[0] and detail in {None, self._logged[1]}:
+            return False
+        self._logged = state, detail
+        return True

@@ -230,6 +230,24 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
     assert all(record.exc_info is None for record in caplog.records)
 
 
+def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A live feed that tells of the same trouble again and again, as of a connection that flaps, writes one line."""
+    caplog.set_level(logging.INFO, "ticker.feeds")
+
+    async def act(sink: Sink) -> None:
+        sink.publish([QUOTE])
+        for message in ("lost", None) * 50:
+            sink.state("live", message)
+        sink.state("stale", "lost")
+
+    play(act)
+    assert [line for line in caplog.messages if "ended" not in line] == [
+        "feed=toy state=live",
+        'feed=toy state=live message="lost"',
+        'feed=toy state=stale message="lost"',
+    ]
+
+
 def test_cancellation_passes_through() -> None:
     """Cancelling ends the runner at once, while the feed runs as well as in a pause, and says nothing."""
 
