@@ -84,7 +84,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     recorder = None
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
-        recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, [key or ""], clock)
+        recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, key, clock)
     budget = context.budgets.of(base_url)
     rest = Rest(_source(venue, options, context, key, recorder), limits, gap_s, budget, context)
     directory = Directory(name, venue, options.symbols)

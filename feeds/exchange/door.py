@@ -93,6 +93,7 @@ class Door:
             proxy=self._options.proxy,
             tls=self._tls,
         )
+        socket.secret = self._key
         if self._recorder:
             handed_out = self._stream.open_request is not None
             socket.note = self._recorder.connection(url.partition("?")[0] if handed_out else url)

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC
 from http.cookiejar import DefaultCookiePolicy
 from typing import NamedTuple, Self, cast
+from urllib.parse import quote
 
 import httpcore
 import httpx
@@ -30,6 +31,13 @@ _GZIP = 31
 """zlib's `wbits` for a gzip stream."""
 ERROR_BYTES = 65_536
 """How much of an answer with a bad head is read for the one who listens."""
+
+
+def without(secret: str | None, data: bytes) -> bytes:
+    """The same without a secret: what says no to a key may repeat it, and ends in the log and on the page."""
+    for spelling in {secret, quote(secret), quote(secret, "")} if secret else ():
+        data = data.replace(spelling.encode(), b"SECRET")
+    return data
 
 
 class Answer(NamedTuple):
@@ -182,7 +190,10 @@ class HttpSource:
                 parts.append(part)
         if inflate and not inflate.eof:
             raise FeedError("gzip that ends too early")
-        return b"".join(parts)
+        body = b"".join(parts)
+        for secret in self._secrets.values():
+            body = without(secret, body)
+        return body
 
 
 def reason_of(error: httpx.HTTPError) -> str:

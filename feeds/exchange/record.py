@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from feeds.exchange.fetch import Answer
+from feeds.exchange.fetch import Answer, without
 from ticker.clock import Clock
 
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")
@@ -39,18 +39,18 @@ class Recorder:
         folder: where all recordings are.
         base_url: whom it asks.
         most_bytes: size at which recording ends.
-        secrets: texts that must not be written.
+        secret: a text that must not be written.
         clock: for receive times.
     """
 
     def __init__(
-        self, feed: str, folder: Path, base_url: str, most_bytes: int, secrets: Iterable[str], clock: Clock
+        self, feed: str, folder: Path, base_url: str, most_bytes: int, secret: str | None, clock: Clock
     ) -> None:
         self._feed = feed
         self._folder = folder / feed
         self._base_url = base_url.rstrip("/")
         self._left_bytes = most_bytes
-        self._secrets = {text for secret in secrets if secret for text in (secret, quote(secret), quote(secret, ""))}
+        self._secret = secret
         self._clock = clock
         self._count = 0
         self._ended = False
@@ -99,8 +99,7 @@ class Recorder:
         return datetime.fromtimestamp(self._clock.wall_ms() // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
     def _write(self, path: Path, data: bytes) -> None:
-        for secret in self._secrets:
-            data = data.replace(secret.encode(), b"SECRET")
+        data = without(self._secret, data)
         if self._ended:
             return
         self._left_bytes -= len(data)

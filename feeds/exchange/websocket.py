@@ -22,7 +22,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-from feeds.exchange.fetch import retry_after_s, status_reason
+from feeds.exchange.fetch import retry_after_s, status_reason, without
 from ticker import __version__
 from ticker.clock import Clock
 from ticker.errors import FatalFeedError, FeedError
@@ -42,6 +42,8 @@ class Socket:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self.note: Note | None = None
+        self.secret: str | None = None
+        """What no message and no failure shall repeat."""
 
     async def receive(self) -> bytes:
         """The next message.
@@ -52,7 +54,8 @@ class Socket:
         try:
             message = await self._connection.recv(decode=False)
         except ConnectionClosed as error:
-            raise _ended(error) from error
+            raise _ended(error, self.secret) from error
+        message = without(self.secret, message)
         if self.note:
             self.note("recv", message)
         return message
@@ -68,7 +71,7 @@ class Socket:
         try:
             await self._connection.send(text)
         except ConnectionClosed as error:
-            raise _ended(error) from error
+            raise _ended(error, self.secret) from error
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong, for as long as the connection lives.
@@ -79,7 +82,7 @@ class Socket:
         try:
             await (await self._connection.ping())
         except ConnectionClosed as error:
-            raise _ended(error) from error
+            raise _ended(error, self.secret) from error
 
     async def close(self) -> None:
         """Say goodbye, and end the connection even if there is no answer."""
@@ -159,11 +162,12 @@ def _refused(error: Exception, host: str | None, timeout_s: float) -> FeedError:
     return FeedError(f"stream: {type(error).__name__}")
 
 
-def _ended(error: ConnectionClosed) -> FeedError:
+def _ended(error: ConnectionClosed, secret: str | None) -> FeedError:
     if error.sent and not error.rcvd_then_sent:  # it was us: the library does not take what came
         reason = "too_large" if error.sent.code == TOO_BIG else "protocol"
         return FeedError(f"stream: a message that cannot be taken (close code {error.sent.code})", reason=reason)
     if error.rcvd is None:
         return FeedError("stream: the connection was lost", reason="closed")
-    why = f" {error.rcvd.reason[:100]!r}" if error.rcvd.reason else ""
+    reason = without(secret, error.rcvd.reason.encode()).decode()
+    why = f" {reason[:100]!r}" if reason else ""
     return FeedError(f"stream: closed by the exchange, code {error.rcvd.code}{why}", reason="closed")

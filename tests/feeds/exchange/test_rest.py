@@ -16,6 +16,7 @@ from tests.feeds.fake_exchange import JSON, FakeExchange, Peer, Reply
 from tests.feeds.harness import context
 from tests.feeds.toy import (
     LIST,
+    STREAM,
     TALK,
     TALKS,
     TICKERS,
@@ -30,7 +31,7 @@ from tests.feeds.toy import (
     tickers,
 )
 from ticker.clock import ManualClock
-from ticker.errors import ConfigError
+from ticker.errors import ConfigError, FeedError
 
 
 def tagged(tag: str, **prices: str) -> Reply:
@@ -254,6 +255,31 @@ def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
     assert stage.sink.status.message == "HTTP status 401: the key is not accepted"
     assert stage.exchange.asked(TICKERS) == 1
     assert stage.exchange.requests[0].headers["x-key"] == "k3y"
+
+
+@pytest.mark.parametrize("way", ["poll", "stream"])
+def test_key_that_the_exchange_repeats(way: str, tmp_path: pathlib.Path) -> None:
+    """What an exchange says of a key that it refuses is told without the key, however it is spelt."""
+    (tmp_path / "key").write_text("s3cr/t")
+
+    def refuses(body: bytes) -> list[Row]:
+        raise FeedError(f"the toy says {body!r}")
+
+    async def hangs_up(peer: Peer) -> None:
+        await peer.heard()
+        peer.close(1008, "bad s3cr/t or s3cr%2Ft")
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, Reply(body=b'"bad s3cr/t or s3cr%2Ft"'))
+        theatre.exchange.stream(TALK, hangs_up)
+        stream = dataclasses.replace(STREAM, key_query="key")
+        venue = dataclasses.replace(TALKS, key_header="X-Key", parse_rest=refuses, stream=stream)
+        async with theatre.running(venue, mode=way, key_file=str(tmp_path / "key")):
+            await theatre.until(lambda: theatre.sink.status.state == "down")
+            assert "bad SECRET or SECRET" in (theatre.sink.status.message or "")
+
+    in_theatre(play)
 
 
 def parse_open(body: bytes) -> tuple[str, float | None]:
