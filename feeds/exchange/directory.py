@@ -66,9 +66,14 @@ class Directory:
                     self._by_wire.setdefault(wire, listing)
 
     @property
+    def size(self) -> int:
+        """How many symbols the list has."""
+        return len(self._by_symbol)
+
+    @property
     def loaded(self) -> bool:
         """Whether there is a list."""
-        return bool(self._by_symbol)
+        return self.size > 0
 
     def lists(self, venue_symbol: str) -> bool:
         """Whether the list has this venue symbol."""

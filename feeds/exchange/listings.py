@@ -16,7 +16,7 @@ from ticker.errors import FeedError
 REFRESH_S = 3600.0
 """Age at which the list is loaded again."""
 RETRY_S = 60.0
-"""Wait after a list that could not be loaded, while prices flow without it."""
+"""Wait after a list that could not be loaded, while prices flow without it, or that is not half as long as before."""
 
 
 class Listings:
@@ -51,8 +51,10 @@ class Listings:
             return
         self._due_at = self._clock.monotonic() + RETRY_S
         listings = await self._rest.ask(venue.instruments_request, venue.parse_instruments, sink.status)
-        self._due_at = self._clock.monotonic() + REFRESH_S
+        before = self._directory.size
         self._directory.load(listings)
+        if 2 * self._directory.size >= before:  # else perhaps a part: what is missing is not left out for an hour
+            self._due_at = self._clock.monotonic() + REFRESH_S
         if gone := self._judge.delisted():
             sink.remove(gone)
         if sink.status.state == "live" and (halted := self._judge.halted()):

@@ -57,6 +57,25 @@ def test_exchange_that_has_had_enough_is_left_alone() -> None:
     assert stage.sink.status.errors["rate_limited"] == 1
 
 
+def test_part_of_a_list_is_mended_soon() -> None:
+    """A list that has lost more than half is loaded again after a minute, once: it may have been cut short.
+
+    Seen: where names mean nothing without the list, one short answer cost most prices for an hour.
+    """
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=b'{"a": {"last": "1"}, "b": {"last": "1"}, "c": {"last": "1"}}'))
+        whole = [(name, f"{name.upper()}-USD", 1) for name in "abc"]
+        stage.exchange.serve(LIST, listing(*whole))
+        stage.exchange.script(LIST, listing(*whole), listing(*whole[:1]))
+        await stage.polls(3900, NEEDS_LIST)
+
+    stage = on_stage(play)
+    short = [i for i, poll in enumerate(stage.sink.polls) if len(poll) == 1]
+    assert 55 < len(short) < 65
+    assert stage.exchange.asked(LIST) == 3
+
+
 def test_names_that_need_the_list_wait_for_it() -> None:
     """Where names mean nothing without the list, it is loaded first, and its failure is the feed's."""
 
