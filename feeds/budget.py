@@ -6,6 +6,8 @@ gives turns in the order in which they were asked for. It never sends anything i
 
 from __future__ import annotations
 
+import asyncio
+
 from feeds.backoff import LONGEST_RETRY_AFTER_S
 from ticker.clock import Clock
 
@@ -14,42 +16,51 @@ USED_SHARE = 0.8
 MINUTE_S = 60.0
 
 
+class Turns:
+    """Turns of one kind, given in the order in which they were asked for; whoever leaves the queue costs nobody one."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+        self._none_before = 0.0
+        self._queue = asyncio.Lock()
+
+    async def take(self, clock: Clock, gap_s: float) -> None:
+        """Wait for a turn; the next one is `gap_s` later."""
+        async with self._queue:
+            asked_at = clock.monotonic()
+            while (at := max(asked_at, self._next_at, self._none_before)) > clock.monotonic():
+                await clock.sleep(at - clock.monotonic())
+            self._next_at = at + gap_s
+
+    def none_before(self, until: float) -> None:
+        """Nobody gets one before this moment, not even who waits already."""
+        self._none_before = max(self._none_before, until)
+
+
 class Budget:
     """The turns at one host."""
 
     def __init__(self) -> None:
-        self._request_at = 0.0
-        self._connect_at = 0.0
-        self._requests_from = 0.0
-        self._connects_from = 0.0
+        self._requests = Turns()
+        self._connects = Turns()
 
     async def request(self, clock: Clock, gap_s: float) -> float:
         """Wait for a turn to ask; the next turn is `gap_s` later. Returns the seconds that it took."""
         began = clock.monotonic()
-        at = -1.0
-        while at < max(0.0, self._requests_from):  # again, if all were told to wait while we did
-            at = max(clock.monotonic(), self._request_at, self._requests_from)
-            self._request_at = at + gap_s
-            if (wait_s := at - clock.monotonic()) > 0:
-                await clock.sleep(wait_s)
+        await self._requests.take(clock, gap_s)
         return clock.monotonic() - began
 
     async def connect(self, clock: Clock, per_s: float) -> None:
         """Wait for a turn to open a connection, of which there are so many a second."""
-        at = -1.0
-        while at < max(0.0, self._connects_from):
-            at = max(clock.monotonic(), self._connect_at, self._connects_from)
-            self._connect_at = at + 1 / per_s
-            if (wait_s := at - clock.monotonic()) > 0:
-                await clock.sleep(wait_s)
+        await self._connects.take(clock, 1 / per_s)
 
     def told_to_wait(self, clock: Clock, seconds: float, *, requests: bool = True, connects: bool = False) -> None:
         """The host wants no requests, or no connections, for so long."""
         until = clock.monotonic() + min(seconds, LONGEST_RETRY_AFTER_S)
         if requests:
-            self._requests_from = max(self._requests_from, until)
+            self._requests.none_before(until)
         if connects:
-            self._connects_from = max(self._connects_from, until)
+            self._connects.none_before(until)
 
     def used(self, clock: Clock, used: int, allowed: int) -> None:
         """The host says how much of this minute's allowance is gone; near its end we wait for the next minute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 
@@ -26,7 +27,6 @@ def test_same_address_same_budget() -> None:
 
 def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: int) -> list[float]:
     """When each of some tasks that ask at once gets its turn."""
-    import asyncio
 
     async def main() -> list[float]:
         budget, clock = Budget(), ManualClock()
@@ -54,6 +54,27 @@ def test_turns_at_asking() -> None:
 def test_turns_at_connecting() -> None:
     """Connections have a pace of their own, and are banned with the rest."""
     assert moments(lambda budget, clock: budget.connect(clock, 0.5), tasks=4) == [0.0, 100.5, 102.5, 104.5]
+
+
+def test_who_leaves_the_queue_costs_nobody_a_turn() -> None:
+    """Whoever gives up waiting, as a reader of a chart does after seconds, does not put off the others.
+
+    Seen: during a ban each chart that somebody looked at kept its turn, so that prices came back minutes after its end.
+    """
+
+    async def main() -> float:
+        budget, clock = Budget(), ManualClock()
+        budget.told_to_wait(clock, 600.0)
+        charts = [asyncio.create_task(budget.request(clock, 2.0)) for _ in range(50)]
+        await clock.advance(5.0)
+        for chart in charts:
+            chart.cancel()
+        await asyncio.gather(*charts, return_exceptions=True)
+        price = asyncio.create_task(budget.request(clock, 2.0))
+        await clock.advance(1000.0)
+        return await price
+
+    assert run(main) == 595.0
 
 
 def test_told_to_wait_with_requests_only() -> None:
