@@ -118,7 +118,7 @@ def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
             themes.append(root.get_attribute("data-theme"))
             visit.page.keyboard.press("t")
         assert themes == ["dark", "light", "contrast", "auto"]
-        assert visit.page.url.endswith("?theme=dark&updown=sideways&x=1")
+        expect(visit.page).to_have_url(f"{server.url}?theme=dark&updown=sideways&x=1")
         visit.page.locator("#search").press("t")
         expect(root).to_have_attribute("data-theme", "dark")
 
