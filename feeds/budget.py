@@ -10,7 +10,10 @@ import asyncio
 
 from feeds.backoff import LONGEST_RETRY_AFTER_S
 from ticker.clock import Clock
+from ticker.errors import FeedError
 
+TOO_FAST_S = 5.0
+"""How long nobody asks a host that has said "too fast" and names no time."""
 USED_SHARE = 0.8
 """The part of a minute's allowance after which we wait for the next minute."""
 MINUTE_S = 60.0
@@ -61,6 +64,26 @@ class Budget:
             self._requests.none_before(until)
         if connects:
             self._connects.none_before(until)
+
+    def heed(
+        self, clock: Clock, error: FeedError, ban_s: float, *, requests: bool = True, connects: bool = False
+    ) -> None:
+        """Let everybody wait if this says that the host was asked too often; a time that it does not name is put in.
+
+        Args:
+            clock: time.
+            error: what the host said.
+            ban_s: how long a ban lasts; 0: what looks like one is about this request alone.
+            requests: whether these have to wait.
+            connects: whether connections have to.
+        """
+        usual_s = {"rate_limited": TOO_FAST_S, "banned": ban_s}.get(error.reason)
+        if usual_s is None:
+            return
+        if error.retry_after_s is None and usual_s:
+            error.retry_after_s = usual_s
+        if error.retry_after_s is not None:
+            self.told_to_wait(clock, error.retry_after_s, requests=requests, connects=connects)
 
     def used(self, clock: Clock, used: int, allowed: int) -> None:
         """The host says how much of this minute's allowance is gone; near its end we wait for the next minute."""

@@ -12,7 +12,7 @@ from feeds.base import Context
 from feeds.budget import Budget
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.record import Recorder
-from feeds.exchange.rest import TOLD_OFF, Rest
+from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Limits, Stream
 from feeds.exchange.websocket import Socket, open_socket
 from ticker.errors import FeedError
@@ -72,10 +72,7 @@ class Door:
         try:
             return await self._enter(status)
         except FeedError as error:
-            if error.reason == "banned" and error.retry_after_s is None:
-                error.retry_after_s = self._ban_s or None
-            if error.retry_after_s is not None and error.reason in TOLD_OFF:
-                self._budget.told_to_wait(self._clock, error.retry_after_s, requests=False, connects=True)
+            self._budget.heed(self._clock, error, self._ban_s, requests=False, connects=True)
             raise
 
     async def _enter(self, status: FeedStatus) -> Entered:

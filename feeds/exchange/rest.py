@@ -20,7 +20,6 @@ from ticker.model import FeedStatus
 T = TypeVar("T")
 
 NOT_MODIFIED = 304
-TOLD_OFF = frozenset({"rate_limited", "banned"})
 MOST_KEPT = 16
 KEPT_BYTES = 4_000_000
 """How many answers are kept for a 304, and how long one may be."""
@@ -57,7 +56,7 @@ class Rest:
             except ValueError as error:
                 raise FeedError(f"an answer that cannot be read: {str(error)[:200]}") from error
         except FeedError as error:
-            self._heed(error)
+            self._budget.heed(self._clock, error, self._limits.ban_s, connects=error.reason == "banned")
             raise
         if not found:
             raise FeedError("an empty answer")
@@ -83,11 +82,3 @@ class Rest:
         used = answer.headers.get(limits.used_header, "") if limits.used_header else ""
         if used.isascii() and used.isdigit():
             self._budget.used(self._clock, int(used[:9]), limits.used_limit)
-
-    def _heed(self, error: FeedError) -> None:
-        """Whoever else asks this host is to wait as well."""
-        banned = error.reason == "banned"
-        if banned and error.retry_after_s is None and self._limits.ban_s:
-            error.retry_after_s = self._limits.ban_s
-        if error.retry_after_s is not None and error.reason in TOLD_OFF:
-            self._budget.told_to_wait(self._clock, error.retry_after_s, connects=banned)

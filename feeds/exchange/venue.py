@@ -61,7 +61,7 @@ class Limits:
         symbols: most symbols that are remembered from answer to answer, in case a server makes up new ones.
         symbols_per_request: most symbols that one `rest_request` can ask for; a poll is then as many requests as it
             takes. None: it can ask for all at once.
-        ban_s: how long to stay away after HTTP 403 or 418 that names no time.
+        ban_s: how long to stay away after a ban that names no time (HTTP 403, 418, its own word); 0: no ban.
         used_header, used_limit: the header that tells how much of a minute's allowance is used up, and the
             allowance; near it we wait for the next minute.
     """

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from feeds.base import Context
-from feeds.budget import Budget, Budgets
+from feeds.budget import TOO_FAST_S, Budget, Budgets
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from tests.feeds.fake_exchange import FakeExchange, Reply
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
 from tests.feeds.toy import TICKERS, TOY, tickers
 from ticker.clock import ManualClock
+from ticker.errors import FeedError
 
 
 def test_same_address_same_budget() -> None:
@@ -87,6 +88,28 @@ def test_told_to_wait_with_requests_only() -> None:
         return clock.monotonic()
 
     assert run(main) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("reason", "named_s", "ban_s", "waits_s"),
+    [
+        ("rate_limited", None, 60.0, TOO_FAST_S), ("rate_limited", 7.0, 60.0, 7.0), ("banned", None, 60.0, 60.0),
+        ("banned", 7.0, 0.0, 7.0), ("banned", None, 0.0, 0.0), ("http_5xx", 7.0, 60.0, 0.0),
+    ],
+)  # fmt: skip
+def test_a_host_that_was_asked_too_often_is_left_alone(
+    reason: str, named_s: float | None, ban_s: float, waits_s: float
+) -> None:
+    """By whoever asks it, as long as it says, else as usual; other failures, and a ban of one path, stop nobody."""
+
+    async def main() -> float:
+        budget, clock = Budget(), InstantClock()
+        error = FeedError("no", reason=reason, retry_after_s=named_s)
+        budget.heed(clock, error, ban_s)
+        assert (error.retry_after_s or 0.0) >= waits_s, "the one who was told waits as well"
+        return await budget.request(clock, 1.0)
+
+    assert run(main) == waits_s
 
 
 @pytest.mark.parametrize(("used", "waits_s"), [(4799, 0.0), (4800, 39.0), (7000, 39.0)])
