@@ -330,8 +330,9 @@ class FeedIntake:
             symbol, values, ts, seq = quote
             if source.run != run:
                 source.run, source.seq = run, None
-            if seq is not None and source.seq is not None and now - source.seq_at <= self.stale_after_s:
-                if seq < source.seq:
+            before = source.seq
+            if seq is not None and before is not None and (seq >= before or now - source.seq_at <= self.stale_after_s):
+                if seq < before:
                     late += 1
                     continue
             elif ts is not None and source.ts is not None and ts < source.ts:
@@ -344,8 +345,8 @@ class FeedIntake:
             again = quote is source.quote
             source.quote = quote
             if (last := values.get("last")) and last != source.last:
-                price, before = float(last), source.price
-                if before and (price > JUMP * before or before > JUMP * price):
+                price, earlier = float(last), source.price
+                if earlier and (price > JUMP * earlier or earlier > JUMP * price):
                     self.status.jumps += 1
                 source.last, source.price = last, price
             told = values.get("state", "")

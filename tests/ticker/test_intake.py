@@ -279,6 +279,15 @@ def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
     assert (service.get("v:A", "bid"), rejects(feed)) == ("4", {"out_of_order": 6})
 
 
+def test_a_number_ahead_is_news_after_any_silence(service: Service) -> None:
+    """As in the second round of a replay, whose times are older, of a symbol that is quoted rarely."""
+    feed = service.feed("v", "replay")
+    put(feed, "v:A", seq=1, ts=2000, last="1")
+    service.wait(10 * STALE_AFTER_S)
+    put(feed, "v:A", seq=2, ts=1000, last="2")
+    assert (service.get("v:A", "last"), rejects(feed)) == ("2", {})
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=20))
 def test_visible_price_is_never_older_than_one_before(rows: list[tuple[int | None, int | None]]) -> None:
