@@ -265,8 +265,10 @@ class Hub:
             next_at += TICK_S
             await self._clock.sleep(next_at - self._clock.monotonic())
             now = self._clock.monotonic()
-            self.counts.loop_lag.observe(max(0.0, now - next_at))
-            next_at = max(next_at, now - TICK_S)  # after a suspended process, do not catch up tick by tick
+            late_s = max(0.0, now - next_at)
+            self.counts.loop_lag.observe(late_s)
+            if late_s > TICK_S:  # the process was suspended: do not catch up tick by tick
+                next_at = now
             if self._broken.done():
                 self._broken.result()
             self.intake.expire()
@@ -280,7 +282,7 @@ class Hub:
             for listener in self.on_tick:
                 listener()
             for connection in list(self.paused):
-                connection.check_stall(now, self._stall_s)
+                connection.check_stall(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
             self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
 
     def _idle_heartbeat(self) -> None:

@@ -598,6 +598,23 @@ def test_stalled_readers_are_checked() -> None:
     play(story)
 
 
+def test_nobody_has_stalled_while_the_machine_was_suspended() -> None:
+    """In the first look after it that time does not count, for nobody could take a byte; in the next one it does."""
+
+    async def story(service: Service) -> None:
+        paused = service.peer()
+        service.hub.paused.add(paused)
+        async with service.running():
+            await later(0.3)
+            service.clock.suspended_s = 3600.0
+            await later(0.5)
+        spared, judged = paused.stalls[1:3]
+        assert spared == (3600.5, STALL_S + 3600.0)
+        assert judged == (3600.75, STALL_S)
+
+    play(story)
+
+
 def test_empty_groups_are_forgotten() -> None:
     """A group without readers is kept for a while and then dropped."""
 
