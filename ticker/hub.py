@@ -1,11 +1,12 @@
 """The heartbeat of the service: when to flush, when a group is due, who has stalled, how to say goodbye.
 
-Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop; under load,
-everything that arrives within `flush_interval_ms` goes out together. There is one flush an interval on average; one
-may come half an interval early, else a source of the same rhythm that was late once would wait ever after. When a
-flush takes long, because very many readers each want something else, the next one comes later: most of the loop's time
-stays for what comes in, and what is joined need not be written twice. The loop only calls; all decisions are in the
-store, the groups and the intake.
+Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop, and what follows it
+half an interval later; under load, everything that arrives within `flush_interval_ms` goes out together, one flush an
+interval on average. Such a flush is made as something comes in, half an interval early if need be, and by a timer only
+if nothing does: what came last has not waited then, and a source in step with the interval stays so. When a flush takes
+long, because very many readers each want something else, the next one comes later: most of the loop's time stays for
+what comes in, and what is joined need not be written twice. The loop only calls; all decisions are in the store, the
+groups and the intake.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ TRANSPORTS = ("ws", "sse", "poll")
 REST = 2.0
 """After a flush none begins for so many times as long as it took."""
 LONGEST_REST_S = 0.05
+PATIENCE = 1.25
+"""Under load what waits is flushed so many intervals after the last flush, if nothing more comes."""
 TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
 
@@ -118,8 +121,10 @@ class Hub:
         self._heartbeat_s = heartbeat_ms / 1000
         self._stall_s = stall_s
         self._flushes_until = float("-inf")  # the flushes so far are enough up to this moment
-        self._rests_until = float("-inf")
-        self._flush_handle: asyncio.Handle | None = None
+        self._flush_from = float("-inf")  # from when on what comes in is flushed at once
+        self._flush_by = float("-inf")  # when what waits is flushed, if nothing more comes
+        self._flush_soon: asyncio.Handle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
         self._long_work: collections.deque[Iterator[None]] = collections.deque()
@@ -166,17 +171,17 @@ class Hub:
     # Flushing
 
     def wake(self) -> None:
-        """There is something to flush: at once after quiet, else when the interval has passed."""
-        if self._flush_handle is not None:
+        """Something came in: flush at once if that may be, else with what comes when it may, or by the timer."""
+        if self._flush_soon is not None:
             return
-        wait_s = max(self._flushes_until - self._flush_interval_s / 2, self._rests_until) - self._clock.monotonic()
-        if wait_s < TIMER_GRAIN_S:  # a timer would be late by as much: a source in step with us would always wait
-            self._flush_handle = self._loop.call_soon(self._flush_now)
-        else:
-            self._flush_handle = self._loop.call_later(wait_s, self._flush_now)
+        now = self._clock.monotonic()
+        if now > self._flush_from - TIMER_GRAIN_S:
+            self._flush_soon = self._loop.call_soon(self._flush_now)
+        elif self._flush_timer is None:
+            self._flush_timer = self._loop.call_later(self._flush_by - now, self._flush_now)
 
     def _flush_now(self) -> None:
-        self._flush_handle = None
+        self._flush_soon = None
         self._guarded(self.flush)
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -189,13 +194,19 @@ class Hub:
     def flush(self) -> None:
         """Make visible what came in, and send it."""
         started = self._clock.monotonic()
+        quiet = self._flush_timer is None and started >= self._flushes_until
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
         self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
         oldest, self.intake.oldest_at = self.intake.oldest_at, None
         rows = self.groups.counts.rows
         self.store.flush(started)
         self.groups.catch_up()
         done = self._clock.monotonic()
-        self._rests_until = done + min(REST * (done - started), LONGEST_REST_S)
+        rests_until = done + min(REST * (done - started), LONGEST_REST_S)
+        self._flush_from = max(self._flushes_until - self._flush_interval_s / 2, rests_until)
+        self._flush_by = self._flush_from if quiet else max(started + PATIENCE * self._flush_interval_s, rests_until)
         self.counts.flush.observe(done - started)
         sent = self.groups.counts.rows - rows
         if oldest is not None and sent:
@@ -309,7 +320,7 @@ class Hub:
 
     def close(self) -> None:
         """Cancel all timers."""
-        for handle in (self._flush_handle, *self._class_timers.values()):
+        for handle in (self._flush_soon, self._flush_timer, *self._class_timers.values()):
             if handle is not None:
                 handle.cancel()
         self._class_timers.clear()

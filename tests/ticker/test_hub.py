@@ -212,7 +212,7 @@ def test_first_change_after_quiet_goes_out_in_the_same_turn() -> None:
 
 
 def test_changes_within_the_interval_go_out_together() -> None:
-    """One flush an interval, the second half an interval early; each carries the newest of all that came."""
+    """One flush an interval, after quiet half an interval early; each carries the newest of all that came."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -220,7 +220,7 @@ def test_changes_within_the_interval_go_out_together() -> None:
             service.put(i)
             await later(0.006)
         await later(1.0)
-        assert peer.lasts() == [(0.0, 1), (0.01, 2), (0.03, 5), (0.05, 9), (0.07, 10)]
+        assert peer.lasts() == [(0.0, 1), (0.01, 2), (0.03, 6), (0.054, 10)]
 
     play(story)
 
@@ -240,6 +240,53 @@ def test_a_source_in_step_with_the_interval_never_waits() -> None:
             service.put(i)
         await later(1.0)
         assert peer.lasts() == [(moment, i) for i, moment in enumerate(moments)]
+
+    play(story)
+
+
+def test_a_source_in_step_with_the_interval_is_in_step_again_after_another_came_between() -> None:
+    """Seen: prices each 10 ms at an interval of 10 ms reached their readers 5 ms late, and each woke the loop twice.
+
+    Cause: once another feed had brought a flush between two batches, each flush was a whole interval after the last
+    one, by the timer. Promise: a batch is flushed as it comes if the one before waited for it.
+    """
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        moments = [0.0, 0.02, 0.04, 0.052, 0.06, 0.08, 0.1, 0.12]
+        for i, moment in enumerate(moments):
+            await later(moment - service.clock.monotonic())
+            service.put(i)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.02, 1), (0.04, 2), (0.052, 3), (0.077, 4), (0.1, 6), (0.12, 7)]
+
+    play(story)
+
+
+def test_a_flush_waits_for_the_batch_that_comes_within_the_interval() -> None:
+    """Of a source of twice the interval's rhythm each flush goes out with a batch, none between two."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(10):
+            service.put(i)
+            await later(0.01)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.01, 1), (0.03, 3), (0.05, 5), (0.07, 7), (0.09, 9)]
+
+    play(story)
+
+
+def test_what_nothing_follows_goes_out_by_the_timer() -> None:
+    """Under load the last change goes out an interval and a quarter after the flush before it, though nothing comes."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(10):
+            service.put(i)
+            await later(0.003)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.01, 3), (0.035, 9)]
 
     play(story)
 
@@ -418,7 +465,7 @@ def test_interval_reader_gets_multiples_and_the_last_value() -> None:
     async def story(service: Service) -> None:
         fast, slow = service.peer(), service.peer(interval_ms=250)
         await later(0.103)
-        for i in range(1, 41):
+        for i in range(1, 42):
             service.put(i)
             await later(0.01)
         await later(5.0)
@@ -426,7 +473,7 @@ def test_interval_reader_gets_multiples_and_the_last_value() -> None:
         assert [at for at, _ in now_and_then] == [0.25, 0.5, 0.75]
         for moment, last in now_and_then:
             assert last == [value for at, value in seen if at < moment][-1]
-        assert now_and_then[-1] == (0.75, 40)
+        assert now_and_then[-1] == (0.75, 41)
 
     play(story)
 
