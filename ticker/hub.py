@@ -271,7 +271,7 @@ class Hub:
         Raises whatever broke a flush: without a hub there is no service.
         """
         next_at = self._clock.monotonic()
-        heartbeat_at = next_at
+        heartbeat_at = next_at + self._heartbeat_s
         while True:
             next_at += TICK_S
             await self._clock.sleep(next_at - self._clock.monotonic())

@@ -600,9 +600,7 @@ def test_quiet_readers_get_heartbeats() -> None:
             for i in range(1, 20):
                 service.put(i)
                 await later(1.0)
-            assert [(at, frame["version"]) for at, frame in idle.take("heartbeat")] == [
-                (0.25, 0), (5.25, 0), (10.25, 0), (15.25, 0),
-            ]  # fmt: skip
+            assert [(at, frame["version"]) for at, frame in idle.take("heartbeat")] == [(5, 0), (10, 0), (15, 0)]
             beats = quiet.take("heartbeat")
             assert [at for at, _ in beats] == [5.25, 10.25, 15.25]
             assert [frame["version"] for _, frame in beats] == [7, 12, 17]
@@ -621,7 +619,7 @@ def test_heartbeats_before_a_subscription_end_with_it() -> None:
             await later(6.0)
             peer.subscribe("v:A")
             told = service.hub.groups.counts.messages["heartbeat"]
-            assert told == len(peer.take("heartbeat")) == 2
+            assert told == len(peer.take("heartbeat")) == 1
             await later(31.0)
             assert len(peer.take("heartbeat")) == 6
             assert service.hub.idle == {deaf}
