@@ -55,9 +55,10 @@ def parse_candles(body: bytes) -> list[Any]:
     """Column by column, with a null where nobody traded; a day begins with its session."""
     (result,) = _results(body)
     meta, times, prices = at(result, "meta"), at(result, "timestamp"), at(result, "indicators", "quote", 0)
-    columns = [at(prices, name) or [] for name in ("open", "high", "low", "close", "volume")]
+    columns = [times, *(at(prices, name) for name in ("open", "high", "low", "close", "volume"))]
     later_s = int(text_at(meta, "gmtoffset")) if text_at(meta, "dataGranularity") == "1d" else 0
-    bars = [[int(t) + later_s, *bar] for t, *bar in zip(times or [], *columns, strict=True) if any(bar)]
+    rows = zip(*(list_at(column or []) for column in columns), strict=True)
+    bars = [[int(text_at(t)) + later_s, *bar] for t, *bar in rows if any(bar)]
     counted = text_at(meta, "instrumentType") not in {"CRYPTOCURRENCY", "CURRENCY"}  # else dollars, or nothing
     return bars if counted else [bar[:5] for bar in bars]
 

@@ -10,7 +10,7 @@ import pytest
 from feeds.exchange.change import DayChanges
 from feeds.exchange.venue import Row
 from feeds.rows import good_values
-from feeds.venues.yahoo import YAHOO, parse_rest, rest_request, symbol, yahoo_name
+from feeds.venues.yahoo import YAHOO, parse_candles, parse_rest, rest_request, symbol, yahoo_name
 from ticker.errors import FeedError
 
 OPEN, CLOSE = 1740061800, 1740085200
@@ -120,6 +120,15 @@ def test_charts_of_other_shapes() -> None:
     assert [row.raw for row in parse_rest(body)] == [None, None]
     with pytest.raises(ValueError, match="no list"):
         parse_rest(b'{"chart":{"result":null,"error":null}}')
+
+
+@pytest.mark.parametrize("times", [5, "now", {"0": 1}, [{}], [None], ["x"]])
+def test_bars_of_another_shape(times: object) -> None:
+    """Times that are no times are an answer that cannot be read, not a bug that is said so in the log."""
+    prices = {name: [1.5] for name in ("open", "high", "low", "close", "volume")}
+    chart = {"meta": {}, "timestamp": times, "indicators": {"quote": [prices]}}
+    with pytest.raises(ValueError, match=r"no list|invalid literal"):
+        parse_candles(json.dumps({"chart": {"result": [chart]}}).encode())
 
 
 @pytest.mark.parametrize("where", ["chart", "finance"])
