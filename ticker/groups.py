@@ -253,7 +253,8 @@ class Groups:
                 if frame is not None:
                     self._send(group, frame, now)
             group.seen = version
-            self._send_returning(group)
+            if group.returning:
+                self._send_returning(group)
 
     def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
         """What a group that was due is told: of its news alone, unless something came for all, or went."""
