@@ -176,13 +176,9 @@ class Hub:
             return
         now = self._clock.monotonic()
         if now > self._flush_from - TIMER_GRAIN_S:
-            self._flush_soon = self._loop.call_soon(self._flush_now)
+            self._flush_soon = self._loop.call_soon(self._guarded, self.flush)
         elif self._flush_timer is None:
-            self._flush_timer = self._loop.call_later(self._flush_by - now, self._flush_now)
-
-    def _flush_now(self) -> None:
-        self._flush_soon = None
-        self._guarded(self.flush)
+            self._flush_timer = self._loop.call_later(self._flush_by - now, self._guarded, self.flush)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -195,9 +191,10 @@ class Hub:
         """Make visible what came in, and send it."""
         started = self._clock.monotonic()
         quiet = self._flush_timer is None and started >= self._flushes_until
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
+        for handle in (self._flush_soon, self._flush_timer):
+            if handle is not None:
+                handle.cancel()
+        self._flush_soon = self._flush_timer = None
         self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
         oldest, self.intake.oldest_at = self.intake.oldest_at, None
         rows = self.groups.counts.rows
@@ -220,6 +217,8 @@ class Hub:
 
     def _class_due(self, interval_ms: int) -> None:
         del self._class_timers[interval_ms]
+        if self._flush_timer is not None and self._clock.monotonic() > self._flush_from - TIMER_GRAIN_S:
+            self._guarded(self.flush)  # else what waits would wait for the class's next moment, too
         self._guarded(lambda: self.groups.send_due(interval_ms))
 
     # Connections

@@ -478,6 +478,21 @@ def test_interval_reader_gets_multiples_and_the_last_value() -> None:
     play(story)
 
 
+def test_what_waits_to_be_flushed_comes_with_the_moment_of_a_class() -> None:
+    """A change that waits for its flush when a class is due does not wait for the class's next moment, too."""
+
+    async def story(service: Service) -> None:
+        fast, slow = service.peer(), service.peer(interval_ms=250)
+        for i, moment in enumerate((0.2, 0.205, 0.231, 0.24)):
+            await later(moment - service.clock.monotonic())
+            service.put(i)
+        await later(1.0)
+        assert fast.lasts() == [(0.2, 0), (0.21, 1), (0.231, 2), (0.25, 3)]
+        assert slow.lasts() == [(0.25, 3)]
+
+    play(story)
+
+
 def test_readers_of_a_class_hear_at_the_same_moment() -> None:
     """However different their selections, those with one interval are served together, and others by their own."""
 
