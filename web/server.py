@@ -56,6 +56,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        # "Full" is what the kernel did not take; behind TLS the limit is where it begins, and 0 would be full always.
+        transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -75,7 +77,6 @@ class BoundedHttp(HttpToolsProtocol):
         self.cycle = cycle
         cycle.response_complete = True
         self.flow.resume_reading()  # else its end would not be seen
-        self.transport.set_write_buffer_limits(high=0)
         self._stream = stream
 
     def pause_writing(self) -> None:

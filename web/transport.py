@@ -85,8 +85,6 @@ class SharedFrames(Handshake):
         self._hub, self._session = hub, session
         self.open = True
         self.unpacks = any(map(shares, self.conn.extensions))
-        encrypted = self.transport.get_extra_info("sslcontext") is not None  # there "full" means `>=`, not `>`
-        self.transport.set_write_buffer_limits(high=1 if encrypted else 0, low=0)
         self.queue = _NO_QUEUE
         hub.add(self)
         self._reply(first, head)

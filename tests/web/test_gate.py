@@ -224,7 +224,10 @@ async def _call(command: list[str]) -> None:
 
 @pytest.mark.needs("openssl")
 def test_tls(certificate: tuple[Path, Path]) -> None:
-    """With certificate and key it serves https and wss; a reader that stalls there is cut off, too."""
+    """With certificate and key it serves https and wss; a reader that stalls there is cut off, too.
+
+    Events came twice and no more there: behind TLS a write buffer with the limit 0 counts as full when it is empty.
+    """
     from websockets.asyncio.client import connect
 
     cert, key = certificate
@@ -257,6 +260,13 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
                 while json.loads(message := await good.recv())["type"] != "update":
                     pass
                 assert json.loads(message)["quotes"]["S1-USD"]["last"] == 77
+            reader, writer = await asyncio.open_connection("127.0.0.1", live.port, ssl=trust)
+            writer.write(b"GET /api/stream?symbols=S1-USD&fields=last HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b'"last":77')
+            for last in ("78", "79", "80"):
+                live.publish({"S1-USD": last})
+                await reader.readuntil(f'"last":{last}'.encode())
+            writer.close()
 
     run(scenario)
 
