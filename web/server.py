@@ -46,13 +46,16 @@ class Stream(Protocol):
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head.
 
+    Whoever takes nothing at all of an answer for `stall_s` is dropped; a stream is watched over by the hub instead.
     An endpoint may attach a stream, which then writes to `transport` itself; its response must be the last one.
     """
 
     _stream: Stream | None = None
     head_timeout_s = 10.0
+    stall_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -62,6 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
+        self._taken()
         super().connection_lost(exc)
         self.cycle = None  # type: ignore[assignment]  # it refers back: both would wait for the collector of garbage
         if self._stream is not None:
@@ -83,9 +87,12 @@ class BoundedHttp(HttpToolsProtocol):
         super().pause_writing()
         if self._stream is not None:
             self._stream.pause()
+        else:
+            self._expect_taken()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._taken()
         if self._stream is not None:
             self._stream.resume()
 
@@ -111,6 +118,7 @@ class BoundedHttp(HttpToolsProtocol):
         return self.scope["http_version"] != "1.0" and super()._should_upgrade()
 
     def handle_websocket_upgrade(self) -> None:
+        self._taken()
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # as at the end of a connection: it refers back
 
@@ -129,6 +137,18 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _expect_taken(self, before: int = 0) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == before:
+            self.transport.abort()
+        else:
+            self._stall_timer = self.loop.call_later(self.stall_s, self._expect_taken, unsent)
+
+    def _taken(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "bad_request", msg)
@@ -167,7 +187,9 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     frames = SharedFrames if settings.hub.compress else PlainFrames
     config = uvicorn.Config(
         app,
-        http=type("Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s}),
+        http=type(
+            "Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
+        ),
         ws=type("Stream", (frames,), {"door": door}),
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=None,  # `web.pings` asks

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+from typing import Any
 
 import pytest
 
@@ -198,3 +199,28 @@ async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monke
     assert connection not in live.hub.paused
     await until(lambda: connection not in live.server.server_state.connections)
     assert live.hub.counts.disconnects == {1012: 1}
+
+
+@serving(hub={"stall_s": 0.5})
+async def test_whoever_leaves_an_answer_lying_is_dropped(live: Live) -> None:
+    """A client that takes nothing of a large answer loses its connection; one that takes its time gets it whole.
+
+    Each held its answer in memory, and an open file, for ever: uvicorn closes a connection behind an answer only once
+    that is taken.
+    """
+    live.publish(dict.fromkeys(MANY, "1.5"), name="n" * 40_000)
+    live.hub.flush()
+    slow, stalled = [await live.connect(receive_buffer=4096) for _ in range(2)]
+    await slow.request("GET", "/api/quotes?symbols=S*")
+    connections: set[Any] = live.server.server_state.connections
+    await until(lambda: any(http._stall_timer for http in connections))
+    (http,) = (http for http in connections if http._stall_timer)
+    await stalled.request("GET", "/api/quotes?symbols=S*")
+    first = http._stall_timer
+    head = await slow._until(b"\r\n\r\n")
+    await slow._exactly(1_000_000)
+    await until(lambda: http._stall_timer is not first)
+    size = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    assert (await slow._exactly(size - 1_000_000)).endswith(b"}")
+    await until(lambda: connections == {http})
+    assert len(await stalled.rest()) < size
