@@ -99,13 +99,12 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._stream is not None:
             return
-        if self.cycle is None or self.cycle.response_complete:  # these bytes belong to a head
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, "too_large", f"the request head has more than {MAX_HEAD_BYTES} bytes")
-                return
-            if self._head_timer is None:
-                self._expect_head()
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "too_large", f"the request head has more than {MAX_HEAD_BYTES} bytes")
+            return
+        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._expect_head()
         super().data_received(data)
 
     def on_header(self, name: bytes, value: bytes) -> None:

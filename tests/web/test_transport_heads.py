@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from tests.web.peer import Peer
-from tests.web.server import Live, serving
+from tests.web.server import Live, serving, until
 
 
 async def refused(live: Live, data: bytes) -> int:
@@ -80,3 +80,15 @@ async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
         assert (await peer.answer()).status == 200
     await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
     assert [(await peer.answer()).status for _ in range(20)] == [200] * 20
+
+
+@serving()
+async def test_a_head_behind_a_request_that_waits_is_bounded(live: Live) -> None:
+    """A head that comes while the answer before it is awaited has the same limit; it could grow for half a minute."""
+    cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
+    peer = await live.connect()
+    await peer.request("GET", f"/api/quotes?symbols=BTC-USD&wait_s=30&cursor={cursor}")
+    await until(lambda: live.hub.connected["poll"])
+    await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 32_768)
+    assert (await peer.answer()).status == 431
+    assert await peer.rest() == b""
