@@ -200,7 +200,7 @@ class SharedFrames(Handshake):
         while self._unread and self.open and not self.paused and not self._session.busy:
             event = self._unread.popleft()
             if event.opcode is Opcode.PING:
-                self._write(b"".join(self.conn.data_to_send()))
+                self._write(self._pongs())
             elif event.opcode is Opcode.PONG:
                 self.answers = True
             elif event.opcode is Opcode.CLOSE:
@@ -214,6 +214,13 @@ class SharedFrames(Handshake):
                     self._receive(message)
                 elif len(self._fragments) >= MAX_FRAGMENTS:
                     self.end(protocol.TOO_LARGE, f"more than {MAX_FRAGMENTS} fragments in a message")
+
+    def _pongs(self) -> bytes:
+        """All pongs at once; the answer to a close, and the end of the stream behind it, wait for their turn."""
+        writes = self.conn.data_to_send()
+        if self.conn.close_rcvd is not None:
+            writes, self.conn.writes = writes[:-2], writes[-2:]
+        return b"".join(writes)
 
     def _receive(self, message: bytes) -> None:
         assert self._session is not None

@@ -237,6 +237,23 @@ async def test_nothing_follows_a_close(live: Live) -> None:
 
 
 @serving()
+async def test_a_close_waits_for_what_came_before_it(live: Live) -> None:
+    """Pings, a message and a close in one segment are answered in this order (RFC 6455, section 5.5.1).
+
+    Seen: the pongs, the close, and behind it the answer to the message. Cause: the parser has its answers to pings and
+    close ready at once, and they were sent together. Promise: nothing is sent behind a close.
+    """
+    peer = await live.stream()
+    await peer.hear("hello")
+    ask, close = frame(TEXT, b'{"op":"ping","id":1}'), struct.pack("!H", 1000)
+    await peer.write(frame(PING, b"1") + ask + frame(PING, b"2") + frame(CLOSE, close))
+    seen = [await peer.receive() for _ in range(4)]
+    assert [opcode for opcode, _ in seen] == [PONG, PONG, TEXT, CLOSE]
+    assert seen[-1][1] == close
+    assert await peer.rest() == b""
+
+
+@serving()
 async def test_a_close_behind_a_bad_frame_ends_the_connection_at_once(live: Live) -> None:
     """A client whose close is already there when the server closes is not kept waiting for a second one.
 
