@@ -28,6 +28,9 @@ NORMAL, GOING_AWAY, RESTART = 1000, 1001, 1012
 BINARY_FRAME, BAD_UTF8, TOO_LARGE = 1003, 1007, 1009
 BAD_MESSAGES, UNAUTHORIZED, STALLED, NO_PONG, TOO_MANY_MESSAGES = 4000, 4001, 4008, 4009, 4029
 
+MAX_PIECES = 8
+"""How many encoded forms of a record are kept: one that never changes would gather one for all sorts of fields."""
+
 FRAME_KINDS = ("hello", "subscribed", "unsubscribed", "snapshot", "update", "heartbeat", "pong", "error", "bye")
 
 _NUMBER_KEYS = tuple(f'"{name}":' if name in NUMBER_FIELDS else None for name in FIELDS)
@@ -90,9 +93,11 @@ class Cursor(NamedTuple):
 
 
 def piece(record: Record, mask: int) -> bytes:
-    """A record's fields of a mask as `"SYMBOL":{…}`; cached until the record changes."""
+    """A record's fields of a mask as `"SYMBOL":{…}`; cached until the record changes, or others are asked for."""
     cached = record.pieces.get(mask)
     if cached is None:
+        if len(record.pieces) >= MAX_PIECES:
+            del record.pieces[next(iter(record.pieces))]
         cached = record.pieces[mask] = _feed_piece(record, mask) if record.is_feed else _quote_piece(record, mask)
     return cached
 

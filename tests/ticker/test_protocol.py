@@ -14,6 +14,7 @@ from ticker import protocol
 from ticker.model import FEED_FIELDS, FIELDS, NUMBER_FIELDS, Value
 from ticker.protocol import (
     ERROR_CODES,
+    MAX_PIECES,
     Cursor,
     data_frame,
     piece,
@@ -267,6 +268,14 @@ def test_piece_is_encoded_once_for_each_mask() -> None:
     assert piece(made, 3) == b'"A":{"last":3,"bid":2}'
     made.pieces = {}
     assert piece(made, 1) == b'"A":{"last":3}'
+
+
+def test_a_record_that_never_changes_keeps_few_pieces() -> None:
+    """Whoever asks for ever other fields of a quiet market does not fill the memory: the oldest piece goes first."""
+    made = record("A", {"last": "1.0", "bid": "2"})
+    for mask in range(1, 100):
+        piece(made, mask)
+    assert list(made.pieces) == list(range(100 - MAX_PIECES, 100))
 
 
 def test_codes_are_those_of_the_protocol() -> None:
