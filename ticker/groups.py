@@ -26,7 +26,8 @@ KEEP_EMPTY_S = 10.0
 MAX_CAPPED = 1000
 """Of so many selections it is remembered that they were cut off; with more of them no cursor is good."""
 MAX_FRAMES = 64
-"""How many ready-made frames a group keeps at most, all of the newest version."""
+MAX_FRAMES_BYTES = 4_000_000
+"""How many ready-made frames a group keeps at most, and of how many bytes behind the last one; all of one version."""
 PAYS_FOR_ONE_BYTES = 16_384
 """From this size on a frame is worth compressing for whoever asked for it."""
 PAYS_FOR_MANY_BYTES = 1024
@@ -355,17 +356,23 @@ class Groups:
     def _frame(self, group: Group, since: int | None) -> Frame:
         """The frame from a version to now, made once for all of the group who stand there."""
         version = self.store.version
-        frame = group.frames.get((version, since))
+        key = version, since
+        frame = group.frames.get(key)
         if frame is None:
-            if len(group.frames) >= MAX_FRAMES or (group.frames and next(iter(group.frames))[0] != version):
+            if (
+                len(group.frames) >= MAX_FRAMES
+                or sum(len(frame.data) for frame in group.frames.values()) > MAX_FRAMES_BYTES
+                or next(iter(group.frames), key)[0] != version
+            ):
                 group.frames.clear()
             frame = protocol.data_frame(self.store.changes(group.scope, since), self._wall_ms())
             frame.pays = len(frame.data) >= PAYS_FOR_ONE_BYTES
-            group.frames[version, since] = frame
+            group.frames[key] = frame
         return frame
 
     def _send(self, group: Group, frame: Frame, now: float) -> None:
-        """Hand an update from `told` on to all members."""
+        """Hand an update from `told` on to all members; what was ready-made before it is of no use any more."""
+        group.frames.clear()
         frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
         self._hand_out(group, frame)
         group.told = self.store.version

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, Groups
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
 from ticker.model import Value
 from ticker.protocol import Frame
 from ticker.readers import Group
@@ -212,6 +212,23 @@ def test_ready_made_frames_are_bounded(market: Market) -> None:
     market.last("A")
     market.join()
     assert list(group.frames) == [(market.store.version, None)]
+
+
+def test_large_frames_are_bounded_in_bytes(market: Market) -> None:
+    """In a quiet market nobody fills the memory by ever other cursors that all are answered by much."""
+    group = market.joined().group
+    assert group is not None
+    for _ in range(20):
+        market.last("B")
+    market.put(A={"name": "n" * 1_000_000})
+    sizes = []
+    for version in range(1, market.store.version):
+        market.join(since=version)
+        sizes.append(sum(len(frame.data) for frame in group.frames.values()))
+    assert len(sizes) > 20
+    assert max(sizes) < MAX_FRAMES_BYTES + 1_100_000
+    market.last("A")
+    assert not group.frames, "they are of no use behind another version"
 
 
 # Who cannot take a frame
