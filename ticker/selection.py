@@ -228,3 +228,11 @@ class Scope:
                     and not any(symbol in w.symbols for w in earlier)
                 ):
                     yield symbol
+
+    def beyond(self, other: Scope) -> Iterator[str]:
+        """The selected symbols that another scope does not select, each once; what both share costs nothing."""
+        more = dict.fromkeys(self.exact | other.denied)
+        for wildcard in self.wildcards:
+            if wildcard not in other.wildcards:
+                more |= wildcard.symbols
+        return (symbol for symbol in more if self.contains(symbol) and not other.contains(symbol))

@@ -212,7 +212,7 @@ class Store:
             told = {r.key for r, _ in records}
             mask = scope.selection.mask
             records = [(r, m if r.is_feed or known.contains(r.key) else mask) for r, m in records]
-            fresh = (s for s in scope.symbols() if s not in told and not known.contains(s))
+            fresh = (s for s in scope.beyond(known) if s not in told)
             records += [(r, mask) for s in fresh if (r := self._records.get(s))]
         gone = []
         for symbol, version in reversed(self._gone.items()):

@@ -249,3 +249,12 @@ def test_a_scope_contains_what_it_names() -> None:
     both = scope({"A"}, ["B"], ["C"])
     assert [s for s in "ABCD" if both.contains(s)] == ["A", "B", "C"]
     assert [s for s in "ABCD" if both.wild(s)] == ["B", "C"]
+
+
+def test_a_scope_tells_what_it_has_beyond_another() -> None:
+    """By name, by another wildcard, or because the other one leaves it out; each once."""
+    wide, other = scope({"A", "B"}, ["B", "C", "D"], ["D", "E"], ["F", "G"]), scope({"B", "E"})
+    other.wildcards, other.denied = wide.wildcards[2:], {"F", "Z"}
+    assert list(other.beyond(other)) == []
+    assert sorted(wide.beyond(other)) == ["A", "C", "D", "F"]
+    assert sorted(other.beyond(wide)) == []
