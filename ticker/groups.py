@@ -98,6 +98,11 @@ class Groups:
             text = f"{matched} symbols match, {self._max_symbols} are allowed; nothing was changed"
             raise ProtocolError("too_many_symbols", text)
         cells = _cells(selection, matched) if group is None else group.cells
+        if group is None:
+            for empty in list(self._empty_since):
+                if not self.quota.full(cells):
+                    break
+                self._drop(empty)
         self.quota.check_cells(address, group, cells, old, old.cells if old else 0)
         if group is None or (self.store.version, None) not in group.frames:
             self.quota.check_snapshot(address, matched)
@@ -144,7 +149,8 @@ class Groups:
     def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
-        What the new selection adds comes complete; other fields, and everything starts anew.
+        What the new selection adds comes complete; other fields, and everything starts anew. A group that it leaves
+        empty is dropped at once: its reader does not come back.
         """
         old = reader.group
         assert old is not None
@@ -152,6 +158,8 @@ class Groups:
         if reader in old.lagging:
             since = told = reader.since
         group = self._place(reader, selection, interval_ms)
+        if old.empty:
+            self._drop(old)
         if known.selection.mask != selection.mask:
             return self._frame(group, None)
         changes = self.store.changes(group.scope, since, None if known is group.scope else known)
@@ -185,7 +193,6 @@ class Groups:
         now = self._monotonic()
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:
-                del self._empty_since[group]
                 self._drop(group)
 
     # Frames
@@ -331,6 +338,7 @@ class Groups:
         return group
 
     def _drop(self, group: Group) -> None:
+        self._empty_since.pop(group, None)
         del self._groups[group.scope.selection, group.interval_ms]
         self.quota.cells -= group.cells
         for symbol in group.scope.exact:

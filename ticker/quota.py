@@ -63,6 +63,10 @@ class Quota:
         self._shares: dict[str, _Share] = {}
         self._snapshots: OrderedDict[str, Budget] = OrderedDict()
 
+    def full(self, cells: int) -> bool:
+        """Whether so many more cells would be too many in all."""
+        return self.cells + cells > self._most
+
     def check_cells(
         self, address: str, group: Hashable | None, cells: int, left: Hashable = None, freed: int = 0
     ) -> None:
@@ -82,7 +86,7 @@ class Quota:
         if taken + cells > self._most_per_address:
             text = f"the readers of one address may select {self._most_per_address} symbols in all, {taken} are taken"
             raise ProtocolError("overloaded", f"{text}; nothing was changed")
-        if group is None and self.cells + cells > self._most:
+        if group is None and self.full(cells):
             raise ProtocolError("overloaded", "too many different selections now; nothing was changed")
 
     def check_snapshot(self, address: str, symbols: int) -> None:

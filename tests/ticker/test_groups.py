@@ -573,6 +573,21 @@ def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None
     assert list(market.groups._by_wildcard.values()) == [{stays.group}]
 
 
+def test_who_changes_its_mind_again_and_again_leaves_no_groups(market: Market) -> None:
+    """One client that takes its patterns away one by one must not hold a group, and its cells, for each of them.
+
+    Each stayed for ten seconds: with 20 messages a second about 10,000 symbols they would have been all there are.
+    """
+    patterns = ["*", *"CDEFG"]
+    peer = market.joined(Selection.of(patterns))
+    while patterns:
+        patterns.pop()
+        market.groups.change(peer, Selection.of(patterns), 0)
+        assert list(market.groups) == [peer.group]
+        assert peer.group is not None
+        assert market.groups.quota.cells == peer.group.cells
+
+
 def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> None:
     """Its next reader has them in its first frame, so the timer that is still armed sends nothing."""
     market.groups.leave(market.joined(interval_ms=250))

@@ -57,6 +57,18 @@ async def test_all_cells_taken(live: Live) -> None:
     await bystander.goes_on()
 
 
+@serving(limits={"cells": 30}, prices=MANY)
+async def test_who_has_left_takes_no_cells(live: Live) -> None:
+    """Selections that are kept for readers who may come back make room for those who are here."""
+    first, second = await live.stream("?symbols=S*"), await live.stream()
+    await first.hear("snapshot")
+    first.sock.close()
+    await until(lambda: len(live.connections) == 1)
+    await second.say(op="subscribe", symbols=["S1*"])
+    assert len((await second.hear("snapshot"))["quotes"]) == 11
+    assert len(live.hub.groups) == 1
+
+
 @serving(limits={"cells_per_address": 25}, prices=MANY)
 async def test_all_cells_of_an_address_taken(live: Live) -> None:
     """One address cannot take more cells than its share, by one connection or by several; another one has its own."""
