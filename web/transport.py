@@ -6,7 +6,7 @@ After the handshake an endpoint *detaches* a connection: the ASGI task ends, the
 * `write` is the only thing that touches the transport. It takes a frame whole or refuses it, and never raises;
   the bytes of a frame are made once and shared by all connections, compressed ones too;
 * at most one frame waits in the process: the write buffer's limit is zero, so "paused" means that the kernel did
-  not take all of the last one. While paused, nothing is read either;
+  not take all of the last one. While paused, nothing is read either, nor while an answer is made in slices;
 * a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
 
 This file and `handshake` lean on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
@@ -152,10 +152,8 @@ class SharedFrames(Handshake):
             return
         self.paused = False
         self._hub.paused.discard(self)
-        if self.open:
-            self._handle_unread()
+        self._listen()
         if self.open and not self.paused:
-            self.transport.resume_reading()
             self._hub.ready(self)
 
     @property
@@ -229,9 +227,17 @@ class SharedFrames(Handshake):
         if self._session.closing is not None:
             self.end(*self._session.closing)
 
+    def _listen(self) -> None:
+        """Handle what has waited, and read on, unless the reader takes no answers or one is still being made."""
+        if self.open:
+            self._handle_unread()
+        if self.open and not self.paused and self._session is not None and not self._session.busy:
+            self.transport.resume_reading()
+
     def _go_on(self) -> None:
         """See to an answer that is made in slices; what was received meanwhile waits for it."""
-        if self._session is not None and self._session.busy and self._hub is not None:
+        if self._session is not None and self._session.busy and self._hub is not None and self.open:
+            self.transport.pause_reading()
             self._hub.spread(self._slices(self._session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:
@@ -242,8 +248,7 @@ class SharedFrames(Handshake):
                     self._reply(session.step())
                 if self.open and session.closing is not None:
                     self.end(*session.closing)
-            if self.open:
-                self._handle_unread()
+            self._listen()
         except Exception:  # a bug, which is this connection's end and nobody else's
             self.logger.exception("error in a WebSocket connection", extra={"connection": self.number})
             self.abort()

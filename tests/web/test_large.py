@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -75,6 +76,29 @@ async def test_what_comes_meanwhile_waits_and_is_not_lost(live: Live) -> None:
     quotes = (await peer.message())["quotes"]
     assert (quotes[MANY[0]]["last"], quotes[MANY[-1]]["last"]) == (2.5, 3.5)
     assert (await peer.message())["type"] == "pong"
+
+
+@serving()
+async def test_meanwhile_nothing_is_read(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a client sends while its large answer is made waits in the kernel, not in the process, up to 64 MB of it."""
+    fill(live, "1.50")
+    done = False
+
+    def endless(*_: object) -> Iterator[None]:
+        while not done:
+            yield
+
+    monkeypatch.setattr("ticker.session.encoded", endless)
+    peer = await live.stream()
+    await peer.hear("hello")
+    connection = live.connection(peer)
+    await peer.say(op="subscribe", symbols=["*"])
+    await until(lambda: connection._session is not None and connection._session.busy)
+    assert not connection.transport.is_reading()
+    done = True
+    await peer.hear("snapshot")
+    await peer.say(op="ping", id=1)
+    assert (await peer.hear("pong"))["id"] == 1
 
 
 @serving()
