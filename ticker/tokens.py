@@ -25,7 +25,6 @@ from typing import NamedTuple
 from ticker.errors import ConfigError, did_you_mean
 
 USES = ("prices", "metrics")
-MAX_TOKEN_LENGTH = 512
 
 log = logging.getLogger("ticker.tokens")
 
@@ -59,12 +58,12 @@ class Tokens:
     def find(self, text: str, use: str) -> Token | None:
         """The token of this text, if it is known, has not ended, and is for this use."""
         self._refresh()
-        digest = hashlib.sha256(text[:MAX_TOKEN_LENGTH].encode(errors="surrogateescape")).digest()
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).digest()
         found = None
         for token in self._tokens:  # all of them, always
-            if hmac.compare_digest(token.digest, digest):
+            if hmac.compare_digest(token.digest, digest) and use in token.uses and self._lasts(token):
                 found = token
-        return found if found is not None and use in found.uses and self._lasts(found) else None
+        return found
 
     def holds(self, token: Token) -> bool:
         """Whether a token that was good still is: it has not ended and still stands in the file."""

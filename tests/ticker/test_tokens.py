@@ -48,6 +48,23 @@ def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
         assert desk.name(text) is None
 
 
+def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
+    """A long one (a JWT) is known, and what is put behind a token makes it another.
+
+    Seen: one of more than 512 characters was never good, and behind the 512th anything could stand.
+    """
+    desk = Desk(tmp_path, entry("long", "x" * 600) + entry("other", "y" * 512))
+    assert (desk.name("x" * 600), desk.name("y" * 512)) == ("long", "other")
+    assert (desk.name("x" * 599 + "y"), desk.name("y" * 513)) == (None, None)
+
+
+def test_a_token_may_stand_in_several_entries(tmp_path: Path) -> None:
+    """Each of them counts, for what it is for and as long as it lasts, in whatever order they stand."""
+    ended, metrics = "expires = 2026-01-01T00:00:00Z", 'for = ["metrics"]'
+    desk = Desk(tmp_path, entry("now", "x") + entry("old", "x", ended) + entry("scrape", "x", metrics))
+    assert (desk.name("x"), desk.name("x", "metrics")) == ("now", "scrape")
+
+
 def test_a_token_ends(tmp_path: Path) -> None:
     """From the moment of its end on it is not good, neither for a newcomer nor for who has shown it."""
     desk = Desk(tmp_path, entry("a", "x", "expires = 2026-11-22T23:20:10+01:00"))
