@@ -97,9 +97,9 @@ class Gate:
         for guests in (self._guests, self._waiting):
             for connection in [c for c in guests if c not in self._hub.connections]:
                 del guests[connection]
-        for connection, token in list(self._guests.items()):
-            if not self._tokens.holds(token):
-                connection.end(protocol.UNAUTHORIZED, "the token has expired")
+        lost = {token for token in set(self._guests.values()) if not self._tokens.holds(token)}  # looks at the file
+        for connection in [c for c, token in self._guests.items() if token in lost]:
+            connection.end(protocol.UNAUTHORIZED, "the token has expired")
         for connection, since in list(self._waiting.items()):
             if self._hub.now() - since >= self._handshake_s:
                 connection.end(protocol.UNAUTHORIZED, "no token came")
