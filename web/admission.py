@@ -35,6 +35,7 @@ class Admission:
     def address(self, connection: HTTPConnection) -> str:
         """Where a client is, for the limits of an address; behind proxies of ours it is the last that they name."""
         address = connection.client.host if connection.client else ""
+        address = address.removeprefix("::ffff:")  # an IPv4 address on a socket that is for both protocols
         forwarded = connection.headers.getlist("x-forwarded-for") if self._proxies else []
         for text in reversed(",".join(forwarded).split(",")):
             if not text.strip() or not self._is_proxy(address):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from starlette.requests import HTTPConnection
 
 from tests.conftest import find_program
 from tests.web.events import listen_to
@@ -20,6 +21,7 @@ from tests.web.server import Live, Sections, run, serving, start
 from ticker.config import Settings
 from ticker.errors import ConfigError
 from ticker.logs import ConsoleFormatter
+from web.admission import Admission
 from web.server import make_server
 
 SECRET, METRICS, SHORT = "s3cret-of-the-wall", "s3cret-of-prometheus", "s3cret-for-a-while"
@@ -197,6 +199,16 @@ async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
     for chain, status in chains:
         answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")
         assert answer.status == status, chain
+
+
+@serving(server={"trusted_proxies": ["192.0.2.0/24"]})
+async def test_an_address_is_the_same_over_both_protocols(live: Live) -> None:
+    """On a socket for IPv6 and IPv4, `--host ::`, a proxy with an IPv4 address is known, too."""
+    seen = []
+    for client in ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:198.51.100.7", "2001:db8::7"):
+        scope = {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", b"203.0.113.9")]}
+        seen.append(Admission(live.service).address(HTTPConnection(scope)))
+    assert seen == ["203.0.113.9", "203.0.113.9", "198.51.100.7", "2001:db8::7"]
 
 
 # TLS
