@@ -53,6 +53,18 @@ async def test_hello_comes_first(live: Live) -> None:
 
 
 @serving()
+async def test_a_parameter_that_is_repeated_counts_each_time(live: Live) -> None:
+    """`?symbols=A&symbols=B`, which many libraries make of a list, is `?symbols=A,B`; of numbers there is only one."""
+    async with client(live, "?symbols=BTC-USD&fields=ts&symbols=ETH-USD&fields=last") as reader:
+        assert (await read(reader))["type"] == "hello"
+        subscribed = await read(reader)
+        assert (subscribed["patterns"], subscribed["fields"]) == (["BTC-USD", "ETH-USD"], ["last", "ts"])
+    async with client(live, "?symbols=BTC-USD&interval_ms=50&interval_ms=100") as reader:
+        assert (await read(reader))["type"] == "hello"
+        assert (await read(reader))["code"] == "bad_request"
+
+
+@serving()
 async def test_a_url_says_all_of_a_subscription(live: Live) -> None:
     """Symbols, fields and interval of the URL count; what follows is one `subscribed` without id and a snapshot."""
     async with client(live, "?symbols=BTC-USD,toy:*&fields=ts,last&interval_ms=51") as reader:
