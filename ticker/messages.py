@@ -150,7 +150,7 @@ def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None, max_sy
     fields, mask = message.get("fields"), None
     if fields is not None:
         if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
-            text = "field 'fields' must be a list of at least one field name, or null for all"
+            text = "field 'fields' must be a list of at least one field name; leave it out to keep them, at first all"
             raise ProtocolError("bad_request", text, reply_id)
         try:
             mask = field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
