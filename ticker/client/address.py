@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from ticker.selection import check_pattern, field_mask
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_SENDABLE = re.compile(r"[!-~]+")
+"""What may stand in a request's first line."""
 
 
 class Address(NamedTuple):
@@ -34,8 +37,9 @@ class Address(NamedTuple):
         text, origin = (url, "") if url else (environ.get("TICKER_URL") or DEFAULT_ADDRESS, "TICKER_URL: ")
         try:
             parts = urlsplit(text)
-            good = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
-        except ValueError:  # a port that is no number
+            host = (parts.hostname or "").encode("idna").decode()
+            good = parts.scheme in _SCHEMES and host and parts.port != 0 and _SENDABLE.fullmatch(host + parts.path)
+        except ValueError:  # a port that is no number, a name that is none
             good = False
         if not good or parts.query or parts.fragment:
             raise ConfigError(f"{origin}'{text}' is no address of a service; give one like {DEFAULT_ADDRESS}")
@@ -60,8 +64,14 @@ def addressed(arguments: Sequence[str], url: str | None, environ: Mapping[str, s
 
 
 def heads(headers: Mapping[str, str] | None, token: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """What to send with each request: headers as given, and a token, default `TICKER_TOKEN` of the environment."""
-    token = token or environ.get("TICKER_TOKEN")
+    """What to send with each request: headers as given, and a token, default `TICKER_TOKEN` of the environment.
+
+    Raises:
+        ConfigError: the token cannot be sent; it is not shown.
+    """
+    token, origin = (token, "") if token else (environ.get("TICKER_TOKEN"), "TICKER_TOKEN: ")
+    if token and not (token.isascii() and token.isprintable()):
+        raise ConfigError(f"{origin}a token is ASCII on one line; there is something else in it")
     return dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
 
 

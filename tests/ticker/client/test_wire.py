@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 from websockets.http11 import Response
 
 from ticker import protocol
-from ticker.client.address import Address, addressed
+from ticker.client.address import Address, addressed, heads
 from ticker.client.wire import Message, Retry, judge
 from ticker.errors import ConfigError, RefusedError
 
@@ -47,13 +47,34 @@ def test_without_a_url_the_environment_counts_then_this_machine() -> None:
     assert (address.authority, symbols) == ("one:1", ["BTC-USD"])
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://prices", "http://", "http://x:port", "ws://x/ws?symbols=*"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://prices", "http://", "http://x:port", "ws://x/ws?symbols=*", "http://a..b", "http://a b",
+     "http://x/ä", "http://x/a b", f"http://{'x' * 64}"],
+)  # fmt: skip
 def test_what_is_no_address_is_refused_by_name(url: str) -> None:
     """One line says what is wrong, and where it came from."""
     with pytest.raises(ConfigError, match="is no address of a service; give one like http"):
         Address.of(url, {})
     with pytest.raises(ConfigError, match=r"^TICKER_URL: "):
         Address.of(None, {"TICKER_URL": url})
+
+
+def test_a_name_beyond_ascii_is_an_address() -> None:
+    """Names of hosts may be of any language, and a login is sent encoded."""
+    assert str(Address.of("http://grüße.example:80/base", {})) == "http://grüße.example:80/base"
+    assert str(Address.of("http://jörg@prices", {})) == "http://prices"
+
+
+@pytest.mark.parametrize("token", ["secret\r", "two\nlines", "€"])
+def test_a_token_that_cannot_be_sent_is_refused_unseen(token: str) -> None:
+    """It is no header; the message says where it came from, and not what it is."""
+    assert heads(None, "a b", {}) == {"Authorization": "Bearer a b"}
+    with pytest.raises(ConfigError, match=r"^a token is ASCII on one line") as error:
+        heads(None, token, {})
+    assert token not in str(error.value)
+    with pytest.raises(ConfigError, match=r"^TICKER_TOKEN: a token is"):
+        heads(None, None, {"TICKER_TOKEN": token})
 
 
 def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
