@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import ssl
 from typing import Any
 
@@ -92,7 +93,8 @@ def judge(error: Exception) -> tuple[str, float]:
     if isinstance(error, TimeoutError):
         return "no answer in time", 0.0
     if isinstance(error, OSError):
-        text = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        number = re.search(r"\[Errno (\d+)\]", str(error))  # if several addresses were tried, that of the first
+        text = os.strerror(int(number[1])) if number else error.strerror or str(error)
         return text[:1].lower() + text[1:], 0.0
     return str(error), 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import ssl
 
 import pytest
@@ -135,6 +136,9 @@ def test_what_may_pass_says_how_long_to_wait() -> None:
     assert judge(status(503, Retry_After="9999"))[1] == 60.0
     assert Retry(Most()).pause_s(least_s=3.0) == 3.5
     assert judge(ConnectionRefusedError(111, "Connect call failed"))[0] == "connection refused"
+    each = "[Errno 111] Connect call failed ('::1', 1), [Errno 111] Connect call failed ('127.0.0.1', 1)"
+    assert judge(OSError(f"Multiple exceptions: {each}"))[0] == "connection refused"
+    assert judge(socket.gaierror(-2, "Name or service not known"))[0] == "name or service not known"
     assert judge(TimeoutError())[0] == "no answer in time"
     assert judge(InvalidMessage("x"))[0] == "no WebSocket answered there"
 
