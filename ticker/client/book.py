@@ -16,7 +16,7 @@ import msgspec
 
 from ticker.client.address import wanted
 from ticker.client.quote import Change, Frame, Number, Quote, Record
-from ticker.client.wire import EXACT, FLOATS, Message
+from ticker.client.wire import EXACT, FLOATS, Message, read
 from ticker.errors import ConfigError, RefusedError, UnreachableError
 from ticker.model import pattern_matches
 from ticker.protocol import Cursor
@@ -67,7 +67,7 @@ class Book(Generic[Number]):
         self.current = False
         self.unknown: dict[str, list[str]] = {}
         self.make: Callable[[Any], Number] = make
-        self._decode = (FLOATS if make is float else EXACT).decode
+        self._decoder = FLOATS if make is float else EXACT
         self._fields = None if fields is None else list(fields)
         self._interval_ms = interval_ms
         self._epoch = start.epoch
@@ -141,10 +141,7 @@ class Book(Generic[Number]):
         Raises:
             UnreachableError: something was lost; only a new connection mends it.
         """
-        try:
-            message = self._decode(data)
-        except msgspec.MsgspecError as error:
-            raise UnreachableError(f"the service sent what is no frame of its protocol: {error}") from error
+        message = read(self._decoder, data)
         if message.type == "update":
             self._update(message)
         elif message.type == "snapshot":
@@ -153,7 +150,7 @@ class Book(Generic[Number]):
             self.version = max(self.version, message.version) if self.current else self.version
         elif message.type in {"subscribed", "unsubscribed"}:
             self._announced = message.selection
-            self.unknown |= {entry["symbol"]: entry["nearest"] for entry in message.unknown}
+            self.unknown |= {entry.symbol: entry.nearest for entry in message.unknown}
             if message.type == "unsubscribed":
                 self._drop(lambda symbol: any(pattern_matches(text, symbol) for text in message.patterns))
         elif message.type == "hello":

@@ -42,8 +42,8 @@ class Question(Generic[Number]):
             raise kind
         if message.type == "subscribed":
             for refused in message.rejected:
-                raise RefusedError(f"'{refused['pattern']}': {refused['message']}", refused["code"])
-            self._unknown = {entry["symbol"]: entry["nearest"] for entry in message.unknown}
+                raise RefusedError(f"'{refused.pattern}': {refused.message}", refused.code)
+            self._unknown = {entry.symbol: entry.nearest for entry in message.unknown}
         if not book.current:
             return None
         named = [text for text in book.wanted if "*" not in text]

@@ -223,9 +223,9 @@ class Stream(Generic[Number]):
         self._answered += question.futures
         if message.rejected:
             for refused in message.rejected:
-                self.book.wanted.pop(refused["pattern"], None)
+                self.book.wanted.pop(refused.pattern, None)
             first = message.rejected[0]
-            self._refuse(question, RefusedError(f"'{first['pattern']}': {first['message']}", first["code"]))
+            self._refuse(question, RefusedError(f"'{first.pattern}': {first.message}", first.code))
 
     def _refused(self, message: Message) -> None:
         question = self._question(message)

@@ -9,13 +9,13 @@ import os
 import random
 import re
 import ssl
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ticker import protocol
-from ticker.errors import RefusedError
+from ticker.errors import RefusedError, UnreachableError
 
 MAX_FRAME_BYTES = 64 << 20
 """A snapshot of 50,000 symbols is about a quarter of it."""
@@ -30,6 +30,24 @@ _FINAL = {
     protocol.UNAUTHORIZED: "the token is missing, wrong or expired",
 }
 """Close codes after which coming back cannot help."""
+
+Beat = Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]
+Wait = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
+
+
+class Unknown(msgspec.Struct):
+    """A symbol that does not exist, and the names most like it."""
+
+    symbol: str
+    nearest: list[str] = []
+
+
+class Rejected(msgspec.Struct):
+    """A pattern that is not taken, and why."""
+
+    pattern: str
+    code: str = ""
+    message: str = ""
 
 
 class Message(msgspec.Struct):
@@ -46,23 +64,45 @@ class Message(msgspec.Struct):
     gone: list[str] = []
     feeds: dict[str, dict[str, Any]] = {}
     kinds: list[str] = []
-    heartbeat_ms: int = 5000
+    heartbeat_ms: Beat = 5000
     patterns: list[str] = []
     selection: str = ""
     resumed: bool = False
-    unknown: list[dict[str, Any]] = []
-    rejected: list[dict[str, str]] = []
+    unknown: list[Unknown] = []
+    rejected: list[Rejected] = []
     code: str = ""
     message: str = ""
     retry: bool = False
     reason: str = ""
     reconnect: bool = True
-    retry_ms: tuple[int, int] | None = None
+    retry_ms: tuple[Wait, Wait] | None = None
 
 
 EXACT = msgspec.json.Decoder(Message, float_hook=str)
 """Keeps the text of every decimal."""
 FLOATS = msgspec.json.Decoder(Message)
+
+
+class _Kind(msgspec.Struct):
+    type: str
+
+
+def read(decoder: msgspec.json.Decoder[Message], data: bytes) -> Message:
+    """A frame of the service; one of a type that we do not know keeps nothing else.
+
+    Raises:
+        UnreachableError: it is none.
+    """
+    try:
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError:  # a later type may mean something else by a name of ours
+            kind = msgspec.json.decode(data, type=_Kind).type
+            if kind in protocol.FRAME_KINDS:
+                raise
+            return Message(kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreachableError(f"the service sent what is no frame of its protocol: {error}") from error
 
 
 def judge(error: Exception) -> tuple[str, float]:

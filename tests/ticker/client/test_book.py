@@ -75,13 +75,22 @@ def test_frames_merge_as_the_protocol_says() -> None:
 def test_what_we_do_not_know_is_ignored() -> None:
     """New frame types and members are no new protocol; an old update is passed over."""
     target = opened(A={"last": 1})
-    say(target, "horn", loud=True)
+    say(target, "horn", loud=True, message=None, quotes=["A"], epoch="new")
     say(target, "update", since=10, version=11, quotes={"A": {"last": 2, "colour": "red"}}, mood=[1])
     say(target, "update", since=5, version=9, quotes={"A": {"last": 3}})
     assert target.quotes["A"]["last"] == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b'{"type":"update","quotes":[]}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"[]", b"\xff", b'{"type":"update\xff"}', b'{"type":"update","quotes":[]}', b'{"type":"news"',
+        b'{"type":"x","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"type":"subscribed","unknown":[{"name":"A"}]}', b'{"type":"subscribed","rejected":[{"code":"x"}]}',
+        b'{"type":"hello","heartbeat_ms":0}', b'{"type":"hello","heartbeat_ms":1' + b"0" * 400 + b"}",
+        b'{"type":"bye","retry_ms":[-1,5]}', b'{"type":"bye","retry_ms":[0,1' + b"0" * 400 + b"]}",
+    ],
+)  # fmt: skip
 def test_what_is_no_frame_ends_the_connection(data: bytes) -> None:
     """Something may have been lost in it."""
     with pytest.raises(UnreachableError, match="no frame"):
