@@ -25,6 +25,8 @@ from ticker.protocol import PROTOCOL
 
 State = Literal["live", "reconnecting", "stale"]
 
+ENTERED = "a view is entered once; make another by watch()"
+
 _STALE, _DEAD = 3, 5
 """Half heartbeats of silence after which prices are stale, and after which the connection is given up."""
 
@@ -101,7 +103,7 @@ class Stream(Generic[Number]):
     async def open(self) -> None:
         """Begin; returns with the first data, however long that takes."""
         if self._task is not None:
-            raise RuntimeError("a view is entered once; make another by watch()")
+            raise RuntimeError(ENTERED)
         first = asyncio.get_running_loop().create_future()
         self._questions[0] = _Question([first], [])
         self._task = asyncio.create_task(self._run(), name="ticker.client")
@@ -117,8 +119,14 @@ class Stream(Generic[Number]):
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def begun(self) -> None:
+        """Raise, if it has not: whoever waits would wait for ever."""
+        if self._task is None:
+            raise RuntimeError("enter the view first, by `with` or `async with`")
+
     def ended(self) -> bool:
         """Whether the stream was closed; raises what ended it, if that was a failure."""
+        self.begun()
         if self._failure is not None and not self._closed:
             raise self._failure
         return self._closed
@@ -129,6 +137,7 @@ class Stream(Generic[Number]):
         Raises:
             RefusedError: the service refuses; the patterns in `added` are not wanted any more.
         """
+        self.begun()
         if self._failure is not None:
             raise self._failure
         answer = asyncio.get_running_loop().create_future()

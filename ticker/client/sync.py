@@ -18,7 +18,7 @@ from ticker.client import view as live
 from ticker.client.ask import ask
 from ticker.client.book import Backlog
 from ticker.client.quote import Change, Frame, Number, Quote
-from ticker.client.stream import Options, State, Stream, open_stream
+from ticker.client.stream import ENTERED, Options, State, Stream, open_stream
 from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
 
 __all__ = [
@@ -41,6 +41,8 @@ class View(Generic[Number]):
         self._thread = threading.Thread(target=self._run, name="ticker.client", daemon=True)
 
     def __enter__(self) -> Self:
+        if self._thread.ident is not None:
+            raise RuntimeError(ENTERED)
         self._thread.start()
         try:
             self._entered.result()
@@ -161,13 +163,15 @@ class View(Generic[Number]):
 
     def subscribe(self, *patterns: str) -> None:
         """Take these symbols or patterns in; returns when their quotes are here."""
-        self._do(self._view.subscribe(*patterns))
+        self._do(self._view.subscribe, patterns)
 
     def unsubscribe(self, *patterns: str) -> None:
         """Leave these out, exactly as they were given; returns when no more of them will come."""
-        self._do(self._view.unsubscribe(*patterns))
+        self._do(self._view.unsubscribe, patterns)
 
-    def _do(self, call: Coroutine[None, None, None]) -> None:
+    def _do(self, act: Callable[..., Coroutine[None, None, None]], patterns: Sequence[str]) -> None:
+        self._stream.begun()
+        call = act(*patterns)
         try:
             done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])
         except RuntimeError:  # the loop is closed

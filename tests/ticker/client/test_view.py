@@ -245,3 +245,26 @@ def test_nobody_there() -> None:
         asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
         sync.get("http://127.0.0.1:1", "BTC-USD")
+
+
+def test_a_view_is_entered_once_and_before_it_is_used() -> None:
+    """A forgotten `with` is said, instead of a wait that would never end."""
+
+    async def scenario() -> None:
+        view = watch("BTC-USD")
+        await view.close()
+        for use in (anext(aiter(view)), view.subscribe("ETH-USD"), view.wait_for("BTC-USD", bool)):
+            with pytest.raises(RuntimeError, match="enter the view first"):
+                await asyncio.wait_for(use, 10)
+
+    run(scenario)
+    blocking = sync.watch("http://127.0.0.1:1", "BTC-USD", reconnect=False)
+    blocking.close()
+    with pytest.raises(RuntimeError, match="enter the view first"):
+        blocking.wait_for("BTC-USD", bool, timeout_s=10)
+    with pytest.raises(RuntimeError, match="enter the view first"):
+        blocking.subscribe("ETH-USD")
+    with pytest.raises(UnreachableError), blocking:
+        pass
+    with pytest.raises(RuntimeError, match="a view is entered once"), blocking:
+        pass
