@@ -159,6 +159,7 @@ class Stream(Generic[Number]):
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self.state = "stale"
             self._closed = self._failure is None
             self._failure = self._failure or ClientError("the view is closed")
             for question in (*self._questions.values(), _Question(self._answered, [])):

@@ -50,7 +50,7 @@ class View(Generic[Number]):
         """`live`, `reconnecting` or `stale`.
 
         Reconnecting: there is no connection. Stale: nothing has been heard for one and a half heartbeats, connected
-        or not, so prices are old.
+        or not, so prices are old; nor will anything be once the view has ended.
         """
         return self._stream.state
 

@@ -68,7 +68,7 @@ def test_a_lost_connection_is_resumed_by_cursor() -> None:
 
 @pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
 def test_a_final_close_code_ends_every_loop(code: int) -> None:
-    """It is raised as a typed error where the script waits, and by whatever it does next."""
+    """It is raised as a typed error where the script waits, and by whatever it does next; `state` shows it, too."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -80,6 +80,7 @@ def test_a_final_close_code_ends_every_loop(code: int) -> None:
                 async for _ in reader:
                     pass
             assert refusal.value.code == code
+            assert reader.state == "stale", "who only looks must not take the prices for live"
             with pytest.raises(RefusedError):
                 await reader.wait_for("A", lambda quote: quote.last == 2)
             with pytest.raises(RefusedError):
