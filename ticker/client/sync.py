@@ -62,7 +62,8 @@ class View(Generic[Number]):
             loop, task = self._running.result()
             with contextlib.suppress(RuntimeError):  # it has ended in this moment
                 loop.call_soon_threadsafe(task.cancel)
-            self._thread.join()
+            if threading.current_thread() is not self._thread:  # a callback cannot wait for its own end
+                self._thread.join()
 
     def _run(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):
@@ -171,6 +172,8 @@ class View(Generic[Number]):
 
     def _do(self, act: Callable[..., Coroutine[None, None, None]], patterns: Sequence[str]) -> None:
         self._stream.begun()
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("on_state cannot wait for what the view itself must do; leave that to another thread")
         call = act(*patterns)
         try:
             done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])

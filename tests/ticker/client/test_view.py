@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.server import PRICES, Live, run, serving, start
-from ticker.client import RefusedError, UnknownSymbolError, UnreachableError, get, sync, watch
+from ticker.client import RefusedError, State, UnknownSymbolError, UnreachableError, get, sync, watch
 from ticker.model import FIELDS
 
 
@@ -245,6 +245,28 @@ def test_nobody_there() -> None:
         asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
         sync.get("http://127.0.0.1:1", "BTC-USD")
+
+
+@serving()
+async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
+    """It may look and close; what would have to wait for its own thread is refused."""
+    said: list[object] = []
+
+    def on_state(_: State) -> None:
+        said.append(view["BTC-USD"].last)
+        try:
+            view.subscribe("ETH-USD")
+        except RuntimeError as error:
+            said.append(str(error)[:20])
+        view.close()
+
+    def script() -> None:
+        with view:
+            said.append([change.symbol for change in view])
+
+    view = sync.watch(url(live), "BTC-USD", on_state=on_state)
+    await asyncio.wait_for(asyncio.to_thread(script), 30)
+    assert said == [Decimal("97000.10"), "on_state cannot wait", ["BTC-USD"]]
 
 
 def test_a_view_is_entered_once_and_before_it_is_used() -> None:
