@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
+from feeds.registry import loaders
 from ticker import __version__, cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,11 +151,16 @@ def test_an_adapter_alone_is_explained() -> None:
         (["--prt", "3"], "no option '--prt'; did you mean '--port'?"),
         (["show-config", "--hots=x"], "no option '--hots'; did you mean '--host'?"),
         (["adapters", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
+        (["adapters", ""], f"no adapter ''; there is: {', '.join(sorted(loaders()))}"),
+        (["symbols", "--adapter", ""], "a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
         (["symbols", "--adapter", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
         (["symbols", "--adapter", "sim"], "sim is no exchange, so it has no list of symbols"),
         (["symbols", "--adapter", "yahoo"], "yahoo has no list of its symbols; name those that you want"),
         (["--port"], "Option '--port' requires an argument."),
         (["--port", "http"], "--port: should be a valid integer, not 'http'"),
+        (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"),
+        (["candles", "BTC/USD"], "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),
         (["--config", "no.toml"], "no.toml: no such file or directory"),
         (["--feed", "krakn:*-USD"], "feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?"),

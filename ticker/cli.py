@@ -71,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> int:
         known = [name for option in error.ctx.command.params for name in option.opts] if error.ctx else []
         return _fail(f"no option '{error.option_name}'{did_you_mean(error.option_name, known)}", 2)
     except click.ClickException as error:
-        return _fail(error.format_message(), 2)
+        return _fail(" ".join(error.format_message().split()), 2)
     except TickerError as error:
         return _fail(str(error), next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 1))
     except (click.Abort, KeyboardInterrupt):

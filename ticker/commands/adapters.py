@@ -33,8 +33,9 @@ def adapters(names: tuple[str, ...], form: str | None) -> None:
     With names only these, each with the fields of a quote that it fills, and its options.
     """
     known = registry.loaders()
-    if unknown := next((name for name in names if name not in known), None):
-        raise ConfigError(f"no adapter '{unknown}'{did_you_mean(unknown, known)}")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no adapter '{name}'{did_you_mean(name, known)}")
     chosen = {name: known[name]() for name in names} if names else registry.adapters(known)
     heads = ("adapter", "kind", "modes", "key", "polling", "bars", "list", "prices of")
     rows = [[name, *_cells(adapter)] for name, adapter in chosen.items()]

@@ -27,7 +27,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
     """
     for text in patterns:
         check_pattern(text)
-    listed = _of_exchange(adapter) if adapter else fetch(url, "/api/symbols", "symbols")
+    listed = fetch(url, "/api/symbols", "symbols") if adapter is None else _of_exchange(adapter)
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:

@@ -45,10 +45,13 @@ def service(command: Command) -> Command:
 
 def symbols(command: Command) -> Command:
     """Give a command symbols and patterns as its arguments; without any it is about all of them."""
-    everything = ("*",)
-    return click.argument(
-        "symbols", metavar="[SYMBOL...]", nargs=-1, callback=lambda _, __, given: given or everything
-    )(command)
+    return click.argument("symbols", metavar="[SYMBOL...]", nargs=-1, callback=_symbols)(command)
+
+
+def _symbols(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    if address := next((text for text in given if "://" in text), None):
+        raise click.UsageError(f"'{address}' is no symbol; give the service's address by --url")
+    return given or ("*",)
 
 
 def fields(command: Command) -> Command:
