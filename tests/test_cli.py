@@ -162,6 +162,8 @@ def test_an_adapter_alone_is_explained() -> None:
         (["candles", "BTC/USD"], "only letters, digits and . _ ^ : * - can stand in a pattern"),
         (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),
+        (["--config", ""], "--config: name a file, or leave it out"),
+        (["show-config", "--config", ""], "--config: name a file, or leave it out"),
         (["--config", "no.toml"], "no.toml: no such file or directory"),
         (["--feed", "krakn:*-USD"], "feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?"),
         (

@@ -183,7 +183,7 @@ def serve(config: str | None, **given: Any) -> int:
     from ticker import logs
     from ticker.config import load
 
-    settings = load(Path(config) if config else None, _flags(given), os.environ)
+    settings = load(_file(config), _flags(given), os.environ)
     from ticker.progress import StatusLine
 
     line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
@@ -201,7 +201,7 @@ def check_config(config: str | None, **given: Any) -> None:
     """Check the configuration and its feeds; start nothing."""
     from ticker.config import load
 
-    settings = load(Path(config) if config else None, _flags(given), os.environ)
+    settings = load(_file(config), _flags(given), os.environ)
     feeds = _build(settings, _context())
     noun = "feed" if len(feeds) == 1 else "feeds"
     print(f"ok: {len(feeds)} {noun}: {', '.join(feed.name for feed in feeds)}")
@@ -213,7 +213,13 @@ def show_config(config: str | None, **given: Any) -> None:
     """Print the settings in force as TOML, each with its origin."""
     from ticker.config import explain
 
-    print(explain(Path(config) if config else None, _flags(given), os.environ), end="")
+    print(explain(_file(config), _flags(given), os.environ), end="")
+
+
+def _file(config: str | None) -> Path | None:
+    if config == "":  # a variable that is not set: serving something else would be worse than nothing
+        raise ConfigError("--config: name a file, or leave it out")
+    return None if config is None else Path(config)
 
 
 def _flags(given: dict[str, Any]) -> Flags:
