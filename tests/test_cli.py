@@ -164,6 +164,8 @@ def test_an_adapter_alone_is_explained() -> None:
         (["serve", "now"], "Got unexpected extra argument (now)"),
         (["--config", ""], "--config: name a file, or leave it out"),
         (["show-config", "--config", ""], "--config: name a file, or leave it out"),
+        (["check-config", "--set", "auth.tokens_file=no"], "auth.tokens_file no: no such file or directory"),
+        (["check-config", "--set", "server.tls_cert=no"], "server.tls_cert no: No such file or directory"),
         (["--config", "no.toml"], "no.toml: no such file or directory"),
         (["--feed", "krakn:*-USD"], "feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?"),
         (

@@ -198,11 +198,17 @@ def serve(config: str | None, **given: Any) -> int:
 @cli.command(epilog=EPILOG)
 @configured
 def check_config(config: str | None, **given: Any) -> None:
-    """Check the configuration and its feeds; start nothing."""
+    """Check the configuration, its feeds and files; start nothing."""
     from ticker.config import load
+    from ticker.tokens import Tokens
+    from web.server import make_server
 
     settings = load(_file(config), _flags(given), os.environ)
-    feeds = _build(settings, _context())
+    context = _context()
+    feeds = _build(settings, context)
+    make_server(None, None, settings)
+    if settings.auth.tokens_file:
+        Tokens(Path(settings.auth.tokens_file), context.clock.wall_ms)
     noun = "feed" if len(feeds) == 1 else "feeds"
     print(f"ok: {len(feeds)} {noun}: {', '.join(feed.name for feed in feeds)}")
 
