@@ -42,7 +42,9 @@ Flags = Sequence[tuple[str, str]]
 def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, list | tuple):
+        raise ValueError("should be a list, or one text with commas")
+    return tuple(value)
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]

@@ -148,6 +148,7 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[sever]\nprot = 3", "sever.prot: unknown; did you mean 'server.port'?"),
         ("[store]\nport = 3", "store.port: unknown; did you mean 'server.port'?"),
         ("port = 3", "port: unknown; did you mean 'server.port'?"),
+        ("[metrics]\nprices = 5", "metrics.prices: should be a list, or one text with commas, not 5"),
         ("[sever]", "sever: unknown; did you mean 'server'?"),
         ("[log]\nzzz = 1", "log.zzz: unknown; there is: log.format, log.level"),
         (
