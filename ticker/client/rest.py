@@ -70,7 +70,7 @@ def fetch(
     status, body = request(address, path, headers, timeout_s)
     try:
         document = json.loads(body, parse_float=number)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     problem = document if isinstance(document, dict) else {}
     if status == 200:

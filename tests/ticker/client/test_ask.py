@@ -45,6 +45,7 @@ def response(status: str, body: str = "", *headers: str) -> str:
     [
         (response("200 OK", "<html>"), UnreachableError, "answers, but is no ticker"),
         (response("200 OK", '{"status":"UP"}'), UnreachableError, "answers, but is no ticker"),
+        (response("200 OK", "[" * 100_000), UnreachableError, "answers, but is no ticker"),
         (response("200 OK", "[]"), UnreachableError, "answers, but is no ticker"),
         (response("302 Found", "", "Location: http://elsewhere/"), RefusedError, "HTTP status 302"),
         (response("403 Forbidden", '{"code":"forbidden","detail":"not from there"}'), RefusedError, "not from there"),
