@@ -161,6 +161,31 @@ async def test_status_says_what_is_missing(live: Live, capsys: pytest.CaptureFix
     assert lines[:2] == ["  feed toy has not delivered yet", "  no feed has delivered a price"]
 
 
+class Dying(BaseHTTPRequestHandler):
+    """A proxy whose service dies after its first answer."""
+
+    def do_GET(self) -> None:
+        alive = self.path == "/api/status" and not vars(self.server).setdefault("asked", [])
+        vars(self.server)["asked"].append(self.path)
+        self.send_response(200 if alive else 502)
+        self.end_headers()
+        self.wfile.write(b'{"versions":{"ticker":"0"},"reasons":[]}' if alive else b"<h1>Bad Gateway</h1>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_status_of_a_service_that_dies_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the proxy before it answers then is no status of it."""
+    with HTTPServer(("127.0.0.1", 0), Dying) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        status = main(["status", f"http://127.0.0.1:{proxy.server_port}"])
+        proxy.shutdown()
+        thread.join()
+    assert (status, "HTTP status 502" in capsys.readouterr().err) == (4, True)
+
+
 def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:
     """CSV by default, JSON lines on request, oldest first."""
     status, out, _ = called("candles", "BTC-USD", "--interval", "5m", "--limit", "3")

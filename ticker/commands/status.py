@@ -1,14 +1,12 @@
-"""`ticker status`: what `/readyz` and `/api/feeds` of a running service say, for people."""
+"""`ticker status`: what `/api/status` and `/api/feeds` of a running service say, for people."""
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
 from ticker.client.address import Address
-from ticker.client.rest import request
 from ticker.commands import options
 from ticker.commands.lists import feeds
 from ticker.commands.rest import fetch
@@ -24,12 +22,11 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     Exit status 0 if it is ready for readers, 1 if it runs but is not, 4 if nobody answers.
     """
     where = address or url
-    place = Address.of(where, os.environ)
     version = fetch(where, "/api/status", "versions")["ticker"]
-    ready = json.loads(request(place, "/readyz").body)  # it says why, too, if it is not
-    print(f"ticker {version} at {place}: {ready['status']}")
-    for reason in ready["reasons"]:
+    reasons = fetch(where, "/api/status", "reasons")
+    print(f"ticker {version} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
+    for reason in reasons:
         print(f"  {reason}")
     print()
     ctx.invoke(feeds, form=None, url=where)
-    return 0 if ready["status"] == "ready" else 1
+    return 1 if reasons else 0
