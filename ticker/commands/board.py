@@ -98,7 +98,7 @@ class Board:
         rest = len(order) - len(shown)
         foot = f"{rest} more: a larger window or fewer symbols show them" if rest else "Ctrl-C ends"
         if self.unknown:
-            foot = escape(str(UnknownSymbolError(self.unknown)))
+            foot = escape(str(UnknownSymbolError(self.unknown)).replace("\n", " · "))
         return Group(
             self._head(width, state, kinds, now_ms),
             self._table(shown, width, now_ms),

@@ -34,6 +34,8 @@ def test_prices_end_below_each_other() -> None:
 
 
 def test_a_mistyped_symbol_is_told() -> None:
-    """The last line names it, and what it may have been."""
+    """The last line names it, and what it may have been; all of them, if there are several."""
     board = Board(["BTC-USDX"], "http://localhost:8000", unknown={"BTC-USDX": ["BTC-USD"]})
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD"
+    board.unknown["NOPE"] = []
+    assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD · no symbol 'NOPE'"
