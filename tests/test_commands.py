@@ -317,6 +317,29 @@ def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None
     assert screen.rindex("\x1b[?25h") > screen.rindex("\x1b[?25l"), "the cursor is shown again"
 
 
+@pytest.mark.parametrize(
+    ("command", "environ", "colored"),
+    [
+        ("watch", {"TERM": "dumb"}, False),
+        ("candles", {"TERM": "dumb"}, False),
+        ("candles", {"NO_COLOR": "1"}, False),
+        ("candles", {"NO_COLOR": ""}, True),
+    ],
+)
+def test_a_terminal_is_believed(service: Running, command: str, environ: dict[str, str], *, colored: bool) -> None:
+    """One that knows no escapes gets lines and plain charts, and is not left empty; `NO_COLOR` counts if it says so."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*PYTHON, command, "BTC-USD", "--url", service.url],
+        cwd=ROOT, stdout=follower, stderr=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm"} | environ,
+    ) as process:  # fmt: skip
+        os.close(follower)
+        screen = _read_until(leader, lambda text: "BTC-USD" in text and "\n" in text)
+        process.terminate()
+    os.close(leader)
+    assert ("\x1b" in screen) == colored
+
+
 def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
     """What a terminal gets until a condition holds of it."""
     text, deadline = "", time.monotonic() + READY_S

@@ -14,7 +14,7 @@ import click
 
 from ticker.commands import options
 from ticker.commands.chart import chart
-from ticker.commands.output import csv_lines
+from ticker.commands.output import csv_lines, dumb
 from ticker.commands.rest import fetch
 from ticker.selection import check_pattern
 
@@ -39,7 +39,7 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
     bars = limit or (max(10, width - 8) if drawn else 500)
     rows = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}", "bars")
     if drawn:
-        color = "NO_COLOR" not in os.environ
+        color = not (os.environ.get("NO_COLOR") or dumb())
         click.echo(chart(symbol, interval, rows, width, height - 1, color=color), color=color)
     elif form == "json":
         sys.stdout.writelines(f"{_json(row)}\n" for row in rows)

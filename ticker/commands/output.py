@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -110,6 +111,11 @@ def age_text(age_ms: int) -> str:
         if age_ms >= size:
             return f"{age_ms // size} {unit}"
     return f"{max(0, age_ms) // 1000} s"
+
+
+def dumb() -> bool:
+    """Whether the terminal is one that knows neither colours nor a cursor, by its own word."""
+    return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
 
 
 def note(text: str) -> None:

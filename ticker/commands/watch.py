@@ -19,7 +19,7 @@ from ticker.client import watch as watch_prices
 from ticker.client.address import Address
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.output import note, telling
+from ticker.commands.output import dumb, note, telling
 from ticker.commands.rest import fetch
 from ticker.commands.tail import Lines, follow
 from ticker.errors import ClientError
@@ -41,11 +41,11 @@ def watch(symbols: tuple[str, ...], url: str | None) -> int:
     """Watch prices in a live table.
 
     Waits for a service that is not there yet, comes back to one that was away, and says so. Where standard output is no
-    terminal it prints a line for each change, as `ticker tail` does.
+    terminal, or a dumb one, it prints a line for each change, as `ticker tail` does.
     """
     address = Address.of(url, os.environ)
     rich = importlib.util.find_spec("rich") is not None
-    if not sys.stdout.isatty() or not rich:
+    if not sys.stdout.isatty() or dumb() or not rich:
         if not rich:
             note(f"the live table needs rich: pip --python {sys.executable} install rich")
         view = watch_prices(*symbols, url=url, on_state=telling())
