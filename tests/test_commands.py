@@ -112,6 +112,24 @@ def test_tail_gives_up_when_told_to(called: Call) -> None:
         assert (status, out, errors.count("\n")) == (4, "", 1)
 
 
+def test_tail_without_reconnecting_ends_with_the_connection() -> None:
+    """Status 4, the cursor for a later run, and why; it does not say that it will come back."""
+    with (
+        running("--feed", "sim:BTC-USD?faults=false") as service,
+        subprocess.Popen(
+            [*PYTHON, "tail", "BTC-USD", "--no-reconnect", "--url", service.url],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        service.process.kill()
+        _, errors = process.communicate(timeout=READY_S)
+    assert process.returncode == 4
+    why = f"ticker: {service.url}: the connection was lost\n"
+    assert re.fullmatch(WAITED + r"cursor: \d+:\d+:[0-9a-f]{16}\n" + re.escape(why), errors)
+
+
 def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
     """Who would wait for it for ever is told what it may have been, also where there is no terminal."""
     said = "ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-EUR\n"

@@ -41,16 +41,18 @@ def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s
     """
     lines = Lines(given["form"], given["fields"], given["count"])
     options = {"fields": given["fields"], "interval_ms": round((given["interval_s"] or 0) * 1000)}
-    view = watch(
-        *symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=telling(), **options
-    )  # fmt: skip
+    tell = None if no_reconnect else telling()
+    view = watch(*symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=tell, **options)
     try:
-        status = asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
+        return asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
     except KeyboardInterrupt:
-        status = 130
-    if lines.cursor is not None:
-        print(f"cursor: {lines.cursor}", file=sys.stderr)
-    return status
+        return 130
+    except OSError:  # nobody has the last lines
+        lines.cursor = None
+        raise
+    finally:
+        if lines.cursor is not None:
+            print(f"cursor: {lines.cursor}", file=sys.stderr)
 
 
 async def follow(view: View[Any], lines: Lines, for_s: float | None, address: str) -> int:
