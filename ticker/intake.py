@@ -203,7 +203,7 @@ class FeedIntake:
         """Take quotes, in order; see `feeds.base.Sink`."""
         intake = self._intake
         now, wall_ms = intake.clock.monotonic(), intake.clock.wall_ms()
-        rows, sources = [], intake.sources
+        rows, sources = [], self._sources
         for quote in quotes:
             symbol = quote[0]
             source = sources.get(symbol) or self._birth(symbol, now)
@@ -302,22 +302,35 @@ class FeedIntake:
         self.state("stale", why)
 
     def _birth(self, symbol: str, now: float) -> Source | None:
-        intake, rejects = self._intake, self.status.rejects
+        """The source of a symbol's first row; None if it is not let in.
+
+        A recording may name a venue that has a feed here: its prices are no word on that feed's symbols.
+        """
+        intake = self._intake
         if not VENUE_SYMBOL.fullmatch(symbol):
-            rejects["symbol"] += 1
+            self.status.rejects["symbol"] += 1
+            return None
+        owner = intake.feeds.get(symbol.partition(":")[0], self)
+        if symbol in intake.sources or owner.status.kind != self.status.kind:
+            self._leave_out("symbol", f"{symbol} belongs to another feed; what does is left out")
             return None
         if len(intake.sources) >= intake.max_symbols:
-            rejects["limit"] += 1
-            if self._surplus is None:
-                self._surplus = f"more symbols than store.max_symbols = {intake.max_symbols}; the rest is left out"
-                log.warning("feed=%s %s", self.status.name, self._surplus)
-            if self.status.state == "live":
-                self.state("live", self._surplus)
+            most = f"store.max_symbols = {intake.max_symbols}"
+            self._leave_out("limit", f"more symbols than {most}; the rest is left out")
             return None
         source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self, now)
         source.run = self._run
         self.status.symbols = len(self._sources)
         return source
+
+    def _leave_out(self, reason: str, why: str) -> None:
+        """Count a row whose symbol is not let in, and say so once, and for as long as the feed is live."""
+        self.status.rejects[reason] += 1
+        if self._surplus is None:
+            self._surplus = why
+            log.warning("feed=%s %s", self.status.name, why)
+        if self.status.state == "live":
+            self.state("live", self._surplus)
 
     def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
         """Take what is in order; returns how many that was.

@@ -807,6 +807,30 @@ def test_feed_cannot_remove_what_is_not_its_own(service: Service) -> None:
     assert service.get("v:A") == "live"
 
 
+@pytest.mark.parametrize("first", ["kraken", "old"])
+def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str) -> None:
+    """Recorded prices never get under a live feed's names, whoever comes first; the recording says what it misses.
+
+    Seen: `--feed kraken --feed 'old=replay:DIR/kraken'` showed both prices in turn, as live, as `kraken:BTC-USD`.
+    """
+    live, old = service.feed("kraken"), service.feed("old", "replay")
+    feeds = [(live, "60000"), (old, "100")]
+    for feed, price in feeds if first == "kraken" else reversed(feeds):
+        put(feed, "kraken:BTC-USD", last=price)
+    put(old, "kraken:OLD-USD", "oanda:EUR-USD")
+    assert (service.get("kraken:BTC-USD", "last"), rejects(live), rejects(old)) == ("60000", {}, {"symbol": 2})
+    assert sorted(service.store.symbols()) == ["kraken:BTC-USD", "oanda:EUR-USD"]
+    assert service.get("@old", "message") == "kraken:BTC-USD belongs to another feed; what does is left out"
+
+
+def test_recordings_of_one_venue(service: Service) -> None:
+    """Two of a kind may share a venue's name, but no symbol: that is of the feed that brought it first."""
+    first, second = service.feed("oanda", "replay"), service.feed("more", "replay")
+    put(first, "oanda:EUR-USD", last="1.1")
+    put(second, "oanda:EUR-USD", "oanda:XAU-USD", last="1.2")
+    assert [service.get(f"oanda:{symbol}", "last") for symbol in ("EUR-USD", "XAU-USD")] == ["1.1", "1.2"]
+
+
 def test_reborn_symbol_starts_anew(service: Service) -> None:
     """After a removal, order and rhythm of the same name begin again, and it is watched like any new one."""
     feed = service.feed()
