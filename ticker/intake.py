@@ -291,6 +291,9 @@ class FeedIntake:
         if silent_s > self._data.limit_s(self.stale_after_s):
             self._call_stale(f"no data for {silent_s:.0f} s")
         elif self._changes.known and now - self._changes.last > self._changes.limit_s(self.stale_after_s):
+            if not any(source.market == "live" for source in self._sources.values()):
+                self._changes.last = now  # nothing can change while every market is shut
+                return
             self._frozen = f"no row has changed for {now - self._changes.last:.0f} s"
             self._call_stale(self._frozen)
 

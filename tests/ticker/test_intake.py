@@ -600,6 +600,26 @@ def test_frozen_cache_is_stale(service: Service) -> None:
     assert service.states("@v", "v:A", "v:B", "v:HALT") == ["stale", "stale", "stale", "halted"]
 
 
+@pytest.mark.parametrize("market", ["halted", "closed"])
+def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str) -> None:
+    """Seen: a feed of one stock exchange was stale each evening, and paged, though its polls went on.
+
+    Cause: its rows do not change until the next session. Promise: they count again from when a market is open.
+    """
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 2.0)
+    for _ in range(1000):
+        put(feed, "v:A", "v:B", last="18.001", state=market)
+        service.wait(2.0)
+        assert feed.status.state == "live"
+    for _ in range(8):
+        put(feed, "v:A", last="18.001", state="live")
+        assert service.states("@v", "v:A", "v:B") == ["live", "live", market]
+        service.wait(2.0)
+    service.wait(4.0)
+    assert service.states("@v", "v:A", "v:B") == ["stale", "stale", market]
+
+
 def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
     """With the first change the feed is live again, and so are all rows of that poll."""
     feed = service.feed()
