@@ -22,17 +22,24 @@ CURSOR_HELP = "Only what changed since; from an earlier answer."
 
 
 async def check_parameters(request: Request) -> None:
-    """Refuse a parameter that the path does not have: what was meant by it would be ignored in silence.
+    """Refuse a parameter that the path does not have, or twice the same: part of what is meant would be ignored.
 
-    What begins with `_` is passed over: spreadsheets and scripts that want no cached answer put something there.
+    What begins with `_` is passed over: spreadsheets and scripts that want no cached answer put something there. So is
+    everything outside of the API: whoever asks for health may have habits.
 
     Raises:
         Problem: 400, with the nearest name.
     """
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
-    for name in request.query_params if known else ():
-        if name not in known and name != TOKEN and name[:1] != "_":
-            raise Problem(400, "bad_request", f"no parameter '{name}'{did_you_mean(name, known)}")
+    route, given = request.scope["route"], request.query_params
+    known = {field.alias for field in route.dependant.query_params}
+    for name in given if route.path.startswith("/api/") else ():
+        if name == TOKEN or name[:1] == "_":
+            continue
+        if name not in known:
+            hint = did_you_mean(name, known) or "; this path takes none"
+            raise Problem(400, "bad_request", f"no parameter '{name}'{hint}")
+        if len(given.getlist(name)) > 1:
+            raise Problem(400, "bad_request", f"parameter '{name}' is given twice; a list has commas between its parts")
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

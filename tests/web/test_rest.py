@@ -133,6 +133,7 @@ async def test_an_etag_is_of_one_selection(live: Live) -> None:
         ("symbols=%FF", "bad_request", "letters"),
         ("fields=last,pirce", "bad_request", "no field 'pirce'"),
         ("symbol=A", "bad_request", "no parameter 'symbol'; did you mean 'symbols'?"),
+        ("symbols=BTC-USD&symbols=ETH-USD", "bad_request", "'symbols' is given twice"),
         ("symbols=" + ",".join(f"S{i}" for i in range(41)), "too_many_symbols", "40"),
         ("symbols=" + ",".join(f"S{i}*" for i in range(33)), "too_many_symbols", "32"),
         ("symbols=*,*:*", "too_many_symbols", "3"),
@@ -150,6 +151,17 @@ async def test_a_bad_parameter_is_refused(live: Live, query: str, code: str, wor
 async def test_a_parameter_against_caches_is_passed_over(live: Live) -> None:
     """Whoever wants no cached answer may put anything into a parameter that begins with `_`."""
     assert (await live.get("/api/quotes?symbols=*&_=1795386000123&_again=1")).status == 200
+
+
+@serving()
+async def test_a_path_without_parameters_takes_none(live: Live) -> None:
+    """Seen: `/api/quotes/BTC-USD?fields=last` gave all fields. Paths of the API say so; health is asked in any way."""
+    for path in ("quotes/BTC-USD", "sources/BTC-USD", "symbols", "feeds", "status"):
+        answer = await live.get(f"/api/{path}?fields=last")
+        assert is_problem(answer, 400, "bad_request")
+        assert answer.json["detail"] == "no parameter 'fields'; this path takes none"
+        assert (await live.get(f"/api/{path}?_=1")).status == 200
+    assert (await live.get("/healthz?check=1")).status == 200
 
 
 @serving()
