@@ -84,7 +84,7 @@ def make_router(base_path: str) -> APIRouter:
     @router.get("/asyncapi.json", include_in_schema=False)
     async def stream_description(request: Request) -> Response:
         secure = request.url.scheme == "https"
-        return answer(orjson.dumps(asyncapi(request.headers["host"], base_path, secure=secure)))
+        return answer(orjson.dumps(asyncapi(request.url.netloc, base_path, secure=secure)))
 
     return router
 

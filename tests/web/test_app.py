@@ -169,6 +169,15 @@ async def test_elsewhere_any_name_is_served(live: Live) -> None:
     assert (await live.get("/api/quotes", "Host: prices.example")).status == 200
 
 
+@serving(server={"host": "0.0.0.0"})
+async def test_whoever_names_no_host_is_answered(live: Live) -> None:
+    """Seen: 500 for the description of the stream, which names the server; HTTP/1.0 asks without a name."""
+    for path in (*PATHS, "/asyncapi.json"):
+        peer = await live.connect()
+        await peer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        assert (await peer.answer()).status == 200, path
+
+
 # The reference
 
 
