@@ -164,6 +164,14 @@ class Tape:
         self.whole_since = math.inf if missing else wall_ms
         return grown
 
+    def lose(self, from_ms: int, wall_ms: int) -> int:
+        """Nobody was there to hear anything from one time to now. Returns as `take`."""
+        if self.missing or wall_ms < self._end or not self._end:
+            return 0
+        grown = self.mark(True, from_ms) + self._begin(wall_ms, self._close)
+        self.mark(False, wall_ms)
+        return grown
+
     def slots(self, span_ms: int, first: int, last: int) -> list[Slot]:
         """The bars from the one that begins at `first` to that of now, which begins at `last`; fewer if less is known.
 

@@ -15,6 +15,7 @@ stands in, if the feed has a history. A volume is always the venue's, of a bar t
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -30,6 +31,9 @@ INTERVALS = {
     "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000,
 }  # fmt: skip
 """Lengths of bars in ms."""
+
+SLEPT_MS = 5000
+"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile."""
 
 _SOURCE = 1 << INDEX["source"]
 _TURN = _SOURCE | 1 << INDEX["state"]
@@ -64,6 +68,7 @@ class Candles:
         self._clock = clock
         self._max_bytes = max_bytes
         self._tape_bytes = 0
+        self._ticked_ms = math.inf
         self._tapes: dict[str, Tape] = {}
         self._listeners: dict[str, tuple[Tape, ...]] = {}  # by the venue symbol whose quotes they take
         # In order of eviction: nobody asked, with and without bars of seconds; somebody did, with and without.
@@ -78,11 +83,20 @@ class Candles:
 
     def take(self, quote: Quote, wall_ms: int) -> None:
         """A quote was accepted."""
+        if wall_ms - self._ticked_ms > SLEPT_MS:
+            self.tick()
         grown = 0
         for tape in self._listeners.get(quote.symbol, ()):
             grown += tape.take(quote.values, wall_ms)
         if grown:
             self._grow(grown)
+
+    def tick(self) -> None:
+        """Time passes; called often, so that it shows when nobody was there."""
+        now = self._clock.wall_ms()
+        if now - self._ticked_ms > SLEPT_MS:
+            self._grow(sum(tape.lose(int(self._ticked_ms), now) for tape in self._tapes.values()))
+        self._ticked_ms = now
 
     def flushed(self, flush: Flush) -> None:
         """Records have changed: symbols were born or are gone, sources and states have turned."""

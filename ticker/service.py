@@ -71,6 +71,7 @@ class Service:
         )
         self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
         self.intake.on_ingest.append(self.candles.take)
+        self.hub.on_tick.append(self.candles.tick)
         self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
         self.facts = Facts(
             server=f"ticker/{__version__}",

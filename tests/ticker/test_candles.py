@@ -76,6 +76,32 @@ def test_a_stale_symbol_has_a_gap(market: Market) -> None:
     assert market.brief("X") == [(10, 10, 10, "g"), (10, 10, 10, "g"), (12, 12, 12, "g"), (12, 12, 12, "o")]
 
 
+@pytest.mark.parametrize("first", ["tick", "data"])
+def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first: str) -> None:
+    """Seen: after a laptop's sleep the hours were flat bars, taken for known, which no venue's bars replaced.
+
+    Cause: no symbol was stale before, and afterwards the next price ended the silence. Promise: until the process is
+    back, data is missing, whoever notices first; of a symbol that was down before nothing new is said.
+    """
+    market.feed("a", local=False)
+    market.say({"a:X": "10", "a:DOWN": "5"})
+    market.intake.feeds["a"].mark(market.intake.sources["a:DOWN"], "down")
+    for _ in range(4):
+        market.wait(1)
+        market.candles.tick()
+    market.clock.tick(300)
+    if first == "tick":
+        market.candles.tick()
+    market.say({"a:X": "12"})
+    market.candles.tick()
+    quiet, venues = (10, 10, 10, ""), (200, 40, 60, "v")
+    assert market.brief("X", limit=305)[:6] == [venues, quiet, quiet, quiet, venues, venues]
+    assert market.brief("X", "1m", limit=6)[:5] == [venues] * 5
+    market.wait(2)
+    assert market.brief("X")[-2:] == [(12, 12, 12, ""), (12, 12, 12, "o")]
+    assert [row.flags for row in market.rows("DOWN", "1m", limit=2)] == ["v", "ogv"]
+
+
 def test_a_symbol_born_stale_is_all_gap(market: Market) -> None:
     """A price that was old when it came is shown, but never as known."""
     market.feed("a")

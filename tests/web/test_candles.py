@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.running import READY_S, running
-from tests.web.server import PRICES, Live, serving
+from tests.web.server import PRICES, Live, serving, until
 from ticker.candles import INTERVALS
 from ticker.model import Bar, Quote
 from ticker.past import MAX_BARS, PAUSE_MS
@@ -107,6 +107,16 @@ async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
     answer = await live.get("/api/candles/BTC-USD")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert (await live.get("/api/sparklines?symbols=BTC-USD")).json["closes"] == {}
+
+
+@serving()
+async def test_a_sleep_of_the_machine_is_a_gap(live: Live) -> None:
+    """When the service comes back to find that a minute has passed, nobody can say what prices did in it."""
+    await until(lambda: sum(live.hub.counts.loop_lag.counts) > 1)  # it has ticked
+    live.clock.step(60)
+    live.publish({"BTC-USD": "98000"})
+    bars = (await live.get("/api/candles/BTC-USD?interval=1s&limit=50")).json["bars"]
+    assert {bar[6] for bar in bars[:-1]} == {"g"}
 
 
 @serving()
