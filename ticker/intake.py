@@ -30,6 +30,8 @@ FIRST_GAPS = 8
 UNKNOWN_RHYTHM_S = 60.0
 LONGEST_SILENCE_S = 3600.0
 GAPS = 32
+BURST_S = 0.02
+"""What comes within this is one burst: one order that takes several others is several trades, in one moment."""
 PATIENCE = 8.0
 """How many usual gaps may pass."""
 JUMP = 1.5
@@ -42,19 +44,21 @@ log = logging.getLogger("ticker.intake")
 
 
 class Rhythm:
-    """When something happened last, and how often it usually does."""
+    """When something happened last, and how often it usually does; a burst counts once."""
 
-    __slots__ = ("_count", "_gaps", "last")
+    __slots__ = ("_burst_at", "_count", "_gaps", "last")
 
     def __init__(self, now: float) -> None:
-        self.last = now
+        self.last = self._burst_at = now
         self._gaps = array("f", bytes(4 * GAPS))
         self._count = 0
 
     def beat(self, now: float) -> None:
         """It happened again."""
-        self._gaps[self._count % GAPS] = now - self.last
-        self._count += 1
+        if now - self._burst_at >= BURST_S:
+            self._gaps[self._count % GAPS] = now - self.last
+            self._count += 1
+            self._burst_at = now
         self.last = now
 
     @property

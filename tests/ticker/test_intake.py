@@ -406,6 +406,23 @@ def test_limit_is_eight_usual_gaps(gaps: list[float], expected: float) -> None:
     assert rhythm.limit_s(5.0) == expected
 
 
+@pytest.mark.parametrize("trades", [1, 2, 3])
+def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service: Service, trades: int) -> None:
+    """Seen: a quiet market in which an order takes several others at a time was stale between any two orders.
+
+    Cause: most gaps were those between trades of one order. Promise: what comes in one moment counts once.
+    """
+    feed = service.feed()
+    for _ in range(40):
+        for _ in range(trades):
+            put(feed, "v:A", last=f"{service.clock.monotonic() + 1}")
+            service.clock.tick(0.001)
+        others_go_on(service, feed, 30)
+        assert service.get("v:A") == "live"
+    others_go_on(service, feed, 8 * 30)
+    assert service.get("v:A") == "stale"
+
+
 def test_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
     """While others go on, a symbol is stale after 8 of its gaps in silence, not sooner; nothing else of it changes."""
     feed = service.feed()
