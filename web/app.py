@@ -45,7 +45,9 @@ EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 def create_app(service: Service) -> FastAPI:
     """The application of one service; needs the embedded server of `web.transport` for `/ws`."""
-    app = FastAPI(docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        docs_url=None, redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name
+    )
     app.add_exception_handler(Problem, answer_problem)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
@@ -117,7 +119,7 @@ class Guard:
 
     * What `Front` refuses is refused.
     * The pages of listed sites may read the answers (CORS).
-    * Paths count with and without the base path: a proxy may strip it or not.
+    * Paths count with and without the base path: a proxy may strip it or not. Behind the base path alone belongs `/`.
     * HEAD is GET without the body, which the server leaves away.
     * Every answer carries the security headers.
     """
@@ -156,11 +158,18 @@ class Guard:
                     headers.add_vary_header("Origin")
             await send(message)
 
-        app = self._refusal(scope) or (_preflight(scope) if shared else None) or self._app
+        app = self._refusal(scope) or (_preflight(scope) if shared else None) or self._detour(scope) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"
         await app(scope, receive, send_guarded)
+
+    def _detour(self, scope: Scope) -> Response | None:
+        """To the page, for whoever leaves the last slash out; without scheme and host, which only a proxy knows."""
+        if scope["type"] != "http" or not self._base_path or scope["path"] != self._base_path:
+            return None
+        query = scope["query_string"].decode("latin-1")
+        return Response(None, 307, {"Location": f"{self._base_path}/" + (f"?{query}" if query else "")})
 
 
 def _preflight(scope: Scope) -> Response | None:
