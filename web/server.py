@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Generator
 from typing import Any, NamedTuple, Protocol
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -113,8 +114,11 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError("too many header lines")
 
     def _should_upgrade(self) -> bool:
-        """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn takes 1.0 for it."""
-        return self.scope["http_version"] != "1.0" and super()._should_upgrade()
+        """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn takes 1.0 for it.
+
+        That one of the headers `Connection` asks for it is known here; uvicorn looks at the last one alone.
+        """
+        return self.scope["http_version"] != "1.0" and dict(self.headers).get(b"upgrade", b"").lower() == b"websocket"
 
     def handle_websocket_upgrade(self) -> None:
         self._taken()
@@ -124,9 +128,12 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()
-        if self.cycle is not None and self.cycle.scope is self.scope:  # else it becomes a WebSocket
+        if self.cycle is not None and self.cycle.scope is self.scope:
             exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
             self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
+        else:  # it becomes a WebSocket, whose parser knows nothing of absolute URIs (RFC 6455, section 4.2.1)
+            url = httptools.parse_url(self.url)
+            self.url = url.path + (b"?" + url.query if url.query else b"")
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
