@@ -237,7 +237,7 @@ class Groups:
             wanted = group.scope.selection.mask
             told = _allowed(group, news)
             rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
-            gone = [s for s in flush.gone if group.scope.selection.matches(s)] if flush.gone else []
+            gone = [s for s in flush.gone if group.scope.matches(s)] if flush.gone else []
             if rows or gone or feeds:
                 self._send(group, updates.frame(group.told, rows, gone), now)
         self.catch_up()

@@ -98,13 +98,9 @@ class Selection:
         text = "\n".join((*self.patterns, "", *(self.fields or FIELDS)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def matches(self, symbol: str) -> bool:
-        """Whether a symbol, which need not exist, is selected. Costs a test a pattern."""
-        return any(pattern_matches(text, symbol) for text in self.patterns)
 
-
-MAX_UNUSED = 16
-"""Wildcards that are kept though nobody uses them."""
+MAX_UNUSED = 32
+"""Wildcards that are kept though nobody uses them: as many as one reader may have."""
 
 
 @dataclass(eq=False, slots=True)
@@ -119,6 +115,17 @@ class Wildcard:
     text: str
     symbols: dict[str, None] = field(default_factory=dict)
     users: int = 0
+    _parts: tuple[str, str, str] = ("", "", "")
+
+    def __post_init__(self) -> None:
+        first, _, rest = self.text.partition("*")
+        self._parts = first, rest.partition("*")[0], self.text.rpartition("*")[2]
+
+    def fits(self, symbol: str) -> bool:
+        """Whether it matches a symbol; nearly all of thousands fail one of the first three tests, which cost little."""
+        first, within, last = self._parts
+        maybe = symbol.startswith(first) and within in symbol and symbol.endswith(last)
+        return maybe and pattern_matches(self.text, symbol)
 
 
 class Wildcards:
@@ -144,9 +151,8 @@ class Wildcards:
         wildcard = self._by_text.get(text)
         if wildcard is None:
             wildcard = self._by_text[text] = Wildcard(text)
-            for symbol in symbols:
-                if pattern_matches(text, symbol):
-                    self._join(wildcard, symbol)
+            for symbol in filter(wildcard.fits, symbols):
+                self._join(wildcard, symbol)
         self._unused.pop(text, None)
         wildcard.users += 1
         return wildcard
@@ -168,7 +174,7 @@ class Wildcards:
     def born(self, symbol: str) -> None:
         """A symbol exists from now on."""
         for wildcard in self._by_text.values():
-            if pattern_matches(wildcard.text, symbol):
+            if wildcard.fits(symbol):
                 self._join(wildcard, symbol)
 
     def died(self, symbol: str) -> None:
@@ -208,6 +214,10 @@ class Scope:
     def contains(self, symbol: str) -> bool:
         """Whether an existing symbol is selected."""
         return symbol in self.exact or self.wild(symbol)
+
+    def matches(self, symbol: str) -> bool:
+        """Whether a symbol, which need not exist, is selected. Costs a test a wildcard, and nothing for names."""
+        return symbol in self.exact or any(wildcard.fits(symbol) for wildcard in self.wildcards)
 
     def wild(self, symbol: str) -> bool:
         """Whether one of its wildcards matches an existing symbol."""

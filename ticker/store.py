@@ -218,7 +218,7 @@ class Store:
         for symbol, version in reversed(self._gone.items()):
             if version <= since:
                 break
-            if scope.selection.matches(symbol):
+            if scope.matches(symbol):
                 gone.append(symbol)
         return Changes(self.epoch, since, self.version, records, gone)
 
@@ -232,7 +232,7 @@ class Store:
         for symbol, version in reversed(self._gone.items()):
             if version <= newest:
                 break
-            if scope.selection.matches(symbol):
+            if scope.matches(symbol):
                 return version
         return max(newest, self.floor)
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ticker.model_reader import matches
 from tests.view import View
 from ticker import protocol
 from ticker.clock import ManualClock
@@ -640,8 +641,8 @@ def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[st
     def converse(**message: Any) -> None:
         frames = [view.apply(frame.data) for frame in desk.session.receive(json.dumps(message).encode())]
         if frames[0]["type"] == "unsubscribed":  # what no pattern matches any more is dropped by the reader itself
-            left = Selection.of(frames[0]["patterns"])
-            view.quotes = {name: quote for name, quote in view.quotes.items() if left.matches(name)}
+            left = frames[0]["patterns"]
+            view.quotes = {name: quote for name, quote in view.quotes.items() if any(matches(p, name) for p in left)}
         seen = kinds(frames)
         if seen == ["error"]:
             assert message["op"] == "unsubscribe"
@@ -670,8 +671,8 @@ def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[st
         desk.reader.frames.clear()
         desk.clock.tick(60.0)
         if (now := desk.session.selection) is not None:
-            records = {r.key: visible(r, now.mask) for r in desk.store.records() if now.matches(r.key)}
-            assert view.quotes == records
+            known = [r for r in desk.store.records() if any(matches(pattern, r.key) for pattern in now.patterns)]
+            assert view.quotes == {r.key: visible(r, now.mask) for r in known}
 
 
 # Suggestions

@@ -528,9 +528,7 @@ def test_removals_cost_those_since() -> None:
     """Older tombstones are not matched."""
     asked: list[str] = []
 
-    class WatchedSelection(Selection):
-        __slots__ = ()
-
+    class WatchedScope(Scope):
         def matches(self, symbol: str) -> bool:
             asked.append(symbol)
             return super().matches(symbol)
@@ -539,7 +537,7 @@ def test_removals_cost_those_since() -> None:
     drop(store, *values)
     put(store, A=LAST, B=LAST)
     drop(store, "A")
-    store.changes(Scope(WatchedSelection(("A",)), frozenset("A"), ()), store.version - 1)
+    store.changes(WatchedScope(Selection(("A",)), frozenset("A"), ()), store.version - 1)
     assert asked == ["A"]
 
 
