@@ -21,7 +21,7 @@ from ticker.config import Settings
 from ticker.errors import ConfigError, TickerError
 from web.handshake import Door
 from web.problem import raw_problem
-from web.transport import PlainFrames, SharedFrames
+from web.transport import MAX_FRAGMENTS, PlainFrames, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
@@ -196,7 +196,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         http=type(
             "Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
         ),
-        ws=type("Stream", (frames,), {"door": door}),
+        ws=type("Stream", (frames,), {"door": door, "frames_per_s": MAX_FRAGMENTS * settings.limits.messages_per_s}),
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=None,  # `web.pings` asks
         ws_per_message_deflate=False,  # ours is another one

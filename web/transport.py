@@ -30,6 +30,7 @@ from ticker import protocol
 from ticker.doorman import Doorman
 from ticker.hub import Hub
 from ticker.protocol import Frame
+from ticker.quota import Budget
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
@@ -38,8 +39,10 @@ from web.wire import headed, packed, shares, wire
 EXTENSION = "ticker.connection"
 """Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
 MAX_FRAGMENTS = 64
-MAX_UNREAD_FRAMES = 1000
-"""What may have come at once and wait to be handled; one read may bring 40,000 empty frames, 10 MB as objects."""
+FRAME_BURST = 1000
+PART_BYTES = 4096
+"""How many frames a client may send at once, and how much of what was read is taken apart before they are counted:
+32 reads in one turn of the loop may bring a million empty pings, for each of which the parser takes some 5 µs."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
 
@@ -66,6 +69,8 @@ class SharedFrames(Handshake):
     pinged_at = 0.0
     address = ""
     number = 0
+    frames_per_s = 1280
+    """How many frames a client may send, whatever they are; messages have a limit of their own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,6 +78,7 @@ class SharedFrames(Handshake):
         self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
+        self._pace: Budget | None = None
         self._paused_at = 0.0
         self._unsent = 0
         self._close_code = 1006
@@ -83,6 +89,7 @@ class SharedFrames(Handshake):
     def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes = b"") -> None:
         """Take the connection over from its endpoint, which must return now, and write the first frames."""
         self._hub, self._session = hub, session
+        self._pace = Budget(self.frames_per_s, FRAME_BURST, FRAME_BURST, hub.now())
         self.open = True
         self.unpacks = any(map(shares, self.conn.extensions))
         self.queue = _NO_QUEUE
@@ -175,22 +182,33 @@ class SharedFrames(Handshake):
         if not self.handshake_complete:
             super().data_received(data)
             return
-        self.conn.receive_data(data)
-        if self.conn.parser_exc is not None:
-            self.handle_parser_exception()
-        elif self._session is None:
-            self.handle_events()
-        else:
-            events = [event for event in self.conn.events_received() if isinstance(event, WireFrame)]
-            if self.open:
-                self._unread.extend(events)
-                self._handle_unread()
-                if len(self._unread) > MAX_UNREAD_FRAMES:
-                    self.end(protocol.TOO_MANY_MESSAGES, "too many messages")
-            else:
-                self.conn.data_to_send()  # pongs, which may not follow our close
-                if self.conn.close_rcvd is not None:
-                    self.transport.close()
+        for at in range(0, len(data), PART_BYTES):
+            self.conn.receive_data(data[at : at + PART_BYTES])
+            if self.conn.parser_exc is not None:
+                self.handle_parser_exception()
+                return
+            if self._session is None:
+                self.handle_events()
+            elif not self._take(self.conn.events_received()):
+                return
+
+    def _take(self, events: list[Any]) -> bool:
+        """Handle what was received, or let it wait; False if nothing more is wanted."""
+        assert self._hub is not None
+        assert self._pace is not None
+        frames = [event for event in events if isinstance(event, WireFrame)]
+        if frames and not self._pace.take(self._hub.now(), len(frames)):
+            self.end(protocol.TOO_MANY_MESSAGES, "too many messages")
+            self.transport.pause_reading()
+            return False
+        if self.open:
+            self._unread.extend(frames)
+            self._handle_unread()
+            return True
+        self.conn.data_to_send()  # pongs, which may not follow our close
+        if self.conn.close_rcvd is not None:
+            self.transport.close()
+        return self.conn.close_rcvd is None
 
     def _handle_unread(self) -> None:
         """Handle what was received, until the connection ends or its reader takes no more answers."""
