@@ -67,13 +67,16 @@ class Handshake(WebSocketsSansIOProtocol):
         elif self.door is None:
             super().handle_connect(event)
         else:
+            self.transport.pause_reading()  # what a client sends too early waits for the answer
             self.door.spread(self._in_turn(self.door, event))
 
     def _in_turn(self, door: Door, request: Request) -> Iterator[None]:
         """The one step of it."""
         try:
-            if not self.transport.is_closing() and not self._knock(door, request):
-                super().handle_connect(request)
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+                if not self._knock(door, request):
+                    super().handle_connect(request)
         except Exception:  # a bug, which is this connection's end and nobody else's
             self.logger.exception("error in a WebSocket handshake")
             self.transport.abort()

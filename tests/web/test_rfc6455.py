@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.web.peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_code, frame
-from tests.web.server import Live, run, serving, start
+from tests.web.server import Live, run, serving, start, until
 
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE, CONNECTION, VERSION = "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"
@@ -65,6 +67,29 @@ async def test_section_4_the_opening_handshake(live: Live) -> None:
         if status == 426:
             assert answer.headers["sec-websocket-version"] == "13", name
     assert seen == {name: status for name, (_, _, status) in HANDSHAKES.items()}
+
+
+@serving()
+async def test_what_comes_before_the_answer_waits_for_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is too early is answered in order, and nothing that it sends is taken apart meanwhile.
+
+    Seen: the pong to a ping that came before the turn of the handshake stood before `101 Switching Protocols`.
+    """
+    held: list[Iterator[None]] = []
+    stream: Any = live.server.config.ws_protocol_class
+    monkeypatch.setattr(stream.door, "spread", held.append)
+    peer = await live.connect()
+    await peer.request("GET", "/ws", *GOOD)
+    await until(lambda: held)
+    await peer.write(frame(PING, b"early"))
+    await peer.write(ASK)
+    for _ in range(10):  # turns of the loop, in each of which the server could read
+        await asyncio.sleep(0)
+    live.hub.spread(held.pop())
+    assert (await peer.answer()).status == 101
+    assert (await peer.hear("hello"))["type"] == "hello"
+    assert await peer.receive() == (PONG, b"early")
+    assert (await peer.hear("pong"))["id"] == 1
 
 
 async def outcome(live: Live, data: bytes) -> int:
