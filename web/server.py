@@ -144,12 +144,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _expect_taken(self, before: int = 0) -> None:
+    def _expect_taken(self, before: int = 0, again: bool = False) -> None:
+        """Look twice: if the process stood still meanwhile, nobody could take a byte."""
         unsent = self.transport.get_write_buffer_size()
-        if unsent == before:
+        stalled = unsent == before
+        if stalled and again:
             self.transport.abort()
         else:
-            self._stall_timer = self.loop.call_later(self.stall_s, self._expect_taken, unsent)
+            self._stall_timer = self.loop.call_later(self.stall_s / 2, self._expect_taken, unsent, stalled)
 
     def _taken(self) -> None:
         if self._stall_timer is not None:

@@ -260,3 +260,17 @@ async def test_whoever_leaves_an_answer_lying_is_dropped(live: Live) -> None:
     assert (await slow._exactly(size - 1_000_000)).endswith(b"}")
     await until(lambda: connections == {http})
     assert len(await stalled.rest()) < size
+
+
+@serving()
+async def test_an_answer_is_not_dropped_because_the_process_stood_still(live: Live) -> None:
+    """The timer is late then, and goes off before the socket has its turn: that alone is no reason."""
+    live.publish(dict.fromkeys(MANY, "1.5"), name="n" * 40_000)
+    live.hub.flush()
+    peer = await live.connect(receive_buffer=4096)
+    await peer.request("GET", "/api/quotes?symbols=S*")
+    connections: set[Any] = live.server.server_state.connections
+    await until(lambda: any(http._stall_timer for http in connections))
+    (http,) = connections
+    http._expect_taken(http.transport.get_write_buffer_size())
+    assert (await peer.answer()).status == 200
