@@ -11,6 +11,7 @@ from ticker.errors import ConfigError
 from ticker.selection import check_pattern, field_mask
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
+UNAUTHORIZED = "the token is missing, wrong or expired; TICKER_TOKEN can hold a good one"
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _SENDABLE = re.compile(r"[!-~]+")
 """What may stand in a request's first line."""

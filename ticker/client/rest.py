@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from ticker.client.address import Address
+from ticker.client.address import UNAUTHORIZED, Address
 from ticker.clock import Clock
 from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
 
@@ -82,6 +82,8 @@ def fetch(
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])
         raise UnknownSymbolError({symbol: problem.get("nearest", [])})
     text = str(problem.get("detail") or f"the service refuses with HTTP status {status}")
+    if status == 401:
+        text = f"the service refuses: {UNAUTHORIZED}"
     if status in _LATER:
         raise UnreachableError(f"{address}: {text}")
     raise RefusedError(text, code)

@@ -15,6 +15,7 @@ import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ticker import protocol
+from ticker.client.address import UNAUTHORIZED
 from ticker.errors import RefusedError, UnreachableError
 
 MAX_FRAME_BYTES = 64 << 20
@@ -27,7 +28,7 @@ _FINAL = {
     protocol.BAD_UTF8: "it got text that is not UTF-8",
     protocol.TOO_LARGE: "a message was too large; subscribe to fewer patterns at once",
     protocol.BAD_MESSAGES: "it got too many bad messages",
-    protocol.UNAUTHORIZED: "the token is missing, wrong or expired",
+    protocol.UNAUTHORIZED: UNAUTHORIZED,
 }
 """Close codes after which coming back cannot help."""
 
@@ -121,7 +122,8 @@ def judge(error: Exception) -> tuple[str, float]:
         if status < 500 and status not in {408, 425, 429}:
             stranger = status < 300 or status == 404  # a page, or none, where a ticker has its stream
             text = "no ticker answers there, but" if stranger else "the service refuses with"
-            raise RefusedError(f"{text} HTTP status {status}", status) from error
+            why = f": {UNAUTHORIZED}" if status == 401 else ""
+            raise RefusedError(f"{text} HTTP status {status}{why}", status) from error
         wait = headers.get("Retry-After", "")
         return f"HTTP status {status}", min(float(wait), 60.0) if wait.isascii() and wait.isdigit() else 0.0
     if isinstance(error, InvalidURI):

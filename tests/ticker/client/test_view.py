@@ -231,8 +231,10 @@ def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
         async with start({"auth": {"tokens_file": str(file)}}) as live:
             async with watch(url(live), "BTC-USD", token="hush") as view:
                 assert view["BTC-USD"].last == Decimal("97000.10")
-            with pytest.raises(RefusedError, match="401"):
+            with pytest.raises(RefusedError, match=r"401: .* TICKER_TOKEN can hold a good one"):
                 await get(url(live), "BTC-USD", token="wrong")
+            with pytest.raises(RefusedError, match="TICKER_TOKEN can hold a good one"):
+                await asyncio.to_thread(sync.get, url(live), "BTC-USD")
             monkeypatch.setenv("TICKER_TOKEN", "hush")
             assert len(await get(url(live), "BTC-USD")) == 1
 

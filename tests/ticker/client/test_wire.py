@@ -119,13 +119,13 @@ def status(code: int, **headers: str) -> InvalidStatus:
 
 
 @pytest.mark.parametrize(
-    ("code", "who"),
-    [(401, "the service refuses"), (403, "the service refuses"), (426, "the service refuses"),
-     (200, "no ticker answers"), (404, "no ticker answers")],
+    ("code", "who", "why"),
+    [(401, "the service refuses", ": the token is .*TICKER_TOKEN.*"), (403, "the service refuses", ""),
+     (426, "the service refuses", ""), (200, "no ticker answers", ""), (404, "no ticker answers", "")],
 )  # fmt: skip
-def test_a_refused_upgrade_is_final(code: int, who: str) -> None:
+def test_a_refused_upgrade_is_final(code: int, who: str, why: str) -> None:
     """Without a token, from a wrong place, at a wrong path or of somebody else trying again cannot help."""
-    with pytest.raises(RefusedError, match=f"^{who}.* HTTP status {code}$"):
+    with pytest.raises(RefusedError, match=f"^{who}.* HTTP status {code}{why}$"):
         judge(status(code))
 
 
