@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.protocol import State as SocketState
 
 from ticker.client.address import Address, addressed, heads
 from ticker.client.book import Book
@@ -272,14 +273,15 @@ class Stream(Generic[Number]):
 
 @contextlib.asynccontextmanager
 async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[ClientConnection]:
-    """A connection to the stream, closed in good order whatever ends its use: by itself an error would be 1011."""
-    async with connect(
+    """A connection to the stream, closed in good order whatever ends its use."""
+    socket = await connect(
         address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
         additional_headers=headers, proxy=None,
-    ) as socket:  # fmt: skip
-        try:
-            yield socket
-        finally:
+    )  # fmt: skip
+    try:
+        yield socket
+    finally:
+        if socket.state is not SocketState.CLOSED:  # else it may abort a transport that is no more, which fails
             await socket.close()
 
 

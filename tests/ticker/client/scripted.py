@@ -56,12 +56,14 @@ class Scripted:
 async def scripted(
     script: Callable[[Scripted], Awaitable[None]],
     refuse: Callable[[int], tuple[int, str] | None] = lambda _: None,
+    max_size: int | None = None,
 ) -> AsyncIterator[str]:
     """Serve; yields the address.
 
     Args:
         script: what happens on a connection; at its end the connection is closed with 1000.
         refuse: status and reason for the upgrade number N, or None to let it in.
+        max_size: bytes of a message, beyond which it closes with 1009.
     """
     asked = opened = 0
 
@@ -77,5 +79,5 @@ async def scripted(
         with contextlib.suppress(ConnectionError):
             await script(Scripted(socket, opened))
 
-    async with serve(handle, "127.0.0.1", 0, process_request=before) as server:
+    async with serve(handle, "127.0.0.1", 0, process_request=before, max_size=max_size) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

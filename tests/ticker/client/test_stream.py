@@ -214,6 +214,23 @@ def test_a_mute_connection_is_stale_then_given_up() -> None:
     assert states[:3] == ["live", "stale", "live"]
 
 
+def many() -> list[str]:
+    """Patterns whose subscription is more than the kernel takes from a client whose service does not read."""
+    return [f"{number:060}-USD" for number in range(150_000)]
+
+
+def test_a_close_amid_a_long_message_is_still_understood() -> None:
+    """A service that closes before it has read all of a subscription says why; what is unsent does not hide it."""
+
+    async def scenario() -> None:
+        async with scripted(Scripted.until_closed, max_size=1000) as url:
+            with pytest.raises(RefusedError, match="a message was too large"):
+                async with view(url, *many()):
+                    pass
+
+    run(scenario)
+
+
 def test_a_subscription_survives_a_cut_before_its_answer() -> None:
     """What was asked for on a connection that broke is asked for by the next one, and then answered."""
 
