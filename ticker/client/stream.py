@@ -197,13 +197,13 @@ class Stream(Generic[Number]):
             opening = self.book.open()
         waiting = [future for question in self._questions.values() for future in question.futures] + self._answered
         self._questions, self._answered = {}, []
+        self._silence = 0
+        self._socket = socket
         if opening is None:
             _resolve(waiting)
         else:
             self._questions[opening[0]] = _Question(waiting, [], opening=True)
             await socket.send(opening[1], text=True)
-        self._silence = 0
-        self._socket = socket
         while True:
             data = await socket.recv(decode=False)
             with self._lock:

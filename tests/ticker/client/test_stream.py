@@ -231,6 +231,31 @@ def test_a_close_amid_a_long_message_is_still_understood() -> None:
     run(scenario)
 
 
+def test_a_service_that_does_not_read_is_given_up() -> None:
+    """A subscription that does not get out is silence, too: another connection is made."""
+    asked: list[int] = []
+    deaf: list[Scripted] = []
+
+    async def script(connection: Scripted) -> None:
+        if connection.number == 1:
+            deaf.append(connection)
+            connection.socket.transport.pause_reading()
+            await connection.until_closed()
+        deaf[0].socket.transport.abort()
+        asked.append(len((await connection.welcome(heartbeat_ms=5000))["symbols"]))
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            stuck = view(url, *many())
+            stuck._book.hello.heartbeat_ms = 20
+            async with stuck:
+                pass
+
+    run(scenario)
+    assert asked == [150_000]
+
+
 def test_a_subscription_survives_a_cut_before_its_answer() -> None:
     """What was asked for on a connection that broke is asked for by the next one, and then answered."""
 
