@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -45,9 +47,10 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
         response = connection.getresponse()
         return Answer(response.status, _body(response, timeout_s))
     except ssl.SSLCertVerificationError as error:
-        raise RefusedError(error.verify_message, "tls") from error
+        raise distrust(error) from error
     except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(f"cannot connect to {address}: {_reason(error)}; is it running?") from error
+        why = reason(error) if isinstance(error, OSError) else "no HTTP answered there"
+        raise UnreachableError(f"cannot connect to {address}: {why}; is it running?") from error
     finally:
         connection.close()
 
@@ -89,6 +92,25 @@ def fetch(
     raise RefusedError(text, code)
 
 
+def reason(error: OSError) -> str:
+    """Why there is no connection, for people."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLError):
+        words = (error.reason or str(error)).replace("_", " ").lower()
+        return "no TLS answered there" if words == "wrong version number" else f"TLS failed: {words}"
+    number = re.search(r"\[Errno (\d+)\]", str(error))  # if several addresses were tried, that of the first
+    text = os.strerror(int(number[1])) if number else error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def distrust(error: ssl.SSLCertVerificationError) -> RefusedError:
+    """What is raised for a certificate that is not good."""
+    return RefusedError(
+        f"the certificate is not trusted: {error.verify_message}; SSL_CERT_FILE can name one that is", "tls"
+    )
+
+
 def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
     clock = Clock()
     parts, size, deadline = [], 0, clock.monotonic() + timeout_s
@@ -102,12 +124,3 @@ def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
     if response.length:
         raise ConnectionError("the connection was lost")
     return b"".join(parts)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, http.client.HTTPException):
-        return "no HTTP answered there"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]

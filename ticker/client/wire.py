@@ -5,9 +5,7 @@ No I/O and no state but the count of failures.
 
 from __future__ import annotations
 
-import os
 import random
-import re
 import ssl
 from typing import Annotated, Any
 
@@ -16,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from ticker import protocol
 from ticker.client.address import UNAUTHORIZED
+from ticker.client.rest import distrust, reason
 from ticker.errors import RefusedError, UnreachableError
 
 MAX_FRAME_BYTES = 64 << 20
@@ -129,16 +128,10 @@ def judge(error: Exception) -> tuple[str, float]:
     if isinstance(error, InvalidURI):
         raise RefusedError(f"the service redirects: {error}", "redirect") from error
     if isinstance(error, ssl.SSLCertVerificationError):
-        raise RefusedError(error.verify_message, "tls") from error
+        raise distrust(error) from error
     if isinstance(error, InvalidHandshake | EOFError):
         return "no WebSocket answered there", 0.0
-    if isinstance(error, TimeoutError):
-        return "no answer in time", 0.0
-    if isinstance(error, OSError):
-        number = re.search(r"\[Errno (\d+)\]", str(error))  # if several addresses were tried, that of the first
-        text = os.strerror(int(number[1])) if number else error.strerror or str(error)
-        return text[:1].lower() + text[1:], 0.0
-    return str(error), 0.0
+    return reason(error) if isinstance(error, OSError) else str(error), 0.0
 
 
 class Retry:

@@ -144,8 +144,12 @@ def test_what_may_pass_says_how_long_to_wait() -> None:
 
 
 def test_a_bad_certificate_is_final() -> None:
-    """A certificate does not become right by trying again."""
+    """A certificate does not become right by trying again; other failures of TLS may pass."""
     bad = ssl.SSLCertVerificationError()
     bad.verify_message = "self-signed certificate"
-    with pytest.raises(RefusedError, match="self-signed"):
+    with pytest.raises(RefusedError, match=r"^the certificate is not trusted: self-signed .*; SSL_CERT_FILE"):
         judge(bad)
+    plain, strict = ssl.SSLError(1, "…"), ssl.SSLError(1, "…")
+    plain.reason, strict.reason = "WRONG_VERSION_NUMBER", "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    assert judge(plain)[0] == "no TLS answered there"
+    assert judge(strict)[0] == "TLS failed: tlsv13 alert certificate required"
