@@ -10,7 +10,7 @@ import pytest
 from ticker.clock import Clock
 from ticker.config import Settings
 from ticker.model import Quote
-from ticker.run import _freezer
+from ticker.run import _freezer, _shown
 from ticker.service import Service
 
 
@@ -38,3 +38,11 @@ def test_what_stays_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [grow(symbols) for symbols in (10, 10, 14, 16, 23, 25)] == [1, 1, 1, 2, 2, 3]
 
     asyncio.run(scenario())
+
+
+def test_the_address_in_the_log_can_be_opened() -> None:
+    """Whoever listens everywhere is found on this machine, too."""
+    shown = {host: _shown(host) for host in ("127.0.0.1", "0.0.0.0", "::", "::1", "10.0.0.7")}
+    assert shown == {
+        "127.0.0.1": "127.0.0.1", "0.0.0.0": "localhost", "::": "localhost", "::1": "[::1]", "10.0.0.7": "10.0.0.7",
+    }  # fmt: skip

@@ -56,15 +56,21 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     app = create_app(service)
     server = make_server(app, app.state.door, settings)
     host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else {"0.0.0.0": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
     scheme = "https" if settings.server.tls_cert else "http"
     path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)
-    log.info("serving %s://%s:%d%s feeds=%s", scheme, shown, port, path, names)
+    log.info("serving %s://%s:%d%s feeds=%s", scheme, _shown(host), port, path, names)
     try:
         await service.run(server, [sock], [runner.run for runner in runners])
     finally:
         if line is not None:
             line.show("")
+
+
+def _shown(host: str) -> str:
+    """An address as it may stand in a URL that works on this machine."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def _freezer(service: Service) -> Callable[[], None]:
