@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 
 import pytest
 
 from ticker.clock import Clock
 from ticker.config import Settings
 from ticker.model import Quote
-from ticker.run import _freezer, _shown
+from ticker.run import _freezer, _shown, _within_files
 from ticker.service import Service
 
 
@@ -46,3 +47,14 @@ def test_the_address_in_the_log_can_be_opened() -> None:
     assert shown == {
         "127.0.0.1": "127.0.0.1", "0.0.0.0": "localhost", "::": "localhost", "::1": "[::1]", "10.0.0.7": "10.0.0.7",
     }  # fmt: skip
+
+
+def test_a_system_that_lifts_no_limit_is_served_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some refuse to have no limit of open files at all; what they allow already counts then."""
+
+    def refuse(_: int, __: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, resource.RLIM_INFINITY))
+    assert _within_files(Settings()).limits.connections == 800

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import resource
@@ -105,11 +106,13 @@ def _within_files(settings: Settings) -> Settings:
     Who comes when all are taken shall get a polite refusal, not a reset. It is a warning only if more were asked for.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.suppress(ValueError, OSError):  # macOS may refuse "unlimited", a sandbox anything
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = settings.limits
-    room = max(hard // 2, hard - OTHER_FILES)
-    if hard == resource.RLIM_INFINITY or room >= limits.connections:
+    room = max(files // 2, files - OTHER_FILES)
+    if files == resource.RLIM_INFINITY or room >= limits.connections:
         return settings
     level = logging.WARNING if "connections" in limits.model_fields_set else logging.INFO
-    log.log(level, "at most %d connections, not %d: open files are limited to %d", room, limits.connections, hard)
+    log.log(level, "at most %d connections, not %d: open files are limited to %d", room, limits.connections, files)
     return settings.model_copy(update={"limits": limits.model_copy(update={"connections": room})})
