@@ -251,6 +251,9 @@ def get(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
-    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
+    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`.
+
+    Only `timeout_s` is of each step of a request: connecting, its first bytes, and the rest.
+    """
     make: Any = Decimal if exact else float
     return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]
