@@ -253,7 +253,7 @@ def get(
 ) -> list[dict[str, Any]]:
     """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`.
 
-    Only `timeout_s` is of each step of a request: connecting, its first bytes, and the rest.
+    But for `timeout_s`: it is of each step of a request, which are connecting, the first bytes, and the rest.
     """
     make: Any = Decimal if exact else float
     return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]
