@@ -6,6 +6,7 @@ import functools
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -119,7 +120,7 @@ class Guard:
 
     * What `Front` refuses is refused.
     * The pages of listed sites may read the answers (CORS).
-    * Paths count with and without the base path: a proxy may strip it or not. Behind the base path alone belongs `/`.
+    * Paths count with and without the base path: a proxy may strip it or not. No path but the page's ends with a slash.
     * HEAD is GET without the body, which the server leaves away.
     * Every answer carries the security headers.
     """
@@ -165,11 +166,17 @@ class Guard:
         await app(scope, receive, send_guarded)
 
     def _detour(self, scope: Scope) -> Response | None:
-        """To the page, for whoever leaves the last slash out; without scheme and host, which only a proxy knows."""
-        if scope["type"] != "http" or not self._base_path or scope["path"] != self._base_path:
+        """To the path that is meant, if the page's last slash is missing, or another path ends with one.
+
+        Without scheme and host, which only a proxy knows.
+        """
+        base, path = self._base_path, scope["path"]
+        inside = path[len(base) :] if path == base or path.startswith(f"{base}/") else path
+        if scope["type"] != "http" or inside == "/" or (inside and inside[-1] != "/"):
             return None
         query = scope["query_string"].decode("latin-1")
-        return Response(None, 307, {"Location": f"{self._base_path}/" + (f"?{query}" if query else "")})
+        meant = base + quote(f"/{inside.strip('/')}", safe="/:")  # one slash: behind two a host would begin
+        return Response(None, 307, {"Location": meant + (f"?{query}" if query else "")})
 
 
 def _preflight(scope: Scope) -> Response | None:

@@ -65,7 +65,7 @@ async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
 @serving()
 async def test_an_unknown_path_is_a_short_problem(live: Live) -> None:
     """404 with a problem document of a few bytes, which shows nothing of what was asked."""
-    for path in ("/nowhere", "/api/", "/api/nothing", "/docs/", "/vendor/", "/vendor/redoc.standalone.js",
+    for path in ("/nowhere", "/api", "/api/nothing", "/vendor", "/vendor/redoc.standalone.js",
                  "/..%2fapp.py", "/%2e%2e/app.py", "/js/%00", "/index.html/x", "/<script>"):  # fmt: skip
         answer = await live.get(path)
         assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json"), path
@@ -256,7 +256,22 @@ async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
         answer = await live.get(path)
         assert (answer.status, answer.headers["location"], answer.body) == (307, goal, b"")
         assert (await live.get(path, method="HEAD")).status == 307
-    assert (await live.get("/prices/api/quotes/")).status == 404
+
+
+@pytest.mark.parametrize("base", ["", "/prices"])
+def test_a_slash_too_many_leads_to_the_path(base: str) -> None:
+    """Who ends a path with a slash, as of a folder, is led to what is meant, and by no path to another host."""
+
+    @serving(server={"base_path": base})
+    async def scenario(live: Live) -> None:
+        goals = {"/docs/": "/docs", "/api/quotes/toy:A-B/?fields=last": "/api/quotes/toy:A-B?fields=last",
+                 "//example.com/": "/example.com", "/%5Cexample.com/%0D%0A/": "/%5Cexample.com/%0D%0A"}  # fmt: skip
+        for path, goal in goals.items():
+            for before in {"", base}:
+                answer = await live.get(before + path)
+                assert (answer.status, answer.headers["location"], answer.body) == (307, base + goal, b"")
+
+    scenario()
 
 
 @serving()
@@ -295,5 +310,5 @@ async def test_the_page_is_compressed_and_revalidated(live: Live) -> None:
     for answer, wish in ((plain, "X: y"), (packed, "Accept-Encoding: gzip")):
         known = await live.get("/js/main.js", wish, f"If-None-Match: {answer.headers['etag']}")
         assert (known.status, known.body) == (304, b"")
-    for path in ("/js", "/js/", "/../app.py", "/js/../../app.py", "/%2e%2e/app.py", "/nothing.js"):
+    for path in ("/js", "/../app.py", "/js/../../app.py", "/%2e%2e/app.py", "/nothing.js"):
         assert (await live.get(path)).status == 404, path
