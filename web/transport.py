@@ -326,8 +326,7 @@ class SharedFrames(Handshake):
         if self._session is None:
             super().handle_close(event)
             return
-        code = Close.parse(bytes(event.data)).code
-        self._leave(code if code < 3000 else protocol.NORMAL)  # an application's codes are not ours
+        self._leave(min(Close.parse(bytes(event.data)).code, 3000))  # what applications made up is none of ours
         self._write(b"".join(self.conn.data_to_send()))
         self.transport.close()
         self._abort_later()
