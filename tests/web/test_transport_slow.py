@@ -205,7 +205,7 @@ async def test_a_flood_of_frames_ends_the_connection(live: Live, opcode: int) ->
     assert (await bystander.hear("pong"))["id"] == 1
 
 
-@serving()
+@serving(hub={"ping_interval_s": 3600})
 async def test_frames_within_their_rate_are_answered(live: Live) -> None:
     """As many messages as a client may send, each in as many pieces as it may have, for as long as it likes."""
     live.clock.stand()
