@@ -29,6 +29,8 @@ EXTENSION = "ticker.http"
 """Key of `scope["extensions"]` under which an endpoint finds its `Exchange`."""
 MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
+MAX_WAITING_REQUESTS = 100
+"""How many requests may wait for the answer to the one before them."""
 
 
 class Stream(Protocol):
@@ -128,6 +130,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_done()
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_WAITING_REQUESTS:
+            raise ValueError("too many requests in a row")
         if self.cycle is not None and self.cycle.scope is self.scope:
             exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
             self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun

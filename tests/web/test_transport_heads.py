@@ -92,3 +92,16 @@ async def test_a_head_behind_a_request_that_waits_is_bounded(live: Live) -> None
     await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 32_768)
     assert (await peer.answer()).status == 431
     assert await peer.rest() == b""
+
+
+@serving()
+async def test_requests_that_wait_for_others_are_bounded(live: Live) -> None:
+    """A hundred may wait behind the one that is being answered; with more of them the connection ends.
+
+    Seen: after each answer more was read, so that one connection with half a million requests held 1.5 GB.
+    """
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    peer = await live.connect()
+    await peer.write(request * 101)
+    assert [(await peer.answer()).status for _ in range(101)] == [200] * 101
+    assert await refused(live, request * 102) == 400
