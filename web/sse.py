@@ -81,6 +81,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         `bye` that the service stops. A browser's `EventSource` comes back by itself and goes on where it was.
         """
         selection = selection_of(symbols, fields, service)
+        if not selection.patterns:
+            raise Problem(400, "bad_request", "'symbols' is empty; give at least one symbol or pattern")
         if len(hub.store) >= LARGE:
             await hub.in_turns(encoded(hub.store, selection))
         refused = admission.refusal(request)
