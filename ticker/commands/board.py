@@ -14,7 +14,7 @@ from ticker.client import Change, Quote, State
 from ticker.commands.output import age_text, clock_text, plain, price_text
 from ticker.errors import UnknownSymbolError
 from ticker.logs import escape
-from ticker.model import KINDS, pattern_matches
+from ticker.model import pattern_matches
 
 FLASH_MS = 700
 """How long a price keeps the colour of its last move."""
@@ -109,8 +109,8 @@ class Board:
         text, style = _STATES[state]
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append("ticker ", "bold").append(f"{text} ", style)
-        for kind in sorted(kinds - {"live"}, key=KINDS.index):
-            head.append(f" {kind.upper()} ", "black on yellow").append(" ")
+        for kind in sorted(kinds - {"live"}):
+            head.append(f" {plain(kind).upper()} ", "black on yellow").append(" ")
         head.append(f"{len(self.rows)} symbol{'s' * (len(self.rows) != 1)}", "dim")
         right = f"{clock_text(now_ms)[:8]} UTC" if now_ms else ""
         where = f"{self.address}  {right}"
@@ -173,7 +173,7 @@ def _change(_: Board, row: Row, __: int) -> Text:
 def _age(_: Board, row: Row, now_ms: int) -> Text:
     state, ts = row.quote.state, row.quote.ts
     age = "" if ts is None else age_text(now_ms - ts)
-    return Text(age, "dim") if state in {None, "live"} else Text(f"{state} {age}".rstrip(), "yellow")
+    return Text(age, "dim") if state in {None, "live"} else Text(f"{plain(state)} {age}".rstrip(), "yellow")
 
 
 def _field(name: str, style: str = "") -> Callable[[Board, Row, int], Text]:
@@ -190,7 +190,7 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("Symbol", 0, lambda _, row, __: Text(row.quote.symbol, "bold"), right=False),
+    Column("Symbol", 0, lambda _, row, __: Text(plain(row.quote.symbol), "bold"), right=False),
     Column("Last", 1, _last),
     Column("24 h", 2, _change),
     Column("Age", 6, _age),

@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ticker.client.quote import Quote, Raw
@@ -26,7 +25,7 @@ PATIENCE_S = 1.0
 
 def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FIELDS) -> str:
     """A record as one JSON object; numbers keep the exchange's own text."""
-    members = [f'"symbol":"{symbol}"']
+    members = [f'"symbol":{json.dumps(symbol)}']
     for name in fields:
         if name in record:
             value = record[name]
@@ -49,7 +48,7 @@ def csv_row(symbol: str, record: Mapping[str, Raw], fields: Sequence[str]) -> li
 
 def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> str:
     """A quote for people: when, what, and its prices or the fields that were asked for."""
-    parts = [f"{clock_text(quote.ts or time_ms)}  {quote.symbol:<14}"]
+    parts = [f"{clock_text(quote.ts or time_ms)}  {plain(quote.symbol):<14}"]
     if fields is not None:
         parts += [f"{name} {plain(quote.raw.get(name))}" for name in fields]
     else:
@@ -58,13 +57,14 @@ def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> 
         if quote.change_pct is not None:
             parts.append(f"{quote.change_pct:+.2f}%")
         if quote.state not in {None, "live"}:
-            parts.append(str(quote.state))
+            parts.append(plain(quote.state))
     return "  ".join(parts)
 
 
 def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Rows in aligned columns, those of `right` aligned at their right."""
     ends = set(right)
+    rows = [[escape(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = (
         "  ".join(
@@ -91,7 +91,7 @@ def print_table(
 def price_text(quote: Quote[Any]) -> str:
     """The last price; the mid, marked by `~`, where there is none."""
     if quote.last is not None:
-        return str(quote.raw["last"])
+        return plain(quote.raw["last"])
     return "–" if quote.mid is None else f"~{quote.mid:f}"
 
 
@@ -101,8 +101,9 @@ def plain(value: Raw) -> str:
 
 
 def clock_text(time_ms: int) -> str:
-    """The time of day, UTC, to the millisecond."""
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%H:%M:%S.%f}"[:-3]
+    """The time of day, UTC, to the millisecond; of any number."""
+    seconds, millis = divmod(time_ms % 86_400_000, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{millis:03}"
 
 
 def age_text(age_ms: int) -> str:

@@ -7,18 +7,19 @@ from decimal import Decimal
 import pytest
 
 from ticker.client import Change, Quote
+from ticker.client.quote import Record
 
 pytest.importorskip("rich", reason="the live table needs rich")
 
 from rich.console import Console
 
-from ticker.commands.board import Board
+from ticker.commands.board import Board, Row
 
 
-def drawn(board: Board) -> list[str]:
+def drawn(board: Board, *kinds: str) -> list[str]:
     console = Console(width=80, height=24, color_system=None)
     with console.capture() as capture:
-        console.print(board.render(80, 24, "live", {"live"}, 2000))
+        console.print(board.render(80, 24, "live", {"live", *kinds}, 2000))
     return capture.get().splitlines()
 
 
@@ -39,3 +40,14 @@ def test_a_mistyped_symbol_is_told() -> None:
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD"
     board.unknown["NOPE"] = []
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD · no symbol 'NOPE'"
+
+
+def test_a_kind_of_a_later_service_is_shown() -> None:
+    """What is not live is said, whatever it is; no control character of a service reaches the terminal."""
+    board = Board(["*"], "http://localhost:8000")
+    odd: Record = {"last": "1", "bid": "1\x1b[2J", "state": "x\x1b[2J", "source": "s\x1b[2J", "ts": 10**18}
+    quote = Quote("A\x1b[2J", odd, Decimal)
+    board.rows[quote.symbol] = Row(quote)
+    head, *rows = drawn(board, "simulated", "invented")
+    assert head.split()[3:5] == ["INVENTED", "SIMULATED"]
+    assert "\x1b" not in head + "".join(rows)

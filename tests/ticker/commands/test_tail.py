@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -53,3 +54,16 @@ def test_time_that_is_up_before_anything_came_is_an_error() -> None:
     with pytest.raises(UnreachableError, match="http://here did not answer within --for"):
         asyncio.run(follow(view, Lines(None, None, None), 0.0, "http://here"))
     assert view.closed
+
+
+@pytest.mark.parametrize("form", [None, "json"])
+def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
+    """Names, states and times of no meaning are written so that no terminal and no reader of JSON is misled."""
+    record: dict[str, Any] = {"last": "1.50", "bid": "1\x1b[2J", "state": "odd\n", "ts": 10**18}
+    for symbol in ("A\n\x1b[2J", 'A"'):
+        change = Change(symbol, Quote(symbol, record, Decimal), ("last",), 1, 10**18, snapshot=True)
+        lines = Lines(form, ["last", "ts"] if form else None, None)
+        (line,) = lines.of([change], None)  # type: ignore[arg-type]  # a frame, as far as it goes
+        (gone,) = lines.of([change._replace(gone=True)], None)  # type: ignore[arg-type]
+        assert (line + gone).replace("\n", "", 2).isprintable()
+        assert form is None or [json.loads(text)["symbol"] for text in (line, gone)] == [symbol, symbol]
