@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, Unpack, overload
@@ -38,6 +38,7 @@ class View(Generic[Number]):
         self._lock = lock
         self._entered: Future[None] = Future()
         self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+        self._ended: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="ticker.client", daemon=True)
 
     def __enter__(self) -> Self:
@@ -66,8 +67,11 @@ class View(Generic[Number]):
                 self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(self._live())
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                asyncio.run(self._live())
+        finally:
+            self._ended.set_result(None)
 
     async def _live(self) -> None:
         task = asyncio.current_task()
@@ -178,8 +182,11 @@ class View(Generic[Number]):
         try:
             done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])
         except RuntimeError:  # the loop is closed
+            done = Future()
+        wait((done, self._ended), return_when=FIRST_COMPLETED)
+        if not done.done() or done.cancelled():  # the loop has ended with it, or before it
             call.close()
-            raise ClientError("the view is closed") from None
+            raise ClientError("the view is closed")
         done.result()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import threading
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 
@@ -269,6 +271,31 @@ async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
     view = sync.watch(url(live), "BTC-USD", on_state=on_state)
     await asyncio.wait_for(asyncio.to_thread(script), 30)
     assert said == [Decimal("97000.10"), "on_state cannot wait", ["BTC-USD"]]
+
+
+@serving()
+async def test_a_close_meanwhile_lets_nobody_wait(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thread asks of a view that another one closes is answered, also if the view's loop never begins it."""
+
+    def script() -> None:
+        for never in (Future[None](), cancelled):
+            with sync.watch(url(live), "BTC-USD") as view:
+                monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lambda _, __, never=never: never)
+                asking = threading.Thread(target=ask, args=(view,))
+                asking.start()
+            asking.join(30)
+            assert said.pop() == "the view is closed"
+
+    def ask(view: sync.View[Decimal]) -> None:
+        try:
+            view.subscribe("ETH-USD")
+        except sync.ClientError as error:
+            said.append(str(error))
+
+    said: list[str] = []
+    cancelled: Future[None] = Future()
+    cancelled.cancel()
+    await asyncio.to_thread(script)
 
 
 def test_a_view_is_entered_once_and_before_it_is_used() -> None:
