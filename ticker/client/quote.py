@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
+from ticker.errors import did_you_mean
 from ticker.model import FIELDS
 
 Number = TypeVar("Number", bound=Decimal | float)
@@ -32,7 +33,7 @@ class _Price:
     @overload
     def __get__(self, quote: Quote[Number], owner: type) -> Number | None: ...
     def __get__(self, quote: Quote[Number] | None, owner: type) -> Self | Number | None:
-        return self if quote is None else quote[self._name]
+        return self if quote is None else quote.number(self._name)
 
 
 class Quote(Generic[Number]):
@@ -61,7 +62,13 @@ class Quote(Generic[Number]):
         self._make: Callable[[str | float], Number] = make
 
     def __getitem__(self, field: str) -> Number | None:
-        """A number by its field's name."""
+        """A number by its field's name; KeyError if no field that is a number has it."""
+        if field not in PRICES:
+            raise KeyError(f"no number '{field}'{did_you_mean(field, PRICES)}")
+        return self.number(field)
+
+    def number(self, field: str) -> Number | None:
+        """What a field holds, as a number."""
         raw = self._record.get(field)
         return None if raw is None else self._make(raw)
 

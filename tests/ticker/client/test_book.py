@@ -59,6 +59,11 @@ def test_numbers_keep_their_text() -> None:
         "1.10",
         "Quote(symbol=A, last=1.10, bid=2, ask=None)",
     )
+    assert (quote["last"], quote["ask"], quote["open"]) == (Decimal("1.10"), None, None)
+    with pytest.raises(KeyError, match="no number 'lst'; did you mean 'last'"):
+        quote["lst"]
+    with pytest.raises(KeyError, match="no number 'state'"):
+        quote["state"]
 
 
 def test_frames_merge_as_the_protocol_says() -> None:
