@@ -71,6 +71,15 @@ def test_get_prints_quotes_once(called: Call) -> None:
     assert Decimal(rows[0]["last"]) > 0
 
 
+def test_get_says_that_nothing_matches(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern may select nothing; a person is told, and data stays empty."""
+    told: list[str] = []
+    monkeypatch.setattr("ticker.commands.get.note", told.append)
+    assert called("get", "ZZZ-*") == (0, "", "")
+    assert called("get", "ZZZ-*", "--json") == (0, "", "")
+    assert told == ["no symbol matches"]
+
+
 def test_exit_statuses_of_get(called: Call) -> None:
     """2 for what cannot be, 3 for what does not exist, with the nearest, 4 for nobody there; nothing on stdout."""
     assert called("get", "BTC-USDX") == (

@@ -10,7 +10,7 @@ import click
 
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.output import columns, csv_lines, csv_row, json_line, patience, plain, price_text
+from ticker.commands.output import columns, csv_lines, csv_row, json_line, note, patience, plain, price_text
 from ticker.model import FIELDS
 
 
@@ -45,3 +45,5 @@ def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, ur
                 texts = [plain(q.raw.get(name)) for name in ("bid", "ask", "state", "source")]
                 table.append([q.symbol, price_text(q), *texts[:2], change, *texts[2:]])
         sys.stdout.write(columns(table, range(1, 5) if fields is None else range(1, len(names) + 1)))
+    else:
+        note("no symbol matches")
