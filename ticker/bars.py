@@ -11,8 +11,8 @@ What a bar is:
   which data goes missing says the price once more, for it stood until then. An interval that is nothing but gap
   carries the close before it as well, but nothing was said in it.
 
-Times are the service's clock, ms since 1970 UTC; intervals begin at their multiples. A clock that is set back makes
-the newest bar last until the time it began has come again. Prices here are floats: a bar is for looking at.
+Times are the service's clock, ms since 1970 UTC; intervals begin at their multiples. A clock that is set back a little
+makes the newest bar last until the time it began has come again. Prices here are floats: a bar is for looking at.
 """
 
 from __future__ import annotations
@@ -171,6 +171,17 @@ class Tape:
         grown = self.mark(True, from_ms) + self._begin(wall_ms, self._close)
         self.mark(False, wall_ms)
         return grown
+
+    def restart(self, wall_ms: int) -> int:
+        """Forget all bars but for the price of now: the clock that dated them was wrong. Returns as `take`."""
+        before = self.bytes
+        self.minutes, self._minute, self._flags = Ring(MINUTES), None, GAP
+        if self.seconds is not None:
+            self.seconds = Ring(SECONDS)
+        if self._end:
+            self._end = 0
+            self._begin(wall_ms, self._close)
+        return self.bytes - before
 
     def slots(self, span_ms: int, first: int, last: int) -> list[Slot]:
         """The bars from the one that begins at `first` to that of now, which begins at `last`; fewer if less is known.

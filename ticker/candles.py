@@ -33,7 +33,8 @@ INTERVALS = {
 """Lengths of bars in ms."""
 
 SLEPT_MS = 5000
-"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile."""
+"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile. A clock that
+is set back by more had dated everything wrongly: all is forgotten."""
 
 _SOURCE = 1 << INDEX["source"]
 _TURN = _SOURCE | 1 << INDEX["state"]
@@ -68,7 +69,7 @@ class Candles:
         self._clock = clock
         self._max_bytes = max_bytes
         self._tape_bytes = 0
-        self._ticked_ms = math.inf
+        self._ticked_ms = math.nan
         self._tapes: dict[str, Tape] = {}
         self._listeners: dict[str, tuple[Tape, ...]] = {}  # by the venue symbol whose quotes they take
         # In order of eviction: nobody asked, with and without bars of seconds; somebody did, with and without.
@@ -92,11 +93,14 @@ class Candles:
             self._grow(grown)
 
     def tick(self) -> None:
-        """Time passes; called often, so that it shows when nobody was there."""
-        now = self._clock.wall_ms()
-        if now - self._ticked_ms > SLEPT_MS:
-            self._grow(sum(tape.lose(int(self._ticked_ms), now) for tape in self._tapes.values()))
+        """Time passes; called often, so that it shows when nobody was there, or the clock was set back."""
+        now, before = self._clock.wall_ms(), self._ticked_ms
         self._ticked_ms = now
+        if now - before > SLEPT_MS:
+            self._grow(sum(tape.lose(int(before), now) for tape in self._tapes.values()))
+        elif before - now > SLEPT_MS:
+            self.past.forget()
+            self._grow(sum(tape.restart(now) for tape in self._tapes.values()))
 
     def flushed(self, flush: Flush) -> None:
         """Records have changed: symbols were born or are gone, sources and states have turned."""

@@ -107,6 +107,11 @@ class Past:
         """A feed's symbols can be asked for."""
         self._venues[feed] = Venue(feed, history, local)
 
+    def forget(self) -> None:
+        """What was told is dated by a clock that was wrong: ask again."""
+        self._told.clear()
+        self.bytes = 0
+
     def is_local(self, symbol: str) -> bool:
         """Whether a venue symbol's past can be had without a request to anybody."""
         venue = self._venue(symbol)

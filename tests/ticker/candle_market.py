@@ -34,11 +34,20 @@ class Venue:
         return [Bar(n * interval_s * 1000, 50.0, 200.0, 40.0, 60.0, 7.0) for n in range(newest - limit + 1, newest + 1)]
 
 
+class Wall(ManualClock):
+    """A clock whose wall time is somebody else's to set."""
+
+    ahead_ms = 0
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self.ahead_ms
+
+
 class Market:
     """Feeds, store and consolidation around candles, as the service wires them, on a clock that only tests move."""
 
     def __init__(self, max_bytes: int = BIG) -> None:
-        self.clock = ManualClock(START)
+        self.clock = Wall(START)
         self.store = Store(epoch=1)
         self.intake = Intake(self.store, self.clock, 10_000)
         self.store.derivation = Consolidator(self.store.get, self.intake.rank, 30.0)

@@ -102,6 +102,33 @@ def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first:
     assert [row.flags for row in market.rows("DOWN", "1m", limit=2)] == ["v", "ogv"]
 
 
+@pytest.mark.parametrize("first", ["tick", "data"])
+def test_a_clock_that_was_far_ahead_leaves_nothing_behind(market: Market, first: str) -> None:
+    """Seen: where the clock was two hours ahead until it was set, no price went into a bar for two hours.
+
+    Cause: the newest bar lasts until the time it began has come again, and a venue's word was final until then.
+    Promise: what was dated so is forgotten, the price aside, and the venue asked again.
+    """
+    venue = market.feed("a", local=False)
+    market.clock.ahead_ms = 120 * MINUTE
+    market.say({"a:X": "10", "a:QUIET": "5"})
+    market.candles.tick()
+    market.rows("X", "1m", 5)
+    market.clock.ahead_ms = 0
+    if first == "tick":
+        market.candles.tick()
+    market.say({"a:X": "11"})
+    market.candles.tick()
+    for _ in range(130):
+        market.beat(1, {"a:X": "12"})
+        market.candles.tick()
+    venue.asked.clear()
+    assert market.brief("X", "1m", 3) == [(200, 40, 60, "v"), (12, 12, 12, ""), (12, 12, 12, "o")]
+    assert venue.asked == [("a:X", 60, 3)]
+    assert market.closes("QUIET", points=3)[0][0] == 5
+    assert market.since("X") == START
+
+
 def test_a_symbol_born_stale_is_all_gap(market: Market) -> None:
     """A price that was old when it came is shown, but never as known."""
     market.feed("a")

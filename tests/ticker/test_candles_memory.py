@@ -46,6 +46,21 @@ def test_the_budget_holds(question: str) -> None:
     assert market.candles.bytes > budget / 2, "the budget is made use of"
 
 
+def test_what_a_wrong_clock_has_dated_gives_its_memory_back() -> None:
+    """When the clock is set back, all bars are forgotten, and the count is exact."""
+    market = Market()
+    market.feed("a", local=True)
+    market.say({"a:X": "10", "a:Y": "10"})
+    market.candles.tick()
+    for _ in range(200):
+        market.beat(1, {"a:X": "10"})
+        market.candles.tick()
+    market.rows("X", "1s", limit=100)
+    market.clock.ahead_ms = -10_000
+    market.candles.tick()
+    assert (market.candles.bytes, ring_bytes(*market.candles._tapes.values())) == (2 * TAPE_BYTES, 0)
+
+
 def grown(market: Market, *symbols: str) -> dict[str, str]:
     """Which of the symbols have how much: `all`, `minutes`, or nothing."""
     tapes = market.candles._tapes
