@@ -79,6 +79,7 @@ class Book:
         self._peaks = {1: (0.0, -1), -1: (0.0, -1)}
         self._fault = ""
         self._fault_until_ms = 0
+        self._seq = 0
 
     def greet(self, at_ms: int, draw: int) -> Quote:
         """A quote with every field."""
@@ -95,11 +96,15 @@ class Book:
             self._fault, self._fault_until_ms = fault, until_ms
 
     def quote(self, at_ms: int, draw: int) -> Quote | None:
-        """What an update says at this time, by 16 random bits: the fields that change; None from a mute book."""
+        """What an update says at this time, by 16 random bits: the fields that change; None from a mute book.
+
+        Each has a number, for time goes back when the clock is set.
+        """
         values: dict[str, Value] = {}
+        self._seq += 1
         if self._fault:
             if at_ms < self._fault_until_ms:
-                return Quote(self.symbol, {"state": "halted"}, at_ms) if self._fault == "halted" else None
+                return Quote(self.symbol, {"state": "halted"}, at_ms, self._seq) if self._fault == "halted" else None
             if self._fault == "halted":
                 values["state"] = "live"
             self._fault = ""
@@ -115,7 +120,7 @@ class Book:
             values["ask"] = self._last_text
         values["bid_size"] = self._sizes[draw >> 4 & 63]
         values["ask_size"] = self._sizes[draw >> 10]
-        return Quote(self.symbol, values, at_ms)
+        return Quote(self.symbol, values, at_ms, self._seq)
 
     def bar(self, first: int, end: int) -> Bar:
         """The candle of the grains from `first` up to, not including, `end`."""

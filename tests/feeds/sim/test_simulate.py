@@ -19,7 +19,9 @@ from feeds.sim.feed import ADAPTER
 from feeds.sim.instruments import MAX_INSTRUMENTS, Instrument, choose, named
 from ticker.clock import Clock, ManualClock
 from ticker.errors import ConfigError
+from ticker.intake import Intake
 from ticker.model import FIELDS, SYMBOL, Bar, FeedStatus, Quote, Value, percent, price, size
+from ticker.store import Store
 
 START_MS = 1_795_386_000_000  # on a minute
 DAY_MS = 86_400_000
@@ -426,6 +428,25 @@ def test_a_wall_clock_that_is_set_back_does_no_harm() -> None:
     assert min(bar.low for bar in bars) <= float(str(record["low"]))
     assert max(bar.high for bar in bars) >= float(str(record["high"]))
     assert float(str(record["open"])) == pytest.approx(bars[1].open, rel=1e-3)
+
+
+def test_prices_go_on_when_the_wall_clock_is_set_back() -> None:
+    """Seen: the whole market was stale until the time of before had come again, for its rows looked late."""
+
+    async def there_and_back() -> FeedStatus:
+        clock = Wall(START_MS)
+        clock.ahead_ms = 7_200_000
+        door = Intake(Store(epoch=1), clock, 100).feed("sim", "simulated", "exchange", 5.0)
+        running = asyncio.create_task(make(clock, symbols="BTC-USD", rate=10).run(door))
+        await clock.advance(10)
+        clock.ahead_ms = 0
+        await clock.advance(10)
+        running.cancel()
+        return door.status
+
+    status = asyncio.run(there_and_back())
+    assert status.updates > 150
+    assert not any(status.rejects.values())
 
 
 def test_the_table_is_a_table_of_a_market() -> None:
