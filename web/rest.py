@@ -57,9 +57,10 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
 def _instrument(service: Service, record: Record) -> dict[str, Any]:
     base, _, quote = record.key.partition("-")
+    currency = quote.partition(".")[0]  # behind a dot stands which market it is: `BTC-USDT.PERP`
     venues = [symbol.partition(":")[0] for symbol in service.consolidator.venues(record.key)]
     return {
-        "symbol": record.key, "name": record.get("name"), "base": base, "quote": quote or None,
+        "symbol": record.key, "name": record.get("name"), "base": base, "quote": currency or None,
         "decimals": record.get("decimals"), "venues": venues,
     }  # fmt: skip
 

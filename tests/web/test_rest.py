@@ -247,10 +247,13 @@ async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
 async def test_symbols_are_listed(live: Live) -> None:
     """Every consolidated symbol with name, both sides, decimals and venues, by name; venue symbols are not."""
     live.feed.publish([Quote("toy:AAPL", {"last": "213.40", "name": "Apple", "decimals": 2})])
+    live.publish({"BRK.B": "1", "BTC-USDT.PERP": "2"})
     live.hub.flush()
     assert (await live.get("/api/symbols")).json["symbols"] == [
         {"symbol": "AAPL", "name": "Apple", "base": "AAPL", "quote": None, "decimals": 2, "venues": ["toy"]},
+        {"symbol": "BRK.B", "name": None, "base": "BRK.B", "quote": None, "decimals": None, "venues": ["toy"]},
         {"symbol": "BTC-USD", "name": None, "base": "BTC", "quote": "USD", "decimals": None, "venues": ["toy"]},
+        {"symbol": "BTC-USDT.PERP", "name": None, "base": "BTC", "quote": "USDT", "decimals": None, "venues": ["toy"]},
         {"symbol": "ETH-USD", "name": None, "base": "ETH", "quote": "USD", "decimals": None, "venues": ["toy"]},
     ]
 
