@@ -33,8 +33,9 @@ INTERVALS = {
 """Lengths of bars in ms."""
 
 SLEPT_MS = 5000
-"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile. A clock that
-is set back by more had dated everything wrongly: all is forgotten."""
+"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile."""
+SET_BACK_MS = 60_000
+"""A clock that is set back by more than a bar of minutes had dated them wrongly: all are forgotten."""
 
 _SOURCE = 1 << INDEX["source"]
 _TURN = _SOURCE | 1 << INDEX["state"]
@@ -98,7 +99,7 @@ class Candles:
         self._ticked_ms = now
         if now - before > SLEPT_MS:
             self._grow(sum(tape.lose(int(before), now) for tape in self._tapes.values()))
-        elif before - now > SLEPT_MS:
+        elif before - now > SET_BACK_MS:
             self.past.forget()
             self._grow(sum(tape.restart(now) for tape in self._tapes.values()))
 
