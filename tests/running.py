@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 
 READY_S = 60.0
 """What another process may take before it counts as hung; only a failing test waits so long."""
-WAITED = r"(?:ticker: (?:no prices from \S+ yet; still trying|live now)\n)*"
+WAITED = r"(?:ticker: (?:no prices from \S+ yet(?: \(.*\))?; still trying|live now)\n)*"
 """What a command may say first on a busy machine."""
 
 

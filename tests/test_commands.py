@@ -307,7 +307,8 @@ def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
         ]  # fmt: skip
         pipes = [(process.stdout, process.stderr) for process in waiting if process.stdout and process.stderr]
         for _, errors in pipes:
-            assert errors.readline() == f"ticker: no prices from {url} yet; still trying\n"
+            why = r"( \(no WebSocket answered there\))?"  # a busy machine may not have tried yet
+            assert re.fullmatch(f"ticker: no prices from {url} yet{why}; still trying\n", errors.readline())
         stranger.shutdown()
         thread.join()
         stranger.server_close()

@@ -61,6 +61,7 @@ class Stream(Generic[Number]):
 
     Attributes:
         state: as of `View.state`.
+        trouble: why the last connection ended or did not come about, empty if there was none.
 
     Args:
         book: what is known and wanted.
@@ -85,6 +86,7 @@ class Stream(Generic[Number]):
         lock: contextlib.AbstractContextManager[object] | None = None,
     ) -> None:
         self.state: State = "reconnecting"
+        self.trouble = ""
         self.book = book
         self.address = address
         self.clock = clock or Clock()
@@ -170,11 +172,11 @@ class Stream(Generic[Number]):
 
     async def _stay_connected(self) -> None:
         while True:
-            pause_s, reason = await self._connection()
+            pause_s, self.trouble = await self._connection()
             if self.state == "live":
                 self._enter("reconnecting")
             if not self._reconnect:
-                raise UnreachableError(f"{self.address}: {reason}")
+                raise UnreachableError(f"{self.address}: {self.trouble}")
             await self.clock.sleep(pause_s)
 
     async def _connection(self) -> tuple[float, str]:

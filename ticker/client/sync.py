@@ -98,6 +98,11 @@ class View(Generic[Number]):
         return self._view.state
 
     @property
+    def trouble(self) -> str:
+        """Why the last connection ended or did not come about, as in `ticker.client.View`."""
+        return self._view.trouble
+
+    @property
     def cursor(self) -> str | None:
         """Where another view of the same selection may go on from, in another process too."""
         with self._lock:

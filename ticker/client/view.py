@@ -54,6 +54,11 @@ class View(Generic[Number]):
         """
         return self._stream.state
 
+    @property
+    def trouble(self) -> str:
+        """Why the last connection ended or did not come about; empty if there was none before this one."""
+        return self._stream.trouble
+
     # What is known
 
     def __getitem__(self, symbol: str) -> Quote[Number]:

@@ -178,7 +178,7 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
     changes = aiter(view)
 
     async def first() -> Change[Decimal]:
-        with waiting(address):
+        with waiting(address, lambda: view.trouble):
             await view.__aenter__()
         warn_of(view.unknown)
         return await anext(changes)

@@ -133,12 +133,12 @@ def warn_of(unknown: dict[str, list[str]]) -> None:
 
 
 @contextlib.contextmanager
-def patience(text: str) -> Iterator[None]:
-    """Say what is waited for, once it has taken longer than a second; take that back at the end."""
+def patience(text: str, more: Callable[[], str] = str) -> Iterator[None]:
+    """Say what is waited for, and more, once it has taken longer than a second; take that back at the end."""
     if not sys.stderr.isatty():
         yield
         return
-    with _overdue(lambda: print(f"{escape(text)} …", end="", file=sys.stderr, flush=True)) as settled:
+    with _overdue(lambda: print(f"{escape(text + more())} …", end="", file=sys.stderr, flush=True)) as settled:
         try:
             yield
         finally:
@@ -147,13 +147,17 @@ def patience(text: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def waiting(address: str) -> Iterator[None]:
-    """Wait for a service, however long that takes; also where there is no terminal that is said, and its end."""
+def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
+    """Wait for a service, however long that takes; also where there is no terminal that is said, why, and its end."""
+
+    def why() -> str:
+        return f" ({trouble()})" if trouble() else ""
+
     if sys.stderr.isatty():
-        with patience(f"waiting for {address}"):
+        with patience(f"waiting for {address}", why):
             yield
         return
-    with _overdue(lambda: _say(f"no prices from {address} yet; still trying")) as settled:
+    with _overdue(lambda: _say(f"no prices from {address} yet{why()}; still trying")) as settled:
         yield
         if settled():
             _say("live now")

@@ -66,7 +66,7 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
     try:
         with end_with_the_reader():
             async with asyncio.timeout(for_s):
-                with waiting(address):
+                with waiting(address, lambda: view.trouble):
                     await view.__aenter__()
                 warn_of(view.unknown)
                 async for frame in view.frames():

@@ -178,8 +178,10 @@ def test_without_reconnect_every_failure_ends_the_view() -> None:
 
     async def scenario() -> None:
         async with scripted(script) as url, view(url, reconnect=False) as reader:
+            assert reader.trouble == ""
             with pytest.raises(UnreachableError, match="the connection was lost"):
                 await reader.wait_for("A", lambda quote: quote.last == 2)
+            assert reader.trouble == "the connection was lost"
         with pytest.raises(UnreachableError, match="connection refused"):
             async with view(url, reconnect=False):
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from ticker.client import Change, Quote
+from ticker.commands import output
 from ticker.commands.tail import Lines, follow
 from ticker.errors import UnreachableError
 
@@ -67,3 +69,14 @@ def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
         (gone,) = lines.of([change._replace(gone=True)], None)  # type: ignore[arg-type]
         assert (line + gone).replace("\n", "", 2).isprintable()
         assert form is None or [json.loads(text)["symbol"] for text in (line, gone)] == [symbol, symbol]
+
+
+def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped name and a service that is not started look the same from here, but for the reason."""
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(output, "PATIENCE_S", 0)
+    monkeypatch.setattr(output, "_say", said.put)
+    with output.waiting("http://x", lambda: "connection refused"):
+        assert said.get(timeout=30) == "no prices from http://x yet (connection refused); still trying"
+    with output.waiting("http://x", lambda: ""):
+        assert [said.get(timeout=30), said.get(timeout=30)] == ["live now", "no prices from http://x yet; still trying"]
