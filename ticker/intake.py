@@ -32,8 +32,9 @@ LONGEST_SILENCE_S = 3600.0
 GAPS = 32
 BURST_S = 0.02
 """What comes within this is one burst: one order that takes several others is several trades, in one moment."""
-PATIENCE = 8.0
-"""How many usual gaps may pass."""
+PATIENCE, LONG_PATIENCE = 8.0, 4.0
+"""How many usual gaps may pass, and how many of the longest but one: prices come in clusters, and by the usual gap
+alone a pair of currencies on a working day is stale for a quarter of it. The very longest may have been an outage."""
 JUMP = 1.5
 """A last price so many times the one before, or that part of it, counts as a jump; it is shown all the same."""
 RATE_WINDOW_S = 2.0
@@ -71,7 +72,7 @@ class Rhythm:
         if not self.known:
             return max(least_s, UNKNOWN_RHYTHM_S)
         gaps = sorted(self._gaps[: min(self._count, GAPS)])
-        return min(max(least_s, PATIENCE * gaps[len(gaps) // 2]), LONGEST_SILENCE_S)
+        return min(max(least_s, PATIENCE * gaps[len(gaps) // 2], LONG_PATIENCE * gaps[-2]), LONGEST_SILENCE_S)
 
 
 class Source:

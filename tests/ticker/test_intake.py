@@ -390,15 +390,17 @@ def test_rhythm_is_not_known_before_eight_gaps() -> None:
     [
         ([0.25] * 40, 5.0),
         ([2.0] * 8, 16.0),
-        ([2.0] * 20 + [500.0] * 15, 16.0),
         ([2.0] * 20 + [500.0] * 16, 3600.0),
+        ([1.0] * 31 + [500.0], 8.0),
+        ([500.0] + [1.0] * 30 + [20.0], 80.0),
+        ([0.25] * 30 + [1.5] * 2, 6.0),
         ([500.0] * 100 + [2.0] * GAPS, 16.0),
         ([2.0] * GAPS + [4.0] * 17, 32.0),
         ([600.0] * 10, 3600.0),
     ],
 )
-def test_limit_is_eight_usual_gaps(gaps: list[float], expected: float) -> None:
-    """The limit is 8 medians of the last 32 gaps, at least what the feed asks for, at most an hour."""
+def test_limit_follows_the_gaps(gaps: list[float], expected: float) -> None:
+    """It is 8 medians of the last 32 gaps or 4 of the longest but one, at least what is asked for, at most an hour."""
     rhythm, now = Rhythm(0.0), 0.0
     for gap in gaps:
         now += gap
@@ -420,6 +422,20 @@ def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service:
         others_go_on(service, feed, 30)
         assert service.get("v:A") == "live"
     others_go_on(service, feed, 8 * 30)
+    assert service.get("v:A") == "stale"
+
+
+def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service) -> None:
+    """Seen: of a day's real quotes of EUR-USD, those of a quarter of the time were called stale, 3,000 times.
+
+    Cause: half of the gaps are those within a cluster. Promise: silence as long as it often is says nothing.
+    """
+    feed = service.feed()
+    for i in range(60):
+        beat(service, feed, ["v:A"], 6, 0.25)
+        others_go_on(service, feed, (6, 20, 11, 15)[i % 4])
+        assert service.get("v:A") == "live" or i < 4
+    others_go_on(service, feed, 80)
     assert service.get("v:A") == "stale"
 
 
