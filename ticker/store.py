@@ -224,11 +224,13 @@ class Store:
 
     def newest(self, scope: Scope) -> int:
         """The newest version that changed anything inside a scope; 0 if nothing ever did."""
-        newest = 0
-        for record in reversed(self._records.values()):
+        for record in itertools.islice(reversed(self._records.values()), scope.size + 8):  # as in `_walk`
             if record.is_feed or scope.contains(record.key):
                 newest = record.version
                 break
+        else:
+            hits = (self._records.get(symbol) for symbol in itertools.chain(scope.symbols(), self._feeds))
+            newest = max((hit.version for hit in hits if hit), default=0)
         for symbol, version in reversed(self._gone.items()):
             if version <= newest:
                 break
