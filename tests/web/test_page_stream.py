@@ -126,6 +126,26 @@ def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> Non
         assert len(service.connections) == 2
 
 
+def test_a_selection_counts_with_its_data(browser: Browser, server: PageServer) -> None:
+    """Cut off between an answer and its prices the page resumes by what it knows, not by what was only announced.
+
+    Else the cursor would say that it knows all of the new selection, and what that adds would never come.
+    """
+    with frozen(browser, server, book(30)) as visit:
+        service = visit.service
+
+        def only_announce(_: dict[str, Any]) -> None:
+            service.answer_subscribe = service.send_snapshot
+            service.send({"type": "subscribed", "id": 1, "selection": "0123456789abcdef", "resumed": True})
+            service.close()
+
+        service.answer_subscribe = only_announce
+        service.close()
+        until(visit, lambda: len(service.connections) == 3 and bool(service.received))
+        (message,) = (message for message in service.received if message["op"] == "subscribe")
+        assert message["cursor"] == f"{EPOCH}:4711:{SELECTION}"
+
+
 def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) -> None:
     """Where resuming leads into the next gap, the page waits and then asks for a new snapshot."""
     with frozen(browser, server, book(30)) as visit:

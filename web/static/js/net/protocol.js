@@ -61,11 +61,17 @@ export class Position {
   epoch = null;
   version = null;
   selection = null;
+  #announced = null;
 
   /** "EPOCH:VERSION:SEL" to resume from, or null when nothing has been read yet. */
   get cursor() {
     if (this.version === null || this.selection === null) return null;
     return `${this.epoch}:${this.version}:${this.selection}`;
+  }
+
+  /** This is what the next frame with data is of; until then what it adds is not known. */
+  announce(selection) {
+    this.#announced = selection;
   }
 
   /** Ask for everything next time. */
@@ -82,6 +88,7 @@ export class Position {
     if (frame.type === "snapshot") {
       this.epoch = frame.epoch;
       this.version = frame.version;
+      this.selection = this.#announced;
       return "replace";
     }
     if (frame.type === "heartbeat") {
@@ -93,6 +100,7 @@ export class Position {
     if (frame.version < this.version) return "old";
     // An equal version is applied: a subscribe adds records without anything having changed.
     this.version = frame.version;
+    this.selection = this.#announced;
     return "merge";
   }
 }

@@ -172,7 +172,7 @@ export class LiveSocket {
         return this.#hello(message);
       case "subscribed":
       case "unsubscribed":
-        this.position.selection = message.selection;
+        this.position.announce(message.selection);
         this.#answering = true;
         if (message.resumed) this.counts.resumes += 1;
         return;
