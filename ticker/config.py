@@ -64,6 +64,12 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _path(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
+        raise ValueError("should be a path that begins with a slash and ends without one: /prices")
+    return text
+
+
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     for text in values:
         ipaddress.ip_network(text)
@@ -82,8 +88,8 @@ class Server(Section):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one.")
     shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
-    base_path: str = Field(
-        default="", pattern="^(/[A-Za-z0-9._~-]+)*$", description="Path that a proxy puts before ours: /prices."
+    base_path: Annotated[str, AfterValidator(_path)] = Field(
+        default="", description="Path that a proxy puts before ours: /prices."
     )
     hosts: Names = Field(
         default=(), description="Host names that are served; empty: any, but on loopback only loopback's."

@@ -69,6 +69,15 @@ def pattern_matches(pattern: str, symbol: str) -> bool:
     return True
 
 
+def currencies(symbol: str) -> tuple[str, str | None]:
+    """What a canonical symbol is the price of, and in what, if that is in it.
+
+    Behind a dot of a pair stands which market it is: `BTC-USDT.PERP`.
+    """
+    base, _, quote = symbol.partition("-")
+    return base, quote.partition(".")[0] or None
+
+
 class Quote(NamedTuple):
     """What a source says of one venue symbol at one moment.
 

@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ticker.model import currencies
 from ticker.record import Record
 from ticker.service import Service
 from web.admission import Admission
@@ -56,11 +57,10 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
 
 def _instrument(service: Service, record: Record) -> dict[str, Any]:
-    base, _, quote = record.key.partition("-")
-    currency = quote.partition(".")[0]  # behind a dot stands which market it is: `BTC-USDT.PERP`
+    base, quote = currencies(record.key)
     venues = [symbol.partition(":")[0] for symbol in service.consolidator.venues(record.key)]
     return {
-        "symbol": record.key, "name": record.get("name"), "base": base, "quote": currency or None,
+        "symbol": record.key, "name": record.get("name"), "base": base, "quote": quote,
         "decimals": record.get("decimals"), "venues": venues,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from ticker.model import (
     VENUE_SYMBOL,
     Change,
     FeedStatus,
+    currencies,
     decimal_text,
     percent,
     price,
@@ -242,3 +243,12 @@ def test_status_remembers_the_last_twenty_changes() -> None:
     for at in range(25):
         status.changes.append(Change(at, "live", None))
     assert [change.at for change in status.changes] == list(range(5, 25))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "of", "unit"),
+    [("BTC-USD", "BTC", "USD"), ("BTC-USDT.PERP", "BTC", "USDT"), ("BRK.B", "BRK.B", None), ("^GSPC", "^GSPC", None)],
+)
+def test_currencies(symbol: str, of: str, unit: str | None) -> None:
+    """A contract's market is not part of its currency, and a share has none in its name."""
+    assert currencies(symbol) == (of, unit)

@@ -83,6 +83,9 @@ def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, N
         PatternError: a pattern or a field that cannot be.
         ConfigError: no pattern.
     """
+    patterns = list(patterns)
+    if any(not isinstance(text, str) for text in patterns):
+        raise ConfigError("give symbols and patterns as texts, each for itself: 'BTC-USD', 'ETH-*'")
     each = dict.fromkeys(patterns)
     if not each:
         raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")

@@ -11,7 +11,7 @@ from ticker.commands import options
 from ticker.commands.output import age_text, patience, print_table
 from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
-from ticker.model import pattern_matches
+from ticker.model import currencies, pattern_matches
 from ticker.selection import check_pattern
 
 
@@ -64,7 +64,7 @@ def _of_exchange(spec: str) -> list[dict[str, Any]]:
         name, listed = listings(spec)
     entries = []
     for one in listed:
-        base, _, quote = one.symbol.partition("-")
+        base, quote = currencies(one.symbol)
         entry = {"symbol": one.symbol, "name": one.name, "base": base, "quote": quote, "decimals": one.decimals}
         entries.append({**entry, "venues": [name], "wires": list(one.wires), "state": one.state or "live"})
     return entries

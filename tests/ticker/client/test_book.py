@@ -153,6 +153,7 @@ def test_impossible_wishes_are_refused_before_they_are_sent() -> None:
         (lambda: book("A B"), PatternError),
         (lambda: Book(["A"], ["lst"], 0, Decimal), PatternError),
         (lambda: Book([], None, 0, Decimal), ConfigError),
+        (lambda: Book([["A", "B"]], None, 0, Decimal), ConfigError),  # type: ignore[list-item]
         (lambda: book(cursor="yesterday"), ConfigError),
         (lambda: opened().subscribe(["A*B*C*"]), PatternError),
         (lambda: opened("A").unsubscribe(["B"]), RefusedError),
