@@ -1,0 +1,358 @@
+"""When the hub flushes, and when readers hear: at once, by intervals, or when they can take bytes again."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ticker.jumping import Peer, Service, later, play, turns
+from ticker.intake import TICK_S
+from ticker.protocol import Frame
+
+# Flushing
+
+
+def test_first_change_after_quiet_goes_out_in_the_same_turn() -> None:
+    """No timer stands between a change after quiet and its readers: the time has not moved when they have it."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        await later(1.0)
+        service.put(5)
+        await turns()
+        assert peer.lasts() == [(1.0, 5)]
+
+    play(story)
+
+
+def test_changes_within_the_interval_go_out_together() -> None:
+    """One flush an interval, after quiet half an interval early; each carries the newest of all that came."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(1, 11):
+            service.put(i)
+            await later(0.006)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 1), (0.01, 2), (0.03, 6), (0.054, 10)]
+
+    play(story)
+
+
+def test_a_source_in_step_with_the_interval_never_waits() -> None:
+    """Seen: prices each 10 ms at an interval of 10 ms reached their readers 8 ms late, all of them.
+
+    Cause: one batch came late; the next flush was a whole interval after it, and so for ever. Promise: the batch
+    after a late one, which comes in time again, goes out at once, and so do all that follow.
+    """
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        moments = [0.0, 0.02, 0.047, 0.06, 0.08, 0.1]
+        for i, moment in enumerate(moments):
+            await later(moment - service.clock.monotonic())
+            service.put(i)
+        await later(1.0)
+        assert peer.lasts() == [(moment, i) for i, moment in enumerate(moments)]
+
+    play(story)
+
+
+def test_a_source_in_step_with_the_interval_is_in_step_again_after_another_came_between() -> None:
+    """Seen: prices each 10 ms at an interval of 10 ms reached their readers 5 ms late, and each woke the loop twice.
+
+    Cause: once another feed had brought a flush between two batches, each flush was a whole interval after the last
+    one, by the timer. Promise: a batch is flushed as it comes if the one before waited for it.
+    """
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        moments = [0.0, 0.02, 0.04, 0.052, 0.06, 0.08, 0.1, 0.12]
+        for i, moment in enumerate(moments):
+            await later(moment - service.clock.monotonic())
+            service.put(i)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.02, 1), (0.04, 2), (0.052, 3), (0.077, 4), (0.1, 6), (0.12, 7)]
+
+    play(story)
+
+
+def test_a_flush_waits_for_the_batch_that_comes_within_the_interval() -> None:
+    """Of a source of twice the interval's rhythm each flush goes out with a batch, none between two."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(10):
+            service.put(i)
+            await later(0.01)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.01, 1), (0.03, 3), (0.05, 5), (0.07, 7), (0.09, 9)]
+
+    play(story)
+
+
+def test_what_nothing_follows_goes_out_by_the_timer() -> None:
+    """Under load the last change goes out an interval and a quarter after the flush before it, though nothing comes."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(10):
+            service.put(i)
+            await later(0.003)
+        await later(1.0)
+        assert peer.lasts() == [(0.0, 0), (0.01, 3), (0.035, 9)]
+
+    play(story)
+
+
+def test_everything_of_one_turn_is_one_version() -> None:
+    """What several callers put in before the loop turns is one flush, and one frame."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer("v:*")
+        version = service.store.version
+        service.put(1, "v:A")
+        service.put(2, "v:B")
+        service.put(3, "v:A")
+        await turns()
+        assert service.store.version == version + 1
+        assert [sorted(frame["quotes"]) for _, frame in peer.take()] == [["v:A", "v:B"]]
+
+    play(story)
+
+
+def test_without_an_interval_every_turn_flushes() -> None:
+    """With an interval of zero no change waits for time to pass."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        for i in range(1, 4):
+            service.put(i)
+            await turns()
+        assert peer.lasts() == [(0.0, 1), (0.0, 2), (0.0, 3)]
+
+    play(story, flush_interval_ms=0)
+
+
+def test_a_flush_that_takes_long_is_followed_by_a_rest() -> None:
+    """Twice as long as it took, 0.05 s at most, the loop does everything else; what comes then goes out together."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+
+        def take_time(_: object) -> None:
+            service.clock.suspended_s += takes_s
+
+        service.store.on_flush.append(take_time)
+        for takes_s, gap_s in ((0.02, 0.04), (0.5, 0.05)):
+            await later(10.0)
+            service.put(1)
+            await turns()
+            free = service.clock.monotonic()
+            for i in range(2, 5):
+                service.put(i)
+                await later(0.01)
+            takes_s = 0.0  # noqa: PLW2901
+            await later(1.0)
+            *_, (moment, last) = peer.lasts()
+            assert last == 4
+            assert moment - free == pytest.approx(gap_s)
+
+    play(story)
+
+
+def test_flush_without_news_sends_nothing() -> None:
+    """An unchanged price is neither a version nor a frame."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer()
+        service.put(1)
+        await later(0.1)
+        version = service.store.version
+        peer.take()
+        service.put(1)
+        await later(0.1)
+        assert (service.store.version, peer.frames) == (version, [])
+
+    play(story)
+
+
+def test_lag_is_measured_from_receipt_for_each_row() -> None:
+    """A row that waited for the interval counts with its wait; a flush that nobody reads counts no lag."""
+
+    async def story(service: Service) -> None:
+        lag = service.hub.counts.fanout_lag
+        service.put(0)
+        await later(1.0)
+        assert (sum(lag.counts), lag.total) == (0, 0.0)
+        service.peer()
+        service.peer()
+        service.put(1)
+        await turns()
+        assert (lag.counts[0], lag.total) == (2, 0.0)
+        service.put(2)
+        await later(1.0)
+        assert sum(lag.counts) == 4
+        assert lag.total == pytest.approx(2 * 0.01)
+        assert (sum(service.hub.counts.flush.counts), service.hub.counts.flush.total) == (3, 0.0)
+
+    play(story)
+
+
+def test_broken_flush_ends_the_hub() -> None:
+    """Without a hub there is no service: what broke a flush comes out of `run`, the first of several errors."""
+
+    async def story(service: Service) -> None:
+        def broken(flush: object) -> None:
+            raise LookupError(f"bug {service.store.version}")
+
+        service.store.on_flush.append(broken)
+        async with service.running() as task:
+            service.put(1)
+            await later(0.1)
+            service.put(2)
+            await later(TICK_S)
+            assert task.done()
+            with pytest.raises(LookupError, match="bug 2"):
+                await task
+
+    play(story)
+
+
+def test_broken_interval_frame_ends_the_hub() -> None:
+    """Seen: an error while an interval's frame was made was only logged, and its readers heard nothing for ever.
+
+    Cause: only flushes were watched. Promise: an error in any timer of the hub comes out of `run`.
+    """
+
+    async def story(service: Service) -> None:
+        class Broken(Peer):
+            def write(self, frame: Frame) -> bool:
+                raise LookupError("bug")
+
+        with contextlib.suppress(LookupError):
+            Broken(service.hub).subscribe("v:A", interval_ms=100)
+        async with service.running() as task:
+            service.put(1)
+            await later(0.1 + TICK_S)
+            assert task.done()
+            with pytest.raises(LookupError, match="bug"):
+                await task
+
+    play(story)
+
+
+def test_long_work_takes_one_step_a_turn() -> None:
+    """Of all long work together, in turns, also of what begins within a step of other work; all of it comes to its end.
+
+    Seen: work that a step had begun made two steps a turn from then on. Cause: the queue looked empty meanwhile.
+    """
+
+    async def story(service: Service) -> None:
+        done: list[str] = []
+
+        def work(name: str, more: str = "") -> Iterator[None]:
+            for _ in range(2):
+                done.append(name)
+                if more:
+                    service.hub.spread(work(more))
+                    more = ""
+                yield
+
+        service.hub.spread(work("a", "b"))
+        seen = [0]
+        for _ in range(12):
+            await turns(1)
+            seen.append(len(done))
+        assert "".join(done) == "abab"
+        assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
+
+    play(story)
+
+
+# Intervals and those who lag
+
+
+def test_interval_reader_gets_multiples_and_the_last_value() -> None:
+    """Readers of a class hear at its multiples what is newest then; the last value before silence always comes."""
+
+    async def story(service: Service) -> None:
+        fast, slow = service.peer(), service.peer(interval_ms=250)
+        await later(0.103)
+        for i in range(1, 42):
+            service.put(i)
+            await later(0.01)
+        await later(5.0)
+        seen, now_and_then = fast.lasts(), slow.lasts()
+        assert [at for at, _ in now_and_then] == [0.25, 0.5, 0.75]
+        for moment, last in now_and_then:
+            assert last == [value for at, value in seen if at < moment][-1]
+        assert now_and_then[-1] == (0.75, 41)
+
+    play(story)
+
+
+def test_what_waits_to_be_flushed_comes_with_the_moment_of_a_class() -> None:
+    """A change that waits for its flush when a class is due does not wait for the class's next moment, too."""
+
+    async def story(service: Service) -> None:
+        fast, slow = service.peer(), service.peer(interval_ms=250)
+        for i, moment in enumerate((0.2, 0.205, 0.231, 0.24)):
+            await later(moment - service.clock.monotonic())
+            service.put(i)
+        await later(1.0)
+        assert fast.lasts() == [(0.2, 0), (0.21, 1), (0.231, 2), (0.25, 3)]
+        assert slow.lasts() == [(0.25, 3)]
+
+    play(story)
+
+
+def test_readers_of_a_class_hear_at_the_same_moment() -> None:
+    """However different their selections, those with one interval are served together, and others by their own."""
+
+    async def story(service: Service) -> None:
+        one, two, rare = (service.peer(p, interval_ms=ms) for p, ms in (("v:A", 250), ("v:*", 250), ("v:A", 1000)))
+        await later(0.103)
+        service.put(1)
+        await later(2.0)
+        assert [one.lasts(), two.lasts(), rare.lasts()] == [[(0.25, 1)], [(0.25, 1)], [(1.0, 1)]]
+
+    play(story)
+
+
+def test_timer_of_a_class_rests_without_news() -> None:
+    """While nothing happens no interval's timer runs: quiet costs nothing."""
+
+    async def story(service: Service) -> None:
+        peer = service.peer(interval_ms=250)
+        await later(100.0)
+        assert peer.take() == []
+        service.put(1)
+        await later(0.25)
+        assert peer.lasts() == [(100.25, 1)]
+
+    play(story)
+
+
+def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
+    """A reader that missed frames gets the union of them, at once when it is ready; one that missed none gets none."""
+
+    async def story(service: Service) -> None:
+        slow, fast = service.peer("v:*"), service.peer("v:*")
+        slow.takes = False
+        for i in range(1, 4):
+            service.put(i, f"v:S{i}")
+            await later(0.1)
+        slow.takes = True
+        service.hub.ready(slow)
+        service.hub.ready(fast)
+        fast.take()
+        await turns()
+        ((_, frame),) = slow.take()
+        assert (frame["since"], sorted(frame["quotes"])) == (1, ["v:S1", "v:S2", "v:S3"])
+        assert fast.frames == []
+
+    play(story)

@@ -1,0 +1,478 @@
+"""When silence becomes staleness: of symbols, of whole feeds, and of rows that date themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ticker.doors import STALE_AFTER_S, Service, beat, others_go_on, put
+from ticker.intake import GAPS, Rhythm
+from ticker.model import Change, Quote
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+# Rhythm
+
+
+def test_rhythm_is_not_known_before_eight_gaps() -> None:
+    """Until then a minute is granted, or what the feed asks for if that is longer."""
+    rhythm = Rhythm(0.0)
+    for i in range(1, 8):
+        rhythm.beat(float(i))
+    assert (rhythm.known, rhythm.limit_s(5.0), rhythm.limit_s(90.0)) == (False, 60.0, 90.0)
+    rhythm.beat(8.0)
+    assert (rhythm.known, rhythm.limit_s(5.0), rhythm.limit_s(90.0)) == (True, 8.0, 90.0)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([0.25] * 40, 5.0),
+        ([2.0] * 8, 16.0),
+        ([2.0] * 20 + [500.0] * 16, 3600.0),
+        ([1.0] * 31 + [500.0], 8.0),
+        ([500.0] + [1.0] * 30 + [20.0], 80.0),
+        ([0.25] * 30 + [1.5] * 2, 6.0),
+        ([500.0] * 100 + [2.0] * GAPS, 16.0),
+        ([2.0] * GAPS + [4.0] * 17, 32.0),
+        ([600.0] * 10, 3600.0),
+    ],
+)
+def test_limit_follows_the_gaps(gaps: list[float], expected: float) -> None:
+    """It is 8 medians of the last 32 gaps or 4 of the longest but one, at least what is asked for, at most an hour."""
+    rhythm, now = Rhythm(0.0), 0.0
+    for gap in gaps:
+        now += gap
+        rhythm.beat(now)
+    assert rhythm.limit_s(5.0) == expected
+
+
+@pytest.mark.parametrize("trades", [1, 2, 3])
+def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service: Service, trades: int) -> None:
+    """Seen: a quiet market in which an order takes several others at a time was stale between any two orders.
+
+    Cause: most gaps were those between trades of one order. Promise: what comes in one moment counts once.
+    """
+    feed = service.feed()
+    for _ in range(40):
+        for _ in range(trades):
+            put(feed, "v:A", last=f"{service.clock.monotonic() + 1}")
+            service.clock.tick(0.001)
+        others_go_on(service, feed, 30)
+        assert service.get("v:A") == "live"
+    others_go_on(service, feed, 8 * 30)
+    assert service.get("v:A") == "stale"
+
+
+def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service) -> None:
+    """Seen: of a day's real quotes of EUR-USD, those of a quarter of the time were called stale, 3,000 times.
+
+    Cause: half of the gaps are those within a cluster. Promise: silence as long as it often is says nothing.
+    """
+    feed = service.feed()
+    for i in range(60):
+        beat(service, feed, ["v:A"], 6, 0.25)
+        others_go_on(service, feed, (6, 20, 11, 15)[i % 4])
+        assert service.get("v:A") == "live" or i < 4
+    others_go_on(service, feed, 80)
+    assert service.get("v:A") == "stale"
+
+
+def test_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
+    """While others go on, a symbol is stale after 8 of its gaps in silence, not sooner; nothing else of it changes."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 1.0)
+    last, ts = service.get("v:A", "last"), service.get("v:A", "ts")
+    others_go_on(service, feed, 7)
+    assert service.get("v:A") == "live"
+    others_go_on(service, feed, 1)
+    assert service.states("v:A", "v:B", "@v") == ["stale", "live", "live"]
+    assert (service.get("v:A", "last"), service.get("v:A", "ts")) == (last, ts)
+    put(feed, "v:C")
+    assert service.intake.stale == 1
+
+
+def test_data_ends_staleness(service: Service) -> None:
+    """The next row makes the symbol live, and it can become stale again."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 1.0)
+    for _ in range(2):
+        others_go_on(service, feed, 20)
+        assert service.get("v:A") == "stale"
+        put(feed, "v:A")
+        assert service.get("v:A") == "live"
+
+
+def test_new_symbol_has_a_minute(service: Service) -> None:
+    """Whose rhythm is not known yet is not judged by the least silence, but after a minute it is."""
+    feed = service.feed()
+    put(feed, "v:A")
+    others_go_on(service, feed, 59)
+    assert service.get("v:A") == "live"
+    others_go_on(service, feed, 1)
+    assert service.get("v:A") == "stale"
+
+
+def test_every_symbol_is_judged() -> None:
+    """Hundreds that fall silent together are stale together."""
+    service = Service(max_symbols=400)
+    feed = service.feed()
+    symbols = [f"v:S{i}" for i in range(300)]
+    put(feed, *symbols)
+    others_go_on(service, feed, 59)
+    assert service.intake.stale == 0
+    others_go_on(service, feed, 1)
+    assert set(service.states(*symbols)) == {"stale"}
+    assert service.intake.stale == 300
+
+
+def test_deadlines_do_not_pile_up(service: Service) -> None:
+    """However many rows come, each symbol has one deadline; the next row after a stale time sets the next one."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 200, 0.25)
+    assert len(service.intake._deadlines) == 2
+    others_go_on(service, feed, 60)
+    assert service.get("v:A") == "stale"
+    beat(service, feed, ["v:A", "v:B"], 200, 0.25)
+    assert len(service.intake._deadlines) == 2
+
+
+def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
+    """One trade every five minutes is a rhythm: 39 minutes of silence are usual then, 41 are not."""
+    feed = service.feed()
+    for i in range(20):
+        put(feed, "v:THIN", last=str(i + 1))
+        others_go_on(service, feed, 300)
+        assert service.get("v:THIN") == ("live" if i >= 8 else "stale"), "known after eight gaps"
+    others_go_on(service, feed, 34 * 60)
+    assert service.get("v:THIN") == "live"
+    others_go_on(service, feed, 2 * 60)
+    assert service.get("v:THIN") == "stale"
+
+
+def test_quickened_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
+    """Seen: a symbol that fell silent after a lively minute was called live for up to an hour more.
+
+    Cause: it was looked at again only when its earlier, slower rhythm would have run out. Promise: not later than
+    its present limit, and at most the feed's least silence after it.
+    """
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 300.0)
+    beat(service, feed, ["v:A", "v:B"], GAPS + 1, 1.0)
+    others_go_on(service, feed, 8 + int(STALE_AFTER_S))
+    assert service.states("v:A", "v:B") == ["stale", "live"]
+
+
+@pytest.mark.parametrize("market", ["halted", "closed"])
+def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -> None:
+    """What the venue says of its market stands however long nothing comes, even when the whole feed is silent."""
+    feed = service.feed()
+    put(feed, "v:A", state=market, last="5")
+    put(feed, "v:B")
+    others_go_on(service, feed, 400)
+    assert service.get("v:A") == market
+    service.wait(4000.0)
+    assert service.states("v:A", "v:B", "@v") == [market, "stale", "stale"]
+
+
+def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) -> None:
+    """Even where every silence counts at once, a halted symbol is looked at once in a tick, not for ever."""
+    feed = service.feed(stale_after_s=0.0)
+    put(feed, "v:A", state="halted")
+    service.wait(120.0)
+    assert service.get("v:A") == "halted"
+
+
+def test_opened_market_is_judged_again_at_once(service: Service) -> None:
+    """A market that has just opened and falls silent is stale like any other, not when a halt is next looked at."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 1.0)
+    put(feed, "v:A", state="halted")
+    others_go_on(service, feed, 70)
+    assert service.get("v:A") == "halted"
+    put(feed, "v:A", state="live")
+    assert service.get("v:A") == "live"
+    others_go_on(service, feed, 8 + int(STALE_AFTER_S))
+    assert service.get("v:A") == "stale"
+
+
+def test_market_state_stays_until_the_venue_says_another(service: Service) -> None:
+    """A row without a state does not open a halted market; `live`, or a state that is cleared, does."""
+    feed = service.feed()
+    put(feed, "v:A", state="halted", last="1")
+    put(feed, "v:A", last="2")
+    assert (service.get("v:A"), service.get("v:A", "last")) == ("halted", "2")
+    for state in ("live", None):
+        put(feed, "v:A", state="halted")
+        assert service.get("v:A") == "halted"
+        put(feed, "v:A", state=state, last="3")
+        assert service.get("v:A") == "live"
+
+
+# Whole feeds
+
+
+def test_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> None:
+    """When nothing at all comes for 8 usual gaps of the feed, it is stale and so are even its slowest symbols."""
+    feed, other = service.feed("v"), service.feed("w")
+    put(other, "w:A")
+    put(feed, "v:SLOW")
+    beat(service, feed, ["v:A"], 10, 1.0)
+    service.wait(7.75)
+    assert service.states("@v", "v:A", "v:SLOW") == ["live", "live", "live"]
+    service.wait(0.5)
+    assert service.states("@v", "v:A", "v:SLOW") == ["stale", "stale", "stale"]
+    assert service.get("@v", "message") == "no data for 8 s"
+    assert service.states("@w", "w:A") == ["live", "live"]
+
+
+def test_heartbeats_are_no_data(service: Service) -> None:
+    """Empty publications and rows that are refused do not keep a feed live."""
+    feed = service.feed()
+    beat(service, feed, ["v:A"], 10, 1.0)
+    put(feed, "v:A", ts=service.clock.wall_ms())
+    for _ in range(10):
+        service.wait(1.0)
+        feed.publish([])
+        put(feed, "v:?")
+        put(feed, "v:A", ts=5)
+    assert service.states("@v", "v:A") == ["stale", "stale"]
+
+
+def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """The next row makes the feed live without its old message; each symbol waits for its own row; the log has both."""
+    caplog.set_level("INFO")
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 1.0)
+    service.wait(10.0)
+    put(feed, "v:A")
+    assert service.states("@v", "v:A", "v:B") == ["live", "live", "stale"]
+    assert service.get("@v", "message") is None
+    put(feed, "v:B")
+    assert service.get("v:B") == "live"
+    assert caplog.messages == ['feed=v state=stale message="no data for 8 s"', "feed=v state=live"]
+
+
+def test_frozen_cache_is_stale(service: Service) -> None:
+    """Polls that go on but whose rows do not change for far longer than usual make the feed stale as a whole."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 2.0)
+    put(feed, "v:HALT", state="halted", last="3")
+    for _ in range(8):
+        assert service.get("@v") == "live"
+        service.wait(2.0)
+        put(feed, "v:A", "v:B", last="18.001")
+    service.wait(0.25)
+    assert service.states("@v", "v:A", "v:B", "v:HALT") == ["stale", "stale", "stale", "halted"]
+    assert service.get("@v", "message") == "no row has changed for 16 s"
+    for _ in range(40):
+        put(feed, "v:A", "v:B", last="18.001")
+        put(feed, "v:HALT", state="halted", last="3")
+        service.wait(2.0)
+    assert service.states("@v", "v:A", "v:B", "v:HALT") == ["stale", "stale", "stale", "halted"]
+
+
+@pytest.mark.parametrize("market", ["halted", "closed"])
+def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str) -> None:
+    """Seen: a feed of one stock exchange was stale each evening, and paged, though its polls went on.
+
+    Cause: its rows do not change until the next session. Promise: they count again from when a market is open.
+    """
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 2.0)
+    for _ in range(1000):
+        put(feed, "v:A", "v:B", last="18.001", state=market)
+        service.wait(2.0)
+        assert feed.status.state == "live"
+    for _ in range(8):
+        put(feed, "v:A", last="18.001", state="live")
+        assert service.states("@v", "v:A", "v:B") == ["live", "live", market]
+        service.wait(2.0)
+    service.wait(4.0)
+    assert service.states("@v", "v:A", "v:B") == ["stale", "stale", market]
+
+
+def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
+    """With the first change the feed is live again, and so are all rows of that poll."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 2.0)
+    for _ in range(10):
+        service.wait(2.0)
+        put(feed, "v:A", "v:B", last="18.001")
+    assert service.states("@v", "v:A", "v:B") == ["stale", "stale", "stale"]
+    feed.publish([Quote("v:A", {"last": "18.001"}), Quote("v:B", {"last": "19"})])
+    assert service.states("@v", "v:A", "v:B") == ["live", "live", "live"]
+    assert service.get("@v", "message") is None
+
+
+def test_refused_rows_do_not_hide_a_frozen_cache(service: Service) -> None:
+    """Seen: a feed with one malformed or surplus symbol was never found frozen.
+
+    Cause: a row that is not in the store always differed from it. Promise: only rows that may enter count.
+    """
+    service.intake.max_symbols = 1
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:?", "v:SURPLUS"], 10, 2.0)
+    for _ in range(9):
+        service.wait(2.0)
+        put(feed, "v:A", "v:?", "v:SURPLUS", last="18.001")
+    assert service.states("@v", "v:A") == ["stale", "stale"]
+
+
+def test_feed_that_hardly_ever_changed_is_not_judged_by_changes(service: Service) -> None:
+    """With fewer than eight changes nobody knows how often rows change; good polls confirm them."""
+    feed = service.feed()
+    for _ in range(500):
+        put(feed, "v:A", last="5")
+        service.wait(2.0)
+    assert service.states("@v", "v:A") == ["live", "live"]
+
+
+def test_cache_is_still_frozen_after_an_outage(service: Service) -> None:
+    """Seen: a frozen feed that broke off and came back, still frozen, stayed `down` while it delivered.
+
+    Cause: only a feed that is not frozen was shown again. Promise: it is what it was before, and live with a change.
+    """
+    feed = service.feed()
+    beat(service, feed, ["v:A"], 10, 2.0)
+    for _ in range(10):
+        service.wait(2.0)
+        put(feed, "v:A", last="18.001")
+    feed.state("down", "connection lost")
+    assert service.states("@v", "v:A") == ["down", "down"]
+    put(feed, "v:A", last="18.001")
+    assert service.states("@v", "v:A") == ["stale", "stale"]
+    assert "no row has changed" in str(service.get("@v", "message"))
+    put(feed, "v:A", last="20")
+    assert service.states("@v", "v:A") == ["live", "live"]
+
+
+@pytest.mark.parametrize("state", ["down", "failed"])
+def test_feed_that_is_down_takes_its_symbols_along(service: Service, state: str) -> None:
+    """All its symbols are `down` at once, halted and stale ones too, with their last values, and stay so in silence."""
+    feed, other = service.feed("v"), service.feed("w")
+    put(feed, "v:A", "v:HALT")
+    put(feed, "v:HALT", state="halted")
+    put(other, "w:A")
+    feed.state("stale", "because")
+    feed.state(state, "connection refused")
+    service.wait(120.0)
+    assert service.states("@v", "v:A", "v:HALT") == [state, "down", "down"]
+    assert (service.get("@v", "message"), service.get("v:A", "last")) == ("connection refused", "1")
+    assert service.states("w:A") == ["stale"]
+
+
+def test_next_data_ends_an_outage(service: Service) -> None:
+    """The first row makes the feed live; each symbol comes back with its own row, in the state of its market."""
+    feed = service.feed()
+    put(feed, "v:A", "v:B", "v:HALT")
+    put(feed, "v:HALT", state="halted")
+    feed.state("down", "x")
+    put(feed, "v:A")
+    assert service.states("@v", "v:A", "v:B", "v:HALT") == ["live", "live", "down", "down"]
+    put(feed, "v:B", "v:HALT")
+    assert service.states("v:B", "v:HALT") == ["live", "halted"]
+
+
+def test_state_is_told_once(service: Service) -> None:
+    """The same state again is no news; another message keeps `since`; every real change is remembered."""
+    feed = service.feed()
+    put(feed, "v:A")
+    service.clock.tick(1.0)
+    at = service.clock.wall_ms()
+    feed.state("down", "one")
+    service.clock.tick(1.0)
+    feed.state("down", "one")
+    service.store.flush(0.0)
+    version = service.store.version
+    feed.state("down", "one")
+    service.store.flush(0.0)
+    assert service.store.version == version
+    feed.state("down", "two")
+    assert [service.get("@v", f) for f in ("state", "since", "message")] == ["down", at, "two"]
+    assert list(feed.status.changes) == [
+        Change(at - 1000, "live", None), Change(at, "down", "one"), Change(at + 1000, "down", "two"),
+    ]  # fmt: skip
+
+
+def test_feed_may_be_live_with_a_word(service: Service) -> None:
+    """What a live feed says of itself stays while its data come."""
+    feed = service.feed()
+    feed.state("live", "half of the list")
+    put(feed, "v:A")
+    assert [service.get("@v", f) for f in ("state", "message")] == ["live", "half of the list"]
+
+
+def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
+    """A feed that connects anew keeps its prices as they are until it is known to be down."""
+    feed = service.feed()
+    put(feed, "v:A")
+    feed.state("connecting")
+    assert service.states("@v", "v:A") == ["connecting", "live"]
+
+
+def test_feed_without_data_is_not_judged_by_silence(service: Service) -> None:
+    """Who never delivered is connecting, not stale."""
+    service.feed()
+    service.wait(300.0)
+    assert service.get("@v") == "connecting"
+
+
+# Rows that date themselves
+
+
+def test_row_with_an_old_time_is_stale(service: Service) -> None:
+    """A price that a good poll returns but the exchange dates too far back is shown, as stale, until it is fresh."""
+    feed = service.feed()
+    old = service.clock.wall_ms() - 61_000
+    put(feed, "v:A", ts=old, last="5")
+    assert (service.get("v:A"), service.get("v:A", "last")) == ("stale", "5")
+    put(feed, "v:A", ts=service.clock.wall_ms() - 60_000, last="6")
+    assert service.get("v:A") == "live"
+    beat(service, feed, ["v:A"], 10, 1.0)
+    put(feed, "v:A", ts=service.clock.wall_ms() - 8_000)
+    assert service.get("v:A") == "live"
+    put(feed, "v:A", ts=service.clock.wall_ms() - 7_000)
+    assert service.get("v:A") == "live"
+
+
+def test_old_rows_do_not_confirm(service: Service) -> None:
+    """The exchange answers with the same old row for ever: the symbol becomes stale and stays so."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 1.0)
+    ts = service.clock.wall_ms()
+    put(feed, "v:A", ts=ts, last="5")
+    for _ in range(100):
+        service.wait(1.0)
+        put(feed, "v:A", ts=ts, last="5")
+        put(feed, "v:B", last=str(service.clock.monotonic()))
+        assert service.get("v:A") == "live" or service.clock.monotonic() > 9 + 8
+    assert service.states("v:A", "v:B") == ["stale", "live"]
+
+
+def test_old_row_is_stale_whatever_it_says_of_its_market(service: Service) -> None:
+    """A venue that calls its market open with every row cannot make an old row a live one."""
+    feed = service.feed()
+    for last in "12":
+        put(feed, "v:A", ts=1_600_000_000_000, state="live", last=last)
+        assert (service.get("v:A"), service.get("v:A", "last")) == ("stale", last)
+
+
+@pytest.mark.parametrize("kind", ["delayed", "replay", "simulated"])
+def test_only_live_feeds_are_judged_by_the_exchanges_time(service: Service, kind: str) -> None:
+    """Delayed and replayed rows are old by nature."""
+    feed = service.feed(kind=kind)
+    put(feed, "v:A", ts=1_600_000_000_000)
+    assert service.get("v:A") == "live"
+
+
+def test_old_row_of_a_closed_market_is_closed(service: Service) -> None:
+    """The closing price is as old as it is."""
+    feed = service.feed()
+    put(feed, "v:A", ts=1_600_000_000_000, state="closed", last="1")
+    assert service.get("v:A") == "closed"
+    put(feed, "v:A", ts=1_600_000_000_001, state="live")
+    assert service.get("v:A") == "stale"
