@@ -285,7 +285,7 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
         for _ in range(6):
             assert json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=READY_S)
+        rest, errors = _last_words(process)
     assert process.returncode == 130
     assert all(json.loads(line) for line in rest.splitlines())
     assert re.fullmatch(WAITED + r"cursor: \S+\n", errors)
@@ -320,8 +320,8 @@ def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
         for process, (_, errors) in zip(waiting, pipes, strict=True):
             assert errors.readline() == "ticker: connection lost; coming back\n"
             process.send_signal(signal.SIGINT)
-            rest, last = process.communicate(timeout=READY_S)
-            assert process.returncode == 130
+            rest, last = _last_words(process)
+            assert process.wait(READY_S) == 130
             assert all("BTC-USD" in line for line in rest.splitlines())
             assert re.fullmatch(r"(cursor: \S+)?\n", last)
 
@@ -366,6 +366,13 @@ def test_a_terminal_is_believed(service: Running, command: str, environ: dict[st
         process.terminate()
     os.close(leader)
     assert ("\x1b" in screen) == colored
+
+
+def _last_words(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it still says on output and on errors, and ends; `communicate` loses what a `readline` has read ahead."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdout.read(), process.stderr.read()
 
 
 def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
