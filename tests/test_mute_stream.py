@@ -20,6 +20,8 @@ from tests.view import View, read_until
 
 PAIRS = b'{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1}}}'
 SHOWN_WITHIN_MS = 10_000
+RHYTHM_AT = 1020
+"""By this price the service knows the stream's rhythm."""
 
 
 async def trades(peer: Peer, prices: range) -> None:
@@ -96,6 +98,7 @@ def test_mute_stream_is_shown_and_mended() -> None:
                         return all(record.get("state") == state for record in records)
 
                     await read_until(socket, view, lambda: shows("live"))
+                    await read_until(socket, view, lambda: int(view.quotes["kraken:BTC-USD"]["last"]) > RHYTHM_AT)
                     page = None
                     if find_program("chromium"):
                         page = asyncio.create_task(asyncio.to_thread(chip_states, service.url, watching))

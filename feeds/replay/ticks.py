@@ -15,6 +15,7 @@ import datetime as dt
 import gzip
 import logging
 import os
+import stat
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -206,8 +207,8 @@ def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Gene
     """
     number = 0
     try:
-        if not path.is_file():  # opening a pipe would wait for its other end
-            raise FatalFeedError("no such file")
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its other end
+            raise FatalFeedError("not a file")
         with path.open("rb") as raw, gzip.open(raw) if path.suffix.lower() == ".gz" else raw as file:
             if opened is not None:
                 opened(raw)
@@ -218,6 +219,8 @@ def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Gene
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise FatalFeedError(f"line {number} is not UTF-8 text") from error
+    except FileNotFoundError as error:
+        raise FatalFeedError("no such file") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error  # without the path, which readers need not know
         raise FatalFeedError(f"unreadable after line {number}: {reason}") from error
