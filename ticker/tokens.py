@@ -5,9 +5,9 @@
     expires = 2027-01-01T00:00:00Z             # optional
     for = ["prices", "metrics"]                # optional; without it ["prices"]
 
-The file is read again when it has changed, so tokens come and go without a restart. A file that is broken then
-changes nothing, and the log says so once. Comparison takes the same time whatever is compared, and nothing here
-keeps, shows or logs the text of a token.
+The file is read again when it has changed, so tokens come and go without a restart: once nobody has written to it for
+a second, because half of it may look like a whole one. A file that is broken then changes nothing, and the log says so
+once. Comparison takes the same time whatever is compared, and nothing here keeps, shows or logs the text of a token.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import NamedTuple
 from ticker.errors import ConfigError, did_you_mean
 
 USES = ("prices", "metrics")
+SETTLED_MS = 1000
+"""Who rewrites a file is done with it after so long."""
 
 log = logging.getLogger("ticker.tokens")
 
@@ -52,8 +54,8 @@ class Tokens:
     def __init__(self, path: Path, wall_ms: Callable[[], int]) -> None:
         self._path = path
         self._wall_ms = wall_ms
-        self._seen = self._stamp()
-        self._tokens = _read(path)
+        self._read = self._told = self._stamp()
+        self._tokens = _tokens(_bytes(path), path)
 
     def find(self, text: str, use: str) -> Token | None:
         """The token of this text, if it is known, has not ended, and is for this use."""
@@ -82,22 +84,30 @@ class Tokens:
 
     def _refresh(self) -> None:
         stamp = self._stamp()
-        if stamp == self._seen:
+        if stamp == self._read or (stamp and abs(self._wall_ms() - stamp[0] // 1_000_000) < SETTLED_MS):
             return
-        self._seen = stamp
         try:
-            self._tokens = _read(self._path)
+            data = _bytes(self._path)  # tried again until it succeeds: too many open files, say, have an end
+            self._read = stamp
+            self._tokens = _tokens(data, self._path)
         except ConfigError as error:
-            log.warning("tokens stay as they were: %s", error)
+            if stamp != self._told:
+                log.warning("tokens stay as they were: %s", error)
         else:
             log.info("tokens read again count=%d", len(self._tokens))
+        self._told = stamp
 
 
-def _read(path: Path) -> tuple[Token, ...]:
+def _bytes(path: Path) -> bytes:
     try:
-        document = tomllib.loads(path.read_text("utf-8-sig"))
+        return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"auth.tokens_file {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _tokens(data: bytes, path: Path) -> tuple[Token, ...]:
+    try:
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except ValueError as error:
         raise ConfigError(f"auth.tokens_file {path}: {error}") from error
     return tuple(_token(f"auth.tokens_file {path}: {name}", name, table) for name, table in document.items())

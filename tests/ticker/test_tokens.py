@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,15 @@ class Desk:
     def __init__(self, folder: Path, text: str) -> None:
         self.path = folder / "tokens.toml"
         self.clock = ManualClock(1_795_386_000_000)  # 2026-11-22T22:20:00Z
-        self.path.write_text(text)
+        self.rewrite(text)
         self.tokens = Tokens(self.path, self.clock.wall_ms)
 
-    def rewrite(self, text: str) -> None:
-        """As an editor does: another file takes the name."""
+    def rewrite(self, text: str, ago_ms: int = 60_000) -> None:
+        """As an editor does, so long ago: another file takes the name."""
         other = self.path.with_suffix(".new")
         other.write_text(text)
+        at_ns = (self.clock.wall_ms() - ago_ms) * 1_000_000
+        os.utime(other, ns=(at_ns, at_ns))
         other.rename(self.path)
 
     def name(self, token: str, use: str = "prices") -> str | None:
@@ -78,7 +81,7 @@ def test_a_token_ends(tmp_path: Path) -> None:
 
 
 def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A changed file counts at once; a broken or missing one changes nothing, and the log says so once."""
+    """A changed file counts; a broken or missing one changes nothing, and the log says so once."""
     caplog.set_level(logging.INFO)
     desk = Desk(tmp_path, entry("a", "x"))
     token = desk.tokens.find("x", "prices")
@@ -97,6 +100,37 @@ def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCapt
         "tokens read again count=1",
     ]  # fmt: skip
     assert "no such file" in lines[2]
+
+
+def test_a_file_counts_once_nobody_writes_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is found while somebody rewrites the file, nothing or a part, changes nothing; what stays for a second does.
+
+    Seen: a guest whose token stood in the file before and after was closed with 4001.
+    """
+    desk = Desk(tmp_path, entry("a", "x") + entry("b", "y"))
+    for part in ("", entry("a", "x"), entry("a", "x") + "[b]\nsha2"):
+        desk.rewrite(part, ago_ms=999)
+        assert desk.name("y") == "b", part
+    assert not caplog.records
+    desk.rewrite("", ago_ms=1000)
+    assert (desk.name("x"), desk.name("y")) == (None, None), "emptied on purpose"
+
+
+def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not as itself but by what the system lacks at the moment: nobody need touch it once more; the log says so once.
+
+    Seen: read while there were too many open files, it counted only after its next change.
+    """
+    desk = Desk(tmp_path, entry("a", "x"))
+    desk.rewrite(entry("b", "y"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert [desk.name("x") for _ in range(3)] == ["a"] * 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["too many open files"]
+    assert desk.name("y") == "b"
 
 
 @pytest.mark.parametrize(
