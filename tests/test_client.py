@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.cut import wire
 from tests.running import READY_S, Running, running
-from ticker.client import Change, State, View, sync, watch
+from ticker.client import Change, RefusedError, State, View, sync, watch
 
 FEED = "sim:20?rate=1000&faults=false"
 
@@ -179,6 +179,32 @@ def test_a_network_that_drops_and_stalls_is_survived(service: Running) -> None:
 
     asyncio.run(scenario())
     assert {"live", "reconnecting", "stale"} == set(states)
+
+
+def test_a_view_never_outgrows_its_way_back(service: Running) -> None:
+    """What would not fit into the message that it comes back with is refused at once, and changes nothing.
+
+    Seen: a view that had grown by several subscribes beyond 64 KiB of names died with 1009 at its first reconnect.
+    """
+    names = [f"{i:X<70}-USD" for i in range(900)]
+
+    async def scenario() -> None:
+        async with (
+            wire(port_of(service)) as between,
+            watch(f"http://127.0.0.1:{between.port}", "BTC-USD") as view,
+        ):
+            await view.subscribe(*names[:450])
+            with pytest.raises(RefusedError, match="must fit into a message of 65536 bytes") as refused:
+                await view.subscribe(*names[450:])
+            assert refused.value.code == "too_large"
+            cursor = view.cursor
+            between.drop()
+            await until(lambda: view.state != "live")
+            between.mend()
+            await until(lambda: view.state == "live" and view.cursor != cursor)
+            assert len(view.unknown) == 450
+
+    asyncio.run(scenario())
 
 
 def test_a_slow_script_sees_the_latest(service: Running) -> None:

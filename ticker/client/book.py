@@ -22,6 +22,8 @@ from ticker.model import pattern_matches
 from ticker.protocol import Cursor
 from ticker.selection import check_pattern
 
+MESSAGE_HEAD_BYTES = 512
+"""What an opening message has beside its patterns takes less."""
 _GONE: Record = {}
 
 
@@ -112,11 +114,20 @@ class Book(Generic[Number]):
         return self._ask("subscribe", message)
 
     def subscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:
-        """Want these too."""
+        """Want these too.
+
+        Raises:
+            PatternError: a pattern that cannot be.
+            RefusedError: all that is wanted would not fit into the opening message of the next connection.
+        """
         more = list(patterns)
         for text in more:
             check_pattern(text)
-        self.wanted |= dict.fromkeys(more)
+        grown, most = self.wanted | dict.fromkeys(more), self.hello.limits.message_bytes
+        if MESSAGE_HEAD_BYTES + sum(len(text) + len('"",') for text in grown) > most:
+            text = f"the patterns of a view must fit into a message of {most} bytes; open another view for more"
+            raise RefusedError(text, "too_large")
+        self.wanted = grown
         return self._ask("subscribe", {"symbols": more})
 
     def unsubscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:

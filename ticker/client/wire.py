@@ -50,6 +50,12 @@ class Rejected(msgspec.Struct):
     message: str = ""
 
 
+class Limits(msgspec.Struct):
+    """What the service takes, as far as we need to know."""
+
+    message_bytes: int = 65_536
+
+
 class Message(msgspec.Struct):
     """Any frame of the service; what a type does not have stays at its default, what we do not know is left out."""
 
@@ -65,6 +71,7 @@ class Message(msgspec.Struct):
     feeds: dict[str, dict[str, Any]] = {}
     kinds: list[str] = []
     heartbeat_ms: Beat = 5000
+    limits: Limits = msgspec.field(default_factory=Limits)
     patterns: list[str] = []
     selection: str = ""
     resumed: bool = False
