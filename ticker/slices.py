@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from ticker import protocol
 from ticker.selection import Scope, Selection
 from ticker.store import Store
 
+T = TypeVar("T")
+
 LARGE = 1000
 """From so many symbols on an answer is made in slices."""
 SLICE = 500
 """How many records are encoded in one turn of the loop, which takes some 2 ms."""
+
+
+def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """All of something, no more than a slice at a time."""
+    return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
 
 
 def encoded(store: Store, selection: Selection, known: Scope | None = None) -> Iterator[None]:

@@ -47,6 +47,19 @@ def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None
     return Response(body, status, {"Cache-Control": "no-store"} | (headers or {}), "application/json")
 
 
+async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
+    """The pieces of an answer, each made in a turn of the loop of its own."""
+    made: list[bytes] = []
+
+    def steps() -> Iterator[None]:
+        for piece in pieces:
+            made.append(piece)
+            yield
+
+    await service.hub.in_turns(steps())
+    return made
+
+
 def selection_of(symbols: str, fields: str | None, service: Service) -> Selection:
     """What comma-separated patterns and fields select.
 

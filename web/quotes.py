@@ -1,6 +1,7 @@
 """Quotes over HTTP: the same question as on the stream, "what changed since?", answered once; or, waiting, when it has.
 
-Nothing is awaited between reading the store and its answer; a request that waits does so before.
+Nothing is awaited between reading the store and its answer; a request that waits does so before. A table is read in one
+turn, too, and then written a slice at a time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from web.answers import (
     answer,
     check_quota,
     check_snapshot,
+    in_turns,
     scope_of,
     selection_of,
     unknown_of,
@@ -87,12 +89,12 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             changes = store.changes(scope, since)
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records))
-                if len(changes.records) >= LARGE:
-                    await service.hub.in_turns(encoded(store, selection))
-                    changes, headers["ETag"] = store.changes(scope, since), _etag(store, scope, shape)
             if shape == "csv":
-                records = (record for record, _ in changes.records if not record.is_feed)
-                return table_answer(quotes_table(records, selection.mask), headers)
+                records = [record for record, _ in changes.records if not record.is_feed]
+                return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
+            if changes.since is None and len(changes.records) >= LARGE:
+                await service.hub.in_turns(encoded(store, selection))
+                changes, headers["ETag"] = store.changes(scope, since), _etag(store, scope, shape)
             unknown = unknown_of(service, address, selection) if changes.since is None else []
             return answer(_body(service, selection, changes, unknown), headers=headers)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -11,8 +13,9 @@ from fastapi.responses import Response
 from ticker.model import currencies
 from ticker.record import Record
 from ticker.service import Service
+from ticker.slices import parts
 from web.admission import Admission
-from web.answers import answer, check_snapshot
+from web.answers import answer, check_snapshot, in_turns
 from web.descriptions import described, problems
 from web.schemas import ref
 
@@ -29,8 +32,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     async def symbols(request: Request) -> Response:
         """Sorted by name; `venues` best first."""
         check_snapshot(service, admission.address(request), len(service.store))
-        listed = [_instrument(service, r) for r in service.store.records() if not r.is_feed and ":" not in r.key]
-        return answer(orjson.dumps({"symbols": sorted(listed, key=lambda entry: str(entry["symbol"]))}))
+        records = [record for record in service.store.records() if not record.is_feed and ":" not in record.key]
+        return answer(b'{"symbols":[%b]}' % b",".join(await in_turns(service, _instruments(service, records))))
 
     @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
                 responses=described("Feeds") | problems())  # fmt: skip
@@ -54,6 +57,12 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         return answer(body, 503 if reasons else 200)
 
     return router
+
+
+def _instruments(service: Service, records: Iterable[Record]) -> Iterator[bytes]:
+    """What they are, by name, separated by commas; it is made a slice at a time."""
+    for part in parts(sorted(records, key=attrgetter("key"))):
+        yield orjson.dumps([_instrument(service, record) for record in part])[1:-1]
 
 
 def _instrument(service: Service, record: Record) -> dict[str, Any]:

@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from operator import itemgetter
 
 from fastapi.responses import Response
 
 from ticker.candles import Row
 from ticker.model import FIELDS, NUMBER_FIELDS, Value
 from ticker.record import Record, bits
+from ticker.slices import parts
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 """What a formula may begin with."""
 
 
-def quotes_table(records: Iterable[Record], mask: int) -> bytes:
-    """One row a symbol, by name; unknown values are empty."""
+def quotes_table(records: Iterable[Record], mask: int) -> Iterator[bytes]:
+    """One row a symbol, by name, as they are now; unknown values are empty. It is made a slice at a time."""
     fields = [(i, FIELDS[i] in NUMBER_FIELDS) for i in bits(mask)]
-    rows = (
-        [safe(record.key), *(_cell(record.values[i], number=number) for i, number in fields)]
-        for record in sorted(records, key=lambda record: record.key)
-    )
-    return _table(["symbol", *(FIELDS[i] for i, _ in fields)], rows)
+    now = sorted(((record.key, record.values.copy()) for record in records), key=itemgetter(0))
+    yield _lines([["symbol", *(FIELDS[i] for i, _ in fields)]])
+    for part in parts(now):
+        yield _lines([safe(key), *(_cell(values[i], number=number) for i, number in fields)] for key, values in part)
 
 
 def bars_table(rows: Iterable[Row], digits: int | None) -> bytes:
     """One row a bar; prices have the digits that the symbol is quoted at."""
+    head = ["t", "open", "high", "low", "close", "volume", "flags"]
     lines = ([str(r.t), *(decimal(price, digits) for price in r[1:5]), decimal(r.volume), r.flags] for r in rows)
-    return _table(["t", "open", "high", "low", "close", "volume", "flags"], lines)
+    return _lines([head, *lines])
 
 
 def table_answer(body: bytes, headers: Mapping[str, str]) -> Response:
@@ -61,9 +63,7 @@ def _cell(value: Value, *, number: bool) -> str:
     return str(value) if number else safe(str(value))
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> bytes:
+def _lines(rows: Iterable[list[str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
-    writer.writerows(rows)
+    csv.writer(text).writerows(rows)
     return text.getvalue().encode()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
 from tests.web.events import listen_to
 from tests.web.peer import TEXT, View, frame
-from tests.web.server import Live, serving, until
+from tests.web.server import PRICES, Live, serving, until
 from ticker import protocol
+from ticker.model import currencies
 from ticker.record import Record
 from ticker.selection import Selection
 from ticker.slices import LARGE, SLICE, encoded
+from web import rest, tables
 
+T = TypeVar("T")
 MANY = [f"S{i:04d}-USD" for i in range(LARGE + SLICE)]
 
 
@@ -26,23 +30,40 @@ def fill(live: Live, price: str) -> None:
     live.hub.flush()
 
 
+class Turns:
+    """How much of something was done in one turn of the loop, at most."""
+
+    def __init__(self) -> None:
+        self.in_turn = self.most = 0
+
+    def count(self) -> None:
+        if not self.in_turn:
+            asyncio.get_running_loop().call_soon(self._next)
+        self.in_turn += 1
+
+    def counted(self, function: Callable[[str], T]) -> Callable[[str], T]:
+        """The function, each call of which counts."""
+
+        def call(text: str) -> T:
+            self.count()
+            return function(text)
+
+        return call
+
+    def _next(self) -> None:
+        self.in_turn, self.most = 0, max(self.most, self.in_turn)
+
+
 @serving()
 async def test_no_turn_encodes_more_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four who want everything, in four ways: each turn of the loop encodes at most a slice."""
     fill(live, "1.50")
-    in_turn, most, piece = 0, 0, protocol.piece
+    turns, piece = Turns(), protocol.piece
 
     def counted(record: Record, mask: int) -> bytes:
-        nonlocal in_turn, most
         if mask not in record.pieces:
-            if not in_turn:
-                asyncio.get_running_loop().call_soon(next_turn)
-            in_turn += 1
+            turns.count()
         return piece(record, mask)
-
-    def next_turn() -> None:
-        nonlocal in_turn, most
-        in_turn, most = 0, max(most, in_turn)
 
     monkeypatch.setattr(protocol, "piece", counted)
     peer, late = await live.stream("?symbols=*"), await live.stream("?symbols=S0001-USD")
@@ -53,8 +74,31 @@ async def test_no_turn_encodes_more_than_a_slice(live: Live, monkeypatch: pytest
     await late.hear("snapshot")
     snapshots.append(await late.hear("snapshot"))
     assert [len(found["quotes"]) for found in (answer, *snapshots)] == [len(live.service.store) // 2] * 4
-    await until(lambda: not in_turn)
-    assert 0 < most <= SLICE
+    await until(lambda: not turns.in_turn)
+    assert 0 < turns.most <= SLICE
+
+
+@serving()
+async def test_no_turn_writes_more_rows_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables and the list of symbols, too: they are whole, in order, and each of one moment.
+
+    Seen: a table of 25,000 symbols made everybody else wait for 0.2 s.
+    """
+    fill(live, "1.50")
+    turns = Turns()
+
+    monkeypatch.setattr(tables, "safe", turns.counted(tables.safe))
+    monkeypatch.setattr(rest, "currencies", turns.counted(currencies))
+    table = asyncio.create_task(live.get("/api/quotes?fields=last&format=csv"))
+    await until(lambda: turns.most)
+    fill(live, "2.50")
+    head, *rows = (await table).body.decode().split()
+    names = sorted([*MANY, *PRICES])
+    assert head == "symbol,last"
+    assert rows == [f"{name},{PRICES.get(name, '1.50')}" for name in names]
+    assert [entry["symbol"] for entry in (await live.get("/api/symbols")).json["symbols"]] == names
+    await until(lambda: not turns.in_turn)
+    assert 0 < turns.most <= SLICE
 
 
 @serving()
