@@ -164,7 +164,7 @@ class Limits(Section):
         default=500_000,
         ge=1,
         le=10_000_000,
-        description="Symbols a second in snapshots and whole answers made for one address.",
+        description="Symbols a second in snapshots and whole answers for one address, or tested for its requests.",
     )
     message_bytes: int = Field(default=65_536, ge=1024, le=2**24, description="Bytes of one message of a client.")
     messages_per_s: int = Field(default=20, ge=1, le=100_000, description="Messages per second of one client.")

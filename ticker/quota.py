@@ -1,4 +1,4 @@
-"""What readers may take of the service that they share: cells, and symbols in snapshots; in all and by address.
+"""What readers may take of the service that they share: cells, and symbols in answers; in all and by address.
 
 A *cell* is a symbol of a distinct selection: groups cost memory and work by their cells, however many readers share
 them. So a group counts once in all, and once for each address that has a reader in it.
@@ -48,7 +48,7 @@ class Quota:
 
     Args:
         cells, cells_per_address: how many there may be.
-        snapshots_per_s: symbols in snapshots that one address may have made, a second.
+        snapshots_per_s: symbols that may be put into snapshots, or looked at, for one address, a second.
         monotonic: the clock.
     """
 
@@ -90,7 +90,7 @@ class Quota:
             raise ProtocolError("overloaded", "too many different selections now; nothing was changed")
 
     def check_snapshot(self, address: str, symbols: int) -> None:
-        """Count the symbols of a frame that must be made for an address.
+        """Count the symbols of a frame that must be made for an address, or that must be looked at for its answer.
 
         Raises:
             ProtocolError: `overloaded`; it had too many lately.
@@ -101,7 +101,8 @@ class Quota:
         if len(self._snapshots) > MAX_ADDRESSES:
             self._snapshots.popitem(last=False)
         if not budget.take(now, symbols):
-            raise ProtocolError("overloaded", f"more than {rate} symbols in snapshots a second for one address; wait")
+            text = f"more than {rate} symbols a second for one address, in answers or tested against patterns; wait"
+            raise ProtocolError("overloaded", text)
 
     def join(self, address: str, group: Hashable, cells: int) -> None:
         """A reader is in a group now."""

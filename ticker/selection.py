@@ -146,6 +146,10 @@ class Wildcards:
     def __contains__(self, text: str) -> bool:
         return text in self._by_text and text not in self._unused
 
+    def known(self, text: str) -> bool:
+        """Whether acquiring it tests nothing, because it is in use, or was lately."""
+        return text in self._by_text
+
     def acquire(self, text: str, symbols: Iterable[str]) -> Wildcard:
         """The one wildcard of this text; tests all existing `symbols` if it is new. Give it back by `release`."""
         wildcard = self._by_text.get(text)

@@ -78,6 +78,18 @@ def selection_of(symbols: str, fields: str | None, service: Service) -> Selectio
         raise Problem(400, "bad_request", str(error)) from None
 
 
+def check_patterns(service: Service, address: str, selection: Selection) -> None:
+    """Count the symbols that will be tested against patterns which are new, as if they were in an answer.
+
+    Raises:
+        Problem: 503, its address had too many lately.
+    """
+    store = service.store
+    new = sum("*" in pattern and not store.wildcards.known(pattern) for pattern in selection.patterns)
+    if new:
+        check_snapshot(service, address, new * len(store))
+
+
 @contextlib.contextmanager
 def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
     """A selection resolved while the block lasts.

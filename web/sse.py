@@ -27,7 +27,7 @@ from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_quota, selection_of
+from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_patterns, check_quota, selection_of
 from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
@@ -83,6 +83,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         selection = selection_of(symbols, fields, service)
         if not selection.patterns:
             raise Problem(400, "bad_request", "'symbols' is empty; give at least one symbol or pattern")
+        address = admission.address(request)
+        check_patterns(service, address, selection)
         if len(hub.store) >= LARGE:
             await hub.in_turns(encoded(hub.store, selection))
         refused = admission.refusal(request)
@@ -101,7 +103,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             del head.headers["content-length"]
             return head
         asked = last_event_id or cursor
-        address, interval = admission.address(request), interval_class(interval_ms)
+        interval = interval_class(interval_ms)
         check_quota(service, address, selection, interval)
         events = EventStream(http, cycle, hub, address, patience_s)
 

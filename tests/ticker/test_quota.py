@@ -65,7 +65,7 @@ def test_snapshots_of_an_address_are_paced() -> None:
     shared, clock = make()
     shared.check_snapshot(HERE, 15)
     shared.check_snapshot(HERE, 15)
-    with refused("more than 10 symbols in snapshots a second"):
+    with refused("more than 10 symbols a second"):
         shared.check_snapshot(HERE, 1)
     shared.check_snapshot(THERE, 1)
     clock.tick(1.0)
