@@ -161,6 +161,13 @@ def test_lists_of_a_running_service(called: Call) -> None:
         "BTC-EUR,Bitcoin / Euro,BTC,EUR,2,sim",
         "BTC-USD,Bitcoin,BTC,USD,2,sim",
     ]
+    assert called("symbols", "sim:BTC-*", "AAPL", "--csv")[1].splitlines()[1:] == [
+        "AAPL,Apple,AAPL,,2,sim",
+        "sim:BTC-EUR,Bitcoin / Euro,BTC,EUR,2,sim",
+        "sim:BTC-USD,Bitcoin,BTC,USD,2,sim",
+    ]
+    status, _, errors = called("symbols", "sim:BTC-USDX")
+    assert (status, "sim:BTC-USD" in errors) == (3, True)
     status, out, _ = called("feeds")
     assert (status, out.splitlines()[1].split()[:2]) == (0, ["sim", "live"])
     feed = json.loads(called("feeds", "--json")[1])

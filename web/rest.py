@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from ticker.model import currencies
@@ -15,7 +15,16 @@ from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
 from web.admission import Admission
-from web.answers import answer, check_snapshot, in_turns
+from web.answers import (
+    SYMBOLS_HELP,
+    answer,
+    check_patterns,
+    check_snapshot,
+    in_turns,
+    scope_of,
+    selection_of,
+    unknown_of,
+)
 from web.descriptions import described, problems
 from web.schemas import ref
 
@@ -28,12 +37,18 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
-                responses=described("Symbols") | problems(503))  # fmt: skip
-    async def symbols(request: Request) -> Response:
-        """Sorted by name; `venues` best first."""
-        check_snapshot(service, admission.address(request), len(service.store))
-        records = [record for record in service.store.records() if not record.is_feed and ":" not in record.key]
-        return answer(b'{"symbols":[%b]}' % b",".join(await in_turns(service, _instruments(service, records))))
+                responses=described("Symbols") | problems(400, 503))  # fmt: skip
+    async def symbols(request: Request, symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*") -> Response:
+        """Sorted by name; `venues` best first. `unknown` names which of the symbols do not exist."""
+        address, selection = admission.address(request), selection_of(symbols, None, service)
+        check_patterns(service, address, selection)
+        with scope_of(service, selection) as scope:
+            records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]
+        check_snapshot(service, address, len(records))
+        listed = b",".join(await in_turns(service, _instruments(service, records)))
+        unknown = unknown_of(service, address, selection)
+        more = b',"unknown":' + orjson.dumps(unknown) if unknown else b""
+        return answer(b'{"symbols":[%b]%b}' % (listed, more))
 
     @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
                 responses=described("Feeds") | problems())  # fmt: skip
@@ -66,11 +81,11 @@ def _instruments(service: Service, records: Iterable[Record]) -> Iterator[bytes]
 
 
 def _instrument(service: Service, record: Record) -> dict[str, Any]:
-    base, quote = currencies(record.key)
-    venues = [symbol.partition(":")[0] for symbol in service.consolidator.venues(record.key)]
+    base, quote = currencies(record.instrument or record.key)
+    sources = [record.key] if record.instrument else service.consolidator.venues(record.key)
     return {
         "symbol": record.key, "name": record.get("name"), "base": base, "quote": quote,
-        "decimals": record.get("decimals"), "venues": venues,
+        "decimals": record.get("decimals"), "venues": [symbol.partition(":")[0] for symbol in sources],
     }  # fmt: skip
 
 

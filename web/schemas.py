@@ -258,15 +258,16 @@ BODIES: dict[str, Schema] = {
         "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
     }, examples=[{"symbol": "BTC-USD", "source": "beta", "since": 1795386012345, "before": "alpha",
                   "venues": ["alpha", "beta", "gamma"]}]),
-    "Symbols": record("Every consolidated symbol, by name.", {"symbols": listing("the symbols", record("one of them", {
+    "Symbols": record("What was asked for, by name.", {"symbols": listing("the symbols", record("one of them", {
         "symbol": SYMBOL_ITEM,
         "name": value(["string", "null"], "the instrument's name", "Bitcoin"),
         "base": value("string", "what is priced", "BTC"),
         "quote": value(["string", "null"], "what it is priced in; null: the symbol is no pair", "USD"),
         "decimals": value(["integer", "null"], "digits after the point", 2, "digits"),
         "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
-    }))}, examples=[{"symbols": [{"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
-                                  "venues": ["alpha", "beta"]}]}]),
+    })), "unknown": UNKNOWN}, ("unknown",), examples=[{"symbols": [
+        {"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2, "venues": ["alpha", "beta"]},
+    ]}]),
     "Candles": record("Bars, the oldest first.", {
         "symbol": SYMBOL_ITEM,
         "interval": value("string", "length of a bar", "1m", enum=list(INTERVALS)),

@@ -156,7 +156,7 @@ async def test_a_parameter_against_caches_is_passed_over(live: Live) -> None:
 @serving()
 async def test_a_path_without_parameters_takes_none(live: Live) -> None:
     """Seen: `/api/quotes/BTC-USD?fields=last` gave all fields. Paths of the API say so; health is asked in any way."""
-    for path in ("quotes/BTC-USD", "sources/BTC-USD", "symbols", "feeds", "status"):
+    for path in ("quotes/BTC-USD", "sources/BTC-USD", "feeds", "status"):
         answer = await live.get(f"/api/{path}?fields=last")
         assert is_problem(answer, 400, "bad_request")
         assert answer.json["detail"] == "no parameter 'fields'; this path takes none"
@@ -256,6 +256,23 @@ async def test_symbols_are_listed(live: Live) -> None:
         {"symbol": "BTC-USDT.PERP", "name": None, "base": "BTC", "quote": "USDT", "decimals": None, "venues": ["toy"]},
         {"symbol": "ETH-USD", "name": None, "base": "ETH", "quote": "USD", "decimals": None, "venues": ["toy"]},
     ]
+
+
+@serving()
+async def test_symbols_are_selected_as_elsewhere(live: Live) -> None:
+    """By names and patterns; a venue's own are described by themselves, and what does not exist is named.
+
+    Seen: the names of venue symbols could be had only with their prices.
+    """
+    live.feed.publish([Quote("toy:BTC-USD", {"last": "1", "name": "Bitcoin", "decimals": 2})])
+    live.hub.flush()
+    answer = (await live.get("/api/symbols?symbols=toy:*,ETH-*,BTC-USX")).json
+    assert [entry["symbol"] for entry in answer["symbols"]] == ["ETH-USD", "toy:BTC-USD", "toy:ETH-USD"]
+    assert answer["symbols"][1] == {
+        "symbol": "toy:BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2, "venues": ["toy"],
+    }  # fmt: skip
+    assert answer["unknown"] == [{"symbol": "BTC-USX", "nearest": ["BTC-USD"]}]
+    assert is_problem(await live.get("/api/symbols?symbols=B%20D"), 400, "bad_request")
 
 
 @serving()

@@ -23,11 +23,12 @@ from ticker.selection import check_pattern
 def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, url: str | None) -> None:
     """List the symbols of the running service, or of an exchange.
 
-    Patterns narrow the list: BTC-*, *-EUR.
+    Patterns narrow the list: BTC-*, *-EUR; kraken:* are a venue's own.
     """
     for text in patterns:
         check_pattern(text)
-    listed = fetch(url, "/api/symbols", "symbols") if adapter is None else _of_exchange(adapter)
+    venues = "?symbols=*,*:*" if any(":" in text for text in patterns) else ""
+    listed = fetch(url, f"/api/symbols{venues}", "symbols") if adapter is None else _of_exchange(adapter)
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:
