@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,6 +14,9 @@ INTERVALS_MS = (0, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 """The classes that a reader's `interval_ms` is rounded up to."""
 TOKEN = "token"  # noqa: S105 - a name
 """The parameter of a URL that may carry a token; see `web.gate`."""
+
+LISTS = ("symbols", "fields")
+"""The parameters of a URL that may come several times: `symbols=A&symbols=B`, which many libraries make of a list."""
 
 _PARAMETERS = ("symbols", "fields", "interval_ms", "cursor", TOKEN)
 _MAX_ID_LENGTH = 64
@@ -76,15 +79,19 @@ def parse_message(data: bytes | str, max_symbols: int) -> Message:
     raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping", reply_id)
 
 
-def parse_subscribe_query(query: Mapping[str, str], max_symbols: int) -> Subscribe | None:
+def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: int) -> Subscribe | None:
     """The subscription that a URL asks for; None if it asks for none. The limit is that of `parse_message`.
 
     Raises:
         ProtocolError: an impossible value.
     """
-    for name in query:
+    query: dict[str, str] = {}
+    for name, value in parameters:
         if name not in _PARAMETERS:
             raise ProtocolError("bad_request", f"no parameter {name[:80]!r}{did_you_mean(name[:80], _PARAMETERS)}")
+        if name in query and name not in LISTS:
+            raise ProtocolError("bad_request", f"parameter {name!r} is given twice")
+        query[name] = f"{query[name]},{value}" if name in query else value
     if "symbols" not in query:
         if lonely := [name for name in query if name != TOKEN]:
             raise ProtocolError("bad_request", f"{lonely[0]!r} says nothing without 'symbols'")

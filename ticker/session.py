@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,8 +121,8 @@ class Session:
             self._steps = None
         return self._counted(frames)
 
-    def open(self, query: Mapping[str, str], number: int) -> list[Frame]:
-        """The first frames: `hello`, with the connection's number, and the answer to what the URL asks for."""
+    def open(self, query: Iterable[tuple[str, str]], number: int) -> list[Frame]:
+        """The first frames: `hello`, with the connection's number, and the answer to the parameters of the URL."""
         facts, store = self._facts, self._groups.store
         limits = facts.limits
         frames = [

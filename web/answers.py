@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from ticker.errors import PatternError, ProtocolError, did_you_mean
-from ticker.messages import TOKEN
+from ticker.messages import LISTS, TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
 from ticker.session import nearest_symbols, unknown_symbols
@@ -18,11 +18,13 @@ from web.problem import Problem
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
 FIELDS_HELP = "Fields to send, separated by commas; all if absent."
+Symbols = Annotated[tuple[str, ...], Query(description=SYMBOLS_HELP)]
+Fields = Annotated[tuple[str, ...], Query(description=FIELDS_HELP)]
 CURSOR_HELP = "Only what changed since; from an earlier answer."
 
 
 async def check_parameters(request: Request) -> None:
-    """Refuse a parameter that the path does not have, or twice the same: part of what is meant would be ignored.
+    """Refuse a parameter that the path does not have, or twice one that is no list: part of it would be ignored.
 
     What begins with `_` is passed over: spreadsheets and scripts that want no cached answer put something there. So is
     everything outside of the API: whoever asks for health may have habits.
@@ -38,8 +40,8 @@ async def check_parameters(request: Request) -> None:
         if name not in known:
             hint = did_you_mean(name, known) or "; this path takes none"
             raise Problem(400, "bad_request", f"no parameter '{name}'{hint}")
-        if len(given.getlist(name)) > 1:
-            raise Problem(400, "bad_request", f"parameter '{name}' is given twice; a list has commas between its parts")
+        if len(given.getlist(name)) > 1 and name not in LISTS:
+            raise Problem(400, "bad_request", f"parameter '{name}' is given twice")
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -60,20 +62,25 @@ async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
     return made
 
 
-def selection_of(symbols: str, fields: str | None, service: Service) -> Selection:
-    """What comma-separated patterns and fields select.
+def listed(texts: Iterable[str]) -> list[str]:
+    """The parts of a parameter that is a list: `A,B` and `C`, if it was given twice."""
+    return [part for part in ",".join(texts).split(",") if part]
+
+
+def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service) -> Selection:
+    """What patterns and fields select, as the parameters have them; no field means all.
 
     Raises:
         Problem: 400, which of them is malformed.
     """
-    patterns = {part for part in symbols.split(",") if part}
+    patterns = set(listed(symbols))
     limits = service.settings.limits
     if len(patterns) > limits.patterns:
         raise Problem(400, "too_many_symbols", f"at most {limits.patterns} patterns a request")
     if sum("*" in pattern for pattern in patterns) > limits.wildcards:
         raise Problem(400, "too_many_symbols", f"at most {limits.wildcards} patterns with '*' a request")
     try:
-        return Selection.of(patterns, [f for f in fields.split(",") if f] if fields else None)
+        return Selection.of(patterns, listed(fields) or None)
     except PatternError as error:
         raise Problem(400, "bad_request", str(error)) from None
 

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from ticker.past import MAX_BARS
 from ticker.record import Record
 from ticker.service import Service
-from web.answers import answer, selection_of, unknown_symbol
+from web.answers import answer, listed, selection_of, unknown_symbol
 from web.descriptions import described, problems, with_csv
 from web.problem import Problem
 from web.tables import bars_table, table_answer
@@ -47,7 +47,7 @@ def make_router(service: Service) -> APIRouter:
         venue's own bar. An interval without news carries the close before it. `since` says when recording began;
         what is older is the venue's, if it tells.
         """
-        selection_of(symbol, None, service)  # refuses what is no symbol at all
+        selection_of([symbol], (), service)  # refuses what is no symbol at all
         record = service.store.get(symbol)
         if record is None:
             raise unknown_symbol(service, symbol)
@@ -62,11 +62,11 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
                 response_class=Response, responses=described("Sparklines") | problems(400))  # fmt: skip
     async def sparklines(
-        symbols: Annotated[str, Query(description=f"Symbols, separated by commas; at most {SPARKLINES}.")],
+        symbols: Annotated[tuple[str, ...], Query(description=f"Symbols, separated by commas; at most {SPARKLINES}.")],
         points: Annotated[int, Query(ge=1, le=POINTS, description="How many minutes.")] = 60,
     ) -> Response:
         """`null` where nothing is known; unknown symbols are left out. The last minute, until `end`, is still open."""
-        names = [part for part in symbols.split(",") if part]
+        names = listed(symbols)
         if len(names) > SPARKLINES:
             raise Problem(400, "too_many_symbols", f"at most {SPARKLINES} symbols a request")
         records = [r for name in names if (r := service.store.get(name)) and not r.is_feed]

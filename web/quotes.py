@@ -22,8 +22,8 @@ from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
     CURSOR_HELP,
-    FIELDS_HELP,
-    SYMBOLS_HELP,
+    Fields,
+    Symbols,
     answer,
     check_patterns,
     check_quota,
@@ -57,8 +57,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 | problems(400, 403, 503))  # fmt: skip
     async def quotes(
         request: Request,
-        symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
-        fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
+        symbols: Symbols = ("*",),
+        fields: Fields = (),
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Wait so long for a change.")] = 0,
         shape: Annotated[Literal["json", "csv"], Query(alias="format", description=FORMAT_HELP)] = "json",
@@ -106,7 +106,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
     ) -> Response:
         """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
-        selection = selection_of(symbol, None, service)
+        selection = selection_of([symbol], (), service)
         record = store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
             raise unknown_symbol(service, symbol)

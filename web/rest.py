@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ticker.model import currencies
@@ -16,7 +16,7 @@ from ticker.service import Service
 from ticker.slices import parts
 from web.admission import Admission
 from web.answers import (
-    SYMBOLS_HELP,
+    Symbols,
     answer,
     check_patterns,
     check_snapshot,
@@ -38,17 +38,17 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
                 responses=described("Symbols") | problems(400, 503))  # fmt: skip
-    async def symbols(request: Request, symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*") -> Response:
+    async def symbols(request: Request, symbols: Symbols = ("*",)) -> Response:
         """Sorted by name; `venues` best first. `unknown` names which of the symbols do not exist."""
-        address, selection = admission.address(request), selection_of(symbols, None, service)
+        address, selection = admission.address(request), selection_of(symbols, (), service)
         check_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]
         check_snapshot(service, address, len(records))
-        listed = b",".join(await in_turns(service, _instruments(service, records)))
+        entries = b",".join(await in_turns(service, _instruments(service, records)))
         unknown = unknown_of(service, address, selection)
         more = b',"unknown":' + orjson.dumps(unknown) if unknown else b""
-        return answer(b'{"symbols":[%b]%b}' % (listed, more))
+        return answer(b'{"symbols":[%b]%b}' % (entries, more))
 
     @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
                 responses=described("Feeds") | problems())  # fmt: skip

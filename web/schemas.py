@@ -265,9 +265,10 @@ BODIES: dict[str, Schema] = {
         "quote": value(["string", "null"], "what it is priced in; null: the symbol is no pair", "USD"),
         "decimals": value(["integer", "null"], "digits after the point", 2, "digits"),
         "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
-    })), "unknown": UNKNOWN}, ("unknown",), examples=[{"symbols": [
-        {"symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2, "venues": ["alpha", "beta"]},
-    ]}]),
+    })), "unknown": UNKNOWN}, ("unknown",), examples=[{"symbols": [{
+        "symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
+        "venues": ["alpha", "beta"],
+    }]}]),
     "Candles": record("Bars, the oldest first.", {
         "symbol": SYMBOL_ITEM,
         "interval": value("string", "length of a bar", "1m", enum=list(INTERVALS)),

@@ -24,7 +24,7 @@ def make_router(service: Service) -> APIRouter:
         symbol: Annotated[str, Path(description="A consolidated symbol, `BTC-USD`.")],
     ) -> Response:
         """`venues` best first. `before` is the venue that `source` took over from, at `since`; `null` if none."""
-        selection_of(symbol, None, service)  # refuses what is no symbol at all
+        selection_of([symbol], (), service)  # refuses what is no symbol at all
         venue, _, instrument = symbol.rpartition(":")
         if venue:
             detail = f"'{symbol}' is a venue's own price; ask for '{instrument}'"

@@ -27,7 +27,7 @@ from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, FIELDS_HELP, SYMBOLS_HELP, check_patterns, check_quota, selection_of
+from web.answers import CURSOR_HELP, Fields, Symbols, check_patterns, check_quota, selection_of
 from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
@@ -69,8 +69,8 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
                 | problems(400, 403, 503))  # fmt: skip
     async def stream(
         request: Request,
-        symbols: Annotated[str, Query(description=SYMBOLS_HELP)] = "*",
-        fields: Annotated[str | None, Query(description=FIELDS_HELP)] = None,
+        symbols: Symbols = ("*",),
+        fields: Fields = (),
         interval_ms: Annotated[int, Query(ge=0, description="Least time between two events, rounded up.")] = 0,
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         last_event_id: Annotated[str | None, Header(description="A cursor, too; it wins.")] = None,

@@ -55,9 +55,7 @@ class Door:
         """Hand an accepted connection over; `head` is what must be written before the first frames."""
         hub, gate = self._service.hub, self._gate
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
-        query: dict[str, str] = {}
-        for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
-            query[name] = f"{query[name]},{value}" if name in query else value  # ?symbols=A&symbols=B is meant as A,B
+        query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
         def start() -> tuple[Session, list[Frame]]:
             session = Session(connection, hub.groups, self._service.facts)

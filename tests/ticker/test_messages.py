@@ -251,7 +251,7 @@ def test_interval_classes_are_those_of_the_protocol() -> None:
 )
 def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> None:
     """A URL's query is a subscription without id; without symbols it is none."""
-    assert parse_subscribe_query(query, MAX_SYMBOLS) == expected
+    assert parse_subscribe_query(query.items(), MAX_SYMBOLS) == expected
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> N
 def test_impossible_url_is_refused_by_code(query: dict[str, str], code: str) -> None:
     """A URL's errors are those of the message that it stands for."""
     with pytest.raises(ProtocolError) as caught:
-        parse_subscribe_query(query, MAX_SYMBOLS)
+        parse_subscribe_query(query.items(), MAX_SYMBOLS)
     assert (caught.value.code, caught.value.reply_id) == (code, None)
 
 
@@ -289,7 +289,7 @@ def test_impossible_url_is_refused_by_code(query: dict[str, str], code: str) -> 
 def test_arbitrary_url_raises_nothing_else(query: dict[str, str]) -> None:
     """Whatever stands in a URL is a subscription or a `ProtocolError`."""
     try:
-        message = parse_subscribe_query(query, MAX_SYMBOLS)
+        message = parse_subscribe_query(query.items(), MAX_SYMBOLS)
     except ProtocolError as problem:
         refused(problem)
         return

@@ -76,7 +76,7 @@ class Desk:
         self.session = Session(self.reader, self.groups, self.facts)
 
     def open(self, **query: str) -> list[Any]:
-        return [json.loads(frame.data) for frame in self.session.open(query, 17)]
+        return [json.loads(frame.data) for frame in self.session.open(query.items(), 17)]
 
     def say(self, **message: Any) -> list[Any]:
         """Send a message; the frames that answer it."""
@@ -597,7 +597,7 @@ def test_impossible_url_is_answered_by_an_error(query: dict[str, str], code: str
 
 def test_frames_and_messages_are_counted(desk: Desk) -> None:
     """Every frame of an answer counts by its kind, with its rows and bytes; every message by what it was."""
-    frames = desk.session.open({"symbols": "*"}, 17)
+    frames = desk.session.open([("symbols", "*")], 17)
     for message in (
         b'{"op":"ping"}',
         b'{"op":"subscribe","symbols":["k:*"]}',

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.web.peer import Answer, View
@@ -133,7 +136,8 @@ async def test_an_etag_is_of_one_selection(live: Live) -> None:
         ("symbols=%FF", "bad_request", "letters"),
         ("fields=last,pirce", "bad_request", "no field 'pirce'"),
         ("symbol=A", "bad_request", "no parameter 'symbol'; did you mean 'symbols'?"),
-        ("symbols=BTC-USD&symbols=ETH-USD", "bad_request", "'symbols' is given twice"),
+        ("cursor=&cursor=", "bad_request", "'cursor' is given twice"),
+        ("wait_s=1&wait_s=1", "bad_request", "'wait_s' is given twice"),
         ("symbols=" + ",".join(f"S{i}" for i in range(41)), "too_many_symbols", "40"),
         ("symbols=" + ",".join(f"S{i}*" for i in range(33)), "too_many_symbols", "32"),
         ("symbols=*,*:*", "too_many_symbols", "3"),
@@ -145,6 +149,26 @@ async def test_a_bad_parameter_is_refused(live: Live, query: str, code: str, wor
     answer = await live.get(f"/api/quotes?{query}")
     assert is_problem(answer, 400, code)
     assert word in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("quotes?fields=last&fields=ts", lambda body: body["quotes"]),
+        ("symbols?", lambda body: [entry["symbol"] for entry in body["symbols"]]),
+        ("sparklines?", lambda body: body["closes"]),
+    ],
+)
+@serving()
+async def test_a_list_may_come_in_parts(live: Live, path: str, names: Callable[[Any], list[str]]) -> None:
+    """`symbols=A&symbols=B`, which many libraries make of a list, is `symbols=A,B`, as on the stream.
+
+    Seen: it was refused here and taken there.
+    """
+    body = (await live.get(f"/api/{path}&symbols=BTC-USD&symbols=ETH-USD,")).json
+    assert list(names(body)) == ["BTC-USD", "ETH-USD"]
+    for quote in body.get("quotes", {}).values():
+        assert list(quote) == ["last", "ts"]
 
 
 @serving()

@@ -54,14 +54,16 @@ async def test_hello_comes_first(live: Live) -> None:
 
 @serving()
 async def test_a_parameter_that_is_repeated_counts_each_time(live: Live) -> None:
-    """`?symbols=A&symbols=B`, which many libraries make of a list, is `?symbols=A,B`; of numbers there is only one."""
+    """`?symbols=A&symbols=B`, which many libraries make of a list, is `?symbols=A,B`; of all else there is only one."""
     async with client(live, "?symbols=BTC-USD&fields=ts&symbols=ETH-USD&fields=last") as reader:
         assert (await read(reader))["type"] == "hello"
         subscribed = await read(reader)
         assert (subscribed["patterns"], subscribed["fields"]) == (["BTC-USD", "ETH-USD"], ["last", "ts"])
-    async with client(live, "?symbols=BTC-USD&interval_ms=50&interval_ms=100") as reader:
-        assert (await read(reader))["type"] == "hello"
-        assert (await read(reader))["code"] == "bad_request"
+    for twice in ("interval_ms=50&interval_ms=50", "cursor=1:2:3&cursor="):
+        async with client(live, f"?symbols=BTC-USD&{twice}") as reader:
+            assert (await read(reader))["type"] == "hello"
+            error = await read(reader)
+            assert (error["code"], "is given twice" in error["message"]) == ("bad_request", True)
 
 
 @serving()
