@@ -114,14 +114,14 @@ def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
         service.store.release(scope)
 
 
-def check_quota(service: Service, address: str, selection: Selection, interval_ms: int) -> None:
-    """Refuse a reader who would take more than an address may have.
+def check_quota(service: Service, address: str, selection: Selection, interval_ms: int) -> int:
+    """How many symbols a selection matches; refuse a reader who would take more than an address may have.
 
     Raises:
         Problem: 400 for a selection that is too large, 503 if it may be had later.
     """
     try:
-        service.hub.groups.admit(address, selection, interval_ms)
+        return service.hub.groups.admit(address, selection, interval_ms)
     except ProtocolError as error:
         if error.code != "overloaded":
             raise Problem(400, error.code, str(error)) from None

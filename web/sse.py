@@ -27,7 +27,7 @@ from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, Fields, Symbols, check_patterns, check_quota, selection_of
+from web.answers import CURSOR_HELP, Fields, Symbols, check_patterns, check_quota, selection_of, unknown_of
 from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
@@ -75,10 +75,11 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         last_event_id: Annotated[str | None, Header(description="A cursor, too; it wins.")] = None,
     ) -> Response:
-        """Each event has the type and the JSON of a frame of `/ws`, and a cursor as its `id`.
+        """Each event has the type and the JSON of a frame of `/ws`, and with data a cursor as its `id`.
 
-        `snapshot` replaces what you have, `update` is merged into it, `heartbeat` says that nothing has changed,
-        `bye` that the service stops. A browser's `EventSource` comes back by itself and goes on where it was.
+        `subscribed` comes first, and names in `unknown` which of the symbols do not exist. `snapshot` replaces what you
+        have, `update` is merged into it, `heartbeat` says that nothing has changed, `bye` that the service stops. A
+        browser's `EventSource` comes back by itself and goes on where it was.
         """
         selection = selection_of(symbols, fields, service)
         if not selection.patterns:
@@ -104,12 +105,18 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             return head
         asked = last_event_id or cursor
         interval = interval_class(interval_ms)
-        check_quota(service, address, selection, interval)
+        matched = check_quota(service, address, selection, interval)
+        unknown = unknown_of(service, address, selection)
         events = EventStream(http, cycle, hub, address, patience_s)
+
+        def told(resumed: bool) -> Frame:
+            return protocol.subscribed(
+                None, selection, matched, interval, resumed=resumed, unknown=unknown, rejected=[]
+            )
 
         def welcome() -> None:
             gate.watch(events, gate.shown(request))
-            events.begin(selection, interval, asked)
+            events.begin(selection, interval, asked, told)
 
         return Events(welcome, events.number)
 
@@ -149,8 +156,11 @@ class EventStream:
         self._unsent = 0
         self._code = CUT
 
-    def begin(self, selection: Selection, interval_ms: int, asked: str | None) -> None:
-        """The head of the response is out: enter, and write the first event."""
+    def begin(self, selection: Selection, interval_ms: int, asked: str | None, told: Callable[[bool], Frame]) -> None:
+        """The head of the response is out: enter, and write the first events; `told` makes the one that tells of it.
+
+        It is given whether the reader resumes.
+        """
         self._http.attach(self, self._cycle)
         if self._http.transport.is_closing():
             return
@@ -161,8 +171,10 @@ class EventStream:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
         self._hub.add(self)
         first = self._hub.groups.join(self, selection, interval_ms, asked)
-        self._hub.groups.counts.sent(first)
-        self._write(self._form(_retry(RETRY_MS)) + self._event(first))
+        subscribed = told(bool(asked) and first.kind == "update")
+        for frame in (subscribed, first):
+            self._hub.groups.counts.sent(frame)
+        self._write(self._form(_retry(RETRY_MS)) + self._event(subscribed) + self._event(first))
 
     # Writing
 

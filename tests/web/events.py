@@ -30,6 +30,8 @@ class EventPeer:
         self.peer = peer
         self.answer = answer
         self.cursor = ""
+        self.subscribed: Any = None
+        """The event before the first data."""
         self._text = ""
 
     async def event(self) -> Event:
@@ -41,6 +43,10 @@ class EventPeer:
         text, _, self._text = self._text.partition("\n\n")
         fields = dict(line.split(": ", 1) for line in text.split("\n"))
         self.cursor = fields.get("id", self.cursor)
+        if fields["event"] == "subscribed":
+            assert self.subscribed is None
+            self.subscribed = Event(fields["event"], fields.get("id"), fields.get("retry"), fields["data"])
+            return await self.event()
         return Event(fields["event"], fields.get("id"), fields.get("retry"), fields["data"])
 
     async def chunk(self) -> bytes:

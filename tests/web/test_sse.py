@@ -39,7 +39,7 @@ async def test_events_are_the_frames_of_the_stream(live: Live) -> None:
     view.apply(first.json)
     store = live.service.store
     assert (first.kind, first.id) == ("snapshot", f"{store.epoch}:{store.version}:{digest}")
-    assert RETRY_MS[0] <= int(first.retry or 0) <= RETRY_MS[1]
+    assert RETRY_MS[0] <= int(reader.subscribed.retry or 0) <= RETRY_MS[1]
     await socket_peer.hear("snapshot")
     for price in ("97001.50", "97002.500"):
         live.publish({"BTC-USD": price})
@@ -78,6 +78,22 @@ async def test_a_symbol_that_appears_later_is_not_missed(live: Live) -> None:
     live.feed.remove(["toy:NEW-USD"])
     live.hub.flush()
     assert (await reader.event()).json["gone"] == ["NEW-USD"]
+
+
+@serving()
+async def test_what_does_not_exist_is_named(live: Live) -> None:
+    """The first event is what a WebSocket's address is answered with; it is no data, so it has no `id`.
+
+    Seen: a stream of a name that does not exist was mute for ever.
+    """
+    query = "?symbols=BTC-USX,BTC-USD&fields=last&interval_ms=51"
+    reader, told = await listen_to(live, query), await (await live.stream(query)).hear("subscribed")
+    cursor = (await reader.event()).id
+    assert (reader.subscribed.json, reader.subscribed.id) == (told, None)
+    assert told["unknown"] == [{"symbol": "BTC-USX", "nearest": ["BTC-USD"]}]
+    again = await listen_to(live, query, f"Last-Event-ID: {cursor}")
+    await again.event()
+    assert (told["resumed"], again.subscribed.json) == (False, told | {"resumed": True})
 
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
@@ -319,7 +335,7 @@ async def test_an_old_client_gets_no_chunks(live: Live) -> None:
     assert body.startswith("retry: ")
     assert body.endswith("\n\n")
     kinds = [line for line in body.split("\n") if line.startswith("event: ")]
-    assert kinds == ["event: snapshot", "event: update", "event: bye"]
+    assert kinds == ["event: subscribed", "event: snapshot", "event: update", "event: bye"]
 
 
 @serving()
