@@ -117,7 +117,7 @@ class Trigger:
     "--exec",
     "command",
     metavar="CMD",
-    help="Run this in a shell each time, and go on; TICKER_SYMBOL and TICKER_VALUE tell it what.",
+    help="Run this in a shell each time, to its end, and go on; TICKER_SYMBOL and TICKER_VALUE tell it what.",
 )
 @click.option(
     "--hysteresis", metavar="AMOUNT", default="0", help="Fire again only after the value went back by 50 or 0.5%."
@@ -201,12 +201,14 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
 
 
 async def _run(command: str, symbol: str, value: str) -> None:
-    """Run the command to its end; what changes meanwhile is merged."""
+    """Run the command to its end, also if the time for waiting ends before; what changes meanwhile is merged."""
     environ = os.environ | {"TICKER_SYMBOL": symbol, "TICKER_VALUE": value}
     process = await asyncio.create_subprocess_shell(command, env=environ)
-    status = await process.wait()
-    if status:
-        print(f"ticker: the command ended with status {status}", file=sys.stderr)
+    try:
+        await process.wait()
+    finally:
+        if status := await process.wait():
+            print(f"ticker: the command ended with status {status}", file=sys.stderr)
 
 
 def _slack(text: str, level: Decimal) -> Decimal:

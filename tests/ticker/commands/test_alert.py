@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from ticker.client import Quote
 from ticker.client.quote import Raw
-from ticker.commands.alert import Condition, Trigger
+from ticker.commands.alert import Condition, Trigger, _run
 
 
 def quote(**record: Raw) -> Quote[Decimal]:
@@ -56,6 +58,28 @@ def test_a_silent_service_makes_prices_stale_and_nothing_else() -> None:
     live = quote(state="live")
     assert [trigger.fires(q) for q in (live, None, None, live, None)] == [False, True, False, False, True]
     assert not Trigger(Condition.of("A < 1"), Decimal(0)).fires(None)
+
+
+def test_a_command_is_run_to_its_end(tmp_path: Path) -> None:
+    """When the time for waiting is up while it runs, the alert ends with it.
+
+    Seen: it was left behind, and went on or was killed as chance would have it.
+    """
+    begun, end, done = (tmp_path / name for name in ("begun", "end", "done"))
+    command = f"touch {begun}; while [ ! -e {end} ]; do sleep 0.01; done; touch {done}"
+
+    async def scenario() -> None:
+        running = asyncio.create_task(_run(command, "A", "1"))
+        while not begun.exists():  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.sleep(0)
+        end.touch()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert done.exists()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
