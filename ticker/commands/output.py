@@ -47,13 +47,18 @@ def csv_row(symbol: str, record: Mapping[str, Raw], fields: Sequence[str]) -> li
 
 
 def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> str:
-    """A quote for people: when, what, and its prices or the fields that were asked for."""
+    """A quote for people: when, what, and its prices or the fields that were asked for.
+
+    Fields that it does not have, because they have not changed since the cursor that its reader went on from, are left
+    out: a dash would say that they are not known.
+    """
+    raw = quote.raw
     parts = [f"{clock_text(quote.ts or time_ms)}  {plain(quote.symbol):<14}"]
     if fields is not None:
-        parts += [f"{name} {plain(quote.raw.get(name))}" for name in fields]
+        parts += [f"{name} {plain(raw[name])}" for name in fields if name in raw]
     else:
-        parts.append(f"{price_text(quote):>14}")
-        parts += [f"{name} {plain(quote.raw.get(name))}" for name in ("bid", "ask")]
+        parts.append(f"{price_text(quote) if 'last' in raw else '':>14}")
+        parts += [f"{name} {plain(raw[name])}" for name in ("bid", "ask") if name in raw]
         if quote.change_pct is not None:
             parts.append(f"{quote.change_pct:+.2f}%")
         if quote.state not in {None, "live"}:

@@ -71,6 +71,18 @@ def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
         assert form is None or [json.loads(text)["symbol"] for text in (line, gone)] == [symbol, symbol]
 
 
+def test_what_a_later_run_was_not_told_is_no_dash() -> None:
+    """Resumed by a cursor, a quote has only what changed: the rest is left out; a dash says that it is not known.
+
+    Seen: after `--since` the price of a symbol whose ask had changed stood there as unknown.
+    """
+    changed = Quote("A", {"ask": "2.5"}, Decimal)
+    assert output.text_line(changed, None, 0).split() == ["00:00:00.000", "A", "ask", "2.5"]
+    assert output.text_line(changed, ["last", "ask"], 0).split() == ["00:00:00.000", "A", "ask", "2.5"]
+    unknown = Quote("A", {"last": None, "bid": None, "ask": "2.5"}, Decimal)
+    assert output.text_line(unknown, None, 0).split() == ["00:00:00.000", "A", "–", "bid", "–", "ask", "2.5"]
+
+
 def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistyped name and a service that is not started look the same from here, but for the reason."""
     said: queue.Queue[str] = queue.Queue()
