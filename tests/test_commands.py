@@ -218,6 +218,7 @@ def test_status_of_a_service_that_dies_meanwhile(capsys: pytest.CaptureFixture[s
         proxy.shutdown()
         thread.join()
     assert (status, "HTTP status 502" in capsys.readouterr().err) == (4, True)
+    assert vars(proxy)["asked"] == ["/api/status", "/api/feeds"], "each once: what it says is of one moment"
 
 
 def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:

@@ -33,7 +33,8 @@ def ask(
     records: dict[str, Record] = {}
     for part in parts(names):
         query = {"symbols": ",".join(part)} | ({} if fields is None else {"fields": ",".join(fields)})
-        records |= fetch(address, f"/api/quotes?{urlencode(query, safe=',*:')}", "quotes", more, timeout_s, number)
+        path = f"/api/quotes?{urlencode(query, safe=',*:')}"
+        records |= fetch(address, path, "quotes", more, timeout_s, number)["quotes"]
     named = [name for name in names if "*" not in name]
     unknown: dict[str, list[str]] = {}
     for name in named:

@@ -62,8 +62,8 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 15.0,
     number: Callable[[str], Any] = str,
-) -> Any:
-    """A member of the JSON object at a path; `number` makes something of the text of each decimal.
+) -> dict[str, Any]:
+    """The JSON object at a path, by its `member` a ticker's; `number` makes something of the text of each decimal.
 
     Raises:
         UnknownSymbolError: the path's symbol does not exist.
@@ -79,7 +79,7 @@ def fetch(
     if status == 200:
         if member not in problem:
             raise UnreachableError(f"{address} answers, but is no ticker")
-        return problem[member]
+        return problem
     code = problem.get("code", status)
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])

@@ -37,7 +37,7 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
     drawn = form is None and sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
     bars = limit or (max(10, width - 8) if drawn else 500)
-    rows = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}", "bars")
+    rows = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}", "bars")["bars"]
     if drawn:
         color = not (os.environ.get("NO_COLOR") or dumb())
         click.echo(chart(symbol, interval, rows, width, height - 1, color=color), color=color)

@@ -28,7 +28,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
     for text in patterns:
         check_pattern(text)
     venues = "?symbols=*,*:*" if any(":" in text for text in patterns) else ""
-    listed = fetch(url, f"/api/symbols{venues}", "symbols") if adapter is None else _of_exchange(adapter)
+    listed = fetch(url, f"/api/symbols{venues}", "symbols")["symbols"] if adapter is None else _of_exchange(adapter)
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:
@@ -45,7 +45,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
 @options.service
 def feeds(form: str | None, url: str | None) -> None:
     """List the feeds of the running service, and how they are."""
-    listed = fetch(url, "/api/feeds", "feeds")
+    listed = fetch(url, "/api/feeds", "feeds")["feeds"]
     now_ms = round(datetime.now(UTC).timestamp() * 1000)
     heads = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
     rows = []

@@ -11,8 +11,8 @@ from ticker.client.address import Address, heads
 from ticker.commands.output import patience
 
 
-def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> Any:
-    """A member of the JSON object at a path, as of `ticker.client.rest.fetch`. Says that it waits, unless `quiet`."""
+def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> dict[str, Any]:
+    """The JSON object at a path, as of `ticker.client.rest.fetch`. Says that it waits, unless `quiet`."""
     address = Address.of(url, os.environ)
     with contextlib.nullcontext() if quiet else patience(f"asking {address}"):
         return rest.fetch(address, path, member, heads(None, None, os.environ))

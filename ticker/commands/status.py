@@ -22,8 +22,8 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     Exit status 0 if it is ready for readers, 1 if it runs but is not, 4 if nobody answers.
     """
     where = address or url
-    version = fetch(where, "/api/status", "versions")["ticker"]
-    reasons = fetch(where, "/api/status", "reasons")
+    answer = fetch(where, "/api/status", "versions")
+    version, reasons = answer["versions"]["ticker"], answer["reasons"]
     print(f"ticker {version} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
     for reason in reasons:
         print(f"  {reason}")

@@ -112,4 +112,4 @@ def _sparklines(board: Board, url: str | None, stop: threading.Event) -> None:
         if names:
             with contextlib.suppress(ClientError):
                 path = f"/api/sparklines?symbols={names}&points={SPARK}"
-                board.closes = fetch(url, path, "closes", quiet=True)
+                board.closes = fetch(url, path, "closes", quiet=True)["closes"]
