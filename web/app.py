@@ -73,11 +73,11 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
-        return page.answer("docs.html", request.headers)
+        return page.answer(page.STATIC / "docs.html", request.headers)
 
     @app.get("/status", include_in_schema=False)
     async def status_page(request: Request) -> Response:
-        return page.answer("status.html", request.headers)
+        return page.answer(page.STATIC / "status.html", request.headers)
 
     app.mount("/", page.Page())
     app.add_middleware(
@@ -95,6 +95,7 @@ class Front:
 
     * A service on a loopback address answers only to loopback names: no page of another site can reach it through
       a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names replaces that.
+    * Who names several hosts is not served by any of these names.
     * No path takes a request body.
     """
 
@@ -105,6 +106,8 @@ class Front:
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that is refused."""
         headers = Headers(scope=scope)
+        if len(headers.getlist("host")) > 1:  # RFC 9112, section 3.2: a proxy may have looked at the other one
+            return problem(400, "bad_request", "a request has one Host header")
         name = _host_name(headers.get("host", "")).lower()
         known = name in self._names or (self._loopback and _is_loopback(name))
         if (self._names or self._loopback) and not known:

@@ -40,25 +40,34 @@ class File(NamedTuple):
 
 @functools.cache
 def read(path: Path) -> File:
-    """A file, made ready once."""
+    """A file, made ready once; other people's scripts keep what their licences want kept."""
     plain = path.read_bytes()
-    if path.suffix in {".js", ".css"}:
+    if path.suffix in {".js", ".css"} and path.is_relative_to(STATIC):
         plain = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain)
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return File(media, hashlib.sha256(plain).hexdigest()[:16], plain, gzip.compress(plain, mtime=0))
 
 
-def answer(name: str, headers: Headers) -> Response:
-    """The file of a name, compressed where that is welcome, or 304 where it is known already."""
-    file = read(STATIC / name)
-    packs = "gzip" in headers.get("accept-encoding", "") and len(file.packed) < len(file.plain)
+def answer(path: Path, headers: Headers, cache: str = "no-cache") -> Response:
+    """A file, compressed where that is welcome, or 304 where it is known already."""
+    file = read(path)
+    packs = takes_gzip(headers.get("accept-encoding", "")) and len(file.packed) < len(file.plain)
     etag = f'"{file.etag}-gzip"' if packs else f'"{file.etag}"'
-    sent = {"Cache-Control": "no-cache", "ETag": etag, "Vary": "Accept-Encoding"}
+    sent = {"Cache-Control": cache, "ETag": etag, "Vary": "Accept-Encoding"}
     if etag in headers.get("if-none-match", ""):
         return Response(status_code=304, headers=sent)
     if packs:
         sent["Content-Encoding"] = "gzip"
     return Response(file.packed if packs else file.plain, headers=sent, media_type=file.media)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether a client names gzip among the encodings that it takes; with a weight of 0 it says that it does not."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() == "gzip":
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
+    return False
 
 
 class Page:
@@ -78,4 +87,4 @@ class Page:
         name = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/") or "index.html"
         if name not in self._names:
             raise HTTPException(404)
-        await answer(name, Headers(scope=scope))(scope, receive, send)
+        await answer(STATIC / name, Headers(scope=scope))(scope, receive, send)

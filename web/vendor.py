@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+
+from web import page
 
 A_DAY = "public, max-age=86400"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -42,10 +45,11 @@ def make_router() -> APIRouter:
     router = APIRouter()
 
     @router.get("/vendor/{name}", include_in_schema=False)
-    async def vendor(name: str) -> Response:
+    async def vendor(name: str, request: Request) -> Response:
         file = FILES[name].find() if name in FILES else None
         if file is None:
             raise HTTPException(404)
-        return FileResponse(file, headers={"Cache-Control": FILES[name].cache})
+        await asyncio.to_thread(page.read, file)  # the first time it is compressed, which takes a while
+        return page.answer(file, request.headers, FILES[name].cache)
 
     return router

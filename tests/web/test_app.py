@@ -164,6 +164,14 @@ async def test_on_loopback_only_loopback_names_are_served(live: Live, host: str,
 
 
 @serving(server={"host": "0.0.0.0"})
+async def test_a_request_has_one_host(live: Live) -> None:
+    """Several are refused, whatever they are, before an upgrade, too: a proxy may have looked at another one."""
+    for hosts in (("Host: a.example", "Host: b.example"), ("Host: localhost", "Host: localhost")):
+        answers = [await live.get("/api/quotes", *hosts), await (await live.connect()).upgrade("/ws", *hosts)]
+        assert [(answer.status, answer.json["code"]) for answer in answers] == [(400, "bad_request")] * 2
+
+
+@serving(server={"host": "0.0.0.0"})
 async def test_elsewhere_any_name_is_served(live: Live) -> None:
     """A service that is not bound to loopback may have any name."""
     assert (await live.get("/api/quotes", "Host: prices.example")).status == 200
@@ -310,5 +318,9 @@ async def test_the_page_is_compressed_and_revalidated(live: Live) -> None:
     for answer, wish in ((plain, "X: y"), (packed, "Accept-Encoding: gzip")):
         known = await live.get("/js/main.js", wish, f"If-None-Match: {answer.headers['etag']}")
         assert (known.status, known.body) == (304, b"")
+    for wish in ("gzip;q=0", "br, GZIP ; Q=0.000", "x-gzip", "identity"):
+        assert (await live.get("/js/main.js", f"Accept-Encoding: {wish}")).body == plain.body, wish
+    for wish in ("br;q=1, gzip;q=0.001", "GZIP"):
+        assert (await live.get("/js/main.js", f"Accept-Encoding: {wish}")).body == packed.body, wish
     for path in ("/js", "/../app.py", "/js/../../app.py", "/%2e%2e/app.py", "/nothing.js"):
         assert (await live.get(path)).status == 404, path

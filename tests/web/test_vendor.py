@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 
 from tests.web.server import Live, serving
@@ -19,6 +20,22 @@ async def test_the_chart_library_is_the_one_that_was_reviewed(live: Live) -> Non
     assert hashlib.sha256(answer.body).hexdigest() == CHART_SHA256
     assert b'version:function(){return"5.1.0"}' in answer.body
     assert [name for name, file in FILES.items() if file.cache == FOR_EVER] == [CHART]
+    packed = await live.get(f"/vendor/{CHART}", "Accept-Encoding: gzip")
+    assert len(packed.body) < len(answer.body) / 2
+    assert gzip.decompress(packed.body) == answer.body
+
+
+@serving()
+async def test_a_range_is_passed_over(live: Live) -> None:
+    """Files are short: whoever asks for a part gets the whole, as RFC 9110 allows, also by a range that is none.
+
+    Seen: a malformed one gave 400 as plain text.
+    """
+    for path in (f"/vendor/{CHART}", "/js/main.js"):
+        whole = await live.get(path)
+        for wanted in ("bytes=0-9", "bytes=9-0", "x"):
+            answer = await live.get(path, f"Range: {wanted}")
+            assert (answer.status, answer.body) == (200, whole.body)
 
 
 def test_what_is_not_installed_is_not_found() -> None:

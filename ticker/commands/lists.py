@@ -23,7 +23,7 @@ from ticker.selection import check_pattern
 def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, url: str | None) -> None:
     """List the symbols of the running service, or of an exchange.
 
-    Patterns narrow the list: BTC-*, *-EUR; kraken:* are a venue's own.
+    Patterns narrow the list: BTC-*, *-EUR; alpha:* are a venue's own.
     """
     for text in patterns:
         check_pattern(text)
