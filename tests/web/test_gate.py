@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import HTTPConnection
@@ -18,7 +20,7 @@ from starlette.requests import HTTPConnection
 from tests.conftest import find_program
 from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
-from tests.web.server import Live, Sections, run, serving, start
+from tests.web.server import Live, Sections, run, serving, start, until
 from ticker.config import Settings
 from ticker.errors import ConfigError
 from ticker.logs import ConsoleFormatter
@@ -283,6 +285,33 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
                 live.publish({"S1-USD": last})
                 await reader.readuntil(f'"last":{last}'.encode())
             writer.close()
+
+    run(scenario)
+
+
+@pytest.mark.needs("openssl")
+def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path]) -> None:
+    """It is dropped after `stall_s`, as without TLS.
+
+    Seen: it counted as taken at once. So it was freed by the end of a closing handshake that nobody took part in, after
+    40 s; and so was a long answer that somebody took slowly.
+    """
+    cert, key = certificate
+    trust = ssl.create_default_context(cafile=str(cert))
+    server = {"tls_cert": str(cert), "tls_key": str(key)}
+    many = {f"S{i}-USD": "1" for i in range(1000)}
+
+    async def scenario() -> None:
+        async with start({"server": server, "hub": {"flush_interval_ms": 0, "stall_s": 0.5}}, many) as live:
+            connections: Any = live.server.server_state.connections
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", live.port))
+            _, writer = await asyncio.open_connection(sock=sock, limit=1000, ssl=trust, server_hostname="127.0.0.1")
+            writer.write(b"GET /api/quotes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await until(lambda: any(http._stall_timer for http in connections))
+            await until(lambda: not connections)
+            writer.transport.abort()
 
     run(scenario)
 
