@@ -299,7 +299,7 @@ def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path])
     cert, key = certificate
     trust = ssl.create_default_context(cafile=str(cert))
     server = {"tls_cert": str(cert), "tls_key": str(key)}
-    many = {f"S{i}-USD": "1" for i in range(1000)}
+    many = {f"S{i}-USD": "1" for i in range(4000)}
 
     async def scenario() -> None:
         async with start({"server": server, "hub": {"flush_interval_ms": 0, "stall_s": 0.5}}, many) as live:
