@@ -21,7 +21,7 @@ from ticker.protocol import Frame
 from ticker.quota import Budget
 from ticker.readers import Reader
 from ticker.selection import Selection
-from ticker.slices import LARGE, encoded
+from ticker.slices import LARGE, encoded, tested, untested
 from ticker.store import Store
 
 MESSAGE_BURST = 50
@@ -198,16 +198,21 @@ class Session:
         interval_ms = self.interval_ms if message.interval_ms is None else message.interval_ms
         self._check_patterns(selection, message.reply_id)
         message = message._replace(rejected=message.rejected + surplus)
-        if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
+        store = self._groups.store
+        new = len(store) >= LARGE and untested(store, selection)
+        if new or self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
         return self._place(message, selection, interval_ms)
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
-        group = self._reader.group
-        for _ in encoded(self._groups.store, selection, group.scope if group else None):
+        for _ in tested(self._groups.store, selection):
             yield []
+        group = self._reader.group
+        if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
+            for _ in encoded(self._groups.store, selection, group.scope if group else None):
+                yield []
         yield []  # joining it all is a turn's work by itself
         yield self._place(message, selection, interval_ms)
 

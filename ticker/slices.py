@@ -1,4 +1,7 @@
-"""Large answers, a slice at a time: a frame of thousands of records is quickly joined once each of them is encoded."""
+"""Large answers, a slice at a time: a frame of thousands of records is quickly joined once each of them is encoded.
+
+So are selections: thousands of symbols are tested against one new pattern in a turn.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,23 @@ LARGE = 1000
 """From so many symbols on an answer is made in slices."""
 SLICE = 500
 """How many records are encoded in one turn of the loop, which takes some 2 ms."""
+
+
+def untested(store: Store, selection: Selection) -> list[str]:
+    """The patterns that nobody has used lately: all symbols must be tested against each."""
+    return [pattern for pattern in selection.patterns if "*" in pattern and not store.wildcards.known(pattern)]
+
+
+def tested(store: Store, selection: Selection) -> Iterator[None]:
+    """Do that, and pause after each pattern; to resolve the selection costs nothing then."""
+    wildcards = []
+    try:
+        for pattern in untested(store, selection):
+            wildcards.append(store.wildcards.acquire(pattern, store.symbols()))
+            yield
+    finally:
+        for wildcard in wildcards:
+            store.wildcards.release(wildcard)
 
 
 def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:

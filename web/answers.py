@@ -14,6 +14,7 @@ from ticker.messages import LISTS, TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
 from ticker.session import nearest_symbols, unknown_symbols
+from ticker.slices import tested, untested
 from web.problem import Problem
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
@@ -85,16 +86,15 @@ def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service
         raise Problem(400, "bad_request", str(error)) from None
 
 
-def check_patterns(service: Service, address: str, selection: Selection) -> None:
-    """Count the symbols that will be tested against patterns which are new, as if they were in an answer.
+async def admit_patterns(service: Service, address: str, selection: Selection) -> None:
+    """Test the symbols against patterns that are new, and count them as if they were in an answer.
 
     Raises:
         Problem: 503, its address had too many lately.
     """
-    store = service.store
-    new = sum("*" in pattern and not store.wildcards.known(pattern) for pattern in selection.patterns)
-    if new:
-        check_snapshot(service, address, new * len(store))
+    if new := untested(service.store, selection):
+        check_snapshot(service, address, len(new) * len(service.store))
+        await service.hub.in_turns(tested(service.store, selection))
 
 
 @contextlib.contextmanager

@@ -24,8 +24,8 @@ from web.answers import (
     CURSOR_HELP,
     Fields,
     Symbols,
+    admit_patterns,
     answer,
-    check_patterns,
     check_quota,
     check_snapshot,
     in_turns,
@@ -75,7 +75,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         address = admission.address(request)
         if cursor and shape == "csv":
             raise Problem(400, "bad_request", "a table is always whole: leave 'cursor' out, or 'format=csv'")
-        check_patterns(service, address, selection)
+        await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             known = Cursor.parse(cursor) if cursor else None
             since = known.since(store.epoch, selection) if known else None

@@ -1,4 +1,4 @@
-"""What there is, how it fares, health and metrics: plain reads in the loop's own thread; none of them waits."""
+"""What there is, how it fares, and health: plain reads in the loop's own thread, a long one in several turns of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ticker.slices import parts
 from web.admission import Admission
 from web.answers import (
     Symbols,
+    admit_patterns,
     answer,
-    check_patterns,
     check_snapshot,
     in_turns,
     scope_of,
@@ -41,7 +41,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     async def symbols(request: Request, symbols: Symbols = ("*",)) -> Response:
         """Sorted by name; `venues` best first. `unknown` names which of the symbols do not exist."""
         address, selection = admission.address(request), selection_of(symbols, (), service)
-        check_patterns(service, address, selection)
+        await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]
         check_snapshot(service, address, len(records))

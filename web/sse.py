@@ -27,7 +27,7 @@ from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, Fields, Symbols, check_patterns, check_quota, selection_of, unknown_of
+from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, check_quota, selection_of, unknown_of
 from web.descriptions import described_text, problems
 from web.gate import Gate
 from web.problem import Problem
@@ -85,7 +85,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         if not selection.patterns:
             raise Problem(400, "bad_request", "'symbols' is empty; give at least one symbol or pattern")
         address = admission.address(request)
-        check_patterns(service, address, selection)
+        await admit_patterns(service, address, selection)
         if len(hub.store) >= LARGE:
             await hub.in_turns(encoded(hub.store, selection))
         refused = admission.refusal(request)

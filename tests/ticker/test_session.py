@@ -79,8 +79,11 @@ class Desk:
         return [json.loads(frame.data) for frame in self.session.open(query.items(), 17)]
 
     def say(self, **message: Any) -> list[Any]:
-        """Send a message; the frames that answer it."""
-        return [json.loads(frame.data) for frame in self.session.receive(json.dumps(message).encode())]
+        """Send a message; the frames that answer it, in however many turns."""
+        frames = self.session.receive(json.dumps(message).encode())
+        while self.session.busy:
+            frames = self.session.step()
+        return [json.loads(frame.data) for frame in frames]
 
     def subscribe(self, *symbols: str, **more: Any) -> list[Any]:
         return self.say(op="subscribe", symbols=symbols, **more)
