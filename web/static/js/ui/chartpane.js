@@ -13,7 +13,7 @@ import { element, setAttribute, setText } from "./elements.js";
 import { AlertLines } from "./lines.js";
 
 const BARS = 500;
-const LATEST = 3; // bars that are asked for again when one has ended
+const LATEST = 2; // bars that are asked for again when one has ended, besides those that are not known
 const SETTLED_MS = 2000; // after its end a bar is known to the service
 const DRAW_MS = 100;
 const KINDS = { candles: "Candles", line: "Line" };
@@ -42,6 +42,7 @@ export class ChartPane {
   #bars = null;
   #request = 0; // the number of the last question; answers to earlier ones are dropped
   #settledMs = -Infinity; // the end of the last bar that the service was asked about
+  #toldMs = -Infinity; // and of the last one that it has told of
   #againMs = Infinity; // when what did not come is asked for again
   #price = null;
   #drawnMs = -Infinity;
@@ -129,7 +130,7 @@ export class ChartPane {
     this.#say("");
     this.#prepare(library.value);
     this.#price = null;
-    this.#settledMs = this.#bars.endMs - interval.ms;
+    this.#settledMs = this.#toldMs = this.#bars.endMs - interval.ms;
     this.#take();
     this.#draw(!fresh);
     setAttribute(this.#place, "aria-label", `${interval.title} chart of ${quote.symbol}`);
@@ -174,8 +175,10 @@ export class ChartPane {
   async #settle(ended) {
     this.#settledMs = ended;
     const request = this.#request;
-    const rows = await loadBars(this.#quote.symbol, this.#interval.key, LATEST).catch(() => []);
+    const untold = (ended - this.#toldMs) / this.#bars.spanMs; // many after a time in which nobody looked
+    const rows = await loadBars(this.#quote.symbol, this.#interval.key, Math.min(BARS, untold + LATEST)).catch(() => []);
     if (request !== this.#request || rows.length === 0) return; // tried again with the next bar
+    this.#toldMs = ended;
     this.#bars.merge(rows);
     this.#draw(true);
   }
