@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.web.page_server import START_MS, PageServer, Visit, advance, book, frozen, until
+from tests.web.page_server import (
+    LIVE_FEED,
+    START_MS,
+    PageServer,
+    Visit,
+    advance,
+    book,
+    frozen,
+    row,
+    until,
+    visiting,
+)  # fmt: skip
 from tests.web.test_page_time import SHOW
 
 pytestmark = pytest.mark.needs("chromium")
@@ -27,6 +39,17 @@ def pass_minutes(visit: Visit, count: int) -> None:
     for _ in range(count):
         advance(visit, MINUTE_MS)
         visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
+
+
+def store(page: Page, key: str, value: object) -> None:
+    """Keep a value as another tab of the browser does it."""
+    page.evaluate(
+        """([key, text]) => {
+          localStorage.setItem(key, text);
+          dispatchEvent(new StorageEvent("storage", { key }));
+        }""",
+        [key, json.dumps(value)],
+    )
 
 
 def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServer) -> None:
@@ -54,3 +77,41 @@ def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServ
         page.mouse.move(box["x"] + box["width"] - 76 - 12 - 6 * 6, box["y"] + 150)  # a bar is six pixels wide
         advance(visit, 3000)
         until(visit, lambda: legend.nth(3).inner_text() == "150.00")
+
+
+def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer) -> None:
+    """A message that came while the tab was hidden goes ten seconds after somebody could see it.
+
+    Seen: without notifications an alert that rang in a background tab was gone on return, and, as it rings once, for
+    good. Messages went by the clock, whether they could be read or not.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.page, visit.service
+        alert = [{"symbol": "S0001-USD", "kind": "price", "op": ">=", "value": 200, "armed": True}]
+        store(page, "ticker.alerts.v1", alert)
+        page.evaluate(SHOW, False)
+        service.update({"S0001-USD": {"last": 201.0}})
+        pass_minutes(visit, 1)
+        page.evaluate(SHOW, True)
+        assert page.locator(".toast").inner_text().startswith("S0001-USD price ≥ 200.00: 201.00 now")
+        advance(visit, 20_000)
+        assert page.locator(".toast").count() == 0
+
+
+def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServer) -> None:
+    """Half a minute after it was opened without being looked at it is streamed next to nothing, as if it had been left.
+
+    Seen: with a middle click, or restored with the browser's window, a tab took the whole market for as long as nobody
+    had looked at it: it was told of being hidden only when it was left.
+    """
+    with visiting(browser, server, still=True) as visit:
+        page, service = visit.spoil(), visit.service
+        page.add_init_script("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
+        service.quotes, service.feeds, service.heartbeat_ms = book(3), {"alpha": LIVE_FEED}, MINUTE_MS
+        visit.go("?sel=S0001-USD")
+        until(visit, lambda: "100.00" in page.title() or "101.00" in page.title())
+        pass_minutes(visit, 1)
+        until(visit, lambda: service.patterns == ["S0001-USD"])
+        page.evaluate(SHOW, True)
+        until(visit, lambda: row(page, "S0000-USD").count() == 1)
+        assert service.patterns == ["*", "*:S0001-USD"]

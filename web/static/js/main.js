@@ -238,11 +238,12 @@ function resumed() {
   scheduler.soon(paintList);
 }
 
+function hide() {
+  stream.hide(grid.currentQuote?.instrument ?? null);
+}
+
 function visibilityChanged() {
-  if (document.hidden) {
-    stream.hide(grid.currentQuote?.instrument ?? null);
-    return;
-  }
+  if (document.hidden) return hide();
   stream.show();
   if (!market.filled) return;
   view.refresh(hold.held || stream.paused);
@@ -339,5 +340,6 @@ setTimeout(() => { byId("skeleton").hidden = market.filled; }, SKELETON_AFTER_MS
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
 details.start();
+if (document.hidden) hide(); // opened in the background
 stream.socket.want(stream.wanted.subscription);
 stream.socket.connect();

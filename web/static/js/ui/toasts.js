@@ -1,7 +1,8 @@
 /**
  * Short messages that come by themselves and go by themselves, some with one thing to do about them.
  *
- * Promises: a message stays while a hand or the keyboard is on it; it is said by the announcer, not by this region.
+ * Promises: a message stays while a hand or the keyboard is on it, or nobody can see it; it is said by the announcer,
+ * not by this region.
  */
 
 import { element } from "./elements.js";
@@ -41,7 +42,7 @@ export class Toasts {
 
   #expire(toast) {
     setTimeout(() => {
-      if (toast.matches(":hover, :focus-within")) this.#expire(toast);
+      if (document.hidden || toast.matches(":hover, :focus-within")) this.#expire(toast);
       else toast.remove();
     }, STAYS_MS);
   }
