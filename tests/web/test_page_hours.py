@@ -6,20 +6,25 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
+    REAL_FRAME,
     START_MS,
     PageServer,
     Visit,
     advance,
     book,
     frozen,
+    price,
+    quote,
     row,
+    showing,
     until,
     visiting,
 )  # fmt: skip
+from tests.web.page_steps import visible_symbols
 from tests.web.test_page_time import SHOW
 
 pytestmark = pytest.mark.needs("chromium")
@@ -115,3 +120,22 @@ def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServ
         page.evaluate(SHOW, True)
         until(visit, lambda: row(page, "S0000-USD").count() == 1)
         assert service.patterns == ["*", "*:S0001-USD"]
+
+
+def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, server: PageServer) -> None:
+    """While a hand holds the rows in place, a symbol that had gone and is there again has its price of now.
+
+    Seen: with the pointer left over the table, where it is for hours, such a row kept its old price and said `gone`.
+    It stood for the record of before until the order might change.
+    """
+    with frozen(browser, server, book(5), "?symbols=S0000-USD,S0001-USD,NEW-USD&sort=symbol") as visit:
+        page, service = visit.page, visit.service
+        until(visit, lambda: row(page, "NEW-USD").get_attribute("data-state") == "unlisted")
+        row(page, "S0000-USD").hover()
+        back = service.quotes["S0001-USD"] | {"last": 555.0}
+        service.update(gone=["S0001-USD"])
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "gone")
+        service.update({"S0001-USD": back, "NEW-USD": quote(last=7)})
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+        assert price(page, "S0001-USD").inner_text() == "555.00"
+        assert price(page, "NEW-USD").inner_text() == "7.00"

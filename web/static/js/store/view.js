@@ -106,8 +106,17 @@ export class View {
     const same = rows.length === this.rows.length && rows.every((quote, i) => quote === this.rows[i]);
     this.waiting = held && !same;
     this.#dueMs = performance.now() + (performance.now() - startedMs) * COST_SHARE;
-    if (same || held) return false;
-    this.rows = rows;
+    if (held && !same) return this.#renew();
+    if (!same) this.rows = rows;
+    return !same;
+  }
+
+  /** Each row keeps its place, but what had gone and is there again is another record. */
+  #renew() {
+    const lost = this.rows.filter(({ gone, unlisted }) => gone || unlisted);
+    const found = new Map(lost.map((quote) => [quote, this.#quotes.get(quote.symbol)]));
+    if (![...found.values()].some(Boolean)) return false;
+    this.rows = this.rows.map((quote) => found.get(quote) ?? quote);
     return true;
   }
 
