@@ -139,3 +139,21 @@ def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, serve
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
         assert price(page, "S0001-USD").inner_text() == "555.00"
         assert price(page, "NEW-USD").inner_text() == "7.00"
+
+
+def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
+    """Pressed in a list that it does not change, a star leaves every row where it is, whatever the market wants.
+
+    Seen: sorted by a live column the rows took their new order with the press, and the next star was another's.
+    """
+    with frozen(browser, server, book(5), "?sort=-last") as visit:
+        page, service = visit.page, visit.service
+        row(page, "S0001-USD").hover()
+        before = visible_symbols(page)
+        service.update({"S0000-USD": {"last": 999.0}})
+        until(visit, lambda: page.locator(".order-held").is_visible())
+        page.get_by_role("button", name="Favourite S0001-USD").click()
+        until(visit, lambda: page.locator(".tab .count").all_inner_texts() == ["5", "1"])
+        assert visible_symbols(page) == before
+        page.mouse.move(700, 20)
+        until(visit, lambda: visible_symbols(page)[0] == "S0000-USD")

@@ -252,8 +252,10 @@ function visibilityChanged() {
   scheduler.wake();
 }
 
-function listsChanged() {
-  listing.showLists();
+function listsChanged(changed = listing.list) {
+  // A star pressed in another list is no reason for rows to move under the pointer.
+  if (changed === listing.list) listing.showLists();
+  scheduler.soon(paintFigures);
   scheduler.soon(paintState);
 }
 

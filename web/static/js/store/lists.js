@@ -23,7 +23,7 @@ const MOST_SYMBOLS = 1000;
  */
 
 export class Lists {
-  /** Told after any change of the lists or of what is in them. */
+  /** Told after any change of the lists or of what is in them; told the list if what is in it is all that changed. */
   onChange = () => {};
 
   #storage;
@@ -143,7 +143,7 @@ export class Lists {
   /** Put a symbol into a list, or take it out. @returns {boolean} whether it is in now */
   toggle(list, symbol) {
     if (!list.symbols.delete(symbol) && list.symbols.size < MOST_SYMBOLS) list.symbols.add(symbol);
-    this.#keep();
+    this.#keep(list);
     return list.symbols.has(symbol);
   }
 
@@ -163,10 +163,10 @@ export class Lists {
     return unique;
   }
 
-  #keep() {
+  #keep(changed) {
     writeJson(this.#storage, FAVOURITES_KEY, [...this.#favourites.symbols]);
     writeJson(this.#storage, LISTS_KEY, this.#own.map(({ title, symbols }) => ({ title, symbols: [...symbols] })));
-    this.onChange();
+    this.onChange(changed);
   }
 
   /** The favourites, as a list. */
