@@ -157,3 +157,19 @@ def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
         assert visible_symbols(page) == before
         page.mouse.move(700, 20)
         until(visit, lambda: visible_symbols(page)[0] == "S0000-USD")
+
+
+def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer) -> None:
+    """To draw the pointer over a price marks it; only a press on a row opens its details."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        box = price(page, "S0001-USD").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] - 1, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] + 2, box["y"] + 8, steps=3)
+        page.mouse.up()
+        assert page.evaluate("String(getSelection())") == "101.00"
+        assert page.locator("#details").is_hidden()
+        price(page, "S0001-USD").click()
+        expect(page.locator("#details")).to_be_visible()

@@ -11,6 +11,7 @@ import { Flashes } from "./flash.js";
 import { Row } from "./row.js";
 
 const OVERSCAN_ROWS = 3; // above and below
+const DRAWN_PX = 3; // a press that moved no farther is a click
 const FLASH_WITHIN_MS = 250; // a move that could not be painted by then is no news
 
 export class Grid {
@@ -30,6 +31,7 @@ export class Grid {
   #phone = matchMedia("(max-width: 719.98px)");
   #rowHeight = 30;
   #viewHeight = 0;
+  #pressedAt = 0; // where the mouse was pressed, for what it marks until it is let go
   #layoutJob = () => this.#layout();
 
   /**
@@ -45,10 +47,13 @@ export class Grid {
     gridElement.addEventListener("scroll", () => scheduler.soon(this.#layoutJob), { passive: true });
     this.#body.addEventListener("keydown", (event) => this.#key(event));
     this.#body.addEventListener("focusin", (event) => this.#enter(event.target));
-    this.#body.addEventListener("click", (event) => this.#click(event.target));
+    this.#body.addEventListener("click", (event) => this.#click(event));
     this.#body.addEventListener("contextmenu", (event) => this.#menu(event));
     // A star is pressed without taking the keyboard to its row.
-    this.#body.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault());
+    this.#body.addEventListener("mousedown", (event) => {
+      this.#pressedAt = event.clientX;
+      if (event.target.closest("button")) event.preventDefault();
+    });
     new ResizeObserver(() => this.measure()).observe(gridElement);
   }
 
@@ -262,7 +267,7 @@ export class Grid {
     }
   }
 
-  #click(target) {
+  #click({ target, clientX }) {
     const row = this.#rows.get(target.closest(".row")?.dataset.symbol);
     if (row === undefined) return;
     const action = target.closest("button")?.dataset.action;
@@ -271,7 +276,8 @@ export class Grid {
       return;
     }
     this.#enter(target);
-    this.onOpen(row.quote);
+    const drawn = Math.abs(clientX - this.#pressedAt) > DRAWN_PX && !getSelection().isCollapsed;
+    if (!drawn) this.onOpen(row.quote); // else text was marked, to be copied
   }
 
   // Also the menu key, Shift+F10 and a long press of a finger.
