@@ -173,3 +173,24 @@ def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer)
         assert page.locator("#details").is_hidden()
         price(page, "S0001-USD").click()
         expect(page.locator("#details")).to_be_visible()
+
+
+def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> None:
+    """However the list was scrolled, its rows stand in the document as on the screen, and the keyboard stays.
+
+    Seen: a screen reader read them, and text marked over several of them was copied, in the order in which rows had
+    been free when they were last needed.
+    """
+    order = "[...document.querySelectorAll('.row:not([hidden])')].map((row) => Number(row.ariaRowIndex))"
+    with frozen(browser, server, book(200)) as visit:
+        page = visit.page
+        for top in (300, 1000, 700):
+            page.locator("#grid").evaluate("(grid, top) => { grid.scrollTop = top }", top)
+            page.evaluate(REAL_FRAME)
+            advance(visit, 50)
+        row(page, "S0030-USD").focus()
+        indexes = page.evaluate(order)
+        assert indexes != sorted(indexes)
+        advance(visit, 5000)
+        assert page.evaluate(order) == sorted(indexes)
+        assert page.evaluate("document.activeElement.dataset.symbol") == "S0030-USD"

@@ -184,6 +184,10 @@ function paintList() {
   figures.show();
 }
 
+function arrange() {
+  grid.arrange();
+}
+
 function paintSlowly() {
   grid.paintSlowly();
   details.paintSlowly();
@@ -216,6 +220,7 @@ function everySecond() {
   figures.count();
   const changed = market.filled && view.refreshInTime(hold.held || stream.paused);
   scheduler.soon(changed ? paintList : paintFigures);
+  if (!hold.held) scheduler.soon(arrange);
 }
 
 function twiceASecond() {

@@ -185,6 +185,17 @@ export class Grid {
     this.paintSlowly();
   }
 
+  /** Let rows follow each other in the document as on the screen, for whoever reads or copies them there. */
+  arrange() {
+    let next = null;
+    for (const [symbol] of [...this.#rows].sort(([a], [b]) => this.#indexes.get(b) - this.#indexes.get(a))) {
+      const { element } = this.#rows.get(symbol);
+      const focused = element.contains(document.activeElement); // to move it would take the keyboard away
+      if (element.nextElementSibling !== next && !focused) this.#body.insertBefore(element, next);
+      next = element;
+    }
+  }
+
   /** Make this symbol's row the current one, without moving the keyboard. */
   select(symbol) {
     this.#current = symbol;
