@@ -194,3 +194,10 @@ def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> N
         advance(visit, 5000)
         assert page.evaluate(order) == sorted(indexes)
         assert page.evaluate("document.activeElement.dataset.symbol") == "S0030-USD"
+
+
+def test_a_star_in_an_address_asks_for_no_market(browser: Browser, server: PageServer) -> None:
+    """What `sel` names is a symbol: `*` is none, and all the venues' symbols are not streamed for it."""
+    with showing(browser, server, book(3), "?sel=*") as visit:
+        expect(visit.page.locator(".panel-missing")).to_contain_text("* · not listed here")
+        assert visit.service.patterns == ["*"]

@@ -280,7 +280,8 @@ function openDetails({ instrument, unlisted }) {
 
 /** Details have opened or closed: their venues are streamed as long as they are shown. */
 function detailsChanged(symbol, hadFocus) {
-  stream.wanted.details = symbol === null ? null : symbol.slice(symbol.indexOf(":") + 1);
+  const instrument = symbol?.slice(symbol.indexOf(":") + 1) ?? null;
+  stream.wanted.details = instrument?.includes("*") ? null : instrument; // a name out of an address is no pattern
   stream.ask();
   listing.forgetVenues();
   if (symbol !== null) grid.select(view.feed === "" ? symbol : `${view.feed}:${symbol}`);
