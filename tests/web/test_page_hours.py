@@ -201,3 +201,14 @@ def test_a_star_in_an_address_asks_for_no_market(browser: Browser, server: PageS
     with showing(browser, server, book(3), "?sel=*") as visit:
         expect(visit.page.locator(".panel-missing")).to_contain_text("* · not listed here")
         assert visit.service.patterns == ["*"]
+
+
+def test_every_column_can_be_taken_away(browser: Browser, server: PageServer) -> None:
+    """Who wants prices alone gets them; the last column taken away does not bring all the others back."""
+    with showing(browser, server, book(3), "?cols=age") as visit:
+        page = visit.page
+        page.keyboard.press("c")
+        page.locator("[name=age]").uncheck()
+        expect(page.locator(".checks input:checked")).to_have_count(0)
+        expect(page.locator(".head-cell")).to_have_count(3)
+        expect(page).to_have_url(f"{server.url}?cols=last")
