@@ -212,3 +212,23 @@ def test_every_column_can_be_taken_away(browser: Browser, server: PageServer) ->
         expect(page.locator(".checks input:checked")).to_have_count(0)
         expect(page.locator(".head-cell")).to_have_count(3)
         expect(page).to_have_url(f"{server.url}?cols=last")
+
+
+def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageServer) -> None:
+    """The form takes a name as it is written, or in capitals, and refuses one that would never ring.
+
+    Seen: a mistyped symbol was taken without a word, and one with small letters was made another.
+    """
+    with showing(browser, server, {"kPEPE-USD": quote(last=1), "BTC-USD": quote(last=1)}) as visit:
+        page = visit.page
+        row(page, "kPEPE-USD").focus()
+        page.keyboard.press("a")
+        add = page.get_by_role("button", name="Add alert")
+        add.click()
+        page.locator("[name=symbol]").fill("btc-usd")
+        add.click()
+        expect(page.locator(".alert-list b")).to_have_text(["kPEPE-USD", "BTC-USD"])
+        page.locator("[name=symbol]").fill("btcusd")
+        add.click()
+        expect(page.locator(".problem")).to_have_text("BTCUSD is not listed here.")
+        expect(page.locator(".alert-list b")).to_have_count(2)

@@ -5,6 +5,7 @@
  * value has come back by 0.05%, so that a price that trembles at its limit rings once. Broken storage means no alerts.
  */
 
+import { SYMBOL } from "./lists.js";
 import { readJson, writeJson } from "./storage.js";
 
 const STORAGE_KEY = "ticker.alerts.v1";
@@ -205,7 +206,7 @@ function isBack({ kind, op, value: limit }, value) {
 
 function isAlert(value) {
   if (typeof value !== "object" || value === null || typeof value.symbol !== "string") return false;
-  if (value.symbol === "" || value.symbol.length > 64 || !Number.isFinite(value.value)) return false;
+  if (!SYMBOL.test(value.symbol) || !Number.isFinite(value.value)) return false;
   if (!KINDS.includes(value.kind) || !OPERATORS.includes(value.op)) return false;
   return value.kind === "change" || value.value > 0;
 }

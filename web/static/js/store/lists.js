@@ -9,7 +9,7 @@ import { readJson, writeJson } from "./storage.js";
 
 const FAVOURITES_KEY = "ticker.favourites.v1";
 const LISTS_KEY = "ticker.lists.v1";
-const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
+export const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
 const LONGEST_TITLE = 40;
 const MOST_LISTS = 50;
 const MOST_SYMBOLS = 1000;

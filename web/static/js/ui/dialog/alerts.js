@@ -64,11 +64,14 @@ function form(page, quote) {
   built.addEventListener("submit", (event) => {
     event.preventDefault();
     const [kind, op] = condition.value.split(" ");
-    const wanted = { symbol: symbol.value.trim().toUpperCase(), kind, op, value: value.valueAsNumber, repeat: repeat.checked };
-    const added = page.alerts.add(wanted);
-    problem.textContent = added === null ? "That is no alert: give a symbol and a limit above zero; 100 at most." : "";
-    if (added === null) return;
-    page.askToNotify();
+    const said = symbol.value.trim();
+    const named = page.market.quotes.has(said) ? said : said.toUpperCase();
+    const wanted = { symbol: named, kind, op, value: value.valueAsNumber, repeat: repeat.checked };
+    const listed = page.market.quotes.has(named); // else it would never ring
+    const added = listed && page.alerts.add(wanted);
+    const refusal = listed ? "That is no alert: give a limit above zero; 100 alerts at most." : `${named} is not listed here.`;
+    problem.textContent = added ? "" : refusal;
+    if (added) page.askToNotify();
   });
   return built;
 }
