@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.web.page_server import (
     LIVE_FEED,
     REAL_FRAME,
+    SELECTION,
     START_MS,
     PageServer,
     Visit,
@@ -22,9 +24,11 @@ from tests.web.page_server import (
     row,
     showing,
     until,
+    until_price,
     visiting,
 )  # fmt: skip
 from tests.web.page_steps import visible_symbols
+from tests.web.test_page_panel import ALERT_LINES, bars
 from tests.web.test_page_time import SHOW
 
 pytestmark = pytest.mark.needs("chromium")
@@ -232,3 +236,29 @@ def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageSe
         add.click()
         expect(page.locator(".problem")).to_have_text("BTCUSD is not listed here.")
         expect(page.locator(".alert-list b")).to_have_count(2)
+
+
+def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: PageServer) -> None:
+    """What was asked for while nobody looked is little, and is not taken for all there is when it comes late.
+
+    Seen: on return in the moment in which the tab had asked for less, as when a phone wakes it, the answer came when it
+    was in sight again: every other symbol was gone, with its hour of prices, until the whole snapshot was there.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.page, visit.service
+        row(page, "S0001-USD").focus()
+        service.heartbeat_ms = MINUTE_MS
+        service.send(service.hello())
+        page.evaluate(SHOW, False)
+        service.mute = True
+        advance(visit, 31_000)
+        page.evaluate(SHOW, True)
+        for patterns, fields in (["S0001-USD"], ["last"]), (["*"], None):
+            service.send({"type": "unsubscribed", "id": 0, "selection": SELECTION})
+            service.update()
+            service.patterns, service.fields = patterns, fields
+            service.quotes["S0001-USD"]["last"] += 1
+            service.send_snapshot({"id": 0})
+            until_price(visit, "S0001-USD", f"{service.quotes['S0001-USD']['last']:.2f}")
+            advance(visit, 1100)
+            assert row(page, "S0000-USD").get_attribute("data-state") is None

@@ -41,6 +41,7 @@ const FINAL = new Map([
  * @property {boolean} replace it is all there is
  * @property {boolean} first it is the first one of a connection
  * @property {boolean} old it answers a question: old news by nature
+ * @property {object} asked the subscription that was last answered: what it is all there is of
  */
 
 export class LiveSocket {
@@ -61,6 +62,8 @@ export class LiveSocket {
   #ws = null;
   #fresh = true; // no data frame on this connection yet
   #answering = false; // the next data frame answers a subscription
+  #questions = []; // subscriptions asked for on this connection and not answered yet, the oldest first
+  #asked; // the one that was last answered
   #failures = 0;
   #retryTimer = null;
   #watchTimer = null;
@@ -104,6 +107,7 @@ export class LiveSocket {
     clearTimeout(this.#retryTimer);
     this.#bye = null;
     this.#fresh = true;
+    this.#questions = [];
     this.#heardAtMs = performance.now();
     const asked = this.#early?.subscription ?? null;
     const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
@@ -137,22 +141,24 @@ export class LiveSocket {
     const subscription = this.#subscription;
     const dropped = before.symbols.filter((symbol) => !subscription.symbols.includes(symbol));
     const added = subscription.symbols.filter((symbol) => !before.symbols.includes(symbol));
-    if (dropped.length > 0) this.#send({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
+    if (dropped.length > 0) this.#ask({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
     const other = before.fields?.join() !== subscription.fields?.join() || before.interval_ms !== subscription.interval_ms;
     if (added.length === 0 && !other) return;
     const { symbols, fields = FIELDS, interval_ms } = subscription;
     const details = other ? { fields, interval_ms } : {};
-    this.#send({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
+    this.#ask({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
   }
 
   /** @param {object | null} asked what somebody else has asked for already */
   #opened(asked) {
-    if (asked !== null) this.#change(asked);
-    else {
+    if (asked !== null) {
+      this.#questions.push(asked);
+      this.#change(asked);
+    } else {
       introduction().forEach((message) => this.#send(message));
       const message = { op: "subscribe", id: SUBSCRIBE_ID, ...this.#subscription };
       const cursor = this.position.cursor;
-      this.#send(cursor === null ? message : { ...message, cursor });
+      this.#ask(cursor === null ? message : { ...message, cursor });
     }
     this.#sendPing();
   }
@@ -174,6 +180,7 @@ export class LiveSocket {
       case "unsubscribed":
         this.position.announce(message.selection);
         this.#answering = true;
+        this.#asked = this.#questions.shift() ?? this.#asked;
         if (message.resumed) this.counts.resumes += 1;
         return;
       case "snapshot":
@@ -202,6 +209,7 @@ export class LiveSocket {
   }
 
   #refused(message) {
+    this.#questions.shift();
     if (message.retry === true) this.#retry(this.#jitter()); // and then ask for all that is wanted
     else if (message.id === SUBSCRIBE_ID) this.#end("refused", String(message.message ?? ""));
   }
@@ -216,7 +224,7 @@ export class LiveSocket {
     this.#failures = 0;
     this.#currentAtMs = this.#heardAtMs;
     if (this.state.name !== "live") this.#enter({ name: "live" });
-    this.#listener.data(message, { replace: kind === "replace", first, old });
+    this.#listener.data(message, { replace: kind === "replace", first, old, asked: this.#asked });
   }
 
   // A cursor counts only in the first subscribe of a connection, so asking again means connecting again.
@@ -284,6 +292,11 @@ export class LiveSocket {
   #nextId() {
     this.#lastId += 1;
     return this.#lastId;
+  }
+
+  #ask(message) {
+    this.#questions.push(this.#subscription);
+    this.#send(message);
   }
 
   #send(message) {

@@ -95,8 +95,8 @@ export class Stream {
 
   #data(frame, kind) {
     this.#alerts.take(frame, kind.old, this.#clock.now());
-    // What comes while away is not all there is, whatever it replaces at the service.
-    const meant = { ...kind, replace: kind.replace && !this.wanted.away };
+    // What was asked for while away is not all there is, whatever it replaces at the service, and whenever it comes.
+    const meant = { ...kind, replace: kind.replace && kind.asked.fields === undefined };
     const wasFilled = this.#market.filled;
     if (this.paused && wasFilled) {
       this.#held.add(frame, meant);
