@@ -262,3 +262,21 @@ def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: Pa
             until_price(visit, "S0001-USD", f"{service.quotes['S0001-USD']['last']:.2f}")
             advance(visit, 1100)
             assert row(page, "S0000-USD").get_attribute("data-state") is None
+
+
+def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, server: PageServer) -> None:
+    """What another tab changes takes no list out of the hand that is typing its title.
+
+    Seen: the title typed was lost, and the tab stood there twice. Every list was read anew, as another one.
+    """
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        page.get_by_role("button", name="New list").click()
+        page.keyboard.type("Maj")
+        store(page, "ticker.favourites.v1", ["S0001-USD"])
+        page.keyboard.type("ors")
+        expect(page.locator("#tabs .tab:visible")).to_have_count(2)
+        page.keyboard.press("Enter")
+        expect(page.locator("#tabs .tab > span:first-of-type")).to_have_text(["All", "Favourites", "Majors"])
+        assert json.loads(page.evaluate("localStorage['ticker.lists.v1']")) == [{"title": "Majors", "symbols": []}]
+        expect(page.locator(".tab[aria-current]")).to_have_text("Majors0")

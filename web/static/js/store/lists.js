@@ -48,9 +48,12 @@ export class Lists {
     const { symbols } = this.#favourites; // which others hold on to
     symbols.clear();
     for (const symbol of symbolsFrom(readJson(this.#storage, FAVOURITES_KEY, []))) symbols.add(symbol);
+    const before = new Map(this.#own.map((list) => [list.key, list])); // and others to these
     this.#own = [];
     for (const entry of readJson(this.#storage, LISTS_KEY, []).slice(0, MOST_LISTS)) {
-      if (typeof entry?.title === "string" && Array.isArray(entry.symbols)) this.#add(entry.title, entry.symbols);
+      if (typeof entry?.title !== "string" || !Array.isArray(entry.symbols)) continue;
+      const list = this.#add(entry.title, entry.symbols);
+      this.#own.splice(-1, 1, Object.assign(before.get(list.key) ?? {}, list));
     }
   }
 
