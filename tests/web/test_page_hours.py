@@ -280,3 +280,20 @@ def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, se
         expect(page.locator("#tabs .tab > span:first-of-type")).to_have_text(["All", "Favourites", "Majors"])
         assert json.loads(page.evaluate("localStorage['ticker.lists.v1']")) == [{"title": "Majors", "symbols": []}]
         expect(page.locator(".tab[aria-current]")).to_have_text("Majors0")
+
+
+def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) -> None:
+    """Drawn beyond the chart's edge and let go there, a line stays; it does not follow the pointer back."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        y = page.evaluate(ALERT_LINES, bars(40))
+        page.mouse.move(150, y)
+        page.mouse.down()
+        page.mouse.move(150, y - 30, steps=3)
+        page.mouse.move(600, y - 30, steps=3)
+        page.mouse.up()
+        page.mouse.move(150, y + 60, steps=3)
+        page.mouse.down()
+        page.mouse.up()
+        [(_, value)] = page.evaluate("window.moved")
+        assert value > 101

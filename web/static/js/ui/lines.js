@@ -78,6 +78,7 @@ export class AlertLines {
     const id = this.#near(event);
     if (id === null || event.button !== 0) return;
     this.#dragged = id;
+    this.#place.setPointerCapture(event.pointerId); // it may be let go outside
     this.#chart.scrollable = false;
   }
 
