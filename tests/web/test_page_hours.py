@@ -297,3 +297,21 @@ def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) 
         page.mouse.up()
         [(_, value)] = page.evaluate("window.moved")
         assert value > 101
+
+
+def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: PageServer) -> None:
+    """Another locale, or times of another zone, are those of the open chart, too, and not only after its next bar."""
+    server.answers["api/candles"] = minutes([100.0] * 10, START_MS)
+    with showing(browser, server, book(3), "?sel=S0000-USD&tf=1m") as visit:
+        page = visit.page
+        expect(page.locator(".legend b").nth(3)).to_have_text("100.00")
+        page.get_by_role("button", name="Settings").click()
+        page.locator("[name=locale]").select_option("de-DE")
+        expect(page.locator(".legend b").nth(3)).to_have_text("100,00")
+        expect(page.locator(".panel .price")).to_have_text("100,00")
+
+
+MOVES = """async (quotes) => {
+  const { Quote } = await import("/js/store/quote.js");
+  return quotes.map((fields) => Object.assign(new Quote("X"), fields).difference?.toFixed(2));
+}"""

@@ -193,6 +193,10 @@ export class ChartPane {
     this.#firstDirty ??= before;
   }
 
+  redraw() {
+    this.#draw(true);
+  }
+
   #draw(keepPlace) {
     if (this.#bars === null || this.#chart === null) return;
     const { prefs, numbers, times } = this.#surroundings;

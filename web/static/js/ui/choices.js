@@ -5,7 +5,7 @@
 import { chosenColumns } from "./columns.js";
 
 /** @param {string} name of a choice, see store/prefs.js @param {object} page see main.js */
-export function applyChoice(name, { prefs, theme, grid, scheduler, times, numbers }) {
+export function applyChoice(name, { prefs, theme, grid, scheduler, times, numbers, details }) {
   const value = prefs.get(name);
   if (name === "theme" || name === "updown" || name === "density") theme.apply();
   if (name === "density") grid.measure();
@@ -14,5 +14,7 @@ export function applyChoice(name, { prefs, theme, grid, scheduler, times, number
   if (name === "flashes") grid.flashing = value === "on";
   if (name === "tz") times.local = value === "local";
   if (name === "locale") numbers.use(value);
-  if (name === "tz" || name === "locale") grid.rebuild();
+  if (name !== "tz" && name !== "locale") return;
+  grid.rebuild();
+  details.redraw();
 }

@@ -78,6 +78,11 @@ export class Details {
     if (this.symbol !== null) this.#panel?.paintSlowly();
   }
 
+  /** Draw what was drawn with other times or numbers. */
+  redraw() {
+    this.#panel?.redraw();
+  }
+
   #moved() {
     this.#prefs.select(new URLSearchParams(location.search).get("sel"));
     // Choices made since that step was left are kept.

@@ -90,6 +90,12 @@ export class Panel {
     if (this.#symbol !== null) this.#chart.chooseInterval(n);
   }
 
+  /** Times or numbers read otherwise now. */
+  redraw() {
+    this.paint();
+    this.#chart.redraw();
+  }
+
   /** What may have changed with any frame. */
   paint() {
     const quote = this.#find();
