@@ -315,3 +315,20 @@ MOVES = """async (quotes) => {
   const { Quote } = await import("/js/store/quote.js");
   return quotes.map((fields) => Object.assign(new Quote("X"), fields).difference?.toFixed(2));
 }"""
+
+
+def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
+    """The change is from the open where the percentage is, to the cent; else it is what the percentage says.
+
+    Seen: the panel, which counted from the rounded percentage, was dollars beside the column, which counted a share's
+    change from the session's open though its percentage is from the last close: up by percent, down by price.
+    """
+    quotes = [
+        {"last": 97412.35, "open": 95608.15, "change_pct": 1.89},
+        {"last": 228.0, "open": 230.0, "change_pct": 1.0},
+        {"last": 99.0, "open": 100.0},
+        {"last": 110.0, "change_pct": 10.0},
+        {"last": 110.0},
+    ]
+    with showing(browser, server, book(3)) as visit:
+        assert visit.page.evaluate(MOVES, quotes) == ["1804.20", "2.26", "-1.00", "10.00", None]

@@ -17,6 +17,7 @@ const FIELD_TYPES = new Map([
   ...TEXTS.map((field) => [field, "string"]),
 ]);
 const RHYTHM_WEIGHT = 1 / 8;
+const SAME_PERCENT = 0.02; // what rounding may make of it
 
 export class Quote {
   /** Directions of the changes since the last painting, -1, 0 or 1; `price` is that of the price shown. */
@@ -116,10 +117,12 @@ export class Quote {
 
   /** What the price has moved over 24 hours. */
   get difference() {
-    const { price } = this;
+    const { price, open, change_pct: percent } = this;
     if (price === null) return null;
-    if (this.open !== null) return price - this.open;
-    return this.change_pct === null || this.change_pct <= -100 ? null : price - price / (1 + this.change_pct / 100);
+    const told = percent === null || percent <= -100 ? null : price - price / (1 + percent / 100);
+    // A market that closes counts from its last close, and its open is the session's.
+    const fromOpen = open !== null && (told === null || Math.abs((price / open - 1) * 100 - percent) < SAME_PERCENT);
+    return fromOpen ? price - open : told;
   }
 
   /** Ask over bid, in hundredths of a percent of their middle. */

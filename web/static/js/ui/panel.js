@@ -234,7 +234,7 @@ export class Panel {
     setText(p.state, state === "live" ? "" : stateText(state, age(freshness.ageMs(quote))));
   }
 
-  #paintPrice({ price, decimals, change_pct: percent, tick, isMid }) {
+  #paintPrice({ price, decimals, change_pct: percent, difference, tick, isMid }) {
     const { numbers } = this.#surroundings;
     const p = this.#parts;
     const text = numbers.price(price, decimals);
@@ -249,7 +249,7 @@ export class Panel {
     const way = direction(percent);
     setText(p.arrow, ARROWS.get(way));
     p.way.className = `panel-change ${CLASSES.get(way)}`;
-    setText(p.change, isMid ? "mid" : changeText(price, percent, decimals, numbers));
+    setText(p.change, isMid ? "mid" : difference === null ? "" : numbers.difference(difference, decimals));
     setText(p.percent, percent === null ? "" : numbers.percent(percent));
   }
 
@@ -297,13 +297,6 @@ function commonLength(a, b) {
 
 function stateText(state, ageText) {
   return { stale: `No data for ${ageText}`, down: `Source down, price is ${ageText} old`, halted: "Halted", closed: "Closed" }[state] ?? "Gone";
-}
-
-function changeText(price, percent, decimals, numbers) {
-  if (price === null || percent === null || percent <= -100) return "";
-  const change = price - price / (1 + percent / 100);
-  const text = numbers.price(change, decimals);
-  return direction(percent) > 0 ? `+${text}` : text;
 }
 
 function sizeText(size, numbers) {
