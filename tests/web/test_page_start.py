@@ -79,6 +79,8 @@ NUMBERS = [
     ("en-US", "volume", [18_420], "18.42K"),
     ("en-US", "volume", [999_960], "1.00M"),
     ("en-US", "volume", [12], "12.00"),
+    ("en-US", "volume", [0.004], "<0.01"),
+    ("en-US", "volume", [0], "0.00"),
     ("en-US", "volume", [4.2e12], "4.20T"),
     ("en-US", "volume", [1.2e16], "12,000T"),
     ("en-US", "volume", [None], "—"),

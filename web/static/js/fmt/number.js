@@ -72,9 +72,10 @@ export class Numbers {
     return value > 0 && value < 0.1 ? `<${tenth.format(0.1)}` : this.#signed(value, tenth);
   }
 
-  /** 1.79B; at most four significant digits and two decimals. */
+  /** 1.79B; at most four significant digits and two decimals; "<0.01" for what would read as nothing. */
   volume(value) {
     if (value === null) return MISSING;
+    if (value > 0 && value < 0.005) return `<${this.#format(2).format(0.01)}`;
     let unit = 0;
     let scaled = value;
     // 999.96 would be shown as 1,000.0: what rounds up to the next unit is written in it.

@@ -302,6 +302,7 @@ function stateText(state, ageText) {
 function sizeText(size, numbers) {
   if (size === null) return "";
   if (size >= 1000) return numbers.volume(size);
+  if (size > 0 && size < 0.0005) return `<${numbers.fixed(0.001, 3)}`;
   return numbers.fixed(size, size < 10 ? 3 : size < 100 ? 2 : 1);
 }
 
