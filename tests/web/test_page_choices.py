@@ -416,7 +416,9 @@ def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
         until_address(visit, list="favourites")
         page.keyboard.press("l")
         expect(page.locator(".toast")).to_contain_text("copied")
-        assert page.evaluate("navigator.clipboard.readText()") == f"{server.url}?theme=dark&symbols=S0003-USD"
+        assert (
+            page.evaluate("navigator.clipboard.readText()") == f"{server.url}?theme=dark&symbols=S0003-USD&sort=-volume"
+        )
         visit.go("?embed=1&symbols=S0003-USD")
         expect(price(page, "S0003-USD")).to_have_text("103.00")
         assert visit.service.received[0]["symbols"] == ["S0003-USD"]

@@ -332,3 +332,14 @@ def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
     ]
     with showing(browser, server, book(3)) as visit:
         assert visit.page.evaluate(MOVES, quotes) == ["1804.20", "2.26", "-1.00", "10.00", None]
+
+
+def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) -> None:
+    """What another tab chooses to look at is not what this one looks at, now or after a reload, or by its link."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        store(page, "ticker.prefs.v1", {"list": "favourites", "sort": "symbol"})
+        expect(page).to_have_url(re.compile("list=all"))
+        page.reload()
+        expect(page.locator(".tab[aria-current]")).to_have_text("All3")
+        expect(page.locator('.head-cell[data-column="volume"]')).to_have_attribute("aria-sort", "descending")

@@ -125,7 +125,7 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
         assert download.value.suggested_filename.startswith("ticker")
         settings.tap()
         page.get_by_role("button", name="Copy link").tap()
-        expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change")
+        expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change&list=all")
 
 
 @pytest.mark.parametrize("narrow", [False, True])

@@ -93,6 +93,12 @@ export class Prefs {
       const now = this.#remembered(name);
       if (now !== before && !this.#own.has(name)) this.#take(name, now);
     }
+    for (const [name, { kept }] of Object.entries(CHOICES)) {
+      if (!kept || SHARED.includes(name) || this.#parameters.has(name)) continue;
+      if ((stored[name] ?? CHOICES[name].initial) === this.get(name)) continue;
+      this.#parameters.set(name, this.get(name)); // or this tab would be another after a reload
+      this.onChange(name);
+    }
   }
 
   #remembered(name) {

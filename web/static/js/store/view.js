@@ -37,13 +37,18 @@ export const SORT_VALUES = {
 /** "-volume" as an order, or the default one. */
 export function sortFrom(text) {
   const key = text.replace(/^-/, "");
-  return Object.hasOwn(SORT_VALUES, key) ? { key, descending: text.startsWith("-") } : DEFAULT_SORT;
+  const known = Object.hasOwn(SORT_VALUES, key) && text !== sortName(DEFAULT_SORT);
+  return known ? { key, descending: text.startsWith("-") } : DEFAULT_SORT;
+}
+
+/** An order as text: "-volume". */
+export function sortName({ key, descending }) {
+  return `${descending ? "-" : ""}${key}`;
 }
 
 /** An order as text; the default one is empty. */
-export function sortText({ key, descending }) {
-  const usual = key === DEFAULT_SORT.key && descending === DEFAULT_SORT.descending;
-  return usual ? "" : `${descending ? "-" : ""}${key}`;
+export function sortText(sort) {
+  return sortName(sort) === sortName(DEFAULT_SORT) ? "" : sortName(sort);
 }
 
 export class View {

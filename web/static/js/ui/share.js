@@ -3,6 +3,7 @@
  */
 
 import { csvName, csvOf } from "../store/csv.js";
+import { sortName } from "../store/view.js";
 import { element } from "./elements.js";
 
 /** Save the list as it stands as a CSV file. */
@@ -19,11 +20,14 @@ export function exportCsv({ view, grid, list, clock, stream, toasts, announcer, 
   toasts.show(element("span", {}, `${saved} `, exact));
 }
 
-/** Copy the address of this view; a list of one's own goes along as its symbols. */
-export async function copyLink({ prefs, list, toasts, announcer }) {
-  const { kind, symbols } = list();
-  const carried = kind === "own" || kind === "favourites";
-  const query = prefs.queryWith(carried ? { list: null, symbols: [...symbols].join() } : {});
+/**
+ * Copy the address of this view; a list of one's own goes along as its symbols. List and order are named in any case,
+ * for who follows the link has usual ones of their own.
+ */
+export async function copyLink({ prefs, list, view, toasts, announcer }) {
+  const { kind, key, symbols } = list();
+  const sort = sortName(view.sort);
+  const query = prefs.queryWith(kind === "all" ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
   const address = new URL(query === "" ? location.pathname : query, document.baseURI).href;
   try {
     await navigator.clipboard.writeText(address);
