@@ -343,3 +343,26 @@ def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) 
         page.reload()
         expect(page.locator(".tab[aria-current]")).to_have_text("All3")
         expect(page.locator('.head-cell[data-column="volume"]')).to_have_attribute("aria-sort", "descending")
+
+
+def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:
+    """A notification replaces only that of the same alert, whichever tab it came from, and is heard all the same.
+
+    Seen: named by numbers that began anew with each load, an alert's took the place of another's, in silence.
+    """
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        page.evaluate("""() => {
+          window.notes = [];
+          window.Notification = class {
+            static permission = "granted";
+            constructor(title, { tag, renotify }) { window.notes.push([tag, renotify]); }
+          };
+        }""")
+        for symbol in ("S0002-USD", "S0001-USD"):
+            alert = {"symbol": symbol, "kind": "price", "op": ">=", "value": 200, "armed": True}
+            store(page, "ticker.alerts.v1", [alert])
+            visit.service.update({symbol: {"last": 201.0}})
+        page.wait_for_function("() => window.notes.length === 2")
+        tags = [f"{symbol} price >= 200" for symbol in ("S0002-USD", "S0001-USD")]
+        assert page.evaluate("window.notes") == [[tag, True] for tag in tags]

@@ -38,14 +38,14 @@ export class Rings {
     const now = alert.kind === "price" ? `: ${this.#numbers.fullPrice(value, decimals)} now` : "";
     const text = `${alert.symbol} ${describe(alert, this.#numbers, decimals)}${now}`;
     this.#announcer.say(alert.id, `Alert. ${text}.`);
-    if (!notify(text, alert.id)) this.#toasts.show(text);
+    if (!notify(text, `${alert.symbol} ${alert.kind} ${alert.op} ${alert.value}`)) this.#toasts.show(text);
   }
 }
 
 function notify(text, tag) {
   if (globalThis.Notification?.permission !== "granted") return false;
   try {
-    new Notification("Ticker", { body: text, tag });
+    new Notification("Ticker", { body: text, tag, renotify: true }); // one for all tabs, and heard each time
     return true;
   } catch {
     return false; // some systems allow notifications from service workers only
