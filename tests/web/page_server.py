@@ -183,6 +183,8 @@ class Service:
         """Of these fields; None: of all."""
         self.mute = False
         """True: not even pings are answered."""
+        self.tokens: list[str] = []
+        """Those that the page has said."""
         self.accepting = True
         """False: every connection is closed at once, as by a server that is down."""
         self.answer_subscribe: Callable[[dict[str, Any]], None] = self.send_snapshot
@@ -200,6 +202,9 @@ class Service:
             return
         if message["op"] == "ping":
             self.send({"type": "pong", "id": message["id"], "time": self.time_ms})
+            return
+        if message["op"] == "auth":
+            self.tokens.append(message["token"])
             return
         self.received.append(message)
         if len(self.received) > 1:

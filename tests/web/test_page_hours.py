@@ -366,3 +366,15 @@ def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, serve
         page.wait_for_function("() => window.notes.length === 2")
         tags = [f"{symbol} price >= 200" for symbol in ("S0002-USD", "S0001-USD")]
         assert page.evaluate("window.notes") == [[tag, True] for tag in tags]
+
+
+def test_a_token_given_to_one_tab_serves_all(browser: Browser, server: PageServer) -> None:
+    """When a token has expired it is typed once: the other tabs go on with it by themselves."""
+    with showing(browser, server, book(3)) as visit:
+        page, service = visit.page, visit.service
+        service.close(4001)
+        expect(page.locator("dialog")).to_contain_text("This service shows its prices to those who have a token.")
+        store(page, "ticker.token.v1", "new")
+        expect(page.locator("dialog")).to_be_hidden()
+        expect(page.locator("#cluster .word")).to_have_text("Live")
+        assert service.tokens == ['"new"']

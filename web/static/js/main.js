@@ -8,6 +8,7 @@ import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/clock.js";
 import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
+import { KEY as TOKEN_KEY, token } from "./net/token.js";
 import { Alerts } from "./store/alerts.js";
 import { Lists } from "./store/lists.js";
 import { Market } from "./store/market.js";
@@ -288,6 +289,13 @@ function detailsChanged(symbol, hadFocus) {
   else if (hadFocus) grid.focus();
 }
 
+/** The token that this tab may be waiting for was given to another one. */
+function admitElsewhere() {
+  if (stream.socket.state.reason !== "denied") return;
+  dialogs.close();
+  stream.socket.connect();
+}
+
 function prefChanged(name) {
   clearTimeout(addressTimer);
   addressTimer = setTimeout(() => history.replaceState(history.state, "", prefs.address), ADDRESS_AFTER_MS);
@@ -326,6 +334,7 @@ function wire() {
   actions.wire(byId);
   addEventListener("online", () => stream.socket.wake());
   addEventListener("storage", ({ key }) => {
+    if (key === TOKEN_KEY && token() !== null) admitElsewhere();
     prefs.adopt(key);
     lists.adopt(key);
     alerts.adopt(key);

@@ -5,7 +5,7 @@
  * Promises: never throws. Where nothing is kept there is none.
  */
 
-const KEY = "ticker.token.v1";
+export const KEY = "ticker.token.v1";
 
 /** @returns {string | null} */
 export function token() {

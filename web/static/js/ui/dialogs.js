@@ -34,6 +34,10 @@ export class Dialogs {
     return this.#dialog.open;
   }
 
+  close() {
+    this.#dialog.close();
+  }
+
   /**
    * @param {string} name of a module in ui/dialog, which exports `title` and `build(page, close, argument)`
    * @param {unknown} [argument]
@@ -54,7 +58,7 @@ export class Dialogs {
   }
 
   #show(title, build, argument) {
-    const close = () => this.#dialog.close();
+    const close = () => this.close();
     this.#open = build(this.#page, close, argument);
     const button = element("button", { type: "button", class: "icon-button", "aria-label": "Close" });
     button.append(icon("icon-clear", "icon"));
