@@ -378,3 +378,15 @@ def test_a_token_given_to_one_tab_serves_all(browser: Browser, server: PageServe
         expect(page.locator("dialog")).to_be_hidden()
         expect(page.locator("#cluster .word")).to_have_text("Live")
         assert service.tokens == ['"new"']
+
+
+def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server: PageServer) -> None:
+    """A symbol that comes leaves the open list of currencies alone if it brings no other one."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        page.evaluate("window.kept = document.querySelector('#quote').options[1]")
+        visit.service.update({"NEW-USD": quote(last=1)})
+        expect(page.locator(".tab[aria-current]")).to_have_text("All4")
+        assert page.evaluate("window.kept.isConnected")
+        visit.service.update({"NEW-EUR": quote(last=1)})
+        expect(page.locator("#quote option")).to_have_text(["Any", "USD", "EUR"])

@@ -37,10 +37,11 @@ export class Filters {
 
   #fill(name, values, chosen) {
     const select = this.#selects[name];
-    const all = new Set([...values, ...(chosen === "" ? [] : [chosen])]);
-    const options = [element("option", { value: "" }, ANY[name])];
-    for (const value of all) options.push(element("option", { value }, value));
-    select.replaceChildren(...options);
+    const all = [...new Set(["", ...values, chosen])];
+    // Not made anew for nothing: somebody may be choosing.
+    if (all.join() !== Array.from(select.options, ({ value }) => value).join()) {
+      select.replaceChildren(...all.map((value) => element("option", { value }, value || ANY[name])));
+    }
     select.value = chosen;
   }
 }
