@@ -390,3 +390,11 @@ def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server:
         assert page.evaluate("window.kept.isConnected")
         visit.service.update({"NEW-EUR": quote(last=1)})
         expect(page.locator("#quote option")).to_have_text(["Any", "USD", "EUR"])
+
+
+def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer) -> None:
+    """A venue's own symbol has its price in the title, and the key for alerts means whatever is open."""
+    with showing(browser, server, book(3) | {"alpha:FAR-USD": quote(last=7)}, "?sel=alpha:FAR-USD") as visit:
+        expect(visit.page).to_have_title("7.00 alpha:FAR-USD · Ticker")
+        visit.page.keyboard.press("a")
+        expect(visit.page.locator("[name=symbol]")).to_have_value("FAR-USD")

@@ -79,7 +79,7 @@ const title = new Title(byId("icon"), numbers);
 const details = new Details(byId("details"), prefs, {
   numbers, times, market, freshness, clock, announcer, alerts, favourites: lists.favourites.symbols,
   star: (symbol) => listing.toggle(lists.favourites, symbol), open: (symbol) => details.open(symbol),
-  editAlerts: (symbol) => dialogs.open("alerts", market.quotes.get(symbol) ?? market.venues.get(symbol)),
+  editAlerts: (symbol) => dialogs.open("alerts", market.find(symbol)),
 });
 const notice = new Notice(byId("notice"), {
   Reload: () => location.reload(),
@@ -107,7 +107,7 @@ const page = {
   details, theme, scheduler, togglePause,
   open: openDetails,
   title: () => {
-    const quote = market.quotes.get(details.symbol ?? grid.currentQuote?.instrument);
+    const quote = market.find(details.symbol ?? grid.currentQuote?.instrument ?? "");
     title.show(quote, quote !== undefined && freshness.state(quote) === "live", figures.condition());
   },
   figures: () => figures,

@@ -44,7 +44,7 @@ export class Actions {
   }
 
   #keys(presses) {
-    const { search, details, dialogs, listing, grid, view, announcer } = this.#page;
+    const { search, details, dialogs, listing, grid, view, market, announcer } = this.#page;
     const onCurrent = (does) => () => grid.currentQuote !== null && does(grid.currentQuote);
     return {
       ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.chooseInterval(n)])),
@@ -55,7 +55,7 @@ export class Actions {
       "[": () => listing.step(-1),
       "]": () => listing.step(1),
       f: onCurrent((quote) => this.onRow("star", quote)),
-      a: () => dialogs.open("alerts", grid.currentQuote),
+      a: () => dialogs.open("alerts", grid.currentQuote ?? market.find(details.symbol ?? "")),
       r: onCurrent((quote) => announcer.say("row", grid.labelOf(quote))),
       m: onCurrent((quote) => this.openRowMenu(quote, grid.placeOf(quote))),
       "+": onCurrent((quote) => view.isOutside(quote) && this.onRow("add", quote)),
