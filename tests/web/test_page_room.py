@@ -96,8 +96,9 @@ def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServ
 
 
 def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, server: PageServer) -> None:
-    """Order, pause, file and link, which stand elsewhere on wider screens."""
+    """Order, filters, pause, file and link, which stand elsewhere on wider screens."""
     quotes = {
+        "alpha:UP-USD": quote(last=2.0), "UP-EUR": quote(last=1.0, change_pct=0.0, quote_volume=9e9),
         "UP-USD": quote(last=1.0, change_pct=5.0, quote_volume=1.0), "DOWN-USD": quote(last=1.0, change_pct=-5.0),
         "FLAT-USD": quote(last=1.0, change_pct=0.0, quote_volume=9.0),
     }  # fmt: skip
@@ -107,8 +108,18 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
         settings.tap()
         page.get_by_label("Order").select_option("Largest rise first")
         page.get_by_role("button", name="Close").tap()
+        shows(page, ["UP-USD", "FLAT-USD", "UP-EUR", "DOWN-USD"])
+        settings.tap()
+        page.locator("dialog [name=quote]").select_option("USD")
+        page.get_by_role("button", name="Close").tap()
         shows(page, ["UP-USD", "FLAT-USD", "DOWN-USD"])
         settings.tap()
+        page.locator("dialog [name=feed]").select_option("alpha")
+        page.get_by_role("button", name="Close").tap()
+        shows(page, ["alpha:UP-USD"])
+        settings.tap()
+        page.locator("dialog [name=feed]").select_option("All")
+        expect(page.locator("dialog [name=quote]")).to_have_value("USD")
         expect(page.get_by_label("Order")).to_have_value("-change")
         page.get_by_role("button", name="Pause").tap()
         expect(page.locator("#cluster .word")).to_contain_text("updates waiting")
@@ -125,7 +136,7 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
         assert download.value.suggested_filename.startswith("ticker")
         settings.tap()
         page.get_by_role("button", name="Copy link").tap()
-        expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change&list=all")
+        expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change&quote=USD&list=all")
 
 
 @pytest.mark.parametrize("narrow", [False, True])
@@ -135,7 +146,7 @@ def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool
         page = visit.page
         page.get_by_role("button", name="Settings").click()
         selects = page.locator("dialog select:visible")
-        expect(selects).to_have_count(9 if narrow else 8)
+        expect(selects).to_have_count(11 if narrow else 8)
         for select in selects.all():
             box = select.bounding_box()
             assert box is not None

@@ -35,6 +35,11 @@ export class Filters {
     this.#fill("quote", currencies(market), chosen.quote);
   }
 
+  /** What can be chosen: values and texts. @param {"feed" | "quote"} name */
+  options(name) {
+    return Array.from(this.#selects[name].options, ({ value, text }) => [value, text]);
+  }
+
   #fill(name, values, chosen) {
     const select = this.#selects[name];
     const all = [...new Set(["", ...values, chosen])];

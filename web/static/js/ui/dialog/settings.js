@@ -20,10 +20,11 @@ const SETTINGS = [
 ];
 const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];
 const ORDERS = { "": "Most traded first", "-change": "Largest rise first", change: "Largest fall first", symbol: "By name" };
+const FILTERS = { feed: "Feed", quote: "Quote currency" };
 const OTHERS = [["columns", "Columns"], ["alerts", "Alerts"], ["shortcuts", "Keyboard shortcuts"], ["about", "About"]];
 
 export function build(page, close) {
-  const { prefs, dialogs, listing } = page;
+  const { prefs, dialogs, listing, filters } = page;
   const fields = SETTINGS.map(([name, label, words]) => {
     const options = Prefs.values(name).map((value) => [value, words[value]]);
     return field(prefs, name, label, options);
@@ -31,9 +32,12 @@ export function build(page, close) {
   const locales = new Set([...LOCALES, prefs.get("locale")]);
   fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
   const orders = { [prefs.get("sort")]: "As it is", ...ORDERS };
-  const order = field(prefs, "sort", "Order", Object.entries(orders), (value) => listing.order(value));
-  order.classList.add("for-phones");
-  fields.unshift(order);
+  const listed = [field(prefs, "sort", "Order", Object.entries(orders), (value) => listing.order(value))];
+  for (const [name, label] of Object.entries(FILTERS)) {
+    listed.push(field(prefs, name, label, filters.options(name), (value) => listing.filter(name, value)));
+  }
+  for (const { classList } of listed) classList.add("for-phones");
+  fields.unshift(...listed);
   const refresh = () => { // another tab may have chosen
     for (const { lastChild: select } of fields) {
       const chosen = prefs.get(select.name);
