@@ -18,6 +18,7 @@ from tests.web.page_server import (
     Visit,
     advance,
     book,
+    cell,
     frozen,
     price,
     quote,
@@ -398,3 +399,24 @@ def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer
         expect(visit.page).to_have_title("7.00 alpha:FAR-USD · Ticker")
         visit.page.keyboard.press("a")
         expect(visit.page.locator("[name=symbol]")).to_have_value("FAR-USD")
+
+
+def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server: PageServer) -> None:
+    """A number too long for its column is cut at its end, never drawn over its neighbour; a tiny one is folded.
+
+    Seen: bid and ask of a pair in rupiah ran into one number; a coin of 18 decimals had no chart, for the library takes
+    no such step, and its change was a row of zeros over the percentage.
+    """
+    quotes = {
+        "BTC-IDR": quote(last=1_560_000_000.12, bid=1_560_000_000.5, ask=1_561_000_000.5),
+        "TINY-USD": quote(last=1.5e-13, open=2e-13, decimals=18),
+    }
+    server.answers["api/candles"] = minutes([1e-13] * 10, START_MS)
+    with showing(browser, server, quotes, "?sel=TINY-USD&cols=change,bid,ask,difference") as visit:
+        page = visit.page
+        expect(page.locator(".legend b").first).to_have_text("0.0₁₂100000")
+        expect(cell(page, "BTC-IDR", "bid")).to_have_attribute("title", "1,560,000,000.50")
+        over = "one.scrollWidth > one.clientWidth && getComputedStyle(one).overflowX === 'visible'"
+        assert page.locator(".cell.number").evaluate_all(f"(all) => all.filter((one) => {over})") == []
+        expect(cell(page, "TINY-USD", "difference")).to_have_text("\u22120.0₁₃50000")
+        expect(page.locator(".panel-change")).to_contain_text("\u22120.0₁₃50000")

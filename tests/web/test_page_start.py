@@ -72,6 +72,7 @@ NUMBERS = [
     ("en-US", "basisPoints", [0.04], "<0.1"),
     ("en-US", "basisPoints", [0.0], "0.0"),
     ("en-US", "basisPoints", [3.14], "3.1"),
+    ("en-US", "basisPoints", [2000.04], "2,000"),
     ("en-US", "basisPoints", [-1.25], "\u22121.3"),
     ("en-US", "basisPoints", [None], "—"),
     ("en-US", "volume", [1.79e9], "1.79B"),

@@ -36,7 +36,7 @@ export class Numbers {
     const zero = this.#format(0).format(0);
     const mark = this.#format(1).formatToParts(0.5).find((part) => part.type === "decimal").value;
     const quoted = mark.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    this.#leadingZeros = new RegExp(`^(${zero}${quoted})(${zero}{${FOLD_FROM_ZEROS},})(?!$|${zero})`);
+    this.#leadingZeros = new RegExp(`^(${MINUS}?${zero}${quoted})(${zero}{${FOLD_FROM_ZEROS},})(?!$|${zero})`);
   }
 
   /** A price at its symbol's decimals; beyond 8 of them a run of leading zeros is folded: 0.0₉2048. */
@@ -54,8 +54,8 @@ export class Numbers {
 
   /** +1,804.20: how far a price has moved; zero has no sign. */
   difference(value, decimals) {
-    const text = this.fullPrice(value, decimals);
-    return value !== null && value > 0 && text !== this.fullPrice(0, decimals) ? `+${text}` : text;
+    const text = this.price(value, decimals);
+    return value !== null && value > 0 && text !== this.price(0, decimals) ? `+${text}` : text;
   }
 
   /** +1.89%; two decimals, none from 1,000% up; zero has no sign. */
@@ -65,10 +65,10 @@ export class Numbers {
     return `${["\u2212", "", "+"][direction(value) + 1]}${text}%`;
   }
 
-  /** Basis points with one decimal; "<0.1" for a spread below that. */
+  /** Basis points with one decimal, none from 1,000 up; "<0.1" for a spread below that. */
   basisPoints(value) {
     if (value === null) return MISSING;
-    const tenth = this.#format(1);
+    const tenth = this.#format(Math.abs(value) < 999.95 ? 1 : 0);
     return value > 0 && value < 0.1 ? `<${tenth.format(0.1)}` : this.#signed(value, tenth);
   }
 

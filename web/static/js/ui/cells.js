@@ -13,6 +13,7 @@ import { HEIGHT, WIDTH, sparkPaths } from "./spark.js";
 
 const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
+const SURE_LENGTH = 10; // of a price that no column has to cut
 const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
@@ -90,7 +91,7 @@ export function lastCell({ numbers }) {
 
 export function priceCell(side) {
   return ({ numbers }) => {
-    const cell = element("div", { class: "number" }, "");
+    const cell = element("div", { class: "number plain" }, "");
     const changed = memory();
     return {
       element: cell,
@@ -105,7 +106,7 @@ function paintPrice(node, numbers, price, decimals) {
   const text = numbers.price(price, decimals);
   const full = numbers.fullPrice(price, decimals);
   setText(node, text);
-  setAttribute(node, "title", text === full ? null : full);
+  setAttribute(node, "title", text === full && text.length <= SURE_LENGTH ? null : full);
 }
 
 export function changeCell({ numbers }) {
@@ -190,7 +191,7 @@ export function sizeCell(field) {
 }
 
 export function differenceCell({ numbers }) {
-  const cell = element("div", { class: "number" }, "");
+  const cell = element("div", { class: "number plain" }, "");
   const changed = memory();
   return {
     element: cell,
@@ -216,7 +217,7 @@ export function updatedCell({ times }) {
 }
 
 function numberCell(valueOf, format) {
-  const cell = element("div", { class: "number" }, "");
+  const cell = element("div", { class: "number plain" }, "");
   const changed = memory();
   return {
     element: cell,

@@ -11,6 +11,7 @@ import { colours, faded } from "./colours.js";
 const LIBRARY = "vendor/lightweight-charts-5.1.0.js";
 const VOLUME_SHARE = 0.16;
 const MARK_SHARE = 0.005;
+const MOST_DECIMALS = 17; // the library draws nothing where 1 / 10 ** -n is no power of ten, as with 18
 const BAR_WIDTH = 6;
 
 /** @returns {Promise<typeof Chart>} @throws where the library is missing */
@@ -83,7 +84,7 @@ class Chart {
     this.#formatPrice = format;
     this.#formatTime = formatTime;
     this.#shiftMs = shiftMs;
-    this.#minMove = 10 ** -(decimals ?? 8);
+    this.#minMove = 10 ** -Math.min(decimals ?? 8, MOST_DECIMALS);
     if (kind !== this.#kind) this.#newSeries(kind);
     this.#chart.timeScale().applyOptions({ timeVisible: !days });
     this.#paint();
