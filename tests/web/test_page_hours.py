@@ -410,6 +410,7 @@ def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server
     quotes = {
         "BTC-IDR": quote(last=1_560_000_000.12, bid=1_560_000_000.5, ask=1_561_000_000.5),
         "TINY-USD": quote(last=1.5e-13, open=2e-13, decimals=18),
+        "PEPE-USD": quote(last=0.00002048, bid=0.00002048, ask=0.00002049, decimals=8),
     }
     server.answers["api/candles"] = minutes([1e-13] * 10, START_MS)
     with showing(browser, server, quotes, "?sel=TINY-USD&cols=change,bid,ask,difference") as visit:
@@ -418,5 +419,8 @@ def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server
         expect(cell(page, "BTC-IDR", "bid")).to_have_attribute("title", "1,560,000,000.50")
         over = "one.scrollWidth > one.clientWidth && getComputedStyle(one).overflowX === 'visible'"
         assert page.locator(".cell.number").evaluate_all(f"(all) => all.filter((one) => {over})") == []
+        page.set_viewport_size({"width": 740, "height": 600})  # where no column is wider than it has to be
+        whole = "(one) => one.clientWidth < 100 && one.scrollWidth <= one.clientWidth"
+        page.wait_for_function(whole, arg=cell(page, "PEPE-USD", "bid").element_handle())
         expect(cell(page, "TINY-USD", "difference")).to_have_text("\u22120.0₁₃50000")
         expect(page.locator(".panel-change")).to_contain_text("\u22120.0₁₃50000")
