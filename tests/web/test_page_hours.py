@@ -424,3 +424,21 @@ def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server
         page.wait_for_function(whole, arg=cell(page, "PEPE-USD", "bid").element_handle())
         expect(cell(page, "TINY-USD", "difference")).to_have_text("\u22120.0₁₃50000")
         expect(page.locator(".panel-change")).to_contain_text("\u22120.0₁₃50000")
+
+
+def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServer) -> None:
+    """A letter of it is no key of the page; nor is any where single-letter keys are switched off."""
+    server.answers["api/status"] = server.answers["api/feeds"] = {"status": 401}
+    with visiting(browser, server) as visit:
+        visit.tolerated = ["error: Failed to load resource"]
+        page = visit.page
+        visit.go("status")
+        page.locator("[name=token]").press_sequentially("tttt")
+        assert page.locator("html").get_attribute("data-theme") == "auto"
+        page.keyboard.press("Escape")
+        page.keyboard.press("t")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        store(page, "ticker.prefs.v1", {"theme": "dark", "letters": "off"})
+        page.keyboard.press("t")
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+    del server.answers["api/status"], server.answers["api/feeds"]

@@ -12,6 +12,7 @@ import { Prefs } from "./store/prefs.js";
 import { openStorage } from "./store/storage.js";
 import { Dialogs } from "./ui/dialogs.js";
 import { element, setAttribute, setText } from "./ui/elements.js";
+import { bindKeys } from "./ui/keys.js";
 import { Theme } from "./ui/theme.js";
 
 const PERIOD_MS = 2000;
@@ -80,7 +81,5 @@ prefs.onChange = () => {
 theme.apply();
 addEventListener("storage", ({ key }) => prefs.adopt(key));
 byId("theme").addEventListener("click", () => theme.cycle());
-document.addEventListener("keydown", (event) => {
-  if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.altKey) theme.cycle();
-});
+bindKeys(document, { t: () => theme.cycle() }, null, () => prefs.get("letters") === "on");
 refresh();

@@ -9,7 +9,7 @@ const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard
 /**
  * @param {Document} document
  * @param {Object<string, () => void>} actions by `event.key`, letters in lower case
- * @param {() => void} search also bound to Ctrl+K and Cmd+K
+ * @param {(() => void) | null} search also bound to Ctrl+K and Cmd+K, if there is one
  * @param {() => boolean} singleKeys whether keys of a single character are wanted
  */
 export function bindKeys(document, actions, search, singleKeys) {
@@ -17,7 +17,7 @@ export function bindKeys(document, actions, search, singleKeys) {
     const key = event.key.toLowerCase();
     const element = event.target;
     if (event.defaultPrevented || document.querySelector("dialog[open]") !== null) return;
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && key === "k") {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && key === "k" && search !== null) {
       event.preventDefault();
       search();
       return;
