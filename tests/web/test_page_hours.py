@@ -442,3 +442,12 @@ def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServ
         page.keyboard.press("t")
         assert page.locator("html").get_attribute("data-theme") == "dark"
     del server.answers["api/status"], server.answers["api/feeds"]
+
+
+def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) -> None:
+    """`sel`, left over from the address of the whole page, opens nothing over the little room that there is."""
+    with visiting(browser, server) as visit:
+        visit.service.quotes, visit.service.feeds = book(3), {"alpha": LIVE_FEED}
+        visit.go("?embed=1&symbols=S0000-USD,S0001-USD&sel=S0001-USD")
+        expect(price(visit.page, "S0001-USD")).to_have_text("101.00")
+        assert visit.page.locator("#details").is_hidden()

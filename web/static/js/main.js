@@ -356,7 +356,7 @@ scheduler.soon(paintFigures);
 setTimeout(() => { byId("skeleton").hidden = market.filled; }, SKELETON_AFTER_MS);
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
-details.start();
+if (prefs.get("embed") !== "1") details.start();
 if (document.hidden) hide(); // opened in the background
 stream.socket.want(stream.wanted.subscription);
 stream.socket.connect();
