@@ -451,3 +451,19 @@ def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) 
         visit.go("?embed=1&symbols=S0000-USD,S0001-USD&sel=S0001-USD")
         expect(price(visit.page, "S0001-USD")).to_have_text("101.00")
         assert visit.page.locator("#details").is_hidden()
+
+
+def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServer) -> None:
+    """However far down the table is, a search, a filter and another list show their first rows.
+
+    Seen: whoever had scrolled and then searched saw the seventieth match, not the best one.
+    """
+    with frozen(browser, server, book(300)) as visit:
+        page = visit.page
+        tops = []
+        for look in ("/S00", "Escape", "]", "["):
+            page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 1200 }")
+            for key in look if look.startswith("/") else [look]:
+                page.keyboard.press(key)
+            tops.append(page.locator("#grid").evaluate("(grid) => grid.scrollTop"))
+        assert tops == [0, 0, 0, 0]

@@ -196,6 +196,11 @@ export class Grid {
     }
   }
 
+  /** Begin at the beginning: the list is another one. */
+  toTop() {
+    this.#element.scrollTop = 0;
+  }
+
   /** Make this symbol's row the current one, without moving the keyboard. */
   select(symbol) {
     this.#current = symbol;

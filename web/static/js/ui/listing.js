@@ -46,6 +46,7 @@ export class Listing {
     const { prefs } = this.#page;
     prefs.set("symbols", key === "shared" ? [...this.#page.lists.shared.symbols].join() : "");
     if (key !== "shared") prefs.set("list", key);
+    this.#page.grid.toTop();
     this.showLists();
     this.#say("list", `List ${this.list.title}.`);
   }
@@ -138,7 +139,8 @@ export class Listing {
   }
 
   searchFor(query) {
-    const { view, prefs, numbers } = this.#page;
+    const { view, prefs, numbers, grid } = this.#page;
+    grid.toTop();
     view.search(query);
     prefs.set("q", view.query);
     this.#show();
@@ -147,7 +149,8 @@ export class Listing {
 
   /** @param {"feed" | "quote"} name @param {string} value empty for all */
   filter(name, value) {
-    const { view, prefs, stream, numbers } = this.#page;
+    const { view, prefs, stream, numbers, grid } = this.#page;
+    grid.toTop();
     prefs.set(name, value);
     view.currency = prefs.get("quote");
     view.feed = prefs.get("feed");
