@@ -467,3 +467,24 @@ def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServ
                 page.keyboard.press(key)
             tops.append(page.locator("#grid").evaluate("(grid) => grid.scrollTop"))
         assert tops == [0, 0, 0, 0]
+
+
+def test_a_venues_details_are_of_its_instrument(browser: Browser, server: PageServer) -> None:
+    """Star and alerts beside a venue's own price are those of the instrument, which lists and alerts know.
+
+    Seen: the star made a favourite of a name that no list can have, and that was gone after a reload. And: a panel
+    that had been closed while it was large came back small, with the button for it pressed.
+    """
+    quotes = book(3) | {"alpha:S0001-USD": quote(last=7)}
+    with showing(browser, server, quotes, "?sel=alpha:S0001-USD") as visit:
+        page = visit.page
+        store(page, "ticker.alerts.v1", [{"symbol": "S0001-USD", "kind": "price", "op": ">=", "value": 200}])
+        details = page.get_by_role("complementary", name="Details of alpha:S0001-USD")
+        expect(details.get_by_role("button", name="≥ 200.00")).to_be_visible()
+        details.get_by_role("button", name="Favourite S0001-USD").click()
+        expect(details.get_by_role("button", name="Favourite S0001-USD")).to_have_attribute("aria-pressed", "true")
+        assert json.loads(page.evaluate("localStorage['ticker.favourites.v1']")) == ["S0001-USD"]
+        details.get_by_role("button", name="Enlarge").click()
+        page.keyboard.press("Escape")
+        row(page, "S0002-USD").click()
+        expect(page.get_by_role("button", name="Enlarge")).to_have_attribute("aria-pressed", "false")

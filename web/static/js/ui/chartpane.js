@@ -167,7 +167,7 @@ export class ChartPane {
     if (performance.now() > this.#againMs) this.load();
     if (this.#bars === null || this.#chart === null) return;
     this.paint(quote);
-    this.#lines?.show(this.#quote.symbol, this.#chart.colours);
+    this.#lines?.show(this.#quote.instrument, this.#chart.colours);
     const ended = this.#bars.endMs - this.#bars.spanMs;
     if (this.#surroundings.clock.now() > ended + SETTLED_MS && ended !== this.#settledMs) this.#settle(ended);
   }
@@ -208,7 +208,7 @@ export class ChartPane {
     const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), shiftMs, days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
-    this.#lines?.show(this.#quote.symbol, this.#chart.colours);
+    this.#lines?.show(this.#quote.instrument, this.#chart.colours);
     this.#showLegend();
   }
 

@@ -27,7 +27,7 @@ export class AlertChips {
   }
 
   /** @param {import("../store/quote.js").Quote} quote */
-  paintSlowly({ symbol, decimals }) {
+  paintSlowly({ instrument: symbol, decimals }) {
     const { alerts } = this.#surroundings;
     if (alerts === undefined) return;
     this.#symbol = symbol;

@@ -73,7 +73,7 @@ export class Panel {
     if (symbol === null) {
       this.#chart.show(null);
       this.#sources.show(null);
-      this.#element.classList.remove("large");
+      this.#enlarge(false);
       return;
     }
     setAttribute(this.#element, "aria-label", `Details of ${symbol}`);
@@ -171,15 +171,18 @@ export class Panel {
     p.enlarge = element("button", { type: "button", class: "icon-button enlarge", "aria-label": "Enlarge" }, drawing);
     p.close = element("button", { type: "button", class: "icon-button close", "aria-label": "Close details" }, icon("icon-clear", "icon"));
     p.star.addEventListener("click", () => {
-      toggle(this.#symbol);
+      toggle(instrumentOf(this.#symbol));
       this.paintSlowly();
     });
-    p.enlarge.addEventListener("click", () => {
-      setAttribute(p.enlarge, "aria-pressed", String(this.#element.classList.toggle("large")));
-    });
+    p.enlarge.addEventListener("click", () => this.#enlarge(!this.#element.classList.contains("large")));
     p.close.addEventListener("click", close);
     const title = element("h2", {}, p.base, p.rest);
     return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, p.close);
+  }
+
+  #enlarge(on) {
+    this.#element.classList.toggle("large", on);
+    setAttribute(this.#parts.enlarge, "aria-pressed", String(on));
   }
 
   #price() {
@@ -227,8 +230,8 @@ export class Panel {
     setText(p.name, quote.name ?? "");
     setAttribute(p.name, "title", quote.name);
     p.star.hidden = p.enlarge.hidden = false;
-    setAttribute(p.star, "aria-label", `Favourite ${quote.symbol}`);
-    setAttribute(p.star, "aria-pressed", String(favourites.has(quote.symbol)));
+    setAttribute(p.star, "aria-label", `Favourite ${quote.instrument}`);
+    setAttribute(p.star, "aria-pressed", String(favourites.has(quote.instrument)));
     const state = freshness.state(quote);
     setAttribute(this.#element, "data-state", state === "live" ? null : state);
     setText(p.state, state === "live" ? "" : stateText(state, age(freshness.ageMs(quote))));
