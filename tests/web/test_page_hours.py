@@ -208,17 +208,6 @@ def test_a_star_in_an_address_asks_for_no_market(browser: Browser, server: PageS
         assert visit.service.patterns == ["*"]
 
 
-def test_every_column_can_be_taken_away(browser: Browser, server: PageServer) -> None:
-    """Who wants prices alone gets them; the last column taken away does not bring all the others back."""
-    with showing(browser, server, book(3), "?cols=age") as visit:
-        page = visit.page
-        page.keyboard.press("c")
-        page.locator("[name=age]").uncheck()
-        expect(page.locator(".checks input:checked")).to_have_count(0)
-        expect(page.locator(".head-cell")).to_have_count(3)
-        expect(page).to_have_url(f"{server.url}?cols=last")
-
-
 def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageServer) -> None:
     """The form takes a name as it is written, or in capitals, and refuses one that would never ring.
 

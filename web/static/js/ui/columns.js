@@ -64,14 +64,14 @@ export const columnOf = (key) => byKey.get(key);
 
 /** The columns that a `cols` choice means: keys in order, separated by commas; empty for the usual ones. */
 export function chosenColumns(choice) {
-  const keys = choice.split(",").filter((key) => byKey.has(key));
-  const wanted = new Set([...ALWAYS, ...(keys.length === 0 ? DEFAULT : keys)]);
-  return Array.from(wanted, (key) => byKey.get(key));
+  const keys = choice.split(",").filter((key) => byKey.has(key) && !ALWAYS.includes(key));
+  const wanted = choice === "" || keys.length === 0 ? DEFAULT : new Set(keys);
+  return [...ALWAYS, ...wanted].map((key) => byKey.get(key));
 }
 
 /** The `cols` choice that means these optional columns. @param {string[]} keys */
 export function choiceOf(keys) {
-  return keys.join() === DEFAULT.join() ? "" : keys.join() || ALWAYS.at(-1);
+  return keys.join() === DEFAULT.join() ? "" : keys.join();
 }
 
 /** Those of the columns that have room in so many pixels, the least useful ones left away. */
