@@ -96,7 +96,7 @@ export class Stream {
   #data(frame, kind) {
     this.#alerts.take(frame, kind.old, this.#clock.now());
     // What was asked for while away is not all there is, whatever it replaces at the service, and whenever it comes.
-    const meant = { ...kind, replace: kind.replace && kind.asked.fields === undefined };
+    const meant = { ...kind, replace: kind.replace && kind.asked?.fields === undefined };
     const wasFilled = this.#market.filled;
     if (this.paused && wasFilled) {
       this.#held.add(frame, meant);
