@@ -2,7 +2,8 @@
 
 A page is some fifty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
 Files of a new release come with its process, so they are looked for only at the start. Scripts and styles go out
-without the comments that have lines of their own, a quarter of their bytes; what is left keeps its line numbers.
+without the comments that have lines of their own or stand behind code, a quarter of their bytes; what is left keeps its
+line numbers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 """What some systems call otherwise."""
 COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*$", re.MULTILINE | re.DOTALL)
+BEHIND = re.compile(rb"(?<=[;{},(]) +// [^\n]*$", re.MULTILINE)
+"""A comment behind the code of its line, as the scripts have them."""
 
 
 class File(NamedTuple):
@@ -44,6 +47,8 @@ def read(path: Path) -> File:
     plain = path.read_bytes()
     if path.suffix in {".js", ".css"} and path.is_relative_to(STATIC):
         plain = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain)
+    if path.suffix == ".js":
+        plain = BEHIND.sub(b"", plain)
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return File(media, hashlib.sha256(plain).hexdigest()[:16], plain, gzip.compress(plain, mtime=0))
 
