@@ -359,8 +359,8 @@ SORTED_BY: dict[str, Callable[[dict[str, Any]], Any]] = {
     "bid": lambda q: q["bid"], "ask": lambda q: q["ask"], "spread": lambda q: q["ask"] / q["bid"],
     "age": lambda q: -q["ts"], "difference": lambda q: q["last"] - q["last"] / (1 + q["change_pct"] / 100),
     "open": lambda q: q["open"], "high": lambda q: q["high"], "low": lambda q: q["low"],
-    "bidsize": lambda q: q["bid_size"], "asksize": lambda q: q["ask_size"], "source": lambda q: q["source"], "updated": lambda q: q["ts"],
-    "volume": lambda q: q["quote_volume"],
+    "bidsize": lambda q: q["bid_size"], "asksize": lambda q: q["ask_size"], "source": lambda q: q["source"],
+    "updated": lambda q: q["ts"], "volume": lambda q: q["quote_volume"],
 }  # fmt: skip
 """What each column sorts by."""
 
