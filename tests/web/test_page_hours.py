@@ -95,15 +95,16 @@ def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer
     Seen: without notifications an alert that rang in a background tab was gone on return, and, as it rings once, for
     good. Messages went by the clock, whether they could be read or not.
     """
-    with frozen(browser, server, book(3)) as visit:
+    with frozen(browser, server, book(6)) as visit:
         page, service = visit.page, visit.service
-        alert = [{"symbol": "S0001-USD", "kind": "price", "op": ">=", "value": 200, "armed": True}]
-        store(page, "ticker.alerts.v1", alert)
+        alert = {"kind": "price", "op": ">=", "value": 200, "armed": True}
+        store(page, "ticker.alerts.v1", [{"symbol": symbol, **alert} for symbol in service.quotes])
         page.evaluate(SHOW, False)
-        service.update({"S0001-USD": {"last": 201.0}})
+        service.update({symbol: {"last": 201.0} for symbol in service.quotes})
         pass_minutes(visit, 1)
         page.evaluate(SHOW, True)
-        assert page.locator(".toast").inner_text().startswith("S0001-USD price ≥ 200.00: 201.00 now")
+        assert page.locator(".toast").first.inner_text().startswith("S0000-USD price ≥ 200.00: 201.00 now")
+        assert page.locator(".toast").count() == 6
         advance(visit, 20_000)
         assert page.locator(".toast").count() == 0
 
@@ -477,3 +478,26 @@ def test_a_venues_details_are_of_its_instrument(browser: Browser, server: PageSe
         page.keyboard.press("Escape")
         row(page, "S0002-USD").click()
         expect(page.get_by_role("button", name="Enlarge")).to_have_attribute("aria-pressed", "false")
+
+
+PRESS = """([selector, key, more]) => document.querySelector(selector).dispatchEvent(
+  new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }))"""
+
+
+def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> None:
+    """Brackets are keys where Alt writes them, too; Enter that takes what an input method offers does nothing else."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        current = page.locator(".tab[aria-current] > span").first
+        page.evaluate(PRESS, ["body", "]", {"altKey": True}])
+        expect(current).to_have_text("Favourites")
+        page.evaluate(PRESS, ["body", "[", {"altKey": True, "ctrlKey": True}])
+        expect(current).to_have_text("All")
+        page.evaluate(PRESS, ["body", "]", {"metaKey": True}])
+        expect(current).to_have_text("All")
+        page.keyboard.press("/")
+        page.evaluate(PRESS, ["#search", "Enter", {"isComposing": True}])
+        assert page.locator("#details").is_hidden()
+        page.get_by_role("button", name="New list").click()
+        page.evaluate(PRESS, [".tab-title", "Enter", {"isComposing": True}])
+        expect(page.locator(".tab-title")).to_be_focused()

@@ -4,6 +4,7 @@
 
 const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
 const OWN_SPACE = "button, a, summary"; // what Space presses
+const ALT_WRITES = ["[", "]"]; // on many keyboards
 const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard: no matter of WCAG 2.1.4
 
 /**
@@ -22,7 +23,9 @@ export function bindKeys(document, actions, search, singleKeys) {
       search();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || element.closest?.(BUSY) || !Object.hasOwn(actions, key)) return;
+    const written = event.altKey && !event.metaKey && ALT_WRITES.includes(key);
+    if (!written && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    if (element.closest?.(BUSY) || !Object.hasOwn(actions, key)) return;
     if (key === " " && element.closest?.(OWN_SPACE)) return;
     if (!SIMPLE.test(key) && !singleKeys()) return;
     event.preventDefault();

@@ -50,6 +50,7 @@ export class Search {
   }
 
   #key(event) {
+    if (event.isComposing) return; // Enter takes what an input method offers
     if (event.key === "Escape") {
       this.clear();
       this.#input.blur();

@@ -90,7 +90,7 @@ export class Tabs {
       if (keep) this.onRename(list, input.value);
     };
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === "Escape") {
+      if ((event.key === "Enter" || event.key === "Escape") && !event.isComposing) {
         event.preventDefault();
         finish(event.key === "Enter", true);
       }

@@ -36,7 +36,7 @@ export class Toasts {
     toast.append(close);
     close.addEventListener("click", () => toast.remove());
     this.#region.append(toast);
-    if (this.#region.children.length > MOST) this.#region.firstChild.remove();
+    if (this.#region.children.length > MOST && !document.hidden) this.#region.firstChild.remove();
     this.#expire(toast);
   }
 
