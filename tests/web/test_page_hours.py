@@ -290,6 +290,19 @@ def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) 
         assert value > 101
 
 
+def test_scrolling_moves_no_alert(browser: Browser, server: PageServer) -> None:
+    """A finger that began to scroll on an alert's line leaves the alert at its value."""
+    with showing(browser, server, book(3)) as visit:
+        page = visit.page
+        y = page.evaluate(ALERT_LINES, bars(40))
+        page.mouse.move(150, y)
+        page.mouse.down()
+        page.mouse.move(150, y - 30, steps=3)
+        page.evaluate("document.querySelector('.grabbing').dispatchEvent(new PointerEvent('pointercancel'))")
+        page.mouse.up()
+        assert page.evaluate("window.moved") == []
+
+
 def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: PageServer) -> None:
     """Another locale, or times of another zone, are those of the open chart, too, and not only after its next bar."""
     server.answers["api/candles"] = minutes([100.0] * 10, START_MS)

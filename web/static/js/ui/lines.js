@@ -31,7 +31,7 @@ export class AlertLines {
     // Before the chart's own listeners, or it would scroll.
     place.addEventListener("pointerdown", (event) => this.#grab(event), { capture: true });
     place.addEventListener("pointermove", (event) => this.#drag(event), { capture: true });
-    for (const type of ["pointerup", "pointercancel"]) place.addEventListener(type, () => this.#drop(), { capture: true });
+    for (const type of ["pointerup", "pointercancel"]) place.addEventListener(type, (event) => this.#drop(event), { capture: true });
   }
 
   /** Draw the lines of this symbol. @param {{warning: string, surface: string}} colours of line and label */
@@ -94,12 +94,13 @@ export class AlertLines {
     drawn.line.applyOptions({ price: drawn.value });
   }
 
-  #drop() {
+  #drop({ type }) {
     if (this.#dragged === null) return;
     const id = this.#dragged;
     this.#dragged = null;
     this.#chart.scrollable = true;
     const drawn = this.#lines.get(id);
-    if (drawn !== undefined) this.#alerts.move(id, drawn.value);
+    // Cancelled: the finger scrolls what the chart is in. The line goes back with the next drawing.
+    if (drawn !== undefined && type === "pointerup") this.#alerts.move(id, drawn.value);
   }
 }
