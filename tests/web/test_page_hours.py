@@ -388,6 +388,7 @@ def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server:
     """A symbol that comes leaves the open list of currencies alone if it brings no other one."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
+        expect(page.locator("#quote option")).to_have_text(["Any", "USD"])
         page.evaluate("window.kept = document.querySelector('#quote').options[1]")
         visit.service.update({"NEW-USD": quote(last=1)})
         expect(page.locator(".tab[aria-current]")).to_have_text("All4")

@@ -193,6 +193,7 @@ export class ChartPane {
     this.#firstDirty ??= before;
   }
 
+  /** Draw it anew: times or numbers are written otherwise now. */
   redraw() {
     this.#draw(true);
   }

@@ -34,6 +34,7 @@ export class Dialogs {
     return this.#dialog.open;
   }
 
+  /** Close whichever is open. */
   close() {
     this.#dialog.close();
   }
