@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
@@ -516,3 +516,25 @@ def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> N
         page.get_by_role("button", name="New list").click()
         page.evaluate(PRESS, [".tab-title", "Enter", {"isComposing": True}])
         expect(page.locator(".tab-title")).to_be_focused()
+
+
+def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer) -> None:
+    """The link to all quotes sends the token along, where there is one, and saves what comes.
+
+    Seen: it led to a page that said `unauthorized`, for an address carries no token.
+    """
+    with showing(browser, server, book(3)) as visit:
+        page = visit.spoil()
+        said: list[str | None] = []
+
+        def tell(route: Route) -> None:
+            said.append(route.request.headers.get("authorization"))
+            route.fulfill(body="symbol,last\r\n", content_type="text/csv")
+
+        page.route("**/api/quotes*", tell)
+        page.evaluate("localStorage.setItem('ticker.token.v1', 'secret')")
+        with page.expect_download():
+            page.keyboard.press("e")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="All quotes").click()
+        assert (download.value.suggested_filename, said) == ("quotes.csv", ["Bearer secret"])

@@ -2,6 +2,7 @@
  * Taking a view elsewhere: as a file, as a link.
  */
 
+import { authorization, token } from "../net/token.js";
 import { csvName, csvOf } from "../store/csv.js";
 import { sortName } from "../store/view.js";
 import { element } from "./elements.js";
@@ -10,14 +11,30 @@ import { element } from "./elements.js";
 export function exportCsv({ view, grid, list, clock, stream, toasts, announcer, numbers }) {
   const text = csvOf(view.rows, grid.columns.map(({ key }) => key));
   const name = csvName(list().title, clock.now(), stream.socket.position.version);
-  const link = element("a", { download: name });
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 0);
-  const exact = element("a", { href: "api/quotes?format=csv", target: "_blank", rel: "noopener" }, "All quotes with their exact decimals");
+  save(new Blob([text], { type: "text/csv;charset=utf-8" }), name);
   const saved = `Saved ${numbers.count(view.rows.length)} rows as ${name}.`;
   announcer.say("export", saved);
-  toasts.show(element("span", {}, `${saved} `, exact));
+  toasts.show(element("span", {}, `${saved} `, exactCsv("All quotes with their exact decimals")));
+}
+
+/** A link to all quotes as the service has them. A token, which no address carries, is sent along with the question. */
+export function exactCsv(words) {
+  const link = element("a", { href: "api/quotes?format=csv", target: "_blank", rel: "noopener" }, words);
+  link.addEventListener("click", async (event) => {
+    if (token() === null) return;
+    event.preventDefault();
+    const response = await fetch(link.href, { headers: authorization() }).catch(() => null);
+    if (response?.ok) save(await response.blob(), "quotes.csv");
+    else link.textContent = "The quotes did not come. Try again";
+  });
+  return link;
+}
+
+function save(file, name) {
+  const link = element("a", { download: name });
+  link.href = URL.createObjectURL(file);
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 0);
 }
 
 /**
@@ -28,7 +45,7 @@ export async function copyLink({ prefs, list, view, toasts, announcer }) {
   const { kind, key, symbols } = list();
   const sort = sortName(view.sort);
   const query = prefs.queryWith(kind === "all" ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
-  const address = new URL(query === "" ? location.pathname : query, document.baseURI).href;
+  const address = new URL(query, document.baseURI).href;
   try {
     await navigator.clipboard.writeText(address);
     announcer.say("link", "Link copied.");

@@ -3,12 +3,11 @@
  */
 
 import { element } from "../elements.js";
+import { exactCsv } from "../share.js";
 
 export const title = "About Ticker";
 
-const LINKS = [
-  ["status", "How the service does"], ["docs", "Reference of the API"], ["api/quotes?format=csv", "All quotes as CSV, exact decimals"],
-];
+const LINKS = [["status", "How the service does"], ["docs", "Reference of the API"]];
 
 export function build({ serverName }) {
   const links = LINKS.map(([href, words]) => element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, words)));
@@ -16,7 +15,7 @@ export function build({ serverName }) {
   return {
     body: [
       element("p", {}, `Live market prices, served by ${serverName()}.`),
-      element("ul", {}, ...links),
+      element("ul", {}, ...links, element("li", {}, exactCsv("All quotes as CSV, exact decimals"))),
       element("p", {}, "A price is its source’s own and may be late, wrong or missing; nothing here is advice."),
       element("h3", {}, "Notice"),
       element("p", {}, "Charts by ", chart, ": TradingView Lightweight Charts™. Copyright (c) 2025 TradingView, Inc. ",
