@@ -347,6 +347,12 @@ def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) 
         page.reload()
         expect(page.locator(".tab[aria-current]")).to_have_text("All3")
         expect(page.locator('.head-cell[data-column="volume"]')).to_have_attribute("aria-sort", "descending")
+        server.answers["api/status"] = server.answers["api/feeds"] = {"status": 500}
+        visit.tolerated = ["error: Failed to load resource"]
+        visit.go("status")
+        store(page, "ticker.prefs.v1", {"list": "all", "theme": "light"})
+        expect(page).to_have_url(f"{server.url}status?theme=light")
+    del server.answers["api/status"], server.answers["api/feeds"]
 
 
 def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:

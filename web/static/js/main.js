@@ -336,6 +336,7 @@ function wire() {
   addEventListener("storage", ({ key }) => {
     if (key === TOKEN_KEY && token() !== null) admitElsewhere();
     prefs.adopt(key);
+    prefs.stay(key);
     lists.adopt(key);
     alerts.adopt(key);
   });

@@ -93,6 +93,12 @@ export class Prefs {
       const now = this.#remembered(name);
       if (now !== before && !this.#own.has(name)) this.#take(name, now);
     }
+  }
+
+  /** Another tab has written to the storage under this key: what this one looks at goes to its address. */
+  stay(key) {
+    if (key !== STORAGE_KEY || this.#storage === null) return;
+    const stored = readJson(this.#storage, STORAGE_KEY, {});
     for (const [name, { kept }] of Object.entries(CHOICES)) {
       if (!kept || SHARED.includes(name) || this.#parameters.has(name)) continue;
       if ((stored[name] ?? CHOICES[name].initial) === this.get(name)) continue;
