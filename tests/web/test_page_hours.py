@@ -544,3 +544,18 @@ def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer)
         with page.expect_download() as download:
             page.get_by_role("link", name="All quotes").click()
         assert (download.value.suggested_filename, said) == ("quotes.csv", ["Bearer secret"])
+
+
+def test_a_long_symbol_says_that_it_is_cut(browser: Browser, server: PageServer) -> None:
+    """Its beginning and what it is quoted in are to be seen, and that something is missing between.
+
+    Seen: two symbols that differ in their currency only read the same.
+    """
+    symbol = "1000000MOGSHIBAINUDOGE-USDT.PERP"
+    with showing(browser, server, {symbol: quote(last=1, name="Name")}) as visit:
+        base, rest = (cell(visit.page, symbol, "symbol").locator(part) for part in (".base", ".rest"))
+        assert (
+            base.evaluate("(one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).textOverflow")
+            == "ellipsis"
+        )
+        assert rest.evaluate("(one) => one.scrollWidth <= one.clientWidth")
