@@ -446,7 +446,8 @@ def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServ
         page.locator("[name=token]").press_sequentially("tttt")
         assert page.locator("html").get_attribute("data-theme") == "auto"
         page.keyboard.press("Escape")
-        expect(page.locator("dialog")).to_be_hidden()
+        expect(page.locator("dialog > *")).to_have_count(0)  # closed, and told so
+        page.wait_for_function("() => document.activeElement === document.body")
         page.keyboard.press("t")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         store(page, "ticker.prefs.v1", {"theme": "dark", "letters": "off"})
