@@ -115,6 +115,10 @@ class Directory:
                 found[wire] = entry
         return found
 
+    def shut(self) -> set[str]:
+        """The wanted symbols whose markets the list does not call open."""
+        return {name for name, one in self._by_symbol.items() if one.state not in OPEN and self._selects(name)}
+
     def asked_as(self, venue_symbol: str) -> str | None:
         """Under which name to ask for something of one venue symbol; None if only a list could tell that."""
         symbol = venue_symbol.partition(":")[2]

@@ -17,6 +17,8 @@ REFRESH_S = 3600.0
 """Age at which the list is loaded again."""
 RETRY_S = 60.0
 """Wait after a list that could not be loaded, while prices flow without it, or that is not half as long as before."""
+LOOK_AGAIN = 0.25
+"""A market that was found shut is looked at again after this part of the time that it is shut, but within these two."""
 
 
 class Listings:
@@ -29,6 +31,9 @@ class Listings:
         self._judge = judge
         self._clock = clock
         self._due_at = 0.0 if venue.instruments_request else float("inf")
+        self._shut: set[str] = set()
+        self._shut_lately: set[str] = set()
+        self._shut_at = 0.0
 
     @property
     def needed(self) -> bool:
@@ -54,11 +59,23 @@ class Listings:
         before = self._directory.size
         self._directory.load(listings)
         if 2 * self._directory.size >= before:  # else perhaps a part: what is missing is not left out for an hour
-            self._due_at = self._clock.monotonic() + REFRESH_S
+            self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
         if gone := self._judge.delisted():
             sink.remove(gone)
         if sink.status.state == "live" and (halted := self._judge.halted()):
             sink.publish(halted)
+
+    def _wait_for_shut_s(self, *, first: bool) -> float:
+        """When to look again: soon where a wanted market was shut lately, for that may be a maintenance.
+
+        Of a first list that is so where nothing is open: some markets of an exchange are shut for ever.
+        """
+        shut, now = self._directory.shut(), self._clock.monotonic()
+        news = set[str]() if first and self._directory.wanted() else shut - self._shut
+        if news:
+            self._shut_at = now
+        self._shut, self._shut_lately = shut, (self._shut_lately | news) & shut
+        return min(max(RETRY_S, LOOK_AGAIN * (now - self._shut_at)), REFRESH_S) if self._shut_lately else REFRESH_S
 
     async def refresh(self, sink: Sink) -> None:
         """Load the list if it is due. A failure is counted and forgotten where prices flow without it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
-from feeds.exchange.venue import Limits, Row
+from feeds.exchange.venue import Limits, Listing, Row
 from tests.feeds.fake_exchange import HANG, Reply
 from tests.feeds.harness import supervised
 from tests.feeds.toy import LIST, LISTED, NEEDS_LIST, TICKERS, TOY, Stage, listing, on_stage, tickers
@@ -192,5 +193,62 @@ def test_halted_market_says_so() -> None:
         (quote,) = judge.answer([Row("BTC/USD", {"last": "3"})], stage.sink.status)
         assert quote.values["state"] == "live"
         assert judge.halted() == []
+
+    on_stage(play)
+
+
+def parse_markets(body: bytes) -> list[Listing]:
+    """A list of `["BTC", "halted"]`; null is open."""
+    return [Listing(f"{base}-USD", (f"{base}/USD",), 1, state=state) for base, state in json.loads(body)]
+
+
+SINGLE = dataclasses.replace(
+    LISTED, parse_instruments=parse_markets, limits=Limits(interval_s=30.0, gap_s=0.1, symbols_per_request=1)
+)
+
+
+def markets(**states: str | None) -> Reply:
+    return Reply(body=json.dumps(list(states.items())).encode())
+
+
+@pytest.mark.parametrize("before", [None, "halted"])
+def test_reopened_market_is_noticed_soon(before: str | None) -> None:
+    """A market that the list has just found halted is looked at again soon, and asked for when it is open.
+
+    Seen: the hourly list was loaded, or the service was started, in the twenty minutes of an exchange's maintenance.
+    Everything was halted in it, so nothing was asked for, and no price came for the rest of the hour.
+    """
+
+    async def play(stage: Stage) -> None:
+        async def passes(seconds: float) -> None:
+            until = stage.clock.monotonic() + seconds
+            await stage.sink.until(lambda: stage.clock.monotonic() >= until)
+
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.serve(LIST, markets(BTC="halted"))
+        stage.exchange.script(LIST, markets(BTC=before))
+        async with supervised(stage.feed(SINGLE), stage.sink, stage.clock):
+            await stage.sink.until(lambda: stage.exchange.asked(LIST) == (1 if before else 2))
+            await passes(1200.0)
+            published = len(stage.sink.polls)
+            stage.exchange.serve(LIST, markets(BTC=None))
+            await passes(400.0)
+            assert len(stage.sink.polls) > published
+            asked = stage.exchange.asked(LIST)
+            await passes(4000.0)
+            assert stage.exchange.asked(LIST) <= asked + 2
+
+    on_stage(play)
+
+
+def test_market_that_stays_shut_costs_little() -> None:
+    """The list is loaded less and less often for a market that is not opened again."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        stage.exchange.serve(LIST, markets(BTC=None, ETH="halted"))
+        stage.exchange.script(LIST, markets(BTC=None, ETH=None))
+        await stage.until(lambda: stage.clock.monotonic() > 86_400, SINGLE, interval_s=300.0)
+        assert 30 <= stage.exchange.asked(LIST) <= 40
 
     on_stage(play)
