@@ -23,6 +23,8 @@ STALE_AFTER_S = 5.0
 """The least silence of a streamed symbol that may count as stale."""
 RENEW_AT = (0.80, 0.95)
 """The part of its lifetime after which a connection is renewed; drawn, so that not all are at once."""
+RENEWED_LATELY_S = 60.0
+"""Who wants a connection renewed again so soon is made to wait, and longer each time."""
 
 log = logging.getLogger("ticker.feeds")
 
@@ -48,6 +50,8 @@ class Shard:
         self._current: Link | None = None
         self._next: Link | None = None
         self._changed = asyncio.Event()
+        self._renewals = Backoff(context.rng)
+        self._renewed_at = float("-inf")
 
     @property
     def stale_after_s(self) -> float:
@@ -161,6 +165,7 @@ class Shard:
                 assert renewal is not None
                 renewal.cancel()
                 self._current, self._next, renewal = self._next, None, None
+                self._renewed_at = self.time.monotonic()
             elif link.worn and (renewal is None or renewal.done()):
                 log.info("feed=%s renews its connection: %s", self.name, link.worn)
                 renewal = tasks.create_task(self._renew(link, tasks), name=f"{self.name} renewal")
@@ -170,7 +175,11 @@ class Shard:
 
     async def _renew(self, old: Link, tasks: asyncio.TaskGroup) -> None:
         """Put a new connection beside a worn one until it brings prices, then close the old one."""
-        backoff = Backoff(self._rng)
+        backoff = self._renewals
+        if self.time.monotonic() - self._renewed_at <= RENEWED_LATELY_S:
+            await self.time.sleep(backoff.pause_s())
+        else:
+            backoff.forgive()
         while True:
             try:
                 new = await self._open()
@@ -186,6 +195,7 @@ class Shard:
             self.status.errors[failure.reason] += 1
             await self.time.sleep(backoff.pause_s(failure.retry_after_s))
         self._current, self._next = new, None
+        self._renewed_at = self.time.monotonic()
         self.status.reconnects += 1
         try:
             await old.retire()

@@ -174,3 +174,31 @@ def test_old_one_breaks_while_none_can_be_had() -> None:
             assert len(theatre.exchange.peers) == 2
 
     in_theatre(play)
+
+
+def test_exchange_that_sends_everybody_away() -> None:
+    """One that asks each new connection to come back on another is not given a new one every second.
+
+    Seen: before an upgrade an exchange said so on every connection for as long as it took. Each was replaced at once,
+    hundreds in some minutes, which is what exchanges ban for.
+    """
+
+    async def sends_away(peer: Peer) -> None:
+        await peer.heard()
+        peer.say({"acked": [1]})
+        peer.send(said(BTC="1", ETH="1"))
+        peer.say({"reconnect": "upgrade of the server"})
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.stream(TALK, sends_away)
+        async with theatre.running(talking(connects_per_s=1.0), mode="stream"):
+            for _ in range(300):
+                await theatre.passes(1.0)
+                peer = theatre.exchange.peers[-1] if theatre.exchange.peers else await theatre.exchange.peer()
+                await theatre.until(lambda: bool(peer.said) or peer.gone)  # noqa: B023
+                await theatre.passes(0.01)
+            assert 10 <= len(theatre.exchange.peers) <= 50
+            assert theatre.sink.status.state == "live"
+
+    in_theatre(play)
