@@ -78,8 +78,13 @@ class Shard:
     @property
     def load(self) -> int:
         """How many wire names weigh on its connection, those included that it sends to nobody any more."""
+        return len(self.wires.keys() | self.asked)
+
+    @property
+    def asked(self) -> set[str]:
+        """The wire names that its connection was asked for, and goes on sending."""
         link = self._current
-        return len(self.wires.keys() | link.subscriptions.asked) if link and not link.failure else len(self.wires)
+        return link.subscriptions.asked if link and not link.failure else set()
 
     def brings(self, wire: str) -> bool:
         """Whether prices of this wire name would come at once if there were any."""
@@ -232,6 +237,9 @@ class Streams:
             shard.drop([wire for wire in shard.wires if wire not in wanted])
         carried = {wire for shard in self.shards for wire in shard.wires}
         new = [wire for wire in wanted if wire not in carried]
+        for shard in self.shards:
+            shard.add([wire for wire in new if wire in shard.asked])
+            new = [wire for wire in new if wire not in shard.wires]
         for shard in self.shards:
             room = max(0, self._most - shard.load)
             shard.add(new[:room])

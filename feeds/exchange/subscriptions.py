@@ -1,7 +1,8 @@
 """What one connection has asked for, and what became of it. Pure: no clock, no I/O.
 
 A wire name that was asked for is *waiting* until the exchange confirms it, refuses it or simply sends it. What
-waits too long is asked for once more; what is then still not there is *unanswered*, and said so.
+waits too long is asked for once more, and again if a bad name was found beside it; what is then still not there is
+*unanswered*, and said so.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Subscriptions:
         for name in heard.acked:
             self._settle(self._wires(name))
         for row in heard.rows:
-            if row.wire in self._waiting or row.wire in self.unanswered:
+            if row.wire in self._waiting or self.lacks(row.wire):
                 self._settle((row.wire,))
         news = 0
         for name, reason in heard.refused:
@@ -92,7 +93,7 @@ class Subscriptions:
         for wire, request in list(self._waiting.items()):
             if request.sent_at is not None and now - request.sent_at > ANSWER_S:
                 del self._waiting[wire]
-                if request.again:
+                if request.again and self.refused.keys().isdisjoint(request.wires):
                     self.unanswered.add(wire)
                 else:
                     late[wire] = None

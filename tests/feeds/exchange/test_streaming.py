@@ -294,6 +294,31 @@ def test_new_listings_are_subscribed() -> None:
     in_theatre(play)
 
 
+def test_what_comes_back_is_carried_where_it_was() -> None:
+    """A symbol that was off the list for a while stays with the connection that still brings it.
+
+    Seen: after a maintenance, in which a list calls everything halted, full connections had no room for their own
+    symbols. Each was subscribed on one more, and the old ones went on bringing all of it as well, for ever.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH", "ADA", "DOT")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=2, mute_after_s=1e6), mode="stream"):
+            await theatre.passes(1.0)
+            for number, listed in enumerate((("XRP",), ("BTC", "ETH", "ADA", "DOT", "XRP"))):
+                theatre.lists(*listed)
+                for _ in range(2):
+                    await theatre.passes(1801.0)
+                    for peer in theatre.exchange.peers:
+                        peer.send(said(BTC=f"{number}"))
+                await theatre.exchange.peer(3)
+            await theatre.passes(60.0)
+            assert len(theatre.exchange.peers) == 3
+
+    in_theatre(play)
+
+
 def test_delisted_symbols_go() -> None:
     """What the list has lost is removed once the stream has not had it for a while, and never subscribed again."""
 

@@ -50,6 +50,40 @@ def test_refusals_are_news_once() -> None:
     assert not subscriptions.lacks("c")
 
 
+def test_price_ends_a_refusal() -> None:
+    """A name that is refused and sent all the same is not missing.
+
+    Seen: an exchange that is asked for what it sends already says no to that, and the symbol counted as not subscribed
+    for the connection's whole life: said on the page, and polled every second beside its own stream.
+    """
+    subscriptions = Subscriptions(BY_TWOS)
+    asked(subscriptions, *NAMES)
+    subscriptions.hear(Heard(refused=(("a", "already subscribed"), ("b", "no"))))
+    subscriptions.hear(Heard(rows=[Row("a", {})]))
+    assert subscriptions.refused == {"b": "no"}
+    assert not subscriptions.lacks("a")
+
+
+def test_each_bad_name_is_found() -> None:
+    """Where a bad name fails its message, the others are asked for until no bad one is left.
+
+    Seen: two markets were delisted at once. The exchange names the first bad one it meets, and the message that was
+    sent once more failed by the second: forty-eight good symbols were not streamed until the next connection.
+    """
+    subscriptions = Subscriptions(dataclasses.replace(STREAM, wires_per_message=5))
+    asked(subscriptions, *NAMES)
+    now = 0.0
+    for bad in ("c", "a", "d"):
+        subscriptions.hear(Heard(refused=((bad, "no such market"),)))
+        now += ANSWER_S + 1
+        for request in subscriptions.overdue(now):
+            request.sent_at = now
+    assert not subscriptions.settled
+    subscriptions.hear(Heard(acked=("b", "e")))
+    assert subscriptions.settled
+    assert [name for name in NAMES if subscriptions.lacks(name)] == ["a", "c", "d"]
+
+
 def test_answers_are_due_from_the_sending_on() -> None:
     """What waits to be sent is not late, however long that takes."""
     subscriptions = Subscriptions(BY_TWOS)
