@@ -2,7 +2,8 @@
 
 There are no bids and asks. A trade gives `last`, its time in ms; open, high, low and change of the session are
 REST's, dated by the last trade in whole seconds. Where a symbol is unknown everything is zero, which is no price.
-Symbols are asked for by name: there is no list.
+Symbols are asked for by name: there is no list. A key streams so many symbols, 50 if it is free; the others are told
+off without a name, and only polled.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _QUOTE = Shape(
     optional={"previous_close": "pc"},
 )  # fmt: skip
 _TRADE = Shape(wire="s", time="t", fields={"last": "p"})
+_UNKNOWN, _TOO_MANY = "Invalid symbol ", "Subscribing to too many symbols"
 
 
 def rest_request(symbols: Sequence[str]) -> tuple[str, ...]:
@@ -46,8 +48,11 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
     kind = text_at(message, "type")
     if kind == "trade":
         return Heard(_TRADE.rows(list_at(message, "data")))
-    if kind == "error":  # of which symbol, if of any, it does not say
-        raise FeedError(f"Finnhub says {text_at(message, 'msg')[:100]!r}")
+    reason = text_at(message, "msg")
+    if kind == "error" and reason.startswith(_UNKNOWN):
+        return Heard(refused=((reason.removeprefix(_UNKNOWN), reason),))
+    if kind == "error" and reason != _TOO_MANY:
+        raise FeedError(f"Finnhub says {reason[:100]!r}")
     return Heard()
 
 

@@ -51,11 +51,21 @@ def test_asking() -> None:
 
 
 def test_messages_without_trades() -> None:
-    """Finnhub's own ping says nothing; an error is about the whole connection, for it names no symbol."""
+    """Finnhub's own ping says nothing; an error that names no symbol is about the whole connection."""
     assert hear({"type": "ping"}) == Heard()
-    with pytest.raises(FeedError, match="too many") as caught:
-        hear({"type": "error", "msg": "Subscribing to\ntoo many symbols"})
+    with pytest.raises(FeedError, match="try again") as caught:
+        hear({"type": "error", "msg": "Something broke,\ntry again"})
     assert "\n" not in str(caught.value)
+
+
+def test_symbols_that_are_not_streamed() -> None:
+    """An unknown symbol, and those beyond what a key may stream, cost themselves.
+
+    Seen: one such symbol ended the connection of all, which was made anew and asked for it again, for ever.
+    """
+    reason = "Invalid symbol XYZ.B"
+    assert hear({"type": "error", "msg": reason}) == Heard(refused=(("XYZ.B", reason),))
+    assert hear({"type": "error", "msg": "Subscribing to too many symbols"}) == Heard()
 
 
 def test_error() -> None:
