@@ -2,7 +2,7 @@
 
 Currencies have codes of Bitfinex's own (`UST` is USDT), which the list of pairs comes with a map of. Pairs are
 `tBTCUSD`, or `tDOGE:USD` where a code is longer than three letters. On a stream, numbers stand for pairs, other
-numbers on each connection. Arrays may grow at their end.
+numbers on each connection. Arrays may grow at their end. Sizes of bid and ask are sums of 25 levels: not ours.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from feeds.exchange.shapes import UNREADABLE, at, list_at, percent_of, read, tex
 from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
-_FIELDS = ("bid", "bid_size", "ask", "ask_size", None, "change_pct", "last", "volume", "high", "low")
+_FIELDS = ("bid", None, "ask", None, None, "change_pct", "last", "volume", "high", "low")
 _OWN_CODES = {"UST": "USDT", "DSH": "DASH"}
 _REASONS = {"11010": "rate_limited", "ERR_RATE_LIMIT": "rate_limited"}
 _ALREADY, _MAINTENANCE = "10301", "20060"

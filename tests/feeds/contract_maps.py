@@ -173,12 +173,7 @@ def _binance(folder: str) -> Map:
 
 # Bitfinex
 
-_BITFINEX = Fields(
-    {
-        "bid": "0", "bid_size": "1", "ask": "2", "ask_size": "3", "change_pct": "%5", "last": "6", "volume": "7",
-        "high": "8", "low": "9",
-    }
-)  # fmt: skip
+_BITFINEX = Fields({"bid": "0", "ask": "2", "change_pct": "%5", "last": "6", "volume": "7", "high": "8", "low": "9"})
 _BITFINEX_CODES = {"UST": "USDT", "DSH": "DASH"}
 
 

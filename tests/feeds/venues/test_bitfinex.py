@@ -23,14 +23,16 @@ def hear(message: object, memory: dict[str, Any] | None = None) -> Heard:
 
 
 def test_arrays_of_other_shapes() -> None:
-    """A longer array is read like any other; a shorter one, or no array at all, costs itself."""
+    """A longer array is read like any other; a shorter one, or no array at all, costs itself.
+
+    Seen: what stands beside bid and ask was shown as their size. It is the sum of the best 25 levels of the book.
+    """
     row = ["tA:USD", 1, 2, 3, 4, 5, -4.3e-7, 7, 8, 9, 10]
     grown, short, *others = parse_rest(json.dumps([[*row, 11, "new"], row[:-1], 5, [], [None, 1]]).encode())
     assert grown == Row(
         "tA:USD",
-        {"bid": "1", "bid_size": "2", "ask": "3", "ask_size": "4", "change_pct": "-0.000043", "last": "7",
-         "volume": "8", "high": "9", "low": "10"},
-    )  # fmt: skip
+        {"bid": "1", "ask": "3", "change_pct": "-0.000043", "last": "7", "volume": "8", "high": "9", "low": "10"},
+    )
     assert short == Row("tA:USD", None)
     assert others == [Row("?", None)] * 3
 
