@@ -33,7 +33,9 @@ _REASONS = {
     "EAPI:Rate limit exceeded": "rate_limited",
     "EGeneral:Temporary lockout": "banned",
 }
-_OWN_CODES = {"XBT": "BTC", "XDG": "DOGE"}
+_OWN_CODES = {"XBT": "BTC", "XDG": "DOGE", "LUNA": "LUNC", "LUNA2": "LUNA"}
+_KEPT_CODES = {"LUNC": "LUNA", "LUNA": "LUNA2"}
+"""Those that the stream has not given up."""
 
 
 def parse_rest(body: bytes) -> list[Row]:
@@ -78,7 +80,7 @@ def symbol(wire: str) -> str | None:
 def wire(symbol: str) -> str:
     """The stream's name: `BTC-USD` is `BTC/USD`, which it no longer calls `XBT/USD`."""
     base, _, rest = symbol.partition("-")
-    return f"{base}/{rest.replace('.', ':')}"
+    return f"{_KEPT_CODES.get(base, base)}/{rest.replace('.', ':')}"
 
 
 def subscribe(wires: Sequence[str], number: int) -> list[str]:

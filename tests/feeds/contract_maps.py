@@ -350,7 +350,7 @@ _KRAKEN_STREAM = Fields(
     },
     time="timestamp",
 )  # fmt: skip
-_KRAKEN_CODES = {"XBT": "BTC", "XDG": "DOGE"}
+_KRAKEN_CODES = {"XBT": "BTC", "XDG": "DOGE", "LUNA": "LUNC", "LUNA2": "LUNA"}
 
 
 def _kraken_symbol(wire: str) -> str | None:

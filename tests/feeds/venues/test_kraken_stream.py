@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from feeds.exchange.venue import Heard, Row
-from feeds.venues.kraken import KRAKEN, parse_instruments, parse_stream, subscribe, symbol, wire
+from feeds.venues.kraken import KRAKEN, parse_instruments, parse_rest, parse_stream, subscribe, symbol, wire
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
 
@@ -94,6 +94,19 @@ def test_names_of_the_stream(data_dir: pathlib.Path) -> None:
     assert [wire(name) for name in ("BTC-USD", "SHIB-USD.BTNL", "ETH2.S-ETH")] == [
         "BTC/USD", "SHIB/USD:BTNL", "ETH2.S/ETH",
     ]  # fmt: skip
+
+
+def test_old_and_new_luna(recorded: Recorded) -> None:
+    """What the others call LUNC Kraken goes on calling LUNA, and what they call LUNA it calls LUNA2.
+
+    Seen: `LUNA-USD` of Kraken was a thousandth of what everybody else has under that name.
+    """
+    body = recorded.answer("Ticker_all_assetVersion1_2026-06-24.json")
+    last = {symbol(row.wire): row.raw["last"] for row in parse_rest(body) if row.raw}
+    assert last["LUNC-USD"] == "0.000060590000"
+    assert "LUNA-USD" not in last
+    assert [symbol("LUNA/EUR"), symbol("LUNA2/EUR")] == ["LUNC-EUR", "LUNA-EUR"]
+    assert [wire("LUNC-EUR"), wire("LUNA-EUR")] == ["LUNA/EUR", "LUNA2/EUR"]
 
 
 def test_halted_pair() -> None:
