@@ -84,18 +84,20 @@ class Source:
         state: what readers were told.
         seq_at: when `seq` came.
         run: the feed's run that it belongs to.
+        trades: how often its own time moves on, where rows repeat it; that is what the age of such a row is judged by.
         quote: the last one that was accepted; the very same again says nothing new.
     """
 
     __slots__ = (
         "feed", "last", "market", "price", "quote", "rhythm", "run",
-        "seq", "seq_at", "state", "symbol", "ts", "watched",
+        "seq", "seq_at", "state", "symbol", "trades", "ts", "watched",
     )  # fmt: skip
 
     def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
         self.symbol = symbol
         self.feed = feed
         self.rhythm = Rhythm(now)
+        self.trades: Rhythm | None = None
         self.market = "live"
         self.state = ""
         self.last: Value = None
@@ -362,6 +364,10 @@ class FeedIntake:
             if seq is not None:
                 source.seq, source.seq_at = seq, now
             if ts is not None:
+                if ts == source.ts:
+                    source.trades = source.trades or Rhythm(now)
+                elif source.trades:
+                    source.trades.beat(now)
                 source.ts = ts
             again = quote is source.quote
             source.quote = quote
@@ -397,8 +403,10 @@ class FeedIntake:
         """Whether a row dates itself too far back to speak of now."""
         if self.status.kind != "live":
             return False
-        age_s = (wall_ms - ts) / 1000
-        return age_s > self.stale_after_s and age_s > source.rhythm.limit_s(self.stale_after_s)
+        age_s, trades = (wall_ms - ts) / 1000, source.trades
+        if age_s <= self.stale_after_s or age_s <= source.rhythm.limit_s(self.stale_after_s):
+            return False
+        return not (trades and trades.known and age_s <= trades.limit_s(self.stale_after_s))
 
     def _note_changes(self, rows: list[tuple[Source, Quote]], now: float) -> None:
         store = self._intake.store

@@ -453,6 +453,32 @@ def test_old_rows_do_not_confirm(service: Service) -> None:
     assert service.states("v:A", "v:B") == ["stale", "live"]
 
 
+def test_time_of_a_quiet_trade_is_judged_by_the_rhythm_of_trades(service: Service) -> None:
+    """Seen: what traded every two minutes was stale for one of them, though a poll had just confirmed its last trade.
+
+    Cause: a row that is dated by its trade was old by the rhythm of polls. Promise: by that of trades, where it is
+    known; and without a trade for far longer it is stale after all.
+    """
+    feed = service.feed()
+    seen = set()
+    for trade in range(30):
+        ts = service.clock.wall_ms()
+        for _ in range(12):
+            put(feed, "v:A", ts=ts, last=f"{trade + 1}")
+            put(feed, "v:B", last=f"{service.clock.monotonic() + 1}")
+            service.wait(10.0)
+            if trade > 10:
+                seen.add(service.get("v:A"))
+    assert seen == {"live"}
+    for minute in range(20):
+        for _ in range(6):
+            put(feed, "v:A", ts=ts, last="30")
+            put(feed, "v:B", last=f"{service.clock.monotonic() + 1}")
+            service.wait(10.0)
+        assert minute > 10 or service.get("v:A") == "live"
+    assert service.states("v:A", "v:B") == ["stale", "live"]
+
+
 def test_old_row_is_stale_whatever_it_says_of_its_market(service: Service) -> None:
     """A venue that calls its market open with every row cannot make an old row a live one."""
     feed = service.feed()
