@@ -179,6 +179,8 @@ class Link:
 
     def _take(self, message: bytes) -> None:
         now = self._clock.monotonic()
+        if now - self._heard_at > LIFE_S:  # we were suspended, and this was on its way
+            self._owner.pulse.lost()
         self._heard_at = now
         self._status.received_bytes += len(message)
         try:
