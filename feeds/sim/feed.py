@@ -78,7 +78,7 @@ class Book:
         self._last_text = ""
         self._peaks = {1: (0.0, -1), -1: (0.0, -1)}
         self._fault = ""
-        self._fault_until_ms = 0
+        self._fault_ms = range(0)
         self._seq = 0
 
     def greet(self, at_ms: int, draw: int) -> Quote:
@@ -90,10 +90,10 @@ class Book:
         quote.values.update(state="live", decimals=self._instrument.decimals, name=self._instrument.name)
         return quote
 
-    def disturb(self, fault: str, until_ms: int) -> None:
-        """Halt (`halted`) or say nothing (`mute`) until then, unless something is wrong already."""
+    def disturb(self, fault: str, times_ms: range) -> None:
+        """Halt (`halted`) or say nothing (`mute`) in this time, unless something is wrong already."""
         if not self._fault:
-            self._fault, self._fault_until_ms = fault, until_ms
+            self._fault, self._fault_ms = fault, times_ms
 
     def quote(self, at_ms: int, draw: int) -> Quote | None:
         """What an update says at this time, by 16 random bits: the fields that change; None from a mute book.
@@ -103,7 +103,7 @@ class Book:
         values: dict[str, Value] = {}
         self._seq += 1
         if self._fault:
-            if at_ms < self._fault_until_ms:
+            if at_ms in self._fault_ms:
                 return Quote(self.symbol, {"state": "halted"}, at_ms, self._seq) if self._fault == "halted" else None
             if self._fault == "halted":
                 values["state"] = "live"
@@ -241,7 +241,8 @@ class SimulatedFeed:
                 if at <= now:
                     faults[fault] = now + self._rng.uniform(*fault.every_s)
                     until_ms = now_ms + round(self._rng.uniform(*fault.lasts_s) * 1000)
-                    self._rng.choice(self._frail).disturb(fault.name, until_ms)
+                    # From a moment ago: turns of this wake-up are a little older.
+                    self._rng.choice(self._frail).disturb(fault.name, range(now_ms - 1000, until_ms))
             wakes = range(done, int(now * _WAKES_PER_S))
             if quotes := [quote for wake in wakes for quote in self._due(wake, now_ms - now * 1000)]:
                 sink.publish(quotes)

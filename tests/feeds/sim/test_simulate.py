@@ -449,6 +449,22 @@ def test_prices_go_on_when_the_wall_clock_is_set_back() -> None:
     assert not any(status.rejects.values())
 
 
+def test_halts_end_when_the_wall_clock_is_set_back() -> None:
+    """Seen: what was halted or mute at that moment stayed so until the time of before had come again, for a day."""
+
+    async def there_and_back() -> dict[str, float]:
+        clock = Wall(START_MS)
+        clock.ahead_ms = 86_400_000
+        feed, tape = make(clock, symbols="40", rate=100), Tape(clock)
+        async with playing(feed, tape):
+            await clock.advance(300)
+            clock.ahead_ms = 0
+            await clock.advance(60)
+        return {quote.symbol: at for at, batch in tape.batches for quote in batch if "bid" in quote.values}
+
+    assert min(asyncio.run(there_and_back()).values()) > 300
+
+
 def test_the_table_is_a_table_of_a_market() -> None:
     """At least 300 instruments with different symbols, many kinds, names, and prices of a sensible number of ticks."""
     table = named()
