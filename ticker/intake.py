@@ -364,9 +364,10 @@ class FeedIntake:
             if seq is not None:
                 source.seq, source.seq_at = seq, now
             if ts is not None:
-                if ts == source.ts:
-                    source.trades = source.trades or Rhythm(now)
-                elif source.trades:
+                if source.trades is None:
+                    if ts == source.ts and now - source.rhythm.last >= BURST_S:
+                        source.trades = Rhythm(now)
+                elif ts != source.ts:
                     source.trades.beat(now)
                 source.ts = ts
             again = quote is source.quote
