@@ -149,6 +149,8 @@ class StreamedFeed:
                 self._carry()  # what is named in full can do without
                 raise
             self._carry()
+            for shard in self._streams.shards:
+                shard.ask_again()
             sink.loaded()
             sink.state("live")
             await self._context.clock.sleep(min(self._listings.wait_s, DAY_S))

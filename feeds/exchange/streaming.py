@@ -101,6 +101,12 @@ class Shard:
                 link.subscribe(new)
         self._wake()
 
+    def ask_again(self) -> None:
+        """Ask once more for what the exchange does not send: perhaps it does by now."""
+        link = self._current
+        if link and not link.failure and (lacking := [wire for wire in self.wires if link.subscriptions.lacks(wire)]):
+            link.subscribe(lacking)
+
     def drop(self, wires: Iterable[str]) -> None:
         """Carry these no more; an open connection goes on sending them, to nobody."""
         for wire in wires:

@@ -232,6 +232,32 @@ def test_refused_symbols_cost_themselves(name: str | int) -> None:
     in_theatre(play)
 
 
+def test_refused_symbols_are_asked_for_again() -> None:
+    """With each list that is loaded what was refused, or not answered, is asked for once more.
+
+    Seen: a market that was not open yet when its connection was made had no price in the stream for the life of that
+    connection, for weeks where nobody ends it; beside a stream all of its exchange was polled every second for it.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "NEW")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(talking(mute_after_s=1e6), mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.say({"acked": ["BTC/USD"], "refused": [["NEW/USD", "not open yet"]]})
+            await theatre.until(lambda: bool(theatre.sink.status.message))
+            for price in "12":
+                await theatre.passes(1801.0)
+                peer.send(said(BTC=price))
+                await theatre.until(lambda: theatre.last("BTC") == price)  # noqa: B023
+            assert wants(peer) == [["BTC/USD", "NEW/USD"], ["NEW/USD"]]
+            peer.say({"acked": ["NEW/USD"]})
+            await theatre.until(lambda: theatre.sink.status.message is None)
+
+    in_theatre(play)
+
+
 def test_exchange_speaks_first() -> None:
     """Nothing is sent before the greeting of an exchange that greets; an answer to it goes first."""
 
