@@ -62,7 +62,8 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
         return Heard((_STREAMED.row(at(message, "data"))._replace(wire=topic.removeprefix(_TOPIC)),))
     if kind == "error" and not number.isdecimal():
         raise FeedError(f"KuCoin says {body[:100]!r}")
-    refused = ((int(number), text_at(message, "data")),) if kind == "error" else ()
+    named = (reason := text_at(message, "data")).partition(_TOPIC)[2].partition(" ")[0]
+    refused = ((named if named and "," not in named else int(number), reason),) if kind == "error" else ()
     return Heard(acked=(int(number),) if kind == "ack" else (), refused=refused, ready=kind == "welcome")
 
 

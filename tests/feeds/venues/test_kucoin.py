@@ -84,10 +84,15 @@ def test_handshake() -> None:
 
 
 def test_answers_to_a_subscription() -> None:
-    """An ack and a refusal tell the message's number; an error without one is about the whole connection."""
-    refusal = {"id": "2", "type": "error", "code": 404, "data": "topic /market/ticker:X-Y is not found"}
+    """An ack and a refusal tell the message's number; an error without one is about the whole connection.
+
+    Seen: a refusal that names one pair was taken for all hundred of its message.
+    """
     assert hear({"id": "2", "type": "ack"}) == Heard(acked=(2,))
-    assert hear(refusal) == Heard(refused=((2, "topic /market/ticker:X-Y is not found"),))
+    one, all_of_it = "topic /market/ticker:X-Y is not found", "topic /market/ticker:A-B,X-Y is not found"
+    refusal = {"id": "2", "type": "error", "code": 404}
+    assert hear({**refusal, "data": one}) == Heard(refused=(("X-Y", one),))
+    assert hear({**refusal, "data": all_of_it}) == Heard(refused=((2, all_of_it),))
     assert hear({"id": "ping", "type": "pong"}) == Heard()
     with pytest.raises(FeedError, match="token is expired"):
         hear({"type": "error", "code": 401, "data": "token is expired"})
