@@ -153,6 +153,8 @@ class Shard:
     # Inside
 
     async def _open(self) -> Link:
+        if not self.wires and self._sink:
+            self._sink.state("down")  # it brings nothing, and that is no trouble
         await self._until(lambda: bool(self.wires))
         entered = await self._door.enter(self.status)
         lifetime_s = (self.stream.lifetime_s or float("inf")) * self._rng.uniform(*RENEW_AT)

@@ -430,6 +430,34 @@ def test_one_connection_down_is_not_the_feed_down() -> None:
     in_theatre(play)
 
 
+def test_connection_without_symbols_is_no_trouble() -> None:
+    """A connection whose symbols are all delisted ends some day, and nothing is said of it from then on.
+
+    Seen: the last thing that had befallen it was the feed's message for ever.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "OLD")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(wires_per_connection=1, mute_after_s=1e6), mode="stream"):
+            await theatre.passes(1.0)
+            for peer in theatre.exchange.peers:
+                await peer.heard()
+            old, good = sorted(theatre.exchange.peers, key=lambda peer: "BTC" in peer.said[0])
+            theatre.lists("BTC")
+            for price in "123":
+                await theatre.passes(1201.0)
+                good.send(said(BTC=price))
+                await theatre.until(lambda: theatre.last("BTC") == price)  # noqa: B023
+            old.cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(30.0)
+            assert len(theatre.exchange.peers) == 2
+            assert (theatre.sink.status.state, theatre.sink.status.message) == ("live", None)
+
+    in_theatre(play)
+
+
 def test_every_connection_down_is_the_feed_down() -> None:
     """With no connection for longer than prices stand, the feed is down, and comes back by itself."""
 
