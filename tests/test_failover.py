@@ -90,8 +90,8 @@ async def coinbase() -> AsyncIterator[FakeExchange]:
 @contextlib.asynccontextmanager
 async def bitstamp() -> AsyncIterator[FakeExchange]:
     async with FakeExchange() as exchange:
-        market = {"url_symbol": "btcusd", "name": "BTC/USD", "counter_decimals": 0, "trading": "Enabled"}
-        serve(exchange, "/api/v2/trading-pairs-info/", [market])
+        market = {"market_symbol": "btcusd", "name": "BTC/USD", "counter_decimals": 0, "trading": "Enabled"}
+        serve(exchange, "/api/v2/markets/", [market])
         price = str(FIRST_PRICES["bitstamp"])
         row = {"pair": "BTC/USD", "last": price, "bid": price, "ask": price, "high": "9", "low": "1", "volume": "1"}
         serve(exchange, "/api/v2/ticker/", [row])

@@ -30,7 +30,8 @@ def parse_rest(body: bytes) -> list[Row]:
 def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for entry in list_at(_good(read(body), body)):
-        wire, name, decimals = text_at(entry, "url_symbol"), text_at(entry, "name"), at(entry, "counter_decimals")
+        wire = text_at(entry, "market_symbol") or text_at(entry, "url_symbol")  # as the list before this one called it
+        name, decimals = text_at(entry, "name"), at(entry, "counter_decimals")
         base, slash, quote = name.partition("/")
         state = None if text_at(entry, "trading") == "Enabled" else "halted"
         if wire and slash:
@@ -76,7 +77,7 @@ BITSTAMP = Venue(
     rest_request=lambda _symbols: "/api/v2/ticker/",
     parse_rest=parse_rest,
     fields=_TICKER.names,
-    instruments_request="/api/v2/trading-pairs-info/",
+    instruments_request="/api/v2/markets/",
     parse_instruments=parse_instruments,
     clock="exchange",
     polled_clock="received",

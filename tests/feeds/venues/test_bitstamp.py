@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.venues.bitstamp import parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.bitstamp import BITSTAMP, parse_instruments, parse_rest, parse_stream, subscribe
 from ticker.errors import FeedError
 
 TICKER = {
@@ -54,8 +54,12 @@ def test_recorded_list(folder: pathlib.Path) -> None:
 
 
 def test_list_entries() -> None:
-    """Disabled pairs are halted, perpetuals have a name of their own, and a bad entry costs itself."""
-    good = {"name": "BTC/USD-PERP", "url_symbol": "btcusd-perp", "counter_decimals": 0, "trading": "Enabled"}
+    """Disabled pairs are halted, perpetuals have a name of their own, and a bad entry costs itself.
+
+    Seen: the list that was asked for is obsolete since 2026; without any there is no price at all.
+    """
+    assert BITSTAMP.instruments_request == "/api/v2/markets/"
+    good = {"name": "BTC/USD-PERP", "market_symbol": "btcusd-perp", "counter_decimals": 0, "trading": "Enabled"}
     entries = [good, {**good, "trading": "Disabled"}, {**good, "name": "BTCUSD"}, {}, 5]
     assert parse_instruments(json.dumps(entries).encode()) == [
         Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0),
