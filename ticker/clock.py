@@ -20,7 +20,13 @@ _ALWAYS = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None)
 
 
 class Clock:
-    """The machine's clocks."""
+    """The machine's clocks.
+
+    Attributes:
+        NAP_S: how late a wait may end at most, if the machine was suspended meanwhile.
+    """
+
+    NAP_S = 30.0
 
     def monotonic(self) -> float:
         """Seconds that never go back, and that pass while the machine is suspended: prices are as old then."""
@@ -34,7 +40,13 @@ class Clock:
         """Wait; 0 or less only yields to the loop."""
         import asyncio
 
-        await asyncio.sleep(max(0.0, seconds))
+        if seconds <= self.NAP_S:
+            await asyncio.sleep(max(0.0, seconds))
+            return
+        until, left_s = self.monotonic() + seconds, seconds
+        while left_s > 0:
+            await asyncio.sleep(min(left_s, self.NAP_S))  # the loop's clock stops while we are suspended
+            left_s = until - self.monotonic()
 
 
 class ManualClock(Clock):

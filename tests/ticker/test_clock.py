@@ -45,6 +45,30 @@ def test_sleeping_for_nothing_yields_once() -> None:
             assert asyncio.run(main(clock, seconds), debug=True) == ["other", "back"]
 
 
+def test_waits_pass_while_suspended() -> None:
+    """A wait is over when its time is, although the machine slept through it.
+
+    Seen: who polled hourly, or was banned for ten minutes, had no price for as long after a night as was left of that
+    wait in the evening: the loop's own clock had stopped.
+    """
+
+    class Suspended(Clock):
+        NAP_S = 0.01
+        asleep_s = 0.0
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.asleep_s
+
+    async def main() -> None:
+        clock = Suspended()
+        waiting = asyncio.create_task(clock.sleep(3600.0))
+        await asyncio.sleep(0)
+        clock.asleep_s = 28_800.0
+        await waiting
+
+    asyncio.run(main(), debug=True)
+
+
 def test_manual_clock_stands_still() -> None:
     """Time passes only by `tick` and `advance`; both clocks move together."""
 
