@@ -14,6 +14,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,7 +79,8 @@ class Playback:
         self._loop = loop
         self._clock = context.clock
         self._directory = Directory(venue.name, venue, ("*",))
-        self._judge = Judge(venue, self._directory, crossed, context.clock)
+        timeless = replace(venue, session=None)  # whether its market is open now tells nothing of then
+        self._judge = Judge(timeless, self._directory, crossed, context.clock)
         self._memories: dict[str, dict[str, Any]] = {}
         self._streamed: dict[str, tuple[float, set[str]]] = {}
         self._round = itertools.count()

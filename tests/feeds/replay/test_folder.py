@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 import math
 import pathlib
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from feeds.exchange.session import Session
 from feeds.registry import build
 from feeds.replay.folder import Playback
 from tests.feeds.contract import Recording, scenes
@@ -28,12 +31,13 @@ def play(folder: pathlib.Path, seconds: float = 0.0, **options: Any) -> Recordin
     """Play a folder of the toy: all that has come after some time."""
     clock = ManualClock()
     sink = RecordingSink(clock)
-    given: dict[str, Any] = {"pace": math.inf, "loop": False, "crossed": "reject", "context": context(clock), **options}
+    given: dict[str, Any] = {"venue": TALKS, "pace": math.inf, "loop": False, "crossed": "reject", **options}
+    given["context"] = context(clock)
 
     async def main() -> None:
         import asyncio
 
-        task = asyncio.create_task(Playback("again", TALKS, folder, **given).run(sink))
+        task = asyncio.create_task(Playback("again", folder=folder, **given).run(sink))
         await clock.advance(seconds)
         if not seconds:
             await task
@@ -84,6 +88,13 @@ def test_a_session_comes_again(tmp_path: pathlib.Path) -> None:
     assert after.status.errors["http_5xx"] == before.sink.status.errors["http_5xx"] > 0
     assert after.story == ["publish", "stale"]
     assert after.status.loaded
+
+
+def test_hours_of_trading_are_not_those_of_today(tmp_path: pathlib.Path) -> None:
+    """Seen: a recorded day of a stock exchange, played in the evening, was closed while its prices moved."""
+    venue = dataclasses.replace(TALKS, session=Session("UTC", dt.time(9, 30), dt.time(16)))
+    write(tmp_path, (0.0, json.dumps({"rows": {"BTC/USD": {"last": "1", "time": f"{T0 * 1000 - 50_000_000:.0f}"}}})))
+    assert [quote.values.get("state") for quote in quotes(play(tmp_path, venue=venue))] == [None]
 
 
 @pytest.mark.parametrize("name", ["coinbase", "kucoin"])
