@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import pathlib
@@ -13,7 +14,7 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
-from traceback import StackSummary, walk_stack
+from traceback import StackSummary
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,15 +28,24 @@ logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().st
 
 def extract_stack(f: types.FrameType | None = None, limit: int | None = None) -> StackSummary:
     """`traceback.extract_stack`, but nothing for whoever does not say of which frame: that is asyncio alone."""
-    if f is None:
-        return StackSummary()
-    stack = StackSummary.extract(walk_stack(f), limit=limit)
+    frames = []
+    while f is not None:
+        frames.append((f, f.f_lineno))
+        f = f.f_back
+    stack = StackSummary.extract(iter(frames), limit=limit)
     stack.reverse()
     return stack
 
 
+def walk_stack(_: types.FrameType | None) -> Iterator[tuple[types.FrameType, int]]:
+    """`traceback.walk_stack`, but nothing for anybody: without `extract_stack` that is uvloop alone."""
+    return iter(())
+
+
 # Debug mode notes where each coroutine, callback and future came from: half of what many tests cost, for nobody.
-traceback.extract_stack.__code__ = extract_stack.__code__  # whose caller, in C, has the function itself
+# The functions stay and get other code: their callers in C have them already.
+traceback.extract_stack.__code__ = extract_stack.__code__
+traceback.walk_stack.__code__ = walk_stack.__code__
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
 
@@ -72,6 +82,12 @@ def ports() -> Iterator[list[int]]:
 def port(ports: list[int]) -> int:
     """One of them."""
     return ports[0]
+
+
+def pytest_collection_finish() -> None:
+    """Three thousand collected tests stay to the end: no collection of garbage need look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
