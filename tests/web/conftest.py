@@ -17,7 +17,14 @@ def browser() -> Browser:
     return shared.get()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PageServer]:
+@pytest.fixture(scope="session")
+def page_server() -> Iterator[PageServer]:
     with PageServer() as server:
         yield server
+
+
+@pytest.fixture
+def server(page_server: PageServer) -> PageServer:
+    """One for all tests, whose files the browser has from the first of them on, as it was in the beginning."""
+    page_server.forget()
+    return page_server

@@ -58,6 +58,8 @@ SEEN_MS = 20
 """How far the page's clock is moved between two looks at it: about one frame."""
 REAL_FRAME = "() => new Promise((painted) => globalThis.__pwClock.builtins.requestAnimationFrame(painted))"
 """Waits for the browser's next frame, with which it tells a still page, too, that it was scrolled."""
+STOP_S = 0.02
+"""How long the server may take to see that it shall end."""
 SETTLE_MS = 5
 """How long is waited between two looks at what the server has not answered yet."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
@@ -76,6 +78,12 @@ class PageServer:
 
     def __init__(self, base_path: str = "/") -> None:
         self.base_path = base_path
+        self.forget()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_S,), name="page-server")
+
+    def forget(self) -> None:
+        """Know and have heard nothing."""
         self.closes: dict[str, list[float | None]] | None = {}
         """What `api/sparklines` knows; None: there is no such endpoint."""
         self.closes_end_ms = START_MS
@@ -84,8 +92,6 @@ class PageServer:
         self.vendored = True
         """Whether the files of other packages are there."""
         self.requested: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, name="page-server")
 
     @property
     def origin(self) -> str:

@@ -401,7 +401,6 @@ def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> N
                 title.locator("button").click()
                 expect(title).to_have_attribute("aria-sort", way)
                 shows(page, expected + unknown)
-    server.closes = {}
 
 
 def test_links_and_embedding(browser: Browser, server: PageServer) -> None:

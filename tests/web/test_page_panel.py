@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import urllib.parse
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,10 +37,9 @@ FAILED_LOAD = "error: Failed to load resource"
 
 
 @pytest.fixture
-def server() -> Iterator[PageServer]:
-    with PageServer() as server:
-        server.answers["api/candles"] = {"bars": bars(120)}
-        yield server
+def server(server: PageServer) -> PageServer:
+    server.answers["api/candles"] = {"bars": bars(120)}
+    return server
 
 
 def bars(count: int) -> list[list[Any]]:
@@ -133,9 +131,9 @@ def spread_of_colours(page: Page) -> int:
     return count
 
 
-def test_a_click_opens_and_back_closes(browser: Browser, server: PageServer) -> None:
+def test_a_click_opens_and_back_closes(browser: Browser) -> None:
     """The address names the symbol; Back, Escape and the button close; nothing of it is loaded before it opens."""
-    with showing(browser, server, book(60)) as visit:
+    with PageServer() as server, showing(browser, server, book(60)) as visit:  # of which the browser has no file yet
         page = visit.page
         assert not asked(server, "panel") + asked(server, "chart") + asked(server, "vendor")
         row(page, FIRST).click()

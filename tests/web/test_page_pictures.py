@@ -96,4 +96,3 @@ def test_it_looks_as_it_did(browser: Browser, server: PageServer, screen: str) -
         pictures = [base64.b64encode(picture).decode() for picture in (file.read_bytes(), taken)]
         different = page.evaluate(DIFFERENT, pictures)
         assert different <= MOST_DIFFERENT, f"{different:.1%} of the {screen}'s points differ"
-    server.closes = {}

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.needs("chromium")
 def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: PageServer) -> None:
     """The hour is asked for symbols in view, once; prices received go on from there."""
     server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)], "S0001-USD": [None] * 60}
-    server.requested.clear()
     with frozen(browser, server, book(500)) as visit:
         page = visit.page
         line = cell(page, "S0000-USD", "trend").locator(".line")
@@ -40,27 +39,23 @@ def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: 
             until_price(visit, "S0001-USD", f"{200 + minute}.00")
         advance(visit, 1000)
         assert len(re.findall("[ML]", own.get_attribute("d") or "")) == 3
-    server.closes = {}
 
 
 def test_service_without_sparklines(browser: Browser, server: PageServer) -> None:
     """A service that has no sparklines is asked once and done without."""
     server.closes = None
-    server.requested.clear()
     with frozen(browser, server, book(500)) as visit:
         visit.tolerated.append("error: Failed to load resource: the server responded with a status of 404")
         until(visit, lambda: any("sparklines" in target for target in server.requested))
         visit.page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 9000 }")
         advance(visit, 3000)
         assert len([target for target in server.requested if "sparklines" in target]) == 1
-    server.closes = {}
 
 
 def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) -> None:
     """What could not be loaded is asked for again after a while, not with every look."""
     server.closes = None
     server.answers["api/sparklines"] = {"status": 503}
-    server.requested.clear()
     with frozen(browser, server, book(30)) as visit:
         visit.tolerated.append("error: Failed to load resource: the server responded with a status of 503")
 
@@ -74,5 +69,3 @@ def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) ->
         line = cell(visit.page, "S0000-USD", "trend").locator(".line")
         until(visit, lambda: (line.get_attribute("d") or "").count("L") == 59)
         assert asked() == 2
-    del server.answers["api/sparklines"]
-    server.closes = {}
