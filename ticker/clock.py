@@ -50,10 +50,14 @@ class Clock:
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told, so that an hour of waiting costs a test nothing."""
+    """A clock that moves only when told, so that an hour of waiting costs a test nothing.
 
-    def __init__(self, wall_ms: int = 1_795_386_000_000) -> None:
+    Whoever is woken has `turns` of the loop until time goes on; somebody who is alone needs one.
+    """
+
+    def __init__(self, wall_ms: int = 1_795_386_000_000, turns: int = 20) -> None:
         self._now = 0.0
+        self._turns = turns
         self._wall_start_ms = wall_ms
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -94,5 +98,5 @@ class ManualClock(Clock):
         import asyncio
 
         # Tasks that a wake-up started need a few turns of the loop before they sleep again.
-        for _ in range(20):
+        for _ in range(self._turns):
             await asyncio.sleep(0)

@@ -130,6 +130,25 @@ def test_what_a_wakened_task_starts_belongs_to_the_same_time() -> None:
     assert asyncio.run(main(), debug=True) == [1.25, 1.5, 1.75, 2.0]
 
 
+def test_turns_are_what_a_wakened_task_is_given() -> None:
+    """Who needs more turns of the loop than the clock gives to a wake-up comes after its moment."""
+
+    async def main(turns: int) -> float:
+        clock = ManualClock(turns=turns)
+
+        async def sleeper() -> float:
+            await clock.sleep(1.0)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return clock.monotonic()
+
+        task = asyncio.create_task(sleeper())
+        await clock.advance(2.0)
+        return await task
+
+    assert [asyncio.run(main(turns), debug=True) for turns in (2, 20)] == [2.0, 1.0]
+
+
 def test_cancelled_sleeper_does_not_stop_the_clock() -> None:
     """A sleep that was cancelled is passed over, and the others wake as they would."""
 
