@@ -61,9 +61,14 @@ def make(clock: Clock | None = None, /, **options: object) -> Feed:
     return ADAPTER.build("sim", parse_options("feeds.sim", ADAPTER.options, options), context)
 
 
+def alone() -> ManualClock:
+    """The clock of a feed that nobody else runs beside: a wake-up needs no more turns than its own."""
+    return ManualClock(START_MS, turns=2)
+
+
 async def play(seconds: float, **options: object) -> tuple[Feed, Tape, ManualClock]:
     """Run a feed for so long, in no time."""
-    clock = ManualClock(START_MS)
+    clock = alone()
     feed, tape = make(clock, **options), Tape(clock)
     async with playing(feed, tape):
         await clock.advance(seconds)
@@ -197,7 +202,7 @@ def test_figures_stay_true_while_the_day_moves_on() -> None:
     """Over more than a day, figures that are carried on and not computed anew remain those of the bars."""
 
     async def days() -> list[tuple[int, dict[str, Value]]]:
-        clock = ManualClock(START_MS)
+        clock = alone()
         feed, tape = make(clock, symbols="BTC-USD", rate=50), Tape(clock)
         async with playing(feed, tape):
             for _ in range(160):
@@ -318,7 +323,7 @@ def test_a_late_loop_makes_up_for_little() -> None:
     """After the loop was blocked for a minute the next batch is as large as a tenth of a second's, and life goes on."""
 
     async def blocked() -> Tape:
-        clock = ManualClock(START_MS)
+        clock = alone()
         feed, tape = make(clock, symbols="100", rate=1000, faults=False), Tape(clock)
         async with playing(feed, tape):
             await clock.advance(1)
@@ -383,7 +388,7 @@ def test_a_feed_that_is_started_again_greets_again() -> None:
     """A second run begins with every field of every symbol, whatever the first one had sent."""
 
     async def twice() -> Tape:
-        clock = ManualClock(START_MS)
+        clock = alone()
         feed = make(clock, symbols="30")
         async with playing(feed, Tape(clock)):
             await clock.advance(3)
