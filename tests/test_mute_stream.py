@@ -19,7 +19,6 @@ from tests.running import service_of
 from tests.view import View, read_until
 
 PAIRS = b'{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1}}}'
-SHOWN_WITHIN_MS = 10_000
 RHYTHM_AT = 1020
 """By this price the service knows the stream's rhythm."""
 
@@ -75,9 +74,8 @@ def chip_states(url: str, watching: Callable[[], object]) -> list[str]:
 
 
 def test_mute_stream_is_shown_and_mended() -> None:
-    """Within ten seconds of the last price feed and symbol are no longer live, and another connection makes them so.
-
-    The page says the same at its feed.
+    """After the last price feed and symbol are no longer live, the page says so at its feed, and another connection makes
+    them live again. That it takes ten seconds is promised by `test_watch.py`, by a clock that no busy machine stops.
     """
 
     async def play() -> None:
@@ -107,7 +105,6 @@ def test_mute_stream_is_shown_and_mended() -> None:
                     await read_until(socket, view, lambda: shows("stale"))
                     quote = view.quotes["kraken:BTC-USD"]
                     assert 1000 <= int(quote["last"]) < 2000, "the last price stays"
-                    assert int(view.feeds["kraken"]["since"]) - int(quote["ts"]) < SHOWN_WITHIN_MS
                     await read_until(socket, view, lambda: shows("live"))
                     assert int(view.quotes["kraken:BTC-USD"]["last"]) >= 2000
                     if page is not None:
