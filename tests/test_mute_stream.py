@@ -74,8 +74,8 @@ def chip_states(url: str, watching: Callable[[], object]) -> list[str]:
 
 
 def test_mute_stream_is_shown_and_mended() -> None:
-    """After the last price feed and symbol are no longer live, the page says so at its feed, and another connection makes
-    them live again. That it takes ten seconds is promised by `test_watch.py`, by a clock that no busy machine stops.
+    """After the last price feed and symbol are no longer live, the page says so at its feed, and another connection
+    makes them live again. The ten seconds that it may take are promised by `test_watch.py`, by a manual clock.
     """
 
     async def play() -> None:
