@@ -37,9 +37,12 @@ def extract_stack(f: types.FrameType | None = None, limit: int | None = None) ->
     return stack
 
 
-def walk_stack(_: types.FrameType | None) -> Iterator[tuple[types.FrameType, int]]:
-    """`traceback.walk_stack`, but nothing for anybody: without `extract_stack` that is uvloop alone."""
-    return iter(())
+def walk_stack(f: types.FrameType | None) -> Iterator[tuple[types.FrameType, int]]:
+    """`traceback.walk_stack`, but only the first frame: without `extract_stack` that is for uvloop alone.
+
+    Seen: with no frame at all a slow callback's warning was an IndexError in the log, for uvloop looks at the first.
+    """
+    return iter(() if f is None else ((f, f.f_lineno),))
 
 
 # Debug mode notes where each coroutine, callback and future came from: half of what many tests cost, for nobody.
