@@ -19,6 +19,7 @@ from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.selection import Selection, Wildcard
+from ticker.slices import LARGE
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
@@ -58,6 +59,8 @@ class Groups:
         self.store = store
         self.quota = quota or Quota(2_000_000, 200_000, 500_000, monotonic)
         self.counts = FanoutCounts()
+        self.large = LARGE
+        """So many rows are a turn's work."""
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._arm = arm
@@ -240,13 +243,17 @@ class Groups:
             gone = [s for s in flush.gone if group.scope.matches(s)] if flush.gone else []
             if rows or gone or feeds:
                 self._send(group, updates.frame(group.told, rows, gone), now)
-        self.catch_up()
+
+    @property
+    def returning(self) -> bool:
+        """Whether readers who came back wait for `catch_up`."""
+        return bool(self._returning)
 
     def catch_up(self) -> None:
-        """Serve readers of undelayed groups who came back; for a turn without a flush, too."""
-        for group in self._returning:
-            self._send_returning(group)
-        self._returning.clear()
+        """After a flush, or without one: serve readers who came back, as many as a turn of the loop bears."""
+        rows = 0
+        while self._returning and rows < self.large:
+            rows += self._send_returning(self._returning.pop())
 
     def send_due(self, interval_ms: int) -> None:
         """The moment of an interval class has come: its groups with news get their frame."""
@@ -396,16 +403,20 @@ class Groups:
             for reader in missed:
                 reader.since = group.told
 
-    def _send_returning(self, group: Group) -> None:
-        returning, group.returning = group.returning, set()
-        for reader in returning:
+    def _send_returning(self, group: Group) -> int:
+        """Serve who came back to a group, until a turn's worth of rows was made, and leave the rest to `catch_up`."""
+        rows = 0
+        while group.returning and rows < self.large:
+            reader = group.returning.pop()
             if reader in group.unwarned:
                 warning = self._overgrown()
                 if not reader.write(warning):
                     continue
                 self.counts.sent(warning)
                 group.unwarned.discard(reader)
+            ready_made = (self.store.version, reader.since) in group.frames
             frame = self._frame(group, reader.since)
+            rows += 0 if ready_made else frame.rows
             if reader.write(frame):
                 self.counts.sent(frame)
                 self.counts.conflated += max(0, self.store.version - reader.since - 1)
@@ -413,6 +424,9 @@ class Groups:
                     self.counts.resyncs["pruned"] += 1
                 group.lagging.discard(reader)
                 group.members.add(reader)
+        if group.returning:
+            self._returning.add(group)
+        return rows
 
 
 def _cells(selection: Selection, matched: int) -> int:

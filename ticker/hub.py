@@ -208,6 +208,8 @@ class Hub:
         sent = self.groups.counts.rows - rows
         if oldest is not None and sent:
             self.counts.fanout_lag.observe(done - oldest, sent)
+        if self.groups.returning:
+            self.wake()
 
     def _arm(self, interval_ms: int) -> None:
         if interval_ms not in self._class_timers:
@@ -220,6 +222,8 @@ class Hub:
         if self._flush_timer is not None and self._clock.monotonic() > self._flush_from - TIMER_GRAIN_S:
             self._guarded(self.flush)  # else what waits would wait for the class's next moment, too
         self._guarded(lambda: self.groups.send_due(interval_ms))
+        if self.groups.returning:
+            self.wake()
 
     # Connections
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -151,12 +151,10 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
     return Frame("update", b"%b%b}" % (head, body), rows, changes.version)
 
 
-def data_body(records: Iterable[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
+def data_body(records: Sequence[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
     """The `quotes`, `gone` and `feeds` members of a frame, each left out if empty; and the number of rows."""
-    quotes: list[bytes] = []
-    feeds: list[bytes] = []
-    for record, mask in records:
-        (feeds if record.is_feed else quotes).append(piece(record, mask))
+    quotes = [r.pieces.get(mask) or piece(r, mask) for r, mask in records if not r.is_feed]
+    feeds = [piece(r, mask) for r, mask in records if r.is_feed]
     return _body(quotes, list(gone), feeds), len(quotes)
 
 

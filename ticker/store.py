@@ -224,8 +224,9 @@ class Store:
 
     def newest(self, scope: Scope) -> int:
         """The newest version that changed anything inside a scope; 0 if nothing ever did."""
+        selected = scope.test
         for record in itertools.islice(reversed(self._records.values()), scope.size + 8):  # as in `_walk`
-            if record.is_feed or scope.contains(record.key):
+            if record.is_feed or selected(record.key):
                 newest = record.version
                 break
         else:
@@ -246,7 +247,7 @@ class Store:
         Either down from the newest change, or over the selection; the first is given up when it has become as
         long as the second.
         """
-        wanted = scope.selection.mask
+        wanted, selected = scope.selection.mask, scope.test
         found: list[tuple[Record, int]] = []
         steps = scope.size + 8
         for record in reversed(self._records.values()):
@@ -257,7 +258,7 @@ class Store:
             steps -= 1
             if record.is_feed:
                 found.append((record, record.changed_since(since)))
-            elif scope.contains(record.key) and (mask := record.changed_since(since) & wanted):
+            elif selected(record.key) and (mask := record.changed_since(since) & wanted):
                 found.append((record, mask))
         else:
             return found

@@ -107,6 +107,7 @@ class World:
         self.store = self.make_store()
         self.armed: set[int] = set()
         self.groups = self.groups_type(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.add)
+        self.groups.large = 2  # small markets shall meet what is meant for thousands of symbols
         self.store.on_flush.append(self.groups.publish)
         self.market = ModelMarket()
         self.history: dict[int, dict[str, Values]] = {self.store.version: {}}
@@ -137,7 +138,7 @@ class World:
         before, version = self.contents(), self.store.version
         flush = self.store.flush(self.clock.monotonic())
         self.market.flush(self.clock.monotonic())
-        self.groups.catch_up()
+        self.catch_up()
         after = self.contents()
         assert self.store.version == version + (flush is not None)
         if flush is None:
@@ -209,6 +210,11 @@ class World:
         return quotes, feeds
 
     # Readers
+
+    def catch_up(self) -> None:
+        """In as many turns as it takes."""
+        while self.groups.returning:
+            self.groups.catch_up()
 
     def enter(
         self, slot: int, reader: ModelReader, selection: Selection, interval_ms: int = 0, text: str | None = None
@@ -282,6 +288,7 @@ class World:
             self.unblock(link)
         self.flush()
         self.send_due()
+        self.catch_up()
         assert not any(link.waiting for link in self.links.values())
         self.check()
 

@@ -356,3 +356,26 @@ def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
         assert fast.frames == []
 
     play(story)
+
+
+@pytest.mark.parametrize("interval_ms", [0, 100])
+def test_many_who_return_are_served_one_flush_after_the_other(interval_ms: int) -> None:
+    """Without another change: who is left by one turn is not left for the next news."""
+
+    async def story(service: Service) -> None:
+        service.hub.groups.large = 1
+        service.put(1)
+        await later(0.25)
+        slow = [service.peer(interval_ms=interval_ms) for _ in range(3)]
+        for last, peer in enumerate(slow, 2):
+            peer.takes = False
+            service.put(last)
+            await later(0.25)
+        for peer in slow:
+            peer.take()
+            peer.takes = True
+            service.hub.ready(peer)
+        await later(0.25)
+        assert [[last for _, last in peer.lasts()] for peer in slow] == [[4]] * 3
+
+    play(story)

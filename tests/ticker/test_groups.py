@@ -262,9 +262,29 @@ def test_a_flush_serves_the_returning(market: Market) -> None:
     slow.takes = True
     market.groups.ready(slow)
     market.last("B")
+    market.groups.catch_up()
     assert slow.take() == [update(2, 4, quotes={"A": {"last": 3}, "B": {"last": 4}})]
     market.groups.catch_up()
     assert slow.take() == []
+
+
+def test_many_who_return_are_served_in_turns(market: Market) -> None:
+    """Each has missed something else, and making so many rows is a turn's work; a frame that is there costs nothing."""
+    market.groups.large = 2
+    slow = [market.joined() for _ in range(4)]
+    for missing in (slow[:1], slow[1:2], slow[2:]):
+        for peer in missing:
+            peer.takes = False
+        market.last("A", "B")
+    for peer in slow:
+        peer.takes = True
+        market.groups.ready(peer)
+    turns = 0
+    while market.groups.returning:
+        market.groups.catch_up()
+        turns += 1
+    assert turns in {3, 4}, "one more if the two alike were served last"
+    assert [peer.take()[-1]["since"] for peer in slow] == [2, 3, 4, 4]
 
 
 def test_laggards_of_one_version_share_their_frame(market: Market) -> None:

@@ -112,10 +112,11 @@ class GroupsThatTrustEveryWrite(Groups):
 class GroupsWithoutCatchUp(Groups):
     """Who can take bytes again is a member again, whatever it missed."""
 
-    def _send_returning(self, group: Group) -> None:
+    def _send_returning(self, group: Group) -> int:
         group.members |= group.returning
         group.lagging -= group.returning
         group.returning.clear()
+        return 0
 
 
 class GroupsThatForgetWhatWaits(Groups):

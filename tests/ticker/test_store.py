@@ -481,9 +481,13 @@ class CountedScope(Scope):
         super().__init__(scope.selection, scope.exact, scope.wildcards)
         self.asked = self.listed = 0
 
-    def contains(self, symbol: str) -> bool:
+    @property
+    def test(self) -> Callable[[str], bool]:
+        return self.counted
+
+    def counted(self, symbol: str) -> bool:
         self.asked += 1
-        return super().contains(symbol)
+        return self.contains(symbol)
 
     def symbols(self) -> Iterable[str]:  # type: ignore[override]
         for symbol in super().symbols():
