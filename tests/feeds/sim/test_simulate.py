@@ -460,7 +460,7 @@ def test_halts_end_when_the_wall_clock_is_set_back() -> None:
     async def there_and_back() -> dict[str, float]:
         clock = Wall(START_MS)
         clock.ahead_ms = 86_400_000
-        feed, tape = make(clock, symbols="40", rate=100), Tape(clock)
+        feed, tape = make(clock, symbols="40", rate=30), Tape(clock)
         async with playing(feed, tape):
             await clock.advance(300)
             clock.ahead_ms = 0
