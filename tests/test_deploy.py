@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -118,8 +119,12 @@ async def prometheus(folder: Path, target: int, port: int) -> AsyncIterator[Call
     )  # fmt: skip
 
     def read(path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
-            return json.loads(answer.read())["data"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
+                return json.loads(answer.read())["data"]
+        except urllib.error.HTTPError as early:
+            early.close()
+            raise
 
     try:
         yield read
