@@ -189,6 +189,8 @@ class Service:
         """Of these fields; None: of all."""
         self.mute = False
         """True: not even pings are answered."""
+        self.unheard: list[dict[str, Any]] = []
+        """What came meanwhile, pings left out; a test may let it `take` them later."""
         self.tokens: list[str] = []
         """Those that the page has said."""
         self.accepting = True
@@ -201,10 +203,12 @@ class Service:
         if not self.accepting:
             route.close(code=1013, reason="down")
             return
-        route.on_message(lambda text: self._message(json.loads(text)))
+        route.on_message(lambda text: self.take(json.loads(text)))
 
-    def _message(self, message: dict[str, Any]) -> None:
+    def take(self, message: dict[str, Any]) -> None:
+        """Do and answer what a message of the page asks for."""
         if self.mute:
+            self.unheard += [message] if message["op"] != "ping" else []
             return
         if message["op"] == "ping":
             self.send({"type": "pong", "id": message["id"], "time": self.time_ms})

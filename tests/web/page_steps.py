@@ -1,13 +1,18 @@
-"""What the page's tests look at, again and again: order, changes, flashes."""
+"""What the page's tests look at and do, again and again: order, changes, flashes, bars, hiding the tab."""
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page
 
 from tests.browser import PATIENCE_MS
+from tests.web.page_server import START_MS
+
+MINUTE_MS, MINUTES_5 = 60_000, 300_000
 
 COLOURS = """() => {
   const channels = (text) => {
@@ -129,3 +134,62 @@ def last_change(page: Page) -> int:
     """When the watched row was touched last, on the page's clock."""
     at: float = page.evaluate("Math.max(...window.changes.map((change) => change.at))")
     return round(at)
+
+
+def bars(count: int) -> list[list[Any]]:
+    """So many bars around 100, the last one open; of those before, one half is the venue's."""
+    closes = [100 + (i * 7 % 11) - 5 for i in range(count + 1)]
+    begin = START_MS - (count - 1) * MINUTES_5
+    return [
+        [begin + i * MINUTES_5, a, max(a, b) + 1, min(a, b) - 1, b, 10 + i % 7 if i < count - 1 else None,
+         "o" if i == count - 1 else "v" if i < count / 2 else ""]
+        for i, (a, b) in enumerate(itertools.pairwise(closes))
+    ]  # fmt: skip
+
+
+ALERT_LINES = """async (bars) => {
+  const { loadChart } = await import("/js/ui/chart.js");
+  const { AlertLines } = await import("/js/ui/lines.js");
+  const { Bars } = await import("/js/store/bars.js");
+  const place = document.createElement("div");
+  Object.assign(place.style, { position: "fixed", inset: "0 auto auto 0", width: "400px", height: "300px", zIndex: 9 });
+  document.body.append(place);
+  const chart = new (await loadChart())(place);
+  const shown = new Bars(300_000);
+  shown.merge(bars);
+  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: 0, days: false };
+  chart.draw(shown.list, "candles", scale, false);
+  const alerts = [
+    { id: "a", kind: "price", op: ">=", value: 101 }, { id: "b", kind: "silence", op: ">=", value: 100 },
+  ];
+  window.moved = [];
+  const move = (id, value) => window.moved.push([id, value]);
+  const lines = new AlertLines(chart, place, { for: () => alerts, move }, (price) => Number(price.toFixed(2)));
+  lines.show("X", chart.colours);
+  return chart.priceSeries.priceToCoordinate(101);
+}"""
+
+
+SHOW = """(visible) => {
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => visible ? "visible" : "hidden" });
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => !visible });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def minutes(closes: list[float], last_ms: int) -> dict[str, Any]:
+    """Bars of a minute with these closes, the last of them, which began then, still open."""
+    first_ms = last_ms - (len(closes) - 1) * MINUTE_MS
+    flags = [""] * (len(closes) - 1) + ["o"]
+    return {"bars": [[first_ms + i * MINUTE_MS, c, c + 1, c - 1, c, 5, flags[i]] for i, c in enumerate(closes)]}
+
+
+def store(page: Page, key: str, value: object) -> None:
+    """Keep a value as another tab of the browser does it."""
+    page.evaluate(
+        """([key, text]) => {
+          localStorage.setItem(key, text);
+          dispatchEvent(new StorageEvent("storage", { key }));
+        }""",
+        [key, json.dumps(value)],
+    )

@@ -1,21 +1,17 @@
-"""What hours of use bring: absences, other tabs, symbols that come back. Each of these was seen to go wrong."""
+"""What hours under one hand bring: rows, numbers, details. Each of these was seen to go wrong."""
 
 from __future__ import annotations
 
 import json
-import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
     REAL_FRAME,
-    SELECTION,
     START_MS,
     PageServer,
-    Visit,
     advance,
     book,
     cell,
@@ -25,107 +21,11 @@ from tests.web.page_server import (
     row,
     showing,
     until,
-    until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import visible_symbols
-from tests.web.test_page_panel import ALERT_LINES, bars
-from tests.web.test_page_time import SHOW
+from tests.web.page_steps import ALERT_LINES, bars, minutes, store, visible_symbols
 
 pytestmark = pytest.mark.needs("chromium")
-
-MINUTE_MS = 60_000
-
-
-def minutes(closes: list[float], last_ms: int) -> dict[str, Any]:
-    """Bars of a minute with these closes, the last of them, which began then, still open."""
-    first_ms = last_ms - (len(closes) - 1) * MINUTE_MS
-    flags = [""] * (len(closes) - 1) + ["o"]
-    return {"bars": [[first_ms + i * MINUTE_MS, c, c + 1, c - 1, c, 5, flags[i]] for i, c in enumerate(closes)]}
-
-
-def pass_minutes(visit: Visit, count: int) -> None:
-    """Let minutes pass in which the service, whose heart beats slowly, says nothing."""
-    for _ in range(count):
-        advance(visit, MINUTE_MS)
-        visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
-
-
-def store(page: Page, key: str, value: object) -> None:
-    """Keep a value as another tab of the browser does it."""
-    page.evaluate(
-        """([key, text]) => {
-          localStorage.setItem(key, text);
-          dispatchEvent(new StorageEvent("storage", { key }));
-        }""",
-        [key, json.dumps(value)],
-    )
-
-
-def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServer) -> None:
-    """Back after eight minutes, the chart has the minutes in between as they were.
-
-    Seen: a flat line for all the time that the tab was hidden, or paused, and a jump at its end. The page carried the
-    last close on, as if nothing had happened, and then asked for the last three bars only.
-    """
-    server.answers["api/candles"] = minutes([100.0] * 10, START_MS)
-    quotes = book(3)
-    with frozen(browser, server, quotes, "?sel=S0000-USD&tf=1m") as visit:
-        page, service = visit.page, visit.service
-        service.heartbeat_ms = MINUTE_MS
-        service.send(service.hello())
-        legend = page.locator(".legend b")
-        until(visit, lambda: legend.count() == 4 and legend.nth(3).inner_text() == "100.00")
-        page.evaluate(SHOW, False)
-        pass_minutes(visit, 8)
-        server.answers["api/candles"] = minutes([100.0] * 10 + [150.0] * 8, START_MS + 8 * MINUTE_MS)
-        page.evaluate(SHOW, True)
-        service.update({"S0000-USD": {"last": 151.0}})
-        until(visit, lambda: legend.nth(3).inner_text() == "151.00")
-        box = page.locator(".chart").bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] - 76 - 12 - 6 * 6, box["y"] + 150)  # a bar is six pixels wide
-        advance(visit, 3000)
-        until(visit, lambda: legend.nth(3).inner_text() == "150.00")
-
-
-def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer) -> None:
-    """A message that came while the tab was hidden goes ten seconds after somebody could see it.
-
-    Seen: without notifications an alert that rang in a background tab was gone on return, and, as it rings once, for
-    good. Messages went by the clock, whether they could be read or not.
-    """
-    with frozen(browser, server, book(6)) as visit:
-        page, service = visit.page, visit.service
-        alert = {"kind": "price", "op": ">=", "value": 200, "armed": True}
-        store(page, "ticker.alerts.v1", [{"symbol": symbol, **alert} for symbol in service.quotes])
-        page.evaluate(SHOW, False)
-        service.update({symbol: {"last": 201.0} for symbol in service.quotes})
-        pass_minutes(visit, 1)
-        page.evaluate(SHOW, True)
-        assert page.locator(".toast").first.inner_text().startswith("S0000-USD price ≥ 200.00: 201.00 now")
-        assert page.locator(".toast").count() == 6
-        advance(visit, 20_000)
-        assert page.locator(".toast").count() == 0
-
-
-def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServer) -> None:
-    """Half a minute after it was opened without being looked at it is streamed next to nothing, as if it had been left.
-
-    Seen: with a middle click, or restored with the browser's window, a tab took the whole market for as long as nobody
-    had looked at it: it was told of being hidden only when it was left.
-    """
-    with visiting(browser, server, still=True) as visit:
-        page, service = visit.spoil(), visit.service
-        page.add_init_script("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
-        service.quotes, service.feeds, service.heartbeat_ms = book(3), {"alpha": LIVE_FEED}, MINUTE_MS
-        visit.go("?sel=S0001-USD")
-        until(visit, lambda: "100.00" in page.title() or "101.00" in page.title())
-        pass_minutes(visit, 1)
-        until(visit, lambda: service.patterns == ["S0001-USD"])
-        page.evaluate(SHOW, True)
-        until(visit, lambda: row(page, "S0000-USD").count() == 1)
-        assert service.patterns == ["*", "*:S0001-USD"]
 
 
 def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, server: PageServer) -> None:
@@ -229,50 +129,6 @@ def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageSe
         expect(page.locator(".alert-list b")).to_have_count(2)
 
 
-def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: PageServer) -> None:
-    """What was asked for while nobody looked is little, and is not taken for all there is when it comes late.
-
-    Seen: on return in the moment in which the tab had asked for less, as when a phone wakes it, the answer came when it
-    was in sight again: every other symbol was gone, with its hour of prices, until the whole snapshot was there.
-    """
-    with frozen(browser, server, book(3)) as visit:
-        page, service = visit.page, visit.service
-        row(page, "S0001-USD").focus()
-        service.heartbeat_ms = MINUTE_MS
-        service.send(service.hello())
-        page.evaluate(SHOW, False)
-        service.mute = True
-        advance(visit, 31_000)
-        page.evaluate(SHOW, True)
-        for patterns, fields in (["S0001-USD"], ["last"]), (["*"], None):
-            service.send({"type": "unsubscribed", "id": 0, "selection": SELECTION})
-            service.update()
-            service.patterns, service.fields = patterns, fields
-            service.quotes["S0001-USD"]["last"] += 1
-            service.send_snapshot({"id": 0})
-            until_price(visit, "S0001-USD", f"{service.quotes['S0001-USD']['last']:.2f}")
-            advance(visit, 1100)
-            assert row(page, "S0000-USD").get_attribute("data-state") is None
-
-
-def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, server: PageServer) -> None:
-    """What another tab changes takes no list out of the hand that is typing its title.
-
-    Seen: the title typed was lost, and the tab stood there twice. Every list was read anew, as another one.
-    """
-    with showing(browser, server, book(3)) as visit:
-        page = visit.page
-        page.get_by_role("button", name="New list").click()
-        page.keyboard.type("Maj")
-        store(page, "ticker.favourites.v1", ["S0001-USD"])
-        page.keyboard.type("ors")
-        expect(page.locator("#tabs .tab:visible")).to_have_count(2)
-        page.keyboard.press("Enter")
-        expect(page.locator("#tabs .tab > span:first-of-type")).to_have_text(["All", "Favourites", "Majors"])
-        assert json.loads(page.evaluate("localStorage['ticker.lists.v1']")) == [{"title": "Majors", "symbols": []}]
-        expect(page.locator(".tab[aria-current]")).to_have_text("Majors0")
-
-
 def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) -> None:
     """Drawn beyond the chart's edge and let go there, a line stays; it does not follow the pointer back."""
     with showing(browser, server, book(3)) as visit:
@@ -336,58 +192,6 @@ def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
     ]
     with showing(browser, server, book(3)) as visit:
         assert visit.page.evaluate(MOVES, quotes) == ["1804.20", "2.26", "-1.00", "10.00", None]
-
-
-def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) -> None:
-    """What another tab chooses to look at is not what this one looks at, now or after a reload, or by its link."""
-    with showing(browser, server, book(3)) as visit:
-        page = visit.page
-        store(page, "ticker.prefs.v1", {"list": "favourites", "sort": "symbol"})
-        expect(page).to_have_url(re.compile("list=all"))
-        page.reload()
-        expect(page.locator(".tab[aria-current]")).to_have_text("All3")
-        expect(page.locator('.head-cell[data-column="volume"]')).to_have_attribute("aria-sort", "descending")
-        server.answers["api/status"] = server.answers["api/feeds"] = {"status": 500}
-        visit.tolerated = ["error: Failed to load resource"]
-        visit.go("status")
-        store(page, "ticker.prefs.v1", {"list": "all", "theme": "light"})
-        expect(page).to_have_url(f"{server.url}status?theme=light")
-    del server.answers["api/status"], server.answers["api/feeds"]
-
-
-def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:
-    """A notification replaces only that of the same alert, whichever tab it came from, and is heard all the same.
-
-    Seen: named by numbers that began anew with each load, an alert's took the place of another's, in silence.
-    """
-    with showing(browser, server, book(3)) as visit:
-        page = visit.page
-        page.evaluate("""() => {
-          window.notes = [];
-          window.Notification = class {
-            static permission = "granted";
-            constructor(title, { tag, renotify }) { window.notes.push([tag, renotify]); }
-          };
-        }""")
-        for symbol in ("S0002-USD", "S0001-USD"):
-            alert = {"symbol": symbol, "kind": "price", "op": ">=", "value": 200, "armed": True}
-            store(page, "ticker.alerts.v1", [alert])
-            visit.service.update({symbol: {"last": 201.0}})
-        page.wait_for_function("() => window.notes.length === 2")
-        tags = [f"{symbol} price >= 200" for symbol in ("S0002-USD", "S0001-USD")]
-        assert page.evaluate("window.notes") == [[tag, True] for tag in tags]
-
-
-def test_a_token_given_to_one_tab_serves_all(browser: Browser, server: PageServer) -> None:
-    """When a token has expired it is typed once: the other tabs go on with it by themselves."""
-    with showing(browser, server, book(3)) as visit:
-        page, service = visit.page, visit.service
-        service.close(4001)
-        expect(page.locator("dialog")).to_contain_text("This service shows its prices to those who have a token.")
-        store(page, "ticker.token.v1", "new")
-        expect(page.locator("dialog")).to_be_hidden()
-        expect(page.locator("#cluster .word")).to_have_text("Live")
-        assert service.tokens == ['"new"']
 
 
 def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server: PageServer) -> None:

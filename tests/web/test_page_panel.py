@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import urllib.parse
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -27,11 +26,10 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import COLOURS, waiting
+from tests.web.page_steps import ALERT_LINES, COLOURS, bars, waiting
 
 pytestmark = pytest.mark.needs("chromium")
 
-MINUTES_5 = 300_000
 FIRST = "S0000-USD"
 FAILED_LOAD = "error: Failed to load resource"
 
@@ -40,17 +38,6 @@ FAILED_LOAD = "error: Failed to load resource"
 def server(server: PageServer) -> PageServer:
     server.answers["api/candles"] = {"bars": bars(120)}
     return server
-
-
-def bars(count: int) -> list[list[Any]]:
-    """So many bars around 100, the last one open; of those before, one half is the venue's."""
-    closes = [100 + (i * 7 % 11) - 5 for i in range(count + 1)]
-    begin = START_MS - (count - 1) * MINUTES_5
-    return [
-        [begin + i * MINUTES_5, a, max(a, b) + 1, min(a, b) - 1, b, 10 + i % 7 if i < count - 1 else None,
-         "o" if i == count - 1 else "v" if i < count / 2 else ""]
-        for i, (a, b) in enumerate(itertools.pairwise(closes))
-    ]  # fmt: skip
 
 
 ROLLOVER = """async () => {
@@ -291,29 +278,6 @@ def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: Pa
         expect(part(page, ".chart canvas").first).to_be_hidden()
         held[0].continue_()
         drawn(visit)
-
-
-ALERT_LINES = """async (bars) => {
-  const { loadChart } = await import("/js/ui/chart.js");
-  const { AlertLines } = await import("/js/ui/lines.js");
-  const { Bars } = await import("/js/store/bars.js");
-  const place = document.createElement("div");
-  Object.assign(place.style, { position: "fixed", inset: "0 auto auto 0", width: "400px", height: "300px", zIndex: 9 });
-  document.body.append(place);
-  const chart = new (await loadChart())(place);
-  const shown = new Bars(300_000);
-  shown.merge(bars);
-  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: 0, days: false };
-  chart.draw(shown.list, "candles", scale, false);
-  const alerts = [
-    { id: "a", kind: "price", op: ">=", value: 101 }, { id: "b", kind: "silence", op: ">=", value: 100 },
-  ];
-  window.moved = [];
-  const move = (id, value) => window.moved.push([id, value]);
-  const lines = new AlertLines(chart, place, { for: () => alerts, move }, (price) => Number(price.toFixed(2)));
-  lines.show("X", chart.colours);
-  return chart.priceSeries.priceToCoordinate(101);
-}"""
 
 
 def test_alert_lines_are_dragged(browser: Browser, server: PageServer) -> None:

@@ -25,15 +25,11 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import flashes, watch_changes
+from tests.web.page_steps import SHOW, flashes, watch_changes
 
 pytestmark = pytest.mark.needs("chromium")
 
-SHOW = """(visible) => {
-  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => visible ? "visible" : "hidden" });
-  Object.defineProperty(document, "hidden", { configurable: true, get: () => !visible });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
+
 COUNT_CHANGES = """() => {
   window.painted = 0;
   new MutationObserver((changes) => { window.painted += changes.length; }).observe(

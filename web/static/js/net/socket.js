@@ -62,7 +62,7 @@ export class LiveSocket {
   #ws = null;
   #fresh = true; // no data frame on this connection yet
   #answering = false; // the next data frame answers a subscription
-  #questions = []; // subscriptions asked for on this connection and not answered yet, the oldest first
+  #questions = new Map(); // subscriptions asked for on this connection and not answered yet, by the message's number
   #asked; // the one that was last answered
   #failures = 0;
   #retryTimer = null;
@@ -107,7 +107,7 @@ export class LiveSocket {
     clearTimeout(this.#retryTimer);
     this.#bye = null;
     this.#fresh = true;
-    this.#questions = [];
+    this.#questions.clear();
     this.#heardAtMs = performance.now();
     const asked = this.#early?.subscription ?? null;
     const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
@@ -152,7 +152,7 @@ export class LiveSocket {
   /** @param {object | null} asked what somebody else has asked for already */
   #opened(asked) {
     if (asked !== null) {
-      this.#questions.push(asked);
+      this.#questions.set(SUBSCRIBE_ID, asked);
       this.#change(asked);
     } else {
       introduction().forEach((message) => this.#send(message));
@@ -180,7 +180,8 @@ export class LiveSocket {
       case "unsubscribed":
         this.position.announce(message.selection);
         this.#answering = true;
-        this.#asked = this.#questions.shift() ?? this.#asked;
+        this.#asked = this.#questions.get(message.id) ?? this.#asked;
+        this.#questions.delete(message.id);
         if (message.resumed) this.counts.resumes += 1;
         return;
       case "snapshot":
@@ -209,7 +210,7 @@ export class LiveSocket {
   }
 
   #refused(message) {
-    this.#questions.shift();
+    this.#questions.delete(message.id); // an error without a number answers none of them
     if (message.retry === true) this.#retry(this.#jitter()); // and then ask for all that is wanted
     else if (message.id === SUBSCRIBE_ID) this.#end("refused", String(message.message ?? ""));
   }
@@ -295,7 +296,7 @@ export class LiveSocket {
   }
 
   #ask(message) {
-    this.#questions.push(this.#subscription);
+    this.#questions.set(message.id, this.#subscription);
     this.#send(message);
   }
 
