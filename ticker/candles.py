@@ -83,13 +83,15 @@ class Candles:
 
     # What it hears
 
-    def take(self, quote: Quote, wall_ms: int) -> None:
-        """A quote was accepted."""
+    def take(self, quotes: Iterable[Quote], wall_ms: int) -> None:
+        """Quotes were accepted."""
         if wall_ms - self._ticked_ms > SLEPT_MS:
             self.tick()
-        grown = 0
-        for tape in self._listeners.get(quote.symbol, ()):
-            grown += tape.take(quote.values, wall_ms)
+        grown, listeners = 0, self._listeners
+        for symbol, values, _, _ in quotes:
+            if symbol in listeners:
+                for tape in listeners[symbol]:
+                    grown += tape.take(values, wall_ms)
         if grown:
             self._grow(grown)
 

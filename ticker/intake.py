@@ -18,7 +18,7 @@ import itertools
 import logging
 import math
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ticker.clock import Clock
@@ -119,14 +119,14 @@ class Intake:
         clock: the service's clock.
         max_symbols: how many venue symbols may exist in all.
         wake: called after something was ingested; set by the hub.
-        on_ingest: called with every accepted quote, before conflation.
+        on_ingest: called with the quotes of a batch that were accepted, before conflation, and when they came, ms.
     """
 
     store: Store
     clock: Clock
     max_symbols: int
     wake: Callable[[], None] = lambda: None
-    on_ingest: list[Callable[[Quote, int], None]] = field(default_factory=list)
+    on_ingest: list[Callable[[Sequence[Quote], int], None]] = field(default_factory=list)
     feeds: dict[str, FeedIntake] = field(default_factory=dict)
     oldest_at: float | None = None  # when the first quote of the next flush came, monotonic seconds
     sources: dict[str, Source] = field(default_factory=dict)
@@ -347,8 +347,8 @@ class FeedIntake:
 
         A sequence that is behind for longer than a symbol may be silent has begun anew: nothing ahead of it comes.
         """
-        run, listeners, store = self._run, self._intake.on_ingest, self._intake.store
-        late = 0
+        run, store = self._run, self._intake.store
+        accepted: list[Quote] = []
         for source, quote in rows:
             symbol, values, ts, seq = quote
             if source.run != run:
@@ -356,10 +356,8 @@ class FeedIntake:
             before = source.seq
             if seq is not None and before is not None and (seq >= before or now - source.seq_at <= self.stale_after_s):
                 if seq < before:
-                    late += 1
                     continue
             elif ts is not None and source.ts is not None and ts < source.ts:
-                late += 1
                 continue
             if seq is not None:
                 source.seq, source.seq_at = seq, now
@@ -395,10 +393,12 @@ class FeedIntake:
                     values["source"] = symbol.partition(":")[0]
             if not again:
                 store.ingest(symbol, values, ts, wall_ms)
-            for listener in listeners:
-                listener(quote, wall_ms)
-        self.status.rejects["out_of_order"] += late
-        return len(rows) - late
+            accepted.append(quote)
+        if accepted:
+            for listener in self._intake.on_ingest:
+                listener(accepted, wall_ms)
+        self.status.rejects["out_of_order"] += len(rows) - len(accepted)
+        return len(accepted)
 
     def _is_old(self, source: Source, ts: int, wall_ms: int) -> bool:
         """Whether a row dates itself too far back to speak of now."""

@@ -91,7 +91,7 @@ def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -
 def test_listener_sees_every_accepted_row(service: Service) -> None:
     """Before anything is merged, each accepted row is shown with its time of arrival, and no refused one is."""
     seen: list[tuple[Quote, int]] = []
-    service.intake.on_ingest.append(lambda quote, wall_ms: seen.append((quote, wall_ms)))
+    service.intake.on_ingest.append(lambda quotes, wall_ms: seen.extend((quote, wall_ms) for quote in quotes))
     rows = [Quote("v:A", {"last": "1"}, 1000), Quote("v:A", {"last": "2"}, 900), Quote("v:A", {"last": "1"}, 1000)]
     service.feed().publish(iter([*rows, Quote("v:?", {"last": "1"})]))
     at = service.clock.wall_ms()
