@@ -24,7 +24,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ticker.errors import ConfigError, did_you_mean, nearest
 from ticker.logs import escape
-from ticker.selection import check_pattern
+from ticker.selection import check_patterns
 
 FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 """A feed's name; it becomes the prefix of its symbols, `alpha:BTC-USD`."""
@@ -52,8 +52,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
-    for text in values:
-        check_pattern(text)
+    check_patterns(values)
     return values
 
 

@@ -43,6 +43,19 @@ def check_pattern(text: str) -> None:
         raise PatternError("at most one ':' in a pattern, between venue and symbol")
 
 
+def check_patterns(texts: Iterable[str]) -> None:
+    """Accept several.
+
+    Raises:
+        PatternError: as `check_pattern`, with the first that cannot be.
+    """
+    for text in texts:
+        try:
+            check_pattern(text)
+        except PatternError as error:
+            raise PatternError(f"{text[:MAX_PATTERN_LENGTH]!r}: {error}") from None
+
+
 def field_mask(names: Iterable[str] | None) -> int:
     """The bit mask of some fields; None means all.
 
@@ -81,8 +94,7 @@ class Selection:
             PatternError: one of them is malformed.
         """
         unique = sorted(set(patterns))
-        for text in unique:
-            check_pattern(text)
+        check_patterns(unique)
         return cls(tuple(unique), field_mask(fields))
 
     @property

@@ -57,6 +57,14 @@ def test_patterns_that_are_refused(text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_which_of_many_patterns_is_refused() -> None:
+    """Seen: of a hundred patterns one was refused, and nothing said which. Promised: it is named, in printable form."""
+    text = "'a\\x1bb': only letters, digits and . _ ^ : * - can stand in a pattern"
+    with pytest.raises(PatternError) as caught:
+        Selection.of(["BTC-USD", "a\x1bb"])
+    assert str(caught.value) == text
+
+
 @pytest.mark.parametrize(
     ("pattern", "selected", "not_selected"),
     [

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ticker.errors import ConfigError
-from ticker.selection import check_pattern, field_mask
+from ticker.selection import check_patterns, field_mask
 
 DEFAULT_ADDRESS = "http://127.0.0.1:8000"
 UNAUTHORIZED = "the token is missing, wrong or expired; TICKER_TOKEN can hold a good one"
@@ -89,7 +89,6 @@ def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, N
     each = dict.fromkeys(patterns)
     if not each:
         raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
-    for text in each:
-        check_pattern(text)
+    check_patterns(each)
     field_mask(fields)
     return each

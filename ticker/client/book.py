@@ -20,7 +20,7 @@ from ticker.client.wire import EXACT, FLOATS, Message, read
 from ticker.errors import ConfigError, RefusedError, UnreachableError
 from ticker.model import pattern_matches
 from ticker.protocol import Cursor
-from ticker.selection import check_pattern
+from ticker.selection import check_patterns
 
 MESSAGE_HEAD_BYTES = 512
 """What an opening message has beside its patterns takes less."""
@@ -121,8 +121,7 @@ class Book(Generic[Number]):
             RefusedError: all that is wanted would not fit into the opening message of the next connection.
         """
         more = list(patterns)
-        for text in more:
-            check_pattern(text)
+        check_patterns(more)
         grown, most = self.wanted | dict.fromkeys(more), self.hello.limits.message_bytes
         if MESSAGE_HEAD_BYTES + sum(len(text) + len('"",') for text in grown) > most:
             text = f"the patterns of a view must fit into a message of {most} bytes; open another view for more"

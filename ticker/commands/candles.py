@@ -16,7 +16,7 @@ from ticker.commands import options
 from ticker.commands.chart import chart
 from ticker.commands.output import csv_lines, dumb
 from ticker.commands.rest import fetch
-from ticker.selection import check_pattern
+from ticker.selection import check_patterns
 
 INTERVALS = ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
 _HEADS = ("time", "open", "high", "low", "close", "volume", "flags")
@@ -33,7 +33,7 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
 
     Bars as CSV if standard output is no terminal. Flags: o still open, g data was missing, v the venue's own bar.
     """
-    check_pattern(symbol)
+    check_patterns([symbol])
     drawn = form is None and sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
     bars = limit or (max(10, width - 8) if drawn else 500)

@@ -12,7 +12,7 @@ from ticker.commands.output import age_text, patience, print_table
 from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
 from ticker.model import currencies, pattern_matches
-from ticker.selection import check_pattern
+from ticker.selection import check_patterns
 
 
 @click.command()
@@ -25,8 +25,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
 
     Patterns narrow the list: BTC-*, *-EUR; alpha:* are a venue's own.
     """
-    for text in patterns:
-        check_pattern(text)
+    check_patterns(patterns)
     venues = "?symbols=*,*:*" if any(":" in text for text in patterns) else ""
     listed = fetch(url, f"/api/symbols{venues}", "symbols")["symbols"] if adapter is None else _of_exchange(adapter)
     names = [entry["symbol"] for entry in listed]
