@@ -4,7 +4,7 @@
     ├── ConfigError      the user's configuration or command line is wrong: exit status 2
     ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is tried again
     │   └── FatalFeedError   trying again cannot help (a bad key): the feed is parked as failed
-    ├── PatternError     a selection pattern is malformed
+    ├── PatternError     a selection cannot be; `code` is one of protocol.ERROR_CODES
     ├── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
     └── ClientError      reading from a service failed; raised by `ticker.client` only
         ├── UnreachableError     it cannot be reached, or has no prices yet: exit status 4
@@ -48,7 +48,16 @@ class FatalFeedError(FeedError):
 
 
 class PatternError(TickerError, ValueError):
-    """A selection pattern is malformed."""
+    """A pattern is malformed, or a field does not exist.
+
+    Args:
+        message: which, and what to do.
+        code: one of `protocol.ERROR_CODES`.
+    """
+
+    def __init__(self, message: str, code: str = "bad_request") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ProtocolError(TickerError):

@@ -153,7 +153,7 @@ def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None, max_sy
             patterns.append(text)
         except PatternError as problem:
             shown = text[:MAX_PATTERN_LENGTH]
-            rejected.append({"pattern": shown, "code": "bad_request", "message": str(problem)})
+            rejected.append({"pattern": shown, "code": problem.code, "message": str(problem)})
     fields, mask = message.get("fields"), None
     if fields is not None:
         if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
@@ -162,7 +162,7 @@ def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None, max_sy
         try:
             mask = field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
         except PatternError as problem:
-            raise ProtocolError("unknown_field", str(problem), reply_id) from None
+            raise ProtocolError(problem.code, str(problem), reply_id) from None
     interval_ms = message.get("interval_ms")
     if interval_ms is not None and (
         isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or interval_ms < 0

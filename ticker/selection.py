@@ -67,7 +67,7 @@ def field_mask(names: Iterable[str] | None) -> int:
     mask = 0
     for name in names:
         if name not in _FIELD_BIT:
-            raise PatternError(f"no field '{name}'{did_you_mean(name, FIELDS)}")
+            raise PatternError(f"no field '{name}'{did_you_mean(name, FIELDS)}", "unknown_field")
         mask |= _FIELD_BIT[name]
     if not mask:
         raise PatternError("give at least one field, or leave 'fields' out for all")

@@ -83,7 +83,7 @@ def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service
     try:
         return Selection.of(patterns, listed(fields) or None)
     except PatternError as error:
-        raise Problem(400, "bad_request", str(error)) from None
+        raise Problem(400, error.code, str(error)) from None
 
 
 async def admit_patterns(service: Service, address: str, selection: Selection) -> None:

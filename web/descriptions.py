@@ -18,7 +18,7 @@ def _problem(status: int, code: str, detail: str, **members: Any) -> dict[str, A
 
 PROBLEMS: dict[int | str, tuple[str, dict[str, Any] | None, dict[str, str]]] = {
     400: ("A parameter is malformed; `detail` says which.",
-          _problem(400, "bad_request", "no field 'lasst'; did you mean 'last'?"), {}),
+          _problem(400, "unknown_field", "no field 'lasst'; did you mean 'last'?"), {}),
     401: ("A token is needed, or this one is not good.",
           _problem(401, "unauthorized", "a token for prices is needed: Authorization: Bearer …"),
           {"WWW_Authenticate": "`Bearer`."}),

@@ -134,7 +134,7 @@ async def test_an_etag_is_of_one_selection(live: Live) -> None:
         ("symbols=%3Cscript%3E", "bad_request", "letters"),
         ("symbols=%00", "bad_request", "letters"),
         ("symbols=%FF", "bad_request", "letters"),
-        ("fields=last,pirce", "bad_request", "no field 'pirce'"),
+        ("fields=last,pirce", "unknown_field", "no field 'pirce'"),
         ("symbol=A", "bad_request", "no parameter 'symbol'; did you mean 'symbols'?"),
         ("cursor=&cursor=", "bad_request", "'cursor' is given twice"),
         ("wait_s=1&wait_s=1", "bad_request", "'wait_s' is given twice"),

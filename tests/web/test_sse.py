@@ -282,7 +282,7 @@ async def test_a_stopping_service_says_bye(live: Live) -> None:
     [
         ("?symbols=a:b:c", "bad_request"),
         ("?symbols=", "bad_request"),  # an empty list in a script: the stream would be mute for ever
-        ("?fields=pirce", "bad_request"),
+        ("?fields=pirce", "unknown_field"),
         ("?interval_ms=-1", "bad_request"),
         ("?interval_ms=soon", "bad_request"),
         ("?symbols=" + ",".join(f"S{i}" for i in range(41)), "too_many_symbols"),
