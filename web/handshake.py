@@ -83,10 +83,14 @@ class Handshake(WebSocketsSansIOProtocol):
         yield
 
     def _knock(self, door: Door, request: Request) -> bool:
-        """Answer a good handshake for the stream; False if it is another one."""
+        """Answer a good handshake for the stream, and one that is none at all; False if it is another one."""
         path, _, query = request.path.partition("?")
-        response = self.conn.accept(request) if path in door.paths else None
-        if response is None or response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        response = self.conn.accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            allow = {"Allow": "GET"} if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+            self._refuse(response.status_code, response.body.decode().strip(), allow)
+            return True
+        if path not in door.paths:
             return False
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.raw_items()]
         connection = HTTPConnection({

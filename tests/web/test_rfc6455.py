@@ -64,6 +64,8 @@ async def test_section_4_the_opening_handshake(live: Live) -> None:
         if status == 101:
             assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", name
             assert not {"sec-websocket-protocol", "sec-websocket-extensions"} & answer.headers.keys(), name
+        else:
+            assert answer.headers["content-type"] == "application/problem+json", name
         if status == 426:
             assert answer.headers["sec-websocket-version"] == "13", name
     assert seen == {name: status for name, (_, _, status) in HANDSHAKES.items()}
