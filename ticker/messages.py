@@ -87,6 +87,8 @@ def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: in
     """
     query: dict[str, str] = {}
     for name, value in parameters:
+        if name[:1] == "_":  # against caches, as over HTTP
+            continue
         if name not in _PARAMETERS:
             raise ProtocolError("bad_request", f"no parameter {name[:80]!r}{did_you_mean(name[:80], _PARAMETERS)}")
         if name in query and name not in LISTS:

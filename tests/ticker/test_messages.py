@@ -245,6 +245,7 @@ def test_interval_classes_are_those_of_the_protocol() -> None:
         ),
         ({"symbols": ",A,,B,A,", "fields": ""}, Subscribe(None, ["A", "B"], [], None, None, None)),
         ({"symbols": "A", "interval_ms": "3", "token": "x"}, Subscribe(None, ["A"], [], None, 50, None)),
+        ({"symbols": "A", "_": "1795386000123"}, Subscribe(None, ["A"], [], None, None, None)),
         ({"symbols": "A", "interval_ms": "0"}, Subscribe(None, ["A"], [], None, 0, None)),
         ({"symbols": "A", "interval_ms": "9" * 9}, Subscribe(None, ["A"], [], None, 60_000, None)),
     ],
