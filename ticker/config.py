@@ -91,7 +91,7 @@ class Server(Section):
         default="", description="Path that a proxy puts before ours: /prices."
     )
     hosts: Names = Field(
-        default=(), description="Host names that are served; empty: any, but on loopback only loopback's."
+        default=(), description="Host names that are served beside loopback's; empty: any, but none on loopback."
     )
     origins: Annotated[Names, AfterValidator(_origins)] = Field(
         default=(), description="Other sites whose pages may read prices: https://app.example."

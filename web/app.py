@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -96,13 +96,14 @@ class Front:
     """Which requests are refused whatever their path.
 
     * A service on a loopback address answers only to loopback names: no page of another site can reach it through
-      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names replaces that.
+      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names is served beside these, wherever it
+      listens: health checks and `ticker status` ask by them.
     * Who names several hosts is not served by any of these names.
     * No path takes a request body.
     """
 
-    def __init__(self, host: str, names: Iterable[str]) -> None:
-        self._loopback = _is_loopback(host)
+    def __init__(self, host: str, names: Sequence[str]) -> None:
+        self._any = not names and not _is_loopback(host)
         self._names = frozenset(name.lower() for name in names)
 
     def refusal(self, scope: Scope) -> Response | None:
@@ -111,8 +112,7 @@ class Front:
         if len(headers.getlist("host")) > 1:  # RFC 9112, section 3.2: a proxy may have looked at the other one
             return problem(400, "bad_request", "a request has one Host header")
         name = _host_name(headers.get("host", "")).lower()
-        known = name in self._names or (self._loopback and _is_loopback(name))
-        if (self._names or self._loopback) and not known:
+        if not (self._any or name in self._names or _is_loopback(name)):
             text = "this service listens on loopback only; use localhost or 127.0.0.1"
             return problem(403, "forbidden", "no such host here; see server.hosts" if self._names else text)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:

@@ -197,6 +197,13 @@ async def test_only_listed_hosts_are_served(live: Live) -> None:
         assert (await live.get("/api/quotes", f"Host: {host}")).status == status, host
 
 
+@serving(server={"host": "0.0.0.0", "hosts": "prices.example"})
+async def test_loopback_is_served_beside_listed_hosts(live: Live) -> None:
+    """Seen: with `server.hosts` in a container, its health check and `ticker status` in it got 403."""
+    for host, status in (("127.0.0.1:8000", 200), ("[::1]", 200), ("prices.example", 200), ("10.0.0.7", 403)):
+        assert (await live.get("/healthz", f"Host: {host}")).status == status, host
+
+
 @serving(limits={"connections_per_address": 1}, server={"trusted_proxies": ["127.0.0.0/8", "192.0.2.7"]})
 async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
     """The address before our own proxies counts for limits; what the client itself claims before that does not."""
