@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -74,9 +75,10 @@ def test_it_serves_from_anywhere(built: Path, tmp_path: Path) -> None:
     elsewhere.mkdir()
     with zipfile.ZipFile(file) as wheel:
         wheel.extractall(site)
-    interpreter, *arguments = image("ENTRYPOINT") + image("CMD")
+    interpreter, *arguments = image("ENTRYPOINT")
     assert interpreter == "python"
     environ = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+    environ |= image_environ()
     with running(*arguments, command=(sys.executable,), cwd=elsewhere, environ=environ) as service:
         page = urllib.request.urlopen(service.url + "/").read().decode()
         named = re.findall(r'(?:href|src)="([^"#]+)"', page)
@@ -89,6 +91,18 @@ def test_it_serves_from_anywhere(built: Path, tmp_path: Path) -> None:
         assert subprocess.run([sys.executable, *check], check=False).returncode == 0
     assert not list(elsewhere.iterdir()), "it writes nothing where it was started"
     assert not list(site.rglob("__pycache__"))
+
+
+def image_environ() -> dict[str, str]:
+    """What the image sets for the service."""
+    return dict(re.findall(r"\b(TICKER_\w+)=(\S+)", DOCKERFILE))
+
+
+def test_the_image_takes_arguments_and_is_still_reached() -> None:
+    """Seen: the address of the container stood in `CMD`, so `docker run ticker --feed kraken` listened on loopback."""
+    command = [sys.executable, *image("ENTRYPOINT")[1:], "show-config", "--feed", "kraken"]
+    shown = subprocess.run(command, env=os.environ | image_environ(), capture_output=True, text=True, check=True).stdout
+    assert tomllib.loads(shown)["server"]["host"] == "0.0.0.0"
 
 
 def health_check() -> list[str]:
