@@ -87,6 +87,9 @@ def test_the_files_agree_with_the_code() -> None:
     assert f"127.0.0.1:{port} " in (DEPLOY / "nginx.conf").read_text()
     image = (ROOT / "Dockerfile").read_text()
     assert f"http://127.0.0.1:{port}/healthz" in image
+    runbook = (DEPLOY / "RUNBOOK.md").read_text()
+    (state,) = re.findall("^StateDirectory=(.*)$", (DEPLOY / "ticker.service").read_text(), re.MULTILINE)
+    assert re.findall(r"record_raw=([\w/]+)", runbook) == [f"/var/lib/{state}"], "the unit can write nowhere else"
     for file in DEPLOY.rglob("*.*"):
         for name in re.findall(r"`((?:server|hub|store|limits|auth|metrics|log)\.\w+)`", file.read_text()):
             section, _, key = name.partition(".")
@@ -94,10 +97,14 @@ def test_the_files_agree_with_the_code() -> None:
 
 
 @pytest.mark.needs("systemd-analyze")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    """Every line of the unit is one that systemd understands."""
+@pytest.mark.parametrize("name", ["ticker.service", "ticker@8000.service"])
+def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
+    """Every line of the unit is one that systemd understands, also as one of several instances, as its head says."""
     unit = (DEPLOY / "ticker.service").read_text()
-    file = tmp_path / "ticker.service"
+    if "@" in name:
+        unit, changed = re.subn("^(ExecStart=.*)$", r"\1 --port %i", unit, flags=re.MULTILINE)
+        assert (changed, "as ticker@.service, with `--port %i` at the end of ExecStart" in unit) == (1, True)
+    file = tmp_path / name
     file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))
     program = find_program("systemd-analyze") or ""
     done = subprocess.run([program, "verify", str(file)], capture_output=True, text=True, check=False)
