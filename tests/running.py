@@ -73,7 +73,7 @@ def running(
     def read(stream: Any) -> None:
         for line in stream:
             service.log.append(line)
-            if found := re.search(r"serving (http://\S+)", line):
+            if found := re.search(r"serving (https?://\S+)", line):
                 service.url = found[1]
 
     reader = threading.Thread(target=read, args=(process.stderr,))

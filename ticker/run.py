@@ -16,6 +16,7 @@ from ticker.config import Settings
 from ticker.progress import StatusLine, reporter
 from ticker.service import Service
 from web.app import create_app
+from web.certificate import Certificate
 from web.server import listen, make_server
 
 OTHER_FILES = 200
@@ -56,6 +57,9 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service)
     server = make_server(app, app.state.door, settings)
+    if server.config.ssl is not None:
+        certificate = Certificate(server.config.ssl, settings.server.tls_cert, settings.server.tls_key)
+        service.hub.on_tick.append(certificate.check)
     host, port = sock.getsockname()[:2]
     scheme = "https" if settings.server.tls_cert else "http"
     path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)

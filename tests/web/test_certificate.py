@@ -1,0 +1,50 @@
+"""A certificate that is renewed under a running service, as its users see it."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import find_program
+from tests.running import running
+
+
+def make(cert: Path, key: Path) -> bytes:
+    """A new certificate and its key, in these files."""
+    command = [
+        find_program("openssl") or "", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", "/CN=ticker", "-keyout", str(key), "-out", str(cert),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return ssl.PEM_cert_to_DER_cert(cert.read_text())
+
+
+@pytest.mark.needs("openssl")
+def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
+    """Whoever connects after a renewal gets the new certificate; one that cannot be used changes nothing.
+
+    Seen: the first one was served until a restart, also after its end, though the file had long been renewed.
+    """
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    first = make(cert, key)
+    with running("--set", f"server.tls_cert={cert}", "--set", f"server.tls_key={key}") as service:
+        address = urlsplit(service.url)
+
+        def served() -> bytes:
+            return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((str(address.hostname), address.port or 0)))
+
+        def said(text: str) -> bool:
+            return any(text in line for line in service.log)
+
+        assert served() == first
+        cert.rename(tmp_path / "old.pem")
+        cert.write_text("no certificate")
+        service.wait(lambda: said("the certificate stays as it was: "), "nothing is said of a bad certificate")
+        assert served() == first
+        second = make(cert, key)
+        service.wait(lambda: said("certificate read again"), "nothing is said of the new certificate")
+        assert served() == second != first
