@@ -13,7 +13,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
+from ticker.errors import (
+    ClientError,
+    ConfigError,
+    PatternError,
+    RefusedError,
+    UnknownSymbolError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from ticker.client.live import get, watch
@@ -22,8 +29,8 @@ if TYPE_CHECKING:
     from ticker.client.view import View
 
 __all__ = [
-    "Change", "ClientError", "Frame", "Options", "Quote", "RefusedError", "State", "UnknownSymbolError",
-    "UnreachableError", "View", "get", "watch",
+    "Change", "ClientError", "ConfigError", "Frame", "Options", "PatternError", "Quote", "RefusedError", "State",
+    "UnknownSymbolError", "UnreachableError", "View", "get", "watch",
 ]  # fmt: skip
 
 _HOMES = {
@@ -37,3 +44,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'ticker.client' has no attribute '{name}'")
     return getattr(importlib.import_module(f"ticker.client.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,11 +19,18 @@ from ticker.client.ask import ask
 from ticker.client.book import Backlog
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import ENTERED, Options, State, Stream, open_stream
-from ticker.errors import ClientError, RefusedError, UnknownSymbolError, UnreachableError
+from ticker.errors import (
+    ClientError,
+    ConfigError,
+    PatternError,
+    RefusedError,
+    UnknownSymbolError,
+    UnreachableError,
+)
 
 __all__ = [
-    "Change", "ClientError", "Frame", "Options", "Quote", "RefusedError", "State", "UnknownSymbolError",
-    "UnreachableError", "View", "get", "watch",
+    "Change", "ClientError", "ConfigError", "Frame", "Options", "PatternError", "Quote", "RefusedError", "State",
+    "UnknownSymbolError", "UnreachableError", "View", "get", "watch",
 ]  # fmt: skip
 
 Item = TypeVar("Item")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from mypy import api
 
+import ticker.client
 from tests.conftest import ROOT
+from ticker.client import sync
 
 SCRIPT = Path(__file__).with_name("typed_script.py")
 
@@ -16,6 +20,18 @@ SCRIPT = Path(__file__).with_name("typed_script.py")
 def test_a_script_is_checked_as_its_author_expects() -> None:
     """Types are inferred through the whole library, and mistakes are found: an ignore without one is an error."""
     assert api.run([str(SCRIPT), "--strict", "--no-error-summary"]) == ("", "", 0)
+
+
+def test_help_tells_of_all_there_is() -> None:
+    """Seen: `help(ticker.client)` knew neither `watch` nor `get`, since they are imported when they are first used; and
+    two exceptions that their docstrings name could not be had from there.
+    """
+    told = pydoc.plain(pydoc.render_doc(ticker.client))
+    shown = set(re.findall(r"^    (?:class |async )?(\w+)", told, re.MULTILINE))
+    assert set(ticker.client.__all__) - shown == set()
+    raised = set(re.findall(r"\b\w+Error\b", f"{ticker.client.watch.__doc__}{ticker.client.get.__doc__}"))
+    assert raised <= set(ticker.client.__all__)
+    assert ticker.client.__all__ == sync.__all__
 
 
 def test_importing_it_brings_no_server() -> None:
