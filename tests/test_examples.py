@@ -100,8 +100,8 @@ def test_the_browser_code_in_node(service: Running, tmp_path: Path) -> None:
 
 
 def test_the_python_code(service: Running) -> None:
-    """A dozen lines on websockets print prices."""
-    with printing([sys.executable, "-c", example("python", "websockets.sync", service)]) as lines:
+    """A dozen lines on websockets print prices, in no way that the library has deprecated."""
+    with printing([sys.executable, "-W", "error", "-c", example("python", "websockets.sync", service)]) as lines:
         check_prices(lines)
 
 
