@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from mypy import api
 
 import ticker.client
@@ -20,6 +21,17 @@ SCRIPT = Path(__file__).with_name("typed_script.py")
 def test_a_script_is_checked_as_its_author_expects() -> None:
     """Types are inferred through the whole library, and mistakes are found: an ignore without one is an error."""
     assert api.run([str(SCRIPT), "--strict", "--no-error-summary"]) == ("", "", 0)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_readmes_examples_are_checked(number: int, tmp_path: Path) -> None:
+    """Seen: one compared a price that may be None. Promised: a type checker finds nothing in what readers copy."""
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    watching = [text for text in code if re.search("from ticker.client.* import watch", text)]
+    assert len(watching) == 2
+    script = tmp_path / "script.py"
+    script.write_text(watching[number])
+    assert api.run([str(script), "--config-file=", "--check-untyped-defs", "--no-error-summary"]) == ("", "", 0)
 
 
 def test_help_tells_of_all_there_is() -> None:
