@@ -177,7 +177,9 @@ FRAMES: dict[str, Schema] = {
         "since": value("integer", "at most your version; if it is higher, something was lost", 4711, minimum=1),
         "version": VERSION, "time": TIME, **_DATA,
     }, ("quotes", "gone", "feeds")),
-    "heartbeat": _frame("heartbeat", "Nothing of yours has changed up to here.", {"version": VERSION, "time": TIME}),
+    "heartbeat": _frame("heartbeat", "Nothing of yours has changed up to here: version 0 before your first data.", {
+        "version": VERSION | {"minimum": 0}, "time": TIME,
+    }),
     "pong": _frame("pong", "The answer to `ping`.", {"id": REPLY_ID, "time": TIME}, ("id",)),
     "error": _frame("error", "A message was refused; nothing was changed.", {
         "id": REPLY_ID, "code": CODE, "message": MESSAGE,

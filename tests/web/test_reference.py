@@ -117,7 +117,8 @@ def test_a_symbol_is_no_pattern(text: str, *, good: bool) -> None:
 
 async def talk(live: Live, peer: Peer) -> list[Any]:
     """Make a service say everything that it can say."""
-    frames = [await peer.message()]
+    frames = [await peer.message(), await peer.hear("heartbeat")]
+    assert frames[-1]["version"] == 0, "it was told nothing yet"
 
     async def ask(answers: int, **message: object) -> None:
         check(str(message["op"]), message)
