@@ -9,6 +9,13 @@ from pathlib import Path
 log = logging.getLogger("ticker.service")
 
 
+def why(error: OSError) -> str:
+    """What is wrong with files that cannot be loaded; OpenSSL itself says `[SSL] PEM lib` of most."""
+    if isinstance(error, ssl.SSLError):
+        return "not a certificate in PEM form with the key that belongs to it; that may be in a file server.tls_key"
+    return error.strerror or str(error)
+
+
 class Certificate:
     """The files behind a TLS context, loaded again when they have changed.
 
@@ -36,7 +43,7 @@ class Certificate:
             for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._context):
                 context.load_cert_chain(self._cert, self._key, password="")  # an encrypted key must not ask a terminal
         except OSError as error:  # ssl.SSLError is one
-            log.warning("the certificate stays as it was: %s", error.strerror or error)
+            log.warning("the certificate stays as it was: %s", why(error))
         else:
             log.info("certificate read again")
 

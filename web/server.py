@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ticker.config import Settings
 from ticker.errors import ConfigError, TickerError
+from web.certificate import why
 from web.handshake import Door
 from web.problem import raw_problem
 from web.transport import MAX_FRAGMENTS, PlainFrames, SharedFrames
@@ -220,7 +221,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         config.load()
     except OSError as error:  # ssl.SSLError is one
         files = f"{cert} {key}" if key else cert
-        raise ConfigError(f"server.tls_cert {files}: {error.strerror or error}") from error
+        raise ConfigError(f"server.tls_cert {files}: {why(error)}") from error
     return Server(config)
 
 
