@@ -17,7 +17,7 @@ from ticker.service import Service
 from web.answers import answer, listed, selection_of, unknown_symbol
 from web.descriptions import described, problems, with_csv
 from web.problem import Problem
-from web.tables import bars_table, table_answer
+from web.tables import bars_table, decimal, table_answer
 
 SPARKLINES = 100
 """Symbols in one request."""
@@ -52,11 +52,11 @@ def make_router(service: Service) -> APIRouter:
         if record is None:
             raise unknown_symbol(service, symbol)
         since, rows = await service.candles.bars(record, interval, limit)
+        decimals = record.get("decimals")
+        digits = decimals if isinstance(decimals, int) else None
         if shape == "csv":
-            decimals = record.get("decimals")
-            table = bars_table(rows, decimals if isinstance(decimals, int) else None)
-            return table_answer(table, {"Cache-Control": "no-store"})
-        bars = [[r.t, *_rounded(record, *r[1:5]), r.volume, r.flags] for r in rows]
+            return table_answer(bars_table(rows, digits), {"Cache-Control": "no-store"})
+        bars = [[r.t, *(_exact(price, digits) for price in r[1:5]), _exact(r.volume), r.flags] for r in rows]
         return answer(orjson.dumps({"symbol": symbol, "interval": interval, "since": since, "bars": bars}))
 
     @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
@@ -75,6 +75,11 @@ def make_router(service: Service) -> APIRouter:
         return answer(orjson.dumps({"interval": "1m", "end": end, "closes": rounded}))
 
     return router
+
+
+def _exact(number: float | None, digits: int | None = None) -> orjson.Fragment | None:
+    """A number as a table has it: no exponent, and as many digits as the symbol is quoted at."""
+    return None if number is None else orjson.Fragment(decimal(number, digits))
 
 
 def _rounded(record: Record, *prices: float | None) -> list[float | None]:

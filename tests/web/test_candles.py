@@ -56,6 +56,16 @@ async def test_the_bars_of_a_symbol(live: Live) -> None:
 
 
 @serving()
+async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
+    """Seen: 0.00000150 was 1.5e-06 in JSON, and 72.50 was 72.5, against what the reference says of all prices."""
+    live.feed.publish([Quote("toy:PEPE-USD", {"last": "0.00000150", "decimals": 8})])
+    document = (await live.get("/api/candles/PEPE-USD?limit=1")).body.decode()
+    table = (await live.get("/api/candles/PEPE-USD?limit=1&format=csv")).body.decode()
+    assert ",0.00000150,0.00000150,0.00000150,0.00000150," in table
+    assert ",0.00000150,0.00000150,0.00000150,0.00000150,null," in document
+
+
+@serving()
 async def test_every_interval_of_the_protocol(live: Live) -> None:
     """All seven are answered, for a venue symbol as well; the newest bar is open; 1m and 500 are the defaults."""
     offer_past(live)
