@@ -269,6 +269,28 @@ def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) 
         assert visit.page.locator("#details").is_hidden()
 
 
+def test_no_key_changes_what_an_embedded_table_does_not_show(browser: Browser, server: PageServer) -> None:
+    """Without the page's frame there is no pause, no other list, no dialog and no menu of lists by key or pointer.
+
+    Seen: Space, pressed on a wall's keyboard, froze every price, and nothing on the screen said so; `[` and `]` went to
+    lists whose tabs are not there. The keys were those of the whole page.
+    """
+    with visiting(browser, server) as visit:
+        page, service = visit.page, visit.service
+        service.quotes, service.feeds = book(3), {"alpha": LIVE_FEED}
+        visit.go("?embed=1&symbols=S0000-USD,S0001-USD")
+        expect(price(page, "S0001-USD")).to_have_text("101.00")
+        row(page, "S0000-USD").focus()
+        for key in ("m", "c", "]", " "):
+            page.keyboard.press(key)
+        page.evaluate("addEventListener('contextmenu', (event) => { window.browsers = !event.defaultPrevented })")
+        row(page, "S0001-USD").dispatch_event("contextmenu")
+        assert page.evaluate("window.browsers")
+        service.update({"S0001-USD": {"last": 102.0}})
+        expect(price(page, "S0001-USD")).to_have_text("102.00")
+        expect(page.locator("dialog[open], .menu")).to_have_count(0)
+
+
 def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServer) -> None:
     """However far down the table is, a search, a filter and another list show their first rows.
 

@@ -320,7 +320,6 @@ function wireLists() {
 
 function wire() {
   grid.onAction = (action, quote) => actions.onRow(action, quote);
-  grid.onMenu = (quote, place) => actions.openRowMenu(quote, place);
   grid.onOpen = openDetails;
   details.onChange = detailsChanged;
   grid.onColumns = (columns) => head.use(columns);
@@ -331,7 +330,7 @@ function wire() {
   alerts.onChange = alertsChanged;
   alerts.onFire = (alert, value) => rings.ring(alert, value);
   prefs.onChange = prefChanged;
-  actions.wire(byId);
+  if (prefs.get("embed") !== "1") actions.wire(byId); // else a key would change what nothing there shows
   addEventListener("online", () => stream.socket.wake());
   addEventListener("storage", ({ key }) => {
     if (key === TOKEN_KEY && token() !== null) admitElsewhere();

@@ -16,7 +16,8 @@ export class Actions {
 
   /** Bind them. @param {(id: string) => HTMLElement} byId */
   wire(byId) {
-    const { dialogs, togglePause, search, prefs } = this.#page;
+    const { dialogs, togglePause, search, prefs, grid } = this.#page;
+    grid.onMenu = (quote, place) => this.openRowMenu(quote, place);
     const presses = {
       theme: () => this.#cycleTheme(), pause: togglePause, settings: () => dialogs.open("settings"),
       columns: () => dialogs.open("columns"), export: () => this.#share("exportCsv"), link: () => this.#share("copyLink"),

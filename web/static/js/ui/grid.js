@@ -63,8 +63,8 @@ export class Grid {
   onAction = () => {};
   /** Told the quote whose row was clicked, or at which Enter was pressed. */
   onOpen = () => {};
-  /** Told a quote and the place in the window where its menu is wanted. */
-  onMenu = () => {};
+  /** Told a quote and the place in the window where its menu is wanted; null: it has none but the browser's. */
+  onMenu = null;
   /** Told the columns whenever other ones are shown. */
   onColumns = () => {};
   /** Told when a key wants to leave the rows upwards. */
@@ -299,7 +299,7 @@ export class Grid {
   // Also the menu key, Shift+F10 and a long press of a finger.
   #menu(event) {
     const row = event.target.closest(".row");
-    if (row === null) return;
+    if (row === null || this.onMenu === null) return;
     event.preventDefault();
     const { quote } = this.#rows.get(row.dataset.symbol);
     const pointed = event.clientX > 0 || event.clientY > 0;
