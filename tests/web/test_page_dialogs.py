@@ -58,6 +58,21 @@ def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageS
         expect(page.locator("html")).to_have_attribute("data-theme", "auto")
 
 
+def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: PageServer) -> None:
+    """A, a number and Enter make an alert at that number.
+
+    Seen: the digits typed came behind those of the price that stood there, a limit a thousand times too high.
+    """
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        row(page, "S0001-USD").focus()
+        page.keyboard.press("a")
+        expect(page.locator("[name=value]")).to_be_focused()
+        page.keyboard.type("120.5")
+        page.keyboard.press("Enter")
+        expect(page.locator(".alert-list li")).to_contain_text(["S0001-USDprice ≥ 120.50, once"])
+
+
 def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageServer) -> None:
     """The region that speaks to screen readers is not shut out by an open dialog, nor lost with it."""
     with showing(browser, server, book(5)) as visit:
