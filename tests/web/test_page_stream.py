@@ -62,6 +62,20 @@ def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer)
         assert flashes(page) == []
 
 
+def test_a_press_on_the_state_tries_again_at_once(browser: Browser, server: PageServer) -> None:
+    """Whoever sees that the page waits for its next try need not wait, nor load the page anew, which loses the prices.
+
+    Seen: in a tunnel's end, half a minute of `Offline` with the network back, and nothing to press against it.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.page, visit.service
+        service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [30_000, 30_000]})
+        until(visit, lambda: page.locator("#cluster .word").inner_text() == "Offline · retry in 30 s")
+        page.locator("#cluster").click()
+        until(visit, lambda: page.locator("#cluster .word").inner_text() == "Live")
+        until(visit, lambda: page.locator("dialog").inner_text().startswith("Connection"))
+
+
 def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: PageServer) -> None:
     """Rows and place outlast a service that comes back without prices: down until its feeds say what they have."""
     with frozen(browser, server, book(300)) as visit:

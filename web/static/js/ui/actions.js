@@ -16,12 +16,15 @@ export class Actions {
 
   /** Bind them. @param {(id: string) => HTMLElement} byId */
   wire(byId) {
-    const { dialogs, togglePause, search, prefs, grid } = this.#page;
+    const { dialogs, togglePause, search, prefs, grid, stream } = this.#page;
     grid.onMenu = (quote, place) => this.openRowMenu(quote, place);
     const presses = {
       theme: () => this.#cycleTheme(), pause: togglePause, settings: () => dialogs.open("settings"),
       columns: () => dialogs.open("columns"), export: () => this.#share("exportCsv"), link: () => this.#share("copyLink"),
-      cluster: () => dialogs.open("diagnostics"),
+      cluster: () => {
+        stream.socket.wake(); // who asks how the connection does wants it now
+        dialogs.open("diagnostics");
+      },
     };
     for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
     bindKeys(document, this.#keys(presses), () => search.open(), () => prefs.get("letters") === "on");
