@@ -139,6 +139,29 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
         expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change&quote=USD&list=all")
 
 
+def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer) -> None:
+    """While a filter counts, whose choice is out of sight in the settings, a line above the rows names it and ends it.
+
+    Seen: a filter set a day before, a dozen rows of two thousand, and nothing on the screen to say why.
+    """
+    quotes = {"alpha:A-EUR": quote(last=3.0), "A-USD": quote(last=1.0, quote_volume=9.0), "A-EUR": quote(last=2.0)}
+    with phone(browser, server, quotes, "?quote=EUR&feed=alpha") as visit:
+        page, said = visit.page, visit.page.locator("#notice")
+        expect(said.locator("p")).to_have_text("Only feed alpha, quote EUR.")
+        shows(page, ["alpha:A-EUR"])
+        page.set_viewport_size({"width": 1440, "height": 900})
+        expect(said).to_be_hidden()
+        accent = page.evaluate("getComputedStyle(document.querySelector('#embed-link')).color")
+        expect(page.locator(".filter").first).to_have_css("border-color", accent)
+        page.set_viewport_size(PHONE["viewport"])
+        said.get_by_role("button", name="Show all").tap()
+        shows(page, ["A-USD", "A-EUR"])
+        expect(said).to_be_hidden()
+        visit.go("?quote=EUR&embed=1")
+        shows(page, ["A-EUR"])
+        expect(said).to_be_hidden()
+
+
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
     """Every text of every setting fits into its field; no name of a column is broken in two."""

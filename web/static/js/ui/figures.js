@@ -88,9 +88,10 @@ export class Figures {
 
   showNotice() {
     const { stream, market, view, list, notice, numbers, skeleton } = this.#page;
+    const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`];
     const said = noticeFor({
       state: stream.socket.state, retryInMs: this.retryInMs(), filled: market.filled, rows: view.rows.length,
-      query: view.query, list: list(), filtered: view.feed !== "" || view.currency !== "",
+      query: view.query, list: list(), filters: filters.filter(Boolean).join(", "),
       leftOut: market.leftOut.size === 0 ? "" : numbers.count(market.leftOut.size),
       shown: numbers.count(market.quotes.size),
     });

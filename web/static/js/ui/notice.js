@@ -22,12 +22,13 @@ const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to fin
  * @param {number} situation.rows how many rows are shown
  * @param {string} situation.query
  * @param {import("../store/lists.js").List} situation.list
- * @param {boolean} situation.filtered by feed or by currency
+ * @param {string} situation.filters by feed and by currency, in words; empty for none
  * @param {string} situation.leftOut how many symbols there was no room for; empty for none
  * @param {string} situation.shown how many there are
- * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Search" | "Show all"} | null}
+ * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Search" | "Show all",
+ *   phones?: boolean} | null} `phones`: wider screens say it elsewhere
  */
-export function noticeFor({ state, retryInMs, filled, rows, query, list, filtered, leftOut, shown }) {
+export function noticeFor({ state, retryInMs, filled, rows, query, list, filters, leftOut, shown }) {
   if (state.name === "ended") {
     const { text, button } = ENDINGS[state.reason];
     return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
@@ -37,13 +38,14 @@ export function noticeFor({ state, retryInMs, filled, rows, query, list, filtere
     return { text: `The server cannot be reached. Trying again in ${seconds} s.`, button: "Retry" };
   }
   if (!filled) return null;
-  if (rows === 0) return emptiness(query, list, filtered);
-  return leftOut === "" ? null : { text: `This page has room for ${shown} symbols; ${leftOut} more are left out.` };
+  if (rows === 0) return emptiness(query, list, filters);
+  if (leftOut !== "") return { text: `This page has room for ${shown} symbols; ${leftOut} more are left out.` };
+  return filters === "" ? null : { text: `Only ${filters}.`, button: "Show all", phones: true };
 }
 
-function emptiness(query, list, filtered) {
+function emptiness(query, list, filters) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
-  if (filtered) return { text: `Nothing in ${list.title} passes the filters.`, button: "Show all" };
+  if (filters !== "") return { text: `Nothing in ${list.title} passes the filters: ${filters}.`, button: "Show all" };
   if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
   if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
   return { text: "No symbols yet. They appear here as soon as a feed delivers." };
@@ -66,13 +68,14 @@ export class Notice {
   }
 
   /**
-   * @param {{text: string, button?: string} | null} notice null: nothing to say
+   * @param {{text: string, button?: string, phones?: boolean} | null} notice null: nothing to say
    * @param {boolean} alone there are no rows: it stands in their place
    */
   show(notice, alone) {
     this.#element.hidden = notice === null;
     if (notice === null) return;
     this.#element.classList.toggle("alone", alone);
+    this.#element.classList.toggle("for-phones", notice.phones === true);
     setText(this.#text, notice.text);
     this.#button.hidden = notice.button === undefined;
     setText(this.#button, notice.button ?? "");
