@@ -404,6 +404,19 @@ def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> N
                 shows(page, expected + unknown)
 
 
+def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer) -> None:
+    """As many symbols as a list of one's own can have are listed when they come by address.
+
+    Seen: the link to a list of a thousand, as the page itself had made it, showed the whole market.
+    """
+    symbols = [f"LONG{i:04d}.X-USD" for i in range(1000)]
+    with showing(browser, server, {symbols[-1]: quote(last=5.0), "OTHER-USD": quote(last=6.0)}) as visit:
+        visit.go(f"?symbols={','.join(symbols)}&sort=last")
+        expect(visit.page.locator(".tab[aria-current]")).to_have_text("Shared list1,000")
+        expect(price(visit.page, symbols[-1])).to_have_text("5.00")
+        expect(row(visit.page, "OTHER-USD")).to_have_count(0)
+
+
 def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
     """A link carries the symbols of one's own list; inside another page there is the table and nothing else."""
     with visiting(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:

@@ -10,6 +10,7 @@ import { readJson, writeJson } from "./storage.js";
 
 const STORAGE_KEY = "ticker.prefs.v1";
 const LONGEST_TEXT = 200;
+const LONGEST_LIST = 60_000; // about what the service takes of an address
 const PLAIN = { ",": "%2C", ":": "%3A" }; // what an address may carry as it is
 
 const oneOf = (...allowed) => ({ initial: allowed[0], fits: (value) => allowed.includes(value), kept: true, allowed });
@@ -164,6 +165,6 @@ export class Prefs {
 
 /** A value from outside if it is one that the choice takes, else null. */
 function accepted(name, value) {
-  const longest = name === "symbols" ? 8000 : LONGEST_TEXT;
+  const longest = name === "symbols" ? LONGEST_LIST : LONGEST_TEXT;
   return typeof value === "string" && value.length <= longest && CHOICES[name].fits(value) ? value : null;
 }
