@@ -240,7 +240,10 @@ def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: Page
 
 
 def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: PageServer) -> None:
-    """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart."""
+    """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart.
+
+    Seen: where the network had failed as the library was fetched, it was said not to be on the server, and for good.
+    """
     server.answers["api/candles"] = {"status": 503, "detail": "no bars today"}
     with showing(browser, server, book(30)) as visit:
         page = visit.page
@@ -259,10 +262,32 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
     server.vendored = False
     with showing(browser, server, book(30), f"?sel={FIRST}") as visit:
         visit.tolerated = [FAILED_LOAD]
-        sentence = "The chart’s library is not on the server. Everything else works without it."
+        sentence = "The chart’s library did not come. Everything else works without it. Trying again in 30 s."
         expect(part(visit.page, ".chart-message span")).to_have_text(sentence)
         visit.service.update({FIRST: {"last": 102.5}})
         expect(part(visit.page, ".price")).to_have_text("102.50")
+        server.vendored = True
+        part(visit.page, ".chart-message button").click()
+        drawn(visit)
+
+
+def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: PageServer) -> None:
+    """Where the network fails as the details are fetched nothing is opened, and the next press fetches them again.
+
+    Seen: on a phone a dark sheet over all the prices, an unreadable line at its edge and no button to close it.
+    """
+    with showing(browser, server, book(30)) as visit:
+        page = visit.spoil()
+        visit.tolerated = [FAILED_LOAD]
+        page.route("**/js/ui/panel.js", lambda route: route.abort())
+        row(page, FIRST).click()
+        expect(page.locator(".toast")).to_contain_text("The details could not be loaded.")
+        expect(page.get_by_role("status")).to_contain_text("The details could not be loaded.")
+        expect(panel(page)).to_be_hidden()
+        expect(page).to_have_url(server.url)
+        page.unroute("**/js/ui/panel.js")
+        row(page, FIRST).click()
+        drawn(visit)
 
 
 def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: PageServer) -> None:

@@ -77,7 +77,7 @@ const announcer = new Announcer(byId("announcements"));
 const toasts = new Toasts(byId("toasts"));
 const title = new Title(byId("icon"), numbers);
 const details = new Details(byId("details"), prefs, {
-  numbers, times, market, freshness, clock, announcer, alerts, favourites: lists.favourites.symbols,
+  numbers, times, market, freshness, clock, announcer, toasts, alerts, favourites: lists.favourites.symbols,
   star: (symbol) => listing.toggle(lists.favourites, symbol), open: (symbol) => details.open(symbol),
   editAlerts: (symbol) => dialogs.open("alerts", market.find(symbol)),
 });

@@ -17,7 +17,7 @@ const LATEST = 2; // bars that are asked for again when one has ended, besides t
 const SETTLED_MS = 2000; // after its end a bar is known to the service
 const DRAW_MS = 100;
 const KINDS = { candles: "Candles", line: "Line" };
-const NO_LIBRARY = "The chart’s library is not on the server. Everything else works without it.";
+const NO_LIBRARY = "The chart’s library did not come. Everything else works without it. Trying again in 30 s.";
 const NO_BARS = "No prices have been recorded yet.";
 const AGAIN_MS = 30_000;
 const MINUTE_MS = 60_000;
@@ -121,7 +121,7 @@ export class ChartPane {
     const request = this.#request;
     const [library, rows] = await Promise.allSettled([loadChart(), loadBars(quote.symbol, interval.key, BARS)]);
     if (request !== this.#request) return;
-    if (library.status === "rejected") return this.#say(NO_LIBRARY);
+    if (library.status === "rejected") return this.#say(NO_LIBRARY, true);
     if (rows.status === "rejected") return this.#say(`The chart’s bars did not come: ${rows.reason.message}. Trying again in 30 s.`, true);
     if (rows.value.length === 0) return this.#say(NO_BARS, true);
     const fresh = this.#bars === null || this.#bars.spanMs !== interval.ms;

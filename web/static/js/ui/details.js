@@ -2,12 +2,13 @@
  * Whether the details of a symbol are open, and of which. The page's address says so: opening is a step that Back
  * takes back.
  *
- * Promises: nothing of the panel is loaded before it opens for the first time. Knows nothing of what it shows.
+ * Promises: nothing of the panel is loaded before it opens for the first time; a panel that cannot be loaded is an
+ * ordinary message. Knows nothing of what it shows.
  */
 
 import { element } from "./elements.js";
 
-const FAILED = "The details could not be loaded. Close them and try again.";
+const FAILED = "The details could not be loaded. Try again when the service can be reached.";
 
 export class Details {
   /** The symbol whose details are open, or null. */
@@ -106,7 +107,10 @@ export class Details {
       this.#panel = await this.#loading;
     } catch {
       this.#loading = null;
-      this.#place.replaceChildren(element("p", { role: "alert" }, FAILED));
+      if (this.symbol === null) return;
+      this.close();
+      this.#surroundings.announcer.say("details", FAILED);
+      this.#surroundings.toasts.show(FAILED);
     }
   }
 
