@@ -47,6 +47,24 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
         assert service.patterns == ["S0002-USD"]
 
 
+def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageServer) -> None:
+    """A module that is lost on the way leaves a sentence, and a button that loads the page anew.
+
+    Seen: one of fifty files was lost as a train went into a tunnel, and the frame said `Connecting` for ever.
+    """
+    with visiting(browser, server) as visit:
+        page = visit.spoil()
+        visit.tolerated = ["error: Failed to load resource"]
+        visit.service.quotes = book(3)
+        page.route("**/js/ui/tabs.js", lambda route: route.abort())
+        visit.go()
+        expect(page.locator("#notice")).to_have_text("A part of this page was lost on the way.Reload")
+        expect(page.locator("#cluster")).to_be_hidden()
+        page.unroute("**/js/ui/tabs.js")
+        page.get_by_role("button", name="Reload").click()
+        expect(price(page, "S0001-USD")).to_have_text("101.00")
+
+
 NUMBERS = [
     ("en-US", "price", [97412.35, 2], "97,412.35"),
     ("en-US", "price", [0.00002048, 8], "0.00002048"),

@@ -1,0 +1,18 @@
+/**
+ * Says that the page did not come whole, which would else seem to be connecting for ever, and loads it anew on a press,
+ * or when the network is back. Imports nothing, so that nothing else must have come.
+ */
+
+const reload = () => location.reload();
+
+addEventListener("error", ({ target }) => {
+  if (target.src !== new URL("js/main.js", document.baseURI).href) return;
+  const notice = document.querySelector("#notice");
+  const button = notice.querySelector("button");
+  notice.querySelector("p").textContent = "A part of this page was lost on the way.";
+  button.textContent = "Reload";
+  button.addEventListener("click", reload);
+  addEventListener("online", reload);
+  notice.hidden = false;
+  document.querySelector("#cluster").hidden = true;
+}, { capture: true });
