@@ -82,6 +82,26 @@ def test_favourites_persist(browser: Browser, server: PageServer) -> None:
         expect(visit.page.get_by_role("button", name="Favourites 0")).to_be_visible()
 
 
+def test_an_arrow_leads_into_the_rows(browser: Browser, server: PageServer) -> None:
+    """From nowhere, as after the page has loaded, one key is enough; elsewhere it does what it always does.
+
+    Seen: fourteen tab stops lie before the rows, and after Escape from the details one had to begin again.
+    """
+    with showing(browser, server, book(30)) as visit:
+        page = visit.page
+        page.keyboard.press("ArrowDown")
+        expect(row(page, "S0000-USD")).to_be_focused()
+        page.keyboard.press("ArrowDown")
+        expect(row(page, "S0001-USD")).to_be_focused()
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("ArrowDown")
+        expect(row(page, "S0001-USD")).to_be_focused()
+        page.evaluate("addEventListener('keydown', (event) => { window.browsers = !event.defaultPrevented })")
+        page.locator("#theme").press("ArrowDown")
+        expect(page.locator("#theme")).to_be_focused()
+        assert page.evaluate("window.browsers")
+
+
 def test_keyboard_moves_through_the_grid(browser: Browser, server: PageServer) -> None:
     """One tab stop leads into the rows; arrows, pages and ends move the focus, and the row scrolled away keeps it."""
     with showing(browser, server, book(500)) as visit:

@@ -54,6 +54,7 @@ export class Actions {
       ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.chooseInterval(n)])),
       "/": () => search.open(),
       t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
+      arrowdown: () => document.activeElement === document.body && grid.focus(),
       escape: () => details.close(),
       "?": () => dialogs.open("shortcuts"),
       "[": () => listing.step(-1),

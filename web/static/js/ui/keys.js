@@ -9,7 +9,7 @@ const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard
 
 /**
  * @param {Document} document
- * @param {Object<string, () => void>} actions by `event.key`, letters in lower case
+ * @param {Object<string, () => unknown>} actions by `event.key`, letters in lower case; false: the key stays the browser's
  * @param {(() => void) | null} search also bound to Ctrl+K and Cmd+K, if there is one
  * @param {() => boolean} singleKeys whether keys of a single character are wanted
  */
@@ -28,7 +28,6 @@ export function bindKeys(document, actions, search, singleKeys) {
     if (element.closest?.(BUSY) || !Object.hasOwn(actions, key)) return;
     if (key === " " && element.closest?.(OWN_SPACE)) return;
     if (!SIMPLE.test(key) && !singleKeys()) return;
-    event.preventDefault();
-    actions[key]();
+    if (actions[key]() !== false) event.preventDefault();
   });
 }

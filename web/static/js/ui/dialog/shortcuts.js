@@ -8,8 +8,9 @@ export const title = "Keyboard shortcuts";
 
 const GROUPS = [
   ["Everywhere", [
-    ["/", "search; also Ctrl+K"], ["Space", "pause, resume"], ["[ ]", "list before, list after"], ["T", "next theme"],
-    ["C", "columns"], ["E", "export this list as CSV"], ["L", "copy a link to this view"], ["?", "this"],
+    ["/", "search; also Ctrl+K"], ["↓", "to the rows"], ["Space", "pause, resume"], ["[ ]", "list before, list after"],
+    ["T", "next theme"], ["C", "columns"], ["E", "export this list as CSV"], ["L", "copy a link to this view"],
+    ["?", "this"],
   ]],
   ["On a row", [
     ["↑ ↓ PgUp PgDn", "move"], ["Home End", "first, last"], ["Enter", "open details"], ["Esc", "close details"],
