@@ -105,7 +105,8 @@ def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: Pa
 
     Seen: on return in the moment in which the tab had asked for less, as when a phone wakes it, the answer came when it
     was in sight again: every other symbol was gone, with its hour of prices, until the whole snapshot was there. And an
-    error that is not about a message, as that patterns have outgrown their limit, is no answer.
+    error that is not about a message, as that patterns have outgrown their limit, is no answer. Until everything is
+    told, what is shown is stale: prices of hours before, which looked live, were seen for as long as the way took.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -119,13 +120,15 @@ def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: Pa
         service.mute = False
         service.send({"type": "error", "code": "too_many_symbols", "message": "new ones are left out", "retry": False})
         assert [message["op"] for message in service.unheard] == ["unsubscribe", "subscribe"] * 2
+        states = []
         for message in service.unheard:
             service.quotes["S0001-USD"]["last"] += 1
             service.take(message)
             if message["op"] == "subscribe":
                 until_price(visit, "S0001-USD", f"{service.quotes['S0001-USD']['last']:.2f}")
             advance(visit, 1100)
-            assert row(page, "S0000-USD").get_attribute("data-state") is None
+            states.append(row(page, "S0000-USD").get_attribute("data-state"))
+        assert states == ["stale", "stale", "stale", None]
 
 
 def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, server: PageServer) -> None:

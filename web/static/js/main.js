@@ -56,7 +56,7 @@ const clock = new ServerClock();
 const market = new Market(clock);
 const alerts = new Alerts(storage, (symbol) => market.quotes.get(symbol));
 const view = new View(market);
-const freshness = new Freshness(clock, () => stream.socket.late);
+const freshness = new Freshness(clock, () => stream.late);
 const rates = new Rates();
 const latencies = new RecentSamples(FIGURES_OVER_MS);
 const frameTimes = new RecentSamples(FIGURES_OVER_MS);

@@ -2,7 +2,7 @@
  * The stream as the page lives with it: paused by its user, left alone in a hidden tab, taken up again.
  *
  * Promises: while paused the market stands still and nothing is lost; messages never queue up, they are merged; a tab
- * that nobody looks at asks for less after a while, and on return for everything at once.
+ * that nobody looks at asks for less after a while, and on return for everything at once, before which nothing is live.
  */
 
 import { Held } from "../store/held.js";
@@ -24,6 +24,7 @@ export class Stream {
   #painter;
   #held = new Held();
   #awayTimer = null;
+  #behind = false; // less was asked for since everything was told
 
   /**
    * @param {object} options
@@ -51,6 +52,11 @@ export class Stream {
     return this.pausedAtMs !== null;
   }
 
+  /** Whether what is shown may have changed without our knowing. */
+  get late() {
+    return this.socket.late || (this.#behind && !this.wanted.away);
+  }
+
   /** Updates that wait for the end of the pause. */
   get waiting() {
     return this.#held.updates;
@@ -76,7 +82,7 @@ export class Stream {
   /** Nobody can see the page now. @param {string | null} current the instrument that the keyboard is at */
   hide(current) {
     this.#awayTimer ??= setTimeout(() => {
-      this.wanted.away = true;
+      this.wanted.away = this.#behind = true;
       this.wanted.current = current;
       this.ask();
     }, AWAY_AFTER_MS);
@@ -96,7 +102,9 @@ export class Stream {
   #data(frame, kind) {
     this.#alerts.take(frame, kind.old, this.#clock.now());
     // What was asked for while away is not all there is, whatever it replaces at the service, and whenever it comes.
-    const meant = { ...kind, replace: kind.replace && kind.asked?.fields === undefined };
+    const whole = kind.asked?.fields === undefined;
+    const meant = { ...kind, replace: kind.replace && whole };
+    if (whole && (kind.replace || kind.first)) this.#behind = false;
     const wasFilled = this.#market.filled;
     if (this.paused && wasFilled) {
       this.#held.add(frame, meant);

@@ -31,7 +31,7 @@ export class Figures {
     if (socket.state.name !== "live") return socket.state.name;
     if (stream.paused) return "paused";
     const slow = (latencies.quantiles(now, [0.5])?.[0] ?? 0) > DELAYED_MS;
-    return socket.late || slow ? "delayed" : "live";
+    return stream.late || slow ? "delayed" : "live";
   }
 
   retryInMs() {
