@@ -508,13 +508,21 @@ def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
 
 @pytest.mark.parametrize("decimals", [2, 8])
 def test_long_names_and_numbers_stay_inside(browser: Browser, server: PageServer, decimals: int) -> None:
-    """However long its name and numbers, the panel's buttons and prices are all within it."""
-    symbol = "W" * 60 + "-USD"
-    quotes = {symbol: quote(**LONG, decimals=decimals, quote_volume=1e9, name="Name " * 20)}
+    """However long its name and numbers, the panel's buttons and prices are all within it.
+
+    Seen: behind a long name of a venue the word that it is the source now was half an empty box.
+    """
+    symbol, venue = "W" * 60 + "-USD", "a-venue-with-a-long-name"
+    quotes = {symbol: quote(**LONG, decimals=decimals, quote_volume=1e9, name="Name " * 20, source=venue)}
+    quotes[f"{venue}:{symbol}"] = quote(**LONG, decimals=decimals, source=venue)
     with showing(browser, server, quotes) as visit:
         row(visit.page, symbol).click()
         drawn(visit)
         assert panel(visit.page).evaluate(CUT_OFF) == []
+        tag, cell = part(visit.page, ".tag.now").bounding_box(), part(visit.page, ".sources tbody th").bounding_box()
+        assert tag is not None
+        assert cell is not None
+        assert tag["x"] + tag["width"] <= cell["x"] + cell["width"]
         visit.go("?sel=" + "X" * 300)
         expect(part(visit.page, ".panel-missing")).to_be_visible()
         assert panel(visit.page).evaluate(CUT_OFF) == []

@@ -91,8 +91,9 @@ export class Sources {
       rate: element("td", {}, ""),
       samples: [],
     };
-    const name = element("th", { scope: "row" }, row.mark, element("span", {}, venueOf(symbol)), row.state, row.tag);
-    row.element = element("tr", {}, name, row.last, row.lag, row.rate);
+    const venue = element("div", { class: "venue" }, element("span", {}, venueOf(symbol)), row.state, row.tag);
+    const head = element("th", { scope: "row" }, row.mark, venue);
+    row.element = element("tr", {}, head, row.last, row.lag, row.rate);
     this.#rows.set(symbol, row);
     return row;
   }
