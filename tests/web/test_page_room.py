@@ -217,6 +217,20 @@ def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: Page
         uncovered(page.get_by_role("button", name="New list", exact=True))
 
 
+def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageServer) -> None:
+    """Where the last line has no room for all of twenty feeds, one that is down stands before those that deliver.
+
+    Seen: it was the twentieth, beyond the line's end, and nothing but its prices said so.
+    """
+    with visiting(browser, server) as visit:
+        names = [f"venue-number-{i:02d}" for i in range(20)]
+        visit.service.quotes, visit.service.feeds = book(5), dict.fromkeys(names, LIVE_FEED)
+        visit.go()
+        expect(visit.page.locator(".feed")).to_have_count(20)
+        visit.service.update(feeds={names[-1]: {"state": "down"}})
+        uncovered(visit.page.locator(".feed", has_text=f"{names[-1]}·down"))
+
+
 def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
     """Just too wide for a phone's rows, every tab and the button of a new one are in sight."""
     with visiting(browser, server) as visit:
