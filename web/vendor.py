@@ -12,9 +12,9 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from web import page
+from web.page import FOR_EVER
 
 A_DAY = "public, max-age=86400"
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)

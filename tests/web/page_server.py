@@ -34,7 +34,7 @@ from playwright.sync_api import (
 )  # fmt: skip
 
 from tests.browser import PATIENCE_MS
-from web.page import read
+from web.page import located, read
 from web.vendor import FILES
 
 STATIC = pathlib.Path(__file__).resolve().parents[2] / "web" / "static"
@@ -142,7 +142,7 @@ class PageServer:
         """Status, content type and body for a request target."""
         self.requested.append(target)
         parts = urllib.parse.urlsplit(target)
-        name = parts.path.removeprefix(self.base_path)
+        name, _ = located(parts.path.removeprefix(self.base_path))
         if not parts.path.startswith(self.base_path):
             return 404, "application/problem+json", b'{"status":404}'
         if name == "api/sparklines" and self.closes is not None:

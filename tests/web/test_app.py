@@ -15,7 +15,7 @@ from fastapi.openapi.models import OpenAPI
 
 from tests.conftest import find_program
 from tests.web.server import PRICES, Live, serving
-from web.page import STATIC, read
+from web.page import FOR_EVER, STATIC, read, release
 
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -60,6 +60,24 @@ async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
     wanted["/vendor/lightweight-charts-5.1.0.js"] = "public, max-age=31536000, immutable"
     del wanted["/openapi.json"]
     assert {path: (await live.get(path)).headers["cache-control"] for path in wanted} == wanted
+
+
+@serving()
+async def test_a_browser_that_has_the_page_asks_for_no_scripts(live: Live) -> None:
+    """Below a name of all the files that the page links to, they are kept for ever; any other name gets today's.
+
+    Seen: a phone asked fifty times whether a file was still the same, six at a time: four seconds in a train.
+    """
+    links = re.findall(r'(?:href|src)="([^"]+\.(?:js|css))"', (await live.get("/")).body.decode())
+    folders = {link.partition("/")[0] for link in links}
+    assert len(folders) == 1
+    answers = [await live.get(f"/{link}") for link in links]
+    assert {(answer.status, answer.headers["cache-control"]) for answer in answers} == {(200, FOR_EVER)}
+    before = await live.get(f"/{'0' * 16}/js/main.js")
+    assert (before.status, before.headers["cache-control"]) == (200, "no-cache")
+    assert before.body == (await live.get(f"/{folders.pop()}/js/main.js")).body
+    for path in ("index.html", "js/nothing.js", "js/../../app.py"):
+        assert (await live.get(f"/{release()}/{path}")).status == 404, path
 
 
 @serving()

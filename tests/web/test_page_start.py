@@ -19,6 +19,7 @@ from tests.web.page_server import (
     visiting,
 )
 from tests.web.page_steps import waiting
+from web.page import release
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -159,11 +160,12 @@ def modules_from(entry: pathlib.Path) -> set[pathlib.Path]:
 
 
 def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) -> None:
-    """All addresses are relative, and index.html preloads exactly the modules that main.js leads to."""
+    """All addresses are relative, and index.html preloads exactly the modules that main.js leads to, as it names it."""
     with PageServer("/prices/") as server, showing(browser, server, book(3)) as visit:
         assert visit.service.connections[0].url == server.url.replace("http", "ws") + "ws"
         preloaded = visit.page.eval_on_selector_all(
             "link[rel=modulepreload]", "links => links.map((link) => link.getAttribute('href'))"
         )
         needed = modules_from(STATIC / "js" / "main.js")
-        assert sorted(str(module.relative_to(STATIC)) for module in needed) == sorted(preloaded)
+        names = [str(module.relative_to(STATIC)) for module in needed]
+        assert sorted(f"{release()}/{name}" for name in names) == sorted(preloaded)

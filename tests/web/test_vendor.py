@@ -6,7 +6,8 @@ import gzip
 import hashlib
 
 from tests.web.server import Live, serving
-from web.vendor import FILES, FOR_EVER, Vendored
+from web.page import FOR_EVER
+from web.vendor import FILES, Vendored
 
 CHART = "lightweight-charts-5.1.0.js"
 CHART_SHA256 = "756b0ba9f58930226d6b8b9d47ad310448ab85d799ea1f7c2c02304777c10b52"

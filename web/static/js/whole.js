@@ -6,7 +6,7 @@
 const reload = () => location.reload();
 
 addEventListener("error", ({ target }) => {
-  if (target.src !== new URL("js/main.js", document.baseURI).href) return;
+  if (!target.src?.endsWith("/js/main.js")) return;
   const notice = document.querySelector("#notice");
   const button = notice.querySelector("button");
   notice.querySelector("p").textContent = "A part of this page was lost on the way.";
