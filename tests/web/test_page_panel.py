@@ -271,6 +271,23 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         drawn(visit)
 
 
+def test_a_panel_on_its_way_says_whose_it_is(browser: Browser, server: PageServer) -> None:
+    """While the network is slow with the details they name their symbol, and the last one that was asked for counts.
+
+    Seen: for ten seconds in a train a tap brought a dark sheet without a word.
+    """
+    held: list[Route] = []
+    with showing(browser, server, book(30)) as visit:
+        page = visit.spoil()
+        page.route("**/js/ui/panel.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        row(page, "S0001-USD").click()
+        expect(panel(page)).to_have_text("S0001-USD …")
+        row(page, FIRST).click()
+        expect(panel(page)).to_have_text(f"{FIRST} …")
+        held.pop().continue_()
+        expect(part(page, "h2")).to_have_text(FIRST)
+
+
 def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: PageServer) -> None:
     """Where the network fails as the details are fetched nothing is opened, and the next press fetches them again.
 

@@ -102,6 +102,7 @@ export class Details {
   }
 
   async #ready() {
+    if (this.#panel === null) this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
     this.#loading ??= this.#load();
     try {
       this.#panel = await this.#loading;
