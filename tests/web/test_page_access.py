@@ -173,7 +173,10 @@ def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
 
 @pytest.mark.parametrize("width", [390, 320])
 def test_phones(browser: Browser, server: PageServer, width: int) -> None:
-    """Nothing is wider than the screen, targets are 44 px, dialogs are sheets, lists and menus are within reach."""
+    """Nothing is wider than the screen, targets are 44 px, dialogs are sheets, lists and menus are within reach.
+
+    No pull at what does not scroll loads the page anew, which without a network would lose every price.
+    """
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         page = visit.page
         visit.service.quotes = book(100)
@@ -182,6 +185,7 @@ def test_phones(browser: Browser, server: PageServer, width: int) -> None:
         visit.go()
         expect(price(page, "S0000-USD")).to_have_text("100.00")
         assert page.evaluate(SMALL) == []
+        assert page.evaluate("getComputedStyle(document.documentElement).overscrollBehaviorY") == "contain"
         for name in ("settings", "columns", "alerts", "shortcuts", "about"):
             page.locator("#settings").tap()
             if name != "settings":
