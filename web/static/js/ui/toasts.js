@@ -9,6 +9,7 @@ import { element } from "./elements.js";
 
 const STAYS_MS = 10_000;
 const MOST = 4;
+const MOST_UNSEEN = 50;
 
 export class Toasts {
   #region;
@@ -36,7 +37,7 @@ export class Toasts {
     toast.append(close);
     close.addEventListener("click", () => toast.remove());
     this.#region.append(toast);
-    if (this.#region.children.length > MOST && !document.hidden) this.#region.firstChild.remove();
+    if (this.#region.children.length > (document.hidden ? MOST_UNSEEN : MOST)) this.#region.firstChild.remove();
     this.#expire(toast);
   }
 
