@@ -30,10 +30,6 @@ export class Dialogs {
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
   }
 
-  get isOpen() {
-    return this.#dialog.open;
-  }
-
   /** Close whichever is open. */
   close() {
     this.#dialog.close();
