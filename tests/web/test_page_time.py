@@ -242,6 +242,26 @@ def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False)
     page.keyboard.press("Escape")
 
 
+def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: PageServer) -> None:
+    """After a night with the lid closed prices are as old as they are, and the connection is made anew.
+
+    Seen: a browser's monotonic clock sleeps along, so that prices of eight hours before looked live until the silence
+    had lasted for eight seconds, and were seconds old by their ages for as long as there was no network.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.spoil(), visit.service
+        service.accepting = False
+        page.evaluate("() => { const now = Date.now; Date.now = () => now() + 8 * 3_600_000; }")
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
+        until(visit, lambda: cell(page, "S0001-USD", "age").inner_text() == "8 h")
+        service.accepting = True
+        service.time_ms += 8 * 3_600_000
+        service.quotes["S0001-USD"]["ts"] = service.time_ms
+        until(visit, lambda: page.locator("#cluster .word").inner_text() == "Live")
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+        assert cell(page, "S0001-USD", "age").inner_text() == ""
+
+
 def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServer) -> None:
     """Crossing rings once, trembling does not, coming back arms again; permission is asked for by the click only."""
     with frozen(browser, server, book(30)) as visit:

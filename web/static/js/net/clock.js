@@ -34,6 +34,11 @@ export class ServerClock {
     this.#offsetMs = serverMs - this.#monotonic();
   }
 
+  /** The machine has slept for so long, and its monotonic clock with it. */
+  skip(ms) {
+    if (this.#offsetMs !== null) this.#offsetMs += ms;
+  }
+
   /** A ping that was sent at the monotonic time `sentMs` has been answered just now. */
   pong(sentMs, serverMs) {
     const roundTripMs = this.#monotonic() - sentMs;

@@ -15,6 +15,7 @@ const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had fa
 const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
 const WATCH_MS = 500;
+const SLEEP_MS = 10_000; // by so much the computer's time of day runs ahead of its monotonic clock at once
 const PING_MS = 5000; // once the clock is known; before that with every look
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
@@ -58,6 +59,7 @@ export class LiveSocket {
   #random;
   #heardAtMs = 0; // on this connection, or when it was begun
   #currentAtMs = -Infinity; // up to when nothing was missing
+  #aheadMs = Infinity; // of the time of day, when it was last looked at
   #early; // a connection that was opened before there was a page, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet
@@ -104,6 +106,7 @@ export class LiveSocket {
   /** Connect now: at the start, or because somebody pressed Retry. */
   connect() {
     if (this.#ws !== null) return;
+    this.#slept();
     clearTimeout(this.#retryTimer);
     this.#bye = null;
     this.#fresh = true;
@@ -280,8 +283,20 @@ export class LiveSocket {
 
   #watch() {
     const now = performance.now();
-    if (now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs) this.#retry(this.#jitter());
+    const silent = now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs;
+    if (this.#slept() || silent) this.#retry(this.#jitter());
     else if (!this.#clock.settled || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
+  }
+
+  /** Whether the machine has slept, and with it the clock that everything here goes by. */
+  #slept() {
+    const aheadMs = Date.now() - performance.now();
+    const sleptMs = aheadMs - this.#aheadMs;
+    this.#aheadMs = aheadMs;
+    if (sleptMs < SLEEP_MS) return false;
+    this.#clock.skip(sleptMs);
+    this.#currentAtMs = -Infinity;
+    return true;
   }
 
   #sendPing() {
