@@ -88,6 +88,28 @@ def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageSer
         expect(spoken).to_contain_text("Theme:")
 
 
+def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> None:
+    """A dialog that does not come, and a list that there is no room for, are said as well as shown.
+
+    Seen: a screen reader said nothing at all; and a list that came by address was not saved beside fifty, in silence.
+    """
+    with showing(browser, server, book(5)) as visit:
+        page = visit.spoil()
+        visit.tolerated = ["error: Failed to load resource"]
+        spoken, shown = page.get_by_role("status"), page.locator(".toast").last
+        page.route("**/js/ui/dialog/shortcuts.js", lambda route: route.abort())
+        page.keyboard.press("?")
+        for place in (spoken, shown):
+            expect(place).to_contain_text("This could not be loaded.")
+        lists = [{"title": f"List {i}", "symbols": []} for i in range(50)]
+        page.evaluate("(lists) => localStorage.setItem('ticker.lists.v1', JSON.stringify(lists))", lists)
+        visit.go("?symbols=S0001-USD")
+        page.get_by_role("button", name="Save").click()
+        for place in (spoken, shown):
+            expect(place).to_contain_text("There is no room for another list.")
+        expect(page.locator(".tab[aria-current]")).to_have_text("Shared list1")
+
+
 def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
     """An alert that fires, waits or is armed, or that another tab adds or removes, does so in the open dialog."""
     with showing(browser, server, book(5)) as visit:

@@ -8,6 +8,7 @@
 import { element, icon } from "./elements.js";
 
 const STYLES = "css/dialogs.css";
+const FAILED = "This could not be loaded. Try again when the service can be reached.";
 const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
 
 export class Dialogs {
@@ -45,7 +46,8 @@ export class Dialogs {
       this.#show(title, build, argument);
     } catch {
       this.#styles = null;
-      this.#page.toasts.show("This could not be loaded. Try again when the service can be reached.");
+      this.#page.announcer?.say("dialog", FAILED);
+      this.#page.toasts.show(FAILED);
     }
   }
 

@@ -7,6 +7,8 @@
 import { sortFrom, sortText } from "../store/view.js";
 import { columnOf } from "./columns.js";
 
+const FULL = "There is no room for another list. Delete one first.";
+
 export class Listing {
   #page;
 
@@ -60,10 +62,14 @@ export class Listing {
 
   /** Make a list and let its title be typed. @param {string[]} [symbols] */
   create(symbols = []) {
-    const { lists, tabs, toasts } = this.#page;
-    const list = lists.create("New list", symbols);
+    this.#begin(this.#page.lists.create("New list", symbols));
+  }
+
+  #begin(list) {
+    const { tabs, toasts } = this.#page;
     if (list === null) {
-      toasts.show("There is no room for another list. Delete one first.");
+      this.#say("list", FULL);
+      toasts.show(FULL);
       return;
     }
     this.choose(list.key);
@@ -106,11 +112,7 @@ export class Listing {
 
   /** Keep the list that came by address. */
   save() {
-    const { lists, tabs } = this.#page;
-    const list = lists.save();
-    if (list === null) return;
-    this.choose(list.key);
-    tabs.rename(list);
+    this.#begin(this.#page.lists.save());
   }
 
   /** Put a symbol into a list or take it out; taking out can be undone. */
