@@ -149,7 +149,7 @@ def bars(count: int) -> list[list[Any]]:
 
 ALERT_LINES = """async (bars) => {
   const { loadChart } = await import("/js/ui/chart.js");
-  const { AlertLines } = await import("/js/ui/lines.js");
+  const { AlertLines } = await import("/js/ui/alertlines.js");
   const { Bars } = await import("/js/store/bars.js");
   const place = document.createElement("div");
   Object.assign(place.style, { position: "fixed", inset: "0 auto auto 0", width: "400px", height: "300px", zIndex: 9 });

@@ -7,10 +7,10 @@
 
 import { loadBars } from "../net/details.js";
 import { Bars, INTERVALS } from "../store/bars.js";
+import { AlertLines } from "./alertlines.js";
 import { loadChart } from "./chart.js";
 import { watchTheme } from "./colours.js";
 import { element, setAttribute, setText } from "./elements.js";
-import { AlertLines } from "./lines.js";
 
 const BARS = 500;
 const LATEST = 2; // bars that are asked for again when one has ended, besides those that are not known

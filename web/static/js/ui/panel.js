@@ -8,8 +8,8 @@
 import { MISSING, direction } from "../fmt/number.js";
 import { age } from "../fmt/time.js";
 import { nearest } from "../store/nearest.js";
+import { AlertChips } from "./alertchips.js";
 import { ChartPane } from "./chartpane.js";
-import { AlertChips } from "./chips.js";
 import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
 import { dragToClose } from "./sheet.js";
 import { Sources } from "./sources.js";
@@ -30,7 +30,7 @@ const NEAREST = 3;
  * @property {import("../net/clock.js").ServerClock} clock
  * @property {import("./announce.js").Announcer} announcer
  * @property {import("../store/prefs.js").Prefs} prefs
- * @property {object} [alerts] see lines.js
+ * @property {object} [alerts] see alertlines.js
  * @property {(symbol: string) => void} [editAlerts]
  * @property {(symbol: string) => void} star
  * @property {(symbol: string) => void} open

@@ -1,5 +1,5 @@
 /**
- * The alerts of the symbol, and the way to one more. The alerts themselves are another's, see lines.js.
+ * The alerts of the symbol, and the way to one more. The alerts themselves are another's, see alertlines.js.
  */
 
 import { element, setText, svg } from "./elements.js";
