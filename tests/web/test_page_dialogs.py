@@ -89,9 +89,10 @@ def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageSer
 
 
 def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> None:
-    """A dialog that does not come, and a list that there is no room for, are said as well as shown.
+    """A dialog that does not come, a list or a symbol that there is no room for, are said as well as shown.
 
-    Seen: a screen reader said nothing at all; and a list that came by address was not saved beside fifty, in silence.
+    Seen: a screen reader said nothing at all; a list that came by address was not saved beside fifty, in silence; and
+    a star pressed beside a thousand others was said to be removed.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.spoil()
@@ -108,6 +109,12 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
         for place in (spoken, shown):
             expect(place).to_contain_text("There is no room for another list.")
         expect(page.locator(".tab[aria-current]")).to_have_text("Shared list1")
+        full = json.dumps([f"F{i}" for i in range(1000)])
+        page.evaluate("(full) => localStorage.setItem('ticker.favourites.v1', full)", full)
+        visit.go()
+        page.get_by_role("button", name="Favourite S0001-USD").click()
+        for place in (spoken, shown):
+            expect(place).to_contain_text("There is no room in Favourites for another symbol.")
 
 
 def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:

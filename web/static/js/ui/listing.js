@@ -7,8 +7,6 @@
 import { sortFrom, sortText } from "../store/view.js";
 import { columnOf } from "./columns.js";
 
-const FULL = "There is no room for another list. Delete one first.";
-
 export class Listing {
   #page;
 
@@ -66,14 +64,14 @@ export class Listing {
   }
 
   #begin(list) {
-    const { tabs, toasts } = this.#page;
-    if (list === null) {
-      this.#say("list", FULL);
-      toasts.show(FULL);
-      return;
-    }
+    if (list === null) return this.#refuse("There is no room for another list. Delete one first.");
     this.choose(list.key);
-    tabs.rename(list);
+    this.#page.tabs.rename(list);
+  }
+
+  #refuse(sentence) {
+    this.#say("list", sentence);
+    this.#page.toasts.show(sentence);
   }
 
   rename(list, title) {
@@ -118,7 +116,9 @@ export class Listing {
   /** Put a symbol into a list or take it out; taking out can be undone. */
   toggle(list, symbol) {
     const { lists, toasts } = this.#page;
+    const had = list.symbols.has(symbol);
     const added = lists.toggle(list, symbol);
+    if (!had && !added) return this.#refuse(`There is no room in ${list.title} for another symbol.`);
     const text = `${symbol} ${added ? "added to" : "removed from"} ${list.title}.`;
     this.#say("list", text);
     if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });
