@@ -201,7 +201,7 @@ def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """An answer's body as the adapter's own type.
 
     Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their
-    row and not the answer.
+    row and not the answer. So is half of a character of two, as a `?`: a name may have been cut within an emoji.
 
     Raises:
         ValueError: not UTF-8, not JSON, or not of the adapter's shape.
@@ -215,7 +215,7 @@ def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         except msgspec.DecodeError:
             # Floats become text as well, which keeps their digits; `text_of` reads either.
             loose = json.loads(text, parse_constant=str, parse_float=str)
-            return decoder.decode(json.dumps(loose))
+            return decoder.decode(json.dumps(loose, ensure_ascii=False).encode(errors="replace"))
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
 

@@ -207,6 +207,16 @@ def test_numbers_that_json_does_not_know() -> None:
     assert texts(b'{"a": [NaN, -Infinity, 1.50, "x"]}') == ["NaN", "-Infinity", "1.50", "x"]
 
 
+def test_half_a_character() -> None:
+    """Seen: one half of a character of two in one row's name, legal JSON, cost the whole answer, poll after poll.
+
+    It is a `?` of its own text; what stands beside it, all other alphabets included, is as it was sent.
+    """
+    body = rb'[{"name": "\ud83d", "last": 1.50}, {"name": "\ud83d\ude00 \u043d\u044d", "last": 2}]'
+    expected = [{"name": "?", "last": "1.50"}, {"name": "\U0001f600 \u043d\u044d", "last": 2}]
+    assert decode_json(body, msgspec.json.Decoder(float_hook=str)) == expected
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b'{"a": [1.5', b"[]", b'{"b": 1}', b"<html>", b'{"a": [1]} x', b'{"a": ["\xff"]}', b"null",
