@@ -47,16 +47,19 @@ def subscribe(wires: Sequence[str], number: int, channels: Sequence[str] = ("tic
 
 
 def parse_stream(body: bytes, memory: dict[str, Any], ticker: Shape = _TRADED) -> Heard:
-    """`memory` has the tickers as they are now."""
+    """`memory` has tickers and tops of books as they are now: a side alone could cross the other's old price."""
     message = read_object(body)
-    channel, _, wire = text_at(message, "topic").rpartition(".")
+    topic = text_at(message, "topic")
+    channel, _, wire = topic.rpartition(".")
     changed, data = text_at(message, "type") == "delta", message.get("data")
+    before = memory.get(topic, {}) if changed else {}
     if channel == "tickers" and isinstance(data, dict):
-        memory[wire] = {**memory.get(wire, {}), **data} if changed else data
-        return Heard((ticker.row(memory[wire]),))
+        memory[topic] = before | data
+        return Heard((ticker.row(memory[topic]),))
     if channel == "orderbook.1":
         sides = {**_best("bid", list_at(data, "b"), changed), **_best("ask", list_at(data, "a"), changed)}
-        return Heard((Row(text_at(data, "s"), sides),))
+        memory[topic] = before | sides
+        return Heard((Row(wire, memory[topic]),))
     return _confirmed(message) if message.get("op") == "subscribe" else Heard()
 
 

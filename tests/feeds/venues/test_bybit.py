@@ -76,6 +76,26 @@ def test_top_of_the_book(kind: str, bids: object, asks: object, expected: dict[s
     assert hear(book(kind, bids, asks)) == Heard((Row("BTCUSDT", expected),))
 
 
+def test_change_of_one_side() -> None:
+    """A change of one side comes with the other side as it is, so that a pair is judged and never half of one.
+
+    Alone, the bid of a change could stand above the ask of the message before, and readers were shown that pair.
+    """
+    memory: dict[str, Any] = {}
+    told = []
+    for message in (
+        book("snapshot", [["100", "1"]], [["101", "2"]]),
+        book("delta", [["102", "3"]], []),
+        book("delta", [], [["103", "4"]]),
+        book("delta", [["102", "0"]], []),
+        book("snapshot", [], [["99", "5"]]),
+    ):
+        (row,) = parse_stream(json.dumps(message).encode(), memory).rows
+        assert row.raw is not None
+        told.append((row.raw["bid"], row.raw["ask"]))
+    assert told == [("100", "101"), ("102", "101"), ("102", "103"), (None, "103"), (None, "99")]
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
