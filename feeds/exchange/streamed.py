@@ -1,8 +1,8 @@
 """The feed of an exchange that streams, with polls beside it where it may.
 
 In `auto` whatever the stream does not bring is asked for by HTTP: everything before it has begun, the symbols of a
-broken connection or of a refused subscription, those that it has not mentioned for long, and the fields that it does
-not have. In `stream` nothing is asked for but the instrument list and, where a reader wants it, the past.
+broken connection or of a refused subscription, those of which a price has not come for long, and the fields that it
+does not have. In `stream` nothing is asked for but the instrument list and, where a reader wants it, the past.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from ticker.model import Bar, Quote
 PATIENCE_S = 10.0
 """The least silence that may count as stale where polls help out."""
 QUIET = 0.5
-"""A symbol of which nothing came for this part of that is asked for: that confirms its price before it is stale."""
+"""A symbol of which a price has not come for this part of that is asked for: this confirms it before it is stale."""
 DAY_S = 86_400.0
+NEVER = float("-inf")
+PRICES = ("last", "bid", "ask")
 NOT_NEWS = frozenset({"decimals", "name", "state"})
 
 
@@ -39,16 +41,20 @@ class Heard:
     """What came of one symbol lately.
 
     Attributes:
-        at: when anything came, monotonic seconds.
-        streamed_at: when the stream brought something.
-        ts: the exchange's time of that.
-        fields: all that the stream ever brought.
+        asked_at: when it was asked for, or came without, monotonic seconds.
+        ts: the exchange's time of what the stream brought last.
+        fields: when the stream brought each of the fields that it has. One of its channels may be mute, and that of
+            the others is not.
     """
 
-    at: float = float("-inf")
-    streamed_at: float = float("-inf")
+    asked_at: float = NEVER
     ts: int | None = None
-    fields: set[str] = field(default_factory=set)
+    fields: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def priced_at(self) -> float:
+        """When the price that has not come for longest was streamed."""
+        return min((self.fields[name] for name in PRICES if name in self.fields), default=NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class StreamedFeed:
         self._joint: Joint | None = None
         self._carriers: dict[str, tuple[Shard, str]] = {}  # of each venue symbol, with its wire name
         self._heard: dict[str, Heard] = {}
+        self._polled = set(NOT_NEWS)  # all fields that polls ever brought
         self._most_heard = venue.limits.symbols
 
     async def run(self, sink: Sink) -> None:
@@ -173,7 +180,7 @@ class StreamedFeed:
             if lacking:
                 await self._poller.poll(sink, self._lacks)
                 for symbol in lacking:  # it has been asked for, whatever the answer
-                    self._of(symbol).at = self._context.clock.monotonic()
+                    self._of(symbol).asked_at = self._context.clock.monotonic()
             elif not self._carriers and not self._listings.needed:
                 await self._poller.poll(sink)
             elif failing:
@@ -184,11 +191,11 @@ class StreamedFeed:
     def _lacks(self, symbol: str) -> bool:
         """Whether the stream leaves something of a venue symbol to be asked for now."""
         carrier = self._carriers.get(symbol)
-        return carrier is None or not (
-            self._stream.complete
-            and carrier[0].brings(carrier[1])
-            and self._context.clock.monotonic() - self._of(symbol).at <= QUIET * self.stale_after_s
-        )
+        if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
+            return True
+        heard = self._of(symbol)
+        silent_s = self._context.clock.monotonic() - max(heard.asked_at, heard.priced_at)
+        return silent_s > QUIET * self.stale_after_s
 
     # What passes
 
@@ -198,25 +205,31 @@ class StreamedFeed:
         passed = list(quotes)
         for quote in passed:
             heard = self._of(quote.symbol)
-            heard.at = heard.streamed_at = now
             heard.ts = quote.ts if quote.ts is not None else heard.ts
-            heard.fields.update(quote.values.keys() - NOT_NEWS)
+            heard.fields.update(dict.fromkeys(quote.values, now))
         return passed
 
     def _trim(self, quotes: Iterable[Quote]) -> list[Quote]:
         """Of polled quotes leave only what the stream does not bring by itself: its prices are newer.
 
-        The time of what is left is not held against it: REST often has whole seconds, or those of its cache.
+        The time of what is left is not held against it: REST often has whole seconds, or those of its cache. While
+        the stream is away, what no poll has is not known: it would be of other prices than those beside it.
         """
         now = self._context.clock.monotonic()
+        since = now - self.stale_after_s
         trimmed = []
         for quote in quotes:
             heard, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)
-            heard.at = now
-            values, tolerance_ms = quote.values, 1000.0
-            if carrier and carrier[0].delivering and now - heard.streamed_at <= self.stale_after_s:
-                values = {name: value for name, value in values.items() if name not in heard.fields}
-                tolerance_ms = self.stale_after_s * 1000
+            heard.asked_at = now
+            values, fields, tolerance_ms = quote.values, heard.fields, 1000.0
+            self._polled.update(values)
+            if carrier and carrier[0].delivering:
+                if max(fields.values(), default=NEVER) >= since:
+                    tolerance_ms = self.stale_after_s * 1000
+                values = {n: value for n, value in values.items() if n in NOT_NEWS or fields.get(n, NEVER) < since}
+            else:
+                lost = (n for n, at in fields.items() if at < since and n not in self._polled)
+                values = {**dict.fromkeys(lost), **values}
             ts = quote.ts
             if ts is not None and heard.ts is not None and 0 < heard.ts - ts <= tolerance_ms:
                 ts = heard.ts

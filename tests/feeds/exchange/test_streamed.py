@@ -212,6 +212,57 @@ def test_polls_beside_an_incomplete_stream() -> None:
     in_theatre(play)
 
 
+def test_one_of_two_channels_is_mute() -> None:
+    """What one channel does not bring any more is polled, although another one still speaks of the same symbol.
+
+    A best bid and ask could stand still for as long as a ticker of trades went on, and look live.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, row(last="0", bid="0.1", ask="0.2"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            peer = await streaming(theatre, BTC="1")
+            peer.say({"rows": {"BTC/USD": {"bid": "4", "ask": "5"}}})
+            await theatre.until(lambda: theatre.view()["BTC-USD"].get("ask") == "5")
+            theatre.exchange.serve(TICKERS, row(last="0", bid="7", ask="8"))
+            for number in range(30):
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+            assert theatre.view()["BTC-USD"] == {"last": "31", "bid": "7", "ask": "8", "decimals": 2}
+
+    in_theatre(play)
+
+
+def test_what_only_the_stream_has() -> None:
+    """While polls stand in for a broken stream, what they do not have is not known; a short break takes nothing away.
+
+    Kraken's change of the day stayed what it was when its stream broke, beside polled prices that went on for hours.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, row(last="1", bid="1"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            await streaming(theatre, BTC="2")
+            theatre.exchange.peers[0].say({"rows": {"BTC/USD": {"last": "3", "bid": "3", "change_pct": "1.5"}}})
+            await theatre.until(lambda: theatre.last("BTC") == "3")
+            theatre.exchange.script(TALK, *[Reply(status=503)] * 20)
+            theatre.exchange.peers[0].cut()
+            await theatre.until(lambda: bool(theatre.errors()))
+            await theatre.passes(5.0, lambda: theatre.last("BTC") == "1")
+            assert theatre.view()["BTC-USD"]["change_pct"] == "1.5"
+            for _ in range(10):
+                await theatre.passes(1.0)
+            await theatre.until(lambda: theatre.view()["BTC-USD"]["change_pct"] is None)
+            assert theatre.view()["BTC-USD"] == {"last": "1", "bid": "1", "change_pct": None, "decimals": 2}
+
+    in_theatre(play)
+
+
 @pytest.mark.parametrize(("behind_ms", "expected"), [(900, 0), (-900, 900), (4_000, 0), (60_000, -60_000)])
 def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
     """A polled row a little older than the stream's last one counts as of the same time; a much older one does not."""
