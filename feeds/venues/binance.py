@@ -2,7 +2,7 @@
 
 Names have no separator, so only the instrument list tells what they are. Nothing is dated: REST's `closeTime` and
 the ticker's `E` say when the message was made, and best bid and ask come without a time. These come at once and in
-a sequence; the ticker repeats them once a second, older, so its own count only until the first immediate ones.
+a sequence; the ticker repeats them once a second, older, so its own count only while no immediate ones come.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _TRADES = {"last": "c", "open": "o", "high": "h", "low": "l", "volume": "v", "qu
 _BOOK = Shape(wire="s", seq="u", fields={"bid": "b", "ask": "a", "bid_size": "B", "ask_size": "A"})
 _TRADED = Shape(wire="s", fields=_TRADES)
 _STREAMED = Shape(wire="s", fields={**_TRADES, **_BOOK.fields})
+_YIELDING = 3
+"""So many tickers after the last immediate bid and ask leave theirs out; they are no longer older after that."""
 _INDEX = Index(
     wire="symbol", base="baseAsset", quote="quoteAsset", tick=("filters", "tickSize"),
     status="status", open="TRADING", halted=("BREAK", "HALT", "AUCTION_MATCH"),
@@ -54,7 +56,7 @@ def subscribe(wires: Sequence[str], number: int) -> list[str]:
 
 
 def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
-    """`memory` has the symbols whose immediate bid and ask have come."""
+    """`memory` has how many tickers of a symbol came since its last immediate bid and ask."""
     message = read_object(body)
     if not message.keys().isdisjoint({"error", "code"}):
         raise FeedError(f"Binance says {body[:100]!r}")
@@ -67,9 +69,10 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
     for event in data if isinstance(data, list) else [data]:
         kind, wire = text_at(event, "e"), text_at(event, "s")
         if kind == "24hrTicker":
-            rows.append((_TRADED if wire in memory else _STREAMED).row(event))
+            memory[wire] = since = memory.get(wire, _YIELDING) + 1
+            rows.append((_TRADED if since <= _YIELDING else _STREAMED).row(event))
         elif wire and not kind:
-            memory[wire] = True
+            memory[wire] = 0
             rows.append(_BOOK.row(event))
     return Heard(rows)
 

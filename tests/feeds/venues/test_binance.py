@@ -96,6 +96,17 @@ def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:
     assert len(after.raw) == 7
 
 
+def test_ticker_stands_in_for_mute_bids_and_asks() -> None:
+    """Where tickers come one after another without an immediate bid and ask, theirs are as new and count again."""
+    memory: dict[str, Any] = {}
+    told = []
+    for message in (BOOK, TICKER, TICKER, BOOK, *[TICKER] * 5, BOOK, TICKER):
+        (row,) = hear(wrapped(message), memory).rows
+        assert row.raw is not None
+        told.append("bid" in row.raw)
+    assert told == [True, False, False, True, False, False, False, True, True, True, False]
+
+
 def test_subscribe() -> None:
     """Two streams a symbol, in lower case, in one message with its number."""
     assert subscribe(["BTCUSDT", "ETHBTC"], 7) == [
