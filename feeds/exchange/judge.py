@@ -7,7 +7,7 @@ they have, how they stand to the day before, and which rows of the last answer n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from operator import not_
@@ -24,6 +24,8 @@ from ticker.model import FeedStatus, Quote, Value
 
 ABSENT_S = 600.0
 """A symbol that the list has lost is removed once there was no row of it for this long."""
+SLICE = 500
+"""How many rows are judged in one turn of the loop, which takes some 2 ms."""
 _new = tuple.__new__  # half the time that the class takes
 
 Judged = tuple[Row | tuple[str, ...], Entry, Quote]
@@ -55,7 +57,16 @@ class Judge:
         self._odd: set[str] = set()  # wire names of rows of tables that were not plain
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
+        """All that `slices` tells in the end, at once."""
+        *_, quotes = self.slices(rows, status, only)
+        return quotes
+
+    def slices(
+        self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None
+    ) -> Iterator[list[Quote]]:
         """The quotes of a whole answer, one for each symbol: the newer of two rows, else the first; the other counts.
+
+        The last thing that comes; before it come pauses with nothing in them, for others to have their turn.
 
         Most rows of an answer are what they were in the last one, and comparing costs a tenth of judging. A row
         that anything was refused of is judged again each time, because it counts each time.
@@ -66,7 +77,8 @@ class Judge:
             only: which venue symbols to look at; None: all wanted ones.
         """
         if isinstance(rows, Table) and self._venue.session is None and not self._compares:
-            return self._table(rows, status, only)
+            yield from self._table(rows, status, only)
+            return
         wall_ms = self._clock.wall_ms()
         entries = self._directory.entries([row.wire for row in rows])
         before, after = self._judged, dict[str, Judged]()
@@ -83,6 +95,8 @@ class Judge:
             if not entry.selected or not (only is None or only(symbol)):
                 continue
             seen.append(symbol)
+            if len(seen) % SLICE == 0:
+                yield []
             known = before.get(wire)
             if known is not None and known[0] == row and known[1] is entry and self._venue.session is None:
                 quote: Quote | None = known[2]
@@ -97,9 +111,9 @@ class Judge:
             if quote:
                 quotes[symbol] = quote
         self._see(seen)
-        return list(quotes.values())
+        yield list(quotes.values())
 
-    def _table(self, table: Table, status: FeedStatus, only: Callable[[str], bool] | None) -> list[Quote]:
+    def _table(self, table: Table, status: FeedStatus, only: Callable[[str], bool] | None) -> Iterator[list[Quote]]:
         """The same of an answer whose values are all text: what is new in it is looked at as a whole.
 
         The few rows that are not plain, mostly of dead symbols without a price, are judged one by one.
@@ -109,6 +123,8 @@ class Judge:
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
+        if len(same) > SLICE:
+            yield []
         odd = self._find_odd(table, same)
         odd.intersection_update(entries)  # a server may make up names
         seen: list[str] = []
@@ -123,6 +139,8 @@ class Judge:
             if not selected or not (only is None or only(symbol)):
                 continue
             seen.append(symbol)
+            if len(seen) % SLICE == 0:
+                yield []
             quote: Quote | None
             if known and before[wire][1] is entry:
                 after[wire] = before[wire]
@@ -147,7 +165,7 @@ class Judge:
             else:
                 quotes[symbol] = quote
         self._see(seen)
-        return list(quotes.values())
+        yield list(quotes.values())
 
     def _find_odd(self, table: Table, same: Sequence[bool]) -> set[str]:
         """The wire names of the rows that are not plain. Those of the last time are looked at alone from the start."""

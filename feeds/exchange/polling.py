@@ -7,6 +7,7 @@ mentions none.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from feeds.base import Sink
@@ -19,7 +20,7 @@ from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Row, Venue
 from ticker.clock import Clock
 from ticker.errors import FeedError
-from ticker.model import Bar
+from ticker.model import Bar, Quote
 
 ITS_OWN = frozenset({"http_4xx", "protocol", "too_large"})
 """Failures of one answer that say nothing about the next one."""
@@ -61,7 +62,7 @@ class Poller:
                 status.polls["ok"] += 1
                 answers += 1
                 rows += len(answer)
-                found += self._publish(named(answer, wires), sink, only)
+                found += await self._publish(named(answer, wires), sink, only)
             finally:
                 self._asked_last = wires[-1:]
         last = failures.pop() if failures and not answers else None
@@ -73,8 +74,11 @@ class Poller:
             wanted = ",".join(self._options.symbols)[:80]
             sink.state("stale", f"no price for {wanted} in {answers} answers with {rows} rows")
 
-    def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
-        quotes = self._judge.answer(rows, sink.status, only)
+    async def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
+        """Judge an answer, the loop turning after each slice, and hand all of it on in one turn."""
+        quotes: list[Quote] = []
+        for quotes in self._judge.slices(rows, sink.status, only):  # noqa: B007 - the last of them count
+            await asyncio.sleep(0)
         if quotes:
             sink.publish(quotes)
         if quotes or self._directory.loaded:

@@ -1,0 +1,79 @@
+"""Long answers are judged in slices: others have their turn in between, and nobody is told a part of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from feeds.exchange.bulk import Bulk
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import SLICE, Judge
+from feeds.exchange.shapes import Shape, list_at, read
+from feeds.exchange.venue import Listing, Row
+from tests.feeds.fake_exchange import Peer
+from tests.feeds.toy import (
+    NEEDS_LIST,
+    TALK,
+    TICKERS,
+    Theatre,
+    answers,
+    in_theatre,
+    parse_rows,
+    said,
+    talking,
+    tickers,
+)
+from ticker.clock import ManualClock
+from ticker.model import FeedStatus
+
+SHAPE = Shape(wire="n", fields={"last": "p", "change_pct": "c"})
+MANY = 8 * SLICE
+
+
+@pytest.mark.parametrize("read_rows", [Bulk(SHAPE).rows, lambda body: SHAPE.rows(list_at(read(body)))])
+def test_pauses(read_rows: Callable[[bytes], Sequence[Row]]) -> None:
+    """There is a pause for each slice of rows, none in a short answer, and all quotes come at the end."""
+    directory = Directory("toy", NEEDS_LIST, ("*",))
+    directory.load([Listing(f"A{n}-USD", (f"{n}",)) for n in range(MANY)])
+    judge = Judge(NEEDS_LIST, directory, "reject", ManualClock())
+    for count in (MANY, 3):
+        rows = read_rows(json.dumps([{"n": f"{n}", "p": f"{n + count}", "c": "1"} for n in range(count)]).encode())
+        *pauses, quotes = judge.slices(rows, FeedStatus("toy", "live"))
+        assert [quote.values["last"] for quote in quotes] == [f"{n + count}" for n in range(count)]
+        assert pauses == [[]] * len(pauses)
+        assert len(pauses) >= count // SLICE
+        assert (not pauses) is (count < SLICE)
+
+
+def test_stream_wins_over_an_answer_that_is_being_judged() -> None:
+    """What a stream brings while an older answer is judged is handed on first, and not set back by the answer."""
+    bases = [f"A{n}" for n in range(MANY)]
+    peers: list[Peer] = []
+
+    def parse(body: bytes) -> Sequence[Row]:
+        for peer in peers:  # the answer is older than this, and is judged from now on
+            peer.send(said(A0="3"))
+        return parse_rows(body)
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists(*bases)
+        theatre.exchange.serve(TICKERS, tickers(**dict.fromkeys(bases, "1")))
+        theatre.exchange.stream(TALK, answers)
+        venue = dataclasses.replace(talking(wires_per_connection=MANY, wires_per_message=MANY), parse_rest=parse)
+        async with theatre.running(venue):
+            await theatre.passes(1.0)
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            peer.send(said(A0="2"))
+            await theatre.until(lambda: theatre.last("A0") == "2")
+            before = len(theatre.sink.polls)
+            peers.append(peer)
+            await theatre.passes(6.0, lambda: len(theatre.sink.polls[-1]) == MANY)
+            streamed, *_ = theatre.sink.polls[before:]
+            assert streamed["toy:A0-USD"].values["last"] == "3"
+            assert theatre.last("A0") == "3"
+
+    in_theatre(play)
