@@ -103,7 +103,7 @@ class Judge:
                 after[wire] = known
             else:
                 quote, clean = self._judge(row, entry, status, wall_ms)
-                if quote and clean:
+                if quote and clean and row.until is None:
                     after[wire] = row, entry, quote
             if quote and (first := quotes.get(symbol)):
                 status.rejects["out_of_order"] += 1
@@ -227,7 +227,7 @@ class Judge:
 
     def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
         """The row's quote, and whether nothing was refused of it; what is refused is counted."""
-        _, raw, time, seq, state = row
+        _, raw, time, seq, state, until = row
         rejects = status.rejects
         if raw is None:
             rejects["schema"] += 1
@@ -243,6 +243,8 @@ class Judge:
                 return None, False
         if self._venue.session and ts is not None and state is None:
             state = self._venue.session.state(ts, wall_ms)
+        if until is not None and wall_ms - until >= self._venue.late_s * 1000:
+            state = "closed"
         values, reason = good_values(raw, self._crossed)
         if values is None or not (values or entry.extra or state):
             rejects[reason or "price"] += 1

@@ -23,6 +23,7 @@ class Row(NamedTuple):
         time: the exchange's time of the price as it was sent, in the venue's `time_unit`.
         seq: the exchange's sequence number, if it goes on growing from one connection to the next.
         state: what the exchange says of the market: `live`, `halted` or `closed`; None: nothing.
+        until: when the session ends that this was said of, ms since 1970 UTC; see `Venue.late_s`.
     """
 
     wire: str
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     time: str | None = None
     seq: int | None = None
     state: str | None = None
+    until: int | None = None
 
 
 class Listing(NamedTuple):
@@ -200,6 +202,7 @@ class Venue:
             24 h ago, or `previous_close`, which such a market's rows have beside the fields of a quote.
         candles: how it tells its past, where it does.
         session: when the market is open, where neither rows nor list say it: then the exchange's time decides.
+        late_s: how late prices may be: so long after the end of its session that a row names, the market is closed.
         key_header: the request header that carries the key of the configuration; a venue with this or
             `Stream.key_query` cannot be had without a key.
     """
@@ -223,6 +226,7 @@ class Venue:
     candles: Candles | None = None
     change_from: str = "open"
     session: Session | None = None
+    late_s: float = float("inf")
     key_header: str | None = None
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ import heapq
 import itertools
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -79,7 +80,7 @@ class Playback:
         self._loop = loop
         self._clock = context.clock
         self._directory = Directory(venue.name, venue, ("*",))
-        timeless = replace(venue, session=None)  # whether its market is open now tells nothing of then
+        timeless = replace(venue, session=None, late_s=math.inf)  # whether its market is open now tells nothing of then
         self._judge = Judge(timeless, self._directory, crossed, context.clock)
         self._memories: dict[str, dict[str, Any]] = {}
         self._streamed: dict[str, tuple[float, set[str]]] = {}

@@ -2,8 +2,8 @@
 
 High, low, volume and the change since the last close are of the session. Cryptocurrencies have none: what Yahoo says
 of them is since midnight, and their volume is in dollars. Where the price is older or younger than the session that
-Yahoo names, the market is closed. There is no list of symbols; ours are Yahoo's but for `EUR-USD` (`EURUSD=X`),
-`BRK.B` (`BRK-B`) and `GC_F` (`GC=F`).
+Yahoo names, or this is over, the market is closed. There is no list of symbols; ours are Yahoo's but for `EUR-USD`
+(`EURUSD=X`), `BRK.B` (`BRK-B`) and `GC_F` (`GC=F`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _row(meta: Any) -> Row:
     begin, end = (at(meta, "currentTradingPeriod", "regular", edge) for edge in ("start", "end"))
     traded = at(meta, "regularMarketTime")
     if isinstance(begin, int) and isinstance(traded, int) and isinstance(end, int):
-        return row._replace(state="live" if begin <= traded < end else "closed")
+        return row._replace(state="live" if begin <= traded < end else "closed", until=end * 1000)
     return row
 
 
@@ -91,7 +91,7 @@ YAHOO = Venue(
     base_url="https://query2.finance.yahoo.com",
     limits=Limits(interval_s=15.0, gap_s=1.0, symbols_per_request=1),
     rest_request=rest_request, parse_rest=parse_rest, fields=_TICKER.names, symbol=symbol, wire=yahoo_name,
-    kind="delayed", clock="exchange", time_unit="s", change_from="previous_close",
+    kind="delayed", clock="exchange", time_unit="s", change_from="previous_close", late_s=1800.0,
     candles=Candles(  # hours are of the session, so they are put together of quarters; of these it keeps 60 days
         request="/v8/finance/chart/{wire}?interval={interval}&period1={begin_s}&period2={end_s}", rows=parse_candles,
         time_unit="s", intervals={s: INTERVALS[s] for s in (60, 300, 900, 86_400)}, most=5000, kept=5000,

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from feeds.exchange.change import DayChanges
+from feeds.exchange.directory import Directory
+from feeds.exchange.judge import Judge
 from feeds.exchange.venue import Row
 from feeds.rows import good_values
 from feeds.venues.yahoo import YAHOO, parse_candles, parse_rest, rest_request, symbol, yahoo_name
+from ticker.clock import ManualClock
 from ticker.errors import FeedError
+from ticker.model import FeedStatus
 
 OPEN, CLOSE = 1740061800, 1740085200
 
@@ -71,6 +75,24 @@ def test_a_request_for_each_symbol() -> None:
 def test_state_of_the_market(traded_at: int, state: str) -> None:
     """A price from outside the session that Yahoo names is the last one of a closed market."""
     assert the_row(regularMarketTime=traded_at).state == state
+
+
+def test_nobody_trades_at_the_bell() -> None:
+    """Once the session is over, late prices included, the market is closed, whenever its last trade was.
+
+    A thin stock whose last trade was before the bell stayed live all night.
+    """
+    clock = ManualClock()
+    judge = Judge(YAHOO, Directory("yahoo", YAHOO, ("AAPL",)), "reject", clock)
+    seconds = clock.wall_ms() // 1000
+    session = {"regular": {"start": seconds - 3600, "end": seconds + 60}}
+    rows = parse_rest(answer(regularMarketTime=seconds - 600, currentTradingPeriod=session))
+    states = []
+    for _ in range(3):
+        (quote,) = judge.answer(rows, FeedStatus("yahoo", "delayed"))
+        states.append(quote.values["state"])
+        clock.tick(60 + YAHOO.late_s / 2)
+    assert states == ["live", "live", "closed"]
 
 
 def test_no_session_named() -> None:
