@@ -155,7 +155,7 @@ def _refused(error: Exception, host: str | None, timeout_s: float) -> FeedError:
             return FeedError(f"stream: {host} hung up", reason="closed")
         case InvalidHandshake():
             return FeedError(f"stream: {host} speaks no WebSocket ({type(error).__name__})")
-        case ConnectionResetError():
+        case ConnectionResetError() | ConnectionClosed():
             return FeedError(f"stream: {host} hung up", reason="closed")
         case OSError():
             return FeedError(f"stream: {host}: {error.strerror or type(error).__name__}", reason="connect")

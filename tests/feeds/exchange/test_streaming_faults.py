@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
+from feeds.exchange.websocket import open_socket
 from tests.feeds.fake_exchange import CLOSED, HANG, FakeExchange, Peer, Reply
 from tests.feeds.harness import run
 from tests.feeds.toy import TALK, TICKERS, Theatre, answers, in_theatre, said, talking, tickers, wants
+from ticker.clock import Clock
+from ticker.errors import FeedError
 
 
 async def goes_live(theatre: Theatre, count: int = 1, price: str = "1") -> Peer:
@@ -128,6 +134,37 @@ def test_nobody_there() -> None:
         silent.bind(("127.0.0.1", 0))
         assert failing(f"ws://127.0.0.1:{silent.getsockname()[1]}")[0] == {"connect": 1}
     assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
+
+
+def test_hung_up_at_once() -> None:
+    """An exchange that ends every connection as it comes has hung up, wherever in the handshake that is noticed.
+
+    Seen: the service's own kind of loop notices it before the first byte is sent. That was counted as a protocol error,
+    and all that was said was `ConnectionClosedError`.
+    """
+
+    def hang_up() -> None:
+        with contextlib.suppress(OSError):  # until the server is shut down
+            while True:
+                server.accept()[0].close()
+
+    async def said(url: str) -> set[tuple[str, str]]:
+        said = set()
+        for _ in range(50):
+            with pytest.raises(FeedError) as caught:
+                await open_socket(url, Clock(), timeout_s=20.0, message_bytes=1, proxy=None, tls=None)
+            said.add((caught.value.reason, str(caught.value)))
+        return said
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        try:
+            told = uvloop.run(said(f"ws://127.0.0.1:{server.getsockname()[1]}"))
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+    assert told == {("closed", "stream: 127.0.0.1 hung up")}
 
 
 def test_no_tls_there() -> None:
