@@ -102,7 +102,8 @@ class _Tap:
 
     def state(self, state: str, message: str | None = None) -> None:
         if self._is_news(state, message):
-            log.info("feed=%s state=%s%s", self._name, state, f' message="{message}"' if message else "")
+            level = logging.WARNING if state in {"down", "failed"} and message else logging.INFO
+            log.log(level, "feed=%s state=%s%s", self._name, state, f' message="{message}"' if message else "")
         self._sink.state(state, message)
 
     def remove(self, symbols: Iterable[str]) -> None:

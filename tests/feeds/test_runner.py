@@ -248,6 +248,19 @@ def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixtur
     ]
 
 
+def test_feed_that_says_that_it_is_down_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """A feed of several ways says itself that all of them are down, and that weighs as much as a failure of one."""
+    caplog.set_level(logging.INFO, "ticker.feeds")
+
+    async def act(sink: Sink) -> None:
+        sink.state("down", "all ways are down")
+        sink.state("live", None)
+        sink.state("down")  # it has nothing to do
+
+    play(act)
+    assert [record.levelname for record in caplog.records][:3] == ["WARNING", "INFO", "INFO"]
+
+
 def test_cancellation_passes_through() -> None:
     """Cancelling ends the runner at once, while the feed runs as well as in a pause, and says nothing."""
 
