@@ -247,7 +247,8 @@ class Judge:
             state = "closed"
         values, reason = good_values(raw, self._crossed)
         if values is None or not (values or entry.extra or state):
-            rejects[reason or "price"] += 1
+            if reason or entry.extra.get("state") in OPEN:  # no price in a market that is shut is no fault
+                rejects[reason or "price"] += 1
             return None, False
         if reason:
             rejects[reason] += 1

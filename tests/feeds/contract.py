@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatch
@@ -108,8 +108,8 @@ def symbol_of(of: Map, wire: str, names: Mapping[str, str]) -> str | None:
     return symbol if symbol and SYMBOL.fullmatch(symbol) and symbol.count("-") <= 1 else None
 
 
-def wanted(name: str, of: Map, said: Said, names: Mapping[str, str]) -> Judged:
-    """What must become of a row."""
+def wanted(name: str, of: Map, said: Said, names: Mapping[str, str], shut: Container[str] = ()) -> Judged:
+    """What must become of a row; of a market that is shut none without a price is counted."""
     texts: dict[str, Json] = {}
     for ours, path in said.fields.texts.items():
         try:
@@ -140,7 +140,7 @@ def wanted(name: str, of: Map, said: Said, names: Mapping[str, str]) -> Judged:
         if side in texts and side not in numbers:
             numbers.pop(size, None)
     if not any(numbers.get(price) for price in PRICES):
-        return None, reason or "price"
+        return None, reason or (None if symbol in shut else "price")
     seq = int(said.raw[said.fields.seq]) if said.fields.seq else None
     return Wanted(f"{name}:{symbol}", numbers, moment_ms(said, of.time_unit), seq), reason
 
@@ -263,7 +263,8 @@ def healthy(name: str, everything: list[Recording]) -> Scene:
 def must_come(scene: Scene) -> list[Judged]:
     """What must become of a recording, row by row."""
     names = scene.names
-    judged = [wanted(scene.name, scene.of, row, names) for row in scene.rows]
+    shut = {one.symbol for one in scene.listed} - {one.symbol for one in scene.listed if one.trades}
+    judged = [wanted(scene.name, scene.of, row, names, shut) for row in scene.rows]
     if scene.recording.role(scene.of) == "stream":
         return [*judged, *((None, "symbol") for _ in scene.refused)]
     return once_each(judged)

@@ -33,19 +33,44 @@ SHAPE = Shape(wire="n", fields={"last": "p", "change_pct": "c"})
 MANY = 8 * SLICE
 
 
-@pytest.mark.parametrize("read_rows", [Bulk(SHAPE).rows, lambda body: SHAPE.rows(list_at(read(body)))])
-def test_pauses(read_rows: Callable[[bytes], Sequence[Row]]) -> None:
+def at_once(body: bytes) -> Sequence[Row]:
+    return Bulk(SHAPE).rows(body)
+
+
+def one_by_one(body: bytes) -> Sequence[Row]:
+    return SHAPE.rows(list_at(read(body)))
+
+
+@pytest.mark.parametrize("rows_of", [at_once, one_by_one])
+def test_pauses(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
     """There is a pause for each slice of rows, none in a short answer, and all quotes come at the end."""
     directory = Directory("toy", NEEDS_LIST, ("*",))
     directory.load([Listing(f"A{n}-USD", (f"{n}",)) for n in range(MANY)])
     judge = Judge(NEEDS_LIST, directory, "reject", ManualClock())
     for count in (MANY, 3):
-        rows = read_rows(json.dumps([{"n": f"{n}", "p": f"{n + count}", "c": "1"} for n in range(count)]).encode())
+        rows = rows_of(json.dumps([{"n": f"{n}", "p": f"{n + count}", "c": "1"} for n in range(count)]).encode())
         *pauses, quotes = judge.slices(rows, FeedStatus("toy", "live"))
         assert [quote.values["last"] for quote in quotes] == [f"{n + count}" for n in range(count)]
         assert pauses == [[]] * len(pauses)
         assert len(pauses) >= count // SLICE
         assert (not pauses) is (count < SLICE)
+
+
+@pytest.mark.parametrize("rows_of", [at_once, one_by_one])
+def test_no_price_in_a_market_that_is_shut(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
+    """Only where the list calls the market open does a row without a price count as refused; a bad price always does.
+
+    Binance's answers have more than a thousand rows of zeros, of pairs that ended years ago and are listed as halted:
+    half of a polled feed's rows counted as not sane, and the alert for that never ended.
+    """
+    directory = Directory("toy", NEEDS_LIST, ("*",))
+    directory.load([Listing("A-USD", ("A",)), Listing("B-USD", ("B",), state="halted")])
+    judge = Judge(NEEDS_LIST, directory, "reject", ManualClock())
+    for price, refused in (("0.00", 1), ("", 1), ("oops", 2)):
+        status = FeedStatus("toy", "live")
+        body = json.dumps([{"n": wire, "p": price, "c": "0"} for wire in "AB"]).encode()
+        assert judge.answer(rows_of(body), status) == []
+        assert status.rejects["price"] == refused
 
 
 def test_stream_wins_over_an_answer_that_is_being_judged() -> None:
