@@ -23,9 +23,10 @@ _RECONNECT = {"20051": "the server restarts", "20061": "a maintenance has ended"
 
 
 def parse_rest(body: bytes) -> list[Row]:
-    """The rows of trading; those of lending begin with `f`."""
+    """The rows of spot; those of lending begin with `f`, those of derivatives are like `tBTCF0:USTF0`."""
     rows = ((text_at(sent, 0), sent) for sent in list_at(_good(body)))
-    return [_row(wire or UNREADABLE, sent[1:] if wire else None) for wire, sent in rows if wire[:1] != "f"]
+    spot = ((wire, sent) for wire, sent in rows if wire[:1] != "f" and "F0:" not in wire)
+    return [_row(wire or UNREADABLE, sent[1:] if wire else None) for wire, sent in spot]
 
 
 def parse_instruments(body: bytes) -> list[Listing]:

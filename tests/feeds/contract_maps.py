@@ -178,9 +178,9 @@ _BITFINEX_CODES = {"UST": "USDT", "DSH": "DASH"}
 
 
 def _bitfinex_tickers(answer: Json, _memory: dict[str, Json]) -> Iterable[Said]:
-    """Rows of trading begin with t, those of lending with f."""
+    """Rows of trading begin with t, those of lending with f; both sides of a derivative end in F0."""
     for wire, *raw in answer:
-        if wire[0] == "t":
+        if wire[0] == "t" and not wire.partition(":")[0].endswith("F0"):
             yield Said(wire, raw, _BITFINEX)
 
 
