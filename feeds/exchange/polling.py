@@ -36,6 +36,8 @@ class Poller:
         self._directory = directory
         self._judge = judge
         self._asked_last: list[str] = []
+        self._missing = dict.fromkeys(name for name in options.symbols if "*" not in name)
+        self._told: str | None = None
 
     async def poll(self, sink: Sink, only: Callable[[str], bool] | None = None) -> None:
         """Ask for everything that is wanted, and publish it answer by answer.
@@ -73,6 +75,16 @@ class Poller:
         if not found and only is None:
             wanted = ",".join(self._options.symbols)[:80]
             sink.state("stale", f"no price for {wanted} in {answers} answers with {rows} rows")
+        elif only is None:
+            self._tell(sink)
+
+    def _tell(self, sink: Sink) -> None:
+        """Say which symbols that are wanted by name never had a price, unless there is something else to say."""
+        status = sink.status
+        text = f"no price yet for {few(list(self._missing))}" if self._missing else None
+        if status.state == "live" and status.message in {None, self._told} and status.message != text:
+            self._told = text
+            sink.state("live", text)
 
     async def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
         """Judge an answer, the loop turning after each slice, and hand all of it on in one turn."""
@@ -81,6 +93,9 @@ class Poller:
             await asyncio.sleep(0)
         if quotes:
             sink.publish(quotes)
+        if self._missing:
+            for quote in quotes:
+                self._missing.pop(quote.symbol.partition(":")[2], None)
         if quotes or self._directory.loaded:
             sink.loaded()
         return len(quotes)
@@ -185,6 +200,11 @@ class PollingFeed:
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
         """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
         return await self._history.bars(symbol, interval_s, limit)
+
+
+def few(names: list[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def patience_s(interval_s: float) -> float:

@@ -18,7 +18,7 @@ from feeds.exchange.history import History
 from feeds.exchange.joint import Joint
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
-from feeds.exchange.polling import Poller, Schedule, patience_s
+from feeds.exchange.polling import Poller, Schedule, few, patience_s
 from feeds.exchange.rest import Rest
 from feeds.exchange.streaming import STALE_AFTER_S, Shard, Streams
 from feeds.exchange.venue import Stream, Venue
@@ -253,15 +253,11 @@ class StreamedFeed:
     def _notes(self) -> list[str]:
         notes = []
         if unlisted := self._directory.unlisted():
-            notes.append(f"not listed: {_few(unlisted)}")
+            notes.append(f"not listed: {few(unlisted)}")
         elif self._directory.loaded and not self._carriers:
             notes.append("no listed symbol is wanted")
         refused = {wire: why for shard in self._streams.shards for wire, why in shard.missing.items()}
         if refused:
             wire, why = next(iter(refused.items()))
-            notes.append(f"not subscribed: {_few(list(refused))} ({wire}: {why[:80]})")
+            notes.append(f"not subscribed: {few(list(refused))} ({wire}: {why[:80]})")
         return notes
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

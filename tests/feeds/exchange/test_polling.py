@@ -171,6 +171,35 @@ def test_nothing_to_show_is_said() -> None:
     assert stage.sink.status.polls["ok"] == 3
 
 
+class KeepsMessages(RecordingSink):
+    """Like the service's own door: data alone does not take a message back."""
+
+    def publish(self, quotes: Iterable[Quote]) -> None:
+        message = self.status.message
+        super().publish(quotes)
+        self.status.message = message
+
+
+def test_name_without_a_price_is_said() -> None:
+    """A symbol that is wanted by name, and of which no price ever came, is named for as long as that is so.
+
+    Seen: a misspelt share at Yahoo, which has no list, was nowhere to be seen but in the count of HTTP's 404.
+    """
+    limits = dataclasses.replace(TOY.limits, symbols_per_request=1)
+    venue = dataclasses.replace(TOY, symbol=str, wire=str, limits=limits)
+
+    async def play(stage: Stage) -> None:
+        stage.sink = KeepsMessages(stage.clock)
+        stage.exchange.serve(TICKERS + "?s=BTC", Reply(body=b'{"BTC": {"last": 1}}'))
+        stage.exchange.serve(TICKERS + "?s=ODD", Reply(body=b'{"ODD": {"last": 1}}'))
+        stage.exchange.script(TICKERS + "?s=ODD", *[Reply(status=404)] * 3)
+        await stage.until(lambda: len(stage.sink.polls) >= 9, venue, symbols=("BTC", "ODD"))
+
+    stage = on_stage(play)
+    said = [event for event in stage.sink.events if event.what != "publish"]
+    assert [event[1:] for event in said] == [("live", "no price yet for ODD"), ("live", None)]
+
+
 def test_decimals_from_the_list_else_from_the_prices() -> None:
     """The list's decimals count; without them the most digits seen so far, so that cut zeros do not flicker."""
 
