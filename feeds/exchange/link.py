@@ -125,7 +125,7 @@ class Link:
         self._greeted = not self._stream.greets
         self.opened_at = self._heard_at = self._priced_at = self._clock.monotonic()
         self._ping_at = self.opened_at + ping[1] if ping else float("inf")
-        self._refused = 0  # rows, since the last price
+        self._refused = 0  # rows and unreadable messages, since the last price
         self.subscribe(wires)
 
     @property
@@ -187,6 +187,7 @@ class Link:
             heard = self._stream.parse(message, self._memory)
         except ValueError:
             self._status.rejects["schema"] += 1
+            self._refused += 1
             return
         if heard.reply is not None:
             self._say(heard.reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -326,9 +327,14 @@ def test_stream_that_never_says_a_price_is_made_anew() -> None:
     in_theatre(play)
 
 
+def from_tomorrow(now_ms: int) -> str:
+    return json.dumps({"rows": {"BTC/USD": {"last": "1", "time": f"{now_ms + 86_400_000}"}}})
+
+
 @pytest.mark.parametrize("mode", ["stream", "auto"])
-def test_stream_of_refused_rows_is_a_mute_one(mode: str) -> None:
-    """Rows that are all refused, here for times ahead of our clock, are no prices: it is said, and polls replace them.
+@pytest.mark.parametrize(("refused", "reason"), [(from_tomorrow, "timestamp"), (lambda _: "{", "schema")])
+def test_stream_of_refused_rows_is_a_mute_one(mode: str, refused: Callable[[int], str], reason: str) -> None:
+    """Rows that are all refused, for times ahead of our clock or as a whole, are no prices: it is said, and polls help.
 
     Seen: with the machine's clock a minute behind, such a feed was connecting for ever and said nothing, or showed
     what was polled now and then because the stream seemed to bring everything.
@@ -342,8 +348,8 @@ def test_stream_of_refused_rows_is_a_mute_one(mode: str) -> None:
             await theatre.passes(2.0)  # polls and list have one budget
             peer = await is_busy(theatre, 1)
             for second in range(9):
-                peer.say({"rows": {"BTC/USD": {"last": "1", "time": f"{theatre.clock.wall_ms() + 3_600_000}"}}})
-                await theatre.until(lambda: theatre.sink.status.rejects["timestamp"] > second)  # noqa: B023
+                peer.send(refused(theatre.clock.wall_ms()))
+                await theatre.until(lambda: theatre.sink.status.rejects[reason] > second)  # noqa: B023
                 await theatre.passes(1.0)
             await theatre.until(lambda: theatre.errors() == {"mute": 1})
             told = [str(event.data) for event in theatre.sink.events if event.what != "publish"]
