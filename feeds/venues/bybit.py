@@ -37,7 +37,8 @@ def parse_instruments(body: bytes) -> list[Listing]:
 def _entries(body: bytes) -> list[Any]:
     reply = read_object(body)
     if (code := text_at(reply, "retCode")) != "0":
-        raise FeedError(f"Bybit says {body[:100]!r}", reason=_REASONS.get(code, "protocol"))
+        said = f"{code} {text_at(reply, 'retMsg')}"  # not the time beside it: the same again is no news
+        raise FeedError(f"Bybit says {said[:100]!r}", reason=_REASONS.get(code, "protocol"))
     return list_at(reply, "result", "list")
 
 
