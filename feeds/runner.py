@@ -16,7 +16,7 @@ from typing import Protocol
 from feeds.backoff import Backoff
 from feeds.base import Context, Sink
 from ticker.errors import FatalFeedError, FeedError
-from ticker.model import Quote
+from ticker.model import Quote, wording
 
 log = logging.getLogger("ticker.feeds")
 
@@ -145,6 +145,7 @@ class _Tap:
 
     def _is_news(self, state: str, detail: str | None = None) -> bool:
         """Whether the log has not had this; that a word on the same state is taken back, or said again, is none."""
+        detail = wording(detail)
         if state == self._logged[0] and detail in {None, self._logged[1]}:
             return False
         self._logged = state, detail

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ticker.clock import Clock
-from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, Value
+from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, Value, wording
 from ticker.store import Store
 
 FIRST_GAPS = 8
@@ -247,8 +247,11 @@ class FeedIntake:
             self._run += 1  # a source's own sequence may start anew
         if state != status.state:
             status.since = self._intake.clock.wall_ms()
+        change = Change(self._intake.clock.wall_ms(), state, message)
+        if status.changes and state == status.state and wording(message) == wording(status.message):
+            change = change._replace(at=status.changes.pop().at)
+        status.changes.append(change)
         status.state, status.message = state, message
-        status.changes.append(Change(self._intake.clock.wall_ms(), state, message))
         self.show()
         if state in {"down", "failed"}:
             self._mark_all("down")

@@ -106,6 +106,14 @@ class Bar(NamedTuple):
     volume: float | None = None
 
 
+_COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows)\b)")
+
+
+def wording(message: str | None) -> str | None:
+    """A message without its counts, of seconds or connections, and which of these: in the same words it is no news."""
+    return message and _COUNT.sub("0", message)
+
+
 class Change(NamedTuple):
     """One change of a feed's state; `at` in ms since 1970 UTC."""
 

@@ -157,3 +157,8 @@ class Directory:
 
     def _selects(self, symbol: str) -> bool:
         return any(pattern_matches(pattern, symbol) for pattern in self._patterns)
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first few of some names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -137,7 +137,8 @@ class HttpSource:
             raise FeedError(f"no whole answer within {self._timeout_s:g} s", reason="timeout") from error
         except httpx.HTTPError as error:
             reason = reason_of(error)
-            raise FeedError(f"{reason}: {str(error)[:200] or type(error).__name__}", reason=reason) from error
+            why = "the connection was lost" if reason == "closed" else str(error)[:200] or type(error).__name__
+            raise FeedError(f"{reason}: {why}", reason=reason) from error
 
     async def _answer(self, response: httpx.Response, method: str, target: str) -> Answer:
         try:

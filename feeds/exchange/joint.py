@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from feeds.base import Sink
+from feeds.exchange.directory import few
 from ticker.model import FeedStatus, Quote
 
 MESSAGE_CHARACTERS = 300
@@ -87,5 +88,9 @@ class Joint:
             self.sink.state(status.state, self._message)
 
     def _text(self) -> str | None:
-        troubles = [f"{way.name}: {way.trouble}" for way in self._ways if way.trouble]
+        sufferers: dict[str, list[str]] = {}
+        for way in self._ways:
+            if way.trouble:
+                sufferers.setdefault(way.trouble, []).append(way.name)
+        troubles = [f"{few(names, 1)}: {trouble}" for trouble, names in sufferers.items()]
         return "; ".join([*troubles, *self._notes])[:MESSAGE_CHARACTERS] or None

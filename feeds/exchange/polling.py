@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from feeds.base import Sink
-from feeds.exchange.directory import Directory
+from feeds.exchange.directory import Directory, few
 from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
@@ -200,11 +200,6 @@ class PollingFeed:
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
         """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
         return await self._history.bars(symbol, interval_s, limit)
-
-
-def few(names: list[str]) -> str:
-    """The first few of some names, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def patience_s(interval_s: float) -> float:

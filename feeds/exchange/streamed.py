@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from feeds.base import Context, Sink
-from feeds.exchange.directory import Directory
+from feeds.exchange.directory import Directory, few
 from feeds.exchange.door import Door
 from feeds.exchange.history import History
 from feeds.exchange.joint import Joint
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
-from feeds.exchange.polling import Poller, Schedule, few, patience_s
+from feeds.exchange.polling import Poller, Schedule, patience_s
 from feeds.exchange.rest import Rest
 from feeds.exchange.streaming import STALE_AFTER_S, Shard, Streams
 from feeds.exchange.venue import Stream, Venue

@@ -231,19 +231,22 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A live feed that tells of the same trouble again and again, as of a connection that flaps, writes one line."""
+    """A live feed that tells of the same trouble again and again, as of a connection that flaps, writes one line.
+
+    Other counts in the same words are no other trouble: of seconds, of connections.
+    """
     caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def act(sink: Sink) -> None:
         sink.publish([QUOTE])
-        for message in ("lost", None) * 50:
+        for message in ("lost for 5 s", None, "lost for 17 s") * 50:
             sink.state("live", message)
         sink.state("stale", "lost")
 
     play(act)
     assert [line for line in caplog.messages if "ended" not in line] == [
         "feed=toy state=live",
-        'feed=toy state=live message="lost"',
+        'feed=toy state=live message="lost for 5 s"',
         'feed=toy state=stale message="lost"',
     ]
 

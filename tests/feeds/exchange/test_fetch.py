@@ -100,6 +100,11 @@ def test_reasons(reply: Reply, reason: str) -> None:
     assert (error.reason, "\n" in str(error)) == (reason, False)
 
 
+def test_lost_connection_is_said_in_one_way() -> None:
+    """Wherever it was lost: in words that alternate from try to try each of them would be news."""
+    assert str(failure(CLOSED)) == "closed: the connection was lost"
+
+
 def test_largest_answer() -> None:
     """An answer of exactly the limit is read, plain or compressed."""
     body = b" " * LIMIT

@@ -104,9 +104,20 @@ def test_others_messages_stay() -> None:
     assert heard(door) == ("live", "too many symbols")
 
 
+def test_same_trouble_of_several_ways_is_said_once() -> None:
+    """Connections that are lost together are told together: the first one, and how many more."""
+    door, _, ways = joined("stream/1", "stream/2", "stream/3", "polls")
+    for way in ways[:3]:
+        way.state("down", "lost")
+    ways[3].state("live", "slow")
+    assert heard(door)[1] == "stream/1 and 2 more: lost; polls: slow"
+    ways[0].publish([QUOTE])
+    assert heard(door)[1] == "stream/2 and 1 more: lost; polls: slow"
+
+
 def test_long_messages_are_cut() -> None:
     """However many ways have however much to say, readers get a line."""
     door, _, ways = joined(*(f"way {n}" for n in range(50)))
     for way in ways:
-        way.state("down", "x" * 100)
+        way.state("down", way.name * 100)
     assert len(heard(door)[1] or "") == 300
