@@ -31,6 +31,7 @@ _INDEX = Index(
     wire="id", base="base_currency", quote="quote_currency", tick=("quote_increment",),
     status="status", open="online", halted=("offline",),
 )  # fmt: skip
+_STOPS = ("trading_disabled", "cancel_only")
 _NAMED = re.compile(r"^(\S+-\S+) is ")
 
 
@@ -48,7 +49,7 @@ def parse_rest(body: bytes) -> list[Row]:
 def parse_instruments(body: bytes) -> list[Listing]:
     entries = list_at(read(body))
     return _INDEX.listings(
-        {**one, "status": "offline"} if at(one, "trading_disabled") is True else one for one in entries
+        {**one, "status": "offline"} if any(at(one, stop) is True for stop in _STOPS) else one for one in entries
     )
 
 

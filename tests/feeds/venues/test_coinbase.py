@@ -124,10 +124,15 @@ def test_recorded_lists(recorded: Recorded, name: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("change", "halted"),
-    [({"status": "delisted"}, False), ({"status": "offline"}, True), ({"trading_disabled": True}, True)],
+    [
+        ({"status": "delisted"}, False),
+        ({"status": "offline"}, True),
+        ({"trading_disabled": True}, True),
+        ({"cancel_only": True}, True),
+    ],
 )
 def test_products_that_do_not_trade(recorded: Recorded, change: dict[str, object], halted: bool) -> None:
-    """A product that is offline, or whose trading is off, is halted; one that is delisted is not listed."""
+    """A product that is offline, or of which no order is taken, is halted; one that is delisted is not listed."""
     first, second, *_ = json.loads(recorded.answer("products_2021-04-17.json"))
     body = json.dumps([{**first, **change}, second]).encode()
     found = {listing.wires[0]: listing.state for listing in parse_instruments(body)}
