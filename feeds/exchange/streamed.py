@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from feeds.base import Context, Sink
 from feeds.exchange.directory import Directory, few
@@ -28,8 +29,9 @@ from ticker.model import Bar, Quote
 
 PATIENCE_S = 10.0
 """The least silence that may count as stale where polls help out."""
-QUIET = 0.5
-"""A symbol of which a price has not come for this part of that is asked for: this confirms it before it is stale."""
+QUIET, SOON_QUIET = 0.5, 0.25
+"""A symbol of which a price has not come for this part of that is asked for: this confirms it before it is stale. Where
+one answer has all, those that will be so soon are taken with it, and spare the next one."""
 DAY_S = 86_400.0
 NEVER = float("-inf")
 PRICES = ("last", "bid", "ask")
@@ -124,6 +126,7 @@ class StreamedFeed:
         self._heard: dict[str, Heard] = {}
         self._polled = set(NOT_NEWS)  # all fields that polls ever brought
         self._most_heard = venue.limits.symbols
+        self._takes = SOON_QUIET if venue.limits.symbols_per_request is None else QUIET
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled; see `base.Feed.run`."""
@@ -178,7 +181,7 @@ class StreamedFeed:
         while True:
             lacking = [symbol for symbol in self._carriers if self._lacks(symbol)]
             if lacking:
-                await self._poller.poll(sink, self._lacks)
+                await self._poller.poll(sink, partial(self._lacks, quiet=self._takes))
                 for symbol in lacking:  # it has been asked for, whatever the answer
                     self._of(symbol).asked_at = self._context.clock.monotonic()
             elif not self._carriers and not self._listings.needed:
@@ -188,14 +191,14 @@ class StreamedFeed:
             failing = False
             await schedule.wait(sink)
 
-    def _lacks(self, symbol: str) -> bool:
+    def _lacks(self, symbol: str, quiet: float = QUIET) -> bool:
         """Whether the stream leaves something of a venue symbol to be asked for now."""
         carrier = self._carriers.get(symbol)
         if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
             return True
         heard = self._of(symbol)
         silent_s = self._context.clock.monotonic() - max(heard.asked_at, heard.priced_at)
-        return silent_s > QUIET * self.stale_after_s
+        return silent_s > quiet * self.stale_after_s
 
     # What passes
 

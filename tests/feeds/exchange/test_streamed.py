@@ -164,6 +164,28 @@ def test_quiet_symbols_are_confirmed() -> None:
     in_theatre(play)
 
 
+def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
+    """One answer confirms also those that would be asked for soon: a few quiet symbols cost no answer each."""
+
+    async def play(theatre: Theatre) -> None:
+        bases = [f"Q{n}" for n in range(6)]
+        theatre.lists(*bases)
+        theatre.exchange.serve(TICKERS, tickers(**dict.fromkeys(bases, "5")))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running():
+            peer = await streaming(theatre, Q0="1")
+            peer.send(said(**dict.fromkeys(bases, "1")))
+            before = polls(theatre)
+            for number in range(60):
+                await theatre.passes(1.0)
+                base, price = bases[number % 6], f"{number + 2}"
+                peer.send(said(**{base: price}))
+                await theatre.until(lambda: theatre.last(base) == price)  # noqa: B023
+            assert polls(theatre) - before <= 30
+
+    in_theatre(play)
+
+
 def test_dead_symbols_are_not_asked_for_all_the_time() -> None:
     """A symbol that neither the stream nor an answer has a price of costs a request now and then, not each interval."""
 
