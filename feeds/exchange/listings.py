@@ -5,8 +5,10 @@ A list that cannot be had is asked for again later; where prices need no list th
 
 from __future__ import annotations
 
+import logging
+
 from feeds.base import Sink
-from feeds.exchange.directory import Directory
+from feeds.exchange.directory import Directory, few
 from feeds.exchange.judge import Judge
 from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Venue
@@ -19,6 +21,8 @@ RETRY_S = 60.0
 """Wait after a list that could not be loaded, while prices flow without it, or that is not half as long as before."""
 LOOK_AGAIN = 0.25
 """A market that was found shut is looked at again after this part of the time that it is shut, but within these two."""
+
+log = logging.getLogger("ticker.feeds")
 
 
 class Listings:
@@ -61,6 +65,7 @@ class Listings:
         if 2 * self._directory.size >= before:  # else perhaps a part: what is missing is not left out for an hour
             self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
         if gone := self._judge.delisted():
+            log.info("feed=%s removes what is listed no more: %s", gone[0].partition(":")[0], few(gone))
             sink.remove(gone)
         if sink.status.state == "live" and (halted := self._judge.halted()):
             sink.publish(halted)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+
+import pytest
 
 from tests.feeds.exchange.test_watch import Service
 from tests.feeds.fake_exchange import Reply
@@ -74,8 +77,9 @@ def test_answers_out_of_order() -> None:
     in_theatre(play)
 
 
-def test_renamed_symbol() -> None:
-    """A renamed symbol lives on under its new name; the old one goes, once, when it is off the list."""
+def test_renamed_symbol(caplog: pytest.LogCaptureFixture) -> None:
+    """A renamed symbol lives on under its new name; the old one goes, once, when it is off the list, and is logged."""
+    caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(NEW="3"))
@@ -86,6 +90,7 @@ def test_renamed_symbol() -> None:
 
     stage = on_stage(play)
     assert [event.data for event in stage.sink.events if event.what == "remove"] == [["toy:OLD-USD"]]
+    assert caplog.messages.count("feed=toy removes what is listed no more: toy:OLD-USD") == 1
     assert set(stage.sink.polls[0]) == {"toy:OLD-USD"}
     assert set(stage.sink.polls[-1]) == {"toy:NEW-USD"}
     assert not any(stage.sink.status.rejects.values())
