@@ -76,6 +76,8 @@ class Judge:
             status: whose `rejects` count.
             only: which venue symbols to look at; None: all wanted ones.
         """
+        if len(rows) > SLICE:
+            yield []
         if isinstance(rows, Table) and self._venue.session is None and not self._compares:
             yield from self._table(rows, status, only)
             return
@@ -123,8 +125,6 @@ class Judge:
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
-        if len(same) > SLICE:
-            yield []
         odd = self._find_odd(table, same)
         odd.intersection_update(entries)  # a server may make up names
         seen: list[str] = []

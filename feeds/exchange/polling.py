@@ -61,10 +61,10 @@ class Poller:
                     raise
                 failures.append(error)
             else:
-                status.polls["ok"] += 1
                 answers += 1
                 rows += len(answer)
                 found += await self._publish(named(answer, wires), sink, only)
+                status.polls["ok"] += 1
             finally:
                 self._asked_last = wires[-1:]
         last = failures.pop() if failures and not answers else None

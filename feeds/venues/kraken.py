@@ -45,11 +45,13 @@ def parse_rest(body: bytes) -> list[Row]:
 def _texts(sent: Any) -> dict[str, str | None] | None:
     if not isinstance(sent, dict):
         return None
-    lists = {name: value for name, value in sent.items() if isinstance(value, list)}
-    try:
-        return {ours: text_of(lists[name][i]) for ours, (name, i) in _FIELDS.items()}
-    except (KeyError, IndexError):
-        return None
+    texts = {}
+    for ours, (name, i) in _FIELDS.items():
+        values = sent.get(name)
+        if not isinstance(values, list) or i >= len(values):
+            return None
+        texts[ours] = text_of(values[i])
+    return texts
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
