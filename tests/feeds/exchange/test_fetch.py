@@ -160,6 +160,18 @@ def test_no_tls_there() -> None:
     assert run(main).reason == "tls"
 
 
+def test_certificates_are_read_where_somebody_shows_one() -> None:
+    """Hundreds of authorities are known where TLS is spoken; where it is not, none is, and nobody is trusted."""
+
+    def known(url: str) -> tuple[int, ssl.VerifyMode]:
+        tls = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT)._tls
+        return tls.cert_store_stats()["x509_ca"], tls.verify_mode
+
+    assert known("http://127.0.0.1:9") == (0, ssl.CERT_REQUIRED)
+    authorities, mode = known("https://127.0.0.1:9")
+    assert (authorities > 50, mode) == (True, ssl.CERT_REQUIRED)
+
+
 def test_reason_lies_at_the_bottom() -> None:
     """The library's own types hide name resolution and TLS: their cause tells them apart."""
 
