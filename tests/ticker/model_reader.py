@@ -58,7 +58,9 @@ class ModelReader:
         self._told = 0  # the version of the last snapshot or update, which heartbeats do not move
 
     def copy(self) -> ModelReader:
-        return copy.deepcopy(self)
+        twin = copy.copy(self)  # lists and tuples in it are replaced, never changed
+        twin.view, twin.feeds = _copied(self.view), _copied(self.feeds)
+        return twin
 
     @property
     def cursor(self) -> str:
@@ -106,6 +108,10 @@ class ModelReader:
         self._digest = self._next_digest
         self.view = {s: record for s, record in self.view.items() if selects(self.patterns, s)}
         assert self.version > 0, "versions start at 1"
+
+
+def _copied(view: View) -> View:
+    return {name: dict(values) for name, values in view.items()}
 
 
 def _assign(view: View, records: Mapping[str, Mapping[str, str | None]], fields: tuple[str, ...]) -> None:
