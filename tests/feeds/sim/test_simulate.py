@@ -402,9 +402,11 @@ def test_a_feed_that_is_started_again_greets_again() -> None:
 
 
 class Wall(ManualClock):
-    """A clock whose wall time is somebody else's to set."""
+    """A clock whose wall time is somebody else's to set; the feed is alone with it."""
 
-    ahead_ms = 0
+    def __init__(self) -> None:
+        super().__init__(START_MS, turns=2)
+        self.ahead_ms = 0
 
     def wall_ms(self) -> int:
         return super().wall_ms() + self.ahead_ms
@@ -414,7 +416,7 @@ def test_a_wall_clock_that_is_set_back_does_no_harm() -> None:
     """Price and figures are those of the earlier time from the next update on."""
 
     async def there_and_back() -> tuple[list[Quote], list[Quote]]:
-        clock = Wall(START_MS)
+        clock = Wall()
         clock.ahead_ms = 7_200_000
         feed, tape = make(clock, symbols="BTC-USD", rate=100), Tape(clock)
         async with playing(feed, tape):
@@ -439,7 +441,7 @@ def test_prices_go_on_when_the_wall_clock_is_set_back() -> None:
     """Seen: the whole market was stale until the time of before had come again, for its rows looked late."""
 
     async def there_and_back() -> FeedStatus:
-        clock = Wall(START_MS)
+        clock = Wall()
         clock.ahead_ms = 7_200_000
         door = Intake(Store(epoch=1), clock, 100).feed("sim", "simulated", "exchange", 5.0)
         running = asyncio.create_task(make(clock, symbols="BTC-USD", rate=10).run(door))
@@ -458,7 +460,7 @@ def test_halts_end_when_the_wall_clock_is_set_back() -> None:
     """Seen: what was halted or mute at that moment stayed so until the time of before had come again, for a day."""
 
     async def there_and_back() -> dict[str, float]:
-        clock = Wall(START_MS)
+        clock = Wall()
         clock.ahead_ms = 86_400_000
         feed, tape = make(clock, symbols="40", rate=30), Tape(clock)
         async with playing(feed, tape):
