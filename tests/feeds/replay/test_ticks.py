@@ -504,9 +504,7 @@ LEAN = {"columns": "ms,bid,ask", "date": "20140508"}
 FXCM = {**LEAN, "venue": "fxcm", "utc_offset_h": -5}
 OANDA = {**LEAN, "venue": "oanda"}
 RECORDINGS: list[tuple[str, dict[str, object], int]] = [
-    ("fxcm_eurusd_20140508.csv.gz", {**FXCM, "symbol": "EURUSD"}, 167_466),
     ("oanda_eurusd_20140508.csv.gz", {**OANDA, "symbol": "EURUSD"}, 87_833),
-    ("oanda_xauusd_20140508.csv.gz", {**OANDA, "symbol": "XAUUSD"}, 199_123),
     ("truefx_usdjpy_20130101.csv", {"symbol": "USD-JPY"}, 1_000),
     ("binance_btcusdt_trades_20210108.csv", {"symbol": "BTC-USDT"}, 2_001),
     ("binance_btcusdt_quotes_20210108.csv", {"map": "BTC/USDT:BTC-USDT"}, 451),
