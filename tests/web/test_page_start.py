@@ -169,3 +169,10 @@ def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) 
         needed = modules_from(STATIC / "js" / "main.js")
         names = [str(module.relative_to(STATIC)) for module in needed]
         assert sorted(f"{release()}/{name}" for name in names) == sorted(preloaded)
+
+
+def test_a_request_to_elsewhere_is_seen(browser: Browser, server: PageServer) -> None:
+    """No visit of these tests can leave the origin unnoticed: the policy is as strict as the service's, and watched."""
+    with pytest.raises(AssertionError), showing(browser, server, book(3)) as visit:
+        visit.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")
+    assert any("violates" in problem and "connect-src" in problem for problem in visit.problems), visit.problems
