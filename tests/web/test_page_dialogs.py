@@ -100,20 +100,20 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
         spoken, shown = page.get_by_role("status"), page.locator(".toast").last
         page.route("**/js/ui/dialog/shortcuts.js", lambda route: route.abort())
         page.keyboard.press("?")
-        for place in (spoken, shown):
+        for place in (shown, spoken):
             expect(place).to_contain_text("This could not be loaded.")
         lists = [{"title": f"List {i}", "symbols": []} for i in range(50)]
         page.evaluate("(lists) => localStorage.setItem('ticker.lists.v1', JSON.stringify(lists))", lists)
         visit.go("?symbols=S0001-USD")
         page.get_by_role("button", name="Save").click()
-        for place in (spoken, shown):
+        for place in (shown, spoken):
             expect(place).to_contain_text("There is no room for another list.")
         expect(page.locator(".tab[aria-current]")).to_have_text("Shared list1")
         full = json.dumps([f"F{i}" for i in range(1000)])
         page.evaluate("(full) => localStorage.setItem('ticker.favourites.v1', full)", full)
         visit.go()
         page.get_by_role("button", name="Favourite S0001-USD").click()
-        for place in (spoken, shown):
+        for place in (shown, spoken):
             expect(place).to_contain_text("There is no room in Favourites for another symbol.")
 
 

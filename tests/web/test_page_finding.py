@@ -89,6 +89,7 @@ def test_an_arrow_leads_into_the_rows(browser: Browser, server: PageServer) -> N
     """
     with showing(browser, server, book(30)) as visit:
         page = visit.page
+        expect(row(page, "S0000-USD")).to_be_visible()
         page.keyboard.press("ArrowDown")
         expect(row(page, "S0000-USD")).to_be_focused()
         page.keyboard.press("ArrowDown")
