@@ -59,8 +59,9 @@ async def test_the_bars_of_a_symbol(live: Live) -> None:
 async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
     """Seen: 0.00000150 was 1.5e-06 in JSON, and 72.50 was 72.5, against what the reference says of all prices."""
     live.feed.publish([Quote("toy:PEPE-USD", {"last": "0.00000150", "decimals": 8})])
-    document = (await live.get("/api/candles/PEPE-USD?limit=1")).body.decode()
-    table = (await live.get("/api/candles/PEPE-USD?limit=1&format=csv")).body.decode()
+    live.hub.flush()
+    document = (await live.get("/api/candles/PEPE-USD")).body.decode()
+    table = (await live.get("/api/candles/PEPE-USD?format=csv")).body.decode()
     assert ",0.00000150,0.00000150,0.00000150,0.00000150," in table
     assert ",0.00000150,0.00000150,0.00000150,0.00000150,null," in document
 
