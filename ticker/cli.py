@@ -179,7 +179,7 @@ Feeds, for example:
 @cli.command(epilog=EPILOG)
 @configured
 def serve(config: str | None, **given: Any) -> int:
-    """Run the service until it gets SIGINT or SIGTERM."""
+    """Run the service until it is stopped, by Ctrl-C say."""
     from ticker import logs
     from ticker.config import load
 

@@ -128,13 +128,15 @@ class Service:
             self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def run(self, server: Server, sockets: Any, feeds: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
-        """Run until stopped by SIGTERM, SIGINT or `stop`.
+        """Run until stopped by SIGTERM, SIGINT, a terminal that closes, or `stop`.
 
         Raises:
             TickerError: the hub or the server broke, after everybody was sent away; a feed never does.
         """
         loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else it was started to outlive its terminal
+            signals.append(signal.SIGHUP)
         with contextlib.suppress(ValueError):  # not the main thread: whoever runs us calls stop()
             for number in signals:
                 loop.add_signal_handler(number, self.stop)

@@ -68,12 +68,16 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def ticker(*args: str) -> AsyncIterator[Process]:
-    """Run the service with these arguments; it is killed if it has not ended by itself, and its log is judged."""
+async def ticker(*args: str, hangup: signal.Handlers = signal.SIG_DFL) -> AsyncIterator[Process]:
+    """Run the service with these arguments; it is killed if it has not ended by itself, and its log is judged.
+
+    `hangup` is what it begins with for the end of its terminal; nohup has it ignore that.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TICKER_")}
     started = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ticker", "serve", *args,
         cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
     )  # fmt: skip
     process = Process(started)
     async with asyncio.TaskGroup() as tasks:
@@ -138,7 +142,7 @@ async def expect_last_event(stream: EventPeer, wanted: dict[str, object]) -> Non
     assert await stream.chunk() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) -> None:
     """Every reader gets `bye` and close 1012, subscribed or not, or as events `bye` and the end; the service says that
     it is not ready; ten readers that take nothing do not keep it: it exits with 0 in the grace time.
@@ -168,6 +172,20 @@ def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) ->
                 assert await process.ended() == 0
             assert " stopping readers=15 " in process.log
             assert "stopped before everybody had gone" not in process.log
+
+    run(scenario)
+
+
+def test_it_outlives_its_terminal_where_it_shall() -> None:
+    """Started by nohup it serves on when the terminal closes, and ends as ever."""
+
+    async def scenario() -> None:
+        async with ticker("--port", "0", hangup=signal.SIG_IGN) as process:
+            await process.serving()
+            process.send(signal.SIGHUP)
+            assert (await process.get("/healthz")).status == 200
+            process.send(signal.SIGTERM)
+            assert await process.ended() == 0
 
     run(scenario)
 
