@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,16 +68,12 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def ticker(*args: str, hangup: signal.Handlers = signal.SIG_DFL) -> AsyncIterator[Process]:
-    """Run the service with these arguments; it is killed if it has not ended by itself, and its log is judged.
-
-    `hangup` is what it begins with for the end of its terminal; nohup has it ignore that.
-    """
+async def ticker(*args: str, by: Sequence[str] = ()) -> AsyncIterator[Process]:
+    """Run the service, by another program perhaps; it is killed if it has not ended by itself, its log is judged."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TICKER_")}
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ticker", "serve", *args,
+        *by, sys.executable, "-m", "ticker", "serve", *args,
         cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
     )  # fmt: skip
     process = Process(started)
     async with asyncio.TaskGroup() as tasks:
@@ -180,7 +176,7 @@ def test_it_outlives_its_terminal_where_it_shall() -> None:
     """Started by nohup it serves on when the terminal closes, and ends as ever."""
 
     async def scenario() -> None:
-        async with ticker("--port", "0", hangup=signal.SIG_IGN) as process:
+        async with ticker("--port", "0", by=["nohup"]) as process:
             await process.serving()
             process.send(signal.SIGHUP)
             assert (await process.get("/healthz")).status == 200
