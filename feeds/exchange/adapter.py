@@ -149,7 +149,8 @@ def _key(venue: Venue, name: str, options: ExchangeOptions, context: Context) ->
         try:
             key = Path(options.key_file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"feeds.{name}.{where} cannot be read: {type(error).__name__}") from error
+            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(f"feeds.{name}.{where} cannot be read: {why}") from error
     else:
         raise ConfigError(f"feeds.{name}: {venue.name} wants a key; give key_env=VARIABLE or key_file=PATH")
     key = key.strip()

@@ -236,8 +236,8 @@ def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
         ({"key_env": "MY_KEY"}, "MY_KEY holds no key"),
         ({"key_env": "BAD_KEY"}, "BAD_KEY holds no key"),
         ({"key_file": str(empty)}, "holds no key"),
-        ({"key_file": str(binary)}, "cannot be read"),
-        ({"key_file": str(tmp_path / "none")}, "cannot be read"),
+        ({"key_file": str(binary)}, "cannot be read: it is no text"),
+        ({"key_file": str(tmp_path / "none")}, "cannot be read: no such file or directory"),
     ):
         with pytest.raises(ConfigError, match=expected) as caught:
             built(KEYED, {"BAD_KEY": "k3y\nX-Other: 1"}, **options)
