@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import inspect
 import logging
 import os
 import pathlib
@@ -45,10 +46,17 @@ def walk_stack(f: types.FrameType | None) -> Iterator[tuple[types.FrameType, int
     return iter(() if f is None else ((f, f.f_lineno),))
 
 
+def walk_stack_stepwise(f: types.FrameType | None) -> Iterator[tuple[types.FrameType, int]]:
+    """The same as a generator, which that function is before Python 3.14."""
+    if f is not None:
+        yield f, f.f_lineno
+
+
 # Debug mode notes where each coroutine, callback and future came from: half of what many tests cost, for nobody.
 # The functions stay and get other code: their callers in C have them already.
 traceback.extract_stack.__code__ = extract_stack.__code__
-traceback.walk_stack.__code__ = walk_stack.__code__
+stepwise = inspect.isgeneratorfunction(traceback.walk_stack)
+traceback.walk_stack.__code__ = (walk_stack_stepwise if stepwise else walk_stack).__code__
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
 
