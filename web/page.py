@@ -102,6 +102,7 @@ class Page:
 
     def __init__(self) -> None:
         self._names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+        release()  # of the files of now, and all are read before prices flow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file."""

@@ -89,7 +89,8 @@ class Poller:
     async def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
         """Judge an answer, the loop turning after each slice, and hand all of it on in one turn."""
         quotes: list[Quote] = []
-        for quotes in self._judge.slices(rows, sink.status, only):  # noqa: B007 - the last of them count
+        for told in self._judge.slices(rows, sink.status, only):
+            quotes = told
             await asyncio.sleep(0)
         if quotes:
             sink.publish(quotes)
