@@ -33,7 +33,7 @@ _YIELDING = 3
 """So many tickers after the last immediate bid and ask leave theirs out; they are no longer older after that."""
 _INDEX = Index(
     wire="symbol", base="baseAsset", quote="quoteAsset", tick=("filters", "tickSize"),
-    status="status", open="TRADING", halted=("BREAK", "HALT", "AUCTION_MATCH"),
+    status="status", open="TRADING", halted=("BREAK", "HALT", "CANCEL_ONLY", "END_OF_DAY", "AUCTION_MATCH"),
 )  # fmt: skip
 
 

@@ -83,6 +83,15 @@ def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:
     assert (found["BTCUSDT"].decimals, found["SHIBUSDT"].decimals, found["BNBIDRT"].decimals) == (2, 8, 0)
 
 
+def test_symbols_that_do_not_trade() -> None:
+    """Every documented status but that of trading is a halt; what has an unknown one is not listed."""
+    states = ["TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY", "AUCTION_MATCH", "PRE_TRADING"]
+    entries = [{"symbol": state, "baseAsset": state[:2], "quoteAsset": "USDT", "status": state} for state in states]
+    listings = parse_instruments(json.dumps({"symbols": entries}).encode())
+    found = {listing.wires[0]: listing.state for listing in listings}
+    assert found == {"TRADING": None} | dict.fromkeys(states[1:-1], "halted")
+
+
 def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:
     """Once a symbol's best bid and ask came at once, the ticker's older ones are left out, for that symbol only."""
     memory: dict[str, Any] = {}
