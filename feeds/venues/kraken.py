@@ -126,7 +126,9 @@ KRAKEN = Venue(
     # All, whatever is wanted: long lists of pairs are known to be answered with HTTP 520.
     rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1", parse_rest=parse_rest,
     fields=(*_FIELDS, "change_pct"),
-    instruments_request="/0/public/AssetPairs", parse_instruments=parse_instruments,
+    # Its prices are of both execution venues, its list of the first alone unless both are asked for.
+    instruments_request="/0/public/AssetPairs?execution_venue=international,bitnomial_exchange",
+    parse_instruments=parse_instruments,
     symbol=symbol,
     wire=wire,
     clock="exchange",

@@ -539,7 +539,7 @@ MAPS: dict[str, Map] = {
         tickers="/0/public/Ticker?assetVersion=1",
         read_tickers=_kraken_tickers,
         tickers_recorded_at=("/0/public/Ticker",),
-        list_at="/0/public/AssetPairs",
+        list_at="/0/public/AssetPairs?execution_venue=international,bitnomial_exchange",
         lists_recorded_at=("/0/public/AssetPairs",),
         read_list=_kraken_list,
         stream_at="/v2",
