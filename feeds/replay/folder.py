@@ -136,8 +136,9 @@ class Playback:
                 self._directory.load(self._venue.parse_instruments(first.body))
 
     def _is_list(self, event: Event) -> bool:
+        """Whether it is the exchange's list, if perhaps one that was asked for before there was anything to choose."""
         asked = self._venue.instruments_request
-        return asked is not None and event.status == OK and event.of.endswith(asked)
+        return asked is not None and event.status == OK and event.of.endswith((asked, asked.partition("?")[0]))
 
     def _quotes(self, event: Event, sink: Sink) -> list[Quote]:
         sink.status.received_bytes += len(event.body)

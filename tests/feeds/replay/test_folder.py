@@ -133,14 +133,18 @@ def test_gap_of_days_is_cut_short(tmp_path: pathlib.Path) -> None:
     assert [event.at for event in sink.events if event.what == "publish"] == [0.0, 1.0, 2.0]
 
 
-def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path) -> None:
-    """The first list counts for what came before it; later ones when they come; one that is broken is counted."""
+@pytest.mark.parametrize("asked", [LIST, f"{LIST}?of=all"])
+def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path, asked: str) -> None:
+    """The first list counts for what came before it; later ones when they come; one that is broken is counted.
+
+    A list that was recorded before there was a choice is one as well.
+    """
     answer(tmp_path, 0, TICKERS, '{"BTC": {"last": "1"}}')
     answer(tmp_path, 1, LIST, '[["BTC", "BTC-EUR", 3]]')
     answer(tmp_path, 2, LIST, "[")
     answer(tmp_path, 3, LIST, '[["BTC", "BTC-JPY", 0]]')
     answer(tmp_path, 4, TICKERS, '{"BTC": {"last": "2"}}')
-    sink = play(tmp_path)
+    sink = play(tmp_path, venue=dataclasses.replace(TALKS, instruments_request=asked))
     assert [(q.symbol, q.values["decimals"]) for q in quotes(sink)] == [("toy:BTC-EUR", 3), ("toy:BTC-JPY", 0)]
     assert {reason: n for reason, n in sink.status.errors.items() if n} == {"protocol": 1}
 
