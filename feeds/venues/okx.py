@@ -76,7 +76,7 @@ def _error(message: dict[str, Any], body: bytes) -> FeedError:
 OKX = Venue(
     name="okx",
     summary="OKX spot",
-    base_url="https://www.okx.com",
+    base_url="https://openapi.okx.com",
     limits=Limits(interval_s=1.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v5/market/tickers?instType=SPOT",
     parse_rest=parse_rest,
