@@ -106,12 +106,11 @@ class Directory:
         """Under which name to ask for each wanted symbol of an open market; without a list, of those named in full."""
         names = [pattern for pattern in self._patterns if "*" not in pattern]
         if self.loaded:
-            opened = (symbol for symbol, one in self._by_symbol.items() if one.state in OPEN)
-            names = [symbol for symbol in opened if self._selects(symbol)]
+            names = [symbol for symbol, one in self._by_symbol.items() if one.state in OPEN]
         found: dict[str, Entry] = {}
-        for symbol in names[: self._venue.limits.symbols]:
+        for symbol in names:
             wire, entry = self._wire(symbol), self._entry(symbol)
-            if wire and entry:
+            if wire and entry and entry.selected and len(found) < self._venue.limits.symbols:
                 found[wire] = entry
         return found
 

@@ -105,7 +105,9 @@ class Index:
 
     def listing(self, entry: Any) -> Listing | None:
         """The listing of one entry, if it is of an open or a halted market."""
-        wire, base, quote = (text_at(entry, name) for name in (self.wire, self.base, self.quote))
+        if not isinstance(entry, dict):
+            return None
+        wire, base, quote = (text_of(entry.get(name)) for name in (self.wire, self.base, self.quote))
         if not (wire and base and quote):
             return None
         status = entry.get(self.status, self.open)

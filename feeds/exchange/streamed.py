@@ -158,6 +158,7 @@ class StreamedFeed:
             except FeedError:
                 self._carry()  # what is named in full can do without
                 raise
+            await asyncio.sleep(0)  # a long list has taken its time
             self._carry()
             for shard in self._streams.shards:
                 shard.ask_again()

@@ -87,7 +87,8 @@ BINANCE = Venue(
     ),
     # All, whatever is wanted: one unknown name would cost the whole answer.
     rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest, fields=_TICKER.names,
-    instruments_request="/api/v3/exchangeInfo", parse_instruments=parse_instruments,
+    # Who may trade a symbol is most of the list otherwise.
+    instruments_request="/api/v3/exchangeInfo?showPermissionSets=false", parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
         wires_per_message=50,

@@ -15,6 +15,7 @@ BINANCE_US = replace(
     name="binance_us",
     summary="Binance.US spot: bid and ask at once, the rest once a second",
     base_url="https://api.binance.us",
+    instruments_request="/api/v3/exchangeInfo",
     limits=replace(BINANCE.limits, interval_s=4.0, gap_s=2.0, used_limit=1200),
     stream=replace(BINANCE.stream, url="wss://stream.binance.us:9443/stream"),
     candles=replace(BINANCE.candles, intervals=INTERVALS),

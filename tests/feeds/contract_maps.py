@@ -157,13 +157,13 @@ def _binance_list(answer: Json) -> Iterable[Named]:
         yield Named((entry["symbol"],), symbol, digits(step), entry["status"] == "TRADING")
 
 
-def _binance(folder: str) -> Map:
+def _binance(folder: str, list_at: str) -> Map:
     return Map(
         folder=folder,
         tickers="/api/v3/ticker/24hr",
         read_tickers=every(_BINANCE, "", "symbol"),
         tickers_recorded_at=("/api/v1/ticker/24hr", "/api/v3/ticker/24hr"),
-        list_at="/api/v3/exchangeInfo",
+        list_at=list_at,
         lists_recorded_at=("/api/v3/exchangeInfo",),
         read_list=_binance_list,
         stream_at="/stream",
@@ -443,8 +443,8 @@ def _yahoo_charts(answer: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 # All of them
 
 MAPS: dict[str, Map] = {
-    "binance": _binance("binance"),
-    "binance_us": _binance("binance_us"),
+    "binance": _binance("binance", "/api/v3/exchangeInfo?showPermissionSets=false"),
+    "binance_us": _binance("binance_us", "/api/v3/exchangeInfo"),
     "bitfinex": Map(
         folder="bitfinex",
         tickers="/v2/tickers?symbols=ALL",
