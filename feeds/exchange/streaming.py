@@ -73,7 +73,8 @@ class Shard:
         if self._current is None:
             return {}
         subscriptions = self._current.subscriptions
-        return dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
+        missing = dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
+        return {wire: why for wire, why in missing.items() if wire in self.wires}
 
     @property
     def load(self) -> int:

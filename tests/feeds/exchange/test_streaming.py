@@ -237,21 +237,23 @@ def test_refused_symbols_are_asked_for_again() -> None:
 
     Seen: a market that was not open yet when its connection was made had no price in the stream for the life of that
     connection, for weeks where nobody ends it; beside a stream all of its exchange was polled every second for it.
+    Of one that the list has no more nothing is said either: it was "not subscribed" for as long.
     """
 
     async def play(theatre: Theatre) -> None:
-        theatre.lists("BTC", "NEW")
+        theatre.lists("BTC", "NEW", "OLD")
         theatre.exchange.stream(TALK, mute)
         async with theatre.running(talking(mute_after_s=1e6), mode="stream"):
             peer = await theatre.exchange.peer()
             await peer.heard()
-            peer.say({"acked": ["BTC/USD"], "refused": [["NEW/USD", "not open yet"]]})
+            peer.say({"acked": ["BTC/USD"], "refused": [["NEW/USD", "not open yet"], ["OLD/USD", "ended"]]})
             await theatre.until(lambda: bool(theatre.sink.status.message))
+            theatre.lists("BTC", "NEW")
             for price in "12":
                 await theatre.passes(1801.0)
                 peer.send(said(BTC=price))
                 await theatre.until(lambda: theatre.last("BTC") == price)  # noqa: B023
-            assert wants(peer) == [["BTC/USD", "NEW/USD"], ["NEW/USD"]]
+            assert wants(peer) == [["BTC/USD", "NEW/USD", "OLD/USD"], ["NEW/USD"]]
             peer.say({"acked": ["NEW/USD"]})
             await theatre.until(lambda: theatre.sink.status.message is None)
 
