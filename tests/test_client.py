@@ -71,7 +71,7 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     raise AssertionError(what)
 
 
-def test_a_script_survives_its_service(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_script_survives_its_service(port: int) -> None:
     """Started first, it prints prices once the service is there, and again after kill -9 and a restart.
 
     Within one life of the service versions and each symbol's times never go back. It complains of nothing.

@@ -28,7 +28,7 @@ def main(runs: int) -> list[str]:
                 url = next(found[1] for line in process.stderr if (found := re.search(r"serving (http://\S+)", line)))
                 listening = time.monotonic() - started
                 page.goto(url)
-                page.wait_for_function("() => /[0-9]/.test(document.querySelector('.row .value')?.textContent ?? '')")
+                page.wait_for_function(PAINTED)
                 painted.append(time.monotonic() - started)
                 print(f"listening after {listening:.2f} s, first price painted after {painted[-1]:.2f} s")
                 process.terminate()

@@ -213,6 +213,20 @@ class Theatre:
         async with supervised(self.feed(venue, **options), self.sink, self.clock):
             yield
 
+    async def live_pair(self) -> tuple[Peer, Peer]:
+        """The two connections of BTC and ETH, one each, when both have brought a price of 1."""
+        await self.passes(1.0)
+        await self.exchange.peer(1)
+        await self.passes(1.0)
+        await self.exchange.peer(2)
+        for peer in self.exchange.peers:
+            await peer.heard()
+        first, second = sorted(self.exchange.peers, key=wants)
+        first.send(said(BTC="1"))
+        second.send(said(ETH="1"))
+        await self.until(lambda: self.last("BTC") == self.last("ETH") == "1")
+        return first, second
+
     async def until(self, happened: Callable[[], bool]) -> None:
         """Wait, without time passing, for something to become true: the loop turns until it has."""
         async with asyncio.timeout(PATIENCE_S):

@@ -13,7 +13,7 @@ from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.venue import Limits
 from tests.feeds.fake_exchange import HANG, Peer, Reply, mute
 from tests.feeds.harness import context
-from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers, wants
+from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers
 from ticker.clock import ManualClock
 from ticker.errors import ConfigError
 
@@ -100,16 +100,7 @@ def test_only_the_broken_connection_is_polled() -> None:
         theatre.exchange.serve(TICKERS, tickers(BTC="7", ETH="7"))
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(wires_per_connection=1)):
-            await theatre.passes(1.0)
-            await theatre.exchange.peer(1)
-            await theatre.passes(1.0)
-            await theatre.exchange.peer(2)
-            for peer in theatre.exchange.peers:
-                await peer.heard()
-            first, second = sorted(theatre.exchange.peers, key=wants)
-            first.send(said(BTC="1"))
-            second.send(said(ETH="1"))
-            await theatre.until(lambda: theatre.last("BTC") == theatre.last("ETH") == "1")
+            first, _ = await theatre.live_pair()
             theatre.exchange.script(TALK, *[Reply(status=503)] * 20)
             first.cut()
             await theatre.until(lambda: bool(theatre.errors()))

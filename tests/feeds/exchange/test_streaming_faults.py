@@ -450,15 +450,7 @@ def test_one_connection_down_is_not_the_feed_down() -> None:
         theatre.lists("BTC", "ETH")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(wires_per_connection=1), mode="stream"):
-            await theatre.exchange.peer(1)
-            await theatre.passes(0.01)
-            await theatre.exchange.peer(2)
-            for peer in theatre.exchange.peers:
-                await peer.heard()
-            first, second = sorted(theatre.exchange.peers, key=wants)
-            first.send(said(BTC="1"))
-            second.send(said(ETH="1"))
-            await theatre.until(lambda: theatre.last("BTC") == theatre.last("ETH") == "1")
+            first, second = await theatre.live_pair()
             theatre.exchange.script(TALK, *[Reply(status=503)] * 10)
             first.cut()
             await theatre.until(lambda: bool(theatre.errors()))
