@@ -122,7 +122,7 @@ class Quote(Generic[Number]):
         return isinstance(other, Quote) and (self.symbol, self._record) == (other.symbol, other._record)
 
     def __hash__(self) -> int:
-        return hash((self.symbol, *self._record.values()))
+        return hash(self.symbol)  # the same fields may have come in another order
 
     def __repr__(self) -> str:
         return f"Quote({', '.join(f'{name}={value}' for name, value in self.row().items())})"

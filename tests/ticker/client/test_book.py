@@ -229,6 +229,16 @@ def test_a_change_is_a_value() -> None:
         first.quote.last = Decimal(3)  # type: ignore[misc]
 
 
+def test_equal_quotes_are_one() -> None:
+    """Whatever order their fields came in; another field, value or symbol makes another quote."""
+    one = opened(A={"last": 1, "bid": 2, "name": "Alpha", "decimals": 2}).quote("A")
+    other = opened(A={"name": "Alpha", "decimals": 2, "bid": 2, "last": 1}, B={"last": 1})
+    assert one is not None
+    assert (one.name, one.decimals) == ("Alpha", 2)
+    assert {one, other.quote("A")} == {one}
+    assert len({one, other.quote("B"), opened(A={"last": 2}).quote("A"), opened(A={"last": 1}).quote("A")}) == 4
+
+
 def test_frames_are_whole_steps() -> None:
     """A frame has everything between two versions: first what is known, then merged updates, and who is gone."""
     target = opened(A={"last": 1}, B={"last": 1})

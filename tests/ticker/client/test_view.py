@@ -198,7 +198,8 @@ async def test_the_blocking_twin(live: Live) -> None:
     def script() -> None:
         with sync.watch(url(live), "BTC-USD") as view:
             changes = iter(view)
-            assert (next(changes).quote.last, view.state) == (Decimal("97000.10"), "live")
+            assert (next(changes).quote.last, view.state, view.trouble) == (Decimal("97000.10"), "live", "")
+            assert (view.feeds["toy"]["kind"], view.cursor is not None) == ("live", True)
             live.server.servers[0].get_loop().call_soon_threadsafe(live.publish, {"BTC-USD": "1.50"})
             assert next(changes).quote.last == Decimal("1.50")
             view.subscribe("ETH-USD")
@@ -212,9 +213,13 @@ async def test_the_blocking_twin(live: Live) -> None:
                 view.wait_for("BTC-USD", lambda quote: quote.last == 2, 0.01)
             view.unsubscribe("ETH-USD")
             assert (set(view.quotes()), view.get("ETH-USD")) == ({"BTC-USD"}, None)
+            view.subscribe("BTC-USDX")
+            assert view.unknown == {"BTC-USDX": ["BTC-USD"]}
         assert list(changes) == []
         with pytest.raises(sync.ClientError):
             view.subscribe("ETH-USD")
+        with sync.watch(url(live), "ETH-USD", exact=False) as floats:
+            assert floats["ETH-USD"].last == 3100.5
         assert sync.get(url(live), "ETH-USD", fields=["last"]) == [{"symbol": "ETH-USD", "last": 3100.5}]
         with pytest.raises(UnknownSymbolError):
             sync.get(url(live), "NOPE")

@@ -8,7 +8,8 @@ import ssl
 
 import pytest
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidMessage, InvalidStatus, InvalidURI
+from websockets.frames import Close
 from websockets.http11 import Response
 
 from ticker import protocol
@@ -102,9 +103,10 @@ def test_a_good_bye_says_when_to_come_back() -> None:
 @pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
 def test_final_close_codes_are_refusals(code: int) -> None:
     """The protocol says "do not reconnect": a typed error with the code."""
-    with pytest.raises(RefusedError, match=str(code)) as refusal:
-        Retry(Most()).pause_s(code)
-    assert refusal.value.code == code
+    for said in (lambda: Retry(Most()).pause_s(code), lambda: judge(ConnectionClosedError(Close(code, ""), None))):
+        with pytest.raises(RefusedError, match=str(code)) as refusal:
+            said()
+        assert refusal.value.code == code
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1012, 4008, 4009, None])
@@ -141,6 +143,9 @@ def test_what_may_pass_says_how_long_to_wait() -> None:
     assert judge(socket.gaierror(-2, "Name or service not known"))[0] == "name or service not known"
     assert judge(TimeoutError())[0] == "no answer in time"
     assert judge(InvalidMessage("x"))[0] == "no WebSocket answered there"
+    assert judge(ConnectionClosedError(None, None)) == ("the connection was lost", 0.0)
+    with pytest.raises(RefusedError, match="the service redirects: ftp://x"):
+        judge(InvalidURI("ftp://x", "no WebSocket"))
 
 
 def test_a_bad_certificate_is_final() -> None:
