@@ -161,33 +161,29 @@ def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -
 
 
 def _convert(where: str, hint: Any, value: object) -> Any:
-    choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for choice in choices:
-        if choice is type(None):
-            continue
-        if typing.get_origin(choice) is tuple:
-            if isinstance(value, str):
-                return tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-                return tuple(value)
-            raise ConfigError(f"{where}: give a list of strings, or one string with commas")
-        if choice is bool:
-            if isinstance(value, bool):
-                return value
-            if isinstance(value, str) and value.lower() in {"true", "yes", "on", "1"}:
-                return True
-            if isinstance(value, str) and value.lower() in {"false", "no", "off", "0"}:
-                return False
-            raise ConfigError(f"{where}: give true or false, not {value!r}")
-        if choice is str:
-            if isinstance(value, (list, tuple)):
-                return ",".join(str(part) for part in value)
-            return str(value)
-        try:
-            if not isinstance(value, bool):
-                return choice(value)
-        except (TypeError, ValueError):
-            pass
-        noun = "a whole number" if choice is int else "a number"
-        raise ConfigError(f"{where}: give {noun}, not {value!r}")
-    raise AssertionError(f"{where}: an adapter's option has a type that nobody can give: {hint}")
+    if isinstance(hint, types.UnionType):
+        [hint] = set(typing.get_args(hint)) - {type(None)}
+    if typing.get_origin(hint) is tuple:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+            return tuple(value)
+        raise ConfigError(f"{where}: give a list of strings, or one string with commas")
+    if hint is bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in {"true", "yes", "on", "1"}:
+            return True
+        if isinstance(value, str) and value.lower() in {"false", "no", "off", "0"}:
+            return False
+        raise ConfigError(f"{where}: give true or false, not {value!r}")
+    if hint is str:
+        if isinstance(value, (list, tuple)):
+            return ",".join(str(part) for part in value)
+        return str(value)
+    try:
+        if not isinstance(value, bool):
+            return hint(value)
+    except (TypeError, ValueError):
+        pass
+    raise ConfigError(f"{where}: give {'a whole number' if hint is int else 'a number'}, not {value!r}")

@@ -26,6 +26,7 @@ CONTEXT = Context(ManualClock(), random.Random(1))
 class Options:
     symbols: tuple[str, ...] = ("*",)
     interval_s: float = 1.0
+    folder: str | None = None
 
 
 @dataclass
@@ -64,10 +65,11 @@ def quiet(feed: Feed) -> QuietFeed:
 
 def test_a_feed_is_built_of_its_table() -> None:
     """The options are converted and handed to the adapter with name and context; no other adapter is imported."""
-    table = {"adapter": "quiet", "symbols": "A, B", "interval_s": "2"}
+    table = {"adapter": "quiet", "symbols": "A, B", "interval_s": "2", "folder": ["C", "D"]}
+    before = table.copy()
     feed = quiet(registry.build("eu", table, CONTEXT, KNOWN))
-    assert (feed.name, feed.options, feed.context) == ("eu", Options(("A", "B"), 2.0), CONTEXT)
-    assert table == {"adapter": "quiet", "symbols": "A, B", "interval_s": "2"}
+    assert (feed.name, feed.options, feed.context) == ("eu", Options(("A", "B"), 2.0, "C,D"), CONTEXT)
+    assert table == before
 
 
 def test_a_feed_is_named_after_its_adapter() -> None:
@@ -85,6 +87,8 @@ def test_a_feed_is_named_after_its_adapter() -> None:
         ("eu", {"adapter": ["quiet"]}, "feeds.eu.adapter: unknown ['quiet']; did you mean 'quiet'?"),
         ("quiet", {"intervall_s": 1}, "feeds.quiet.intervall_s: unknown option; did you mean 'interval_s'?"),
         ("quiet", {"interval_s": "x"}, "feeds.quiet.interval_s: give a number, not 'x'"),
+        ("quiet", {"interval_s": True}, "feeds.quiet.interval_s: give a number, not True"),
+        ("quiet", {"symbols": [1]}, "feeds.quiet.symbols: give a list of strings, or one string with commas"),
     ],
 )
 def test_what_does_not_exist_is_named_with_the_nearest(name: str, table: dict[str, object], message: str) -> None:

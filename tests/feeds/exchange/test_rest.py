@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from feeds.base import parse_options
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.venue import Limits, Row, Venue
@@ -219,7 +220,7 @@ KEYED = dataclasses.replace(TOY, key_header="X-Key")
 
 def built(venue: Venue, environ: dict[str, str], **options: str) -> None:
     surroundings = dataclasses.replace(context(ManualClock()), environ=environ)
-    exchange(venue).build("toy", ExchangeOptions(**options), surroundings)  # type: ignore[arg-type]
+    exchange(venue).build("toy", parse_options("feeds.toy", ExchangeOptions, options), surroundings)
 
 
 def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
@@ -238,6 +239,7 @@ def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
         ({"key_file": str(empty)}, "holds no key"),
         ({"key_file": str(binary)}, "cannot be read: it is no text"),
         ({"key_file": str(tmp_path / "none")}, "cannot be read: no such file or directory"),
+        ({"key_file": str(good), "key_env": "MY_KEY"}, "give either key_env or key_file"),
     ):
         with pytest.raises(ConfigError, match=expected) as caught:
             built(KEYED, {"BAD_KEY": "k3y\nX-Other: 1"}, **options)

@@ -99,6 +99,22 @@ def test_connection_that_is_refused(refusal: str) -> None:
     in_theatre(play)
 
 
+def test_key_that_a_stream_does_not_take() -> None:
+    """It is not tried again and again: the connection has failed, and says why."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.script(TALK, Reply(status=401))
+        async with theatre.running(mode="stream"):
+            await theatre.until(lambda: theatre.sink.status.state == "failed")
+            await theatre.passes(3600.0)
+
+    theatre = in_theatre(play)
+    assert theatre.exchange.asked(TALK) == 1
+    assert theatre.sink.status.message == "toy/1: stream: HTTP status 401: the key is not accepted"
+    assert theatre.errors() == {"http_4xx": 1}
+
+
 def test_too_many_connections() -> None:
     """When one connection is told to wait, the others of the feed do not come in its stead."""
 

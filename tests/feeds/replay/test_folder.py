@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import email.utils
 import json
 import math
 import pathlib
@@ -149,6 +150,28 @@ def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path, asked: str) 
     assert {reason: n for reason, n in sink.status.errors.items() if n} == {"protocol": 1}
 
 
+@pytest.mark.parametrize("http", [False, True])
+def test_an_answer_leaves_what_a_stream_brings(tmp_path: pathlib.Path, *, http: bool) -> None:
+    """Of an answer among a stream's prices counts what the stream lacks; all of it, once the stream is long silent.
+
+    When that was may stand there as HTTP writes dates; an answer without a date came with the one before it.
+    """
+    write(tmp_path, (0, said(A="3")))
+    for at, last in ((5, "1"), (5, "2"), (11, "4")):
+        answer(tmp_path, at, TICKERS, json.dumps({"A/USD": {"last": last, "bid": "0.5"}}))
+    index = tmp_path / "rest" / "index.jsonl"
+    lines = [json.loads(text) for text in index.read_text().splitlines()]
+    for line in lines if http else ():
+        line["recorded_at"] = email.utils.format_datetime(dt.datetime.fromisoformat(line["recorded_at"]), usegmt=True)
+    lines[1]["recorded_at"] = "yesterday" if http else None
+    index.write_text("".join(json.dumps(line) + "\n" for line in (lines[0], [], *lines[1:])))
+    sink = play(tmp_path, 20.0, pace=1.0)
+    assert [(event.at, quote.values.get("last"), quote.values.get("bid"))
+            for event in sink.events if event.what == "publish" for quote in event.data] == [  # type: ignore[attr-defined]
+        (0.0, "3", None), (5.0, None, "0.5"), (5.0, None, "0.5"), (11.0, "4", "0.5"),
+    ]  # fmt: skip
+
+
 def test_what_failed_then_fails_again(tmp_path: pathlib.Path) -> None:
     """Each bad answer and message is counted as it was, and what follows is played."""
     answer(tmp_path, 0, TICKERS, "<p>", status=429)
@@ -195,3 +218,6 @@ def test_folders_that_cannot_be_played(tmp_path: pathlib.Path) -> None:
     assert "give one of krakn, okx in it" in refused(tmp_path)
     assert "nothing was recorded in it" in refused(tmp_path / "okx")
     assert "speed" in refused(tmp_path / "krakn", venue="kraken", speed="fast")
+    answer(tmp_path / "bitstamp", 0, TICKERS, "[]")
+    (tmp_path / "bitstamp" / "rest" / "0.json").unlink()
+    assert "index.jsonl: an entry that cannot be played: FileNotFoundError" in refused(tmp_path / "bitstamp")
