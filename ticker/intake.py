@@ -332,7 +332,6 @@ class FeedIntake:
             self._leave_out("limit", f"more symbols than {most}; the rest is left out")
             return None
         source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self, now)
-        source.run = self._run
         self.status.symbols = len(self._sources)
         return source
 
