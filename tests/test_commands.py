@@ -62,6 +62,9 @@ def test_get_prints_quotes_once(called: Call) -> None:
     assert (status, errors) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["symbol", "BTC-USD", "BTC-EUR"]
     assert len(called("get")[1].splitlines()) == 5, "everything, if no symbol is given"
+    assert [line.split() for line in called("get", "AAPL", "--fields", "name,decimals")[1].splitlines()] == [
+        ["symbol", "decimals", "name"], ["AAPL", "2", "Apple"],
+    ]  # fmt: skip
     status, out, _ = called("get", "BTC-USD", "--json")
     assert list(json.loads(out)) == ["symbol", *FIELDS]
     status, out, _ = called("get", "ETH-USD", "AAPL", "--csv", "--fields", "name,last")
@@ -241,6 +244,9 @@ def test_alert_ends_when_it_fires(called: Call) -> None:
     assert re.fullmatch(r"BTC-USD price \d+\.\d+ > 1\n", out)
     assert called("alert", "BTC-USD < 1", "--for", "50ms")[:2] == (1, "")
     assert called("alert", "BTC-USD")[0] == 2
+    assert called("alert", "BTC-USD > 1", "--hysteresis", "much")[0] == 2
+    status, _, errors = called("alert", "BTC-USD > 1", "--for", "soon")
+    assert (status, "'soon' is no duration; write 250ms, 10s, 5m or 1h" in errors) == (2, True)
 
 
 def test_alert_tells_of_a_lost_service() -> None:

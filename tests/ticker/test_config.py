@@ -202,6 +202,13 @@ def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
         assert line == f"server.base_path: {words}, not '{path}'"
 
 
+@pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://App.example", "https://*"])
+def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: str) -> None:
+    """A browser names a site in just one way: what differs from that would never be let in."""
+    [line] = file_errors(tmp_path, f"[server]\norigins = ['{origin}']")
+    assert line.startswith("server.origins: should be scheme, host and port alone, in small letters")
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing file, a folder and a file of bytes are one line each, and no file is looked for on its own."""
     binary = tmp_path / "binary"

@@ -60,13 +60,15 @@ def test_a_silent_service_makes_prices_stale_and_nothing_else() -> None:
     assert not Trigger(Condition.of("A < 1"), Decimal(0)).fires(None)
 
 
-def test_a_command_is_run_to_its_end(tmp_path: Path) -> None:
-    """When the time for waiting is up while it runs, the alert ends with it.
+def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """When the time for waiting is up while it runs, the alert ends with it. That it failed is said.
 
     Seen: it was left behind, and went on or was killed as chance would have it.
     """
     begun, end, done = (tmp_path / name for name in ("begun", "end", "done"))
-    command = f"touch {begun}; while [ ! -e {end} ]; do sleep 0.01; done; touch {done}"
+    command = (
+        f"touch {begun}; while [ ! -e {end} ]; do sleep 0.01; done; echo $TICKER_SYMBOL $TICKER_VALUE > {done}; exit 3"
+    )
 
     async def scenario() -> None:
         running = asyncio.create_task(_run(command, "A", "1"))
@@ -77,9 +79,10 @@ def test_a_command_is_run_to_its_end(tmp_path: Path) -> None:
         end.touch()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert done.exists()
+        assert done.read_text() == "A 1\n"
 
     asyncio.run(scenario())
+    assert capfd.readouterr().err == "ticker: the command ended with status 3\n"
 
 
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])

@@ -34,6 +34,22 @@ def test_prices_end_below_each_other() -> None:
     assert first.index("1.6") + 3 == second.index("20000.25") + 8 == head.index("Last") + 2
 
 
+def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
+    """Blocks from the lowest to the highest, a gap where nothing is known, and the price of now as the last one."""
+    board = Board(["*"], "http://localhost:8000", closes={"A-USD": ["0", None, "3.5", "9"], "B-USD": ["9"]})
+    changes = [
+        Change(symbol, Quote(symbol, {"last": "7", "state": "live", "ts": ts}, Decimal), ("last",), 1, 1, snapshot=True)
+        for symbol, ts in (("A-USD", 2000), ("B-USD", 2000 - 7_300_000))
+    ]
+    for change in changes:
+        board.take(change)
+    first, second = drawn(board)[2:4]
+    assert ("▁ ▅█ " in first, " 0 s " in first) == (True, True)
+    assert ("█" in second, " 2 h " in second) == (False, True)
+    board.take(changes[0]._replace(gone=True))
+    assert board.order() == ["B-USD"]
+
+
 def test_a_mistyped_symbol_is_told() -> None:
     """The last line names it, and what it may have been; all of them, if there are several."""
     board = Board(["BTC-USDX"], "http://localhost:8000", unknown={"BTC-USDX": ["BTC-USD"]})

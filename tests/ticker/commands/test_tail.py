@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -92,3 +94,14 @@ def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
         assert said.get(timeout=30) == "no prices from http://x yet (connection refused); still trying"
     with output.waiting("http://x", lambda: ""):
         assert [said.get(timeout=30), said.get(timeout=30)] == ["live now", "no prices from http://x yet; still trying"]
+
+
+def test_who_waits_at_a_terminal_is_told_for_as_long_as_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line has no control character of others, and is taken back at the end."""
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(output, "PATIENCE_S", 0)
+    monkeypatch.setattr(sys, "stderr", Mock(isatty=lambda: True, write=said.put))
+    with output.waiting("http://x", lambda: "\x1b[2J"):
+        assert said.get(timeout=30) == r"waiting for http://x (\x1b[2J) …"
+    rest = [said.get(timeout=30) for _ in range(said.qsize())]
+    assert "".join(rest) == "\r\x1b[K"
