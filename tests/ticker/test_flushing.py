@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import Iterator
@@ -269,6 +270,25 @@ def test_long_work_takes_one_step_a_turn() -> None:
             seen.append(len(done))
         assert "".join(done) == "abab"
         assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
+
+    play(story)
+
+
+def test_long_work_that_fails_is_its_askers_failure() -> None:
+    """Whoever waits for it hears of it, unless they have left; others' work comes to its end."""
+
+    async def story(service: Service) -> None:
+        def work(*, good: bool) -> Iterator[None]:
+            yield
+            if not good:
+                raise LookupError("bug")
+
+        asked = [asyncio.create_task(service.hub.in_turns(work(good=good))) for good in (False, True, False)]
+        await turns(1)
+        asked[2].cancel()
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert [type(result) for result in results] == [LookupError, type(None), asyncio.CancelledError]
+        await turns(4)
 
     play(story)
 

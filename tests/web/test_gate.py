@@ -24,6 +24,7 @@ from tests.web.server import Live, Sections, run, serving, start, until
 from ticker.config import Settings
 from ticker.errors import ConfigError
 from ticker.logs import ConsoleFormatter
+from ticker.slices import LARGE
 from web.admission import Admission
 from web.server import make_server
 
@@ -117,7 +118,7 @@ async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path
     """Before the token nothing is said, not even a heartbeat; behind it comes what the address asked for."""
     peer = await live.stream("?symbols=*")
     assert not live.hub.idle
-    live.publish({"BTC-USD": "5"})
+    live.publish({f"S{n}-USD": "1" for n in range(LARGE)} | {"BTC-USD": "5"})
     live.hub.flush()
     await peer.say(op="auth", token=SECRET)
     assert (await peer.message())["type"] == "hello"
@@ -208,7 +209,8 @@ async def test_loopback_is_served_beside_listed_hosts(live: Live) -> None:
 async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
     """The address before our own proxies counts for limits; what the client itself claims before that does not."""
     chains = [("198.51.100.1", 101), ("198.51.100.2", 101), ("198.51.100.1", 503), ("9.9.9.9, 198.51.100.2", 503),
-              ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101), ("unknown", 503)]  # fmt: skip
+              ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101),
+              ("9.9.9.9, unknown", 503)]  # fmt: skip
     for chain, status in chains:
         answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")
         assert answer.status == status, chain
