@@ -157,13 +157,17 @@ async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
 
 @serving()
 async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> None:
-    """A reader that takes nothing of 3 MB holds one frame and is dropped after `stall_s`; others miss nothing."""
+    """A reader that takes nothing of 3 MB holds one frame and is dropped after `stall_s`; others miss nothing.
+
+    To be told why it must go, as when its token ends, it has no room either.
+    """
     publish_large(live, 0)
     good, view = await listen_to(live, "?symbols=S*"), View()
     before = live.hub.groups.counts.bytes
     stalled = await listen_to(live, "?symbols=S*", receive_buffer=4096)
     held = stalled.connection(live)
     first_bytes = live.hub.groups.counts.bytes - before
+    unwanted = (await listen_to(live, "?symbols=S*", receive_buffer=4096)).connection(live)
     await good.follow(view, live.service.store.version)
     for step in range(1, 31):
         publish_large(live, step)
@@ -171,10 +175,16 @@ async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> No
         assert update.json["version"] == update.json["since"] + 1
         assert 0 < held.pending_bytes < first_bytes + 100
     assert held.paused
+    unwanted.end(4001, "the token has ended")
     assert live.hub.pending_bytes == held.pending_bytes
-    live.clock.skip(live.service.settings.hub.stall_s)
+    stall_s = live.service.settings.hub.stall_s
+    live.clock.skip(stall_s)
+    held._unsent += 1  # a byte of what waited has been taken since
+    held.check_stall(live.hub.now(), stall_s)
+    assert held.open
+    live.clock.skip(stall_s)
     await until(lambda: held not in live.hub.connections)
-    assert live.hub.counts.disconnects == {4008: 1}
+    assert live.hub.counts.disconnects == {4001: 1, 4008: 1}
     await until(lambda: len(live.server.server_state.connections) == 1)
     assert live.hub.connected["sse"] == 1
 
@@ -187,7 +197,8 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
     steps = itertools.count(1)
     while not live.hub.groups.lagging:
         publish_large(live, next(steps))
-    missed_from = slow.connection(live).since
+    connection = slow.connection(live)
+    missed_from = connection.since
     for _ in range(10):
         publish_large(live, next(steps))
     version = live.service.store.version
@@ -198,6 +209,8 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
     publish_large(live, next(steps))
     (update,) = await slow.follow(view, version + 1)
     assert update.kind == "update", "it is a member like any other again"
+    await until(lambda: connection not in live.hub.paused)
+    assert connection.open, "nor is it watched over as if it were full"
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this socket option")
