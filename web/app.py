@@ -67,7 +67,7 @@ def create_app(service: Service) -> FastAPI:
     server = service.settings.server
     front = Front(server.host, server.hosts)
     app.state.door = ws.Door(service, admission, gate, front.refusal)
-    app.include_router(ws.make_router(app.state.door))
+    app.include_router(ws.make_router())
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
     app.include_router(vendor.make_router())
     app.include_router(reference.make_router(service.settings.server.base_path))

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from web.problem import raw_problem
 from web.wire import DEFLATE
+
+EXTENSION = "ticker.refusal"
+"""Key of `scope["extensions"]` under which the stream's endpoint finds what it must answer: whom it sees is refused."""
 
 
 class Door(Protocol):
@@ -35,15 +40,10 @@ class Door(Protocol):
 
 
 class Handshake(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket connection until it is open.
+    """uvicorn's WebSocket connection until it is open."""
 
-    Attributes:
-        refused: the answer that its endpoint must give it.
-    """
-
-    door: Door | None = None
-    """Whom to ask; without it all handshakes go to the application."""
-    refused: Response | None = None
+    door: Door
+    """Whom to ask."""
     compress = True
     """Whether compression is offered; each message by itself, so that its bytes can be shared."""
 
@@ -64,47 +64,56 @@ class Handshake(WebSocketsSansIOProtocol):
         """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
         if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
             self._refuse(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
-        elif self.door is None:
-            super().handle_connect(event)
         else:
             self.transport.pause_reading()  # what a client sends too early waits for the answer
-            self.door.spread(self._in_turn(self.door, event))
+            self.door.spread(self._in_turn(event))
 
-    def _in_turn(self, door: Door, request: Request) -> Iterator[None]:
+    def _in_turn(self, request: Request) -> Iterator[None]:
         """The one step of it."""
         try:
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-                if not self._knock(door, request):
-                    super().handle_connect(request)
+                self._knock(request)
         except Exception:  # a bug, which is this connection's end and nobody else's
             self.logger.exception("error in a WebSocket handshake")
             self.transport.abort()
         yield
 
-    def _knock(self, door: Door, request: Request) -> bool:
-        """Answer a good handshake for the stream, and one that is none at all; False if it is another one."""
-        path, _, query = request.path.partition("?")
+    def _knock(self, request: Request) -> None:
+        """Answer a good handshake for the stream, and one that is none at all; another one goes to the application."""
         response = self.conn.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             allow = {"Allow": "GET"} if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
             self._refuse(response.status_code, response.body.decode().strip(), allow)
-            return True
-        if path not in door.paths:
-            return False
+            return
+        raw_path, _, query = request.path.partition("?")
+        path = unquote(raw_path)
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers.raw_items()]
         connection = HTTPConnection({
             "type": "websocket", "scheme": self.scheme, "client": self.client, "path": path, "headers": headers,
             "query_string": query.encode(),
         })  # fmt: skip
-        self.refused = door.refusal(connection)
-        if self.refused is not None:
-            return False
+        refused = self.door.refusal(connection) if path in self.door.paths else None
+        if refused is not None or path not in self.door.paths:
+            super().handle_connect(request)
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = refused  # before the endpoint's task has begun
+            return
         self.conn.send_response(response)
         self.handshake_complete = True
         self.transport.set_protocol(self)  # who is told when the first write is not taken whole
-        door.begin(self, connection, b"".join(self.conn.data_to_send()))
-        return True
+        self.door.begin(self, connection, b"".join(self.conn.data_to_send()))
+
+    async def run_asgi(self) -> None:
+        """As uvicorn's, to which an answer that opens nothing is an error."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception:
+            self.logger.exception("error in a WebSocket endpoint")
+            self.send_500_response()
+        self.transport.close()
 
     def _refuse(
         self,

@@ -1,6 +1,6 @@
 """The socket: uvicorn's WebSocket protocol taught to share frames.
 
-After the handshake an endpoint *detaches* a connection: the ASGI task ends, the socket stays, and from then on
+After the handshake a connection is *detached*: there is no ASGI task, only the socket, and from then on
 
 * text goes straight to a `Session`, without a queue or a task;
 * `write` is the only thing that touches the transport. It takes a frame whole or refuses it, and never raises;
@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Close, Opcode
 from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
@@ -36,8 +35,6 @@ from ticker.session import Session
 from web.handshake import Handshake
 from web.wire import headed, packed, shares, wire
 
-EXTENSION = "ticker.connection"
-"""Key of `scope["extensions"]` under which an endpoint finds its `SharedFrames`."""
 MAX_FRAGMENTS = 64
 FRAME_BURST = 1000
 PART_BYTES = 4096
@@ -48,7 +45,7 @@ CLOSE_PATIENCE_S = 2.0
 
 
 class SharedFrames(Handshake):
-    """uvicorn's WebSocket connection, which an endpoint may detach and hand to the hub.
+    """uvicorn's WebSocket connection, which may be detached and handed to the hub.
 
     Attributes:
         open: false from the moment that nothing more may be written.
@@ -86,8 +83,8 @@ class SharedFrames(Handshake):
 
     # Detaching
 
-    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes = b"") -> None:
-        """Take the connection over from its endpoint, which must return now, and write the first frames."""
+    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes) -> None:
+        """Hand the connection over to the hub, and write the handshake's answer and the first frames."""
         self._hub, self._session = hub, session
         self._pace = Budget(self.frames_per_s, FRAME_BURST, FRAME_BURST, hub.now())
         self.open = True
@@ -96,22 +93,6 @@ class SharedFrames(Handshake):
         hub.add(self)
         self._reply(first, head)
         self._go_on()
-
-    async def run_asgi(self) -> None:
-        """As uvicorn's, but a detached connection outlives its endpoint."""
-        extensions: dict[str, Any] = self.scope["extensions"]
-        extensions[EXTENSION] = self
-        try:
-            await self.app(self.scope, self.receive, self.send)
-        except ClientDisconnected:
-            pass
-        except Exception:
-            self.logger.exception("error in a WebSocket endpoint", extra={"connection": self.number})
-            self.send_500_response()
-        if self._hub is None and self.close_timer is None:
-            self.transport.close()
-        for name in ("scope", "request", "response"):  # the scope refers back
-            self.__dict__.pop(name, None)
 
     # Writing
 
@@ -187,9 +168,7 @@ class SharedFrames(Handshake):
             if self.conn.parser_exc is not None:
                 self.handle_parser_exception()
                 return
-            if self._session is None:
-                self.handle_events()
-            elif not self._take(self.conn.events_received()):
+            if self._session is None or not self._take(self.conn.events_received()):
                 return
 
     def _take(self, events: list[Any]) -> bool:
@@ -323,9 +302,6 @@ class SharedFrames(Handshake):
 
     def handle_close(self, event: WireFrame) -> None:
         """The peer closes."""
-        if self._session is None:
-            super().handle_close(event)
-            return
         self._leave(min(Close.parse(bytes(event.data)).code, 3000))  # what applications made up is none of ours
         self._write(b"".join(self.conn.data_to_send()))
         self.transport.close()
@@ -340,10 +316,7 @@ class SharedFrames(Handshake):
 
     def shutdown(self) -> None:
         """The server stops; those who are still here were not drained."""
-        if self._session is None:
-            super().shutdown()
-        else:
-            self.abort()
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave(self._close_code)

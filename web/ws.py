@@ -1,6 +1,6 @@
 """`/ws`: who may come in, and the hand-over of the socket to the hub.
 
-After a restart everybody comes at once, and the framework's layers cost more than the handshake itself: a plain
+After a restart everybody comes at once, and the framework's layers cost more than the handshake itself: a good
 handshake is answered by the transport, which asks the `Door`. What is refused goes through the framework, like
 everything else.
 """
@@ -8,7 +8,6 @@ everything else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
@@ -23,9 +22,10 @@ from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
 from web.gate import Gate
+from web.handshake import EXTENSION
 from web.pings import Pings
 from web.problem import Problem, problem
-from web.transport import EXTENSION, SharedFrames
+from web.transport import SharedFrames
 
 
 class Door:
@@ -51,8 +51,8 @@ class Door:
         """The answer to a handshake that is refused, counted; None: they may come in."""
         return self._guard(request.scope) or self._admission.refusal(request) or self._gate.refusal(request)
 
-    def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes = b"") -> None:
-        """Hand an accepted connection over; `head` is what must be written before the first frames."""
+    def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
+        """Hand an accepted connection over; `head` is the handshake's answer, written before the first frames."""
         hub, gate = self._service.hub, self._gate
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
         query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -74,8 +74,8 @@ class Door:
         self._pings.watch(connection)
 
 
-def make_router(door: Door) -> APIRouter:
-    """The stream's endpoint, for what the transport does not answer itself."""
+def make_router() -> APIRouter:
+    """The stream's endpoint, for those to whom the transport does not open it."""
     router = APIRouter()
 
     @router.get("/ws", include_in_schema=False)
@@ -85,17 +85,9 @@ def make_router(door: Door) -> APIRouter:
         raise Problem(426, "bad_request", text, wanted)
 
     @router.websocket("/ws")
-    async def stream(websocket: WebSocket) -> None:
-        connection: Any = websocket.scope["extensions"].get(EXTENSION)
-        if not isinstance(connection, SharedFrames):
-            text = "this server cannot stream prices; start the service by 'python -m ticker'"
-            await websocket.send_denial_response(problem(503, "internal", text))
-            return
-        refused = connection.refused or door.refusal(websocket)
-        if refused is not None:
-            await websocket.send_denial_response(refused)
-            return
-        await websocket.accept()
-        door.begin(connection, websocket)
+    async def refusal(websocket: WebSocket) -> None:
+        text = "this server cannot stream prices; start the service by 'python -m ticker'"
+        refused = websocket.scope["extensions"].get(EXTENSION)  # of another server there is none
+        await websocket.send_denial_response(refused or problem(503, "internal", text))
 
     return router

@@ -69,7 +69,7 @@ def test_uvicorns_server_leaves_the_signals_alone() -> None:
 
 @serving()
 async def test_a_detached_connection_needs_no_task(live: Live) -> None:
-    """The endpoint has returned and its request is forgotten; messages and pings are answered all the same."""
+    """No endpoint has it and no request is remembered; messages and pings are answered all the same."""
     peer = await live.stream()
     await until(lambda: not live.server.server_state.tasks)
     connection = live.connection(peer)

@@ -118,10 +118,11 @@ async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
 
 @serving()
 async def test_an_unknown_path_is_no_stream(live: Live) -> None:
-    """A WebSocket anywhere but at `/ws` is refused over HTTP, without an error in the log."""
+    """A WebSocket anywhere but at `/ws`, however that is written, is refused over HTTP, without an error in the log."""
     for path in ("/", "/ws/", "/api/quotes", "/nowhere"):
         peer = await live.connect()
         assert (await peer.upgrade(path)).status in {403, 404}
+    assert (await (await live.connect()).upgrade("/%77s")).status == 101
 
 
 @serving()
@@ -162,4 +163,6 @@ async def test_a_bug_at_the_door_ends_one_handshake(live: Live, monkeypatch: pyt
         await peer.request("GET", f"/ws{query}", *UPGRADE)
     assert [(await peer.answer()).status for peer in (peers[0], peers[2])] == [101, 101]
     assert await peers[1].rest() == b""
-    assert said == ["error in a WebSocket handshake"]
+    monkeypatch.setattr(live.server.config, "loaded_app", broken)
+    assert (await (await live.connect()).upgrade("/nowhere")).status == 500
+    assert said == ["error in a WebSocket handshake", "error in a WebSocket endpoint"]
