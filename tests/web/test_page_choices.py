@@ -443,3 +443,37 @@ def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
             row(page, "S0003-USD").click()
         expect(popup.value).to_have_url(f"{server.url}?symbols=S0003-USD&sel=S0003-USD")
         popup.value.close()
+
+
+def test_a_feeds_own_prices_are_listed_by_name(browser: Browser, server: PageServer) -> None:
+    """Whoever names a feed's own prices in the address gets those rows; they are streamed as long as they are listed.
+
+    Seen: `?embed=1&symbols=kraken:BTC-USD` showed the whole market, for no list could name a feed's own price.
+    """
+    own = {"alpha:S0001-USD": quote(last=7.0, name="One"), "beta:S0001-USD": quote(last=8.0, source="beta")}
+    with visiting(browser, server) as visit:
+        page, service = visit.page, visit.service
+        service.quotes, service.feeds = book(3) | own, {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+        visit.go("?embed=1&symbols=alpha:S0001-USD")
+        shows(page, ["alpha:S0001-USD"])
+        assert service.patterns == ["alpha:S0001-USD"]
+        expect(page.locator("#feeds .feed")).to_have_text(["alpha0/s", "beta· standby"])
+        visit.go("?symbols=S0001-USD,alpha:S0001-USD,alpha:VOID-USD&sort=-last")
+        shows(page, ["S0001-USD", "alpha:S0001-USD", "alpha:VOID-USD"])
+        expect(row(page, "alpha:S0001-USD").locator(".name")).to_have_text("alpha · One")
+        expect(row(page, "alpha:VOID-USD").locator(".name")).to_have_text("alpha · not listed here")
+        row(page, "alpha:S0001-USD").click()
+        expect(page.get_by_role("complementary", name="Details of S0001-USD")).to_be_visible()
+        expect(row(page, "alpha:S0001-USD")).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Save").click()
+        page.keyboard.press("Enter")
+        service.update({"alpha:S0001-USD": {"last": 7.5}})
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.50")
+        page.locator("#feed").select_option("alpha")  # whose two rows are one then
+        shows(page, ["alpha:S0001-USD"])
+        page.locator("#feed").select_option("")
+        row(page, "alpha:S0001-USD").focus()
+        page.keyboard.press("Delete")
+        shows(page, ["S0001-USD", "alpha:VOID-USD"])
+        assert waiting(page, lambda: service.patterns == ["*", "alpha:VOID-USD"])

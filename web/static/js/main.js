@@ -285,8 +285,11 @@ function detailsChanged(symbol, hadFocus) {
   stream.wanted.details = instrument?.includes("*") ? null : instrument; // a name out of an address is no pattern
   stream.ask();
   listing.forgetVenues();
-  if (symbol !== null) grid.select(view.feed === "" ? symbol : `${view.feed}:${symbol}`);
-  else if (hadFocus) grid.focus();
+  if (symbol === null) {
+    if (hadFocus) grid.focus();
+  } else if (instrument !== grid.currentQuote?.instrument) {
+    grid.select(view.feed === "" ? symbol : `${view.feed}:${symbol}`);
+  }
 }
 
 /** The token that this tab may be waiting for was given to another one. */

@@ -15,6 +15,8 @@ export class Wanted {
   only = null;
   /** A venue whose own prices are listed, or empty. */
   feed = "";
+  /** Venues' own symbols that the chosen list names. @type {Iterable<string>} */
+  listed = [];
   /** The instrument whose details are open, or null. @type {string | null} */
   details = null;
   /** Symbols with alerts. @type {string[]} */
@@ -30,8 +32,8 @@ export class Wanted {
   }
 
   #patterns() {
-    const { only, feed, details } = this;
-    const patterns = new Set(only === null ? ["*"] : [...only, ...this.watched]);
+    const { only, feed, listed, details } = this;
+    const patterns = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
     if (feed !== "") patterns.add(`${feed}:*`);
     if (details !== null) patterns.add(`*:${details}`);
     return [...patterns];

@@ -10,6 +10,7 @@ import { readJson, writeJson } from "./storage.js";
 const FAVOURITES_KEY = "ticker.favourites.v1";
 const LISTS_KEY = "ticker.lists.v1";
 export const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
+const LISTED = /^([a-z0-9_-]{1,32}:)?[A-Za-z0-9._^-]{1,64}$/; // a feed's own price can be listed, too
 const LONGEST_TITLE = 40;
 const MOST_LISTS = 50;
 const MOST_SYMBOLS = 1000;
@@ -19,7 +20,7 @@ const MOST_SYMBOLS = 1000;
  * @property {string} key
  * @property {string} title
  * @property {"all" | "favourites" | "own" | "shared"} kind
- * @property {Set<string> | null} symbols null: every one there is
+ * @property {Set<string> | null} symbols instruments, or feeds' own prices of them; null: every instrument there is
  */
 
 export class Lists {
@@ -178,10 +179,15 @@ export class Lists {
   }
 }
 
+/** What a list calls a quote, or would: a feed's own price only where the list names that. */
+export function nameIn({ symbols }, { symbol, instrument }) {
+  return symbols.has(symbol) ? symbol : instrument;
+}
+
 function symbolsFrom(values) {
   const symbols = new Set();
   for (const value of values) {
-    if (typeof value === "string" && SYMBOL.test(value) && symbols.size < MOST_SYMBOLS) symbols.add(value);
+    if (typeof value === "string" && LISTED.test(value) && symbols.size < MOST_SYMBOLS) symbols.add(value);
   }
   return symbols;
 }

@@ -15,6 +15,8 @@ export class Market {
   quotes = new Map();
   /** Venues' own symbols, `alpha:BTC-USD`, as far as somebody asked for them. @type {Map<string, Quote>} */
   venues = new Map();
+  /** Those of them that the list names: they count like the consolidated ones. @type {Set<string>} */
+  listed = new Set();
   /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
   feeds = new Map();
   /** Quotes that changed since they were last painted; whoever paints takes them out. */
@@ -27,9 +29,9 @@ export class Market {
   filled = false;
 
   #clock;
+  #asked = []; // patterns that the service has been heard on
   #unnamed = new Set(); // symbols that the last snapshot did not name, though it may have been too early to
   #received = new Map(); // source -> symbol updates since they were last taken
-  #sources = new Map(); // source -> how many symbols have their price from it
   #heardAt = new Map(); // source -> server time of its last update
 
   /** @param {import("../net/clock.js").ServerClock} clock */
@@ -43,7 +45,8 @@ export class Market {
    * @param {import("../net/socket.js").Kind} kind
    * @param {number} nowMs monotonic
    */
-  apply(frame, { replace, old }, nowMs) {
+  apply(frame, { replace, old, asked }, nowMs) {
+    if (asked !== undefined) this.#asked = asked.symbols;
     const quotes = Object.entries(frame.quotes ?? {});
     if (replace) this.#beginReplace(frame);
     if (old) this.#heardAt.clear(); // who was not listening cannot say what was silent
@@ -70,7 +73,6 @@ export class Market {
   #merge(symbol, fields, nowMs, { replace, quiet: old }) {
     const quiet = this.#unnamed.delete(symbol) || old;
     const quotes = this.#mapOf(symbol);
-    const listed = quotes === this.quotes;
     let quote = quotes.get(symbol);
     if (quote === undefined) {
       // Once left out it stays so until the next snapshot: an update alone would make half a record.
@@ -82,22 +84,22 @@ export class Market {
       quotes.set(symbol, quote);
       this.membership += 1;
     }
-    const { source, price, ts } = quote;
+    const { price, ts } = quote;
     if (replace) quote.clear();
     quote.assign(fields, nowMs, quiet);
-    if (!quiet) this.#hear(quote, ts, listed);
+    if (!quiet) this.#hear(quote, ts);
     this.dirty.add(quote);
     if (quote.price !== null && quote.price !== price) quote.trend.push(quote.price, this.#clock.now());
-    if (listed) this.#countSource(source, quote.source);
   }
 
-  #hear(quote, tsBefore, listed) {
+  #hear(quote, tsBefore) {
     const now = this.#clock.now();
     if (tsBefore !== null) quote.measure(now, tsBefore);
     if (quote.source === null) return;
     this.#heardAt.set(quote.source, now);
-    // A venue's own symbols come beside the list's; counted with them, they would count twice.
-    if (listed) this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
+    // A venue's other symbols come beside the list's; counted with them, they would count twice.
+    if (quote.venue !== "" && !this.listed.has(quote.symbol)) return;
+    this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
   }
 
   /** The record of a symbol, consolidated or a venue's own. */
@@ -123,16 +125,9 @@ export class Market {
     const quote = quotes.get(symbol);
     if (quote === undefined) return;
     quotes.delete(symbol);
-    if (quotes === this.quotes) this.#countSource(quote.source, null);
     quote.gone = true;
     this.membership += 1;
     this.dirty.add(quote);
-  }
-
-  #countSource(before, after) {
-    if (before === after) return;
-    if (before !== null) this.#sources.set(before, this.#sources.get(before) - 1);
-    if (after !== null) this.#sources.set(after, (this.#sources.get(after) ?? 0) + 1);
   }
 
   /** Symbol updates received since the last call, by source. Snapshots and resumed frames do not count. */
@@ -147,18 +142,24 @@ export class Market {
     return this.feeds.size > 0 && ![...this.feeds.values()].some(({ state }) => state === "connecting");
   }
 
-  /** What kinds of feeds the prices in the market come from now. */
-  get kinds() {
-    const kinds = new Set();
-    for (const [source, symbols] of this.#sources) {
-      if (symbols > 0 && this.feeds.has(source)) kinds.add(this.feeds.get(source).kind);
-    }
-    return kinds;
+  /** Whether the service has no such symbol. Before every feed has said what it has, nothing is known to be missing. */
+  lacks(symbol) {
+    return this.settled && (!symbol.includes(":") || this.#asked.includes(symbol));
   }
 
-  /** Whether any symbol's price comes from this feed now, rather than from one that goes before it. */
-  isSource(name) {
-    return (this.#sources.get(name) ?? 0) > 0;
+  /** The feeds whose prices are listed now, rather than those of feeds that go before them. */
+  get sources() {
+    const sources = new Set();
+    for (const { source } of this.quotes.values()) sources.add(source);
+    for (const symbol of this.listed) sources.add(this.venues.get(symbol)?.source);
+    return sources;
+  }
+
+  /** What kinds of feeds these are. */
+  get kinds() {
+    const kinds = new Set();
+    for (const source of this.sources) if (this.feeds.has(source)) kinds.add(this.feeds.get(source).kind);
+    return kinds;
   }
 
   /** Since when a feed has been without data, server ms: its last update, else when its state began. */

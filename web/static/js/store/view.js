@@ -5,6 +5,7 @@
  * called for, and never while the list is held. What is missing sorts last both ways; equals sort by symbol.
  */
 
+import { nameIn } from "./lists.js";
 import { Quote } from "./quote.js";
 import { rankOf } from "./match.js";
 
@@ -89,8 +90,8 @@ export class View {
   }
 
   /** Whether a quote is shown although the list does not have it: a search found it. */
-  isOutside({ instrument }) {
-    return this.#list?.kind === "own" && !this.#list.symbols.has(instrument);
+  isOutside(quote) {
+    return this.#list?.kind === "own" && !this.#list.symbols.has(nameIn(this.#list, quote));
   }
 
   /** Descending, then ascending, then the default again. */
@@ -119,7 +120,7 @@ export class View {
   /** Each row keeps its place, but what had gone and is there again is another record. */
   #renew() {
     const lost = this.rows.filter(({ gone, unlisted }) => gone || unlisted);
-    const found = new Map(lost.map((quote) => [quote, this.#quotes.get(quote.symbol)]));
+    const found = new Map(lost.map((quote) => [quote, this.#market.find(quote.symbol)]));
     if (![...found.values()].some(Boolean)) return false;
     this.rows = this.rows.map((quote) => found.get(quote) ?? quote);
     return true;
@@ -144,9 +145,10 @@ export class View {
       }
       return;
     }
-    for (const instrument of this.#list.symbols) {
-      const quote = this.#quotes.get(prefix + instrument) ?? this.#placeholder(instrument);
-      if (quote !== null && this.#admits(quote, "")) yield quote;
+    const symbols = Array.from(this.#list.symbols, (name) => (name.includes(":") ? name : prefix + name));
+    for (const symbol of new Set(symbols)) {
+      const quote = this.#market.find(symbol) ?? this.#placeholder(symbol);
+      if (quote !== null && this.#admits(quote, prefix)) yield quote;
     }
   }
 
@@ -154,14 +156,13 @@ export class View {
     return symbol.startsWith(prefix) && (this.currency === "" || parts[1] === `-${this.currency}`);
   }
 
-  // Only once every feed has said what it has: before that nothing is known to be missing.
-  #placeholder(instrument) {
-    if (!this.#market.settled || this.feed !== "") return null;
-    let quote = this.#placeholders.get(instrument);
+  #placeholder(symbol) {
+    if (!this.#market.lacks(symbol) || this.feed !== "") return null;
+    let quote = this.#placeholders.get(symbol);
     if (quote === undefined) {
-      quote = new Quote(instrument);
+      quote = new Quote(symbol);
       quote.unlisted = true;
-      this.#placeholders.set(instrument, quote);
+      this.#placeholders.set(symbol, quote);
     }
     return quote;
   }

@@ -2,6 +2,7 @@
  * What buttons and keys do. A key and the button for the same thing call the same function.
  */
 
+import { nameIn } from "../store/lists.js";
 import { bindKeys } from "./keys.js";
 
 const INTERVALS = [1, 2, 3, 4, 5, 6];
@@ -31,10 +32,10 @@ export class Actions {
   }
 
   /** A button of a row was pressed. @param {"star" | "add" | "remove"} action */
-  onRow(action, { instrument }) {
+  onRow(action, quote) {
     const { listing, lists } = this.#page;
-    if (action === "star") listing.toggle(lists.favourites, instrument);
-    else if (listing.list.symbols !== null) listing.toggle(listing.list, instrument);
+    if (action === "star") listing.toggle(lists.favourites, quote.instrument);
+    else if (listing.list.symbols !== null) listing.toggle(listing.list, nameIn(listing.list, quote));
   }
 
   async openRowMenu(quote, place) {

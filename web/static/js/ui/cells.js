@@ -57,10 +57,12 @@ export function symbolCell({ alerts, view }) {
     paint(quote, state) {
       const offer = state === "unlisted" ? "remove" : view.isOutside(quote) ? "add" : null;
       const watched = alerts.has(quote.instrument);
-      if (!changed(quote, quote.name, offer, watched)) return;
+      const venue = view.feed === "" ? quote.venue : ""; // else all rows are of that one
+      if (!changed(quote, quote.name, venue, offer, watched)) return;
       setText(base, quote.parts[0]);
       setText(rest, quote.parts[1]);
-      setText(name, state === "unlisted" ? "· not listed here" : (quote.name ?? ""));
+      const about = state === "unlisted" ? `${venue} · not listed here` : [venue, quote.name].filter(Boolean).join(" · ");
+      setText(name, about.trim());
       bell.style.display = watched ? "" : "none";
       action.hidden = offer === null;
       if (offer === null) return;
@@ -240,8 +242,8 @@ export function ageCell({ freshness }) {
 /** What a screen reader says of a row. */
 export function rowLabel(quote, state, { numbers, freshness }) {
   const change = quote.change_pct;
-  if (state === "unlisted") return `${quote.instrument}, not listed here`;
   const words = [quote.venue === "" ? quote.instrument : `${quote.instrument} at ${quote.venue}`];
+  if (state === "unlisted") return `${words[0]}, not listed here`;
   if (quote.name !== null) words.push(quote.name);
   words.push(quote.price === null ? "no price" : numbers.fullPrice(quote.price, quote.decimals));
   if (quote.isMid) words.push("mid price");

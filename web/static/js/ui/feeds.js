@@ -43,9 +43,10 @@ export class Feeds {
       chip.item.remove();
       this.#chips.delete(name);
     }
+    const { sources } = market;
     for (const name of [...market.feeds.keys()].sort()) {
       if (!this.#chips.has(name)) this.#chips.set(name, this.#newChip(name));
-      this.#showChip(name, market, rates, nowMs);
+      this.#showChip(name, market, sources.has(name), rates, nowMs);
     }
   }
 
@@ -67,14 +68,14 @@ export class Feeds {
     return chip;
   }
 
-  #showChip(name, market, rates, nowMs) {
+  #showChip(name, market, isSource, rates, nowMs) {
     const { mark, aside, figure, item } = this.#chips.get(name);
     const feed = market.feeds.get(name);
     const state = rates === null ? UNKNOWN : feed.state;
     const before = item.getAttribute("data-state") ?? UNKNOWN;
     if (before !== state && before !== UNKNOWN && state !== UNKNOWN) this.onChange(name, state);
     setAttribute(item, "data-state", state);
-    const standby = state === "live" && !market.isSource(name);
+    const standby = state === "live" && !isSource;
     setAttribute(item, "title", feed.message ?? (standby ? STANDBY : null));
     setAttribute(mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
     aside.hidden = state === "live" && !standby;

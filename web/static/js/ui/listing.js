@@ -35,9 +35,12 @@ export class Listing {
 
   /** The lists have changed, or another one is chosen. */
   showLists() {
-    const { tabs, lists, view } = this.#page;
+    const { tabs, lists, view, market, stream } = this.#page;
     const { list } = this;
     view.choose(list);
+    stream.wanted.listed = market.listed = new Set([...(list.symbols ?? [])].filter((symbol) => symbol.includes(":")));
+    stream.ask();
+    this.forgetVenues();
     tabs.show(lists.all, list);
     this.#show();
   }
@@ -176,7 +179,7 @@ export class Listing {
     const { feed, details } = stream.wanted;
     market.forgetVenues((symbol) => {
       const [venue, instrument] = symbol.split(":");
-      return venue !== feed && instrument !== details;
+      return venue !== feed && instrument !== details && !market.listed.has(symbol);
     });
   }
 

@@ -2,6 +2,7 @@
  * The menus of a list's tab and of a row, loaded with the first one.
  */
 
+import { nameIn } from "../store/lists.js";
 import { openMenu } from "./menu.js";
 
 /** @param {object} page see main.js @param {import("../store/lists.js").List} list @param {HTMLElement} button */
@@ -21,8 +22,8 @@ export function openRowMenu(page, quote, place) {
   const items = [{ label: "Add alert…", run: () => dialogs.open("alerts", quote) }];
   if (!quote.unlisted) items.unshift({ label: "Open details", run: () => open(quote) });
   for (const list of [lists.favourites, ...lists.own]) {
-    const checked = list.symbols.has(instrument);
-    items.push({ label: list.title, checked, run: () => listing.toggle(list, instrument) });
+    const name = nameIn(list, quote);
+    items.push({ label: list.title, checked: list.symbols.has(name), run: () => listing.toggle(list, name) });
   }
   items.push({ label: `New list with ${instrument}`, run: () => listing.create([instrument]) });
   openMenu(place, items, instrument);
