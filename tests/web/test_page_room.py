@@ -232,7 +232,10 @@ def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageSe
 
 
 def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
-    """Just too wide for a phone's rows, every tab and the button of a new one are in sight."""
+    """Just too wide for a phone's rows, every tab and the button of a new one are in sight; on a phone the chosen tab.
+
+    Seen: who followed a link to a list saw on a phone the tabs All and Favourites and neither of them chosen.
+    """
     with visiting(browser, server) as visit:
         visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
         visit.service.kinds = ["simulated"]
@@ -242,7 +245,10 @@ def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageSe
         for tab in visit.page.locator(".tab").all():
             uncovered(tab)
         uncovered(visit.page.get_by_role("button", name="New list"))
-        visit.page.set_viewport_size({"width": 1440, "height": 900})
+        visit.page.set_viewport_size({"width": 390, "height": 844})
+        visit.go("?symbols=S0001-USD")
+        expect(visit.page.locator("#kind-label")).to_be_visible()
+        uncovered(visit.page.locator(".tab[aria-current]"))
 
 
 def test_the_spread_has_room_on_a_phone(browser: Browser, server: PageServer) -> None:

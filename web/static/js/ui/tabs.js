@@ -25,6 +25,7 @@ export class Tabs {
   #nav;
   #tabs = new Map(); // list -> {item, button, title, count}
   #current = null;
+  #room = new ResizeObserver(() => this.#reveal()); // counts and what stands beside the lists come later than they
   #more = element("button", { class: "icon-button tab-more", type: "button", "aria-haspopup": "menu" });
   #save = element("button", { class: "plain-button tab-save", type: "button" }, "Save");
   #new = element("button", { class: "icon-button tab-new", type: "button", "aria-label": "New list" });
@@ -39,6 +40,7 @@ export class Tabs {
     this.#save.addEventListener("click", () => this.onSave());
     this.#new.addEventListener("click", () => this.onNew());
     // A mouse's wheel turns one way only.
+    this.#room.observe(nav);
     nav.addEventListener("wheel", ({ deltaX, deltaY }) => { if (deltaX === 0) nav.scrollLeft += deltaY; }, { passive: true });
   }
 
@@ -63,7 +65,11 @@ export class Tabs {
     setAttribute(this.#more, "aria-label", `Change list ${current.title}`);
     this.#place([...parts, this.#new]);
     if (focused instanceof HTMLElement && focused.isConnected && this.#nav.contains(focused)) focused.focus();
-    if (moved) this.#tabs.get(current)?.button.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    if (moved) this.#reveal();
+  }
+
+  #reveal() {
+    this.#tabs.get(this.#current)?.button.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** @param {string} key @param {string} text formatted */
@@ -106,6 +112,7 @@ export class Tabs {
   #newTab(list) {
     const tab = { list, title: element("span", {}, ""), count: element("span", { class: "count" }, "") };
     tab.button = element("button", { class: "tab", type: "button" }, tab.title, tab.count);
+    this.#room.observe(tab.button);
     if (list.kind === "favourites") tab.button.prepend(star());
     tab.button.addEventListener("click", () => this.onChoose(tab.list.key));
     if (list.kind === "own") {
