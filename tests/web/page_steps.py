@@ -157,7 +157,7 @@ ALERT_LINES = """async (bars) => {
   const chart = new (await loadChart())(place);
   const shown = new Bars(300_000);
   shown.merge(bars);
-  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: 0, days: false };
+  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: () => 0, days: false };
   chart.draw(shown.list, "candles", scale, false);
   const alerts = [
     { id: "a", kind: "price", op: ">=", value: 101 }, { id: "b", kind: "silence", op: ">=", value: 100 },

@@ -171,6 +171,35 @@ def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: Pag
         expect(page.locator(".panel .price")).to_have_text("100,00")
 
 
+CHANGED_CLOCKS = """async (times) => {
+  const { loadChart } = await import("/js/ui/chart.js");
+  const { Times } = await import("/js/fmt/time.js");
+  const chart = new (await loadChart())(document.body.appendChild(document.createElement("div")));
+  const zone = Object.assign(new Times(), { local: true });
+  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: (ms) => zone.shiftMs(ms), days: false };
+  const bars = times.map((t) => ({ t: Date.parse(t), open: 1, high: 1, low: 1, close: 1, volume: null }));
+  chart.draw(bars, "candles", scale, false);
+  bars.push({ ...bars.at(-1), t: bars.at(-1).t + 1_800_000 });
+  chart.update(bars.length - 1);
+  return chart.priceSeries.data().map(({ time }) => new Date(time * 1000).toISOString().slice(8, 19));
+}"""
+
+
+def test_a_chart_keeps_its_hours_when_clocks_change(browser: Browser, server: PageServer) -> None:
+    """In local time each bar stands at its own hour, those before a change of the clocks, too, and none before another.
+
+    Seen: from the end of October on all bars of the summer were told an hour early.
+    """
+    times = ["2026-06-01T12:00Z", "2026-10-25T00:30Z", "2026-10-25T01:00Z", "2026-10-25T01:30Z"]
+    with showing(browser, server, book(3)) as visit:
+        zone = visit.page.context.new_cdp_session(visit.page)
+        zone.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+        told = visit.page.evaluate(CHANGED_CLOCKS, times)
+        zone.send("Emulation.setTimezoneOverride", {"timezoneId": ""})
+        zone.detach()
+    assert told == ["01T14:00:00", "25T02:30:00", "25T02:30:01", "25T02:30:02", "25T03:00:00"]
+
+
 MOVES = """async (quotes) => {
   const { Quote } = await import("/js/store/quote.js");
   return quotes.map((fields) => Object.assign(new Quote("X"), fields).difference?.toFixed(2));

@@ -30,8 +30,13 @@ export class Times {
     return this.local ? "local" : "UTC";
   }
 
+  /** What to add to a time so that it reads in UTC as it does here. */
+  shiftMs(ms) {
+    return this.local ? -MINUTE_MS * new Date(ms).getTimezoneOffset() : 0;
+  }
+
   /** 14:32:07 */
   clock(ms) {
-    return this.local ? clock(ms - new Date(ms).getTimezoneOffset() * MINUTE_MS) : clock(ms);
+    return clock(ms + this.shiftMs(ms));
   }
 }

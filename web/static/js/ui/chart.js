@@ -37,7 +37,8 @@ class Chart {
   #formatPrice = String;
   #formatTime = String;
   #minMove = 0.01;
-  #shiftMs = 0;
+  #shiftMs = () => 0;
+  #seconds = []; // when each bar begins, as the library is told
 
   /** @param {HTMLElement} place an empty element that the chart fills */
   constructor(place) {
@@ -75,7 +76,7 @@ class Chart {
    * @param {import("../store/bars.js").Bar[]} bars
    * @param {"candles" | "line"} kind
    * @param {{decimals: number | null, format: (price: number) => string, formatTime: (ms: number) => string,
-   *   shiftMs: number, days: boolean}} scale
+   *   shiftMs: (ms: number) => number, days: boolean}} scale
    * @param {boolean} keepPlace another look at the same bars: stay where the user has scrolled to
    */
   draw(bars, kind, { decimals, format, formatTime, shiftMs, days }, keepPlace) {
@@ -97,10 +98,11 @@ class Chart {
   /** The last bars have changed, from this index on. */
   update(from) {
     this.#markPrice();
-    for (const bar of this.#bars.slice(from)) {
-      this.#series.update(this.#point(bar));
-      this.#volume.update(this.#volumePoint(bar));
-      this.#marks.update(this.#markPoint(bar));
+    this.#time(from);
+    for (let i = from; i < this.#bars.length; i += 1) {
+      this.#series.update(this.#point(this.#bars[i], i));
+      this.#volume.update(this.#volumePoint(this.#bars[i], i));
+      this.#marks.update(this.#markPoint(this.#bars[i], i));
     }
   }
 
@@ -160,28 +162,36 @@ class Chart {
 
   #fill() {
     this.#markPrice();
-    this.#series.setData(this.#bars.map((bar) => this.#point(bar)));
-    this.#volume.setData(this.#bars.map((bar) => this.#volumePoint(bar)));
-    this.#marks.setData(this.#bars.map((bar) => this.#markPoint(bar)));
+    this.#time(0);
+    this.#series.setData(this.#bars.map((bar, i) => this.#point(bar, i)));
+    this.#volume.setData(this.#bars.map((bar, i) => this.#volumePoint(bar, i)));
+    this.#marks.setData(this.#bars.map((bar, i) => this.#markPoint(bar, i)));
   }
 
-  #seconds(t) {
-    return (t + this.#shiftMs) / 1000;
+  // The library knows no time zones: it is given times that read as local ones. Where a clock is set back, the bars of
+  // the hour that comes twice stand a second apart at its end, for no bar may stand before the one before it.
+  #time(from) {
+    for (let i = from; i < this.#bars.length; i += 1) {
+      const { t } = this.#bars[i];
+      const seconds = (t + this.#shiftMs(t)) / 1000;
+      this.#seconds[i] = i === 0 ? seconds : Math.max(seconds, this.#seconds[i - 1] + 1);
+    }
   }
 
-  #point({ t, open, high, low, close }) {
-    return this.#kind === "candles" ? { time: this.#seconds(t), open, high, low, close } : { time: this.#seconds(t), value: close };
+  #point({ open, high, low, close }, i) {
+    const time = this.#seconds[i];
+    return this.#kind === "candles" ? { time, open, high, low, close } : { time, value: close };
   }
 
-  #volumePoint({ t, open, close, volume }) {
-    if (volume === null) return { time: this.#seconds(t) };
+  #volumePoint({ open, close, volume }, i) {
+    const time = this.#seconds[i];
     const { up, down } = this.#colours;
-    return { time: this.#seconds(t), value: volume, color: faded(close < open ? down : up, 0.32) };
+    return volume === null ? { time } : { time, value: volume, color: faded(close < open ? down : up, 0.32) };
   }
 
   // A dotted line along the bottom, under bars that were not recorded here.
-  #markPoint({ t, told, gap }) {
-    if (!told && !gap) return { time: this.#seconds(t) };
-    return { time: this.#seconds(t), value: 1, color: gap ? this.#colours.warning : this.#colours.control };
+  #markPoint({ told, gap }, i) {
+    const time = this.#seconds[i];
+    return told || gap ? { time, value: 1, color: gap ? this.#colours.warning : this.#colours.control } : { time };
   }
 }

@@ -20,7 +20,6 @@ const KINDS = { candles: "Candles", line: "Line" };
 const NO_LIBRARY = "The chart’s library did not come. Everything else works without it. Trying again in 30 s.";
 const NO_BARS = "No prices have been recorded yet.";
 const AGAIN_MS = 30_000;
-const MINUTE_MS = 60_000;
 
 export class ChartPane {
   controls = element("div", { class: "chart-bar", role: "group", "aria-label": "Chart" });
@@ -204,8 +203,7 @@ export class ChartPane {
     const { decimals } = this.#quote;
     const format = (price) => numbers.price(price, decimals);
     const days = this.#interval.key === "1d";
-    // The library knows no time zones: it is given times that read as local ones.
-    const shiftMs = times.local && !days ? -MINUTE_MS * new Date().getTimezoneOffset() : 0;
+    const shiftMs = (ms) => (days ? 0 : times.shiftMs(ms));
     const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), shiftMs, days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
