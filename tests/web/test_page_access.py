@@ -220,8 +220,19 @@ def test_half_the_room(browser: Browser, server: PageServer) -> None:
         assert outside == []
 
 
+CANDLES = """async () => {
+  const { loadChart } = await import("/js/ui/chart.js");
+  const chart = new (await loadChart())(document.body.appendChild(document.createElement("div")));
+  const bars = [{ t: 0, open: 1, high: 2, low: 1, close: 2, volume: 1 }];
+  const scale = { decimals: 2, format: String, formatTime: String, shiftMs: () => 0, days: false };
+  chart.draw(bars, "candles", scale, false);
+  const { upColor, downColor, borderVisible } = chart.priceSeries.options();
+  return upColor !== downColor && borderVisible;
+}"""
+
+
 def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) -> None:
-    """With the system's own colours direction is still told by arrow and sign, and controls are outlined."""
+    """With the system's own colours direction is still told: by arrow and sign, and rising candles are hollow."""
     with visiting(browser, server, forced_colors="active") as visit:
         page = visit.page
         visit.service.quotes = book(3)
@@ -232,6 +243,7 @@ def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) ->
         expect(arrow).to_have_text("▲")
         assert arrow.is_visible()
         assert page.evaluate("matchMedia('(forced-colors: active)').matches")
+        assert page.evaluate(CANDLES)
 
 
 def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:

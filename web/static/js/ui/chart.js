@@ -147,8 +147,10 @@ class Chart {
       crosshair: { vertLine: label, horzLine: label },
     });
     const format = { type: "custom", minMove: this.#minMove, formatter: this.#formatPrice };
+    const alike = up === down; // where the system gives the colours, rising candles are hollow
+    const borders = { borderVisible: alike, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down };
     this.#series.applyOptions(this.#kind === "candles"
-      ? { priceFormat: format, upColor: up, downColor: down, borderVisible: false, wickUpColor: up, wickDownColor: down }
+      ? { priceFormat: format, upColor: alike ? surface : up, downColor: down, ...borders }
       : { priceFormat: format, lineColor: accent, lineWidth: 2, topColor: faded(accent, 0.16), bottomColor: faded(accent, 0) });
   }
 
