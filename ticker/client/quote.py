@@ -20,7 +20,7 @@ PRICES = frozenset(FIELDS[:11])
 """The fields that are prices, sizes or percentages."""
 
 
-class _Price:
+class _Price(Generic[Number]):
     """A number of a quote; None where the record has none."""
 
     __slots__ = ("_name",)
@@ -31,8 +31,8 @@ class _Price:
     @overload
     def __get__(self, quote: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, quote: Quote[Number], owner: type) -> Number | None: ...
-    def __get__(self, quote: Quote[Number] | None, owner: type) -> Self | Number | None:
+    def __get__(self, quote: Quote[Any], owner: type) -> Number | None: ...
+    def __get__(self, quote: Quote[Any] | None, owner: type) -> Self | Number | None:
         return self if quote is None else quote.number(self._name)
 
 
@@ -44,17 +44,17 @@ class Quote(Generic[Number]):
 
     __slots__ = ("_make", "_record", "symbol")
 
-    last = _Price()
-    bid = _Price()
-    ask = _Price()
-    bid_size = _Price()
-    ask_size = _Price()
-    open = _Price()
-    high = _Price()
-    low = _Price()
-    volume = _Price()
-    quote_volume = _Price()
-    change_pct = _Price()
+    last: _Price[Number] = _Price()
+    bid: _Price[Number] = _Price()
+    ask: _Price[Number] = _Price()
+    bid_size: _Price[Number] = _Price()
+    ask_size: _Price[Number] = _Price()
+    open: _Price[Number] = _Price()
+    high: _Price[Number] = _Price()
+    low: _Price[Number] = _Price()
+    volume: _Price[Number] = _Price()
+    quote_volume: _Price[Number] = _Price()
+    change_pct: _Price[Number] = _Price()
 
     def __init__(self, symbol: str, record: Mapping[str, Raw], make: Callable[[str | float], Number]) -> None:
         self.symbol = symbol

@@ -22,6 +22,9 @@ async def asynchronous() -> None:
         async for change in view:
             assert_type(change, Change[Decimal])
             assert_type(change.quote.mid, Decimal | None)
+            if change.quote.bid is not None and change.quote.ask is not None:
+                spread: Decimal = change.quote.ask - change.quote.bid
+                print(spread)
             assert_type(change.fields, tuple[str, ...])
         async for frame in view.frames():
             assert_type(frame, Frame[Decimal])
@@ -33,7 +36,8 @@ async def asynchronous() -> None:
     assert_type(await get("BTC-USD", exact=True), list[dict[str, Any]])
 
 
-def blocking() -> None:
+def blocking(*, exact: bool) -> None:
+    assert_type(sync.watch("BTC-USD", exact=exact), sync.View[Decimal] | sync.View[float])
     with sync.watch("BTC-USD", exact=False) as view:
         for change in view:
             assert_type(change.quote["ask"], float | None)
