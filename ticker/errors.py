@@ -18,10 +18,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class TickerError(Exception):
     """Root of everything that this project raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process as it is; by default it would be made anew of its message alone, which fails."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class ConfigError(TickerError):

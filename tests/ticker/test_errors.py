@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
 
 import pytest
@@ -14,7 +15,9 @@ from ticker.errors import (
     FeedError,
     PatternError,
     ProtocolError,
+    RefusedError,
     TickerError,
+    UnknownSymbolError,
     did_you_mean,
     nearest,
 )
@@ -49,6 +52,17 @@ def test_protocol_error_carries_code_and_id() -> None:
     error = ProtocolError("bad_request", "say more", "x1")
     assert (error.code, str(error), error.reply_id) == ("bad_request", "say more", "x1")
     assert ProtocolError("bad_json", "?").reply_id is None
+
+
+@pytest.mark.parametrize("error", [
+    FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5), PatternError("x", "unknown_field"),
+    ProtocolError("bad_request", "say more", "x1"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}),
+])  # fmt: skip
+def test_errors_go_from_process_to_process(error: TickerError) -> None:
+    """Seen: what a worker of a process pool raised could not be read by its parent, which broke the pool."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(error, protocol))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_pattern_error_is_a_value_error() -> None:
