@@ -90,5 +90,7 @@ def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, N
     if not each:
         raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
     check_patterns(each)
+    if isinstance(fields, str):  # one that mypy lets pass
+        raise ConfigError("give fields as a list of names: ('last', 'bid')")
     field_mask(fields)
     return each

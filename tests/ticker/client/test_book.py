@@ -158,6 +158,7 @@ def test_impossible_wishes_are_refused_before_they_are_sent() -> None:
     for wrong, error in (
         (lambda: book("A B"), PatternError),
         (lambda: Book(["A"], ["lst"], 0, Decimal), PatternError),
+        (lambda: Book(["A"], "last", 0, Decimal), ConfigError),
         (lambda: Book([], None, 0, Decimal), ConfigError),
         (lambda: Book([["A", "B"]], None, 0, Decimal), ConfigError),  # type: ignore[list-item]
         (lambda: book(cursor="yesterday"), ConfigError),
