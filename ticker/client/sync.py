@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -36,10 +37,27 @@ __all__ = [
 Item = TypeVar("Item")
 
 
-class View(Generic[Number]):
-    """As `ticker.client.View`, for `with` and `for`. Any thread may use it."""
+class _Lock:
+    """A view's lock, as long as this is the process that made it.
 
-    def __init__(self, stream: Stream[Number], lock: threading.Lock) -> None:
+    After a fork nobody renews the view, and whoever held the lock may be gone: what was live would be old prices.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._process = os.getpid()
+
+    def here(self) -> threading.Lock:
+        """The lock, to be taken at once: Ctrl-C cannot come between, as it could behind an `acquire` of ours."""
+        if os.getpid() != self._process:
+            raise RuntimeError("a view does not live on after a fork; make another by watch() in the new process")
+        return self.lock
+
+
+class View(Generic[Number]):
+    """As `ticker.client.View`, for `with` and `for`. Any thread may use it, but no fork of the process."""
+
+    def __init__(self, stream: Stream[Number], lock: _Lock) -> None:
         self._stream = stream
         self._view = live.View(stream)
         self._lock = lock
@@ -102,52 +120,54 @@ class View(Generic[Number]):
     @property
     def state(self) -> State:
         """`live`, `reconnecting` or `stale`, as in `ticker.client.View`."""
-        return self._view.state
+        with self._lock.here():
+            return self._view.state
 
     @property
     def trouble(self) -> str:
         """Why the last connection ended or did not come about, as in `ticker.client.View`."""
-        return self._view.trouble
+        with self._lock.here():
+            return self._view.trouble
 
     @property
     def cursor(self) -> str | None:
         """Where another view of the same selection may go on from, in another process too."""
-        with self._lock:
+        with self._lock.here():
             return self._view.cursor
 
     @property
     def unknown(self) -> dict[str, list[str]]:
         """Symbols that are wanted and do not exist, as in `ticker.client.View`."""
-        with self._lock:
+        with self._lock.here():
             return self._view.unknown
 
     @property
     def feeds(self) -> dict[str, dict[str, object]]:
         """State and kind of each feed of the service, by name."""
-        with self._lock:
+        with self._lock.here():
             return self._view.feeds
 
     def __getitem__(self, symbol: str) -> Quote[Number]:
         """The quote now; KeyError if the symbol is not in the view (yet)."""
-        with self._lock:
+        with self._lock.here():
             return self._view[symbol]
 
     def __contains__(self, symbol: object) -> bool:
-        with self._lock:
+        with self._lock.here():
             return symbol in self._view
 
     def __len__(self) -> int:
-        with self._lock:
+        with self._lock.here():
             return len(self._view)
 
     def get(self, symbol: str) -> Quote[Number] | None:
         """The quote now, None if the symbol is not in the view (yet)."""
-        with self._lock:
+        with self._lock.here():
             return self._view.get(symbol)
 
     def quotes(self) -> dict[str, Quote[Number]]:
         """All quotes now."""
-        with self._lock:
+        with self._lock.here():
             return self._view.quotes()
 
     # What changes
@@ -187,7 +207,8 @@ class View(Generic[Number]):
         self._do(self._view.unsubscribe, patterns)
 
     def _do(self, act: Callable[..., Coroutine[None, None, None]], patterns: Sequence[str]) -> None:
-        self._stream.begun()
+        with self._lock.here():
+            self._stream.begun()
         if threading.current_thread() is self._thread:
             raise RuntimeError("on_state cannot wait for what the view itself must do; leave that to another thread")
         call = act(*patterns)
@@ -209,14 +230,12 @@ def _frozen(backlog: Backlog[Number]) -> Frame[Number] | None:
 class Loop(Generic[Number, Item]):
     """One `for` over a view. It ends when the view is closed, and raises what else ends it."""
 
-    def __init__(
-        self, stream: Stream[Number], lock: threading.Lock, take: Callable[[Backlog[Number]], Item | None]
-    ) -> None:
+    def __init__(self, stream: Stream[Number], lock: _Lock, take: Callable[[Backlog[Number]], Item | None]) -> None:
         self._stream = stream
         self._lock = lock
         self._take = take
         self._news = threading.Event()
-        with lock:
+        with lock.here():
             self._backlog = stream.book.backlog(self._news.set)
 
     def __iter__(self) -> Self:
@@ -239,7 +258,7 @@ class Loop(Generic[Number, Item]):
         """
         while True:
             self._news.clear()
-            with self._lock:
+            with self._lock.here():
                 item = self._take(self._backlog)
             if item is not None:
                 return item
@@ -257,10 +276,10 @@ def watch(*symbols: str, exact: Literal[False], **options: Unpack[Options]) -> V
 def watch(*symbols: str, exact: bool, **options: Unpack[Options]) -> View[Decimal] | View[float]: ...
 def watch(*symbols: str, exact: bool = True, **options: Unpack[Options]) -> View[Decimal] | View[float]:
     """A live view of symbols and patterns, to be used by `with`; arguments as of `ticker.client.watch`."""
-    lock = threading.Lock()
+    lock = _Lock()
     if exact:
-        return View(open_stream(symbols, Decimal, lock=lock, **options), lock)
-    return View(open_stream(symbols, float, lock=lock, **options), lock)
+        return View(open_stream(symbols, Decimal, lock=lock.lock, **options), lock)
+    return View(open_stream(symbols, float, lock=lock.lock, **options), lock)
 
 
 def get(

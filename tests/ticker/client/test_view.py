@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import threading
+import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
@@ -191,9 +194,28 @@ async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
         await get(url(live), "BTC-USD")
 
 
+def forked(use: Callable[[], object]) -> int:
+    """Use something in a fork of this process: 0 if that raised that it cannot be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own, of forks beside threads
+        child = os.fork()
+    if not child:
+        try:
+            use()
+        except RuntimeError as error:
+            os._exit("fork" not in str(error))
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 @serving()
 async def test_the_blocking_twin(live: Live) -> None:
-    """The same names without an event loop: changes, frames, waiting, subscribing, and `get`."""
+    """The same names without an event loop: changes, frames, waiting, subscribing, and `get`.
+
+    Seen: in a fork, a worker of `multiprocessing` say, a view was "live" for ever, with the prices of the fork, and its
+    loops waited for ever. Promised: it raises.
+    """
 
     def script() -> None:
         with sync.watch(url(live), "BTC-USD") as view:
@@ -211,6 +233,7 @@ async def test_the_blocking_twin(live: Live) -> None:
             assert view.wait_for("BTC-USD", lambda quote: quote.last == Decimal("1.50"), 10).symbol == "BTC-USD"
             with pytest.raises(TimeoutError):
                 view.wait_for("BTC-USD", lambda quote: quote.last == 2, 0.01)
+            assert [forked(use) for use in (lambda: view.state, lambda: view["BTC-USD"], view.frames)] == [0, 0, 0]
             view.unsubscribe("ETH-USD")
             assert (set(view.quotes()), view.get("ETH-USD")) == ({"BTC-USD"}, None)
             view.subscribe("BTC-USDX")
