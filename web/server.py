@@ -55,6 +55,7 @@ class BoundedHttp(HttpToolsProtocol):
     """
 
     _stream: Stream | None = None
+    _running: RequestResponseCycle | None = None
     head_timeout_s = 10.0
     stall_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
@@ -71,10 +72,18 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_done()
         self._taken()
         super().connection_lost(exc)
-        self.cycle = None  # type: ignore[assignment]  # it refers back: both would wait for the collector of garbage
+        if self._running is not None:  # uvicorn tells only the last of several requests in a row, which has not begun
+            self._running.disconnected = True
+            self._running.message_event.set()
+        # They refer back: all would wait for the collector of garbage.
+        self.cycle = self._running = None  # type: ignore[assignment]
         if self._stream is not None:
             self._stream.lost(exc)
             self._stream = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def attach(self, stream: Stream, cycle: RequestResponseCycle) -> None:
         """Let a response write for itself from now on; nothing that the client still sends is looked at.
