@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ticker.bars import MINUTE_MS, SECOND_MS, SECONDS, TAPE_BYTES, Ring, Slot, Tape
@@ -150,20 +150,22 @@ class Candles:
                 rows.append(row if t < last else row._replace(flags="o" + row.flags))
         return tape.since, rows
 
-    async def closes(self, records: Iterable[Record], points: int) -> tuple[int, dict[str, list[float | None]]]:
-        """The closes of the newest minutes by symbol, None where nothing is known, and when the last minute ends.
+    async def closes(
+        self, records: Iterable[Record], points: int
+    ) -> tuple[int, Iterator[tuple[Record, list[float | None]]]]:
+        """When the newest minute ends, which is still open, and the closes of so many minutes, None where unknown.
 
-        That minute is still open. Venues are not asked, a hundred questions would be too many; feeds that have
-        their past at hand are.
+        Those of a symbol are put together as they are taken. Venues are not asked, a hundred questions would be too
+        many; feeds that have their past at hand are.
         """
-        tapes = {record.key: self._asked(record, seconds=False) for record in records}
+        tapes = {record: self._asked(record, seconds=False) for record in records}
         first, last = self._window(MINUTE_MS, points)
         local = [tape for tape in tapes.values() if self.past.is_local(tape.source)]
         lacking = [(tape, self._unknown_close(tape, first, last)) for tape in local]
         await asyncio.gather(*(self.past.ask(tape.source, MINUTE_MS, t) for tape, t in lacking if t is not None))
         self._grow(0)
         first, last = self._window(MINUTE_MS, points)
-        return last + MINUTE_MS, {symbol: self._closes(tape, first, last) for symbol, tape in tapes.items()}
+        return last + MINUTE_MS, ((record, self._closes(tape, first, last)) for record, tape in tapes.items())
 
     # Inside
 

@@ -168,6 +168,10 @@ class Hub:
         self.spread(to_the_end())
         await done
 
+    async def turn(self) -> None:
+        """Wait until one may go on: of all who wait here one does in each turn of the loop, as with long work."""
+        await self.in_turns(iter(()))
+
     # Flushing
 
     def wake(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -84,6 +84,7 @@ def create_app(service: Service) -> FastAPI:
     app.mount("/", page.Page())
     app.add_middleware(
         Guard,
+        turn=service.hub.turn,
         refusal=front.refusal,
         origins=frozenset(server.origins),
         frame_ancestors=server.frame_ancestors,
@@ -123,6 +124,7 @@ class Front:
 class Guard:
     """Plain ASGI, so that it sees WebSockets too: what holds for every path.
 
+    * Requests are answered one a turn of the loop: many who ask for much at once keep no reader waiting.
     * What `Front` refuses is refused.
     * The pages of listed sites may read the answers (CORS).
     * Paths count with and without the base path: a proxy may strip it or not. No path but the page's ends with a slash.
@@ -134,12 +136,14 @@ class Guard:
         self,
         app: ASGIApp,
         *,
+        turn: Callable[[], Awaitable[None]],
         refusal: Callable[[Scope], Response | None],
         origins: frozenset[str],
         frame_ancestors: Sequence[str],
         base_path: str,
     ) -> None:
         self._app = app
+        self._turn = turn
         self._refusal = refusal
         self._origins = origins
         self._base_path = base_path
@@ -151,6 +155,8 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "http":  # handshakes take theirs before they come here
+            await self._turn()
 
         origin = Headers(scope=scope).get("origin")
         shared = {"Access-Control-Allow-Origin": origin, **EXPOSED} if origin and origin in self._origins else {}

@@ -5,16 +5,19 @@ Handlers wait for a venue's own past at most as long as `ticker.past` does; what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
+from ticker.candles import Row
 from ticker.past import MAX_BARS
 from ticker.record import Record
 from ticker.service import Service
-from web.answers import answer, listed, selection_of, unknown_symbol
+from ticker.slices import parts
+from web.answers import answer, in_turns, listed, selection_of, unknown_symbol
 from web.descriptions import described, problems, with_csv
 from web.problem import Problem
 from web.tables import bars_table, decimal, table_answer
@@ -56,8 +59,9 @@ def make_router(service: Service) -> APIRouter:
         digits = decimals if isinstance(decimals, int) else None
         if shape == "csv":
             return table_answer(bars_table(rows, digits), {"Cache-Control": "no-store"})
-        bars = [[r.t, *(_exact(price, digits) for price in r[1:5]), _exact(r.volume), r.flags] for r in rows]
-        return answer(orjson.dumps({"symbol": symbol, "interval": interval, "since": since, "bars": bars}))
+        lines = await in_turns(service, (",".join(_bar(row, digits) for row in part).encode() for part in parts(rows)))
+        head = orjson.dumps({"symbol": symbol, "interval": interval, "since": since})[:-1]
+        return answer(b'%b,"bars":[%b]}' % (head, b",".join(lines)))
 
     @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
                 response_class=Response, responses=described("Sparklines") | problems(400))  # fmt: skip
@@ -71,19 +75,20 @@ def make_router(service: Service) -> APIRouter:
             raise Problem(400, "too_many_symbols", f"at most {SPARKLINES} symbols a request")
         records = [r for name in names if (r := service.store.get(name)) and not r.is_feed]
         end, closes = await service.candles.closes(records, points)
-        rounded = {record.key: _rounded(record, *closes[record.key]) for record in records}
-        return answer(orjson.dumps({"interval": "1m", "end": end, "closes": rounded}))
+        lines = await in_turns(service, (b'"%b":%b' % (r.key.encode(), _rounded(r, row)) for r, row in closes))
+        return answer(b'{"interval":"1m","end":%d,"closes":{%b}}' % (end, b",".join(lines)))
 
     return router
 
 
-def _exact(number: float | None, digits: int | None = None) -> orjson.Fragment | None:
-    """A number as a table has it: no exponent, and as many digits as the symbol is quoted at."""
-    return None if number is None else orjson.Fragment(decimal(number, digits))
+def _bar(row: Row, digits: int | None) -> str:
+    """A bar with its numbers as a table has them: no exponent, and as many digits as the symbol is quoted at."""
+    prices = ",".join(decimal(price, digits) for price in row[1:5])
+    return f'[{row.t},{prices},{decimal(row.volume) or "null"},"{row.flags}"]'
 
 
-def _rounded(record: Record, *prices: float | None) -> list[float | None]:
+def _rounded(record: Record, prices: Sequence[float | None]) -> bytes:
     """Prices with the digits that the symbol is quoted at."""
     decimals = record.get("decimals")
     digits = decimals if isinstance(decimals, int) else 12
-    return [price if price is None else round(price, digits) for price in prices]
+    return orjson.dumps([price if price is None else round(price, digits) for price in prices])

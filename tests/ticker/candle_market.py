@@ -106,4 +106,5 @@ class Market:
     def closes(self, *symbols: str, points: int = 5) -> list[list[float | None]]:
         end, closes = asyncio.run(self.candles.closes([self.record(symbol) for symbol in symbols], points), debug=True)
         assert end == self.clock.wall_ms() // MINUTE * MINUTE + MINUTE
-        return [closes[symbol] for symbol in symbols]
+        found = {record.key: row for record, row in closes}
+        return [found[symbol] for symbol in symbols]

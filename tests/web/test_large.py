@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -18,8 +18,9 @@ from ticker.model import currencies
 from ticker.record import Record
 from ticker.selection import Selection, Wildcard
 from ticker.slices import LARGE, SLICE, encoded
-from web import rest, tables
+from web import answers, candles, rest, tables
 
+P = ParamSpec("P")
 T = TypeVar("T")
 MANY = [f"S{i:04d}-USD" for i in range(LARGE + SLICE)]
 
@@ -41,12 +42,12 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._next)
         self.in_turn += 1
 
-    def counted(self, function: Callable[[str], T]) -> Callable[[str], T]:
+    def counted(self, function: Callable[P, T]) -> Callable[P, T]:
         """The function, each call of which counts."""
 
-        def call(text: str) -> T:
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
             self.count()
-            return function(text)
+            return function(*args, **kwargs)
 
         return call
 
@@ -99,6 +100,26 @@ async def test_no_turn_writes_more_rows_than_a_slice(live: Live, monkeypatch: py
     assert [entry["symbol"] for entry in (await live.get("/api/symbols")).json["symbols"]] == names
     await until(lambda: not turns.in_turn)
     assert 0 < turns.most <= SLICE
+
+
+@serving()
+async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come at once, and beside them at most one sparkline is made.
+
+    Seen: fifty connections that asked for charts again and again made everybody else wait for more than a second.
+    """
+    turns = Turns()
+    monkeypatch.setattr(rest, "answer", turns.counted(answers.answer))
+    monkeypatch.setattr(candles, "_rounded", turns.counted(candles._rounded))
+    peers = [await live.connect() for _ in range(9)]
+    for peer in peers[1:]:
+        peer.sock.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    peers[0].sock.send(b"GET /api/sparklines?symbols=BTC-USD,ETH-USD HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    told = [await peer.answer() for peer in peers]
+    assert {answer.status for answer in told} == {200}
+    assert list(told[0].json["closes"]) == ["BTC-USD", "ETH-USD"]
+    await until(lambda: not turns.in_turn)
+    assert 0 < turns.most <= 2
 
 
 @serving()
