@@ -141,25 +141,25 @@ def check_snapshot(service: Service, address: str, symbols: int) -> None:
 
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
-    """What a selection names that does not exist, nothing while it may come; looking for names costs as they do."""
+    """What a selection names that does not exist, nothing while it may come."""
     if not service.loaded():
         return []
-    store, quota = service.store, service.hub.groups.quota
-
-    def may_look() -> bool:
-        try:
-            quota.check_snapshot(address, len(store))
-        except ProtocolError:
-            return False
-        return True
-
-    return unknown_symbols(store, selection.patterns, may_look)
+    return unknown_symbols(service.store, selection.patterns, lambda: _may_look(service, address))
 
 
-def unknown_symbol(service: Service, symbol: str) -> Problem:
+def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
     """What to raise for a symbol that is not there: 404 with the nearest, or 503 while it may still come."""
     if not service.loaded():
         return Problem(503, "overloaded", "not every feed has loaded its symbols yet", {"Retry-After": "1"})
-    near = nearest_symbols(symbol, service.store.symbols())
+    near = nearest_symbols(symbol, service.store.symbols()) if _may_look(service, address) else []
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     return Problem(404, "unknown_symbol", f"no symbol '{symbol}'{hint}", nearest=near)
+
+
+def _may_look(service: Service, address: str) -> bool:
+    """Whether names may be looked for once more on behalf of an address, which counts as all symbols in an answer."""
+    try:
+        check_snapshot(service, address, len(service.store))
+    except Problem:
+        return False
+    return True

@@ -60,8 +60,8 @@ def create_app(service: Service) -> FastAPI:
     prices = [Depends(gate.guard("prices")), Depends(check_parameters)]
     app.include_router(quotes.make_router(service, admission), dependencies=prices)
     app.include_router(rest.make_router(service, admission), dependencies=prices)
-    app.include_router(candles.make_router(service), dependencies=prices)
-    app.include_router(sources.make_router(service), dependencies=prices)
+    app.include_router(candles.make_router(service, admission), dependencies=prices)
+    app.include_router(sources.make_router(service, admission), dependencies=prices)
     app.include_router(status.make_router(service), dependencies=prices)
     app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
     server = service.settings.server

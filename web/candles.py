@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from ticker.candles import Row
@@ -17,6 +17,7 @@ from ticker.past import MAX_BARS
 from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
+from web.admission import Admission
 from web.answers import answer, in_turns, listed, selection_of, unknown_symbol
 from web.descriptions import described, problems, with_csv
 from web.problem import Problem
@@ -32,13 +33,14 @@ Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 EXAMPLE_CSV = "t,open,high,low,close,volume,flags\r\n1795386060000,97412.40,97412.40,97409.90,97410.00,,o\r\n"
 
 
-def make_router(service: Service) -> APIRouter:
+def make_router(service: Service, admission: Admission) -> APIRouter:
     """The two paths for one service."""
     router = APIRouter()
 
     @router.get("/api/candles/{symbol}", summary="Bars of one symbol", tags=["prices"], response_class=Response,
                 responses=with_csv(described("Candles"), EXAMPLE_CSV) | problems(400, 404, 503))  # fmt: skip
     async def candles(
+        request: Request,
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
         interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
         limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many bars, the newest ones.")] = 500,
@@ -53,7 +55,7 @@ def make_router(service: Service) -> APIRouter:
         selection_of([symbol], (), service)  # refuses what is no symbol at all
         record = service.store.get(symbol)
         if record is None:
-            raise unknown_symbol(service, symbol)
+            raise unknown_symbol(service, admission.address(request), symbol)
         since, rows = await service.candles.bars(record, interval, limit)
         decimals = record.get("decimals")
         digits = decimals if isinstance(decimals, int) else None

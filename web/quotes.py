@@ -103,13 +103,14 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
     async def quote(
+        request: Request,
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
     ) -> Response:
         """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
         selection = selection_of([symbol], (), service)
         record = store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
-            raise unknown_symbol(service, symbol)
+            raise unknown_symbol(service, admission.address(request), symbol)
         cursor = Cursor(store.epoch, store.version, selection.digest)
         body = protocol.piece(record, ALL_FIELDS).split(b":{", 1)[1]
         return answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))

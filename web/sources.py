@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from ticker.service import Service
+from web.admission import Admission
 from web.answers import answer, selection_of, unknown_symbol
 from web.descriptions import described, problems
 from web.problem import Problem
 
 
-def make_router(service: Service) -> APIRouter:
+def make_router(service: Service, admission: Admission) -> APIRouter:
     """The one path."""
     router = APIRouter()
 
     @router.get("/api/sources/{symbol}", summary="Where a price comes from", tags=["prices"], response_class=Response,
                 responses=described("Source") | problems(400, 404, 503))  # fmt: skip
     async def sources(
+        request: Request,
         symbol: Annotated[str, Path(description="A consolidated symbol, `BTC-USD`.")],
     ) -> Response:
         """`venues` best first. `before` is the venue that `source` took over from, at `since`; `null` if none."""
@@ -31,7 +33,7 @@ def make_router(service: Service) -> APIRouter:
             raise Problem(404, "unknown_symbol", detail, nearest=[instrument])
         record = service.store.get(symbol)
         if record is None or record.is_feed:
-            raise unknown_symbol(service, symbol)
+            raise unknown_symbol(service, admission.address(request), symbol)
         turn = service.consolidator.turn(symbol)
         ago_s = None if turn is None else service.clock.monotonic() - turn[1]
         return answer(orjson.dumps({
