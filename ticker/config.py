@@ -56,6 +56,13 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    for text in values:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?", text):
+            raise ValueError("should be names or addresses, without scheme and port: prices.example")
+    return values
+
+
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     for text in values:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", text):
@@ -90,7 +97,7 @@ class Server(Section):
     base_path: Annotated[str, AfterValidator(_path)] = Field(
         default="", description="Path that a proxy puts before ours: /prices."
     )
-    hosts: Names = Field(
+    hosts: Annotated[Names, AfterValidator(_hosts)] = Field(
         default=(), description="Host names that are served beside loopback's; empty: any, but none on loopback."
     )
     origins: Annotated[Names, AfterValidator(_origins)] = Field(

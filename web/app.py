@@ -105,12 +105,14 @@ class Front:
 
     def __init__(self, host: str, names: Sequence[str]) -> None:
         self._any = not names and not _is_loopback(host)
-        self._names = frozenset(name.lower() for name in names)
+        self._names = frozenset(name.lower().strip("[]") for name in names)
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that is refused."""
         headers = Headers(scope=scope)
-        if len(headers.getlist("host")) > 1:  # RFC 9112, section 3.2: a proxy may have looked at the other one
+        hosts = headers.getlist("host")
+        # RFC 9112, section 3.2: of several a proxy may have looked at another one; only HTTP/1.0 knows of none
+        if len(hosts) > 1 or (not hosts and scope.get("http_version") != "1.0"):
             return problem(400, "bad_request", "a request has one Host header")
         name = _host_name(headers.get("host", "")).lower()
         if not (self._any or name in self._names or _is_loopback(name)):

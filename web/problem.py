@@ -32,6 +32,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     """The response itself."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
             "detail": detail} | members  # fmt: skip
+    headers = {"Cache-Control": "no-store"} | (headers or {})
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 

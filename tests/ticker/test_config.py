@@ -209,6 +209,16 @@ def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: st
     assert line.startswith("server.origins: should be scheme, host and port alone, in small letters")
 
 
+def test_hosts_are_names_alone(tmp_path: Path) -> None:
+    """Seen: `prices.example:8000` was taken, and everybody got 403, since a host is compared without its port."""
+    good = ("prices.example", "10.0.0.7", "::1", "[2001:db8::1]")
+    assert load(None, [("--set", f"server.hosts={','.join(good)}")], {}).server.hosts == good
+    for host in ("https://prices.example", "prices.example:8000", "[::1]:8000", "*", "a b", "preise.exämple"):
+        [line] = file_errors(tmp_path, f"[server]\nhosts = ['{host}']")
+        words = "should be names or addresses, without scheme and port: prices.example"
+        assert line == f"server.hosts: {words}, not ['{host}']"
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing file, a folder and a file of bytes are one line each, and no file is looked for on its own."""
     binary = tmp_path / "binary"

@@ -183,10 +183,14 @@ async def test_on_loopback_only_loopback_names_are_served(live: Live, host: str,
 
 @serving(server={"host": "0.0.0.0"})
 async def test_a_request_has_one_host(live: Live) -> None:
-    """Several are refused, whatever they are, before an upgrade, too: a proxy may have looked at another one."""
+    """None and several are refused, before an upgrade, too: a proxy may have looked at another one."""
+    peer = await live.connect()
+    await peer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
+    assert (await peer.answer()).status == 400
     for hosts in (("Host: a.example", "Host: b.example"), ("Host: localhost", "Host: localhost")):
         answers = [await live.get("/api/quotes", *hosts), await (await live.connect()).upgrade("/ws", *hosts)]
         assert [(answer.status, answer.json["code"]) for answer in answers] == [(400, "bad_request")] * 2
+        assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
 @serving(server={"host": "0.0.0.0"})

@@ -194,6 +194,7 @@ async def test_pages_of_listed_sites_may_read(live: Live) -> None:
 async def test_only_listed_hosts_are_served(live: Live) -> None:
     """A service on loopback behind a proxy answers to the listed names and to loopback's; to no other."""
     for host, status in (("prices.example", 200), ("PRICES.example:443", 200), ("localhost", 200),
+                         ("[2001:db8::1]", 200), ("[2001:DB8::1]:80", 200), ("[2001:db8::2]", 403),
                          ("evil.example", 403), ("prices.example.evil.example", 403), ("", 403)):  # fmt: skip
         assert (await live.get("/api/quotes", f"Host: {host}")).status == status, host
 
