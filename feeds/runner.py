@@ -18,6 +18,9 @@ from feeds.base import Context, Sink
 from ticker.errors import FatalFeedError, FeedError
 from ticker.model import Quote, wording
 
+MOST_TOLD = 20
+"""So many different words on one state are logged."""
+
 log = logging.getLogger("ticker.feeds")
 
 
@@ -86,7 +89,8 @@ class _Tap:
         self._sink = sink
         self._delivered_at: float | None = None
         self._excuse: str | None = None
-        self._logged: tuple[str, str | None] = ("connecting", None)
+        self._state = "connecting"  # as the log has it, and all that it has of that
+        self._told: set[str | None] = {None}
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         self.delivered = True
@@ -96,8 +100,7 @@ class _Tap:
             if self.status.message == self._excuse:
                 self._sink.state(self.status.state, None)
             self._excuse = None
-        if self.status.state == "live" and self._logged[0] != "live":
-            self._logged = ("live", None)
+        if self.status.state == "live" and self._is_news("live"):
             log.info("feed=%s state=live", self._name)
 
     def state(self, state: str, message: str | None = None) -> None:
@@ -146,7 +149,9 @@ class _Tap:
     def _is_news(self, state: str, detail: str | None = None) -> bool:
         """Whether the log has not had this; that a word on the same state is taken back, or said again, is none."""
         detail = wording(detail)
-        if state == self._logged[0] and detail in {None, self._logged[1]}:
+        if state != self._state:
+            self._state, self._told = state, {None}
+        elif detail in self._told or len(self._told) > MOST_TOLD:
             return False
-        self._logged = state, detail
+        self._told.add(detail)
         return True
