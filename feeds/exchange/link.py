@@ -130,8 +130,10 @@ class Link:
 
     @property
     def subscribed(self) -> bool:
-        """Whether it would bring prices if there were any."""
-        return self.subscriptions.settled and (self._stream.acks or bool(self.delivered))
+        """Whether it would bring prices if there were any: not if the exchange has left everything unanswered."""
+        asked = self.subscriptions
+        answered = self._stream.acks and len(asked.unanswered) < len(asked.asked)
+        return asked.settled and (answered or bool(self.delivered))
 
     @property
     def ready(self) -> bool:

@@ -74,7 +74,7 @@ class Shard:
             return {}
         subscriptions = self._current.subscriptions
         missing = dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
-        return {wire: why for wire, why in missing.items() if wire in self.wires}
+        return {wire: missing[wire] for wire in sorted(missing) if wire in self.wires}
 
     @property
     def load(self) -> int:

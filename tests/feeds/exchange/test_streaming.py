@@ -195,6 +195,30 @@ def test_what_is_not_answered_is_asked_for_again() -> None:
     in_theatre(play)
 
 
+def test_connection_without_any_answer_mends_nothing() -> None:
+    """What was wrong stays said, and what is missing is told in order, until something is answered.
+
+    Seen: each connection to a dead exchange was called live after two unanswered requests, and down with its end.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH", "LTC")
+        theatre.exchange.stream(TALK, mute)
+        async with theatre.running(TALKS, mode="stream"):
+            (await theatre.exchange.peer()).cut()
+            await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
+            peer = await theatre.exchange.peer(2)
+            await theatre.passes(25.0, lambda: "not answered" in (theatre.sink.status.message or ""))
+            assert theatre.sink.status.message == (
+                "toy/1: stream: the connection was lost; "
+                "not subscribed: BTC/USD, ETH/USD, LTC/USD (BTC/USD: not answered)"
+            )
+            peer.say({"acked": ["BTC/USD", "ETH/USD", "LTC/USD"]})
+            await theatre.until(lambda: theatre.sink.status.message == "connected again, no price yet")
+
+    in_theatre(play)
+
+
 def test_exchange_that_never_answers() -> None:
     """Where the exchange does not confirm subscriptions nothing is asked for again, and nothing complained of."""
 
