@@ -44,7 +44,6 @@ _PLAIN: dict[object, str] = {
 _TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_STRING = msgspec.json.Decoder(str)
 
 
 def make_quote(
@@ -213,20 +212,8 @@ def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            # Floats become text as well, which keeps their digits; `text_of` reads either.
+            # Floats become text as well, which keeps their digits; `shapes.text_of` reads either.
             loose = json.loads(text, parse_constant=str, parse_float=str)
             return decoder.decode(json.dumps(loose, ensure_ascii=False).encode(errors="replace"))
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
-
-
-def text_of(raw: msgspec.Raw) -> str | None:
-    """A JSON value's own text: a string's content, a number's digits as they were sent, None for null.
-
-    Anything else gives text that no parser takes for a number.
-    """
-    try:
-        return _STRING.decode(raw)
-    except msgspec.ValidationError:
-        text = str(raw, "utf-8")
-        return None if text == "null" else text

@@ -15,8 +15,9 @@ from feeds.base import Feed
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.polling import PollingFeed
+from feeds.exchange.shapes import text_of
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
-from feeds.rows import decode_json, text_of
+from feeds.rows import decode_json
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.feeds.harness import PATIENCE_S, InstantClock, RecordingSink, context, run, supervised
 from ticker.clock import ManualClock
@@ -24,24 +25,22 @@ from ticker.errors import FeedError
 from ticker.model import Quote
 
 TICKERS, LIST = "/tickers", "/list"
-_ROWS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ROWS = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _LIST = msgspec.json.Decoder(list[tuple[str, str, int | None]])
 
 
 def parse_rows(body: bytes) -> list[Row]:
     """Rows of `{"BTC/USD": {"last": 1.0, "time": 5}}`; `{"failed": 1}` is the toy's way to say no."""
     rows = []
-    for wire, raw in decode_json(body, _ROWS).items():
+    for wire, sent in decode_json(body, _ROWS).items():
         if wire == "failed":
             raise FeedError("the toy says no", reason="rate_limited", retry_after_s=90)
         if wire == "bug":
             raise KeyError(wire)
-        try:
-            fields = {name: text_of(value) for name, value in _FIELDS.decode(raw).items()}
-        except ValueError:
+        if not isinstance(sent, dict):
             rows.append(Row(wire.rstrip("!"), None))
             continue
+        fields = {name: text_of(value) for name, value in sent.items()}
         rows.append(Row(wire.rstrip("!"), fields, time=fields.pop("time", None)))
     return rows
 
