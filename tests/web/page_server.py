@@ -191,6 +191,8 @@ class Service:
         """True: not even pings are answered."""
         self.unheard: list[dict[str, Any]] = []
         """What came meanwhile, pings left out; a test may let it `take` them later."""
+        self.late: list[dict[str, Any]] | None = None
+        """A list: answers to pings wait here."""
         self.tokens: list[str] = []
         """Those that the page has said."""
         self.accepting = True
@@ -211,7 +213,11 @@ class Service:
             self.unheard += [message] if message["op"] != "ping" else []
             return
         if message["op"] == "ping":
-            self.send({"type": "pong", "id": message["id"], "time": self.time_ms})
+            pong = {"type": "pong", "id": message["id"], "time": self.time_ms}
+            if self.late is None:
+                self.send(pong)
+            else:
+                self.late.append(pong)
             return
         if message["op"] == "auth":
             self.tokens.append(message["token"])

@@ -16,7 +16,7 @@ const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
 const WATCH_MS = 500;
 const SLEEP_MS = 10_000; // by so much the computer's time of day runs ahead of its monotonic clock at once
-const PING_MS = 5000; // once the clock is known; before that with every look
+const PING_MS = 5000; // once the clock is known; before that with every look that finds the last one answered
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
 const TOO_MANY_MESSAGES = 4029;
@@ -71,7 +71,7 @@ export class LiveSocket {
   #watchTimer = null;
   #bye = null;
   #lastId = SUBSCRIBE_ID;
-  #ping = { id: 0, sentMs: 0 };
+  #ping = { id: 0, sentMs: 0, answered: false };
   #gapAtMs = -Infinity;
 
   /**
@@ -194,8 +194,7 @@ export class LiveSocket {
         this.position.take(message);
         return;
       case "pong":
-        if (message.id === this.#ping.id) this.#clock.pong(this.#ping.sentMs, message.time);
-        return;
+        return this.#pong(message);
       case "error":
         return this.#refused(message);
       case "bye":
@@ -203,6 +202,12 @@ export class LiveSocket {
         return this.#closed(1012);
       // Types of a newer server are none of ours.
     }
+  }
+
+  #pong({ id, time }) {
+    if (id !== this.#ping.id) return;
+    this.#ping.answered = true;
+    this.#clock.pong(this.#ping.sentMs, time);
   }
 
   #hello(message) {
@@ -285,7 +290,7 @@ export class LiveSocket {
     const now = performance.now();
     const silent = now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs;
     if (this.#slept() || silent) this.#retry(this.#jitter());
-    else if (!this.#clock.settled || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
+    else if ((this.#ping.answered && !this.#clock.settled) || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
   }
 
   /** Whether the machine has slept, and with it the clock that everything here goes by. */
@@ -301,7 +306,7 @@ export class LiveSocket {
 
   #sendPing() {
     if (this.#ws.readyState !== WebSocket.OPEN) return;
-    this.#ping = { id: this.#nextId(), sentMs: performance.now() };
+    this.#ping = { id: this.#nextId(), sentMs: performance.now(), answered: false };
     this.#send({ op: "ping", id: this.#ping.id });
   }
 
