@@ -26,7 +26,8 @@ pytestmark = pytest.mark.needs("chromium")
 
 def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: PageServer) -> None:
     """The first connection asks while modules still load; what came meanwhile is shown, and what else is wanted is
-    asked for on the same connection. An embedded page waits until it knows what it wants.
+    asked for on the same connection; meanwhile there are lines where prices will be. An embedded page waits until it
+    knows what it wants.
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
@@ -36,8 +37,10 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
         page.goto(server.url + "?feed=alpha", wait_until="commit")
         assert waiting(page, lambda: len(held) > 0 and [m["op"] for m in service.received] == ["subscribe"])
         assert page.locator(".row").count() == 0
+        expect(page.locator("#skeleton")).to_be_visible()
         held.pop().continue_()
         expect(price(page, "alpha:S0001-USD")).to_have_text("7.00")
+        expect(page.locator("#skeleton")).to_be_hidden()
         assert service.patterns == ["*", "alpha:*"]
         assert len(service.connections) == 1
         page.goto(server.url + "?embed=1&symbols=S0002-USD", wait_until="commit")
@@ -60,7 +63,8 @@ def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageSe
         page.route("**/js/ui/tabs.js", lambda route: route.abort())
         visit.go()
         expect(page.locator("#notice")).to_have_text("A part of this page was lost on the way.Reload")
-        expect(page.locator("#cluster")).to_be_hidden()
+        for place in ("#cluster", "#skeleton"):
+            expect(page.locator(place)).to_be_hidden()
         page.unroute("**/js/ui/tabs.js")
         page.get_by_role("button", name="Reload").click()
         expect(price(page, "S0001-USD")).to_have_text("101.00")

@@ -42,7 +42,6 @@ import { Title } from "./ui/title.js";
 import { Toasts } from "./ui/toasts.js";
 
 const FIGURES_OVER_MS = 5000;
-const SKELETON_AFTER_MS = 200;
 const ADDRESS_AFTER_MS = 250; // browsers refuse a page that changes its address with every key
 
 const byId = (id) => document.getElementById(id);
@@ -356,7 +355,6 @@ wire();
 listing.start();
 for (const name of ["theme", "tz", "flashes", "cols"]) applyChoice(name, page);
 scheduler.soon(paintFigures);
-setTimeout(() => { byId("skeleton").hidden = market.filled; }, SKELETON_AFTER_MS);
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
 if (prefs.get("embed") !== "1") details.start();

@@ -14,5 +14,5 @@ addEventListener("error", ({ target }) => {
   button.addEventListener("click", reload);
   addEventListener("online", reload);
   notice.hidden = false;
-  document.querySelector("#cluster").hidden = true;
+  document.querySelector("#cluster").hidden = document.querySelector("#skeleton").hidden = true;
 }, { capture: true });
