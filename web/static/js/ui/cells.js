@@ -120,7 +120,7 @@ export function changeCell({ numbers }) {
       if (!changed(change)) return;
       setText(pill, numbers.percent(change));
       pill.className = `pill ${CLASSES.get(direction(change))}`;
-      setAttribute(pill, "data-tint", String(tintLevel(change)));
+      pill.style.setProperty("--tint", tintLevel(change));
     },
   };
 }
