@@ -67,6 +67,9 @@ def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, serve
             page.get_by_role("link", name="Ticker").click()
         expect(popup.value).to_have_url(f"{server.url}?symbols=S0003-USD&theme=dark")
         popup.value.close()
+        page.set_viewport_size({"width": 300, "height": 250})  # where a trend would be a stroke
+        expect(row(page, "S0003-USD").locator(".spark")).to_be_hidden()
+        uncovered(price(page, "S0003-USD"))
 
 
 def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServer) -> None:
