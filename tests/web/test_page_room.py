@@ -143,9 +143,11 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
 
 
 def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer) -> None:
-    """While a filter counts, whose choice is out of sight in the settings, a line above the rows names it and ends it.
+    """While a filter counts, whose choice is out of sight in the settings, a line above the rows names it and ends it;
+    what the address searches for is in sight.
 
-    Seen: a filter set a day before, a dozen rows of two thousand, and nothing on the screen to say why.
+    Seen: a filter set a day before, a dozen rows of two thousand, and nothing on the screen to say why. And: a page
+    loaded anew after a search showed what matched, and no field with what was searched for.
     """
     quotes = {"alpha:A-EUR": quote(last=3.0), "A-USD": quote(last=1.0, quote_volume=9.0), "A-EUR": quote(last=2.0)}
     with phone(browser, server, quotes, "?quote=EUR&feed=alpha") as visit:
@@ -160,6 +162,12 @@ def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer)
         said.get_by_role("button", name="Show all").tap()
         shows(page, ["A-USD", "A-EUR"])
         expect(said).to_be_hidden()
+        visit.go("?q=usd")
+        shows(page, ["A-USD"])
+        expect(page.get_by_role("searchbox")).to_have_value("usd")
+        page.get_by_role("button", name="Clear search").tap()
+        shows(page, ["A-USD", "A-EUR"])
+        expect(page.locator("#cluster")).to_be_visible()
         visit.go("?quote=EUR&embed=1")
         shows(page, ["A-EUR"])
         expect(said).to_be_hidden()

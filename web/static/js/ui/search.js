@@ -30,6 +30,7 @@ export class Search {
   /** What is searched for. */
   set text(text) {
     this.#input.value = text;
+    this.#header.classList.toggle("searching", text !== "");
   }
 
   /** Say how many symbols there are to search. */
@@ -44,8 +45,7 @@ export class Search {
   }
 
   clear() {
-    this.#input.value = "";
-    this.#close();
+    this.text = "";
     this.onSearch("");
   }
 
