@@ -405,7 +405,8 @@ def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> N
 
 
 def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer) -> None:
-    """As many symbols as a list of one's own can have are listed when they come by address.
+    """As many symbols as a list of one's own can have are listed when they come by address; so many that a service
+    would refuse them are asked for by what they are alike in.
 
     Seen: the link to a list of a thousand, as the page itself had made it, showed the whole market.
     """
@@ -415,6 +416,11 @@ def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer)
         expect(visit.page.locator(".tab[aria-current]")).to_have_text("Shared list1,000")
         expect(price(visit.page, symbols[-1])).to_have_text("5.00")
         expect(row(visit.page, "OTHER-USD")).to_have_count(0)
+        visit.service.quotes[f"alpha:{symbols[-1]}"] = quote(last=7.0)
+        visit.go(f"?embed=1&sort=last&symbols={','.join([*symbols[1:], f'alpha:{symbols[-1]}'])}")
+        expect(price(visit.page, f"alpha:{symbols[-1]}")).to_have_text("7.00")
+        expect(row(visit.page, "OTHER-USD")).to_have_count(0)
+        assert sorted(visit.service.patterns) == ["*", "alpha:*"]
 
 
 def test_links_and_embedding(browser: Browser, server: PageServer) -> None:

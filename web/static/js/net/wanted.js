@@ -7,6 +7,7 @@
 
 const INTERVAL_MS = 50; // frames come as batches
 const AWAY_INTERVAL_MS = 1000;
+const MOST_NAMES = 500; // a service refuses more than 1,000 patterns
 const NOTHING = "-"; // no symbol's name, for something has to be asked for
 const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
 
@@ -33,7 +34,8 @@ export class Wanted {
 
   #patterns() {
     const { only, feed, listed, details } = this;
-    const patterns = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
+    const names = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
+    const patterns = names.size <= MOST_NAMES ? names : new Set(Array.from(names, allAlike));
     if (feed !== "") patterns.add(`${feed}:*`);
     if (details !== null) patterns.add(`*:${details}`);
     return [...patterns];
@@ -46,4 +48,9 @@ export class Wanted {
     if (symbols.size === 0) symbols.add(NOTHING);
     return { symbols: [...symbols], fields: AWAY_FIELDS, interval_ms: AWAY_INTERVAL_MS };
   }
+}
+
+/** Everything of the venue that a symbol is of: `kraken:*`, or `*` for consolidated ones. */
+function allAlike(symbol) {
+  return `${symbol.slice(0, symbol.indexOf(":") + 1)}*`;
 }

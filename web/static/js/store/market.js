@@ -144,7 +144,9 @@ export class Market {
 
   /** Whether the service has no such symbol. Before every feed has said what it has, nothing is known to be missing. */
   lacks(symbol) {
-    return this.settled && (!symbol.includes(":") || this.#asked.includes(symbol));
+    const [venue, instrument] = symbol.split(":");
+    const isAsked = (pattern) => pattern === symbol || pattern === `${venue}:*`;
+    return this.settled && (instrument === undefined || this.#asked.some(isAsked));
   }
 
   /** The feeds whose prices are listed now, rather than those of feeds that go before them. */
