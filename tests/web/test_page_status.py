@@ -46,7 +46,10 @@ def tile(visit: Visit, title: str) -> str:
 
 
 def test_the_service_page(browser: Browser) -> None:
-    """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text."""
+    """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text.
+
+    Seen: a reason, marked to be copied, was unmarked every two seconds.
+    """
     with PageServer() as server, visiting(browser, server, still=True) as visit:
         page = visit.page
         changes = [
@@ -57,6 +60,7 @@ def test_the_service_page(browser: Browser) -> None:
         server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), "beta": bad}}}
         visit.go("status?theme=dark")
         expect(page.locator("#cluster .word")).to_have_text("Ready")
+        page.evaluate("window.kept = [...document.querySelectorAll('.summary, .versions span')]")
         server.answers["api/status"] = status(2)
         advance(visit, 2000)
         expect(page.locator(".tile").nth(1).locator(".value")).to_have_text("100 /s")
@@ -73,6 +77,7 @@ def test_the_service_page(browser: Browser) -> None:
         assert panel.locator(".summary").inner_text() == "<b>no route</b>"
         assert panel.locator(".counts").inner_text().split() == ["connect", "4"]
         assert panel.locator(".changes .state").all_inner_texts() == ["down", "live"]
+        assert page.evaluate("window.kept.map((place) => place.isConnected)") == [True, True, True]
         page.get_by_role("button", name="alpha").click()
         expect(panel.locator("h2")).to_have_text("alpha")
         page.set_viewport_size({"width": 1000, "height": 844})

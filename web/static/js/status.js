@@ -63,8 +63,14 @@ function show(status, feeds) {
   setText(byId("time"), clock(status.time));
   tiles.show(answers, feeds);
   table.show(feeds, status.time);
-  const versions = Object.entries(status.versions).map(([name, version]) => element("span", {}, `${name} `, element("b", {}, version)));
-  byId("versions").replaceChildren(...versions);
+  showVersions(status.versions);
+}
+
+function showVersions(versions) {
+  const text = Object.entries(versions).map((pair) => pair.join(" ")).join("");
+  if (byId("versions").textContent === text) return; // what somebody marks there to copy it stays marked
+  const parts = Object.entries(versions).map(([name, version]) => element("span", {}, `${name} `, element("b", {}, version)));
+  byId("versions").replaceChildren(...parts);
 }
 
 function sayState(state, word) {

@@ -18,6 +18,7 @@ export class FeedTable {
   #chosen = null;
   #feeds = {};
   #now = 0;
+  #shown = ""; // in the panel
 
   /** @param {HTMLElement} table @param {HTMLElement} panel @param {import("../fmt/number.js").Numbers} numbers */
   constructor(table, panel, numbers) {
@@ -80,11 +81,18 @@ export class FeedTable {
 
   #paintPanel() {
     const feed = this.#feeds[this.#chosen];
-    if (feed === undefined) return this.#panel.replaceChildren();
+    if (feed === undefined) {
+      this.#shown = "";
+      return this.#panel.replaceChildren();
+    }
+    const summary = feed.message ?? `${feed.state} for ${age(this.#now - feed.since)}`;
+    const shown = JSON.stringify([this.#chosen, summary, feed.errors, feed.rejects, feed.changes]);
+    if (shown === this.#shown) return; // what somebody marks there to copy it stays marked
+    this.#shown = shown;
     setAttribute(this.#panel, "aria-label", `Feed ${this.#chosen}`);
     this.#panel.replaceChildren(
       element("h2", {}, this.#chosen),
-      element("p", { class: "summary" }, feed.message ?? `${feed.state} for ${age(this.#now - feed.since)}`),
+      element("p", { class: "summary" }, summary),
       ...this.#counts("Errors by reason", feed.errors),
       ...this.#counts("Rejected rows by reason", feed.rejects),
       element("h3", {}, "Last changes"),
