@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.web.page_server import (
     LIVE_FEED,
     PageServer,
+    advance,
     book,
     frozen,
     price,
@@ -294,3 +295,6 @@ def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -
         assert (texts["State"], texts["Gaps"], texts["Sequence"], texts["Symbols"]) == ("Live", "0", "4,712", "10")
         before = page.locator(".row").count()
         assert texts["Rows in the page"] == str(before)
+        line = page.locator(".sheet-feeds li").first.element_handle()
+        advance(visit, 1000)
+        assert line.evaluate("(line) => line.isConnected")  # what is marked there to be copied stays marked

@@ -55,9 +55,13 @@ export function build(page) {
     return { valueOf, value, line: element("div", {}, element("dt", {}, label), value) };
   });
   const feeds = element("ul", { class: "sheet-feeds" });
+  let shown = null;
   const refresh = () => {
     const figures = diagnose(page);
     for (const { valueOf, value } of values) setText(value, valueOf(figures));
+    const told = JSON.stringify([...market.feeds]);
+    if (told === shown) return; // what somebody marks there to copy it stays marked
+    shown = told;
     const lines = [...market.feeds].sort().map(([name, { state, message }]) => {
       const mark = icon(state === "live" ? "mark-live" : "mark-delayed", "mark");
       return element("li", { class: "feed", "data-state": state }, mark, element("b", {}, name), ` ${state}${message ? `: ${message}` : ""}`);
