@@ -7,7 +7,7 @@ import pytest
 from tests.ticker.candle_market import MINUTE, START, Market
 from ticker.bars import TAPE_BYTES
 from ticker.candles import INTERVALS, Row
-from ticker.model import Quote
+from ticker.model import Bar, Quote
 
 
 @pytest.fixture
@@ -30,17 +30,22 @@ def test_prices_between_two_flushes_count(market: Market) -> None:
 
 
 def test_a_consolidated_symbol_follows_its_source(market: Market) -> None:
-    """Another venue's prices are no part of its bars, until it becomes the source; then its price counts at once."""
+    """Another venue's prices are no part of its bars, until it becomes the source; then its price counts at once.
+
+    What was its source has bars of its own, which go on.
+    """
     market.feed("a")
     market.feed("b")
     market.say({"a:X": "10", "b:X": "20"})
+    assert market.brief("a:X") == [(10, 10, 10, "og")]
     market.wait(1)
     market.say({"a:X": "11", "b:X": "21"})
     market.feeds["a"].state("down", "for the test")
     market.flush()
-    market.say({"a:X": "12", "b:X": "22"}, flush=False)
+    market.say({"a:X": "30", "b:X": "22"}, flush=False)
     assert market.record("X").get("source") == "b"
     assert market.brief("X") == [(10, 10, 10, "g"), (22, 11, 22, "o")]
+    assert market.brief("a:X") == [(10, 10, 10, "g"), (30, 11, 30, "og")]
 
 
 def test_a_venue_symbol_is_recorded_from_the_first_request_on(market: Market) -> None:
@@ -209,6 +214,19 @@ def test_the_open_bar_joins_both(market: Market) -> None:
     market.beat(2, {"a:X": "30"})
     market.beat(2, {"a:X": "80"})
     assert market.rows("X", "1m", limit=1) == [Row(START, 50, 300, 30, 80, None, "ov")]
+
+
+def test_what_is_said_while_the_venue_is_asked_counts(market: Market) -> None:
+    """The answer is of the moment when it is given."""
+    venue = market.feed("a")
+    market.say({"a:X": "10"})
+
+    async def history(symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        market.say({"a:X": "99"})
+        return await venue.history(symbol, interval_s, limit)
+
+    market.candles.past.offer("a", history, local=False)
+    assert [row.close for row in market.rows("X", "1m", 2)] == [60, 99]
 
 
 def test_a_gap_after_the_venue_told_stays_a_gap(market: Market) -> None:
