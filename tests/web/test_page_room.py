@@ -193,7 +193,10 @@ def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool
 
 
 def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) -> None:
-    """The field of a list's title leaves the button of its menu alone; the menu offers only moves that there are."""
+    """The field of a list's title leaves the button of its menu alone; the menu offers only moves that there are.
+
+    Arrows move in it from end to end, Tab closes it, and the keyboard is where it was.
+    """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         page.get_by_role("button", name="New list").click()
@@ -207,9 +210,17 @@ def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) 
         new_list(page, "Majors")
         page.get_by_role("button", name="Change list Majors").click()
         expect(offers).to_have_text(["Rename", "Move left", "Delete"])
-        offers.nth(1).click()
-        page.get_by_role("button", name="Change list Majors").click()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        more = page.get_by_role("button", name="Change list Majors")
+        more.click()
         expect(offers).to_have_text(["Rename", "Move right", "Delete"])
+        for key, at in (("ArrowUp", 2), ("ArrowDown", 0), ("End", 2), ("Home", 0)):
+            page.keyboard.press(key)
+            expect(offers.nth(at)).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(offers).to_have_count(0)
+        expect(more).to_be_focused()
 
 
 def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: PageServer) -> None:
