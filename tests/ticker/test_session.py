@@ -22,6 +22,7 @@ from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
 from ticker.session import Facts, Limits, Session, nearest_symbols
+from ticker.slices import LARGE
 from ticker.store import Store
 
 EPOCH = 1795386000000
@@ -441,11 +442,16 @@ def test_nothing_is_left_of_a_subscription() -> None:
     assert len(desk.store.wildcards) == 0
 
 
-def test_first_subscribe_over_the_limit_leaves_the_reader_new() -> None:
-    """After a refusal the next subscription is the first, with its snapshot and its cursor."""
-    desk = Desk(Limits(symbols=1))
-    desk.put("A", "B")
-    assert kinds(desk.subscribe("*")) == ["error"]
+@pytest.mark.parametrize("most", [1, LARGE])
+def test_first_subscribe_over_the_limit_leaves_the_reader_new(most: int) -> None:
+    """After a refusal, in slices as well, the next subscription is the first, with its snapshot and its cursor."""
+    desk = Desk(Limits(symbols=most))
+    desk.put("A", *(f"S{i}" for i in range(most)))
+    frames = desk.session.receive(b'{"op":"subscribe","symbols":["*"]}')
+    assert desk.session.busy == (most == LARGE)
+    while desk.session.busy:
+        frames = desk.session.step()
+    assert [frame.kind for frame in frames] == ["error"]
     assert kinds(desk.subscribe("A", cursor="1:2:x")) == ["subscribed", "snapshot"]
 
 
