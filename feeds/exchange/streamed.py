@@ -138,8 +138,6 @@ class StreamedFeed:
                 tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
 
             self._start = lambda shard: keep(shard, Through(joint.way(shard.name), self._note))
-            for shard in self._streams.shards:
-                self._start(shard)
             if self._poller:  # first, for its prices come sooner than the list
                 polls = Part(f"{self.name} polls", self.stale_after_s, self._poll_beside)
                 keep(polls, Through(joint.way("polls"), self._trim))

@@ -92,20 +92,26 @@ def test_polls_while_the_stream_is_away(reply: Reply) -> None:
     in_theatre(play)
 
 
-def test_only_the_broken_connection_is_polled() -> None:
-    """Symbols whose connection delivers are not taken from an answer that has them as well."""
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_only_the_broken_connection_is_polled(*, one_by_one: bool) -> None:
+    """Symbols whose connection delivers are not asked for, nor taken from an answer that has them as well."""
+    limits = Limits(interval_s=1, gap_s=0.1, symbols_per_request=1) if one_by_one else TALKS.limits
+    venue = dataclasses.replace(talking(wires_per_connection=1), limits=limits)
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
         theatre.exchange.serve(TICKERS, tickers(BTC="7", ETH="7"))
         theatre.exchange.stream(TALK, answers)
-        async with theatre.running(talking(wires_per_connection=1)):
+        async with theatre.running(venue):
             first, _ = await theatre.live_pair()
             theatre.exchange.script(TALK, *[Reply(status=503)] * 20)
+            before = len(theatre.exchange.requests)
             first.cut()
             await theatre.until(lambda: bool(theatre.errors()))
             await theatre.passes(2.0, lambda: theatre.last("BTC") == "7")
             assert theatre.last("ETH") == "1"
+            asked = {request.target for request in theatre.exchange.requests[before:]} - {TALK}
+            assert asked == {f"{TICKERS}?s=BTC-USD" if one_by_one else TICKERS}
 
     in_theatre(play)
 

@@ -86,6 +86,17 @@ def test_only_what_is_wanted_is_subscribed() -> None:
     assert theatre.sink.status.message == "not listed: ODD-USD"
 
 
+def test_patterns_that_match_nothing_are_said() -> None:
+    """Nobody connects for them, and the feed says why it brings nothing."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        async with theatre.running(mode="stream", symbols=("*-JPY",)):
+            await theatre.until(lambda: theatre.sink.status.message == "no listed symbol is wanted")
+
+    assert in_theatre(play).exchange.asked(TALK) == 0
+
+
 def test_named_symbols_need_no_list() -> None:
     """Where the exchange's names can be written without its list, a list that fails costs nothing but its fields."""
 
