@@ -21,8 +21,9 @@ from tests.conftest import find_program
 from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
 from tests.web.server import Live, Sections, run, serving, start, until
+from ticker.client import sync
 from ticker.config import Settings
-from ticker.errors import ConfigError
+from ticker.errors import ConfigError, RefusedError
 from ticker.logs import ConsoleFormatter
 from ticker.slices import LARGE
 from web.admission import Admission
@@ -252,7 +253,7 @@ async def _call(command: list[str]) -> None:
 
 @pytest.mark.needs("openssl")
 def test_tls(certificate: tuple[Path, Path]) -> None:
-    """With certificate and key it serves https and wss; a reader that stalls there is cut off, too.
+    """With certificate and key it serves https and wss, to who trusts it; a reader that stalls is cut off, too.
 
     Events came twice and no more there: behind TLS a write buffer with the limit 0 counts as full when it is empty.
     """
@@ -269,6 +270,8 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
             writer.close()
+            with pytest.raises(RefusedError, match="the certificate is not trusted: self.signed certificate"):
+                await asyncio.to_thread(sync.get, f"https://127.0.0.1:{live.port}", "S1-USD")
             url = f"wss://127.0.0.1:{live.port}/ws?symbols=*"
             async with connect(url, ssl=trust, proxy=None, compression=None) as good:
                 kinds = [json.loads(await good.recv())["type"] for _ in range(3)]

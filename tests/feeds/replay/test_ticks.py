@@ -435,6 +435,7 @@ def test_bad_options(ticks: Path, options: dict[str, object], message: str) -> N
     [
         ("gone.csv", None, "no such file"),
         ("", None, "there is neither rest nor ws in it"),
+        ("/dev/null", None, "not a file"),
         ("x" * 300, None, "unreadable after line 0: File name too long"),
         ("empty.csv", b"", "no columns for time and price"),
         ("headerless.csv", b"17007,1.39147,1.39148\n", "columns=ms,bid,ask"),

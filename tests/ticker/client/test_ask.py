@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from ticker.client import rest, sync
 from ticker.client.ask import MAX_QUERY, parts
+from ticker.clock import Clock
 from ticker.errors import RefusedError, TickerError, UnreachableError
 
 
@@ -67,6 +68,21 @@ def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is the limit, and the message says so."""
     monkeypatch.setattr(rest, "MAX_BODY_BYTES", 2 << 20)
     with answering(response("200 OK", " " * (3 << 20))) as (host, _), pytest.raises(UnreachableError, match="2 MB"):
+        sync.get(f"http://{host}", "BTC-USD")
+
+
+def test_an_answer_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is that of the whole, also while something comes all the time."""
+
+    class Late(Clock):
+        def __init__(self) -> None:
+            self.times = [100.0, 0.0]
+
+        def monotonic(self) -> float:
+            return self.times.pop()
+
+    monkeypatch.setattr(rest, "Clock", Late)
+    with answering(response("200 OK", "[]")) as (host, _), pytest.raises(UnreachableError, match="no answer in time"):
         sync.get(f"http://{host}", "BTC-USD")
 
 
