@@ -270,7 +270,7 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
             writer.close()
-            with pytest.raises(RefusedError, match="the certificate is not trusted: self.signed certificate"):
+            with pytest.raises(RefusedError, match=r"the certificate is not trusted: self.signed certificate"):
                 await asyncio.to_thread(sync.get, f"https://127.0.0.1:{live.port}", "S1-USD")
             url = f"wss://127.0.0.1:{live.port}/ws?symbols=*"
             async with connect(url, ssl=trust, proxy=None, compression=None) as good:

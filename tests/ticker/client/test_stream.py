@@ -89,6 +89,22 @@ def test_a_final_close_code_ends_every_loop(code: int) -> None:
     run(scenario)
 
 
+def test_a_goodbye_for_good_ends_every_loop() -> None:
+    """Whatever the close code behind it, a service that says not to come back is not asked again."""
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(connection.number, A={"last": connection.number})
+        await connection.say("bye", reason="go elsewhere", reconnect=False)
+        await connection.socket.close(1012)
+
+    async def scenario() -> None:
+        async with scripted(script) as url, view(url) as reader:
+            with pytest.raises(RefusedError, match="go elsewhere"):
+                await reader.wait_for("A", lambda quote: quote.last == 2)
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1012, 4008, 4009])
 def test_other_close_codes_are_survived(code: int) -> None:
     """The connection is made again."""
