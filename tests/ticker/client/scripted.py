@@ -19,6 +19,13 @@ class NoWait(random.Random):
         return 0.0
 
 
+class Most(random.Random):
+    """Chance that always takes the longest wait."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
 class Scripted:
     """One connection of the script.
 

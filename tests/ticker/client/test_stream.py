@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.ticker.client.scripted import NoWait, Scripted, scripted
+from tests.ticker.client.scripted import Most, NoWait, Scripted, scripted
 from ticker.client.address import Address
 from ticker.client.book import Book
 from ticker.client.stream import State, Stream
@@ -135,6 +135,29 @@ def test_a_service_that_comes_later_is_waited_for() -> None:
             assert reader["A"].last == 1
 
     run(scenario)
+
+
+def test_between_two_tries_it_waits() -> None:
+    """Longer each time, so that a service that is down is not run down."""
+    waits: list[float] = []
+
+    class Noting(Clock):
+        async def sleep(self, seconds: float) -> None:
+            if seconds != 2.5:  # half of a heartbeat: who listens for silence
+                waits.append(seconds)
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        address = Address.of("http://127.0.0.1:1", {})
+        stream = Stream(Book(("A",), None, 0, Decimal), address, clock=Noting(), dice=Most())
+        entering = asyncio.create_task(stream.open())
+        while len(waits) < 4:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        entering.cancel()
+        await asyncio.wait([entering])
+
+    run(scenario)
+    assert waits == [0.5, 1, 2, 4]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -38,6 +38,8 @@ async def test_a_view_has_the_current_quotes(live: Live) -> None:
         assert (view.cursor or "").startswith(f"{live.service.store.epoch}:{live.service.store.version}:")
         with pytest.raises(KeyError, match="NOPE"):
             view["NOPE"]
+        with pytest.raises(RuntimeError, match="a view is entered once"):
+            await view.__aenter__()
 
 
 @serving()

@@ -12,17 +12,11 @@ from websockets.exceptions import ConnectionClosedError, InvalidMessage, Invalid
 from websockets.frames import Close
 from websockets.http11 import Response
 
+from tests.ticker.client.scripted import Most
 from ticker import protocol
 from ticker.client.address import Address, addressed, heads
 from ticker.client.wire import Message, Retry, judge
 from ticker.errors import ConfigError, RefusedError
-
-
-class Most(random.Random):
-    """Chance that always takes the longest wait."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
 
 
 @pytest.mark.parametrize(
