@@ -28,6 +28,10 @@ MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
 """Messages over the rate that are answered by an error before the connection is closed."""
 MAX_BAD_PER_MINUTE = 20
+LONG_BYTES = 1024
+"""A longer message is answered in a turn of its own: a thousand names take 5 ms, and many may come at once."""
+MANY = 100
+"""From so many symbols on a subscription by message is answered in a turn of its own, too."""
 MAX_SUGGESTIONS = 5
 """How many unknown symbols of one message get their nearest names looked up."""
 
@@ -134,15 +138,24 @@ class Session:
         try:
             message = messages.parse_subscribe_query(query, limits.patterns)
             if message is not None:
-                frames += self._subscribe(message)
+                frames += self._subscribe(message, LARGE)  # a handshake has a turn of its own already
         except ProtocolError as problem:
             frames.append(self._refuse(problem))
         return self._counted(frames)
 
     def receive(self, data: bytes) -> list[Frame]:
-        """Answer one text message; the bytes are checked to be UTF-8 here."""
+        """Answer one text message; the bytes are checked to be UTF-8 here. After a long one the session is `busy`."""
         if not self._messages.take(self._facts.monotonic()):
             return self._counted(self._over_rate())
+        if len(data) > LONG_BYTES:
+            self._steps = self._in_turn(data)
+            return []
+        return self._counted(self._answer(data))
+
+    def _in_turn(self, data: bytes) -> Iterator[list[Frame]]:
+        yield self._answer(data)  # nothing if it is made in slices, which are the steps by now
+
+    def _answer(self, data: bytes) -> list[Frame]:
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -153,16 +166,14 @@ class Session:
             received = self._groups.counts.received
             if isinstance(message, Subscribe):
                 received["subscribe"] += 1
-                frames = self._subscribe(message)
-            elif isinstance(message, Unsubscribe):
+                return self._subscribe(message, MANY)
+            if isinstance(message, Unsubscribe):
                 received["unsubscribe"] += 1
-                frames = self._unsubscribe(message)
-            else:
-                received["ping"] += 1
-                frames = self._ping(message)
+                return self._unsubscribe(message)
+            received["ping"] += 1
+            return self._ping(message)
         except ProtocolError as problem:
-            frames = [self._refuse(problem)]
-        return self._counted(frames)
+            return [self._refuse(problem)]
 
     def _counted(self, frames: list[Frame]) -> list[Frame]:
         for frame in frames:
@@ -186,7 +197,8 @@ class Session:
     def _ping(self, message: Ping) -> list[Frame]:
         return [protocol.pong(message.reply_id, self._facts.wall_ms())]
 
-    def _subscribe(self, message: Subscribe) -> list[Frame]:
+    def _subscribe(self, message: Subscribe, many: int) -> list[Frame]:
+        """Answer it at once if fewer than so many symbols must be told, else in slices."""
         old = self.selection
         if message.cursor is not None and old is not None:
             raise ProtocolError(
@@ -200,7 +212,7 @@ class Session:
         message = message._replace(rejected=message.rejected + surplus)
         store = self._groups.store
         new = len(store) >= LARGE and untested(store, selection)
-        if new or self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
+        if new or self._groups.fresh(self._reader, selection, message.cursor) >= many:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
         return self._place(message, selection, interval_ms)

@@ -123,6 +123,27 @@ async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.
 
 
 @serving()
+async def test_messages_that_ask_for_much_are_answered_one_a_turn(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they are long or want many symbols, and however many come at once, from one reader or from several.
+
+    Seen: twenty connections that changed their minds as often as they may made everybody else wait for half a second.
+    """
+    fill(live, "1.50")
+    turns = Turns()
+    monkeypatch.setattr(protocol, "subscribed", turns.counted(protocol.subscribed))
+    peers = [await live.stream() for _ in range(5)]
+    wishes: list[dict[str, object]] = [{"symbols": [f"{name}-NO" for name in MANY[:100]]}, {"symbols": ["S00*"]}]
+    wishes += [{"symbols": ["S00*"], "fields": [field]} for field in ("last", "bid")]
+    texts = [json.dumps({"op": "subscribe", "id": i, **wish}).encode() for i, wish in enumerate(wishes)]
+    for peer in peers:
+        peer.sock.send(b"".join(frame(TEXT, text) for text in texts))
+    for peer in peers:
+        assert [(await peer.hear("subscribed"))["matched"] for _ in wishes] == [0, 100, 100, 100]
+    await until(lambda: not turns.in_turn)
+    assert 0 < turns.most <= 2
+
+
+@serving()
 async def test_no_turn_tests_more_than_one_pattern(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Patterns that nobody has used yet are tested one a turn, over every transport.
 
