@@ -39,10 +39,10 @@ events at `/api/stream`.
 Prices and sizes are JSON numbers whose text is the exchange's own decimal text, without an exponent, trailing zeros
 kept: who needs them exact parses numbers as decimals. Times are milliseconds since 1970 UTC. Errors are problem
 details."""
-CLOSE_CODES = """Close codes: 1000, 1001 and 1012 (after `bye`): come back within its `retry_ms`. 1003, 1007, 1009: a
-binary frame, bad UTF-8, a message too large: a bug in the client. 4000: too many bad messages. 4001: the token is wrong
-or has expired. 4008: took no bytes for too long, and 4009: answered no ping: come back with the cursor. 4029: too many
-messages: come back, slower."""
+CLOSE_CODES = """Close codes: 1000, 1001 and 1012 (after `bye`): come back within its `retry_ms`. 1002, 1003, 1007,
+1009: a broken frame, a binary one, bad UTF-8, a message too large: a bug in the client. 4000: too many bad messages.
+4001: the token is wrong or has expired. 4008: took no bytes for too long, and 4009: answered no ping: come back with
+the cursor. 4029: too many messages: come back, slower."""
 
 _LIST: Schema = {"style": "form", "explode": False}
 PARAMETERS: dict[str, Schema] = {
