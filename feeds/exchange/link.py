@@ -28,6 +28,8 @@ MOST_UNSENT = 10_000
 MOST_NAMES = 10_000
 """So many names are remembered of a connection: ten times of what any exchange takes."""
 PATIENCE = 3.0
+LIVELY = 8.0
+"""A silence so many times as long as any within a connection was not the market's."""
 HALF_LIFE_S = 1800.0
 LONGEST_SILENCE_S = 3600.0
 FIRST_BEATS, UNKNOWN_S = 8, 120.0
@@ -39,20 +41,29 @@ LONGEST_DOUBT_S = 600.0
 class Pulse:
     """How often prices come over a shard's connections: the longest silence lately, slowly forgotten.
 
-    The longest and not the usual one: exchanges send in bursts, and a quiet market is no fault.
+    The longest and not the usual one: exchanges send in bursts, and a quiet market is no fault. A silence in which a
+    connection was given up counts as the market's, unless this is far livelier for as long.
     """
 
     def __init__(self) -> None:
         self.last: float | None = None
         self._beats = 0
         self._longest_s = 0.0
+        self._proven_s = 0.0  # the longest within one connection
+        self._shown_at = 0.0
         self._missed = 0
 
     def beat(self, now: float) -> None:
         """Prices came."""
         if self.last is not None:
             gap_s = now - self.last
-            self._longest_s = max(gap_s, self._longest_s * 0.5 ** (gap_s / HALF_LIFE_S))
+            faded = 0.5 ** (gap_s / HALF_LIFE_S)
+            self._proven_s = max(0.0 if self._missed else gap_s, self._proven_s * faded)
+            self._longest_s = max(gap_s, self._longest_s * faded)
+            if self._missed:
+                self._shown_at = now + gap_s
+            elif now >= self._shown_at and LIVELY * self._proven_s < self._longest_s:
+                self._longest_s = self._proven_s
         self.last = now
         self._beats += 1
         self._missed = 0

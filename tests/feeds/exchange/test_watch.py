@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from feeds.exchange.link import Pulse
 from feeds.runner import Runner
 from tests.feeds.fake_exchange import Peer
 from tests.feeds.harness import context
@@ -110,3 +111,27 @@ def test_quiet_market_is_never_called_stale() -> None:
         await service.stop()
 
     in_theatre(play)
+
+
+def silences(beats_s: float, beats: int) -> list[float]:
+    """How long each of ten connections may be silent that bring so many prices at this distance, and no more."""
+    pulse, now, borne_s = Pulse(), 0.0, []
+    for _ in range(10):
+        for _ in range(beats):
+            now += beats_s
+            pulse.beat(now)
+        borne_s.append(pulse.limit_s(8.0))
+        now += borne_s[-1]
+        pulse.missed()
+    return borne_s
+
+
+def test_connections_that_fall_silent_in_turn() -> None:
+    """In a busy market each is given up soon; where nothing follows the first prices it is the market that is quiet.
+
+    Seen: each silence in which a connection was given up made the next one three times as long, up to an hour, in
+    which a stream alone had no price although its exchange had many.
+    """
+    assert max(silences(beats_s=1.0, beats=300)) <= 30.0
+    assert silences(beats_s=0.01, beats=10)[-1] == 3600.0
+    assert min(silences(beats_s=100.0, beats=10)) >= 290.0
