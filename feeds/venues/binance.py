@@ -93,7 +93,7 @@ BINANCE = Venue(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
         wires_per_message=50,
         wires_per_connection=512,  # 1024 streams
-        messages_per_s=4.0,  # of 5, and pongs count too
+        messages_per_s=3.0,  # of 5, and a ping and a pong count too
         lifetime_s=86_400.0, mute_after_s=8.0,
     ),
     candles=Candles(

@@ -181,6 +181,7 @@ def test_hosts_and_limits() -> None:
         assert venue.stream is not None
         assert venue.base_url.removeprefix("https://api.") in venue.stream.url
         assert 2 * venue.stream.wires_per_connection <= 1024
+        assert venue.stream.messages_per_s + 2 <= 5, "a ping and a pong count as well"
         assert venue.clock == "received"
         assert venue.candles is not None
         assert (1 in venue.candles.intervals) is (venue is BINANCE)
