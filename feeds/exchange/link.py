@@ -143,8 +143,8 @@ class Link:
     def subscribed(self) -> bool:
         """Whether it would bring prices if there were any: not if the exchange has left everything unanswered."""
         asked = self.subscriptions
-        answered = self._stream.acks and len(asked.unanswered) < len(asked.asked)
-        return asked.settled and (answered or bool(self.delivered))
+        answered = bool(self.delivered) or (self._stream.acks and len(asked.unanswered) < len(asked.asked))
+        return asked.settled and answered
 
     @property
     def ready(self) -> bool:
