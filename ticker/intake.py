@@ -35,6 +35,8 @@ BURST_S = 0.02
 PATIENCE, LONG_PATIENCE = 8.0, 4.0
 """How many usual gaps may pass, and how many of the longest but one: prices come in clusters, and by the usual gap
 alone a pair of currencies on a working day is stale for a quarter of it. The very longest may have been an outage."""
+DELAYED_S = 1800.0
+"""The least time without a change after which delayed prices count as frozen: so late they may still end a session."""
 JUMP = 1.5
 """A last price so many times the one before, or that part of it, counts as a jump; it is shown all the same."""
 RATE_WINDOW_S = 2.0
@@ -218,6 +220,8 @@ class FeedIntake:
                 rows.append((source, quote))
         self._note_changes(rows, now)
         accepted = self._accept(rows, now, wall_ms)
+        if self._frozen and self._all_shut:
+            self._frozen = None  # it would be until they open again
         if not accepted:
             if self._surplus and self.status.state == "connecting":
                 self.state("connecting", self._surplus)
@@ -298,16 +302,22 @@ class FeedIntake:
         if self.status.state != "live" or self._data is None or self._changes is None:
             return
         silent_s = now - self._data.last
+        least_s = DELAYED_S if self.status.kind == "delayed" else self.stale_after_s
         if silent_s > self._data.limit_s(self.stale_after_s):
             self._call_stale(f"no data for {silent_s:.0f} s")
-        elif self._changes.known and now - self._changes.last > self._changes.limit_s(self.stale_after_s):
-            if not any(source.market == "live" for source in self._sources.values()):
-                self._changes.last = now  # nothing can change while every market is shut
+        elif self._changes.known and now - self._changes.last > self._changes.limit_s(least_s):
+            if self._all_shut:
+                self._changes.last = now  # nothing can change
                 return
             self._frozen = f"no row has changed for {now - self._changes.last:.0f} s"
             self._call_stale(self._frozen)
 
     # Inside
+
+    @property
+    def _all_shut(self) -> bool:
+        """Whether no market is open."""
+        return not any(source.market == "live" for source in self._sources.values())
 
     def _call_stale(self, why: str) -> None:
         log.info('feed=%s state=stale message="%s"', self.status.name, why)

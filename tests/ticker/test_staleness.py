@@ -297,6 +297,31 @@ def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str)
     assert service.states("@v", "v:A", "v:B") == ["stale", "stale", market]
 
 
+def test_delayed_prices_may_rest_for_longer(service: Service) -> None:
+    """They end a quarter of an hour after their session, and only later is it known that this was all."""
+    feed = service.feed(kind="delayed")
+    beat(service, feed, ["v:A"], 10, 2.0)
+    for minutes, state in ((29, "live"), (2, "stale")):
+        for _ in range(minutes * 4):
+            put(feed, "v:A", last="18.001")
+            service.wait(15.0)
+        assert service.states("@v", "v:A") == [state, state]
+
+
+def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
+    """Seen: prices of stocks stopped a little before they were called closed, and their feed was stale all night."""
+    feed = service.feed()
+    beat(service, feed, ["v:A", "v:B"], 10, 2.0)
+    for _ in range(10):
+        put(feed, "v:A", "v:B", last="18.001")
+        service.wait(2.0)
+    put(feed, "v:B", last="18.001", state="closed")
+    assert service.states("@v", "v:A", "v:B") == ["stale", "stale", "closed"]
+    put(feed, "v:A", last="18.001", state="closed")
+    assert service.states("@v", "v:A", "v:B") == ["live", "closed", "closed"]
+    assert service.get("@v", "message") is None
+
+
 def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
     """With the first change the feed is live again, and so are all rows of that poll."""
     feed = service.feed()
