@@ -20,6 +20,7 @@ FEEDS = ("--feed", "usd=sim:*-USD?seed=4&rate=150", "--feed", "sim?seed=4")
 FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", "AAPL")
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+FRAME = {"viewport": {"width": 720, "height": 240}}
 SETTLE_MS = 6000  # latency and rates are figures over some seconds
 SILENT_MS = 8000
 MUTE = ("SOL-USD", "DOGE-USD", "LINK-USD")
@@ -32,6 +33,7 @@ DRAWN = f"() => ({TRENDS})() && document.querySelector('.legend b')?.textContent
 LIVE, OFFLINE = (
     f"() => document.querySelector('#cluster .word')?.textContent.startsWith('{word}')" for word in ("Live", "Offline")
 )
+COURSES = "() => [...document.querySelectorAll('.course path')].some((path) => path.getAttribute('d'))"
 ALERTS = """async (symbol) => {
   const { quote } = await (await fetch(`api/quotes/${symbol}`)).json();
   const near = (share) => Math.round((quote.last * share) / 100) * 100;
@@ -98,6 +100,8 @@ PICTURES = (
     Picture("phone-panel", "?theme=dark&sel=BTC-USD", DRAWN, context=PHONE),
     Picture("empty-list", "?theme=dark&list=favourites", LIVE, starred=False),
     Picture("unknown-symbol", "?theme=dark&symbols=BTC-USD,FOO-USD,ETH-USD&sel=FOO-USD", LIVE),
+    Picture("embedded", "?theme=dark&embed=1&symbols=BTC-USD,usd:ETH-USD,EUR-USD", LIVE, context=FRAME),
+    Picture("service", "status?theme=dark", COURSES),
     Picture("stale-feed", "?theme=dark", LIVE, meanwhile=hush),
     Picture("offline", "?theme=dark", OFFLINE, meanwhile=stop),
 )
