@@ -49,7 +49,9 @@ ROLLOVER = """async () => {
   bars.push(6, 180_000); // the minute before it had no news
   bars.push(5, 181_000);
   bars.push(8, 179_999); // too late
-  return bars.list;
+  const shown = structuredClone(bars.list);
+  bars.merge([[180_000, 6, 6, 5, 5, 2, ""], [240_000, 5, 5, 5, 5, null, "o"]]); // all that is still known
+  return [shown, bars.list.map(({ t, gap }) => [t, gap])];
 }"""
 
 
@@ -215,7 +217,11 @@ def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServe
 
 
 def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: PageServer) -> None:
-    """However fast prices come, the chart follows at most ten times a second, and ends with the latest."""
+    """However fast prices come, the chart follows at most ten times a second, and ends with the latest; bars that the
+    page carried on by itself, and that the service can tell no more, say that data was missing.
+
+    Seen: after a weekend in a hidden tab most of its minutes were a flat line, as if nobody had traded.
+    """
     with frozen(browser, server, book(30), "?rate=60") as visit:
         page = visit.page
         opened(visit)
@@ -231,12 +237,14 @@ def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: Page
         visit.service.update({FIRST: {"last": 123.0}})
         until(visit, lambda: part(page, ".legend b").all_inner_texts()[1:] == ["123.00", "98.00", "123.00"])
         flat = {"volume": None, "told": False, "gap": False}
-        assert page.evaluate(ROLLOVER) == [
+        shown, told = page.evaluate(ROLLOVER)
+        assert shown == [
             {"t": 0, "open": 1, "high": 3, "low": 1, "close": 2, **flat, "volume": 5, "told": True},
             {"t": 60_000, "open": 2, "high": 4, "low": 2, "close": 4, **flat},
-            {"t": 120_000, "open": 4, "high": 4, "low": 4, "close": 4, **flat},
-            {"t": 180_000, "open": 6, "high": 6, "low": 5, "close": 5, **flat},
+            {"t": 120_000, "open": 4, "high": 4, "low": 4, "close": 4, **flat, "carried": True},
+            {"t": 180_000, "open": 6, "high": 6, "low": 5, "close": 5, **flat, "carried": True},
         ]
+        assert told == [[0, False], [60_000, False], [120_000, True], [180_000, False], [240_000, False]]
 
 
 def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: PageServer) -> None:

@@ -2,7 +2,8 @@
  * The bars of one symbol in one interval: what the service told, carried on by the prices that this page receives.
  *
  * Promises: oldest first, without a hole; an interval without news carries the close before it, as the service does
- * it. Knows nothing of charts.
+ * it; where the service can tell no more what happened meanwhile, after a long time away, that is marked as missing.
+ * Knows nothing of charts.
  */
 
 const MINUTE_MS = 60_000;
@@ -27,6 +28,7 @@ export const INTERVALS = [
  * @property {number | null} volume
  * @property {boolean} told the venue's own bar
  * @property {boolean} gap data was missing in it
+ * @property {boolean} [carried] the service has not told of it yet
  */
 
 export class Bars {
@@ -49,6 +51,7 @@ export class Bars {
    */
   merge(rows) {
     const known = new Map(this.list.map((bar) => [bar.t, bar]));
+    for (const bar of this.list) if (bar.carried && bar.t < rows[0][0]) bar.gap = true;
     for (const row of rows) {
       const [told, open] = parse(row);
       const ours = known.get(told.t);
@@ -64,7 +67,7 @@ export class Bars {
     if (last === undefined || t < last.t) return;
     while (last.t < t) {
       const { close } = last;
-      last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, told: false, gap: false };
+      last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, told: false, gap: false, carried: true };
       if (last.t === t) Object.assign(last, { open: price, high: price, low: price });
       this.list.push(last);
     }
