@@ -288,11 +288,16 @@ def test_search_finds_the_best_match_first(browser: Browser, server: PageServer)
 
 
 def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None:
-    """A feed's own symbols are asked for while they are listed; where nothing passes, the way back is offered."""
+    """A feed's own symbols are asked for while they are listed, and what was selected stays so as that feed has it;
+    where nothing passes, the way back is offered.
+    """
     with showing(browser, server, two_venues()) as visit:
         page, service = visit.page, visit.service
+        row(page, "S0000-USD").focus()
+        page.locator("#feed").focus()
         page.locator("#feed").select_option("alpha")
         expect(price(page, "alpha:S0000-USD")).to_have_text("77.00")
+        expect(row(page, "alpha:S0000-USD")).to_have_attribute("aria-selected", "true")
         assert service.received[-1]["symbols"] == ["alpha:*"]
         shows(page, ["alpha:S0000-USD", "alpha:ALPHA-EUR"])
         assert row(page, "alpha:S0000-USD").get_attribute("aria-label") == "S0000-USD at alpha, 77.00"

@@ -287,7 +287,7 @@ function detailsChanged(symbol, hadFocus) {
   if (symbol === null) {
     if (hadFocus) grid.focus();
   } else if (instrument !== grid.currentQuote?.instrument) {
-    grid.select(view.feed === "" ? symbol : `${view.feed}:${symbol}`);
+    grid.select(view.symbolOf(instrument));
   }
 }
 

@@ -136,9 +136,18 @@ export class View {
     return this.feed === "" ? this.#market.quotes : this.#market.venues;
   }
 
+  get #prefix() {
+    return this.feed === "" ? "" : `${this.feed}:`;
+  }
+
+  /** The symbol under which an instrument is listed now. */
+  symbolOf(instrument) {
+    return this.#prefix + instrument;
+  }
+
   /** Quotes of the chosen list, whatever the search. */
   *listed() {
-    const prefix = this.feed === "" ? "" : `${this.feed}:`;
+    const prefix = this.#prefix;
     if (this.#list === null || this.#list.symbols === null) {
       for (const quote of this.#quotes.values()) {
         if (this.#admits(quote, prefix)) yield quote;
@@ -189,7 +198,7 @@ export class View {
   }
 
   *#outside() {
-    const prefix = this.feed === "" ? "" : `${this.feed}:`;
+    const prefix = this.#prefix;
     for (const quote of this.#quotes.values()) {
       if (this.isOutside(quote) && this.#admits(quote, prefix)) yield quote;
     }

@@ -155,6 +155,7 @@ export class Listing {
   /** @param {"feed" | "quote"} name @param {string} value empty for all */
   filter(name, value) {
     const { view, prefs, stream, numbers, grid } = this.#page;
+    const current = grid.currentQuote;
     grid.toTop();
     prefs.set(name, value);
     view.currency = prefs.get("quote");
@@ -163,6 +164,7 @@ export class Listing {
       stream.wanted.feed = view.feed;
       stream.ask();
       this.forgetVenues();
+      if (current !== null) grid.select(view.symbolOf(current.instrument)); // the same, as that feed has it
     }
     this.#show();
     this.#say("filter", `${numbers.count(view.rows.length)} symbols listed.`);
