@@ -7,12 +7,6 @@
 
 export const PROTOCOL = 1;
 
-/** The fields of a quote, in the protocol's order. */
-export const FIELDS = [
-  "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume", "change_pct", "ts",
-  "state", "source", "decimals", "name",
-];
-
 /** The message in a text frame, or null if there is none in it. Unknown types and fields pass through. */
 export function decode(text) {
   let message;

@@ -6,7 +6,8 @@
  * Never touches the page; keeps no prices.
  */
 
-import { FIELDS, Position, PROTOCOL, decode } from "./protocol.js";
+import { FIELDS } from "../store/quote.js";
+import { Position, PROTOCOL, decode } from "./protocol.js";
 import { introduction } from "./token.js";
 
 const FIRST_WAIT_MS = 500;

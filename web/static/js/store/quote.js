@@ -16,6 +16,8 @@ const FIELD_TYPES = new Map([
   ...NUMBERS.map((field) => [field, "number"]),
   ...TEXTS.map((field) => [field, "string"]),
 ]);
+/** All that the protocol tells of a symbol. */
+export const FIELDS = [...FIELD_TYPES.keys()];
 const RHYTHM_WEIGHT = 1 / 8;
 const SAME_PERCENT = 0.02; // what rounding may make of it
 
@@ -59,7 +61,7 @@ export class Quote {
 
   /** Forget every field. */
   clear() {
-    for (const field of FIELD_TYPES.keys()) this[field] = null;
+    for (const field of FIELDS) this[field] = null;
   }
 
   /**

@@ -6,7 +6,7 @@
  * ordinary message. Knows nothing of what it shows.
  */
 
-import { element } from "./elements.js";
+import { addStyles, element } from "./elements.js";
 
 const FAILED = "The details could not be loaded. Try again when the service can be reached.";
 
@@ -116,13 +116,7 @@ export class Details {
   }
 
   async #load() {
-    const link = element("link", { rel: "stylesheet", href: "css/panel.css" });
-    const styled = new Promise((resolve, reject) => {
-      link.onload = resolve;
-      link.onerror = reject;
-    });
-    document.head.append(link);
-    const [{ Panel }] = await Promise.all([import("./panel.js"), styled]);
+    const [{ Panel }] = await Promise.all([import("./panel.js"), addStyles("css/panel.css")]);
     return new Panel(this.#place, { ...this.#surroundings, prefs: this.#prefs, close: () => this.close() });
   }
 }

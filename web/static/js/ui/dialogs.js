@@ -5,9 +5,8 @@
  * be loaded is an ordinary message. Knows nothing of what is in one.
  */
 
-import { element, icon } from "./elements.js";
+import { addStyles, element, icon } from "./elements.js";
 
-const STYLES = "css/dialogs.css";
 const FAILED = "This could not be loaded. Try again when the service can be reached.";
 const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
 
@@ -70,12 +69,7 @@ export class Dialogs {
   }
 
   #style() {
-    this.#styles ??= new Promise((resolve, reject) => {
-      const link = element("link", { rel: "stylesheet", href: STYLES });
-      link.onload = resolve;
-      link.onerror = reject;
-      document.head.append(link);
-    });
+    this.#styles ??= addStyles("css/dialogs.css");
     return this.#styles;
   }
 }

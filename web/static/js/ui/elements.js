@@ -43,6 +43,16 @@ export function setAttribute(node, name, value) {
   else node.setAttribute(name, value);
 }
 
+/** Add a style sheet to the page. @returns {Promise<void>} it is there */
+export function addStyles(href) {
+  return new Promise((resolve, reject) => {
+    const link = element("link", { rel: "stylesheet", href });
+    link.onload = resolve;
+    link.onerror = reject;
+    document.head.append(link);
+  });
+}
+
 function furnish(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
