@@ -54,18 +54,23 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
 def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageServer) -> None:
     """A module that is lost on the way leaves a sentence, and a button that loads the page anew.
 
-    Seen: one of fifty files was lost as a train went into a tunnel, and the frame said `Connecting` for ever.
+    Seen: one of fifty files was lost as a train went into a tunnel, and the frame said `Connecting` for ever. So it did
+    where the script that says it came after the loss.
     """
+    held: list[Route] = []
     with visiting(browser, server) as visit:
         page = visit.spoil()
         visit.tolerated = ["error: Failed to load resource"]
         visit.service.quotes = book(3)
         page.route("**/js/ui/tabs.js", lambda route: route.abort())
-        visit.go()
+        page.route("**/js/whole.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        page.goto(server.url, wait_until="commit")
+        assert waiting(page, lambda: len(held) > 0 and visit.problems != [])
+        held.pop().continue_()
         expect(page.locator("#notice")).to_have_text("A part of this page was lost on the way.Reload")
         for place in ("#cluster", "#skeleton"):
             expect(page.locator(place)).to_be_hidden()
-        page.unroute("**/js/ui/tabs.js")
+        page.unroute_all()
         page.get_by_role("button", name="Reload").click()
         expect(price(page, "S0001-USD")).to_have_text("101.00")
 

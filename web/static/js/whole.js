@@ -1,6 +1,7 @@
 /**
  * Says that the page did not come whole, which would else seem to be connecting for ever, and loads it anew on a press,
- * or when the network is back. Imports nothing, so that nothing else must have come.
+ * or when the network is back. Imports nothing, so that nothing else must have come, and stands before main.js, whose
+ * loss it would not hear of afterwards.
  */
 
 const reload = () => location.reload();
