@@ -7,6 +7,7 @@ fails on console errors and on violations of the policy, such as a request to an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
@@ -116,6 +117,10 @@ class PageServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # head and body are two writes; each would wait 40 ms for the other
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # a browser that ends asks no more
+                    super().handle()
 
             def do_GET(self) -> None:
                 status, content_type, body = server.answer(self.path)
