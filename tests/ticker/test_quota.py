@@ -25,6 +25,8 @@ def test_an_address_has_its_share_of_cells() -> None:
     """Readers of one address share its cells; a group that one of them is in costs the others nothing."""
     shared, _ = make()
     shared.join(HERE, "a", 30)
+    with refused("30 are taken"):
+        shared.check_cells(HERE, None, 21)
     shared.join(HERE, "a", 30)
     shared.check_cells(HERE, "a", 30)
     shared.check_cells(HERE, None, 20)
@@ -36,8 +38,11 @@ def test_an_address_has_its_share_of_cells() -> None:
     shared.leave(HERE, "a", 30)
     with refused("one address"):
         shared.check_cells(HERE, None, 21)
+    shared.join(HERE, "b", 10)
     shared.leave(HERE, "a", 30)
-    shared.check_cells(HERE, None, 50)
+    shared.check_cells(HERE, None, 40)
+    shared.leave(HERE, "b", 10)
+    assert shared._shares == {}, "who has left is not remembered"
 
 
 def test_what_a_reader_leaves_is_free_for_what_it_takes() -> None:
