@@ -228,8 +228,8 @@ def test_a_failure_is_met_with_what_is_known(failure: Exception, caplog: pytest.
         scenario(run())
 
 
-def test_a_slow_venue_costs_its_reader_a_deadline() -> None:
-    """One that does not answer is given up, for all who wait, and left alone for a while."""
+def test_a_slow_venue_costs_its_reader_a_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    """One that does not answer is given up, for all who wait, and left alone for a while; the log says so once."""
 
     async def run() -> None:
         world = World(deadline_s=0.0)
@@ -237,6 +237,23 @@ def test_a_slow_venue_costs_its_reader_a_deadline() -> None:
         await asyncio.gather(world.ask(5), world.ask(5))
         await world.ask(5)
         assert (len(world.venue.asked), world.closes()) == (1, [])
+
+    scenario(run())
+    assert [record.getMessage() for record in caplog.records] == [
+        'feed=v history=failed message="no answer within 0 s"'
+    ]
+
+
+def test_what_a_wrong_clock_has_dated_is_asked_for_again() -> None:
+    """Forgotten, it takes no memory, and nobody has to wait until it may be asked for."""
+
+    async def run() -> None:
+        world = World()
+        await world.ask(5)
+        world.past.forget()
+        assert (world.past.bytes, world.closes()) == (0, [])
+        await world.ask(5)
+        assert (len(world.venue.asked), world.closes()) == (2, list(range(-5, 1)))
 
     scenario(run())
 

@@ -43,9 +43,11 @@ class Desk:
 
 def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
     """Each token has its name and what it is for; the hash itself, a prefix or another text is none."""
-    desk = Desk(tmp_path, entry("wall", "secret-1") + entry("grafana", "secret-2", 'for = ["metrics"]'))
+    both = entry("admin", "secret-3", 'for = ["metrics", "prices"]')
+    desk = Desk(tmp_path, entry("wall", "secret-1") + entry("grafana", "secret-2", 'for = ["metrics"]') + both)
     assert (desk.name("secret-1"), desk.name("secret-1", "metrics")) == ("wall", None)
     assert (desk.name("secret-2"), desk.name("secret-2", "metrics")) == (None, "grafana")
+    assert (desk.name("secret-3"), desk.name("secret-3", "metrics")) == ("admin", "admin")
     digest = hashlib.sha256(b"secret-1").hexdigest()
     for text in ("", "secret-", "secret-11", "Secret-1", digest, "\udcff", "x" * 100_000):
         assert desk.name(text) is None
@@ -144,6 +146,8 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytes
         (entry("a", "x", "expires = 2027-01-01T00:00:00"), "a.expires: give a time with its zone"),
         (entry("a", "x", 'for = "prices"'), "a.for: give a list of prices and metrics"),
         (entry("a", "x", 'for = ["all"]'), "a.for: give a list of prices and metrics"),
+        (entry("a", "x", "for = []"), "a.for: give a list of prices and metrics"),
+        (entry("a", "x", "for = 1"), "a.for: give a list of prices and metrics"),
         (entry("a", "x", "expire = 1"), "a.expire: unknown; did you mean 'expires'?"),
     ],
 )
