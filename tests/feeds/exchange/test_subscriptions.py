@@ -73,11 +73,12 @@ def test_each_bad_name_is_found() -> None:
     subscriptions = Subscriptions(dataclasses.replace(STREAM, wires_per_message=5))
     asked(subscriptions, *NAMES)
     now = 0.0
-    for bad in ("c", "a", "d"):
+    for bad, left in (("c", "abde"), ("a", "bde"), ("d", "be")):
         subscriptions.hear(Heard(refused=((bad, "no such market"),)))
         now += ANSWER_S + 1
-        for request in subscriptions.overdue(now):
-            request.sent_at = now
+        (request,) = subscriptions.overdue(now)
+        assert request.wires == tuple(left)
+        request.sent_at = now
     subscriptions.hear(Heard(acked=("b", "e")))
     assert subscriptions.settled
     assert [name for name in NAMES if subscriptions.lacks(name)] == ["a", "c", "d"]
