@@ -52,6 +52,8 @@ def test_failed_only_if_all_are() -> None:
     assert heard(door)[0] == "connecting"
     polls.state("down", "HTTP status 500")
     assert heard(door)[0] == "down"
+    polls.state("live")
+    assert heard(door) == ("down", "stream: a bug"), "and has no price yet"
     polls.state("failed", "a bug")
     assert heard(door)[0] == "failed"
 
@@ -78,6 +80,15 @@ def test_way_without_prices_keeps_nothing_up() -> None:
     assert heard(door) == ("live", None)
     stream.state("down", "lost")
     assert heard(door)[0] == "down"
+
+
+def test_nothing_that_could_bring_prices() -> None:
+    """Before it is known what to stream, the list is all there is: without it the feed is down."""
+    door, joint, _ = joined()
+    joint.note("not listed: ODD")
+    assert heard(door) == ("connecting", "not listed: ODD")
+    joint.way("list", carries=False).state("down", "HTTP status 500")
+    assert heard(door) == ("down", "list: HTTP status 500; not listed: ODD")
 
 
 def test_notes_last() -> None:

@@ -260,7 +260,7 @@ def test_frames_are_whole_steps() -> None:
 def test_a_restart_tells_loops_everything_anew() -> None:
     """After another epoch's snapshot every symbol is a change of all fields, and those it lacks are gone."""
     target = opened(A={"last": 1}, B={"last": 1})
-    backlog = loop(target)
+    backlog, steps = loop(target), loop(target)
     say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
     say(target, "snapshot", epoch=8, version=1, quotes={"A": {"last": 3, "bid": 1}})
     say(target, "update", since=1, version=2, quotes={"A": {"last": 4}})
@@ -268,6 +268,9 @@ def test_a_restart_tells_loops_everything_anew() -> None:
     assert (changes["A"].fields, changes["A"].snapshot) == (("last", "bid"), True)
     assert changes["A"].quote.last == 4
     assert changes["B"].gone
+    step = steps.frame()
+    assert step is not None
+    assert (step.snapshot, sorted(step.deltas)) == (True, ["A", "B"])
 
 
 def test_a_loop_that_nobody_holds_costs_nothing() -> None:
