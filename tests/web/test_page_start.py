@@ -144,11 +144,15 @@ def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
     with showing(browser, server, book(3), "?theme=dark&updown=sideways&x=1") as visit:
         root = visit.page.locator("html")
         expect(root).to_have_attribute("data-updown", "western")
-        themes = []
+        bars = "[...document.querySelectorAll('[name=theme-color]')].map((meta) => meta.content)"
+        themes = {}
         for _ in range(4):
-            themes.append(root.get_attribute("data-theme"))
+            themes[root.get_attribute("data-theme")] = visit.page.evaluate(bars)
             visit.page.keyboard.press("t")
-        assert themes == ["dark", "light", "contrast", "auto"]
+        assert themes == {  # and the colours of a phone's own bar
+            "dark": ["rgb(14, 19, 26)"] * 2, "light": ["rgb(255, 255, 255)"] * 2, "contrast": ["rgb(0, 0, 0)"] * 2,
+            "auto": ["#0e131a", "#ffffff"],
+        }  # fmt: skip
         # In any order: it follows after a moment, and at "auto" a slow machine has left the theme out.
         parts = "".join(rf"(?=.*\b{part}(&|$))" for part in ("theme=dark", "updown=sideways", "x=1"))
         expect(visit.page).to_have_url(re.compile(rf"^{re.escape(server.url)}\?{parts}"))

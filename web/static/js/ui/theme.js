@@ -9,6 +9,8 @@ export class Theme {
   #button;
   #prefs;
   #moreContrast = matchMedia("(prefers-contrast: more)");
+  /** The colours of the browser's own bar, where it takes one: as the system, until a theme is chosen. */
+  #bars = Array.from(document.querySelectorAll("[name=theme-color]"), (meta) => [meta, meta.content]);
 
   /**
    * @param {HTMLElement} root
@@ -28,6 +30,8 @@ export class Theme {
     this.#root.dataset.theme = shown;
     this.#root.dataset.updown = this.#prefs.get("updown");
     this.#root.dataset.density = this.#prefs.get("density");
+    const chosen = shown === "auto" ? null : getComputedStyle(document.querySelector(".header")).backgroundColor;
+    for (const [meta, usual] of this.#bars) meta.content = chosen ?? usual;
     this.#button.setAttribute("aria-label", `Theme: ${NAMES[theme]}`);
     this.#button.title = `Theme: ${NAMES[theme]} (T)`;
   }
