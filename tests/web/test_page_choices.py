@@ -481,6 +481,13 @@ def test_a_feeds_own_prices_are_listed_by_name(browser: Browser, server: PageSer
         page.keyboard.press("Enter")
         service.update({"alpha:S0001-USD": {"last": 7.5}})
         expect(price(page, "alpha:S0001-USD")).to_have_text("7.50")
+        page.locator("#pause").click()
+        page.keyboard.press("]")
+        expect(row(page, "S0002-USD")).to_be_visible()
+        page.keyboard.press("[")
+        shows(page, ["S0001-USD", "alpha:S0001-USD", "alpha:VOID-USD"])
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.50")
+        page.locator("#pause").click()
         page.locator("#feed").select_option("alpha")  # whose two rows are one then
         shows(page, ["alpha:S0001-USD"])
         page.locator("#feed").select_option("")

@@ -116,6 +116,7 @@ export class Market {
     for (const symbol of this.venues.keys()) {
       if (unwanted(symbol)) this.venues.delete(symbol);
     }
+    this.#asked = this.#asked.filter((pattern) => !unwanted(pattern)); // what is forgotten is not missing
   }
 
   #remove(symbol) {

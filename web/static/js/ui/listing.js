@@ -179,6 +179,7 @@ export class Listing {
   forgetVenues() {
     const { market, stream } = this.#page;
     const { feed, details } = stream.wanted;
+    if (stream.paused) return; // till its end nothing would come again
     market.forgetVenues((symbol) => {
       const [venue, instrument] = symbol.split(":");
       return venue !== feed && instrument !== details && !market.listed.has(symbol);
