@@ -128,6 +128,7 @@ class Hub:
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
         self._long_work: collections.deque[Iterator[None]] = collections.deque()
+        self._turns: collections.deque[asyncio.Future[None]] = collections.deque()
         store.on_flush.append(self.groups.publish)
         intake.wake = self.wake
 
@@ -169,8 +170,19 @@ class Hub:
         await done
 
     async def turn(self) -> None:
-        """Wait until one may go on: of all who wait here one does in each turn of the loop, as with long work."""
-        await self.in_turns(iter(()))
+        """Wait until one may go on: of all who wait here one does in each turn of the loop, beside any long work."""
+        mine = self._loop.create_future()
+        self._turns.append(mine)
+        if len(self._turns) == 1:
+            self._loop.call_soon(self._next_turn)
+        await mine
+
+    def _next_turn(self) -> None:
+        first = self._turns.popleft()
+        if not first.done():  # else whoever waited has left
+            first.set_result(None)
+        if self._turns:
+            self._loop.call_soon(self._next_turn)
 
     # Flushing
 

@@ -293,6 +293,31 @@ def test_long_work_that_fails_is_its_askers_failure() -> None:
     play(story)
 
 
+def test_who_waits_for_a_turn_waits_for_no_long_work() -> None:
+    """One goes on in each turn, in order and past who has left, beside any long work: so health is told in time."""
+
+    async def story(service: Service) -> None:
+        done: list[int] = []
+
+        async def wait(number: int) -> None:
+            await service.hub.turn()
+            done.append(number)
+
+        for _ in range(100):
+            service.hub.spread(iter([None] * 10))
+        waiting = [asyncio.create_task(wait(i)) for i in range(4)]
+        await turns(1)
+        waiting[1].cancel()
+        seen = [0]
+        for _ in range(8):
+            await turns(1)
+            seen.append(len(done))
+        assert done == [0, 2, 3]
+        assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
+
+    play(story)
+
+
 # Intervals and those who lag
 
 
