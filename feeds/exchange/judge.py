@@ -211,6 +211,12 @@ class Judge:
         listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
         return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in OPEN]
 
+    @property
+    def shut(self) -> bool:
+        """Whether nobody trades now at an exchange that has hours."""
+        session, now = self._venue.session, self._clock.wall_ms()
+        return session is not None and session.state(now, now) == "closed"
+
     def _see(self, symbols: Sequence[str]) -> None:
         """There was a row of these now. Whole answers have the same again and again: only their time is moved."""
         if symbols != self._latest:

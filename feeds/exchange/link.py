@@ -95,6 +95,10 @@ class Owner(Protocol):
     status: FeedStatus
     time: Clock
 
+    @property
+    def resting(self) -> bool:
+        """Whether no price is no wonder now."""
+
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
         """Take the rows of one message; whether they are news, and not refused."""
 
@@ -266,6 +270,9 @@ class Link:
             longest_s = LONGEST_LOOK_S if self.subscriptions.settled else LOOK_FOR_ANSWERS_S
             await self._clock.sleep(min(max(due_at - now, SHORTEST_LOOK_S), longest_s))
             now = self._clock.monotonic()
+            if self._owner.resting:
+                self._priced_at = now
+                self._owner.pulse.lost()
             if self._ping and now >= self._ping_at:
                 self._ping_at = now + self._ping[1]
                 self._say(self._ping[0])

@@ -133,6 +133,11 @@ class Shard:
 
     # What a link calls
 
+    @property
+    def resting(self) -> bool:
+        """Whether its market is known to be shut now."""
+        return self._judge.shut
+
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
         """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
 import json
 import socket
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
+from feeds.exchange.session import Session
 from feeds.exchange.websocket import open_socket
 from tests.feeds.fake_exchange import CLOSED, HANG, FakeExchange, Peer, Reply
 from tests.feeds.harness import run
@@ -392,6 +395,26 @@ def test_quiet_market_is_no_mute_stream() -> None:
                 await theatre.until(lambda: theatre.last("BTC") == f"{number}.9")  # noqa: B023
         assert theatre.errors() == {}
         assert len(theatre.exchange.peers) == 1
+
+    in_theatre(play)
+
+
+def test_shut_market_is_no_mute_stream() -> None:
+    """Where the hours of an exchange are known silence counts from when it opens, in 40 minutes here.
+
+    Seen: a stream of stocks was given up every quarter of an hour, each night and weekend, and its feed complained.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        hours = Session("Asia/Tokyo", dt.time(8), dt.time(16))
+        async with theatre.running(dataclasses.replace(talking(mute_after_s=30.0), session=hours), mode="stream"):
+            await goes_live(theatre)
+            await theatre.passes(2390.0)
+            assert not theatre.errors()
+            await theatre.passes(200.0, lambda: bool(theatre.errors()))
+            assert theatre.errors() == {"mute": 1}
 
     in_theatre(play)
 
