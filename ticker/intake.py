@@ -5,7 +5,7 @@ early is counted and dropped; the rest goes to the store with the state that the
 here and nowhere else: each symbol, and each feed as a whole, by its own rhythm.
 
 * A symbol without data for longer than its rhythm allows is `stale`; a halted or closed one never is.
-* A feed without any data for so long is `stale`, and all its symbols with it.
+* A feed without any data for so long is `stale`, and all its symbols with it, unless all their markets are shut.
 * A feed whose polls return rows that do not change for far longer than usual is a frozen cache: `stale` as well.
 * A feed that is down or failed takes its symbols to `down`.
 * The next data ends all of this. Heartbeats do not count as data.
@@ -304,7 +304,8 @@ class FeedIntake:
         silent_s = now - self._data.last
         least_s = DELAYED_S if self.status.kind == "delayed" else self.stale_after_s
         if silent_s > self._data.limit_s(self.stale_after_s):
-            self._call_stale(f"no data for {silent_s:.0f} s")
+            if not self._all_shut:
+                self._call_stale(f"no data for {silent_s:.0f} s")
         elif self._changes.known and now - self._changes.last > self._changes.limit_s(least_s):
             if self._all_shut:
                 self._changes.last = now  # nothing can change

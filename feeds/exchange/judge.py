@@ -206,8 +206,10 @@ class Judge:
         return gone
 
     def halted(self) -> list[Quote]:
-        """What the list says of the markets of known symbols that are not open: there may be no rows of them."""
+        """What hours or list say of the markets of known symbols that are not open: there may be no rows of them."""
         self._see(())
+        if self.shut:
+            return [Quote(symbol, {"state": "closed"}) for symbol in self._seen_at]
         listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
         return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in OPEN]
 

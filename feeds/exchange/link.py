@@ -95,9 +95,8 @@ class Owner(Protocol):
     status: FeedStatus
     time: Clock
 
-    @property
-    def resting(self) -> bool:
-        """Whether no price is no wonder now."""
+    def rests(self) -> bool:
+        """Whether no price is no wonder now; asked every few seconds."""
 
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
         """Take the rows of one message; whether they are news, and not refused."""
@@ -270,7 +269,7 @@ class Link:
             longest_s = LONGEST_LOOK_S if self.subscriptions.settled else LOOK_FOR_ANSWERS_S
             await self._clock.sleep(min(max(due_at - now, SHORTEST_LOOK_S), longest_s))
             now = self._clock.monotonic()
-            if self._owner.resting:
+            if self._owner.rests():
                 self._priced_at = now
                 self._owner.pulse.lost()
             if self._ping and now >= self._ping_at:

@@ -52,6 +52,7 @@ class Shard:
         self._changed = asyncio.Event()
         self._renewals = Backoff(context.rng)
         self._renewed_at = float("-inf")
+        self._shut = False
 
     @property
     def stale_after_s(self) -> float:
@@ -133,11 +134,6 @@ class Shard:
 
     # What a link calls
 
-    @property
-    def resting(self) -> bool:
-        """Whether its market is known to be shut now."""
-        return self._judge.shut
-
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
         """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought.
 
@@ -150,6 +146,13 @@ class Shard:
         if quotes := self._judge.message(rows, self.status):
             self._sink.publish(quotes)
         return bool(quotes) or not rows
+
+    def rests(self) -> bool:
+        """Whether its market is known to be shut now; what no row will say of its symbols is said once."""
+        before, self._shut = self._shut, self._judge.shut
+        if self._shut and not before and self._sink and (closed := self._judge.halted()):
+            self._sink.publish(closed)
+        return self._shut
 
     def news(self) -> None:
         """Wake who waits for a change of a connection, and let the feed say what is new."""

@@ -320,6 +320,8 @@ def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
     put(feed, "v:A", last="18.001", state="closed")
     assert service.states("@v", "v:A", "v:B") == ["live", "closed", "closed"]
     assert service.get("@v", "message") is None
+    service.wait(300.0)
+    assert service.states("@v", "v:A", "v:B") == ["live", "closed", "closed"], "no row at all is no fault then"
 
 
 def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:

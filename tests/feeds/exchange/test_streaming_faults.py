@@ -400,20 +400,27 @@ def test_quiet_market_is_no_mute_stream() -> None:
 
 
 def test_shut_market_is_no_mute_stream() -> None:
-    """Where the hours of an exchange are known silence counts from when it opens, in 40 minutes here.
+    """Where the hours of an exchange are known silence counts from when it opens, and its symbols close with it.
 
-    Seen: a stream of stocks was given up every quarter of an hour, each night and weekend, and its feed complained.
+    Seen: a stream of stocks was given up every quarter of an hour, each night and weekend, and its feed complained;
+    without polls beside it every symbol was stale until the morning.
     """
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
-        hours = Session("Asia/Tokyo", dt.time(8), dt.time(16))
-        async with theatre.running(dataclasses.replace(talking(mute_after_s=30.0), session=hours), mode="stream"):
-            await goes_live(theatre)
-            await theatre.passes(2390.0)
+        venue = talking(mute_after_s=1000.0)
+        early, late = Session("Asia/Tokyo", dt.time(7), dt.time(7, 30)), Session("Asia/Tokyo", dt.time(8), dt.time(16))
+        async with theatre.running(dataclasses.replace(venue, session=early), mode="stream"):
+            await goes_live(theatre)  # at 7:20
+            await theatre.passes(590.0)
+            assert "state" not in theatre.view()["BTC-USD"]
+            await theatre.passes(20.0, lambda: theatre.view()["BTC-USD"].get("state") == "closed")
+        async with theatre.running(dataclasses.replace(venue, session=late), mode="stream"):
+            await goes_live(theatre, 2)
+            await theatre.passes(1780.0)
             assert not theatre.errors()
-            await theatre.passes(200.0, lambda: bool(theatre.errors()))
+            await theatre.passes(1100.0, lambda: bool(theatre.errors()))
             assert theatre.errors() == {"mute": 1}
 
     in_theatre(play)
