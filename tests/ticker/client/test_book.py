@@ -111,10 +111,18 @@ def test_depth_is_no_crash() -> None:
 def test_a_gap_is_never_merged() -> None:
     """An update from beyond what is known means asking again by cursor; if that does not help, for everything."""
     target = opened(A={"last": 1})
-    for expected in ("7:10:aa", None):
+
+    def lost() -> str | None:
         with pytest.raises(UnreachableError, match="lost"):
-            say(target, "update", since=11, version=12, quotes={"A": {"last": 2}})
-        assert question(target.open()).get("cursor") == expected
+            say(target, "update", since=20, version=21, quotes={"A": {"last": 2}})
+        cursor: str | None = question(target.open()).get("cursor")
+        assert not target.current, "until data comes"
+        return cursor
+
+    assert lost() == "7:10:aa"
+    say(target, "subscribed", id=2, selection="aa")
+    say(target, "update", since=10, version=11)
+    assert [lost(), lost()] == ["7:11:aa", None]
     assert target.quotes["A"]["last"] == 1
 
 
@@ -255,6 +263,9 @@ def test_frames_are_whole_steps() -> None:
     gone = [change for change in second if change.gone]
     assert [(c.symbol, c.quote.last, c.version) for c in gone] == [("B", None, 12)]
     assert backlog.frame() is None
+    nothing = opened().backlog(lambda: None).frame()
+    assert nothing is not None, "that there is nothing is the first step"
+    assert (nothing.snapshot, len(nothing)) == (True, 0)
 
 
 def test_a_restart_tells_loops_everything_anew() -> None:
