@@ -54,7 +54,7 @@ async def test_news_are_answered_as_they_come(live: Live) -> None:
 
 @serving()
 async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
-    """Other symbols do not; a symbol that appears, one that goes and the state of a feed do."""
+    """Other symbols do not; a symbol that appears, one that goes and the state of a feed do, then or before."""
     cursor = await cursor_of(live, "symbols=E*")
     peer = await wait(live, cursor, "&symbols=E*")
     say(live, "BTC-USD", "97001.5")
@@ -67,6 +67,7 @@ async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
     live.hub.flush()
     answer = (await peer.answer()).json
     assert (answer["quotes"], answer["gone"]) == ({}, ["EUR-USD"])
+    assert (await live.get(f"/api/quotes?cursor={cursor}&wait_s=30&symbols=E*")).json["gone"] == ["EUR-USD"]
     peer = await wait(live, answer["cursor"], "&symbols=E*")
     live.feed.state("down", "no route")
     live.hub.flush()
