@@ -157,9 +157,10 @@ def test_message_of_a_failure_ends_with_it() -> None:
 
 
 def test_a_run_without_data_forgives_nothing() -> None:
-    """Connecting alone is no success: pauses go on growing while no price comes."""
-    _, clock = play(*[FeedError("no")] * 40)
-    assert sum(clock.slept) > 200
+    """Connecting alone is no success: pauses go on growing while no price comes, also after a run that had some."""
+    for acts in ([], [delivers_then(FeedError("no"))]):
+        _, clock = play(*acts, *[FeedError("no")] * 40)
+        assert sum(clock.slept) > 200
 
 
 @pytest.mark.parametrize(
