@@ -164,13 +164,20 @@ def test_a_run_without_data_forgives_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TypeError("x"), AttributeError("x"), KeyError("x"), ValueError("x"), AssertionError()]
+    ("error", "name"),
+    [
+        (TypeError("x"), "TypeError"),
+        (KeyError("x"), "KeyError"),
+        (ValueError("x"), "ValueError"),
+        (AssertionError(), "AssertionError"),
+        (ExceptionGroup("tasks", [ExceptionGroup("more", [AttributeError("x")]), OSError()]), "AttributeError"),
+    ],
 )
-def test_bug_parks_the_feed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_bug_parks_the_feed(error: Exception, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A programming error is never retried; the log has its traceback, readers only its kind."""
     sink, clock = play(error)
     assert sink.story == ["failed"]
-    assert type(error).__name__ in (sink.status.message or "")
+    assert sink.status.message == f"stopped by a bug ({name}), see the log"
     assert clock.slept == []
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
