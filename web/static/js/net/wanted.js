@@ -50,7 +50,7 @@ export class Wanted {
   }
 }
 
-/** Everything of the venue that a symbol is of: `kraken:*`, or `*` for consolidated ones. */
+/** Everything of the venue that a symbol is of: `alpha:*`, or `*` for consolidated ones. */
 function allAlike(symbol) {
   return `${symbol.slice(0, symbol.indexOf(":") + 1)}*`;
 }
