@@ -162,8 +162,9 @@ def _is_crossed(values: Mapping[str, Value]) -> bool:
     bid, ask = values.get("bid"), values.get("ask")
     if not isinstance(bid, str) or not isinstance(ask, str):
         return False
-    if bid <= ask and bid.find(".") == ask.find("."):  # as text, where both have as many digits before the point
-        return False
+    point = bid.find(".")
+    if bid <= ask and point == ask.find(".") and (point > 0 or len(bid) == len(ask)):
+        return False  # as text, where both have as many digits before the point
     return Decimal(bid) > Decimal(ask)
 
 

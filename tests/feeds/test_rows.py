@@ -99,11 +99,16 @@ def test_crossed_row_without_last_is_refused() -> None:
 
 
 def test_crossing_is_judged_by_value_not_by_text() -> None:
-    """9.5 is below 10, and 10 is not above 10.000: locked passes."""
-    for bid, ask in (("9.5", "10"), ("10", "10.000"), ("10.000", "10")):
+    """9.5 is below 10, and 10 is not above 10.000: locked passes.
+
+    Seen: a bid of 100000 above an ask of 99999 passed, too, where prices have no point.
+    """
+    for bid, ask in (("9.5", "10"), ("10", "10.000"), ("10.000", "10"), ("9", "10")):
         quote, rejects = judge({"bid": bid, "ask": ask})
         assert quote is not None
         assert (quote.values, rejects) == ({"bid": bid, "ask": ask}, {})
+    for bid, ask in (("10.5", "9.5"), ("10", "9"), ("100000", "99999")):
+        assert judge({"bid": bid, "ask": ask}) == (None, {"crossed": 1})
 
 
 def test_crossed_feed_that_may() -> None:
