@@ -46,6 +46,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "ticker.journal",
             "ticker.hub",
+            "ticker.turns",
             "ticker.metrics",
             "ticker.price_gauges",
             "ticker.service",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.readers import Reader
 from ticker.store import Store
+from ticker.turns import Turns
 
 GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
@@ -114,6 +115,8 @@ class Hub:
         """Those who take no bytes at the moment."""
         self.draining = False
         self.on_tick: list[Callable[[], None]] = []
+        self.turns = Turns(self._guarded)
+        """For what must not keep prices waiting."""
         self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -127,62 +130,12 @@ class Hub:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
-        self._long_work: collections.deque[Iterator[None]] = collections.deque()
-        self._turns: collections.deque[asyncio.Future[None]] = collections.deque()
         store.on_flush.append(self.groups.publish)
         intake.wake = self.wake
 
     def now(self) -> float:
         """Monotonic seconds of the service's clock."""
         return self._clock.monotonic()
-
-    def spread(self, steps: Iterator[None]) -> None:
-        """Do long work a step at a time: one step of all such work in each turn of the loop. It must not raise."""
-        self._long_work.append(steps)
-        if len(self._long_work) == 1:
-            self._loop.call_soon(self._guarded, self._work)
-
-    def _work(self) -> None:
-        steps = self._long_work[0]  # it stays there meanwhile, because a step may begin other such work
-        try:
-            next(steps)
-        except StopIteration:
-            self._long_work.popleft()
-        else:
-            self._long_work.rotate(-1)
-        if self._long_work:
-            self._loop.call_soon(self._guarded, self._work)
-
-    async def in_turns(self, steps: Iterator[None]) -> None:
-        """`spread`, and wait until it is done."""
-        done = self._loop.create_future()
-
-        def to_the_end() -> Iterator[None]:
-            try:
-                yield from steps
-            except Exception as error:  # noqa: BLE001 - it is whoever waits who must hear of it
-                if not done.done():
-                    done.set_exception(error)
-            if not done.done():  # else whoever waited has left
-                done.set_result(None)
-
-        self.spread(to_the_end())
-        await done
-
-    async def turn(self) -> None:
-        """Wait until one may go on: of all who wait here one does in each turn of the loop, beside any long work."""
-        mine = self._loop.create_future()
-        self._turns.append(mine)
-        if len(self._turns) == 1:
-            self._loop.call_soon(self._next_turn)
-        await mine
-
-    def _next_turn(self) -> None:
-        first = self._turns.popleft()
-        if not first.done():  # else whoever waited has left
-            first.set_result(None)
-        if self._turns:
-            self._loop.call_soon(self._next_turn)
 
     # Flushing
 

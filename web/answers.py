@@ -59,7 +59,7 @@ async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
             made.append(piece)
             yield
 
-    await service.hub.in_turns(steps())
+    await service.hub.turns.complete(steps())
     return made
 
 
@@ -94,7 +94,7 @@ async def admit_patterns(service: Service, address: str, selection: Selection) -
     """
     if new := untested(service.store, selection):
         check_snapshot(service, address, len(new) * len(service.store))
-        await service.hub.in_turns(tested(service.store, selection))
+        await service.hub.turns.complete(tested(service.store, selection))
 
 
 @contextlib.contextmanager

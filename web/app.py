@@ -84,7 +84,7 @@ def create_app(service: Service) -> FastAPI:
     app.mount("/", page.Page())
     app.add_middleware(
         Guard,
-        turn=service.hub.turn,
+        turn=service.hub.turns.wait,
         refusal=front.refusal,
         origins=frozenset(server.origins),
         frame_ancestors=server.frame_ancestors,

@@ -30,7 +30,7 @@ class Door(Protocol):
     paths: frozenset[str]
 
     def spread(self, steps: Iterator[None]) -> None:
-        """Do work a step a turn; see `ticker.hub.Hub.spread`."""
+        """Do work a step a turn; see `ticker.turns.Turns.spread`."""
 
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused."""

@@ -95,7 +95,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 records = [record for record, _ in changes.records if not record.is_feed]
                 return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
             if changes.since is None and len(changes.records) >= LARGE:
-                await service.hub.in_turns(encoded(store, selection))
+                await service.hub.turns.complete(encoded(store, selection))
                 changes, headers["ETag"] = store.changes(scope, since), _etag(store, scope, shape)
             unknown = unknown_of(service, address, selection) if changes.since is None else []
             return answer(_body(service, selection, changes, unknown), headers=headers)

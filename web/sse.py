@@ -87,7 +87,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
         address = admission.address(request)
         await admit_patterns(service, address, selection)
         if len(hub.store) >= LARGE:
-            await hub.in_turns(encoded(hub.store, selection))
+            await hub.turns.complete(encoded(hub.store, selection))
         refused = admission.refusal(request)
         if hub.draining and refused is not None and refused.status_code == 503:
             return _farewell()

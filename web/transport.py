@@ -235,7 +235,7 @@ class SharedFrames(Handshake):
         """See to an answer that is made in slices; what was received meanwhile waits for it."""
         if self._session is not None and self._session.busy and self._hub is not None and self.open:
             self.transport.pause_reading()
-            self._hub.spread(self._slices(self._session))
+            self._hub.turns.spread(self._slices(self._session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:
         try:

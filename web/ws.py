@@ -43,7 +43,7 @@ class Door:
         self._admission = admission
         self._gate = gate
         self._guard = guard
-        self.spread = service.hub.spread
+        self.spread = service.hub.turns.spread
         hub = service.settings.hub
         self._pings = Pings(service.hub, hub.ping_interval_s, hub.ping_timeout_s)
 

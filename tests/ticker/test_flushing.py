@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import itertools
-from collections.abc import Iterator
 
 import pytest
 
@@ -242,78 +239,6 @@ def test_broken_interval_frame_ends_the_hub() -> None:
             assert task.done()
             with pytest.raises(LookupError, match="bug"):
                 await task
-
-    play(story)
-
-
-def test_long_work_takes_one_step_a_turn() -> None:
-    """Of all long work together, in turns, also of what begins within a step of other work; all of it comes to its end.
-
-    Seen: work that a step had begun made two steps a turn from then on. Cause: the queue looked empty meanwhile.
-    """
-
-    async def story(service: Service) -> None:
-        done: list[str] = []
-
-        def work(name: str, more: str = "") -> Iterator[None]:
-            for _ in range(2):
-                done.append(name)
-                if more:
-                    service.hub.spread(work(more))
-                    more = ""
-                yield
-
-        service.hub.spread(work("a", "b"))
-        seen = [0]
-        for _ in range(12):
-            await turns(1)
-            seen.append(len(done))
-        assert "".join(done) == "abab"
-        assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
-
-    play(story)
-
-
-def test_long_work_that_fails_is_its_askers_failure() -> None:
-    """Whoever waits for it hears of it, unless they have left; others' work comes to its end."""
-
-    async def story(service: Service) -> None:
-        def work(*, good: bool) -> Iterator[None]:
-            yield
-            if not good:
-                raise LookupError("bug")
-
-        asked = [asyncio.create_task(service.hub.in_turns(work(good=good))) for good in (False, True, False)]
-        await turns(1)
-        asked[2].cancel()
-        results = await asyncio.gather(*asked, return_exceptions=True)
-        assert [type(result) for result in results] == [LookupError, type(None), asyncio.CancelledError]
-        await turns(4)
-
-    play(story)
-
-
-def test_who_waits_for_a_turn_waits_for_no_long_work() -> None:
-    """One goes on in each turn, in order and past who has left, beside any long work: so health is told in time."""
-
-    async def story(service: Service) -> None:
-        done: list[int] = []
-
-        async def wait(number: int) -> None:
-            await service.hub.turn()
-            done.append(number)
-
-        for _ in range(100):
-            service.hub.spread(iter([None] * 10))
-        waiting = [asyncio.create_task(wait(i)) for i in range(4)]
-        await turns(1)
-        waiting[1].cancel()
-        seen = [0]
-        for _ in range(8):
-            await turns(1)
-            seen.append(len(done))
-        assert done == [0, 2, 3]
-        assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
 
     play(story)
 

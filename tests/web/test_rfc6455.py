@@ -87,7 +87,7 @@ async def test_what_comes_before_the_answer_waits_for_it(live: Live, monkeypatch
     await peer.write(ASK)
     for _ in range(10):  # turns of the loop, in each of which the server could read
         await asyncio.sleep(0)
-    live.hub.spread(held.pop())
+    live.hub.turns.spread(held.pop())
     assert (await peer.answer()).status == 101
     assert (await peer.hear("hello"))["type"] == "hello"
     assert await peer.receive() == (PONG, b"early")

@@ -1,0 +1,69 @@
+"""Turns of the event loop, shared out: however much is asked at once, prices go out between one piece and the next."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import Callable, Iterator
+
+
+class Turns:
+    """Two queues, each of which moves on by one in a turn of the loop.
+
+    Args:
+        guarded: calls a step, and sees to its errors.
+    """
+
+    def __init__(self, guarded: Callable[[Callable[[], None]], None]) -> None:
+        self._guarded = guarded
+        self._loop = asyncio.get_running_loop()
+        self._work: collections.deque[Iterator[None]] = collections.deque()
+        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+
+    def spread(self, steps: Iterator[None]) -> None:
+        """Do long work a step at a time: one step of all such work in each turn. It must not raise."""
+        self._work.append(steps)
+        if len(self._work) == 1:
+            self._loop.call_soon(self._guarded, self._step)
+
+    async def complete(self, steps: Iterator[None]) -> None:
+        """`spread`, and wait until it is done."""
+        done = self._loop.create_future()
+
+        def to_the_end() -> Iterator[None]:
+            try:
+                yield from steps
+            except Exception as error:  # noqa: BLE001 - it is whoever waits who must hear of it
+                if not done.done():
+                    done.set_exception(error)
+            if not done.done():  # else whoever waited has left
+                done.set_result(None)
+
+        self.spread(to_the_end())
+        await done
+
+    async def wait(self) -> None:
+        """Wait until one may go on: of all who wait here one does in each turn, beside any long work."""
+        mine = self._loop.create_future()
+        self._waiting.append(mine)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._admit)
+        await mine
+
+    def _step(self) -> None:
+        steps = self._work[0]  # it stays there meanwhile, because a step may begin other such work
+        try:
+            next(steps)
+        except StopIteration:
+            self._work.popleft()
+        else:
+            self._work.rotate(-1)
+        if self._work:
+            self._loop.call_soon(self._guarded, self._step)
+
+    def _admit(self) -> None:
+        first = self._waiting.popleft()
+        if not first.done():  # else whoever waited has left
+            first.set_result(None)
+        if self._waiting:
+            self._loop.call_soon(self._admit)
