@@ -122,7 +122,7 @@ async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.
     assert 0 < turns.most <= 2
 
 
-@serving()
+@serving(limits={"work_per_s": 1_000_000})
 async def test_messages_that_ask_for_much_are_answered_one_a_turn(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether they are long or want many symbols, and however many come at once, from one reader or from several.
 
