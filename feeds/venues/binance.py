@@ -17,8 +17,7 @@ from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row
 from ticker.errors import FeedError
 
 _TICKER = Shape(
-    wire="symbol",
-    fields={
+    wire="symbol", fields={
         "last": "lastPrice", "bid": "bidPrice", "ask": "askPrice", "bid_size": "bidQty", "ask_size": "askQty",
         "open": "openPrice", "high": "highPrice", "low": "lowPrice", "volume": "volume",
         "quote_volume": "quoteVolume", "change_pct": "priceChangePercent",
@@ -78,9 +77,8 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
 
 
 BINANCE = Venue(
-    name="binance",
+    name="binance", base_url="https://api.binance.com",
     summary="Binance spot: bid and ask at once, the rest once a second",
-    base_url="https://api.binance.com",
     limits=Limits(  # one answer weighs 80
         interval_s=2.0, gap_s=0.8, body_bytes=40_000_000, ban_s=120.0,
         used_header="X-MBX-USED-WEIGHT-1M", used_limit=6000,
@@ -91,10 +89,8 @@ BINANCE = Venue(
     instruments_request="/api/v3/exchangeInfo?showPermissionSets=false", parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
-        wires_per_message=50,
-        wires_per_connection=512,  # 1024 streams
-        messages_per_s=3.0,  # of 5, and a ping and a pong count too
-        lifetime_s=86_400.0, mute_after_s=8.0,
+        wires_per_message=50, wires_per_connection=512,  # 1024 streams
+        lifetime_s=86_400.0, mute_after_s=8.0, messages_per_s=3.0,  # of 5, and a ping and a pong count too
     ),
     candles=Candles(
         request="/api/v3/klines?symbol={wire}&interval={interval}&startTime={begin_ms}&endTime={end_ms}&limit=1000",

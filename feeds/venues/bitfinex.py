@@ -78,8 +78,7 @@ def _row(wire: str, sent: Any) -> Row:
 
 
 BITFINEX = Venue(
-    name="bitfinex",
-    summary="Bitfinex spot",
+    name="bitfinex", summary="Bitfinex spot",
     base_url="https://api-pub.bitfinex.com",
     limits=Limits(interval_s=5.0, gap_s=2.0, ban_s=60.0),  # some 30 requests a minute
     rest_request=lambda _symbols: "/v2/tickers?symbols=ALL",

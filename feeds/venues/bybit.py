@@ -82,18 +82,14 @@ def _confirmed(message: dict[str, Any]) -> Heard:
 
 
 BYBIT = Venue(
-    name="bybit",
-    summary="Bybit spot",
-    base_url="https://api.bybit.com",
+    name="bybit", summary="Bybit spot", base_url="https://api.bybit.com",
     limits=Limits(interval_s=1.0, gap_s=0.1, ban_s=600.0),
-    rest_request=lambda _symbols: "/v5/market/tickers?category=spot",
-    parse_rest=lambda body: TICKER.rows(_entries(body)), fields=TICKER.names,
-    instruments_request="/v5/market/instruments-info?category=spot",
-    parse_instruments=parse_instruments,
+    rest_request=lambda _symbols: "/v5/market/tickers?category=spot", fields=TICKER.names,
+    parse_rest=lambda body: TICKER.rows(_entries(body)),
+    instruments_request="/v5/market/instruments-info?category=spot", parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.bybit.com/v5/public/spot", subscribe=subscribe, parse=parse_stream,
-        wires_per_message=5,  # 10 topics
-        wires_per_connection=400,  # 21,000 characters of topics
+        wires_per_message=5, wires_per_connection=400,  # 10 topics; 21,000 characters of them
         messages_per_s=10.0, ping=('{"op":"ping"}', 20.0), mute_after_s=8.0,
     ),
     candles=Candles(
