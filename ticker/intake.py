@@ -317,8 +317,8 @@ class FeedIntake:
 
     @property
     def _all_shut(self) -> bool:
-        """Whether no market is open."""
-        return not any(source.market == "live" for source in self._sources.values())
+        """Whether there are markets and none of them is open."""
+        return bool(self._sources) and all(source.market != "live" for source in self._sources.values())
 
     def _call_stale(self, why: str) -> None:
         log.info('feed=%s state=stale message="%s"', self.status.name, why)

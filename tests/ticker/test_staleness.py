@@ -322,6 +322,9 @@ def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
     assert service.get("@v", "message") is None
     service.wait(300.0)
     assert service.states("@v", "v:A", "v:B") == ["live", "closed", "closed"], "no row at all is no fault then"
+    feed.remove(["v:A", "v:B"])
+    service.wait(300.0)
+    assert service.states("@v") == ["stale"], "but it is where there is no market at all"
 
 
 def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
