@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from ticker.model import FEED_FIELDS, FIELDS, NUMBER_FIELDS
@@ -39,7 +40,7 @@ _TEXT_FIELDS = frozenset({"state", "source", "name"})
 _FEED_KEYS = tuple(f'"{name}":'.encode() for name in FEED_FIELDS)
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """One text frame, made once and sent to many.
 
     Attributes:
@@ -53,17 +54,14 @@ class Frame:
         packed: room for the compressed form.
     """
 
-    __slots__ = ("data", "event", "kind", "packed", "pays", "rows", "version", "wire")
-
-    def __init__(self, kind: str, data: bytes, rows: int = 0, version: int = 0) -> None:
-        self.kind = kind
-        self.data = data
-        self.rows = rows
-        self.version = version
-        self.wire: bytes | None = None
-        self.event: tuple[str, bytes] | None = None
-        self.pays = False
-        self.packed: bytes | None = None
+    kind: str
+    data: bytes
+    rows: int = 0
+    version: int = 0
+    wire: bytes | None = None
+    event: tuple[str, bytes] | None = None
+    pays: bool = False
+    packed: bytes | None = None
 
 
 class Cursor(NamedTuple):
