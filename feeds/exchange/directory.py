@@ -47,6 +47,7 @@ class Directory:
         self._entries: dict[str, Entry | None] = {}
         self._entries_of: Sequence[str] = ()
         self._heard: dict[str, Entry] = {}
+        self._listed: dict[Listing, Entry | None] = {}
 
     def load(self, listings: Iterable[Listing]) -> None:
         """Replace the list. Where two entries claim one name or symbol, the first open one keeps it, else the first.
@@ -64,6 +65,8 @@ class Directory:
             if self._by_symbol.setdefault(listing.symbol, listing) is listing:
                 for wire in listing.wires:
                     self._by_wire.setdefault(wire, listing)
+        kept = self._listed  # of most nothing is new: what is known of them stays the same, for the judge, too
+        self._listed = {one: kept[one] for one in self._by_symbol.values() if one in kept}
 
     @property
     def size(self) -> int:
@@ -138,21 +141,24 @@ class Directory:
 
     def _resolve(self, wire: str) -> Entry | None:
         if listing := self._by_wire.get(wire):
-            return self._entry(listing.symbol, listing)
+            return self._entry(listing.symbol)
         symbol = self._venue.symbol(wire) if self._venue.symbol else None
         return self._entry(symbol) if symbol else None
 
-    def _entry(self, symbol: str, listing: Listing | None = None) -> Entry | None:
+    def _entry(self, symbol: str) -> Entry | None:
+        listing = self._by_symbol.get(symbol)
+        if listing is None:
+            return self._make(symbol, {})
+        if listing not in self._listed:
+            known = {"decimals": listing.decimals, "name": listing.name, "state": listing.state}
+            self._listed[listing] = self._make(symbol, {k: v for k, v in known.items() if v is not None})
+        return self._listed[listing]
+
+    def _make(self, symbol: str, extra: Mapping[str, Value]) -> Entry | None:
         venue_symbol = f"{self._prefix}:{symbol}"
         if not VENUE_SYMBOL.fullmatch(venue_symbol) or symbol.count("-") > 1:
             return None
-        listing = listing or self._by_symbol.get(symbol)
-        known = {"decimals": listing.decimals, "name": listing.name, "state": listing.state} if listing else {}
-        return Entry(
-            symbol=venue_symbol,
-            selected=self._selects(symbol),
-            extra={field: value for field, value in known.items() if value is not None},
-        )
+        return Entry(venue_symbol, self._selects(symbol), extra)
 
     def _selects(self, symbol: str) -> bool:
         return any(pattern_matches(pattern, symbol) for pattern in self._patterns)
