@@ -67,7 +67,7 @@ ASKS_EXCHANGES = f"{COMMANDS}.adapters"
 """The one command that shows what the feeds are instead."""
 
 THIRD_PARTY = {
-    "ticker.protocol": {"orjson"},
+    "ticker.protocol": {"msgspec", "orjson"},
     "ticker.messages": {"orjson"},
     "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"},
 }
