@@ -175,11 +175,17 @@ def tick_decimals(tick: str) -> int | None:
     return len(fraction) if fraction or whole.strip("0") else None
 
 
+def digits_at(value: Any, *path: str | int) -> int | None:
+    """The number at a path of digits after the point of a price, which has 30 at most; None where there is none."""
+    digits = at(value, *path)
+    return digits if type(digits) is int and digits in range(31) else None
+
+
 def percent_of(fraction: str | None) -> str | None:
     """`0.0196` as `1.96`, digit for digit; what is no number comes back as it is, to be refused with its row."""
     if not fraction:
         return None
     try:
-        return f"{Decimal(decimal_text(fraction)).scaleb(2):f}"
+        return f"{Decimal(f'{decimal_text(fraction)}e2'):f}"
     except ValueError:
         return fraction

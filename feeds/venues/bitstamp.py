@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feeds.exchange.adapter import exchange
-from feeds.exchange.shapes import Shape, at, list_at, read, read_object, text_at, write
+from feeds.exchange.shapes import Shape, at, digits_at, list_at, read, read_object, text_at, write
 from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
@@ -31,13 +31,12 @@ def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for entry in list_at(_good(read(body), body)):
         wire = text_at(entry, "market_symbol") or text_at(entry, "url_symbol")  # as the list before this one called it
-        name, decimals = text_at(entry, "name"), at(entry, "counter_decimals")
+        name, decimals = text_at(entry, "name"), digits_at(entry, "counter_decimals")
         base, slash, quote = name.partition("/")
         state = None if text_at(entry, "trading") == "Enabled" else "halted"
         if wire and slash:
             canonical = f"{base}-{quote.replace('-', '.')}"  # `BTC/USD-PERP` is `BTC-USD.PERP`
-            digits = decimals if isinstance(decimals, int) else None
-            listings.append(Listing(canonical, (wire, name), digits, state=state))
+            listings.append(Listing(canonical, (wire, name), decimals, state=state))
     return listings
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from feeds.exchange.adapter import exchange
-from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, text_of, write
+from feeds.exchange.shapes import Shape, digits_at, list_at, read_object, text_at, text_of, write
 from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
@@ -57,10 +57,10 @@ def _texts(sent: Any) -> dict[str, str | None] | None:
 def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for key, pair in _result(body).items():
-        other, public, decimals = text_at(pair, "altname"), text_at(pair, "wsname"), at(pair, "pair_decimals")
+        other, public, decimals = text_at(pair, "altname"), text_at(pair, "wsname"), digits_at(pair, "pair_decimals")
         canonical = symbol(public)  # dark pools have no such name
         state = "halted" if text_at(pair, "status") == "cancel_only" else None
-        if canonical and other and (decimals is None or decimals in range(31)):
+        if canonical and other:
             listings.append(Listing(canonical, (key, other, public), decimals, state=state))
     return listings
 

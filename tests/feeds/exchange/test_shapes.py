@@ -10,6 +10,7 @@ from feeds.exchange.shapes import (
     Index,
     Shape,
     at,
+    digits_at,
     list_at,
     percent_of,
     read,
@@ -130,12 +131,34 @@ def test_decimals_of_a_step(tick: str, decimals: int | None) -> None:
     [
         ("0.0196", "1.96"), ("-0.1034", "-10.34"), ("0", "0"), ("1", "100"), ("0.00005", "0.005"),
         ("-0.000096", "-0.0096"),
-        ("1e-4", "0.01"), ("0.1000", "10.00"), ("", None), (None, None), ("x", "x"), ("NaN", "NaN"),
+        ("1e-4", "0.01"), ("0.1000", "10.00"), ("12345.6789012345678901234567890", "1234567.89012345678901234567890"),
+        ("", None), (None, None), ("x", "x"), ("NaN", "NaN"),
     ],
 )  # fmt: skip
 def test_fraction_as_percent(fraction: str | None, percent: str | None) -> None:
     """The point moves two places and no digit changes; what is no number is left for others to refuse."""
     assert percent_of(fraction) == percent
+
+
+@pytest.mark.parametrize(
+    ("digits", "known"),
+    [
+        (0, 0),
+        (8, 8),
+        (30, 30),
+        (31, None),
+        (-1, None),
+        (2**64, None),
+        (True, None),
+        ("2", None),
+        (2.0, None),
+        (None, None),
+    ],
+)
+def test_digits_of_a_list(digits: Any, known: int | None) -> None:
+    """What no price can have is not known. Seen: `true` went out as `True`, which is no JSON, to every reader."""
+    found = digits_at({"pair": {"digits": digits}}, "pair", "digits")
+    assert (found, type(found)) == (known, type(known))
 
 
 def test_paths() -> None:

@@ -60,10 +60,10 @@ def test_list_entries() -> None:
     """
     assert BITSTAMP.instruments_request == "/api/v2/markets/"
     good = {"name": "BTC/USD-PERP", "market_symbol": "btcusd-perp", "counter_decimals": 0, "trading": "Enabled"}
-    entries = [good, {**good, "trading": "Disabled"}, {**good, "name": "BTCUSD"}, {}, 5]
+    entries = [good, {**good, "trading": "Disabled", "counter_decimals": -1}, {**good, "name": "BTCUSD"}, {}, 5]
     assert parse_instruments(json.dumps(entries).encode()) == [
         Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0),
-        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), 0, state="halted"),
+        Listing("BTC-USD.PERP", ("btcusd-perp", "BTC/USD-PERP"), None, state="halted"),
     ]
 
 

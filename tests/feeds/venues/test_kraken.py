@@ -173,7 +173,10 @@ def test_list_entries_that_cannot_be_used() -> None:
     """A bad entry of the list costs itself, and impossible decimals are not known ones."""
     good = {"altname": "XBTUSD", "wsname": "XBT/USD", "pair_decimals": 1}
     entries = {"A": good, "B": 5, "C": {}, "D": {**good, "wsname": "nothing"}, "E": {**good, "pair_decimals": -1}}
-    assert parse_instruments(answer(entries).body) == [Listing("BTC-USD", ("A", "XBTUSD", "XBT/USD"), 1)]
+    assert parse_instruments(answer(entries).body) == [
+        Listing("BTC-USD", ("A", "XBTUSD", "XBT/USD"), 1),
+        Listing("BTC-USD", ("E", "XBTUSD", "XBT/USD"), None),
+    ]
 
 
 def test_recorded_errors_of_other_hosts(data_dir: pathlib.Path) -> None:
