@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from ticker.bars import MINUTE_MS, SECOND_MS, SECONDS, TAPE_BYTES, Ring, Slot, Tape
@@ -192,8 +192,10 @@ class Candles:
         return next((t for t in minutes if t not in ours and not told.covers(t, t + MINUTE_MS)), None)
 
     def _closes(self, tape: Tape, first: int, last: int) -> list[float | None]:
-        theirs = self.past.told(tape.source, MINUTE_MS).bars(first, MINUTE_MS)
-        closes = {t: bar.close for t, bar in theirs.items()} | _known_closes(tape, first, last)
+        told = self.past.told(tape.source, MINUTE_MS)
+        theirs = told.bars(first, MINUTE_MS)
+        final = {t for t in theirs if told.covers(t, t + MINUTE_MS)}
+        closes = {t: bar.close for t, bar in theirs.items()} | _known_closes(tape, first, last, final)
         return [closes.get(t) for t in range(first, last + 1, MINUTE_MS)]
 
     def _asked(self, record: Record, *, seconds: bool) -> Tape:
@@ -252,8 +254,10 @@ def _is_consolidated(record: Record) -> bool:
     return ":" not in record.key
 
 
-def _known_closes(tape: Tape, first: int, last: int) -> dict[int, float]:
-    return {slot.t: slot.close for slot in tape.slots(MINUTE_MS, first, last) if slot.said or not slot.gap}
+def _known_closes(tape: Tape, first: int, last: int, told: Collection[int] = ()) -> dict[int, float]:
+    """The closes that were heard here; the venue's word on a minute with a gap, if it told any, is better."""
+    slots = tape.slots(MINUTE_MS, first, last)
+    return {slot.t: slot.close for slot in slots if not slot.gap or (slot.said and slot.t not in told)}
 
 
 def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> Row | None:
@@ -267,8 +271,8 @@ def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> 
         return None if ours is None else Row(*ours[:5], None, "g")
     if final:
         return Row(*theirs, "v")
-    # The venue knows its beginning, we know what came then; its volume is out of date.
-    if ours is None:
+    # The venue knows its beginning, we know what came then, if anything did; its volume is out of date.
+    if ours is None or not ours.said:
         return Row(*theirs[:5], None, "gv")
     high, low = max(ours.high, theirs.high), min(ours.low, theirs.low)
     return Row(theirs.t, theirs.open, high, low, ours.close, None, "v" if whole else "gv")

@@ -241,6 +241,16 @@ def test_a_gap_after_the_venue_told_stays_a_gap(market: Market) -> None:
     assert market.brief("X", "1m", limit=1) == [(200, 40, 71, "ogv")]
 
 
+def test_a_price_from_before_a_gap_is_no_part_of_a_later_bar(market: Market) -> None:
+    """Seen: while a feed was down, the price of before was the close, and the high, of what the venue told of now."""
+    market.feed("a", local=False)
+    market.say({"a:X": "300"})
+    market.feeds["a"].state("down", "for the test")
+    market.flush()
+    market.wait(61)
+    assert market.brief("X", "1m", limit=2) == [(200, 40, 60, "v"), (200, 40, 60, "ogv")]
+
+
 def test_a_long_bar_with_a_gap_is_told_again(market: Market) -> None:
     """The venue is asked for the rest of a bar that is still open, if data was missing since it told the first part."""
     venue = market.feed("a", local=False)
@@ -335,6 +345,18 @@ def test_sparklines_do_not_ask_venues(market: Market) -> None:
     assert venue.asked == []
     market.rows("X", "1m", limit=3)
     assert market.closes("X") == [[None, None, 60, 60, 70]]
+
+
+def test_a_sparkline_closes_as_the_chart_does(market: Market) -> None:
+    """A minute whose end was missed here closes as the venue says, once it has; seen: as before its end."""
+    market.feed("a", local=False)
+    market.say({"a:X": "70"})
+    market.feeds["a"].state("down", "for the test")
+    market.wait(61)
+    market.say({"a:X": "71"})
+    assert market.closes("X", points=2) == [[70, 71]]
+    assert [row.close for row in market.rows("X", "1m", limit=2)] == [60, 71]
+    assert market.closes("X", points=2) == [[60, 71]]
 
 
 def test_a_missing_minute_is_unknown_in_a_sparkline(market: Market) -> None:
