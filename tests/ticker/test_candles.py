@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.ticker.candle_market import MINUTE, START, Market
 from ticker.bars import TAPE_BYTES
@@ -368,3 +370,90 @@ def test_a_missing_minute_is_unknown_in_a_sparkline(market: Market) -> None:
     market.wait(120)
     market.say({"a:X": "11"})
     assert market.closes("X") == [[10, 10, 10, None, 11]]
+
+
+# Any story
+
+
+Step = tuple[str, int]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["trade", "trade", "trade", "ask", "ask 1m"]), st.integers(250, 3000)),
+        st.tuples(st.sampled_from(["trade", "down", "ask", "ask 1m", "venue"]), st.integers(250, 150_000)),
+    ),
+    max_size=30,
+)
+
+
+class Truth:
+    """Every trade there was, also while nobody listened, and the bars that they make."""
+
+    def __init__(self) -> None:
+        self.trades = [(START - 90_000, 90.0), (START - 30_500, 95.0)]
+        self.fails = False
+
+    def bar(self, t: int, span_ms: int) -> Bar | None:
+        """Made in the plainest way; None if nobody traded."""
+        prices = [price for at, price in self.trades if t <= at < t + span_ms]
+        return Bar(t, prices[0], max(prices), min(prices), prices[-1], float(len(prices))) if prices else None
+
+    def carried(self, t: int, span_ms: int) -> Bar:
+        """The same, or the close before."""
+        last = [price for at, price in self.trades if at < t + span_ms][-1]
+        return self.bar(t, span_ms) or Bar(t, last, last, last, last, 0)
+
+
+@settings(max_examples=100, derandomize=True)
+@given(steps)
+def test_what_is_not_marked_as_a_gap_is_true(story: list[Step]) -> None:
+    """Whatever was heard, missed, asked and told: a bar without a gap is the one that all trades make.
+
+    One with a gap has no price that was not of its time, once the venue has told of it.
+    """
+    market, truth = Market(), Truth()
+    market.feed("a")
+
+    async def history(_symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        if truth.fails:
+            raise OSError
+        span_ms = interval_s * 1000
+        newest = market.clock.wall_ms() // span_ms * span_ms
+        bars = (truth.bar(t, span_ms) for t in range(newest - (limit - 1) * span_ms, newest + 1, span_ms))
+        return [bar for bar in bars if bar]
+
+    def trade(price: int) -> None:
+        truth.trades.append((market.clock.wall_ms(), float(price)))
+
+    def ask(interval: str) -> None:
+        for row in market.rows("X", interval, 4):
+            true = truth.carried(row.t, INTERVALS[interval])
+            if "g" not in row.flags:
+                assert row[1:5] == true[1:5]
+                assert row.volume in {None, true.volume}
+            elif "v" in row.flags:
+                assert (row.open, true.low <= row.low, row.high <= true.high) == (true.open, True, True)
+
+    market.candles.past.offer("a", history, local=False)
+    trade(100)
+    market.say({"a:X": "100"})
+    down = False
+    for what, ms in story:
+        market.clock.tick(ms / 1000)
+        price = 90 + ms % 20
+        trade(price)
+        if what == "trade":
+            market.say({"a:X": str(price)})
+            down = False
+            continue
+        if not down:  # else it is missed
+            market.say({"a:X": str(price)})
+        if what == "down":
+            market.feeds["a"].state("down", "for the test")
+            market.flush()
+            down = True
+        elif what == "venue":
+            truth.fails = not truth.fails
+        else:
+            ask(what.removeprefix("ask").strip() or "1s")
+    ask("1m")
+    ask("1h")
