@@ -129,7 +129,7 @@ ONE_BY_ONE = dataclasses.replace(
     symbol=str,
     rest_request=ask_for,
     parse_rest=parse_one,
-    limits=Limits(interval_s=1.0, gap_s=0.1, symbols_per_request=1),
+    limits=Limits(interval_s=1.0, gap_s=0.1, symbols_per_request=1, body_bytes=1000),
 )
 
 
@@ -169,14 +169,14 @@ def test_one_bad_symbol_costs_itself() -> None:
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "ETH-USD", "2", "20")
         stage.exchange.serve("/one/ADA-USD", Reply(body=b"{"))
-        await stage.polls(6, ONE_BY_ONE, symbols=("ADA-USD", "ETH-USD", "ODD-USD"), mode="poll")
+        stage.exchange.serve("/one/BIG-USD", Reply(body=b" " * 1001))
+        await stage.polls(6, ONE_BY_ONE, symbols=("ADA-USD", "BIG-USD", "ETH-USD", "ODD-USD"), mode="poll")
 
     stage = on_stage(play)
     assert set(merged(stage)) == {"toy:ETH-USD"}
     said = {event[1:] for event in stage.sink.events if event.what != "publish"}
-    assert said == {("live", "no price yet for ADA-USD, ODD-USD")}
-    assert stage.sink.status.errors["http_4xx"] > 0
-    assert stage.sink.status.errors["protocol"] > 0
+    assert said == {("live", "no price yet for ADA-USD, BIG-USD, ODD-USD")}
+    assert all(stage.sink.status.errors[reason] for reason in ("http_4xx", "protocol", "too_large"))
 
 
 def test_all_symbols_bad_is_a_failure() -> None:
@@ -190,15 +190,21 @@ def test_all_symbols_bad_is_a_failure() -> None:
     assert on_stage(play).sink.status.errors["http_4xx"] >= 2
 
 
-def test_broken_off_poll_is_taken_up() -> None:
-    """A symbol whose answers always break off the poll does not starve those behind it."""
+@pytest.mark.parametrize("status", [500, 429])
+def test_broken_off_poll_is_taken_up(status: int) -> None:
+    """A symbol whose answers always break off the poll does not starve those behind it.
+
+    A host in trouble, or that has had enough, is not asked for the others at once.
+    """
 
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "ETH-USD", "2", "20")
-        stage.exchange.serve("/one/ADA-USD", Reply(status=500))
+        stage.exchange.serve("/one/ADA-USD", Reply(status=status))
         await stage.polls(6, ONE_BY_ONE, symbols=("ADA-USD", "ETH-USD"), mode="poll")
 
-    assert set(merged(on_stage(play))) == {"toy:ETH-USD"}
+    stage = on_stage(play)
+    assert set(merged(stage)) == {"toy:ETH-USD"}
+    assert stage.sink.status.reconnects >= 2
 
 
 def test_state_of_the_market() -> None:

@@ -231,7 +231,10 @@ def test_connection_without_any_answer_mends_nothing() -> None:
 
 
 def test_exchange_that_never_answers() -> None:
-    """Where the exchange does not confirm subscriptions nothing is asked for again, and nothing complained of."""
+    """Where the exchange does not confirm subscriptions nothing is asked for again, and nothing complained of.
+
+    That another connection is open does not mean that it brings anything.
+    """
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -242,6 +245,10 @@ def test_exchange_that_never_answers() -> None:
             await theatre.passes(50.0)
             assert len(wants(peer)) == 1
             assert not theatre.errors()
+            peer.cut()
+            await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
+            await (await theatre.exchange.peer(2)).heard()
+            assert theatre.sink.status.message == "toy/1: stream: the connection was lost"
 
     in_theatre(play)
 

@@ -135,3 +135,33 @@ def test_connections_that_fall_silent_in_turn() -> None:
     assert max(silences(beats_s=1.0, beats=300)) <= 30.0
     assert silences(beats_s=0.01, beats=10)[-1] == 3600.0
     assert min(silences(beats_s=100.0, beats=10)) >= 290.0
+
+
+def beats(pulse: Pulse, now: float, gap_s: float, count: int = 1) -> float:
+    """So many prices at this distance; returns when the last one came."""
+    for _ in range(count):
+        now += gap_s
+        pulse.beat(now)
+    return now
+
+
+def test_long_silence_is_forgotten() -> None:
+    """One night's quiet does not hide for ever after that a busy stream has fallen silent."""
+    pulse = Pulse()
+    now = beats(pulse, beats(pulse, 0.0, 1.0, 300), 900.0)
+    assert pulse.limit_s(8.0) >= 900.0
+    now = beats(pulse, now, 1.0, 14_400)
+    assert pulse.limit_s(8.0) <= 30.0
+    pulse.missed()
+    now = beats(pulse, beats(pulse, now, 120.0), 1.0, 150)
+    assert pulse.limit_s(8.0) <= 30.0, "the silence in which a connection was given up was not the market's"
+
+
+def test_patience_has_bounds() -> None:
+    """A busy stream gets no less than what is usual for its exchange; one that never brings a price is made anew."""
+    busy, barren = Pulse(), Pulse()
+    beats(busy, 0.0, 0.01, 100)
+    assert (busy.usual_s(5.0), busy.limit_s(8.0)) == (5.0, 8.0)
+    for _ in range(30):
+        barren.missed()
+    assert (barren.limit_s(8.0), barren.limit_s(900.0)) == (600.0, 900.0)
