@@ -64,6 +64,10 @@ def test_newer_connection_has_the_say() -> None:
             old.send(said(BTC="5", ETH="5"))
             await theatre.until(lambda: theatre.last("ETH") == "5")
             assert theatre.last("BTC") == "9"
+            await theatre.passes(1.0)
+            old.send(said(ETH="6"))
+            await theatre.until(lambda: theatre.last("ETH") == "6")
+            assert not old.gone, "it has the say until all is answered"
 
     in_theatre(play)
 
