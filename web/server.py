@@ -94,6 +94,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.cycle = cycle
         cycle.response_complete = True
         self.flow.resume_reading()  # else its end would not be seen
+        self._taken()
         self._stream = stream
 
     def pause_writing(self) -> None:
@@ -145,6 +146,10 @@ class BoundedHttp(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:
             exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
             self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
+        elif self.cycle is not None and not (
+            self.cycle.response_complete and self.transport.get_write_buffer_size() == 0
+        ):
+            raise ValueError("a WebSocket behind an answer that is not taken yet")
         else:  # it becomes a WebSocket, whose parser knows nothing of absolute URIs (RFC 6455, section 4.2.1)
             url = httptools.parse_url(self.url)
             self.url = url.path + (b"?" + url.query if url.query else b"")

@@ -175,6 +175,8 @@ class EventStream:
         for frame in (subscribed, first):
             self._hub.groups.counts.sent(frame)
         self._write(self._form(_retry(RETRY_MS)) + self._event(subscribed) + self._event(first))
+        if self._http.flow.write_paused:  # since the head already, which nobody says again
+            self.pause()
 
     # Writing
 

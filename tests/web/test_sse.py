@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 
 import pytest
 
 from tests.running import exact
 from tests.web.events import EventPeer, listen_to
-from tests.web.peer import View
+from tests.web.peer import Answer, View
 from tests.web.server import PRICES, Live, serving, until
 from ticker.hub import GOODBYE_RETRY_MS
 from web.sse import RETRY_MS
@@ -211,6 +212,40 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
     assert update.kind == "update", "it is a member like any other again"
     await until(lambda: connection not in live.hub.paused)
     assert connection.open, "nor is it watched over as if it were full"
+
+
+@serving()
+async def test_a_stream_that_begins_on_a_full_socket_is_full(live: Live) -> None:
+    """A reader that does not even take the head of its answer holds one frame, and is dropped after `stall_s`.
+
+    Seen: it was told nothing of the full socket, so it wrote on and on, and nobody called it stalled.
+    """
+    peer = await live.connect(receive_buffer=4096)
+    await until(lambda: live.server.server_state.connections)
+    (http,) = live.server.server_state.connections
+    number, refusals = http.transport.get_extra_info("socket").fileno(), 0
+
+    def full() -> bool:
+        nonlocal refusals
+        try:
+            os.write(number, b"an answer before it" * 100)
+            refusals = 0
+        except BlockingIOError:  # for now: what is on its way makes room once more
+            refusals += 1
+        return refusals == 100
+
+    await until(full)
+    await peer.request("GET", "/api/stream?symbols=S*")
+    await until(lambda: live.hub.connections)
+    held = EventPeer(peer, Answer(200, {}, b"")).connection(live)
+    publish_large(live, 0)
+    waiting = held.pending_bytes
+    publish_large(live, 1)
+    assert held.pending_bytes == waiting
+    assert live.hub.pending_bytes == waiting > 0
+    live.clock.skip(live.service.settings.hub.stall_s)
+    await until(lambda: not live.hub.connections)
+    assert live.hub.counts.disconnects == {4008: 1}
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this socket option")

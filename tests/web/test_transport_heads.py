@@ -7,8 +7,9 @@ import contextlib
 
 import pytest
 
-from tests.web.peer import Peer
+from tests.web.peer import UPGRADE, Peer
 from tests.web.server import Live, serving, until
+from web.server import BoundedHttp
 
 
 async def refused(live: Live, data: bytes) -> int:
@@ -105,3 +106,40 @@ async def test_requests_that_wait_for_others_are_bounded(live: Live) -> None:
     await peer.write(request * 101)
     assert [(await peer.answer()).status for _ in range(101)] == [200] * 101
     assert await refused(live, request * 102) == 400
+
+
+@serving()
+async def test_no_stream_begins_behind_a_request_that_waits(live: Live) -> None:
+    """A WebSocket in the row of requests is refused while one before it has no answer yet.
+
+    Seen: the answer came later, among the frames; of a client that had left by then the log got a traceback.
+    """
+    cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
+    peer = await live.connect()
+    await peer.request("GET", f"/api/quotes?symbols=BTC-USD&wait_s=30&cursor={cursor}")
+    await until(lambda: live.hub.connected["poll"])
+    assert (await peer.upgrade()).status == 400
+    assert await peer.rest() == b""
+    assert live.hub.counts.connects["ws"] == 0
+
+
+@serving()
+async def test_no_stream_begins_behind_an_answer_that_is_not_taken(live: Live) -> None:
+    """A WebSocket is refused while the socket is full of the answer before it.
+
+    Seen: the stream was not told that it is full, so it wrote on and on, and nobody called its reader stalled.
+    """
+    live.publish({f"S{i}-USD": "1.5" for i in range(130)}, name="x" * 150)
+    live.hub.flush()
+    peer = await live.connect(receive_buffer=4096)
+    await peer.request("GET", "/api/quotes?symbols=S*")
+    await until(lambda: live.server.server_state.connections)
+    (http,) = live.server.server_state.connections
+    assert isinstance(http, BoundedHttp)
+    await until(lambda: http.flow.write_paused and http.cycle.response_complete)
+    await peer.request("GET", "/ws", *UPGRADE)
+    await until(http.transport.is_closing)
+    assert len((await peer.answer()).json["quotes"]) == 130
+    assert (await peer.answer()).status == 400
+    assert await peer.rest() == b""
+    assert live.hub.counts.connects["ws"] == 0
