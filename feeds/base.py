@@ -182,8 +182,8 @@ def _convert(where: str, hint: Any, value: object) -> Any:
             return ",".join(str(part) for part in value)
         return str(value)
     try:
-        if not isinstance(value, bool):
+        if not isinstance(value, bool) and not (hint is int and isinstance(value, float)):  # which would be cut
             return hint(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise ConfigError(f"{where}: give {'a whole number' if hint is int else 'a number'}, not {value!r}")

@@ -520,7 +520,10 @@ def test_patterns_choose_symbols() -> None:
         ({"rate": 0}, "feeds.sim: rate: give more than 0 and at most 1000000 updates a second, not 0"),
         ({"rate": "nan"}, "feeds.sim: rate: give more than 0"),
         ({"rate": "fast"}, "feeds.sim.rate: give a number, not 'fast'"),
+        ({"rate": 10**400}, "feeds.sim.rate: give a number, not 1000"),
         ({"seed": "x"}, "feeds.sim.seed: give a whole number, not 'x'"),
+        ({"seed": 1.7}, "feeds.sim.seed: give a whole number, not 1.7"),
+        ({"seed": math.inf}, "feeds.sim.seed: give a whole number, not inf"),
         ({"sed": 1}, "feeds.sim.sed: unknown option; did you mean 'seed'?"),
     ],
 )
