@@ -178,6 +178,18 @@ def test_lists_of_a_running_service(called: Call) -> None:
     assert isinstance(feed["rate"], float), "a number here as it is at /api/feeds"
 
 
+@serving(prices={})
+async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a feed has not loaded its symbols, nobody knows which there are: status 4, later 3."""
+    for command in ("get", "symbols", "candles"):
+        arguments = [command, "BTC-USD", "--url", f"http://127.0.0.1:{live.port}"]
+        assert await asyncio.to_thread(main, arguments) == 4
+        assert "not every feed has loaded its symbols yet" in capsys.readouterr().err
+    live.feed.loaded()
+    assert await asyncio.to_thread(main, arguments) == 3
+    assert await asyncio.to_thread(main, ["symbols", *arguments[1:]]) == 3
+
+
 def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
     """Release, address and readiness in one line, then the feeds; where nobody answers it is 4."""
     status, out, errors = called("status")

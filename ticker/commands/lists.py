@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,9 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:
+        if adapter is None:
+            with contextlib.suppress(UnknownSymbolError):
+                fetch(url, f"/api/quotes/{unknown[0]}", "quote")  # which is refused while it may still come
         raise UnknownSymbolError({text: nearest(text, names, 3) for text in unknown})
     if patterns:
         listed = [entry for entry in listed if any(pattern_matches(text, entry["symbol"]) for text in patterns)]
