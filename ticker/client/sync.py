@@ -93,8 +93,10 @@ class View(Generic[Number]):
 
     def _run(self) -> None:
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                asyncio.run(self._live())
+            with asyncio.Runner() as runner, contextlib.suppress(asyncio.CancelledError):
+                runner.run(self._live())
+        except OSError as error:  # too many open files, say: there is no loop
+            self._entered.set_exception(error)
         finally:
             self._ended.set_result(None)
 

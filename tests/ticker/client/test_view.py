@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.web.server import PRICES, Live, run, serving, start
 from ticker.client import RefusedError, State, UnknownSymbolError, UnreachableError, get, sync, watch
 from ticker.model import FIELDS
@@ -326,6 +329,22 @@ async def test_a_close_meanwhile_lets_nobody_wait(live: Live, monkeypatch: pytes
     cancelled: Future[None] = Future()
     cancelled.cancel()
     await asyncio.to_thread(script)
+
+
+def test_a_blocking_view_without_an_event_loop() -> None:
+    """A process that has no open files left is told so on entering; it waited for ever."""
+    script = """
+import os, resource
+from ticker.client.sync import watch
+view = watch("http://127.0.0.1:1", "BTC-USD", reconnect=False)
+resource.setrlimit(resource.RLIMIT_NOFILE, (os.open(os.devnull, os.O_RDONLY) + 1,) * 2)
+try:
+    view.__enter__()
+except OSError as error:
+    print(error.strerror)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "Too many open files\n"
 
 
 def test_a_view_is_entered_once_and_before_it_is_used() -> None:
