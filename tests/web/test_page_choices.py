@@ -313,6 +313,25 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
         assert service.received[-1] == {"op": "unsubscribe", "id": service.received[-1]["id"], "symbols": ["alpha:*"]}
 
 
+def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) -> None:
+    """Until its prices have come nothing is said of them; then they are listed at once, and counted.
+
+    Seen: for as long as the answer took, half a second at the start, "Nothing in All passes the filters: feed alpha.",
+    and "0 symbols listed." to those who hear the page.
+    """
+    with showing(browser, server, two_venues()) as visit:
+        page, service = visit.page, visit.service
+        service.mute = True
+        page.locator("#feed").select_option("alpha")
+        assert waiting(page, lambda: len(service.unheard) == 1)
+        shows(page, [])
+        expect(page.locator("#notice")).to_be_hidden()
+        service.mute = False
+        service.take(service.unheard[0])
+        shows(page, ["alpha:S0000-USD", "alpha:ALPHA-EUR"])
+        expect(page.locator("#announcements")).to_contain_text("2 symbols listed.")
+
+
 def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: PageServer) -> None:
     """A feed in reserve has no rate in the last line, which counts prices; it has one as soon as it is a source."""
     with visiting(browser, server) as visit:
@@ -324,6 +343,40 @@ def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: Pag
         visit.service.update({"S0000-USD": {"last": 2.0, "source": "beta"}})
         expect(chips.nth(0)).to_have_text("alpha· standby")
         expect(chips.nth(1)).to_contain_text("/s")
+
+
+def test_a_feed_whose_own_prices_are_listed_is_their_source(browser: Browser, server: PageServer) -> None:
+    """Whose prices are listed has the rate of those, each counted once, also where the market takes another's.
+
+    Seen: a feed chosen in the menu stood by, "no price in the list comes from it now", above a list of its prices.
+    """
+    with visiting(browser, server) as visit:
+        page, service = visit.page, visit.service
+        service.quotes = {"A-USD": quote(last=1.0), "beta:A-USD": quote(last=1.0, source="beta")}
+        service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+        visit.go("?feed=beta")
+        chips = page.locator(".feed")
+        expect(chips).to_have_text(["alpha0/s", "beta0/s"])
+        for last in range(2, 14):
+            service.update({"beta:A-USD": {"last": last}})
+        expect(chips.nth(1)).to_have_text(re.compile(r"beta[1-9]\d*/s"))
+        page.locator("#feed").select_option("")
+        expect(chips.nth(1)).to_have_text("beta· standby")
+
+
+def test_an_embedded_feed_streams_what_it_shows(browser: Browser, server: PageServer) -> None:
+    """A table of a few prices of one feed asks for those, by a list of names with and without the feed's.
+
+    Seen: `?embed=1&feed=kraken&symbols=BTC-USD` streamed all of the feed's symbols, beside the consolidated one.
+    """
+    with visiting(browser, server) as visit:
+        page, service = visit.page, visit.service
+        service.quotes, service.feeds = two_venues(), {"alpha": LIVE_FEED, "beta": LIVE_FEED}
+        visit.go("?embed=1&feed=alpha&symbols=S0000-USD,alpha:ALPHA-EUR")
+        shows(page, ["alpha:S0000-USD", "alpha:ALPHA-EUR"])
+        assert service.patterns == ["alpha:S0000-USD", "alpha:ALPHA-EUR"]
+        service.update({"alpha:S0000-USD": {"last": 78.0}})
+        expect(price(page, "alpha:S0000-USD")).to_have_text("78.00")
 
 
 def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
+    SEEN_MS,
     PageServer,
     Visit,
     advance,
@@ -21,6 +23,7 @@ from tests.web.page_server import (
     price,
     quote,
     row,
+    showing,
     until,
     until_price,
     visiting,
@@ -102,6 +105,27 @@ def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) 
         until_price(visit, "S0000-USD", "500.00")
         until(visit, lambda: page.locator(".feed span:first-of-type").all_inner_texts() == ["alpha"])
         until(visit, lambda: page.locator("#kind-label").inner_text() == "Delayed prices")
+
+
+def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServer) -> None:
+    """A pause holds the numbers that are shown, not those that somebody asks for meanwhile.
+
+    Seen: a feed chosen while paused was an empty table, "Nothing in All passes the filters", until the pause ended.
+    """
+    with showing(browser, server, book(3) | {"alpha:S0001-USD": quote(last=7.0)}) as visit:
+        page, service = visit.page, visit.service
+        page.locator("#pause").click()
+        row(page, "S0001-USD").click()
+        expect(page.locator(".sources tbody tr")).to_have_count(1)
+        page.locator("#feed").select_option("alpha")
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.00")
+        service.update({"alpha:S0001-USD": {"last": 8.0}, "alpha:NEW-USD": quote(last=9.0)})
+        expect(page.locator("#cluster .word")).to_contain_text("updates waiting")
+        expect(page.locator(".row:not([hidden])")).to_have_count(1)
+        expect(price(page, "alpha:S0001-USD")).to_have_text("7.00")
+        page.locator("#pause").click()
+        expect(price(page, "alpha:S0001-USD")).to_have_text("8.00")
+        expect(price(page, "alpha:NEW-USD")).to_have_text("9.00")
 
 
 def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
@@ -243,23 +267,50 @@ def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False)
 
 
 def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: PageServer) -> None:
-    """After a night with the lid closed prices are as old as they are, and the connection is made anew.
+    """After a night with the lid closed prices are as old as they are, and a dead connection is made anew.
 
     Seen: a browser's monotonic clock sleeps along, so that prices of eight hours before looked live until the silence
     had lasted for eight seconds, and were seconds old by their ages for as long as there was no network.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.spoil(), visit.service
-        service.accepting = False
+        service.accepting, service.mute = False, True
         page.evaluate("() => { const now = Date.now; Date.now = () => now() + 8 * 3_600_000; }")
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
         until(visit, lambda: cell(page, "S0001-USD", "age").inner_text() == "8 h")
-        service.accepting = True
+        service.accepting, service.mute = True, False
         service.time_ms += 8 * 3_600_000
         service.quotes["S0001-USD"]["ts"] = service.time_ms
         until(visit, lambda: page.locator("#cluster .word").inner_text() == "Live")
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
         assert cell(page, "S0001-USD", "age").inner_text() == ""
+
+
+def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -> None:
+    """Somebody sets the computer's clock, forward or back: the connection answers, and everything goes on as it was.
+    So it does after a sleep that the connection has outlived, but for what had been on its way since before it.
+
+    Seen: a minute forward, and the page said "Connection lost." and made itself another connection.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.spoil(), visit.service
+        figure = page.locator("#figures .time")
+        for minutes in (0, 1, -60):
+            page.evaluate("(ms) => { const now = Date.now; Date.now = () => now() + ms; }", minutes * 60_000)
+            for _ in range(2000 // SEEN_MS):
+                advance(visit, SEEN_MS)
+            assert row(page, "S0001-USD").get_attribute("data-state") is None
+            until(visit, lambda: figure.inner_text() == time.strftime("%H:%M:%S", time.gmtime(service.time_ms // 1000)))
+        assert len(service.connections) == 1
+        service.late = []
+        page.evaluate("() => { const now = Date.now; Date.now = () => now() + 20_000; }")
+        advance(visit, 600)
+        service.update({"S0001-USD": {"last": 150.0}})
+        until_price(visit, "S0001-USD", "150.00")
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
+        service.send(service.late[-1])
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+        assert len(service.connections) == 1
 
 
 def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServer) -> None:

@@ -94,7 +94,7 @@ const stream = new Stream({
   clock,
   market,
   alerts,
-  painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, resumed },
+  painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, answered, resumed },
 });
 
 /** What the larger parts may use of each other. */
@@ -146,6 +146,13 @@ function dataCame(frame, kind, wasFilled) {
   if (wasFilled) scheduler.paced(paint);
   else scheduler.soon(paintFirst);
   if (stream.wanted.away) page.title(); // browsers slow the timers of hidden pages, but not their messages
+}
+
+/** What was asked for has come, perhaps symbols that were not there before. */
+function answered() {
+  if (document.hidden) return;
+  listing.answered(hold.held);
+  scheduler.soon(paintSlowly);
 }
 
 function paintFirst() {

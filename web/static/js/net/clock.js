@@ -34,8 +34,9 @@ export class ServerClock {
     this.#offsetMs = serverMs - this.#monotonic();
   }
 
-  /** The machine has slept for so long, and its monotonic clock with it. */
+  /** The machine has slept for so long, and its monotonic clock with it; what was measured before counts no more. */
   skip(ms) {
+    this.#pongs = [];
     if (this.#offsetMs !== null) this.#offsetMs += ms;
   }
 

@@ -17,6 +17,7 @@ const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
 const WATCH_MS = 500;
 const SLEEP_MS = 10_000; // by so much the computer's time of day runs ahead of its monotonic clock at once
+const DOUBTED_MS = 1000; // so long a connection has to show that it has outlived what may have been a sleep
 const PING_MS = 5000; // once the clock is known; before that with every look that finds the last one answered
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
@@ -61,6 +62,7 @@ export class LiveSocket {
   #heardAtMs = 0; // on this connection, or when it was begun
   #currentAtMs = -Infinity; // up to when nothing was missing
   #aheadMs = Infinity; // of the time of day, when it was last looked at
+  #doubtedUntilMs = Infinity; // by when a pong must show that the connection has outlived a sleep, if it was one
   #early; // a connection that was opened before there was a page, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet
@@ -99,6 +101,11 @@ export class LiveSocket {
     return performance.now() - this.#currentAtMs > LATE_HEARTBEATS * this.heartbeatMs;
   }
 
+  /** Whether an answer to what was asked for is still to come. */
+  get asking() {
+    return this.#answering || this.#questions.size > 0;
+  }
+
   /** The network is back, or somebody looks at the page again: stop waiting. */
   wake() {
     if (this.state.name === "offline") this.connect();
@@ -111,7 +118,7 @@ export class LiveSocket {
     clearTimeout(this.#retryTimer);
     this.#bye = null;
     this.#fresh = true;
-    this.#questions.clear();
+    this.#doubtedUntilMs = Infinity;
     this.#heardAtMs = performance.now();
     const asked = this.#early?.subscription ?? null;
     const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
@@ -169,7 +176,7 @@ export class LiveSocket {
 
   #received(text) {
     this.#heardAtMs = performance.now();
-    if (this.state.name === "live") this.#currentAtMs = this.#heardAtMs;
+    if (this.state.name === "live") this.#keepCurrent();
     this.counts.messages += 1;
     this.counts.bytes += text.length; // nearly all of it is ASCII
     const message = decode(text);
@@ -205,10 +212,17 @@ export class LiveSocket {
     }
   }
 
+  // What comes before the answer to a ping may have been sent before a sleep.
+  #keepCurrent() {
+    if (this.#doubtedUntilMs === Infinity) this.#currentAtMs = this.#heardAtMs;
+  }
+
   #pong({ id, time }) {
     if (id !== this.#ping.id) return;
     this.#ping.answered = true;
     this.#clock.pong(this.#ping.sentMs, time);
+    this.#doubtedUntilMs = Infinity;
+    if (this.state.name === "live") this.#keepCurrent();
   }
 
   #hello(message) {
@@ -232,7 +246,7 @@ export class LiveSocket {
     const old = first || this.#answering || kind === "replace";
     this.#fresh = this.#answering = false;
     this.#failures = 0;
-    this.#currentAtMs = this.#heardAtMs;
+    this.#keepCurrent();
     if (this.state.name !== "live") this.#enter({ name: "live" });
     this.#listener.data(message, { replace: kind === "replace", first, old, asked: this.#asked });
   }
@@ -284,17 +298,25 @@ export class LiveSocket {
     const ws = this.#ws;
     this.#ws = null;
     clearInterval(this.#watchTimer);
+    this.#questions.clear();
+    this.#answering = false;
     ws?.close();
   }
 
   #watch() {
     const now = performance.now();
+    if (this.#slept()) this.#doubt(now);
     const silent = now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs;
-    if (this.#slept() || silent) this.#retry(this.#jitter());
+    if (silent || now >= this.#doubtedUntilMs) this.#retry(this.#jitter());
     else if ((this.#ping.answered && !this.#clock.settled) || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
   }
 
-  /** Whether the machine has slept, and with it the clock that everything here goes by. */
+  #doubt(now) {
+    this.#doubtedUntilMs = now + DOUBTED_MS;
+    this.#sendPing();
+  }
+
+  /** Whether the machine has slept, and with it the clock that everything here goes by; or somebody has set its clock. */
   #slept() {
     const aheadMs = Date.now() - performance.now();
     const sleptMs = aheadMs - this.#aheadMs;

@@ -1,8 +1,9 @@
 /**
  * The stream as the page lives with it: paused by its user, left alone in a hidden tab, taken up again.
  *
- * Promises: while paused the market stands still and nothing is lost; messages never queue up, they are merged; a tab
- * that nobody looks at asks for less after a while, and on return for everything at once, before which nothing is live.
+ * Promises: while paused what is shown stands still, what is asked for comes, and nothing is lost; messages never queue
+ * up, they are merged; a tab that nobody looks at asks for less after a while, and on return for everything at once,
+ * before which nothing is live.
  */
 
 import { Held } from "../store/held.js";
@@ -33,7 +34,9 @@ export class Stream {
    * @param {import("./clock.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
    * @param {import("../store/alerts.js").Alerts} options.alerts
-   * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), resumed()}} options.painter
+   * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), answered(), resumed()}}
+   *   options.painter
+   *   `answered`: what was asked for meanwhile has come
    */
   constructor({ url, early, clock, market, alerts, painter }) {
     this.#market = market;
@@ -108,10 +111,17 @@ export class Stream {
     const wasFilled = this.#market.filled;
     if (this.paused && wasFilled) {
       this.#held.add(frame, meant);
-      this.#market.apply({ feeds: frame.feeds }, { replace: false, old: true }, performance.now());
-      return;
+      const quotes = kind.old ? this.#unseen(frame) : undefined;
+      this.#market.apply({ quotes, feeds: frame.feeds }, { replace: false, old: true, asked: kind.asked }, performance.now());
+    } else {
+      this.#market.apply(frame, meant, performance.now());
+      this.#painter.data(frame, meant, wasFilled);
     }
-    this.#market.apply(frame, meant, performance.now());
-    this.#painter.data(frame, meant, wasFilled);
+    if (kind.old && wasFilled) this.#painter.answered();
+  }
+
+  /** What no pause holds, for it was not there before. */
+  #unseen({ quotes = {} }) {
+    return Object.fromEntries(Object.entries(quotes).filter(([symbol]) => this.#market.find(symbol) === undefined));
   }
 }

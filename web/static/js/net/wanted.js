@@ -36,7 +36,7 @@ export class Wanted {
     const { only, feed, listed, details } = this;
     const names = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
     const patterns = names.size <= MOST_NAMES ? names : new Set(Array.from(names, allAlike));
-    if (feed !== "") patterns.add(`${feed}:*`);
+    if (feed !== "" && only === null) patterns.add(`${feed}:*`);
     if (details !== null) patterns.add(`*:${details}`);
     return [...patterns];
   }

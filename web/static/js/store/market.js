@@ -17,6 +17,8 @@ export class Market {
   venues = new Map();
   /** Those of them that the list names: they count like the consolidated ones. @type {Set<string>} */
   listed = new Set();
+  /** A venue whose own prices are listed instead, or empty. */
+  feed = "";
   /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
   feeds = new Map();
   /** Quotes that changed since they were last painted; whoever paints takes them out. */
@@ -98,7 +100,9 @@ export class Market {
     if (quote.source === null) return;
     this.#heardAt.set(quote.source, now);
     // A venue's other symbols come beside the list's; counted with them, they would count twice.
-    if (quote.venue !== "" && !this.listed.has(quote.symbol)) return;
+    const { symbol, venue, source } = quote;
+    const isListed = venue === "" ? source !== this.feed : venue === this.feed || this.listed.has(symbol);
+    if (!isListed) return;
     this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
   }
 
@@ -152,7 +156,7 @@ export class Market {
 
   /** The feeds whose prices are listed now, rather than those of feeds that go before them. */
   get sources() {
-    const sources = new Set();
+    const sources = new Set([this.feed]);
     for (const { source } of this.quotes.values()) sources.add(source);
     for (const symbol of this.listed) sources.add(this.venues.get(symbol)?.source);
     return sources;

@@ -140,9 +140,9 @@ export class View {
     return this.feed === "" ? "" : `${this.feed}:`;
   }
 
-  /** The symbol under which an instrument is listed now. */
-  symbolOf(instrument) {
-    return this.#prefix + instrument;
+  /** The symbol under which an instrument is listed now; a feed's own price is always the same one. */
+  symbolOf(name) {
+    return name.includes(":") ? name : this.#prefix + name;
   }
 
   /** Quotes of the chosen list, whatever the search. */
@@ -154,7 +154,7 @@ export class View {
       }
       return;
     }
-    const symbols = Array.from(this.#list.symbols, (name) => (name.includes(":") ? name : prefix + name));
+    const symbols = Array.from(this.#list.symbols, (name) => this.symbolOf(name));
     for (const symbol of new Set(symbols)) {
       const quote = this.#market.find(symbol) ?? this.#placeholder(symbol);
       if (quote !== null && this.#admits(quote, prefix)) yield quote;

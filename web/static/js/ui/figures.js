@@ -91,6 +91,7 @@ export class Figures {
     const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`];
     const said = noticeFor({
       state: stream.socket.state, retryInMs: this.retryInMs(), filled: market.filled, rows: view.rows.length,
+      asking: stream.socket.asking,
       query: view.query, list: list(), filters: filters.filter(Boolean).join(", "),
       leftOut: market.leftOut.size === 0 ? "" : numbers.count(market.leftOut.size),
       shown: numbers.count(market.quotes.size),

@@ -9,6 +9,7 @@ import { columnOf } from "./columns.js";
 
 export class Listing {
   #page;
+  #unsaid = false; // how many are listed, until it is known
 
   /** @param {object} page see main.js */
   constructor(page) {
@@ -23,11 +24,13 @@ export class Listing {
 
   /** Take over what the address and the storage say. */
   start() {
-    const { prefs, view, search, stream } = this.#page;
+    const { prefs, view, search, stream, market } = this.#page;
     view.sort = sortFrom(prefs.get("sort"));
-    view.feed = stream.wanted.feed = prefs.get("feed");
+    view.feed = stream.wanted.feed = market.feed = prefs.get("feed");
     view.currency = prefs.get("quote");
-    if (prefs.get("embed") === "1" && this.list.kind === "shared") stream.wanted.only = [...this.list.symbols];
+    if (prefs.get("embed") === "1" && this.list.kind === "shared") {
+      stream.wanted.only = Array.from(this.list.symbols, (name) => view.symbolOf(name));
+    }
     search.text = prefs.get("q");
     view.search(prefs.get("q"));
     this.showLists();
@@ -154,20 +157,36 @@ export class Listing {
 
   /** @param {"feed" | "quote"} name @param {string} value empty for all */
   filter(name, value) {
-    const { view, prefs, stream, numbers, grid } = this.#page;
+    const { view, prefs, stream, market, grid } = this.#page;
     const current = grid.currentQuote;
     grid.toTop();
     prefs.set(name, value);
     view.currency = prefs.get("quote");
     view.feed = prefs.get("feed");
     if (stream.wanted.feed !== view.feed) {
-      stream.wanted.feed = view.feed;
+      stream.wanted.feed = market.feed = view.feed;
       stream.ask();
       this.forgetVenues();
       if (current !== null) grid.select(view.symbolOf(current.instrument)); // the same, as that feed has it
     }
     this.#show();
+    this.#unsaid = view.rows.length === 0;
+    if (!this.#unsaid || !stream.socket.asking) this.#sayCount();
+  }
+
+  #sayCount() {
+    const { view, numbers } = this.#page;
+    this.#unsaid = false;
     this.#say("filter", `${numbers.count(view.rows.length)} symbols listed.`);
+  }
+
+  /** What was asked for has come. @param {boolean} held the rows must not move now */
+  answered(held) {
+    const { view, paint, stream } = this.#page;
+    this.forgetVenues(); // what was still on its way when it was let go of came as parts of records
+    view.refresh(held && view.rows.length > 0);
+    paint.list();
+    if (this.#unsaid && !stream.socket.asking) this.#sayCount();
   }
 
   showAll() {

@@ -20,6 +20,7 @@ const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to fin
  * @param {number | null} situation.retryInMs
  * @param {boolean} situation.filled whether there ever was data
  * @param {number} situation.rows how many rows are shown
+ * @param {boolean} situation.asking whether more may be shown in a moment
  * @param {string} situation.query
  * @param {import("../store/lists.js").List} situation.list
  * @param {string} situation.filters by feed and by currency, in words; empty for none
@@ -28,7 +29,7 @@ const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to fin
  * @returns {{text: string, button?: "Reload" | "Retry" | "Enter token" | "Clear" | "Search" | "Show all",
  *   phones?: boolean} | null} `phones`: wider screens say it elsewhere
  */
-export function noticeFor({ state, retryInMs, filled, rows, query, list, filters, leftOut, shown }) {
+export function noticeFor({ state, retryInMs, filled, rows, asking, query, list, filters, leftOut, shown }) {
   if (state.name === "ended") {
     const { text, button } = ENDINGS[state.reason];
     return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
@@ -38,7 +39,7 @@ export function noticeFor({ state, retryInMs, filled, rows, query, list, filters
     return { text: `The server cannot be reached. Trying again in ${seconds} s.`, button: "Retry" };
   }
   if (!filled) return null;
-  if (rows === 0) return emptiness(query, list, filters);
+  if (rows === 0) return asking ? null : emptiness(query, list, filters);
   if (leftOut !== "") return { text: `This page has room for ${shown} symbols; ${leftOut} more are left out.` };
   return filters === "" ? null : { text: `Only ${filters}.`, button: "Show all", phones: true };
 }
