@@ -26,7 +26,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import ALERT_LINES, COLOURS, bars, waiting
+from tests.web.page_steps import ALERT_LINES, COLOURS, DEADLINES, bars, waiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -276,6 +276,26 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         expect(part(visit.page, ".price")).to_have_text("102.50")
         server.vendored = True
         part(visit.page, ".chart-message button").click()
+        drawn(visit)
+
+
+def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageServer) -> None:
+    """A chart without an answer says so after a while, and Retry asks again.
+
+    Seen: behind a proxy that lost one answer the chart was an empty field, without a word, for ever.
+    """
+    held: list[Route] = []
+    with visiting(browser, server) as visit:
+        page = visit.spoil()
+        page.add_init_script(DEADLINES)
+        page.route("**/api/candles/**", lambda route: route.continue_() if held else held.append(route))
+        visit.service.quotes = book(3)
+        visit.go(f"?sel={FIRST}")
+        assert waiting(page, lambda: len(held) == 1)
+        page.evaluate("passDeadlines()")
+        said = "The chart’s bars did not come: the server does not answer. Trying again in 30 s."
+        expect(part(page, ".chart-message span")).to_have_text(said)
+        part(page, ".chart-message button").click()
         drawn(visit)
 
 
@@ -564,6 +584,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         page = visit.page
         row(page, FIRST).tap()
         drawn(visit)
+        expect(page.get_by_role("complementary", name=f"Details of {FIRST}")).to_be_focused()
 
         def edges() -> tuple[float, float, float]:
             box = panel(page).bounding_box()
@@ -585,6 +606,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
         row(page, "S0002-USD").tap()
         page.get_by_role("button", name="Close details").tap()
         expect(panel(page)).to_be_hidden()
+        expect(row(page, "S0002-USD")).to_be_focused()
         row(page, "S0002-USD").tap()
         expect(part(page, "h2")).to_have_text("S0002-USD")
         for far, closed in ((40, False), (140, True)):

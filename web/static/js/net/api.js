@@ -2,7 +2,7 @@
  * The few things that the page asks for over HTTP.
  *
  * Promises: a service without the endpoint is met with silence, once, not with repeated requests; what could not be
- * loaded is asked for again after a while.
+ * loaded, or does not come, is asked for again after a while.
  */
 
 import { authorization } from "./token.js";
@@ -10,6 +10,7 @@ import { authorization } from "./token.js";
 const SPARKLINE_POINTS = 60;
 const SPARKLINE_SYMBOLS = 100; // in one request
 const AGAIN_MS = 10_000;
+export const DEADLINE_MS = 10_000; // of an answer
 
 export class Sparklines {
   #base;
@@ -42,7 +43,8 @@ export class Sparklines {
     this.#waiting = true;
     try {
       const query = `symbols=${wanted.map(encodeURIComponent).join(",")}&points=${SPARKLINE_POINTS}`;
-      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base), { headers: authorization() });
+      const signal = AbortSignal.timeout(DEADLINE_MS);
+      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base), { signal, headers: authorization() });
       this.#absent = response.status === 404;
       if (response.ok) return await response.json();
     } catch {

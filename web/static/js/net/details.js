@@ -4,6 +4,7 @@
  * Promises: an answer of the right shape, or an error whose message can be shown.
  */
 
+import { DEADLINE_MS } from "./api.js";
 import { authorization } from "./token.js";
 
 /**
@@ -28,9 +29,10 @@ export async function loadSources(symbol) {
 async function get(path) {
   let response;
   try {
-    response = await fetch(new URL(path, document.baseURI), { headers: authorization() });
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    response = await fetch(new URL(path, document.baseURI), { signal, headers: authorization() });
   } catch {
-    throw new Error("the server cannot be reached");
+    throw new Error("the server does not answer");
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(typeof body.detail === "string" ? body.detail : `status ${response.status}`);
