@@ -137,3 +137,22 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
         expect(words).to_have_text(["price ≥ 950.00, once", "price ≥ 990.00, once"])
         page.get_by_role("button", name="Remove: S0000-USD >= 950").click()
         expect(words).to_have_text(["price ≥ 990.00, once"])
+
+
+def test_the_keyboard_stays_in_the_list_of_alerts(browser: Browser, server: PageServer) -> None:
+    """Whoever removes alerts one after the other, or has another tab change them meanwhile, keeps their place.
+
+    Seen: with each alert that went, by whatever hand, the keyboard was at nothing, and a screen reader said nothing.
+    """
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        keep_alerts(page, 800, 900, 950)
+        page.keyboard.press("a")
+        remove = {limit: page.get_by_role("button", name=f"Remove: S0000-USD >= {limit}") for limit in (800, 900, 950)}
+        remove[900].press("Enter")
+        expect(remove[950]).to_be_focused()
+        keep_alerts(page, 800, 900, 950)
+        expect(remove[900]).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(remove[800]).to_be_focused()

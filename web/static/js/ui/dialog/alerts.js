@@ -23,7 +23,10 @@ export function build(page, close, quote) {
     if (now === shown) return;
     shown = now;
     const items = alerts.all.map((alert) => item(page, alert));
+    const buttons = () => [...list.querySelectorAll("button")];
+    const at = buttons().indexOf(document.activeElement);
     list.replaceChildren(...(items.length > 0 ? items : [element("li", { class: "note" }, "No alerts yet.")]));
+    if (at >= 0) (buttons()[at] ?? buttons().at(-1))?.focus(); // the keyboard stays where it was, on what is there now
   };
   refresh();
   return { body: [form(page, quote), list, element("p", { class: "note" }, TAB_NOTE)], refresh };
