@@ -8,7 +8,7 @@
 
 import { addStyles, element } from "./elements.js";
 
-const FAILED = "The details could not be loaded. Try again when the service can be reached.";
+const FAILED = "The details could not be loaded. Try again when the service can be reached, or reload this page.";
 
 export class Details {
   /** The symbol whose details are open, or null. */
@@ -22,6 +22,7 @@ export class Details {
   #surroundings;
   #panel = null;
   #loading = null;
+  #sheet = matchMedia("(max-width: 719.98px)"); // over what is listed, which is no place for the keyboard then
 
   /**
    * @param {HTMLElement} place
@@ -97,6 +98,8 @@ export class Details {
     document.body.classList.toggle("with-details", symbol !== null);
     this.#place.hidden = symbol === null;
     this.onChange(symbol, hadFocus);
+    if (symbol !== null) this.#place.setAttribute("aria-label", `Details of ${symbol}`);
+    if (symbol !== null && this.#sheet.matches) this.#place.focus({ preventScroll: true });
     if (symbol !== null) await this.#ready();
     this.#panel?.show(this.symbol);
   }

@@ -76,7 +76,6 @@ export class Panel {
       this.#enlarge(false);
       return;
     }
-    setAttribute(this.#element, "aria-label", `Details of ${symbol}`);
     this.#element.scrollTop = 0;
     setText(this.#parts.base, symbol);
     setText(this.#parts.rest, "");
