@@ -25,6 +25,7 @@ from tests.web.page_server import (
     until,
     visiting,
 )  # fmt: skip
+from tests.web.page_steps import COLOURS
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -245,6 +246,20 @@ def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) ->
         assert arrow.is_visible()
         assert page.evaluate("matchMedia('(forced-colors: active)').matches")
         assert page.evaluate(CANDLES)
+
+
+@pytest.mark.parametrize("theme", ["dark", "contrast"])
+def test_paper_is_light(browser: Browser, server: PageServer, theme: str) -> None:
+    """Whatever theme is chosen, the page is printed dark on white.
+
+    Seen: browsers leave backgrounds out and darken light text only so far, so that names came out in a pale grey.
+    """
+    with showing(browser, server, book(3), f"?theme={theme}") as visit:
+        page = visit.spoil()
+        page.emulate_media(media="print")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == "rgb(245, 247, 250)"
+        assert page.evaluate(COLOURS)["problems"] == []
 
 
 def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:
