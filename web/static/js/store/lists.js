@@ -115,16 +115,8 @@ export class Lists {
     return true;
   }
 
-  /** Take a list away. @returns {() => void} puts it back where it was */
+  /** Take a list of one's own away. @returns {() => void} puts it back where it was */
   remove(list) {
-    if (list === this.#shared) {
-      this.#shared = null;
-      this.onChange();
-      return () => {
-        this.#shared = list;
-        this.onChange();
-      };
-    }
     const place = this.#own.indexOf(list);
     this.#own.splice(place, 1);
     this.#keep();
