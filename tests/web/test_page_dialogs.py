@@ -102,6 +102,13 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
         page.keyboard.press("?")
         for place in (shown, spoken):
             expect(place).to_contain_text("This could not be loaded.")
+        newer = 'import { notThereYet } from "../elements.js"; export const title = notThereYet;'
+        page.route(
+            "**/js/ui/dialog/columns.js", lambda route: route.fulfill(content_type="text/javascript", body=newer)
+        )
+        page.keyboard.press("c")
+        expect(page.locator(".toast")).to_have_count(2)
+        expect(shown).to_contain_text("or reload this page")
         lists = [{"title": f"List {i}", "symbols": []} for i in range(50)]
         page.evaluate("(lists) => localStorage.setItem('ticker.lists.v1', JSON.stringify(lists))", lists)
         visit.go("?symbols=S0001-USD")
