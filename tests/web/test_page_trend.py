@@ -17,7 +17,7 @@ from tests.web.page_server import (
     until_price,
     visiting,
 )
-from tests.web.page_steps import DEADLINES, waiting
+from tests.web.page_steps import DEADLINES, SHOW, waiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -91,3 +91,31 @@ def test_an_answer_that_never_comes_is_not_waited_for(browser: Browser, server: 
         visit.service.close()  # else it would be ten seconds to the next question
         line = cell(page, "S0000-USD", "trend").locator(".line")
         expect(line).to_have_attribute("d", re.compile(r"^M0 .*L59 "))
+
+
+@pytest.mark.parametrize("way", ["hidden", "paused"])
+def test_the_hour_has_no_hole_where_nobody_looked(browser: Browser, server: PageServer, way: str) -> None:
+    """What the page did not see happen, in a hidden tab or during a pause, is asked of the service afterwards.
+
+    Seen: after twenty minutes in another tab, or of a pause, each line was straight over all of them.
+    """
+    server.closes = {}
+    with frozen(browser, server, book(30)) as visit:
+        page, service = visit.spoil(), visit.service
+        until(visit, lambda: any("sparklines" in target for target in server.requested))
+        if way == "hidden":
+            page.evaluate(SHOW, False)
+        else:
+            page.keyboard.press("Space")
+        for _ in range(20):
+            advance(visit, 6000)
+            service.send({"type": "heartbeat", "version": service.version, "time": service.time_ms})
+        server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
+        server.closes_end_ms = service.time_ms
+        if way == "hidden":
+            page.evaluate(SHOW, True)
+        else:
+            page.keyboard.press("Space")
+        line = cell(page, "S0000-USD", "trend").locator(".line")
+        until(visit, lambda: "L58 " in (line.get_attribute("d") or ""))
+        assert len(service.connections) == 1

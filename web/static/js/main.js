@@ -245,6 +245,7 @@ function togglePause() {
 }
 
 function resumed() {
+  sparklines.forget(); // nothing was drawn of what happened meanwhile
   view.refresh(hold.held);
   scheduler.soon(settle);
   scheduler.soon(paintList);

@@ -42,7 +42,7 @@ const FINAL = new Map([
  * What a data frame is.
  * @typedef {object} Kind
  * @property {boolean} replace it is all there is
- * @property {boolean} first it is the first one of a connection
+ * @property {boolean} first it is the first one of a connection, or after a time in which nothing was seen
  * @property {boolean} old it answers a question: old news by nature
  * @property {object} asked the subscription that was last answered: what it is all there is of
  */
@@ -65,7 +65,7 @@ export class LiveSocket {
   #doubtedUntilMs = Infinity; // by when a pong must show that the connection has outlived a sleep, if it was one
   #early; // a connection that was opened before there was a page, until it is taken over
   #ws = null;
-  #fresh = true; // no data frame on this connection yet
+  #fresh = true; // no data frame on this connection yet, or since a sleep
   #answering = false; // the next data frame answers a subscription
   #questions = new Map(); // subscriptions asked for on this connection and not answered yet, by the message's number
   #asked; // the one that was last answered
@@ -313,6 +313,7 @@ export class LiveSocket {
 
   #doubt(now) {
     this.#doubtedUntilMs = now + DOUBTED_MS;
+    this.#fresh = true;
     this.#sendPing();
   }
 

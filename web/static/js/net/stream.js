@@ -106,8 +106,9 @@ export class Stream {
     this.#alerts.take(frame, kind.old, this.#clock.now());
     // What was asked for while away is not all there is, whatever it replaces at the service, and whenever it comes.
     const whole = kind.asked?.fields === undefined;
-    const meant = { ...kind, replace: kind.replace && whole };
-    if (whole && (kind.replace || kind.first)) this.#behind = false;
+    const first = kind.first || (whole && this.#behind && kind.replace);
+    const meant = { ...kind, replace: kind.replace && whole, first };
+    if (whole && first) this.#behind = false;
     const wasFilled = this.#market.filled;
     if (this.paused && wasFilled) {
       this.#held.add(frame, meant);
