@@ -48,7 +48,8 @@ def tile(visit: Visit, title: str) -> str:
 def test_the_service_page(browser: Browser) -> None:
     """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text.
 
-    Seen: a reason, marked to be copied, was unmarked every two seconds.
+    Seen: a reason, marked to be copied, was unmarked every two seconds; a screen reader said the uptime whenever it
+    grew, and not that the service was ready, or which feed was chosen.
     """
     with PageServer() as server, visiting(browser, server, still=True) as visit:
         page = visit.page
@@ -69,7 +70,8 @@ def test_the_service_page(browser: Browser) -> None:
         assert tile(visit, "Flush") == "5.50 ms p99 9.91 ms"
         assert tile(visit, "Receipt to write") == "— nothing to measure yet"
         assert tile(visit, "Memory") == "80 MiB 1.0 MiB of bars · CPU 25%"
-        assert page.locator("#reasons").inner_text().startswith("up 2 h, since 2026-11-22")
+        assert page.locator("#uptime").inner_text().startswith("up 2 h, since 2026-11-22")
+        expect(page.get_by_role("status")).to_have_text(["Ready", ""])
         rows = [re.sub(r"\s+", " ", text) for text in page.locator(".feeds-table tbody tr").all_inner_texts()]
         assert rows == ["alpha live 1 min 12 5.0/s 5 s 0 0 0", "beta down 1 min 12 0.0/s 5 s 0 4 0"]
         panel = page.locator("#feed")
@@ -80,6 +82,7 @@ def test_the_service_page(browser: Browser) -> None:
         assert page.evaluate("window.kept.map((place) => place.isConnected)") == [True, True, True]
         page.get_by_role("button", name="alpha").click()
         expect(panel.locator("h2")).to_have_text("alpha")
+        expect(page.get_by_role("button", pressed=True)).to_have_text("alpha")
         page.set_viewport_size({"width": 1000, "height": 844})
         assert page.evaluate("[document.documentElement.scrollWidth, document.querySelector('#feed').clientWidth]") == [
             1000, 1000
@@ -90,6 +93,7 @@ def test_the_service_page(browser: Browser) -> None:
         server.answers["api/status"] = {"status": 500}
         advance(visit, 2000)
         expect(page.locator("#cluster .word")).to_have_text("No answer")
+        expect(page.get_by_role("status")).to_contain_text(["No answer", "The service does not answer."])
         assert tile(visit, "Memory").startswith("80 MiB")
         mark = page.locator(".feeds-table .mark").first
         pale = page.locator(".tile dt").first.evaluate("(title) => getComputedStyle(title).color")

@@ -45,12 +45,12 @@ async function refresh() {
   } catch (error) {
     if (error instanceof TokenWanted) {
       sayState("offline", "No token");
-      setText(byId("reasons"), "The service asks for a token. Reload this page to be asked for it again.");
+      sayReasons("The service asks for a token. Reload this page to be asked for it again.");
       await dialogs.open("token"); // who is asked goes on when the answer has come
       return;
     }
     sayState("offline", "No answer");
-    setText(byId("reasons"), "The service does not answer. The figures below are its last ones; asking again every 2 s.");
+    sayReasons("The service does not answer. The figures below are its last ones; asking again every 2 s.");
   }
   setTimeout(refresh, PERIOD_MS); // browsers slow the timers of hidden pages by themselves
 }
@@ -59,7 +59,7 @@ function show(status, feeds) {
   const { reasons } = status;
   sayState(reasons.length === 0 ? "live" : "delayed", reasons.length === 0 ? "Ready" : "Not ready");
   const uptimeText = `${uptime(status)}, since ${new Date(status.started_at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  setText(byId("reasons"), reasons.length === 0 ? uptimeText : reasons.join(" · "));
+  sayReasons(reasons.join(" · "), reasons.length === 0 ? uptimeText : "");
   setText(byId("time"), clock(status.time));
   tiles.show(answers, feeds);
   table.show(feeds, status.time);
@@ -78,6 +78,12 @@ function sayState(state, word) {
   setAttribute(cluster, "data-state", state);
   setAttribute(cluster.querySelector("use"), "href", `#mark-${state}`);
   setText(cluster.querySelector(".word"), word);
+}
+
+/** What is wrong is said to those who hear the page; how long all has been well is only there to be read. */
+function sayReasons(reasons, uptimeText = "") {
+  setText(byId("reasons"), reasons);
+  setText(byId("uptime"), uptimeText);
 }
 
 prefs.onChange = () => {

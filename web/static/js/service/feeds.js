@@ -52,7 +52,7 @@ export class FeedTable {
     const row = element("tr", {}, element("th", { scope: "row" }, button), element("td", {}, state), ...cells);
     row.addEventListener("click", () => this.#choose(name));
     this.#body.append(row);
-    const made = { row, state, mark, word, cells };
+    const made = { row, button, state, mark, word, cells };
     this.#rows.set(name, made);
     return made;
   }
@@ -75,7 +75,7 @@ export class FeedTable {
 
   #choose(name) {
     this.#chosen = name;
-    for (const [one, { row }] of this.#rows) setAttribute(row, "aria-selected", String(one === name));
+    for (const [one, { button }] of this.#rows) setAttribute(button, "aria-pressed", String(one === name));
     this.#paintPanel();
   }
 
