@@ -494,13 +494,15 @@ def test_a_restart_keeps_the_panel(browser: Browser, server: PageServer) -> None
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -> None:
-    """Enter opens, Tab leads through every control of the panel and out of it, Escape gives the row its focus back."""
+    """Enter opens, which is said, Tab leads through every control of the panel and out of it, Escape gives the row its
+    focus back."""
     with showing(browser, server, book(30)) as visit:
         page = visit.page
         page.locator('.row[tabindex="0"]').focus()
         page.keyboard.press("Enter")
         drawn(visit)
         expect(page.locator(".row:focus")).to_have_attribute("data-symbol", FIRST)
+        expect(page.locator("#announcements")).to_have_text(f"Details of {FIRST}.")
         reached = []
         for _ in range(16):
             page.keyboard.press("Tab")
@@ -517,6 +519,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -
         part(page, ".close").focus()
         page.keyboard.press("Escape")
         expect(page.locator(".row:focus")).to_have_attribute("data-symbol", FIRST)
+        expect(page.locator("#announcements")).to_have_text("Details closed.")
         page.locator("#search").press("1")
         expect(page).to_have_url(f"{server.url}?q=1")
 

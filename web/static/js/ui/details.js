@@ -98,8 +98,10 @@ export class Details {
     document.body.classList.toggle("with-details", symbol !== null);
     this.#place.hidden = symbol === null;
     this.onChange(symbol, hadFocus);
-    if (symbol !== null) this.#place.setAttribute("aria-label", `Details of ${symbol}`);
+    const label = symbol === null ? "Details closed" : `Details of ${symbol}`;
+    this.#place.setAttribute("aria-label", label);
     if (symbol !== null && this.#sheet.matches) this.#place.focus({ preventScroll: true });
+    else this.#surroundings.announcer.say("details", `${label}.`);
     if (symbol !== null) await this.#ready();
     this.#panel?.show(this.symbol);
   }
