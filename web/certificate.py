@@ -12,7 +12,10 @@ log = logging.getLogger("ticker.service")
 def why(error: OSError) -> str:
     """What is wrong with files that cannot be loaded; OpenSSL itself says `[SSL] PEM lib` of most."""
     if isinstance(error, ssl.SSLError):
-        return "not a certificate in PEM form with the key that belongs to it; that may be in a file server.tls_key"
+        return (
+            "not a certificate in PEM form with the key that belongs to it; "
+            "that may be in a file server.tls_key, but not behind a pass phrase"
+        )
     return error.strerror or str(error)
 
 

@@ -230,6 +230,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         timeout_graceful_shutdown=3,
         ssl_certfile=cert or None,
         ssl_keyfile=key or None,
+        ssl_keyfile_password="none",  # noqa: S106 - else an encrypted key asks a terminal; an empty one counts as none
     )
     try:
         config.load()

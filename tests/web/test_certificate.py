@@ -11,6 +11,9 @@ import pytest
 
 from tests.conftest import find_program
 from tests.running import running
+from ticker.config import Settings
+from ticker.errors import ConfigError
+from web.server import make_server
 
 
 def make(cert: Path, key: Path) -> bytes:
@@ -48,3 +51,18 @@ def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
         second = make(cert, key)
         service.wait(lambda: said("certificate read again"), "nothing is said of the new certificate")
         assert served() == second != first
+
+
+@pytest.mark.needs("openssl")
+def test_a_key_behind_a_pass_phrase_is_refused(tmp_path: Path) -> None:
+    """Nobody is asked for it; the message says that there must be none.
+
+    Seen: the start stood still at "Enter PEM pass phrase:", and without a terminal said "Invalid argument".
+    """
+    cert, key, locked = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "locked.pem"
+    make(cert, key)
+    command = [find_program("openssl") or "", "pkey", "-aes128", "-passout", "pass:x", "-in", str(key)]
+    subprocess.run([*command, "-out", str(locked)], check=True, capture_output=True)
+    settings = Settings.model_validate({"server": {"tls_cert": str(cert), "tls_key": str(locked)}})
+    with pytest.raises(ConfigError, match=f"^server.tls_cert {cert} {locked}: .* not behind a pass phrase$"):
+        make_server(None, None, settings)
