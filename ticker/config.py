@@ -78,7 +78,10 @@ def _path(text: str) -> str:
 
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     for text in values:
-        ipaddress.ip_network(text)
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise ValueError("should be addresses, or networks by their first address: 10.0.0.0/8") from None
     return values
 
 
@@ -235,6 +238,12 @@ _SECTIONS: dict[str, type[Section]] = {
     "server": Server, "hub": Hub, "store": Store, "limits": Limits, "history": History,
     "auth": Auth, "metrics": Metrics, "log": Log,
 }  # fmt: skip
+_MISSPELT = {
+    f"TICKER_{section}_{name}".upper(): f"TICKER_{section}__{name}".upper()
+    for section, model in _SECTIONS.items()
+    for name in model.model_fields
+}
+"""Variables with one underscore where there must be two. Other names may be anybody's: Kubernetes makes many."""
 
 
 def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> Settings:
@@ -244,7 +253,7 @@ def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> 
         config_file: a TOML file.
         flags: the command line's: `--host`, `--port`, `--log-level`; `--feed` with a feed spec, all of which
             together replace the feeds of file and environment; `--set` with `section.key=value`.
-        environ: the environment; only names `TICKER_…__…` are looked at.
+        environ: the environment; only names `TICKER_…__…` are looked at, and those that miss an underscore.
 
     Raises:
         ConfigError: one line for each thing that is wrong.
@@ -348,6 +357,8 @@ class _Draft:
             if name.startswith("TICKER_") and "__" in name:
                 key = tuple(name.removeprefix("TICKER_").lower().split("__"))
                 self._put(key, _typed(key, text), name, name)
+            elif name in _MISSPELT and "://" not in text:  # else it is that of a Kubernetes service `ticker-server`
+                self.errors.append(f"{name}: unknown; did you mean '{_MISSPELT[name]}'?")
 
     def _read_flags(self, flags: Flags) -> None:
         if any(flag == "--feed" for flag, _ in flags):
@@ -444,7 +455,7 @@ def _complaint(section: str, name: str, value: object) -> str:
             choices = get_args(model.model_fields[name].annotation)
             return f"unknown {reprlib.repr(value)}{did_you_mean(str(value), choices)}"
         said = re.sub("^.*? should ", "should ", error["msg"].removeprefix("Value error, "))
-        return f"{said}, not {reprlib.repr(value)}"
+        return said if said.startswith("'") else f"{said}, not {reprlib.repr(value)}"  # a pattern has named itself
     return ""
 
 

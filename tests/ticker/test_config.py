@@ -116,6 +116,7 @@ def test_text_takes_the_type_of_its_setting() -> None:
 def test_variables_without_two_underscores_are_not_ours() -> None:
     """What a client or an orchestrator puts into the environment changes nothing."""
     environ = {"TICKER_URL": "x", "TICKER_PORT": "tcp://10.0.0.1:80", "TICKER": "y", "OTHER__THING": "z"}
+    environ |= {"TICKER_SERVER_PORT": "tcp://10.0.0.1:80", "TICKER_SERVER_SERVICE_PORT": "80"}
     assert load(None, [], environ) == Settings()
 
 
@@ -209,6 +210,16 @@ def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: st
     assert line.startswith("server.origins: should be scheme, host and port alone, in small letters")
 
 
+def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
+    """Seen: "'prices' does not appear to be an IPv4 or IPv6 network, not ['prices']"."""
+    for text in ("prices", "10.0.0.5/8"):
+        [line] = file_errors(tmp_path, f"[server]\ntrusted_proxies = ['{text}']")
+        words = "should be addresses, or networks by their first address: 10.0.0.0/8"
+        assert line == f"server.trusted_proxies: {words}, not ['{text}']"
+    [line] = file_errors(tmp_path, "[metrics]\nprices = ['BTC USD']")
+    assert line == "metrics.prices: 'BTC USD': only letters, digits and . _ ^ : * - can stand in a pattern"
+
+
 def test_hosts_are_names_alone(tmp_path: Path) -> None:
     """Seen: `prices.example:8000` was taken, and everybody got 403, since a host is compared without its port."""
     good = ("prices.example", "10.0.0.7", "::1", "[2001:db8::1]")
@@ -248,6 +259,8 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("TICKER_SERVER__PORT", "", "should be a valid integer, not ''"),
         ("TICKER_SERVER__PORT", "-1", "should be greater than or equal to 0, not -1"),
         ("TICKER_LOG__LEVEL", "INFO", "unknown 'INFO'; did you mean 'info'?"),
+        ("TICKER_SERVER_PORT", "9000", "unknown; did you mean 'TICKER_SERVER__PORT'?"),
+        ("TICKER_AUTH_TOKENS_FILE", "/t", "unknown; did you mean 'TICKER_AUTH__TOKENS_FILE'?"),
     ],
 )
 def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str) -> None:
