@@ -76,6 +76,9 @@ def parse_message(data: bytes | str, max_symbols: int) -> Message:
         return Unsubscribe(reply_id, _symbols(message, reply_id, max_symbols))
     if op == "ping":
         return Ping(reply_id)
+    if op == "auth":
+        text = "leave 'auth' out here: no token is asked for, or one was taken already"
+        raise ProtocolError("bad_request", text, reply_id)
     raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping", reply_id)
 
 

@@ -113,6 +113,7 @@ def test_patterns_are_taken_once_and_malformed_ones_by_name() -> None:
         (b'{"op":"Ping","id":9}', "unknown_op", 9),
         (b'{"op":["ping"],"id":9}', "unknown_op", 9),
         (b'{"op":{"ping":1},"id":9}', "unknown_op", 9),
+        (b'{"op":"auth","token":"t","id":9}', "bad_request", 9),
         (b'{"op":"subscribe","id":9}', "bad_request", 9),
         (b'{"op":"unsubscribe","id":9}', "bad_request", 9),
         (SUBSCRIBE | {"symbols": None}, "bad_request", 9),

@@ -76,6 +76,18 @@ def heads(headers: Mapping[str, str] | None, token: str | None, environ: Mapping
     return dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
+def texts(patterns: Iterable[str]) -> list[str]:
+    """The patterns, if they are texts: a list of them is one that mypy sees, but no script.
+
+    Raises:
+        ConfigError: one is none.
+    """
+    patterns = list(patterns)
+    if any(not isinstance(text, str) for text in patterns):
+        raise ConfigError("give symbols and patterns as texts, each for itself: 'BTC-USD', 'ETH-*'")
+    return patterns
+
+
 def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, None]:
     """The patterns, each once, if they and the fields can be.
 
@@ -83,10 +95,7 @@ def wanted(patterns: Iterable[str], fields: Sequence[str] | None) -> dict[str, N
         PatternError: a pattern or a field that cannot be.
         ConfigError: no pattern.
     """
-    patterns = list(patterns)
-    if any(not isinstance(text, str) for text in patterns):
-        raise ConfigError("give symbols and patterns as texts, each for itself: 'BTC-USD', 'ETH-*'")
-    each = dict.fromkeys(patterns)
+    each = dict.fromkeys(texts(patterns))
     if not each:
         raise ConfigError("give at least one symbol or pattern; '*' is every consolidated symbol")
     check_patterns(each)

@@ -21,7 +21,7 @@ from ticker.client.book import Book
 from ticker.client.quote import Number
 from ticker.client.wire import MAX_FRAME_BYTES, Message, Retry, judge
 from ticker.clock import Clock
-from ticker.errors import ClientError, RefusedError, UnreachableError
+from ticker.errors import ClientError, RefusedError, UnreachableError, did_you_mean
 from ticker.protocol import PROTOCOL
 
 State = Literal["live", "reconnecting", "stale"]
@@ -302,6 +302,9 @@ def open_stream(
         lock: held whenever the book is changed.
         options: as given.
     """
+    known = {"exact", *Options.__annotations__}
+    for name in options.keys() - known:
+        raise TypeError(f"watch() has no argument '{name}'{did_you_mean(name, known)}")
     address, patterns = addressed(symbols, options.pop("url", None), os.environ)
     book = Book(
         patterns, options.pop("fields", None), options.pop("interval_ms", 0), make, options.pop("cursor", None)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from ticker.client.address import texts
 from ticker.client.book import Backlog
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import State, Stream
@@ -124,12 +125,12 @@ class View(Generic[Number]):
 
     async def subscribe(self, *patterns: str) -> None:
         """Take these symbols or patterns in; returns when their quotes are here."""
-        added = [text for text in patterns if text not in self._book.wanted]
+        added = [text for text in texts(patterns) if text not in self._book.wanted]
         await self._stream.ask(*self._book.subscribe(patterns), added)
 
     async def unsubscribe(self, *patterns: str) -> None:
         """Leave these out, exactly as they were given; returns when no more of them will come."""
-        await self._stream.ask(*self._book.unsubscribe(patterns), [])
+        await self._stream.ask(*self._book.unsubscribe(texts(patterns)), [])
 
 
 class Loop(Generic[Number, Item]):

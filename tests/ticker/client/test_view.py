@@ -14,12 +14,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.web.server import PRICES, Live, run, serving, start
-from ticker.client import RefusedError, State, UnknownSymbolError, UnreachableError, get, sync, watch
+from ticker.client import ConfigError, RefusedError, State, UnknownSymbolError, UnreachableError, get, sync, watch
 from ticker.model import FIELDS
 
 
@@ -109,6 +110,26 @@ async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
         assert refusal.value.code == "too_many_symbols"
         await view.subscribe("ETH-USD")
         assert set(view.quotes()) == {"BTC-USD", "ETH-USD"}
+
+
+@serving()
+async def test_a_list_of_symbols_is_told_apart(live: Live) -> None:
+    """Seen: `view.subscribe(["BTC-USD", "toy:*"])` was a TypeError about hashes, though `watch` says what to do."""
+    symbols: Any = ["BTC-USD", "toy:*"]
+    async with watch(url(live), "BTC-USD") as view:
+        for act in (view.subscribe, view.unsubscribe):
+            with pytest.raises(ConfigError, match="give symbols and patterns as texts, each for itself"):
+                await act(symbols)
+        await view.subscribe(*symbols)
+        assert "toy:ETH-USD" in view
+
+
+def test_an_argument_that_there_is_not_is_named() -> None:
+    """Seen: `watch("BTC-USD", interval=250)` spoke of `Stream.__init__()`, and of no right name."""
+    options: Any = {"interval": 250}
+    for twin in (watch, sync.watch):
+        with pytest.raises(TypeError, match=r"^watch\(\) has no argument 'interval'; did you mean 'interval_ms'\?$"):
+            twin("BTC-USD", **options)
 
 
 @serving()
