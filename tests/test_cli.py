@@ -249,6 +249,13 @@ def test_text_that_is_not_utf8_is_no_traceback() -> None:
     assert ticker("show-config", "--feed", b"sim:\xff")[0] == 0
 
 
+def test_where_it_cannot_serve_it_says_so(main: Callable[[list[str]], Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: on Windows the first command of the README ended in a traceback of `import resource`."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    said = "ticker: the service runs on Linux and macOS; here start it in WSL or a container, then ask it"
+    assert main(["--port", "0"]) == (1, "", [said])
+
+
 def test_a_port_in_use_is_status_1() -> None:
     """`ticker` alone serves; where it cannot listen, one line says so."""
     with socket.socket() as taken:

@@ -371,6 +371,26 @@ def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None
     assert screen.rindex("\x1b[?25h") > screen.rindex("\x1b[?25l"), "the cursor is shown again"
 
 
+def test_watch_draws_its_table_on_windows(service: Running) -> None:
+    """There is no SIGHUP, no loop heeds signals, and neither `resource` nor uvloop can be imported: nor need they."""
+    windows = (
+        "import asyncio, signal, sys; del signal.SIGHUP; sys.modules |= {'resource': None, 'uvloop': None};"
+        "asyncio.SelectorEventLoop.add_signal_handler = asyncio.AbstractEventLoop.add_signal_handler;"
+        "from ticker.cli import main; sys.exit(main())"
+    )
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", windows, "watch", "AAPL", "--url", service.url],
+        cwd=ROOT, stdout=follower, stderr=follower, stdin=follower, env=os.environ | {"TERM": "xterm-256color"},
+    ) as process:  # fmt: skip
+        os.close(follower)
+        _read_until(leader, lambda text: "● live" in text and "AAPL" in text)
+        process.send_signal(signal.SIGINT)
+        _read_until(leader, lambda text: "\x1b[?1049l" in text)
+        assert process.wait(READY_S) == 130
+    os.close(leader)
+
+
 @pytest.mark.parametrize(
     ("command", "environ", "colored"),
     [

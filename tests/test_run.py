@@ -58,3 +58,19 @@ def test_a_system_that_lifts_no_limit_is_served_within_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(resource, "setrlimit", refuse)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, resource.RLIM_INFINITY))
     assert _within_files(Settings()).limits.connections == 800
+
+
+def test_macos_gives_as_many_files_as_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: it names no limit, refuses to have none, and begins with 256 files, which made 128 connections."""
+    soft = [256]
+
+    def change(_: int, limits: tuple[int, int]) -> None:
+        if not 0 <= limits[0] <= 10_240:
+            raise ValueError("current limit exceeds maximum limit")
+        soft[0] = limits[0]
+
+    monkeypatch.setattr(resource, "setrlimit", change)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft[0], resource.RLIM_INFINITY))
+    assert _within_files(Settings()).limits.connections == 10_040
+    soft[0] = 30_000
+    assert _within_files(Settings()).limits.connections == 20_000

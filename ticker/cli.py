@@ -180,6 +180,8 @@ Feeds, for example:
 @configured
 def serve(config: str | None, **given: Any) -> int:
     """Run the service until it is stopped, by Ctrl-C say."""
+    if sys.platform == "win32":
+        raise TickerError("the service runs on Linux and macOS; here start it in WSL or a container, then ask it")
     from ticker import logs
     from ticker.config import load
 

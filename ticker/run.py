@@ -7,8 +7,9 @@ import contextlib
 import gc
 import logging
 import resource
-import sys
 from collections.abc import Callable, Sequence
+
+import uvloop
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
@@ -21,6 +22,8 @@ from web.server import listen, make_server
 
 OTHER_FILES = 200
 """Open files that are no streams: feeds, plain requests, the log."""
+MACOS_FILES = 10_240
+"""The most that macOS grants, which begins with 256 and refuses the "unlimited" that it names."""
 MANY_MORE = 1.5
 """Times as many symbols as the last time that are worth telling the collector of garbage of them."""
 
@@ -39,7 +42,7 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: Sta
     Raises:
         TickerError: the address cannot be had.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, feeds, context, line))
     return 0
 
@@ -96,22 +99,16 @@ def _freezer(service: Service) -> Callable[[], None]:
     return freeze
 
 
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415 - not there on Windows
-
-    return uvloop.Loop
-
-
 def _within_files(settings: Settings) -> Settings:
     """Take as many open files as the system allows; every connection is one, so no more of them than that.
 
     Who comes when all are taken shall get a polite refusal, not a reset. It is a warning only if more were asked for.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS may refuse "unlimited", a sandbox anything
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, max(soft, MACOS_FILES)):  # a sandbox may refuse anything
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            break
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = settings.limits
     room = max(files // 2, files - OTHER_FILES)

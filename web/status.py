@@ -75,7 +75,7 @@ def _installed() -> dict[str, str]:
     for name in LIBRARIES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # uvloop on Windows
+        except PackageNotFoundError:  # what was installed without its metadata
             continue
     return found
 

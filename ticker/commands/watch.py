@@ -68,8 +68,9 @@ async def _watch(view: View[Any], board: Board, url: str | None) -> int:
         ended.append(number)
         reader.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal must be as it was, whoever ends us
-        loop.add_signal_handler(number, end, number)
+    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither the one nor the other
+        for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal must be as it was, whoever ends us
+            loop.add_signal_handler(number, end, number)
     threading.Thread(target=_sparklines, args=(board, url, stop), name="ticker.sparklines", daemon=True).start()
     try:
         with Live(console=Console(highlight=False), screen=True, auto_refresh=False) as live:
