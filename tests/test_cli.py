@@ -187,6 +187,7 @@ def test_an_adapter_alone_is_explained() -> None:
         (["check-config", "--set", "server.tls_cert=no"], "server.tls_cert no: No such file or directory"),
         (["--config", "no.toml"], "no.toml: no such file or directory"),
         (["check-config", "--feed", "replay:no.csv"], "feeds.replay: cannot replay 'no.csv': no such file"),
+        (["check-config", "--feed", "replay"], "feeds.replay: name the file or folder to play: replay:quotes.csv.gz"),
         (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
         (
             ["--set", "\x1b[2J=1"],

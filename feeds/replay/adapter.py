@@ -12,6 +12,8 @@ from ticker.errors import ConfigError, FatalFeedError
 
 
 def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
+    if not options.symbols:
+        raise ConfigError(f"feeds.{name}: name the file or folder to play: replay:quotes.csv.gz")
     try:
         if _is_folder(options.symbols):
             from feeds.replay.folder import of_folder
