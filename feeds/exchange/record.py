@@ -116,7 +116,7 @@ class Recorder:
 
     def _end(self, why: str) -> None:
         self._ended = True
-        log.warning("feed=%s recording ended: %s", self._feed, why)
+        log.warning("feed=%s recording in %s ended: %s", self._feed, self._folder, why)
 
 
 def _is_harmless(header: str) -> bool:

@@ -160,7 +160,7 @@ def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) 
     size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
     assert 900_000 < size <= 1_000_000
     assert [r.getMessage() for r in caplog.records if "recording" in r.getMessage()] == [
-        "feed=toy recording ended: it has reached its size, see record_mb"
+        f"feed=toy recording in {tmp_path / 'toy'} ended: it has reached its size, see record_mb"
     ]
 
 
@@ -176,7 +176,8 @@ def test_disk_that_fails(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixtur
         assert theatre.sink.story == ["publish"]
 
     in_theatre(play)
-    assert len([r for r in caplog.records if "recording ended" in r.getMessage()]) == 1
+    (said,) = [r.getMessage() for r in caplog.records if "recording" in r.getMessage()]
+    assert said.startswith(f"feed=toy recording in {tmp_path / 'toy'} ended: "), said
 
 
 def test_what_opens_streams_is_not_written(tmp_path: pathlib.Path) -> None:
