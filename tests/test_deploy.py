@@ -104,6 +104,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
     if "@" in name:
         unit, changed = re.subn("^(ExecStart=.*)$", r"\1 --port %i", unit, flags=re.MULTILINE)
         assert (changed, "as ticker@.service, with `--port %i` at the end of ExecStart" in unit) == (1, True)
+    unit, offers = re.subn("^# ([A-Z]\\w+=)", r"\1", unit, flags=re.MULTILINE)
+    assert offers == 3, "what may be wanted, too"
     file = tmp_path / name
     file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))
     program = find_program("systemd-analyze") or ""
