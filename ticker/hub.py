@@ -73,7 +73,7 @@ class HubCounts:
 
     connects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TRANSPORTS, 0))
     disconnects: dict[int, int] = field(default_factory=dict)
-    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("full", "origin", "auth"), 0))
+    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("full", "stopping", "origin", "auth"), 0))
     flush: Histogram = field(default_factory=Histogram)
     fanout_lag: Histogram = field(default_factory=Histogram)
     loop_lag: Histogram = field(default_factory=Histogram)

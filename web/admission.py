@@ -58,17 +58,22 @@ class Admission:
             number = hub.refuse("origin", address)
             text = "pages of other sites may not connect; scripts without an Origin may"
             return problem(403, "forbidden", text, {CONNECTION_ID: str(number)})
-        per_address = self._limits.connections_per_address
-        full = (
-            hub.draining
-            or len(hub.connections) >= self._limits.connections
-            or (per_address and hub.addresses[address] >= per_address)
-            or not self._pace.take(self._monotonic())
-        )
-        if full:
-            more = {"Retry-After": str(random.randint(1, 5)), CONNECTION_ID: str(hub.refuse("full", address))}
-            return problem(503, "overloaded", "too many connections now", more)
+        if text := self._full(address):
+            number = hub.refuse("stopping" if hub.draining else "full", address)
+            more = {"Retry-After": str(random.randint(1, 5)), CONNECTION_ID: str(number)}
+            return problem(503, "overloaded", text, more)
         return None
+
+    def _full(self, address: str) -> str:
+        """Why there is no room now; empty if there is."""
+        hub, most = self._hub, self._limits
+        if hub.draining:
+            return "the service is stopping"
+        if len(hub.connections) >= most.connections:
+            return "too many connections now"
+        if most.connections_per_address and hub.addresses[address] >= most.connections_per_address:
+            return "too many connections from this address now"
+        return "" if self._pace.take(self._monotonic()) else "too many new connections now"
 
 
 def same_origin(origin: str | None, host: str) -> bool:

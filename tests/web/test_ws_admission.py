@@ -57,7 +57,7 @@ async def test_a_foreign_page_is_refused_before_the_upgrade(live: Live) -> None:
     """The origin of another site gets 403 and is counted; the page's own origin and none at all are served."""
     for origin in ("http://evil.example", "null", "http://[::1"):
         assert (await knock(live, f"Origin: {origin}"))[1] == 403
-    assert live.hub.counts.rejects == {"full": 0, "origin": 3, "auth": 0}
+    assert live.hub.counts.rejects == {"full": 0, "stopping": 0, "origin": 3, "auth": 0}
     assert (await knock(live, f"Origin: http://127.0.0.1:{live.port}"))[1] == 101
     assert (await knock(live))[1] == 101
 
@@ -91,6 +91,8 @@ async def test_one_address_cannot_take_all_connections(live: Live) -> None:
     assert (await knock(live))[1] == 101
     assert (await knock(live))[1] == 503
     assert (await knock(live, "X-Forwarded-For: 192.0.2.1"))[1] == 503
+    refused = await (await live.connect()).upgrade("/ws")
+    assert refused.json["detail"] == "too many connections from this address now"
     assert (await knock(live, source="127.0.0.2"))[1] == 101
 
 
@@ -105,11 +107,16 @@ async def test_a_rush_of_connections_is_slowed_down(live: Live) -> None:
 
 @serving()
 async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
-    """While readers are being sent away a new one gets 503, and the service says that it is not ready."""
+    """While readers are being sent away a new one gets 503, and the service says that it is not ready.
+
+    Seen: a restart was counted and logged as `full`, and told "too many connections now".
+    """
     peer = await live.stream()
     live.service.stop()
     await peer.hear("bye")
-    assert (await knock(live))[1] == 503
+    refused = await (await live.connect()).upgrade("/ws")
+    assert (refused.status, refused.json["detail"]) == (503, "the service is stopping")
+    assert live.hub.counts.rejects == {"full": 0, "stopping": 1, "origin": 0, "auth": 0}
     answer = await live.get("/readyz")
     assert (answer.status, answer.json["reasons"]) == (503, ["shutting down"])
     assert live.hub.groups.counts.messages["bye"] == 1
