@@ -171,6 +171,16 @@ def test_nothing_to_show_is_said() -> None:
     assert stage.sink.status.polls["ok"] == 3
 
 
+def test_without_list_and_price_no_symbols_are_known() -> None:
+    """What is wanted may come yet: nobody is told that it does not exist."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, tickers(ETH="1"))
+        await stage.until(lambda: "stale" in stage.sink.story, symbols=("BTC-US*",))
+
+    assert not on_stage(play).sink.status.loaded
+
+
 class KeepsMessages(RecordingSink):
     """Like the service's own door: data alone does not take a message back."""
 
@@ -198,6 +208,18 @@ def test_name_without_a_price_is_said() -> None:
     stage = on_stage(play)
     said = [event for event in stage.sink.events if event.what != "publish"]
     assert [event[1:] for event in said] == [("live", "no price yet for ODD"), ("live", None)]
+
+
+def test_other_words_are_not_overwritten() -> None:
+    """What else was said of a live feed, that it has too many symbols for instance, is not replaced by that."""
+
+    async def play(stage: Stage) -> None:
+        stage.sink = KeepsMessages(stage.clock)
+        stage.sink.status.message = "more symbols than 1; the rest is left out"
+        stage.exchange.serve(TICKERS, tickers(BTC="1"))
+        await stage.polls(3, symbols=("BTC-USD", "ODD-USD"))
+
+    assert on_stage(play).sink.story == ["publish"]
 
 
 def test_decimals_from_the_list_else_from_the_prices() -> None:

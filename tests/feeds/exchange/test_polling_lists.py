@@ -93,6 +93,17 @@ def test_names_that_need_the_list_wait_for_it() -> None:
     assert stage.sink.status.rejects["symbol"] == 2
 
 
+def test_list_without_a_price_tells_the_symbols() -> None:
+    """A feed that has its list knows its symbols, though none has a price: others are unknown, not perhaps to come."""
+
+    async def play(stage: Stage) -> None:
+        stage.exchange.serve(TICKERS, Reply(body=b'{"xbt": {"last": "0"}}'))
+        stage.exchange.serve(LIST, listing(("xbt", "BTC-USD", 1)))
+        await stage.until(lambda: "stale" in stage.sink.story, NEEDS_LIST)
+
+    assert on_stage(play).sink.status.loaded
+
+
 def test_list_survives_a_failed_poll() -> None:
     """A restart neither forgets the list nor loads it anew."""
 

@@ -161,6 +161,26 @@ def test_quiet_symbols_are_confirmed() -> None:
     in_theatre(play)
 
 
+def test_what_only_the_stream_prices_is_not_missing() -> None:
+    """A symbol wanted by name whose price comes by the stream is not said to have none because polls have none."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ODD")
+        theatre.exchange.serve(TICKERS, tickers(BTC="0", ODD="5"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(symbols=("BTC-USD", "ODD-USD")):
+            peer = await streaming(theatre, BTC="1", ODD="5")
+            before = len(theatre.exchange.requests)
+            for number in range(12):
+                await theatre.passes(1.0)
+                peer.send(said(BTC=f"{number + 2}"))
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+            assert len(theatre.exchange.requests) > before
+            assert theatre.sink.status.message is None
+
+    in_theatre(play)
+
+
 def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
     """One answer confirms also those that would be asked for soon: a few quiet symbols cost no answer each."""
 

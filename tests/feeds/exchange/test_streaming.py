@@ -302,8 +302,9 @@ def test_refused_symbols_are_asked_for_again() -> None:
     in_theatre(play)
 
 
-def test_exchange_speaks_first() -> None:
-    """Nothing is sent before the greeting of an exchange that greets; an answer to it goes first."""
+@pytest.mark.parametrize("replies", [["hello"], []])
+def test_exchange_speaks_first(replies: list[str]) -> None:
+    """Nothing is sent before the greeting of an exchange that greets; an answer to it, if it wants one, goes first."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -312,10 +313,10 @@ def test_exchange_speaks_first() -> None:
             peer = await theatre.exchange.peer()
             await theatre.passes(5.0)
             assert peer.said == []
-            peer.say({"ready": 1, "reply": "hello"})
+            peer.say({"ready": 1, "reply": replies[0]} if replies else {"ready": 1})
             await peer.heard(1)
-            await theatre.passes(1.0, lambda: len(peer.said) == 2)
-            assert peer.said[0] == "hello"
+            await theatre.passes(1.0, lambda: len(peer.said) == len(replies) + 1)
+            assert peer.said[:-1] == replies
             assert wants(peer) == [["BTC/USD"]]
 
     in_theatre(play)
