@@ -2,7 +2,7 @@
 
 A feed turns some outside source into `Quote`s and hands them to a `Sink`. It never touches the store, the web
 or another feed. What every feed needs and no feed should write again lives beside this file: supervision in
-`runner`, polling in `polling`, normalising of rows below.
+`runner`, the judging of rows in `rows`, all that exchanges share in `exchange`.
 """
 
 from __future__ import annotations

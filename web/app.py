@@ -47,7 +47,7 @@ EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application of one service; needs the embedded server of `web.transport` for `/ws`."""
+    """The application of one service; needs the embedded server of `web.server` for `/ws`."""
     app = FastAPI(
         docs_url=None, redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from ticker.clock import Clock
 from ticker.commands import options
 from ticker.commands.output import age_text, patience, print_table
 from ticker.commands.rest import fetch
@@ -49,7 +49,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
 def feeds(form: str | None, url: str | None) -> None:
     """List the feeds of the running service, and how they are."""
     listed = fetch(url, "/api/feeds", "feeds")["feeds"]
-    now_ms = round(datetime.now(UTC).timestamp() * 1000)
+    now_ms = Clock().wall_ms()
     heads = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
     rows = []
     for name, feed in listed.items():
