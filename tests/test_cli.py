@@ -178,7 +178,10 @@ def test_an_adapter_alone_is_explained() -> None:
         (["--port"], "Option '--port' requires an argument."),
         (["--port", "http"], "--port: should be a valid integer, not 'http'"),
         (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"),
-        (["candles", "BTC/USD"], "'BTC/USD': only letters, digits and . _ ^ : * - can stand in a pattern"),
+        (
+            ["candles", "BTC/USD"],
+            "'BTC/USD': only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD",
+        ),
         (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),
         (["--config", ""], "--config: name a file, or leave it out"),

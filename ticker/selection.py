@@ -36,7 +36,7 @@ def check_pattern(text: str) -> None:
     if len(text) > MAX_PATTERN_LENGTH:
         raise PatternError(f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
     if not _PATTERN.fullmatch(text):
-        raise PatternError("only letters, digits and . _ ^ : * - can stand in a pattern")
+        raise PatternError("only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD")
     if text.count("*") > MAX_STARS:
         raise PatternError("at most two '*' in a pattern")
     if text.count(":") > 1:

@@ -42,10 +42,10 @@ def test_patterns_that_are_taken(text: str) -> None:
     [
         ("", "an empty pattern selects nothing; use '*' for everything"),
         ("A" * 81, "a pattern has at most 80 characters"),
-        ("BTC USD", "only letters, digits and . _ ^ : * - can stand in a pattern"),
-        ("BTC-USD\n", "only letters, digits and . _ ^ : * - can stand in a pattern"),
-        ("@kraken", "only letters, digits and . _ ^ : * - can stand in a pattern"),
-        ("É", "only letters, digits and . _ ^ : * - can stand in a pattern"),
+        ("BTC USD", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
+        ("BTC-USD\n", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
+        ("@kraken", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
+        ("É", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
         ("*A*A*A", "at most two '*' in a pattern"),
         ("a:b:c", "at most one ':' in a pattern, between venue and symbol"),
     ],
@@ -59,7 +59,7 @@ def test_patterns_that_are_refused(text: str, message: str) -> None:
 
 def test_which_of_many_patterns_is_refused() -> None:
     """Seen: of a hundred patterns one was refused, and nothing said which. Promised: it is named, in printable form."""
-    text = "'a\\x1bb': only letters, digits and . _ ^ : * - can stand in a pattern"
+    text = "'a\\x1bb': only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"
     with pytest.raises(PatternError) as caught:
         Selection.of(["BTC-USD", "a\x1bb"])
     assert str(caught.value) == text
