@@ -427,7 +427,10 @@ def test_shut_market_is_no_mute_stream() -> None:
 
 
 def test_half_open_connection() -> None:
-    """A connection over which nothing comes at all, not even a pong, is dead after a minute, however quiet it was."""
+    """A connection over which nothing comes at all, not even a pong, is dead after a minute, however quiet it was.
+
+    Messages are a sign of life where there are no pongs.
+    """
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -438,6 +441,12 @@ def test_half_open_connection() -> None:
             assert peer.pings > 10
             assert not theatre.errors()
             peer.reads = False
+            for _ in range(12):
+                received = theatre.sink.status.received_bytes
+                peer.say({"idle": 1})
+                await theatre.until(lambda: theatre.sink.status.received_bytes > received)  # noqa: B023
+                await theatre.passes(10.0)
+            assert not theatre.errors()
             await theatre.passes(85.0, lambda: bool(theatre.errors()))
             assert theatre.errors() == {"timeout": 1}
             await goes_live(theatre, 2, "2")
