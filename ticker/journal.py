@@ -18,10 +18,10 @@ LINES_PER_S, BURST = 5, 50
 """Lines of what went wrong."""
 REASONS = {
     1002: "broke the protocol", 1003: "sent a binary frame", 1006: "lost", 1007: "sent bad UTF-8",
-    1009: "sent too large a message", 1011: "our fault", 1012: "restart", 4000: "sent too many bad messages",
+    1009: "sent too large a message", 1011: "said that it failed", 1012: "restart", 4000: "sent too many bad messages",
     4001: "no good token", 4008: "stalled", 4009: "answered no ping", 4029: "sent too many messages",
 }  # fmt: skip
-"""What close codes mean, as far as they need a word."""
+"""What close codes mean, as far as they need a word. 1011 is never ours: Python scripts close so for an exception."""
 ORDINARY = frozenset({1000, 1001, 1005, 1006, 1012})
 """Codes that need nobody's attention."""
 

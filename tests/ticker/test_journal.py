@@ -57,6 +57,13 @@ def test_a_refusal_has_a_number_of_its_own(caplog: pytest.LogCaptureFixture) -> 
     assert said(caplog) == [("INFO", "refused", 2), ("INFO", "refused", 3)]
 
 
+def test_the_fault_of_a_script_is_not_called_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Seen: scripts that ended by an exception closed with 1011, and the log said "our fault" of each."""
+    caplog.set_level(logging.INFO)
+    Journal(ManualClock().monotonic).ended(Peer(7), 1011)
+    assert vars(caplog.records[0])["reason"] == "said that it failed"
+
+
 def test_a_stranger_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Beyond the budget lines are left out, and the next one that is written says how many."""
     caplog.set_level(logging.INFO)
