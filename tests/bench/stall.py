@@ -71,7 +71,7 @@ class Stalled:
             if not self._open:
                 _, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
                 self._open = True
-            while (payload := self._frame()) is not None and self.view.version < version:
+            while self.view.version < version and (payload := self._frame()) is not None:
                 before = self.view.version
                 if self.view.apply(payload)["type"] == "update":
                     self.jumps.append(self.view.version - before)
