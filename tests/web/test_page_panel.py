@@ -110,7 +110,9 @@ def spread_of_colours(page: Page) -> int:
       for (const canvas of document.querySelectorAll(".chart canvas")) {
         const { width, height } = canvas;
         if (width * height === 0) continue;
-        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        const copy = new OffscreenCanvas(width, height).getContext("2d"); // the browser warns of reading one twice
+        copy.drawImage(canvas, 0, 0);
+        const { data } = copy.getImageData(0, 0, width, height);
         for (let i = 0; i < data.length; i += 4) {
           if (data[i + 3] > 200) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
         }
