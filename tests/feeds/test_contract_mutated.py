@@ -47,11 +47,9 @@ def shortened(sent: Json) -> Json:
     """The first rows of an answer."""
     if isinstance(sent, dict):
         return {name: shortened(value) for name, value in list(sent.items())[:40]}
-    return (
-        [shortened(value) for value in (sent[:MOST_ROWS] if len(sent) > 30 else sent)]
-        if isinstance(sent, list)
-        else sent
-    )
+    if isinstance(sent, list):
+        return [shortened(value) for value in (sent[:MOST_ROWS] if len(sent) > 30 else sent)]
+    return sent
 
 
 def places(sent: Json) -> Iterator[tuple[Json, Json]]:

@@ -85,18 +85,22 @@ class View(Generic[Number]):
     def close(self) -> None:
         """End the connection and all loops; returns when that is done."""
         if self._thread.is_alive():
-            loop, task = self._running.result()
-            with contextlib.suppress(RuntimeError):  # it has ended in this moment
+            with contextlib.suppress(RuntimeError, OSError):  # it has ended in this moment, or never begun
+                loop, task = self._running.result()
                 loop.call_soon_threadsafe(task.cancel)
             if threading.current_thread() is not self._thread:  # a callback cannot wait for its own end
                 self._thread.join()
 
     def _run(self) -> None:
+        runner = asyncio.Runner()
         try:
-            with asyncio.Runner() as runner, contextlib.suppress(asyncio.CancelledError):
-                runner.run(self._live())
-        except OSError as error:  # too many open files, say: there is no loop
+            runner.get_loop()
+        except OSError as error:  # too many open files, say
+            self._running.set_exception(error)
             self._entered.set_exception(error)
+        else:
+            with runner, contextlib.suppress(asyncio.CancelledError):
+                runner.run(self._live())
         finally:
             self._ended.set_result(None)
 

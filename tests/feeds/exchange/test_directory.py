@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.exchange.directory import Directory
+from feeds.exchange.directory import Directory, Entry
 from feeds.exchange.venue import Listing
 from tests.feeds.toy import NEEDS_LIST, TOY
 from ticker.model import pattern_matches
@@ -119,3 +119,19 @@ def test_entries_last_until_the_list_changes() -> None:
     assert first is second
     assert third is not None
     assert third.extra == {"decimals": 4}
+
+
+def test_entries_of_what_is_listed_as_before_last() -> None:
+    """A list that comes again makes new only what it tells anew: the judge looks at no other row once more."""
+    directory = Directory("toy", TOY, ["*"])
+    before: list[Entry | None] = []
+    after: list[Entry | None] = []
+    for decimals, entries in ((4, before), (5, after)):
+        directory.load([Listing("A-B", ("A/B",), 4), Listing("C-D", ("C/D",), decimals)])
+        entries += [directory.entries([wire])[wire] for wire in ("A/B", "C/D")]
+        entries += [directory.entry(wire) for wire in ("A/B", "C/D")]
+    assert [one is other for one, other in zip(before, after, strict=True)] == [True, False, True, False]
+    assert after[1] is after[3]
+    directory.load([Listing("C-D", ("C/D",), 5)])
+    directory.load([Listing("A-B", ("A/B",), 4)])
+    assert directory.entry("A/B") is not before[0], "what was gone is not remembered"

@@ -142,18 +142,7 @@ def test_fraction_as_percent(fraction: str | None, percent: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("digits", "known"),
-    [
-        (0, 0),
-        (8, 8),
-        (30, 30),
-        (31, None),
-        (-1, None),
-        (2**64, None),
-        (True, None),
-        ("2", None),
-        (2.0, None),
-        (None, None),
-    ],
+    [*((n, n) for n in (0, 8, 30)), *((odd, None) for odd in (31, -1, 2**64, True, "2", 2.0, None))],
 )
 def test_digits_of_a_list(digits: Any, known: int | None) -> None:
     """What no price can have is not known. Seen: `true` went out as `True`, which is no JSON, to every reader."""

@@ -353,18 +353,26 @@ async def test_a_close_meanwhile_lets_nobody_wait(live: Live, monkeypatch: pytes
 
 
 def test_a_blocking_view_without_an_event_loop() -> None:
-    """A process that has no open files left is told so on entering; it waited for ever."""
+    """A process that has no open files left is told so on entering; it waited for ever.
+
+    So it did if the view's thread had not quite ended when it was told.
+    """
     script = """
-import os, resource
+import os, resource, threading
 from ticker.client.sync import watch
 view = watch("http://127.0.0.1:1", "BTC-USD", reconnect=False)
+looked, end, is_alive = threading.Event(), view._ended.set_result, view._thread.is_alive
+view._ended.set_result = lambda _: (looked.wait(), end(None))
+view._thread.is_alive = lambda: (is_alive(), looked.set())[0]
 resource.setrlimit(resource.RLIMIT_NOFILE, (os.open(os.devnull, os.O_RDONLY) + 1,) * 2)
 try:
     view.__enter__()
 except OSError as error:
     print(error.strerror)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout == "Too many open files\n"
 
 
