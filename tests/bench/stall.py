@@ -18,6 +18,8 @@ PER_SECOND = 2000
 SETTINGS = ("hub.stall_s=300", "hub.flush_interval_ms=10")
 """Nobody is cut off here: the point is what they cost while they are kept."""
 RECEIVE_BUFFER_BYTES = 8192
+NOISE_MS = 50
+"""The same p99 was 1 ms and 26 ms by the machine, alone too; whoever waits for stalled readers, waits for seconds."""
 CATCH_UP = 100
 """A frame over so many versions, a second's worth, is a catch-up frame."""
 
@@ -38,7 +40,7 @@ class Report:
         found = []
         if self.rss_mib[2] > self.rss_mib[1] * 1.05:
             found.append(f"memory grew: {self.rss_mib}")
-        if self.beside_p99_ms > 2 * self.alone_p99_ms + 10:
+        if self.beside_p99_ms > 2 * self.alone_p99_ms + NOISE_MS:
             found.append(f"readers were disturbed: p99 {self.alone_p99_ms} -> {self.beside_p99_ms} ms")
         if self.exact != STALLED or set(self.catch_ups) != {1}:
             found.append(f"{self.exact} of {STALLED} exact, catch-up frames each: {sorted(self.catch_ups)}")
