@@ -10,6 +10,7 @@ import logging
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import sys
 import traceback
@@ -59,6 +60,9 @@ stepwise = inspect.isgeneratorfunction(traceback.walk_stack)
 traceback.walk_stack.__code__ = (walk_stack_stepwise if stepwise else walk_stack).__code__
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs: our children would, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
