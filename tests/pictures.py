@@ -100,7 +100,7 @@ PICTURES = (
     Picture("phone-panel", "?theme=dark&sel=BTC-USD", DRAWN, context=PHONE),
     Picture("empty-list", "?theme=dark&list=favourites", LIVE, starred=False),
     Picture("unknown-symbol", "?theme=dark&symbols=BTC-USD,FOO-USD,ETH-USD&sel=FOO-USD", LIVE),
-    Picture("embedded", "?theme=dark&embed=1&symbols=BTC-USD,usd:ETH-USD,EUR-USD", LIVE, context=FRAME),
+    Picture("embedded", "?theme=dark&embed=1&symbols=BTC-USD,usd:ETH-USD,EUR-USD", LIVE, context=FRAME, starred=False),
     Picture("service", "status?theme=dark", COURSES),
     Picture("stale-feed", "?theme=dark", LIVE, meanwhile=hush),
     Picture("offline", "?theme=dark", OFFLINE, meanwhile=stop),
