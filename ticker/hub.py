@@ -54,9 +54,6 @@ class Connection(Reader, Protocol):
     def pending_bytes(self) -> int:
         """What waits in the process to be sent."""
 
-    def check_stall(self, now: float, stall_s: float) -> None:
-        """Close with 4008 if it has taken no byte for so long."""
-
     def end(self, code: int, reason: str) -> None:
         """Close it with a code."""
 
@@ -111,8 +108,8 @@ class Hub:
         self.idle: set[Connection] = set()
         """Those who have not subscribed yet, who get nothing but heartbeats."""
         self.addresses: collections.Counter[str] = collections.Counter()
-        self.paused: set[Connection] = set()
-        """Those who take no bytes at the moment."""
+        self.paused: dict[Connection, tuple[int, float]] = {}
+        """Those who take no bytes at the moment: how many wait for each, and since when it is that many."""
         self.draining = False
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
@@ -215,7 +212,7 @@ class Hub:
         if not self.addresses[connection.address]:
             del self.addresses[connection.address]
         self.idle.discard(connection)
-        self.paused.discard(connection)
+        self.paused.pop(connection, None)
         self.groups.leave(connection)
         self.counts.disconnects[code] = self.counts.disconnects.get(code, 0) + 1
         self.journal.ended(connection, code)
@@ -229,6 +226,10 @@ class Hub:
     def pending_bytes(self) -> int:
         """What waits in the process for readers who do not take it."""
         return sum(connection.pending_bytes for connection in self.paused)
+
+    def pause(self, connection: Connection) -> None:
+        """A connection takes no more bytes; it is ended with 4008 if that lasts."""
+        self.paused[connection] = connection.pending_bytes, self._clock.monotonic()
 
     def ready(self, connection: Connection) -> None:
         """A connection can take bytes again."""
@@ -264,9 +265,15 @@ class Hub:
                 self._idle_heartbeat()
             for listener in self.on_tick:
                 listener()
-            for connection in list(self.paused):
-                connection.check_stall(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
+            self._end_stalled(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
             self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
+
+    def _end_stalled(self, now: float, stall_s: float) -> None:
+        for connection, (waiting, since) in list(self.paused.items()):
+            if (pending := connection.pending_bytes) != waiting:
+                self.paused[connection] = pending, now
+            elif now - since >= stall_s:
+                connection.end(protocol.STALLED, "stalled")
 
     def _idle_heartbeat(self) -> None:
         frame = protocol.heartbeat(0, self._clock.wall_ms())  # nothing was told yet: no version to resume from

@@ -152,8 +152,6 @@ class EventStream:
             cycle.chunked_encoding = False  # uvicorn would chunk for a client that does not know of it
         self._digest = ""
         self._patience_ms = int(patience_s * 1000)
-        self._paused_at = 0.0
-        self._unsent = 0
         self._code = CUT
 
     def begin(self, selection: Selection, interval_ms: int, asked: str | None, told: Callable[[bool], Frame]) -> None:
@@ -205,15 +203,13 @@ class EventStream:
         """The kernel is full; called by the transport, possibly inside `write`: only flags change."""
         if not self.paused:
             self.paused = True
-            self._paused_at = self._hub.now()
-            self._unsent = self.pending_bytes
             if self.open:
-                self._hub.paused.add(self)
+                self._hub.pause(self)
 
     def resume(self) -> None:
         """The kernel has taken everything: writes nothing, only says so."""
         self.paused = False
-        self._hub.paused.discard(self)
+        self._hub.paused.pop(self, None)
         if self.open:
             self._hub.ready(self)
 
@@ -223,15 +219,6 @@ class EventStream:
         return self._http.transport.get_write_buffer_size()
 
     # Ending
-
-    def check_stall(self, now: float, stall_s: float) -> None:
-        """Drop a reader that has taken nothing at all for `stall_s`; it comes back with its cursor."""
-        unsent = self.pending_bytes
-        if unsent != self._unsent:
-            self._unsent, self._paused_at = unsent, now
-        elif self.open and now - self._paused_at >= stall_s:
-            self._code = protocol.STALLED
-            self.abort()
 
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
         """Write a last event, unless the reader takes none, and end the response.
@@ -247,7 +234,9 @@ class EventStream:
         self._finish()
 
     def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
-        """End the response: whoever comes back is told why it is refused."""
+        """End the response, at once for whoever takes no bytes; the code is only counted."""
+        if not self.open:
+            return
         self._code = code
         if self.paused:
             self.abort()

@@ -76,8 +76,6 @@ class SharedFrames(Handshake):
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
         self._pace: Budget | None = None
-        self._paused_at = 0.0
-        self._unsent = 0
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -127,10 +125,8 @@ class SharedFrames(Handshake):
         super().pause_writing()
         if self._hub is not None and not self.paused:
             self.paused = True
-            self._paused_at = self._hub.now()
-            self._unsent = self.transport.get_write_buffer_size()
             if self.open:  # else these are the last bytes, and the hub has forgotten us
-                self._hub.paused.add(self)
+                self._hub.pause(self)
             self.transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -139,7 +135,7 @@ class SharedFrames(Handshake):
         if self._hub is None:
             return
         self.paused = False
-        self._hub.paused.discard(self)
+        self._hub.paused.pop(self, None)
         self._listen()
         if self.open and not self.paused:
             self._hub.ready(self)
@@ -148,14 +144,6 @@ class SharedFrames(Handshake):
     def pending_bytes(self) -> int:
         """What waits in the process to be sent."""
         return self.transport.get_write_buffer_size()
-
-    def check_stall(self, now: float, stall_s: float) -> None:
-        """Close with 4008 once nothing at all was taken for `stall_s`."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent != self._unsent:
-            self._unsent, self._paused_at = unsent, now
-        elif self.open and now - self._paused_at >= stall_s:
-            self.end(protocol.STALLED, "stalled")
 
     # Reading
 

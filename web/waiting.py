@@ -31,9 +31,6 @@ class Waiting:
             self.abort()
         return True
 
-    def check_stall(self, now: float, stall_s: float) -> None:
-        """It never stalls: nothing is written before its end."""
-
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no room for it
         """The service stops: whoever waits is answered now."""
         self.abort()

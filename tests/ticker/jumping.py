@@ -86,7 +86,6 @@ class Peer:
         self.takes = True
         self.leaves_on_bye = True
         self.frames: list[tuple[float, Any]] = []
-        self.stalls: list[tuple[float, float]] = []
         self.aborted = False
         self._hub = hub
         hub.add(self)
@@ -95,9 +94,6 @@ class Peer:
         if self.takes:
             self.frames.append((self._hub.now(), json.loads(frame.data)))
         return self.takes
-
-    def check_stall(self, now: float, stall_s: float) -> None:
-        self.stalls.append((now, stall_s))
 
     def end(self, code: int, reason: str) -> None:
         self._hub.remove(self, code)

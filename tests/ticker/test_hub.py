@@ -107,18 +107,22 @@ def test_heartbeats_before_a_subscription_end_with_it() -> None:
     play(story)
 
 
-def test_stalled_readers_are_checked() -> None:
-    """Each paused connection is asked at every tick whether it has stalled; the others are left alone."""
+def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
+    """A paused connection is ended with 4008 after `stall_s` without a byte; each byte gives it all of that again."""
 
     async def story(service: Service) -> None:
         paused, fine = service.peer(), service.peer()
         paused.pending_bytes = 700
-        service.hub.paused.add(paused)
+        service.hub.pause(paused)
         assert service.hub.pending_bytes == 700
         async with service.running():
-            await later(1.1)
-        assert paused.stalls == [(at, STALL_S) for at in (0.25, 0.5, 0.75, 1.0)]
-        assert fine.stalls == []
+            await later(STALL_S - 1)
+            paused.pending_bytes -= 1
+            await later(STALL_S)
+            assert paused in service.hub.connections
+            await later(1)
+            assert service.hub.connections == {fine}
+        assert service.hub.counts.disconnects == {4008: 1}
 
     play(story)
 
@@ -127,15 +131,14 @@ def test_nobody_has_stalled_while_the_machine_was_suspended() -> None:
     """In the first look after it that time does not count, for nobody could take a byte; in the next one it does."""
 
     async def story(service: Service) -> None:
-        paused = service.peer()
-        service.hub.paused.add(paused)
+        service.hub.pause(service.peer())
         async with service.running():
             await later(0.3)
             service.clock.suspended_s = 3600.0
-            await later(0.5)
-        spared, judged = paused.stalls[1:3]
-        assert spared == (3600.5, STALL_S + 3600.0)
-        assert judged == (3600.75, STALL_S)
+            await later(0.25)
+            assert service.hub.connections
+            await later(0.25)
+            assert not service.hub.connections
 
     play(story)
 
@@ -181,14 +184,14 @@ def test_connections_are_counted_once() -> None:
         hub = service.hub
         first, second, third = Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.2")
         third.subscribe("*")
-        hub.paused.add(third)
+        hub.pause(third)
         assert (hub.addresses["192.0.2.1"], hub.connected["ws"], hub.counts.connects["ws"]) == (2, 3, 3)
         for peer, code in ((first, 1000), (third, 4008), (third, 1006)):
             hub.remove(peer, code)
         assert (hub.connections, hub.connected["ws"]) == ({second}, 1)
         assert dict(hub.addresses) == {"192.0.2.1": 1}
         assert hub.counts.disconnects == {1000: 1, 4008: 1}
-        assert (hub.paused, hub.idle, third.group) == (set(), {second}, None)
+        assert (hub.paused, hub.idle, third.group) == ({}, {second}, None)
 
     play(story)
 

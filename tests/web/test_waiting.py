@@ -160,10 +160,9 @@ async def test_an_impossible_wait_is_refused(live: Live, wait_s: str) -> None:
 
 @serving()
 async def test_a_reader_that_waits_is_woken_once(live: Live) -> None:
-    """It takes any frame and never stalls; further calls change nothing."""
+    """It takes any frame; further calls change nothing."""
     waiting: Any = Waiting("192.0.2.1", 1)
     assert waiting.write(Frame("heartbeat", b"{}"))
-    waiting.check_stall(1e9, 1.0)
     assert not waiting.over.done()
     for _ in range(2):
         assert waiting.write(Frame("update", b"{}"))
