@@ -36,8 +36,6 @@ FRAME_KINDS = ("hello", "subscribed", "unsubscribed", "snapshot", "update", "hea
 
 _NUMBER_KEYS = tuple(f'"{name}":' if name in NUMBER_FIELDS else None for name in FIELDS)
 _TEXT_KEYS = tuple(f'"{name}":'.encode() for name in FIELDS)
-_TEXT_FIELDS = frozenset({"state", "source", "name"})
-_FEED_KEYS = tuple(f'"{name}":'.encode() for name in FEED_FIELDS)
 
 
 class Frame(msgspec.Struct, eq=False, gc=False):
@@ -104,7 +102,7 @@ def piece(record: Record, mask: int) -> bytes:
 def _template(mask: int) -> tuple[str, Callable[[list[Any]], tuple[Any, ...]]] | None:
     """A piece with all its fields known, as text to fill in and what picks them; None if some need quoting."""
     picked = bits(mask)
-    if len(picked) < 2 or any(FIELDS[i] in _TEXT_FIELDS for i in picked):
+    if len(picked) < 2 or any(FIELDS[i] not in NUMBER_FIELDS for i in picked):
         return None
     return '"%s":{' + ",".join(f'"{FIELDS[i]}":%s' for i in picked) + "}", operator.itemgetter(*picked)
 
@@ -126,8 +124,8 @@ def _quote_piece(record: Record, mask: int) -> bytes:
 
 
 def _feed_piece(record: Record, mask: int) -> bytes:
-    fields = b",".join(_FEED_KEYS[i] + orjson.dumps(record.values[i]) for i in bits(mask))
-    return b'"%b":{%b}' % (record.key[1:].encode(), fields)
+    fields = {FEED_FIELDS[i]: record.values[i] for i in bits(mask)}
+    return b'"%b":%b' % (record.key[1:].encode(), orjson.dumps(fields))
 
 
 def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame:
