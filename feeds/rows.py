@@ -34,7 +34,7 @@ _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     "change_pct": percent,
     "previous_close": price,
 }
-_PRICES = ("last", "bid", "ask")
+PRICES = ("last", "bid", "ask")
 _FRACTION = r"(?:\.[0-9]{1,30}+)?+"
 _DECIMAL = rf"(?:0|[1-9][0-9]{{0,19}}+){_FRACTION}"
 _PLAIN: dict[object, str] = {
@@ -112,7 +112,7 @@ def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, 
         for side in ("bid", "ask"):
             if side in raw and side not in values:
                 values.pop(f"{side}_size", None)  # a size belongs to its price
-    if any(values.get(field) for field in _PRICES) or not any(field in raw for field in _PRICES):
+    if any(values.get(field) for field in PRICES) or not any(field in raw for field in PRICES):
         return values, reason
     return None, reason
 
@@ -166,6 +166,12 @@ def _is_crossed(values: Mapping[str, Value]) -> bool:
     if bid <= ask and point == ask.find(".") and (point > 0 or len(bid) == len(ask)):
         return False  # as text, where both have as many digits before the point
     return Decimal(bid) > Decimal(ask)
+
+
+def digits_of(values: Mapping[str, Value]) -> int:
+    """Digits after the point of the most precise of a quote's prices; -1 if it has none."""
+    texts = (values.get(name) for name in PRICES)
+    return max((len(text.partition(".")[2]) for text in texts if isinstance(text, str)), default=-1)
 
 
 def time_ms(raw: str | None, unit: str) -> int | None:

@@ -12,7 +12,7 @@ from feeds.registry import adapters
 from tests.conftest import ROOT
 from tests.running import running
 from ticker.config import Settings
-from ticker.model import FIELDS
+from ticker.model import DECIMAL_FIELDS, FIELDS
 
 README = (ROOT / "README.md").read_text()
 
@@ -61,7 +61,7 @@ def adapters_table() -> str:
 
 def _fields_text(fields: list[str]) -> str:
     """The fields, or those that are lacking if these are fewer."""
-    lacking = [name for name in FIELDS[:11] if name not in fields]
+    lacking = [name for name in DECIMAL_FIELDS if name not in fields]
     if not lacking:
         return "all"
     return " ".join(fields) if len(fields) < len(lacking) else f"all but {' '.join(lacking)}"

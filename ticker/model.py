@@ -23,7 +23,9 @@ FIELDS = (
 FEED_FIELDS = ("state", "since", "kind", "clock", "message")
 """The fields of a feed's record."""
 
-NUMBER_FIELDS = frozenset(FIELDS[:12]) | {"decimals"}
+DECIMAL_FIELDS = FIELDS[:11]
+"""Prices, sizes and the change in percent: decimal text."""
+NUMBER_FIELDS = frozenset({*DECIMAL_FIELDS, "ts", "decimals"})
 """Fields that go out as JSON numbers; the others are strings."""
 
 KINDS = ("live", "delayed", "replay", "simulated")
@@ -191,12 +193,8 @@ def price(raw: str | None) -> str | None:
     Raises:
         ValueError: negative, or not a sane decimal.
     """
-    if not raw:
-        return None
-    text = decimal_text(raw)
-    if text[0] == "-":
-        raise ValueError(f"negative price: {raw[:40]!r}")
-    return text if text.strip("0.") else None
+    text = _unsigned(raw, "price")
+    return text if text and text.strip("0.") else None
 
 
 def size(raw: str | None) -> str | None:
@@ -205,11 +203,15 @@ def size(raw: str | None) -> str | None:
     Raises:
         ValueError: negative, or not a sane decimal.
     """
+    return _unsigned(raw, "size")
+
+
+def _unsigned(raw: str | None, what: str) -> str | None:
     if not raw:
         return None
     text = decimal_text(raw)
     if text[0] == "-":
-        raise ValueError(f"negative size: {raw[:40]!r}")
+        raise ValueError(f"negative {what}: {raw[:40]!r}")
     return text
 
 

@@ -18,7 +18,7 @@ from feeds.exchange.bulk import Table
 from feeds.exchange.change import DayChanges
 from feeds.exchange.directory import OPEN, Directory, Entry
 from feeds.exchange.venue import Row, Venue
-from feeds.rows import FUTURE_MS, all_plain, good_values, time_ms
+from feeds.rows import FUTURE_MS, all_plain, digits_of, good_values, time_ms
 from ticker.clock import Clock
 from ticker.model import FeedStatus, Quote, Value
 
@@ -279,12 +279,6 @@ class Judge:
         if symbol in self._digits or len(self._digits) < self._venue.limits.symbols:
             self._digits[symbol] = digits
         return digits
-
-
-def digits_of(values: Mapping[str, Value]) -> int:
-    """Digits after the point of the most precise of a quote's prices."""
-    texts = (values.get(name) for name in ("last", "bid", "ask"))
-    return max((len(text.partition(".")[2]) for text in texts if isinstance(text, str)), default=0)
 
 
 def _reason_unknown(row: Row) -> str:

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from feeds.base import Context, Sink
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
-from feeds.rows import iso_utc, make_quote, time_ms
+from feeds.rows import PRICES, digits_of, iso_utc, make_quote, time_ms
 from ticker.errors import FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 
@@ -43,7 +43,6 @@ COLUMNS = {
     "ask_size": ("ask_size", "ask_qty"),
 }
 """Names of a column, best first, in any case. Others are ignored: a tick's `volume` is not that of 24 hours."""
-PRICES = ("last", "bid", "ask")
 
 TimeReader = Callable[[str], int | None]
 """From a cell to ms since 1970 UTC, what is less than a ms cut off; None for no time."""
@@ -190,8 +189,7 @@ class Replay:
 
     def _with_decimals(self, quote: Quote) -> Quote:
         """The quote, with the most digits that a price of its symbol has had whenever that has grown."""
-        prices = (quote.values.get(name) for name in PRICES)
-        digits = max((len(text.partition(".")[2]) for text in prices if isinstance(text, str)), default=-1)
+        digits = digits_of(quote.values)
         if digits <= self._decimals.get(quote.symbol, -1):
             return quote
         self._decimals[quote.symbol] = digits

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from feeds.base import Adapter, Context, Offer, Sink
 from feeds.sim.instruments import Instrument, choose
 from feeds.sim.wander import DAY, GRAIN_MS, Noise, Path
-from ticker.model import FIELDS, Bar, Quote, Value
+from ticker.model import DECIMAL_FIELDS, Bar, Quote, Value
 
 _BLOCK = 6
 """Level of the stretch of prices that a book looks up at once: 16 s."""
@@ -304,5 +304,5 @@ ADAPTER = Adapter(
     "a seeded market that needs no network",
     SimulateOptions,
     SimulatedFeed,
-    Offer(kind="simulated", fields=FIELDS[:11], bars_s=(1, 60, 300, 900, 3600, 14_400, 86_400)),
+    Offer(kind="simulated", fields=DECIMAL_FIELDS, bars_s=(1, 60, 300, 900, 3600, 14_400, 86_400)),
 )

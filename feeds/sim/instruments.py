@@ -9,7 +9,6 @@ millions of the quote currency a day, the volatility in percent a day. Rows of `
 
 from __future__ import annotations
 
-import fnmatch
 import math
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ticker.errors import ConfigError, nearest
+from ticker.model import pattern_matches
 
 MAX_INSTRUMENTS = 50_000
 """Most instruments that one simulated feed lists."""
@@ -153,7 +153,7 @@ def choose(wanted: str, where: str) -> list[Instrument]:
 def _matching(word: str, symbols: list[str], where: str) -> list[str]:
     if not re.fullmatch(r"[A-Za-z0-9._^*-]{1,64}", word):
         raise ConfigError(f"{where}: {word[:40]!r} is neither a number nor a symbol or pattern")
-    if found := [symbol for symbol in symbols if fnmatch.fnmatchcase(symbol, word)]:
+    if found := [symbol for symbol in symbols if pattern_matches(word, symbol)]:
         return found
     close = nearest(word.replace("*", ""), symbols)
     hint = f"; did you mean {close[0]!r}?" if close else f"; there are {len(symbols)}, such as {symbols[0]!r}"

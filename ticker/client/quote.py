@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from ticker.errors import did_you_mean
-from ticker.model import FIELDS
+from ticker.model import DECIMAL_FIELDS, FIELDS
 
 Number = TypeVar("Number", bound=Decimal | float)
 Raw = str | int | float | None
 Record = dict[str, Raw]
 
-PRICES = frozenset(FIELDS[:11])
+PRICES = frozenset(DECIMAL_FIELDS)
 """The fields that are prices, sizes or percentages."""
 
 
