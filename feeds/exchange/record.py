@@ -16,6 +16,7 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +26,6 @@ from ticker.clock import Clock
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")
 """Headers that are kept, beside those that tell of limits."""
 ABOUT_LIMITS = ("limit", "weight", "remaining")
-NOT_MODIFIED = 304
 ENDINGS = {"json": ".json", "html": ".html"}
 
 log = logging.getLogger("ticker.feeds")
@@ -57,7 +57,7 @@ class Recorder:
 
     def answer(self, method: str, target: str, answer: Answer) -> None:
         """Write an answer down. What a POST hands out opens streams, and a 304 has nothing: they are left out."""
-        if method == "POST" or answer.status == NOT_MODIFIED:
+        if method == "POST" or answer.status == HTTPStatus.NOT_MODIFIED:
             return
         self._count += 1
         kind = answer.headers.get("content-type", "json")

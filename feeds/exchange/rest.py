@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeVar
 
 from feeds.base import Context
@@ -19,7 +20,6 @@ from ticker.model import FeedStatus
 
 T = TypeVar("T")
 
-NOT_MODIFIED = 304
 MOST_KEPT = 16
 KEPT_BYTES = 4_000_000
 """How many answers are kept for a 304, and how long one may be."""
@@ -69,7 +69,7 @@ class Rest:
         answer = await self.source.ask(target, status, method=method, headers=headers)
         status.answer_time.observe(self._clock.monotonic() - asked_at)
         self._note_use(answer)
-        if before and answer.status == NOT_MODIFIED:
+        if before and answer.status == HTTPStatus.NOT_MODIFIED:
             return before
         self._tagged.pop(target, None)
         sane = _ETAG.fullmatch(answer.headers.get("etag", ""))

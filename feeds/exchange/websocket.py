@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,6 +22,7 @@ from websockets.exceptions import (
     ProxyError,
     WebSocketException,
 )
+from websockets.frames import CloseCode
 
 from feeds.exchange.fetch import retry_after_s, status_reason, without
 from ticker import __version__
@@ -29,8 +31,6 @@ from ticker.errors import FatalFeedError, FeedError
 
 CLOSE_S = 1.0
 """How long the other side may take to say goodbye."""
-TOO_BIG, UNAUTHORIZED = 1009, 401
-
 
 Note = Callable[[str, str | bytes], None]
 """Hears of each message: `sent` or `recv`, and the message."""
@@ -125,7 +125,7 @@ async def open_socket(
         )
     except InvalidStatus as error:
         code = error.response.status_code
-        if code == UNAUTHORIZED:
+        if code == HTTPStatus.UNAUTHORIZED:
             raise FatalFeedError("stream: HTTP status 401: the key is not accepted", reason="http_4xx") from None
         wait_s = retry_after_s(error.response.headers.get("Retry-After"), clock.wall_ms())
         raise FeedError(f"stream: HTTP status {code}", reason=status_reason(code), retry_after_s=wait_s) from None
@@ -164,7 +164,7 @@ def _refused(error: Exception, host: str | None, timeout_s: float) -> FeedError:
 
 def _ended(error: ConnectionClosed, secret: str | None) -> FeedError:
     if error.sent and not error.rcvd_then_sent:  # it was us: the library does not take what came
-        reason = "too_large" if error.sent.code == TOO_BIG else "protocol"
+        reason = "too_large" if error.sent.code == CloseCode.MESSAGE_TOO_BIG else "protocol"
         return FeedError(f"stream: a message that cannot be taken (close code {error.sent.code})", reason=reason)
     if error.rcvd is None:
         return FeedError("stream: the connection was lost", reason="closed")

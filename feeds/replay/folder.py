@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -38,7 +39,6 @@ LONGEST_GAP_S = 3600.0
 """A longer gap is cut short: whoever recorded was not there."""
 STREAMED_S = 10.0
 """For so long, recorded, a field that a stream has brought is not taken from an answer, which is older."""
-OK = 200
 
 log = logging.getLogger("ticker.feeds")
 
@@ -138,7 +138,9 @@ class Playback:
     def _is_list(self, event: Event) -> bool:
         """Whether it is the exchange's list, if perhaps one that was asked for before there was anything to choose."""
         asked = self._venue.instruments_request
-        return asked is not None and event.status == OK and event.of.endswith((asked, asked.partition("?")[0]))
+        if asked is None or event.status != HTTPStatus.OK:
+            return False
+        return event.of.endswith((asked, asked.partition("?")[0]))
 
     def _quotes(self, event: Event, sink: Sink) -> list[Quote]:
         sink.status.received_bytes += len(event.body)
@@ -166,7 +168,7 @@ class Playback:
 
     def _answer(self, event: Event, sink: Sink) -> list[Quote]:
         venue, status = self._venue, sink.status
-        if event.status != OK:
+        if event.status != HTTPStatus.OK:
             status.polls["error"] += 1
             raise FeedError(f"HTTP status {event.status}", reason=status_reason(event.status or 0))
         try:
