@@ -22,6 +22,7 @@ FIELDS_HELP = "Fields to send, separated by commas; all if absent."
 Symbols = Annotated[tuple[str, ...], Query(description=SYMBOLS_HELP)]
 Fields = Annotated[tuple[str, ...], Query(description=FIELDS_HELP)]
 CURSOR_HELP = "Only what changed since; from an earlier answer."
+RETRY_SOON = {"Retry-After": "1"}
 
 
 async def check_parameters(request: Request) -> None:
@@ -120,12 +121,8 @@ def check_quota(service: Service, address: str, selection: Selection, interval_m
     Raises:
         Problem: 400 for a selection that is too large, 503 if it may be had later.
     """
-    try:
+    with _as_problem():
         return service.hub.groups.admit(address, selection, interval_ms)
-    except ProtocolError as error:
-        if error.code != "overloaded":
-            raise Problem(400, error.code, str(error)) from None
-        raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
 
 
 def check_snapshot(service: Service, address: str, symbols: int) -> None:
@@ -134,10 +131,19 @@ def check_snapshot(service: Service, address: str, symbols: int) -> None:
     Raises:
         Problem: 503, its address had too many lately.
     """
-    try:
+    with _as_problem():
         service.hub.groups.quota.check_snapshot(address, symbols)
+
+
+@contextlib.contextmanager
+def _as_problem() -> Iterator[None]:
+    """Say over HTTP what the stream would refuse."""
+    try:
+        yield
     except ProtocolError as error:
-        raise Problem(503, error.code, str(error), {"Retry-After": "1"}) from None
+        if error.code == "overloaded":
+            raise Problem(503, error.code, str(error), RETRY_SOON) from None
+        raise Problem(400, error.code, str(error)) from None
 
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
@@ -150,7 +156,7 @@ def unknown_of(service: Service, address: str, selection: Selection) -> list[dic
 def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
     """What to raise for a symbol that is not there: 404 with the nearest, or 503 while it may still come."""
     if not service.loaded():
-        return Problem(503, "overloaded", "not every feed has loaded its symbols yet", {"Retry-After": "1"})
+        return Problem(503, "overloaded", "not every feed has loaded its symbols yet", RETRY_SOON)
     near = nearest_symbols(symbol, service.store.symbols()) if _may_look(service, address) else []
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     return Problem(404, "unknown_symbol", f"no symbol '{symbol}'{hint}", nearest=near)

@@ -57,8 +57,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         if record is None:
             raise unknown_symbol(service, admission.address(request), symbol)
         since, rows = await service.candles.bars(record, interval, limit)
-        decimals = record.get("decimals")
-        digits = decimals if isinstance(decimals, int) else None
+        digits = _digits(record)
         if shape == "csv":
             return table_answer(bars_table(rows, digits), {"Cache-Control": "no-store"})
         lines = await in_turns(service, (",".join(_bar(row, digits) for row in part).encode() for part in parts(rows)))
@@ -91,6 +90,12 @@ def _bar(row: Row, digits: int | None) -> str:
 
 def _rounded(record: Record, prices: Sequence[float | None]) -> bytes:
     """Prices with the digits that the symbol is quoted at."""
-    decimals = record.get("decimals")
-    digits = decimals if isinstance(decimals, int) else 12
+    digits = _digits(record)
+    digits = 12 if digits is None else digits  # enough for any price
     return orjson.dumps([price if price is None else round(price, digits) for price in prices])
+
+
+def _digits(record: Record) -> int | None:
+    """How many the symbol is quoted at; None if that is not known."""
+    decimals = record.get("decimals")
+    return decimals if isinstance(decimals, int) else None

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
+from web.problem import details
 from web.schemas import BODIES, ref
 
 Described = dict[int | str, dict[str, Any]]
 
-
-def _problem(status: int, code: str, detail: str, **members: Any) -> dict[str, Any]:
-    title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail} | members
-
-
 PROBLEMS: dict[int | str, tuple[str, dict[str, Any] | None, dict[str, str]]] = {
     400: ("A parameter is malformed; `detail` says which.",
-          _problem(400, "unknown_field", "no field 'lasst'; did you mean 'last'?"), {}),
+          details(400, "unknown_field", "no field 'lasst'; did you mean 'last'?"), {}),
     401: ("A token is needed, or this one is not good.",
-          _problem(401, "unauthorized", "a token for prices is needed: Authorization: Bearer …"),
+          details(401, "unauthorized", "a token for prices is needed: Authorization: Bearer …"),
           {"WWW_Authenticate": "`Bearer`."}),
     403: ("The page of another site asks.",
-          _problem(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may"), {}),
+          details(403, "forbidden", "pages of other sites may not connect; scripts without an Origin may"), {}),
     404: ("No such symbol; `nearest` names some that are like it.",
           BODIES["Problem"]["examples"][0], {}),
     503: ("Not ready, or too many connections.",
-          _problem(503, "overloaded", "not every feed has loaded its symbols yet"),
+          details(503, "overloaded", "not every feed has loaded its symbols yet"),
           {"Retry_After": "Seconds after which to come back."}),
     "default": ("Any other problem.", None, {}),
 }  # fmt: skip
 
 
-def described(schema: str, media: str = "application/json", **headers: str) -> Described:
+def described(schema: str, **headers: str) -> Described:
     """How a success looks, for the reference: a schema of `web.schemas.BODIES`, with its example."""
     body = BODIES[schema]
-    content = {media: {"schema": ref(schema), "example": body["examples"][0]}}
+    content = {"application/json": {"schema": ref(schema), "example": body["examples"][0]}}
     return {200: {"description": body["description"], "content": content, "headers": _headers(headers)}}
 
 

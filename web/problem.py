@@ -28,12 +28,16 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
         self.response = problem(status, code, detail, headers, **members)
 
 
+def details(status: int, code: str, detail: str, **members: Any) -> dict[str, Any]:
+    """The body, as an object."""
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail} | members
+
+
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
     """The response itself."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code,
-            "detail": detail} | members  # fmt: skip
-    headers = {"Cache-Control": "no-store"} | (headers or {})
-    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+    body = orjson.dumps(details(status, code, detail, **members))
+    return Response(body, status, {"Cache-Control": "no-store"} | (headers or {}), "application/problem+json")
 
 
 def raw_problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> bytes:

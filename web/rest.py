@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from ticker.model import currencies
+from ticker.model import FeedStatus, currencies
 from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
@@ -89,7 +89,7 @@ def _instrument(service: Service, record: Record) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _feed(status: Any) -> dict[str, Any]:
+def _feed(status: FeedStatus) -> dict[str, Any]:
     return {
         "state": status.state, "since": status.since, "kind": status.kind, "clock": status.clock,
         "message": status.message, "symbols": status.symbols, "last_data": status.last_data_at,
