@@ -184,12 +184,10 @@ class Stream(Generic[Number]):
         try:
             async with connected(self.address, self._headers) as socket:
                 await self._read(socket)
-        except ConnectionClosed as error:
-            code = error.rcvd.code if error.rcvd else None
-            return self._retry.pause_s(code), "the connection was lost"
-        except (OSError, EOFError, InvalidHandshake, InvalidURI, UnreachableError) as error:
+        except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI, UnreachableError) as error:
             reason, least_s = judge(error)
-            return self._retry.pause_s(least_s=least_s), reason
+            code = error.rcvd.code if isinstance(error, ConnectionClosed) and error.rcvd else None
+            return self._retry.pause_s(code, least_s), reason
         finally:
             self._socket = None
         raise AssertionError("reading ends by an error only")

@@ -113,7 +113,7 @@ def read(decoder: msgspec.json.Decoder[Message], data: bytes) -> Message:
 
 
 def judge(error: Exception) -> tuple[str, float]:
-    """What a failure to connect means: a text for people, and the least wait before another try, in seconds.
+    """What the end of a connection means, or a failure to connect: a text for people, and the least wait in seconds.
 
     Raises:
         RefusedError: trying again cannot help.
@@ -166,16 +166,14 @@ class Retry:
 
         Args:
             close_code: the WebSocket's, None if it was lost or never came about.
-            least_s: `Retry-After` of a refusal.
+            least_s: the least wait, as `judge` says.
 
         Raises:
-            RefusedError: coming back cannot help.
+            RefusedError: the service has said not to come back.
         """
         bye, self._bye = self._bye, None
         if bye is not None and not bye.reconnect:
             raise RefusedError(f"the service ended the stream: {bye.reason}", protocol.GOING_AWAY)
-        if close_code in _FINAL:
-            raise RefusedError(f"the service closed the stream with {close_code}: {_FINAL[close_code]}", close_code)
         if bye is not None and bye.retry_ms is not None:
             return self._dice.uniform(*bye.retry_ms) / 1000
         if close_code == protocol.TOO_MANY_MESSAGES:
