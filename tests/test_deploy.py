@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import ROOT, find_program
 from tests.web.server import Live, serving
 from ticker import config
+from ticker.settings import Settings
 
 DEPLOY = ROOT / "deploy"
 ALERTS = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
@@ -81,7 +82,7 @@ def test_the_files_agree_with_the_code() -> None:
     mounted = re.findall(r"- \./(\S+?):", compose)
     assert mounted
     assert [name for name in mounted if not (DEPLOY / name).exists()] == []
-    port = config.Settings().server.port
+    port = Settings().server.port
     assert f":{port}:{port}" in compose
     assert f'targets: ["ticker:{port}"]' in (DEPLOY / "prometheus.yml").read_text()
     assert f"127.0.0.1:{port} " in (DEPLOY / "nginx.conf").read_text()

@@ -26,6 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.protocol",
             "ticker.messages",
             "ticker.config",
+            "ticker.settings",
             "ticker.bars",
             "ticker.tokens",
         }
@@ -69,7 +70,8 @@ ASKS_EXCHANGES = f"{COMMANDS}.adapters"
 THIRD_PARTY = {
     "ticker.protocol": {"msgspec", "orjson"},
     "ticker.messages": {"orjson"},
-    "ticker.config": {"pydantic", "pydantic_core", "pydantic_settings"},
+    "ticker.config": {"pydantic"},
+    "ticker.settings": {"pydantic"},
 }
 """What the three lower layers may use besides the standard library."""
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
@@ -203,14 +205,14 @@ def test_core_is_synchronous(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOWER)
 def test_lower_layers_use_no_foreign_library(name: str) -> None:
-    """Below the hub there is no web framework, no network and no metrics library; pydantic is in `config` only."""
+    """Below the hub there is no web framework, no network and no metrics library; pydantic is for the settings only."""
     roots = {package(other) for other in imports(name)}
     foreign = roots - sys.stdlib_module_names - {"__future__", *PACKAGES}
     assert foreign <= THIRD_PARTY.get(name, set())
     assert {other for other in imports(name) if other in NETWORK or package(other) in NETWORK - {"urllib"}} == set()
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if n != "ticker.config"))
+@pytest.mark.parametrize("name", sorted(n for n in SOURCES if n not in {"ticker.config", "ticker.settings"}))
 def test_pydantic_is_for_the_configuration(name: str) -> None:
     """Whoever else needs a model takes a dataclass."""
     assert {other for other in imports(name) if other.startswith("pydantic")} == set()

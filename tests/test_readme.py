@@ -11,8 +11,8 @@ from typing import Any
 from feeds.registry import adapters
 from tests.conftest import ROOT
 from tests.running import running
-from ticker.config import Settings
 from ticker.model import DECIMAL_FIELDS, FIELDS
+from ticker.settings import Settings
 
 README = (ROOT / "README.md").read_text()
 
@@ -30,7 +30,7 @@ def settings_table() -> str:
 
 
 def test_the_settings_table_is_that_of_the_code() -> None:
-    """Names, defaults and meanings are those of `ticker.config`."""
+    """Names, defaults and meanings are those of `ticker.settings`."""
     block = re.search(r"<!-- settings: .*?-->\n\n(.*?)\n\n<!-- /settings -->", README, re.DOTALL)
     assert block is not None
     assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"

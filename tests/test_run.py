@@ -9,10 +9,10 @@ import resource
 import pytest
 
 from ticker.clock import Clock
-from ticker.config import Settings
 from ticker.model import Quote
 from ticker.run import _freezer, _shown, _within_files
 from ticker.service import Service
+from ticker.settings import Settings
 
 
 def test_what_stays_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:

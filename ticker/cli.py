@@ -30,7 +30,8 @@ from ticker.errors import (
 
 if TYPE_CHECKING:
     from feeds.base import Context, Feed
-    from ticker.config import Flags, Settings
+    from ticker.config import Flags
+    from ticker.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

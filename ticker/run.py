@@ -13,9 +13,9 @@ import uvloop
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
-from ticker.config import Settings
 from ticker.progress import StatusLine, reporter
 from ticker.service import Service
+from ticker.settings import Settings
 from web.app import create_app
 from web.certificate import Certificate
 from web.server import listen, make_server

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 from ticker import __version__
 from ticker.candles import Candles
 from ticker.clock import Clock
-from ticker.config import Settings
 from ticker.consolidate import Consolidator
 from ticker.errors import TickerError
 from ticker.hub import Hub
@@ -25,6 +24,7 @@ from ticker.intake import FeedIntake, Intake
 from ticker.past import History
 from ticker.quota import Quota
 from ticker.session import Facts, Limits
+from ticker.settings import Settings
 from ticker.store import Store
 
 LAME_DUCK_S = 0.2

@@ -17,8 +17,8 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ticker.config import Settings
 from ticker.errors import ConfigError, TickerError
+from ticker.settings import Settings
 from web.certificate import why
 from web.handshake import Door
 from web.problem import raw_problem

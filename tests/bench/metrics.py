@@ -18,7 +18,6 @@ from prometheus_client.exposition import generate_latest
 
 from tests.bench.market import EPOCH_MS, batches
 from ticker.clock import Clock
-from ticker.config import Settings
 from ticker.histogram import Histogram
 from ticker.metrics import make_registry
 from ticker.model import Quote
@@ -26,6 +25,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
+from ticker.settings import Settings
 
 PER_SECOND = 100_000
 BATCHES = 100

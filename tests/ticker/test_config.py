@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ticker.config import Section, Server, Settings, explain, load, parse_feed_spec
+from ticker.config import explain, load, parse_feed_spec
 from ticker.errors import ConfigError
+from ticker.settings import Section, Server, Settings
 
 SECTIONS_ARE = "there is: auth, feeds, history, hub, limits, log, metrics, server, store"
 SECTIONS = ("server", "hub", "store", "limits", "log")

@@ -20,10 +20,10 @@ import uvloop
 
 from tests.web.peer import Answer, Peer
 from ticker.clock import Clock
-from ticker.config import Settings
 from ticker.intake import FeedIntake
 from ticker.model import Quote
 from ticker.service import Service
+from ticker.settings import Settings
 from web.app import create_app
 from web.server import Server, listen, make_server
 from web.transport import SharedFrames

@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import find_program
 from tests.running import running
-from ticker.config import Settings
 from ticker.errors import ConfigError
+from ticker.settings import Settings
 from web.server import make_server
 
 

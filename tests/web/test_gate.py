@@ -22,9 +22,9 @@ from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
 from tests.web.server import Live, Sections, run, serving, start, until
 from ticker.client import sync
-from ticker.config import Settings
 from ticker.errors import ConfigError, RefusedError
 from ticker.logs import ConsoleFormatter
+from ticker.settings import Settings
 from ticker.slices import LARGE
 from web.admission import Admission
 from web.server import make_server

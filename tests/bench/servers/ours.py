@@ -16,9 +16,10 @@ import time
 from feeds.base import Context, Sink
 from tests.bench.market import EPOCH_MS, paced, stamp_us
 from ticker.clock import Clock
-from ticker.config import Settings, load
+from ticker.config import load
 from ticker.model import Bar, Quote
 from ticker.run import serve
+from ticker.settings import Settings
 
 PROBE_S = 0.002
 
