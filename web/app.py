@@ -1,49 +1,22 @@
-"""The web application: paths, the page, and what every answer must carry."""
+"""The web application: its paths, and what goes wrong in them as a problem."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
-from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
-from urllib.parse import quote
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ticker.service import Service
 from web import candles, metrics, page, quotes, reference, rest, sources, sse, status, vendor, ws
 from web.admission import Admission
 from web.answers import check_parameters
 from web.gate import Gate
+from web.guard import SECURITY_HEADERS, Front, Guard
 from web.problem import Problem, answer_problem, problem
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors "
-)
-"""Followed by the sites that may show the page in a frame."""
-SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY + "'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-PIECE_BYTES = 65_536
-"""Longer bodies are sent in pieces, each when the one before it has been taken."""
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD",
-    "Access-Control-Allow-Headers": "authorization, if-none-match, last-event-id",
-    "Access-Control-Max-Age": "600",
-}
-"""What the page of a listed site may send."""
-EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 
 def create_app(service: Service) -> FastAPI:
@@ -57,20 +30,21 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Exception, _crashed)
     admission = Admission(service)
     gate = Gate(service, admission.address)
-    prices = [Depends(gate.guard("prices")), Depends(check_parameters)]
-    app.include_router(quotes.make_router(service, admission), dependencies=prices)
-    app.include_router(rest.make_router(service, admission), dependencies=prices)
-    app.include_router(candles.make_router(service, admission), dependencies=prices)
-    app.include_router(sources.make_router(service, admission), dependencies=prices)
-    app.include_router(status.make_router(service), dependencies=prices)
-    app.include_router(sse.make_router(service, admission, gate), dependencies=prices)
     server = service.settings.server
     front = Front(server.host, server.hosts)
     app.state.door = ws.Door(service, admission, gate, front.refusal)
-    app.include_router(ws.make_router())
+    for router in (
+        quotes.make_router(service, admission),
+        rest.make_router(service, admission),
+        candles.make_router(service, admission),
+        sources.make_router(service, admission),
+        status.make_router(service),
+        sse.make_router(service, admission, gate),
+    ):
+        app.include_router(router, dependencies=[Depends(gate.guard("prices")), Depends(check_parameters)])
     app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
-    app.include_router(vendor.make_router())
-    app.include_router(reference.make_router(service.settings.server.base_path))
+    for router in (ws.make_router(), vendor.make_router(), reference.make_router(server.base_path)):
+        app.include_router(router)
     reference.describe(app, with_tokens=gate.shut)
 
     @app.get("/docs", include_in_schema=False)
@@ -93,123 +67,6 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-class Front:
-    """Which requests are refused whatever their path.
-
-    * A service on a loopback address answers only to loopback names: no page of another site can reach it through
-      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names is served beside these, wherever it
-      listens: health checks and `ticker status` ask by them.
-    * Who names several hosts is not served by any of these names.
-    * No path takes a request body.
-    """
-
-    def __init__(self, host: str, names: Sequence[str]) -> None:
-        self._any = not names and not _is_loopback(host)
-        self._names = frozenset(name.lower().strip("[]") for name in names)
-
-    def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused."""
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        # RFC 9112, section 3.2: of several a proxy may have looked at another one; only HTTP/1.0 knows of none
-        if len(hosts) > 1 or (not hosts and scope.get("http_version") != "1.0"):
-            return problem(400, "bad_request", "a request has one Host header")
-        name = _host_name(headers.get("host", "")).lower()
-        if not (self._any or name in self._names or _is_loopback(name)):
-            text = "this service listens on loopback only; use localhost or 127.0.0.1"
-            return problem(403, "forbidden", "no such host here; see server.hosts" if self._names else text)
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
-        return None
-
-
-class Guard:
-    """Plain ASGI, so that it sees WebSockets too: what holds for every path.
-
-    * Requests are answered one a turn of the loop: many who ask for much at once keep no reader waiting.
-    * What `Front` refuses is refused.
-    * The pages of listed sites may read the answers (CORS).
-    * Paths count with and without the base path: a proxy may strip it or not. No path but the page's ends with a slash.
-    * HEAD is GET without the body, which the server leaves away.
-    * Every answer carries the security headers, and goes out as fast as it is taken.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        turn: Callable[[], Awaitable[None]],
-        refusal: Callable[[Scope], Response | None],
-        origins: frozenset[str],
-        frame_ancestors: Sequence[str],
-        base_path: str,
-    ) -> None:
-        self._app = app
-        self._turn = turn
-        self._refusal = refusal
-        self._origins = origins
-        self._base_path = base_path
-        policy = CONTENT_SECURITY_POLICY + (" ".join(frame_ancestors) or "'none'")
-        self._headers = SECURITY_HEADERS | {"Content-Security-Policy": policy}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] == "http":  # handshakes take theirs before they come here
-            await self._turn()
-
-        origin = Headers(scope=scope).get("origin")
-        shared = {"Access-Control-Allow-Origin": origin, **EXPOSED} if origin and origin in self._origins else {}
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"].endswith("http.response.start"):
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.update(shared)
-                if self._origins:
-                    headers.add_vary_header("Origin")
-            for part in _pieces(message):
-                await send(part)
-
-        app = self._refusal(scope) or (_preflight(scope) if shared else None) or self._detour(scope) or self._app
-        scope = {**scope, "root_path": self._base_path}
-        if scope.get("method") == "HEAD":
-            scope["method"] = "GET"
-        await app(scope, receive, send_guarded)
-
-    def _detour(self, scope: Scope) -> Response | None:
-        """To the path that is meant, if the page's last slash is missing, or another path ends with one.
-
-        Without scheme and host, which only a proxy knows.
-        """
-        base, path = self._base_path, scope["path"]
-        inside = path[len(base) :] if path == base or path.startswith(f"{base}/") else path
-        if scope["type"] != "http" or inside == "/" or (inside and inside[-1] != "/"):
-            return None
-        query = scope["query_string"].decode("latin-1")
-        meant = base + quote(f"/{inside.strip('/')}", safe="/:")  # one slash: behind two a host would begin
-        return Response(None, 307, {"Location": meant + (f"?{query}" if query else "")})
-
-
-def _pieces(message: Message) -> Iterator[Message]:
-    """A message, a long body as several: of what is written behind TLS at once nobody learns whether it is taken."""
-    body = message.get("body", b"")
-    if len(body) <= PIECE_BYTES:
-        yield message
-        return
-    for i in range(0, len(body), PIECE_BYTES):
-        more = i + PIECE_BYTES < len(body) or message.get("more_body", False)
-        yield {**message, "body": body[i : i + PIECE_BYTES], "more_body": more}
-
-
-def _preflight(scope: Scope) -> Response | None:
-    """The answer to a browser that asks on behalf of a listed site whether it may ask."""
-    asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
-    return Response(status_code=204, headers=PREFLIGHT) if asks else None
-
-
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.NOT_FOUND:
@@ -228,17 +85,3 @@ async def _bad_parameter(_: Request, error: Exception) -> Response:
 async def _crashed(_: Request, __: Exception) -> Response:
     """The error itself is logged by the server; this answer goes out past the guard."""
     return problem(500, "internal", "the service has failed to answer; its log says why", SECURITY_HEADERS)
-
-
-def _host_name(host: str) -> str:
-    return host[: host.rindex("]") + 1].strip("[]") if host.startswith("[") and "]" in host else host.partition(":")[0]
-
-
-@functools.lru_cache(maxsize=64)
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -32,7 +32,7 @@ class Door:
     """The way in to the stream of one service.
 
     Args:
-        guard: what holds for every path; see `web.app.Guard`.
+        guard: what holds for every path; see `web.guard.Guard`.
     """
 
     def __init__(
