@@ -19,8 +19,8 @@ USED_SHARE = 0.8
 MINUTE_S = 60.0
 
 
-class Turns:
-    """Turns of one kind, given in the order in which they were asked for; whoever leaves the queue costs nobody one."""
+class Pacer:
+    """Gives turns in the order in which they were asked for; whoever leaves the queue costs nobody one."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
@@ -44,8 +44,8 @@ class Budget:
     """The turns at one host."""
 
     def __init__(self) -> None:
-        self._requests = Turns()
-        self._connects = Turns()
+        self._requests = Pacer()
+        self._connects = Pacer()
 
     async def request(self, clock: Clock, gap_s: float) -> float:
         """Wait for a turn to ask; the next turn is `gap_s` later. Returns the seconds that it took."""

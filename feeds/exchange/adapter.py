@@ -6,8 +6,8 @@ from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed, Offer
 from feeds.budget import Budget
+from feeds.exchange.connector import Connector
 from feeds.exchange.directory import Directory
-from feeds.exchange.door import Door
 from feeds.exchange.fetch import HttpSource
 from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
@@ -112,7 +112,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
         directory=directory,
         judge=judge,
         listings=listings,
-        door=Door(venue.stream, options, limits, key, rest, budget, recorder, context),
+        connector=Connector(venue.stream, options, limits, key, rest, budget, recorder, context),
         poller=poller if options.mode == "auto" else None,
         history=history,
         interval_s=interval_s,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from feeds.base import Context, Sink
+from feeds.exchange.connector import Connector
 from feeds.exchange.directory import Directory, few
-from feeds.exchange.door import Door
 from feeds.exchange.history import History
 from feeds.exchange.joint import Joint
 from feeds.exchange.judge import Judge
@@ -98,7 +98,7 @@ class StreamedFeed:
         directory: Directory,
         judge: Judge,
         listings: Listings,
-        door: Door,
+        connector: Connector,
         poller: Poller | None,
         history: History,
         interval_s: float,
@@ -118,7 +118,7 @@ class StreamedFeed:
         self._context = context
         self._streams = Streams(
             stream.wires_per_connection,
-            lambda number: Shard(f"{name}/{number}", stream, door, judge, context, self._tell),
+            lambda number: Shard(f"{name}/{number}", stream, connector, judge, context, self._tell),
         )
         self._start: Callable[[Shard], None] = lambda _: None
         self._joint: Joint | None = None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from feeds.backoff import Backoff
 from feeds.base import Context, Sink
-from feeds.exchange.door import Door
+from feeds.exchange.connector import Connector
 from feeds.exchange.judge import Judge
 from feeds.exchange.link import Link, Pulse
 from feeds.exchange.venue import Row, Stream
@@ -35,14 +35,14 @@ class Shard:
     status: FeedStatus
 
     def __init__(
-        self, name: str, stream: Stream, door: Door, judge: Judge, context: Context, tell: Callable[[], None]
+        self, name: str, stream: Stream, connector: Connector, judge: Judge, context: Context, tell: Callable[[], None]
     ) -> None:
         self.name = name
         self.stream = stream
         self.time = context.clock
         self.pulse = Pulse()
         self.wires: dict[str, None] = {}
-        self._door = door
+        self._connector = connector
         self._judge = judge
         self._rng = context.rng
         self._tell = tell
@@ -165,9 +165,9 @@ class Shard:
         if not self.wires and self._sink:
             self._sink.state("down")  # it brings nothing, and that is no trouble
         await self._until(lambda: bool(self.wires))
-        entered = await self._door.enter(self.status)
+        opened = await self._connector.open(self.status)
         lifetime_s = (self.stream.lifetime_s or float("inf")) * self._rng.uniform(*RENEW_AT)
-        return Link(self, entered.socket, entered.ping, list(self.wires), lifetime_s)
+        return Link(self, opened.socket, opened.ping, list(self.wires), lifetime_s)
 
     async def _serve(self, link: Link, tasks: asyncio.TaskGroup) -> FeedError:
         """Keep a connection, and those that follow it, until one fails without a successor: why it did."""

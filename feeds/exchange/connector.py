@@ -1,4 +1,4 @@
-"""Where the streams of one exchange are entered: the address, the key, and a turn to connect."""
+"""Opens the streams of one exchange: at the right address, with the key, when it is our turn to connect."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
 
-class Entered(NamedTuple):
+class Opened(NamedTuple):
     """A new connection, and the text and the interval of its pings."""
 
     socket: Socket
     ping: tuple[str, float] | None
 
 
-class Door:
+class Connector:
     """Opens connections, one after another.
 
     Args:
@@ -62,7 +62,7 @@ class Door:
         self._clock = context.clock
         self._tls: ssl.SSLContext | None = None
 
-    async def enter(self, status: FeedStatus) -> Entered:
+    async def open(self, status: FeedStatus) -> Opened:
         """Open a connection as soon as it is our turn.
 
         Raises:
@@ -70,12 +70,12 @@ class Door:
         """
         await self._budget.connect(self._clock, self._stream.connects_per_s)
         try:
-            return await self._enter(status)
+            return await self._open(status)
         except FeedError as error:
             self._budget.heed(self._clock, error, self._ban_s, requests=False, connects=True)
             raise
 
-    async def _enter(self, status: FeedStatus) -> Entered:
+    async def _open(self, status: FeedStatus) -> Opened:
         url, ping = await self._address(status)
         url = moved(url, self._options.ws_url or self._options.base_url)
         if self._stream.key_query and self._key:
@@ -94,7 +94,7 @@ class Door:
         if self._recorder:
             handed_out = self._stream.open_request is not None
             socket.note = self._recorder.connection(url.partition("?")[0] if handed_out else url)
-        return Entered(socket, ping)
+        return Opened(socket, ping)
 
     async def _address(self, status: FeedStatus) -> tuple[str, tuple[str, float] | None]:
         stream = self._stream
