@@ -17,7 +17,7 @@ from feeds.exchange.polling import Poller, PollingFeed
 from feeds.exchange.record import Recorder
 from feeds.exchange.rest import Rest
 from feeds.exchange.streamed import StreamedFeed
-from feeds.exchange.venue import Listing, Venue
+from feeds.exchange.venue import Limits, Listing, Stream, Venue
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FIELDS, FeedStatus, pattern_matches
 
@@ -69,18 +69,10 @@ def _offer(venue: Venue) -> Offer:
 
 def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:
     limits, clock = venue.limits, context.clock
-    if options.mode == "stream" and venue.stream is None:
-        raise ConfigError(f"feeds.{name}.mode: {venue.name} has no stream; give poll or auto")
-    streams = venue.stream is not None and options.mode != "poll"
-    if venue.instruments_request is None and not options.names_all and (streams or limits.symbols_per_request):
-        raise ConfigError(f"feeds.{name}.symbols: {venue.name} has no list to choose from; name each symbol")
+    stream = _stream(venue, name, options)
     key = _key(venue, name, options, context)
     base_url = options.base_url or venue.base_url
-    interval_s = options.interval_s or limits.interval_s
-    # Who asks for a shorter interval than ours knows what the exchange bears.
-    gap_s = min(limits.gap_s, interval_s)
-    if limits.symbols_per_request and options.names_all:
-        interval_s = max(interval_s, gap_s * len(options.symbols) / limits.symbols_per_request)
+    interval_s, gap_s = _pace(limits, options)
     recorder = None
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
@@ -93,7 +85,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     listings = Listings(venue, rest, directory, judge, clock)
     past = Rest(_source(venue, options, context, key), limits, gap_s, budget, context)
     history = History(venue, past, directory, clock)
-    if venue.stream is None or not streams:
+    if stream is None:
         return PollingFeed(
             name,
             venue,
@@ -107,17 +99,37 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     return StreamedFeed(
         name,
         venue,
-        venue.stream,
+        stream,
         rest=rest,
         directory=directory,
         judge=judge,
         listings=listings,
-        connector=Connector(venue.stream, options, limits, key, rest, budget, recorder, context),
+        connector=Connector(stream, options, limits, key, rest, budget, recorder, context),
         poller=poller if options.mode == "auto" else None,
         history=history,
         interval_s=interval_s,
         context=context,
     )
+
+
+def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
+    """The stream that the feed shall have; raises `ConfigError` for what the exchange cannot give."""
+    if options.mode == "stream" and venue.stream is None:
+        raise ConfigError(f"feeds.{name}.mode: {venue.name} has no stream; give poll or auto")
+    stream = None if options.mode == "poll" else venue.stream
+    needs_names = stream is not None or venue.limits.symbols_per_request
+    if needs_names and venue.instruments_request is None and not options.names_all:
+        raise ConfigError(f"feeds.{name}.symbols: {venue.name} has no list to choose from; name each symbol")
+    return stream
+
+
+def _pace(limits: Limits, options: ExchangeOptions) -> tuple[float, float]:
+    """Seconds from poll to poll, and from request to request, which is less if a shorter interval is asked for."""
+    interval_s = options.interval_s or limits.interval_s
+    gap_s = min(limits.gap_s, interval_s)
+    if limits.symbols_per_request and options.names_all:
+        interval_s = max(interval_s, gap_s * len(options.symbols) / limits.symbols_per_request)
+    return interval_s, gap_s
 
 
 def _source(
