@@ -136,6 +136,9 @@ class Adapter:
     venue: object = None
 
 
+_BOOLS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
+
+
 def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -> Any:
     """Make an options object of a TOML table or of a spec's query, strings converted to the fields' types.
 
@@ -164,23 +167,31 @@ def _convert(where: str, hint: Any, value: object) -> Any:
     if isinstance(hint, types.UnionType):
         [hint] = set(typing.get_args(hint)) - {type(None)}
     if typing.get_origin(hint) is tuple:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-            return tuple(value)
-        raise ConfigError(f"{where}: give a list of strings, or one string with commas")
+        return _to_texts(where, value)
     if hint is bool:
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, str) and value.lower() in {"true", "yes", "on", "1"}:
-            return True
-        if isinstance(value, str) and value.lower() in {"false", "no", "off", "0"}:
-            return False
-        raise ConfigError(f"{where}: give true or false, not {value!r}")
+        return _to_bool(where, value)
     if hint is str:
-        if isinstance(value, (list, tuple)):
-            return ",".join(str(part) for part in value)
-        return str(value)
+        return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return _to_number(where, hint, value)
+
+
+def _to_texts(where: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ConfigError(f"{where}: give a list of strings, or one string with commas")
+
+
+def _to_bool(where: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _BOOLS:
+        return _BOOLS[value.lower()]
+    raise ConfigError(f"{where}: give true or false, not {value!r}")
+
+
+def _to_number(where: str, hint: Any, value: object) -> Any:
     try:
         if not isinstance(value, bool) and not (hint is int and isinstance(value, float)):  # which would be cut
             return hint(value)

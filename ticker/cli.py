@@ -56,15 +56,7 @@ ASKING = {
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line, the process's own by default, and return its exit status."""
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed before we came; no socket may take its number
-        pass
-    os.close(spare)
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the life of the process
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # text that is not UTF-8 came in by an argument or a variable
-            stream.reconfigure(errors="backslashreplace")
+    _mend_standard_streams()
     try:
         status = cli.main(args, prog_name="ticker", standalone_mode=False)
         print(end="", flush=True)  # a closed pipe shows here, not at exit
@@ -84,6 +76,19 @@ def main(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor shall the flush at exit complain
         return 1 if enough else _fail(f"cannot write to standard output: {error.strerror}", 1)
     return status or 0
+
+
+def _mend_standard_streams() -> None:
+    """Have all three standard streams, and let any text be written to the two that go out."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed before we came; no socket may take its number
+        pass
+    os.close(spare)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the life of the process
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # text that is not UTF-8 came in by an argument or a variable
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, status: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ _SPANS_S = (
     2_592_000,
 )  # fmt: skip
 """What may lie between two labels of the time scale."""
+
+Paint = Callable[..., str]
+"""`click.style`, or nothing but the text where there are no colours."""
 
 
 def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height: int, *, color: bool) -> str:
@@ -53,22 +56,32 @@ def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height:
 
     with_volume = height >= _TALL and any(bar.volume for bar in bars)
     plot = max(4, height - 3 - with_volume * _VOLUME_LINES)
-    scale = Scale.of(bars, plot)
-    columns = [_candle(bar, scale) for bar in bars]
-    ticks = {scale.line(value): f"┤{value:>{labels}.{digits}f}" for value in scale.ticks(digits)}
-    now = {scale.line(bars[-1].close): f"┤{bars[-1].close:>{labels}.{digits}f}"}
-    lines = [_title(symbol, interval, bars, digits, width)]
-    for y in range(plot):
-        drawn = "".join(paint(column[y], fg=_hue(bar)) for column, bar in zip(columns, bars, strict=True))
-        mark = paint(now[y], fg=_hue(bars[-1]), bold=True) if y in now else paint(ticks.get(y, "│"), dim=True)
-        lines.append(f"{drawn}{mark}")
+    lines = [_title(symbol, interval, bars, digits, width), *_price_lines(bars, plot, digits, labels, paint)]
     if with_volume:
-        most = max(bar.volume or 0.0 for bar in bars)
-        for y in range(_VOLUME_LINES):
-            drawn = "".join(paint(_block(bar.volume, most, y), fg=_hue(bar), dim=True) for bar in bars)
-            lines.append(drawn + paint("┤volume" if y == _VOLUME_LINES - 1 else "│", dim=True))
+        lines += _volume_lines(bars, paint)
     lines += [paint(line, dim=True) for line in _times([bar.t for bar in bars])]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _price_lines(bars: Sequence[Bar], count: int, digits: int, labels: int, paint: Paint) -> Iterator[str]:
+    """The candles, and their scale with labels of so many characters."""
+    scale = Scale.of(bars, count)
+    columns = [_candle(bar, scale) for bar in bars]
+    ticks = {scale.line(value): f"┤{value:>{labels}.{digits}f}" for value in scale.ticks(digits)}
+    last = bars[-1]
+    for y in range(count):
+        drawn = "".join(paint(column[y], fg=_hue(bar)) for column, bar in zip(columns, bars, strict=True))
+        if y == scale.line(last.close):
+            yield drawn + paint(f"┤{last.close:>{labels}.{digits}f}", fg=_hue(last), bold=True)
+        else:
+            yield drawn + paint(ticks.get(y, "│"), dim=True)
+
+
+def _volume_lines(bars: Sequence[Bar], paint: Paint) -> Iterator[str]:
+    most = max(bar.volume or 0.0 for bar in bars)
+    for y in range(_VOLUME_LINES):
+        drawn = "".join(paint(_block(bar.volume, most, y), fg=_hue(bar), dim=True) for bar in bars)
+        yield drawn + paint("┤volume" if y == _VOLUME_LINES - 1 else "│", dim=True)
 
 
 class Scale(NamedTuple):

@@ -9,9 +9,12 @@ from decimal import Decimal
 import click
 
 from ticker.client.address import Address
+from ticker.client.quote import Quote
 from ticker.commands import options
 from ticker.commands.output import columns, csv_lines, csv_row, json_line, note, patience, plain, price_text
 from ticker.model import FIELDS
+
+_HEADS = ["symbol", "last", "bid", "ask", "change", "state", "source"]
 
 
 @click.command()
@@ -35,15 +38,17 @@ def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, ur
     elif form == "csv":
         sys.stdout.write(csv_lines([["symbol", *names]]))
         sys.stdout.write(csv_lines(csv_row(quote.symbol, quote.raw, names) for quote in quotes))
-    elif quotes:
-        if fields is not None:
-            table = [["symbol", *names], *([q.symbol, *(plain(q.raw.get(name)) for name in names)] for q in quotes)]
-        else:
-            table = [["symbol", "last", "bid", "ask", "change", "state", "source"]]
-            for q in quotes:
-                change = "–" if q.change_pct is None else f"{q.change_pct:+.2f}%"
-                texts = [plain(q.raw.get(name)) for name in ("bid", "ask", "state", "source")]
-                table.append([q.symbol, price_text(q), *texts[:2], change, *texts[2:]])
-        sys.stdout.write(columns(table, range(1, 5) if fields is None else range(1, len(names) + 1)))
-    else:
+    elif not quotes:
         note("no symbol matches")
+    elif fields is None:
+        sys.stdout.write(columns([_HEADS, *map(_row, quotes)], range(1, 5)))
+    else:
+        rows = ([quote.symbol, *(plain(quote.raw.get(name)) for name in names)] for quote in quotes)
+        sys.stdout.write(columns([["symbol", *names], *rows], range(1, len(names) + 1)))
+
+
+def _row(quote: Quote[Decimal]) -> list[str]:
+    """The cells of `_HEADS`."""
+    bid, ask, state, source = (plain(quote.raw.get(name)) for name in ("bid", "ask", "state", "source"))
+    change = "–" if quote.change_pct is None else f"{quote.change_pct:+.2f}%"
+    return [quote.symbol, price_text(quote), bid, ask, change, state, source]
