@@ -36,6 +36,14 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"
 
 
+def test_the_readme_says_where_everything_lives() -> None:
+    """Each module of the service, the client library, the feeds' base and the web has its word in the table."""
+    told = set(re.findall(r"`(\w+)`", README.partition("## Where things live")[2]))
+    folders = ("ticker", "ticker/client", "feeds", "web")
+    modules = {path.stem for folder in folders for path in (ROOT / folder).glob("[!_]*.py")}
+    assert modules - told == set()
+
+
 def told_adapters() -> list[dict[str, Any]]:
     """What `ticker adapters --json` prints."""
     command = [sys.executable, "-m", "ticker", "adapters", "--json"]
