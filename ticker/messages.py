@@ -13,7 +13,7 @@ from ticker.selection import MAX_PATTERN_LENGTH, check_pattern, field_mask
 INTERVALS_MS = (0, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 """The classes that a reader's `interval_ms` is rounded up to."""
 TOKEN = "token"  # noqa: S105 - a name
-"""The parameter of a URL that may carry a token; see `web.gate`."""
+"""The parameter of a URL that may carry a token; see `web.auth`."""
 
 LISTS = ("symbols", "fields")
 """The parameters of a URL that may come several times: `symbols=A&symbols=B`, which many libraries make of a list."""

@@ -14,7 +14,7 @@ from ticker.service import Service
 from web import candles, metrics, page, quotes, reference, rest, sources, sse, status, vendor, ws
 from web.admission import Admission
 from web.answers import check_parameters
-from web.gate import Gate
+from web.auth import Auth
 from web.guard import SECURITY_HEADERS, Front, Guard
 from web.problem import Problem, answer_problem, problem
 
@@ -29,23 +29,23 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _crashed)
     admission = Admission(service)
-    gate = Gate(service, admission.address)
+    auth = Auth(service, admission.address)
     server = service.settings.server
     front = Front(server.host, server.hosts)
-    app.state.door = ws.Door(service, admission, gate, front.refusal)
+    app.state.door = ws.Door(service, admission, auth, front.refusal)
     for router in (
         quotes.make_router(service, admission),
         rest.make_router(service, admission),
         candles.make_router(service, admission),
         sources.make_router(service, admission),
         status.make_router(service),
-        sse.make_router(service, admission, gate),
+        sse.make_router(service, admission, auth),
     ):
-        app.include_router(router, dependencies=[Depends(gate.guard("prices")), Depends(check_parameters)])
-    app.include_router(metrics.make_router(service), dependencies=[Depends(gate.guard("metrics"))])
+        app.include_router(router, dependencies=[Depends(auth.require("prices")), Depends(check_parameters)])
+    app.include_router(metrics.make_router(service), dependencies=[Depends(auth.require("metrics"))])
     for router in (ws.make_router(), vendor.make_router(), reference.make_router(server.base_path)):
         app.include_router(router)
-    reference.describe(app, with_tokens=gate.shut)
+    reference.describe(app, with_tokens=auth.required)
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:

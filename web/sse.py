@@ -28,8 +28,8 @@ from ticker.service import Service
 from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
 from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, check_quota, selection_of, unknown_of
+from web.auth import Auth
 from web.descriptions import described_text, problems
-from web.gate import Gate
 from web.problem import Problem
 from web.server import EXTENSION, BoundedHttp, Exchange
 
@@ -58,7 +58,7 @@ def event(frame: Frame, epoch: int, digest: str) -> bytes:
     return frame.event[1]
 
 
-def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter:
+def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter:
     """The path for one service."""
     router = APIRouter()
     hub, ping = service.hub, service.settings.hub
@@ -115,7 +115,7 @@ def make_router(service: Service, admission: Admission, gate: Gate) -> APIRouter
             )
 
         def welcome() -> None:
-            gate.watch(events, gate.shown(request))
+            auth.watch(events, auth.shown(request))
             events.begin(selection, interval, asked, told)
 
         return Events(welcome, events.number)

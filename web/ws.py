@@ -21,7 +21,7 @@ from ticker.protocol import Frame
 from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
-from web.gate import Gate
+from web.auth import Auth
 from web.handshake import EXTENSION
 from web.pings import Pings
 from web.problem import Problem, problem
@@ -32,16 +32,16 @@ class Door:
     """The way in to the stream of one service.
 
     Args:
-        guard: what holds for every path; see `web.guard.Guard`.
+        guard: the answer to whoever is refused at every path; see `web.guard.Front`.
     """
 
     def __init__(
-        self, service: Service, admission: Admission, gate: Gate, guard: Callable[[Scope], Response | None]
+        self, service: Service, admission: Admission, auth: Auth, guard: Callable[[Scope], Response | None]
     ) -> None:
         self.paths = frozenset({"/ws", service.settings.server.base_path + "/ws"})
         self._service = service
         self._admission = admission
-        self._gate = gate
+        self._auth = auth
         self._guard = guard
         self.spread = service.hub.turns.spread
         hub = service.settings.hub
@@ -49,11 +49,11 @@ class Door:
 
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused, counted; None: they may come in."""
-        return self._guard(request.scope) or self._admission.refusal(request) or self._gate.refusal(request)
+        return self._guard(request.scope) or self._admission.refusal(request) or self._auth.refusal(request)
 
     def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
         """Hand an accepted connection over; `head` is the handshake's answer, written before the first frames."""
-        hub, gate = self._service.hub, self._gate
+        hub, auth = self._service.hub, self._auth
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
         query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
@@ -62,11 +62,11 @@ class Door:
             return session, session.open(query, connection.number)
 
         def admit(token: str) -> bool:
-            if good := gate.watch(connection, token):
+            if good := auth.watch(connection, token):
                 hub.idle.add(connection)
             return good
 
-        if gate.watch(connection, gate.shown(request)):
+        if auth.watch(connection, auth.shown(request)):
             connection.detach(hub, *start(), head)
         else:
             connection.detach(hub, Doorman(admit, start), [], head)

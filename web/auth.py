@@ -21,7 +21,7 @@ from web.admission import CONNECTION_ID
 from web.problem import Problem
 
 
-class Gate:
+class Auth:
     """The tokens of one service; without a file of them everybody may read.
 
     Args:
@@ -42,7 +42,7 @@ class Gate:
             self._hub.on_tick.append(self._check)
 
     @property
-    def shut(self) -> bool:
+    def required(self) -> bool:
         """Whether a token is needed to read prices."""
         return self._tokens is not None
 
@@ -61,12 +61,12 @@ class Gate:
         number = self._hub.refuse("auth", self._address(connection))
         return Problem(401, "unauthorized", text, {"WWW-Authenticate": "Bearer", CONNECTION_ID: str(number)})
 
-    def guard(self, use: str) -> Callable[[Request], Awaitable[None]]:
+    def require(self, use: str) -> Callable[[Request], Awaitable[None]]:
         """What a router depends on whose paths need a token; those below `/api`, or all for metrics."""
 
         async def check(request: Request) -> None:
             wanted = self._guard_metrics if use == "metrics" else request.scope["route"].path.startswith("/api/")
-            if self.shut and wanted and self._find(self.shown(request), use) is None:
+            if self.required and wanted and self._find(self.shown(request), use) is None:
                 raise self._refused(request, f"a token for {use} is needed: Authorization: Bearer …")
 
         return check
@@ -74,13 +74,13 @@ class Gate:
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to a WebSocket whose token is not good; one that shows none may still say it."""
         text = self.shown(connection)
-        if not self.shut or text is None or self._find(text) is not None:
+        if not self.required or text is None or self._find(text) is not None:
             return None
         return self._refused(connection, "this token is not known, or has expired").response
 
     def watch(self, connection: Connection, text: str | None) -> bool:
         """Let a connection stay as long as its token lasts, or wait for one; whether it may read now."""
-        if not self.shut:
+        if not self.required:
             return True
         token = self._find(text)
         if token is not None:
