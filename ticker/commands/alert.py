@@ -19,7 +19,7 @@ from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.client.quote import PRICES
 from ticker.commands import options
-from ticker.commands.output import note, telling, waiting, warn_of
+from ticker.commands.notices import note, telling, waiting, warn_of
 from ticker.commands.tail import end_with_the_reader
 from ticker.errors import did_you_mean
 

@@ -11,7 +11,8 @@ import click
 from ticker.client.address import Address
 from ticker.client.quote import Quote
 from ticker.commands import options
-from ticker.commands.output import columns, csv_lines, csv_row, json_line, note, patience, plain, price_text
+from ticker.commands.notices import note, patience
+from ticker.commands.output import columns, csv_lines, csv_row, json_line, plain, price_text
 from ticker.model import FIELDS
 
 _HEADS = ["symbol", "last", "bid", "ask", "change", "state", "source"]

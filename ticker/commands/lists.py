@@ -9,7 +9,8 @@ import click
 
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.output import age_text, patience, print_table
+from ticker.commands.notices import patience
+from ticker.commands.output import age_text, print_table
 from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
 from ticker.model import currencies, pattern_matches

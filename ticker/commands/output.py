@@ -1,26 +1,18 @@
-"""How values become lines: exact text, as JSON, CSV or columns; and what is told beside them, on standard error."""
+"""How values become lines: exact text, as JSON, CSV or columns."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ticker.client.quote import Quote, Raw
-from ticker.errors import UnknownSymbolError
 from ticker.logs import escape
 from ticker.model import FIELDS, NUMBER_FIELDS
-
-if TYPE_CHECKING:
-    from ticker.client import State
-
-PATIENCE_S = 1.0
 
 
 def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FIELDS) -> str:
@@ -122,87 +114,3 @@ def age_text(age_ms: int) -> str:
 def dumb() -> bool:
     """Whether the terminal is one that knows neither colours nor a cursor, by its own word."""
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
-
-
-def note(text: str) -> None:
-    """Tell a person something that is no data; nobody, if standard error is not a terminal."""
-    if sys.stderr.isatty():
-        _say(text)
-
-
-def warn_of(unknown: dict[str, list[str]]) -> None:
-    """Tell, also where there is no terminal, what does not exist: its prices may never come."""
-    if unknown:
-        for line in str(UnknownSymbolError(unknown)).split("\n"):
-            _say(line)
-
-
-@contextlib.contextmanager
-def patience(text: str, more: Callable[[], str] = str) -> Iterator[None]:
-    """Say what is waited for, and more, once it has taken longer than a second; take that back at the end."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    with _overdue(lambda: print(f"{escape(text + more())} …", end="", file=sys.stderr, flush=True)) as settled:
-        try:
-            yield
-        finally:
-            if settled():
-                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
-    """Wait for a service, however long that takes; also where there is no terminal that is said, why, and its end."""
-
-    def why() -> str:
-        return f" ({trouble()})" if trouble() else ""
-
-    if sys.stderr.isatty():
-        with patience(f"waiting for {address}", why):
-            yield
-        return
-    with _overdue(lambda: _say(f"no prices from {address} yet{why()}; still trying")) as settled:
-        yield
-        if settled():
-            _say("live now")
-
-
-def telling() -> Callable[[State], None]:
-    """What to call with each state of a view: tells, also where there is no terminal, when it is lost and is back."""
-    was_live = False
-
-    def tell(state: State) -> None:
-        nonlocal was_live
-        if was_live:
-            _say({"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer"}[state])
-        was_live = was_live or state == "live"
-
-    return tell
-
-
-@contextlib.contextmanager
-def _overdue(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Call `say` if this takes longer than a second; what is given ends that, and tells whether it was called."""
-    said = threading.Event()
-
-    def overdue() -> None:
-        said.set()
-        say()
-
-    def settled() -> bool:
-        timer.cancel()
-        timer.join()
-        return said.is_set()
-
-    timer = threading.Timer(PATIENCE_S, overdue)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield settled
-    finally:
-        settled()
-
-
-def _say(text: str) -> None:
-    print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)

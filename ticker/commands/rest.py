@@ -8,7 +8,7 @@ from typing import Any
 
 from ticker.client import rest
 from ticker.client.address import Address, heads
-from ticker.commands.output import patience
+from ticker.commands.notices import patience
 
 
 def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> dict[str, Any]:

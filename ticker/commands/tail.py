@@ -17,7 +17,8 @@ import click
 from ticker.client import Frame, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.output import csv_lines, csv_row, json_line, plain, telling, text_line, waiting, warn_of
+from ticker.commands.notices import telling, waiting, warn_of
+from ticker.commands.output import csv_lines, csv_row, json_line, plain, text_line
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
 

@@ -19,7 +19,8 @@ from ticker.client import watch as watch_prices
 from ticker.client.address import Address
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.output import dumb, note, telling
+from ticker.commands.notices import note, telling
+from ticker.commands.output import dumb
 from ticker.commands.rest import fetch
 from ticker.commands.tail import Lines, follow
 from ticker.errors import ClientError

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 
 from ticker.client import Change, Quote
-from ticker.commands import output
+from ticker.commands import notices, output
 from ticker.commands.tail import Lines, follow
 from ticker.errors import UnreachableError
 
@@ -88,20 +88,20 @@ def test_what_a_later_run_was_not_told_is_no_dash() -> None:
 def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistyped name and a service that is not started look the same from here, but for the reason."""
     said: queue.Queue[str] = queue.Queue()
-    monkeypatch.setattr(output, "PATIENCE_S", 0)
-    monkeypatch.setattr(output, "_say", said.put)
-    with output.waiting("http://x", lambda: "connection refused"):
+    monkeypatch.setattr(notices, "PATIENCE_S", 0)
+    monkeypatch.setattr(notices, "_say", said.put)
+    with notices.waiting("http://x", lambda: "connection refused"):
         assert said.get(timeout=30) == "no prices from http://x yet (connection refused); still trying"
-    with output.waiting("http://x", lambda: ""):
+    with notices.waiting("http://x", lambda: ""):
         assert [said.get(timeout=30), said.get(timeout=30)] == ["live now", "no prices from http://x yet; still trying"]
 
 
 def test_who_waits_at_a_terminal_is_told_for_as_long_as_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line has no control character of others, and is taken back at the end."""
     said: queue.Queue[str] = queue.Queue()
-    monkeypatch.setattr(output, "PATIENCE_S", 0)
+    monkeypatch.setattr(notices, "PATIENCE_S", 0)
     monkeypatch.setattr(sys, "stderr", Mock(isatty=lambda: True, write=said.put))
-    with output.waiting("http://x", lambda: "\x1b[2J"):
+    with notices.waiting("http://x", lambda: "\x1b[2J"):
         assert said.get(timeout=30) == r"waiting for http://x (\x1b[2J) …"
     rest = [said.get(timeout=30) for _ in range(said.qsize())]
     assert "".join(rest) == "\r\x1b[K"
