@@ -69,17 +69,11 @@ def parse_message(data: bytes | str, max_symbols: int) -> Message:
     reply_id = message.get("id")
     if reply_id is not None and not _is_id(reply_id):
         raise ProtocolError("bad_request", "field 'id' must be an integer, or a string of at most 64 characters")
-    op = message.get("op")
-    if op == "subscribe":
-        return _parse_subscribe(message, reply_id, max_symbols)
-    if op == "unsubscribe":
-        return Unsubscribe(reply_id, _symbols(message, reply_id, max_symbols))
-    if op == "ping":
-        return Ping(reply_id)
-    if op == "auth":
-        text = "leave 'auth' out here: no token is asked for, or one was taken already"
-        raise ProtocolError("bad_request", text, reply_id)
-    raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping", reply_id)
+    try:
+        return _parse(message, reply_id, max_symbols)
+    except ProtocolError as problem:
+        problem.reply_id = reply_id
+        raise
 
 
 def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: int) -> Subscribe | None:
@@ -137,44 +131,63 @@ def _is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def _symbols(message: dict[str, Any], reply_id: int | str | None, max_symbols: int) -> list[str]:
-    symbols = message.get("symbols")
-    if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
-        raise ProtocolError("bad_request", "field 'symbols' must be a list of strings", reply_id)
-    if not symbols:
-        raise ProtocolError("bad_request", "field 'symbols' is empty; give at least one symbol or pattern", reply_id)
-    if len(symbols) > max_symbols:
-        text = f"at most {max_symbols} symbols or patterns in a message; nothing was changed"
-        raise ProtocolError("too_many_symbols", text, reply_id)
-    return symbols
+def _parse(message: dict[str, Any], reply_id: int | str | None, max_symbols: int) -> Message:
+    op = message.get("op")
+    if op == "subscribe":
+        return _parse_subscribe(message, reply_id, max_symbols)
+    if op == "unsubscribe":
+        return Unsubscribe(reply_id, _symbols(message, max_symbols))
+    if op == "ping":
+        return Ping(reply_id)
+    if op == "auth":
+        raise ProtocolError("bad_request", "leave 'auth' out here: no token is asked for, or one was taken already")
+    raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping")
 
 
 def _parse_subscribe(message: dict[str, Any], reply_id: int | str | None, max_symbols: int) -> Subscribe:
     patterns: list[str] = []
     rejected: list[dict[str, str]] = []
-    for text in dict.fromkeys(_symbols(message, reply_id, max_symbols)):
+    for text in dict.fromkeys(_symbols(message, max_symbols)):
         try:
             check_pattern(text)
             patterns.append(text)
         except PatternError as problem:
             shown = text[:MAX_PATTERN_LENGTH]
             rejected.append({"pattern": shown, "code": problem.code, "message": str(problem)})
-    fields, mask = message.get("fields"), None
-    if fields is not None:
-        if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
-            text = "field 'fields' must be a list of at least one field name; leave it out to keep them, at first all"
-            raise ProtocolError("bad_request", text, reply_id)
-        try:
-            mask = field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
-        except PatternError as problem:
-            raise ProtocolError(problem.code, str(problem), reply_id) from None
-    interval_ms = message.get("interval_ms")
-    if interval_ms is not None and (
-        isinstance(interval_ms, bool) or not isinstance(interval_ms, int) or interval_ms < 0
-    ):
-        raise ProtocolError("bad_request", "field 'interval_ms' must be a whole number of milliseconds", reply_id)
+    mask, interval_ms = _mask(message.get("fields")), _interval_ms(message.get("interval_ms"))
     cursor = message.get("cursor")
     if cursor is not None and not isinstance(cursor, str):
-        raise ProtocolError("bad_request", "field 'cursor' must be a string", reply_id)
-    interval = None if interval_ms is None else interval_class(interval_ms)
-    return Subscribe(reply_id, patterns, rejected, mask, interval, cursor)
+        raise ProtocolError("bad_request", "field 'cursor' must be a string")
+    return Subscribe(reply_id, patterns, rejected, mask, interval_ms, cursor)
+
+
+def _symbols(message: dict[str, Any], max_symbols: int) -> list[str]:
+    symbols = message.get("symbols")
+    if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
+        raise ProtocolError("bad_request", "field 'symbols' must be a list of strings")
+    if not symbols:
+        raise ProtocolError("bad_request", "field 'symbols' is empty; give at least one symbol or pattern")
+    if len(symbols) > max_symbols:
+        text = f"at most {max_symbols} symbols or patterns in a message; nothing was changed"
+        raise ProtocolError("too_many_symbols", text)
+    return symbols
+
+
+def _mask(fields: object) -> int | None:
+    if fields is None:
+        return None
+    if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
+        text = "field 'fields' must be a list of at least one field name; leave it out to keep them, at first all"
+        raise ProtocolError("bad_request", text)
+    try:
+        return field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
+    except PatternError as problem:
+        raise ProtocolError(problem.code, str(problem)) from None
+
+
+def _interval_ms(wish: object) -> int | None:
+    if wish is None:
+        return None
+    if isinstance(wish, bool) or not isinstance(wish, int) or wish < 0:
+        raise ProtocolError("bad_request", "field 'interval_ms' must be a whole number of milliseconds")
+    return interval_class(wish)
