@@ -68,7 +68,7 @@ class Budget:
     def heed(
         self, clock: Clock, error: FeedError, ban_s: float, *, requests: bool = True, connects: bool = False
     ) -> None:
-        """Let everybody wait if this says that the host was asked too often; a time that it does not name is put in.
+        """Let everybody wait if an error says that the host was asked too often; if it names no time, put the usual in.
 
         Args:
             clock: time.

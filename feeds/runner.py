@@ -147,7 +147,7 @@ class _Tap:
         errors[error.reason if error.reason in errors else "protocol"] += 1
 
     def _is_news(self, state: str, detail: str | None = None) -> bool:
-        """Whether the log has not had this; that a word on the same state is taken back, or said again, is none."""
+        """Whether this is new to the log; the same words on the same state, said again or taken back, are not."""
         detail = wording(detail)
         if state != self._state:
             self._state, self._told = state, {None}

@@ -176,7 +176,7 @@ class Candles:
         return last - (count - 1) * span_ms, last
 
     def _lacking(self, tape: Tape, slots: list[Slot], span_ms: int, closed: range) -> int | None:
-        """The first interval that only the venue can complete and has not yet; a local one also adds volumes."""
+        """The first interval that only the venue can complete, and has not; a local one is asked for volumes, too."""
         told = self.past.told(tape.source, span_ms)
         whole = {slot.t for slot in slots if not slot.gap}
         enough = set() if self.past.is_local(tape.source) else whole

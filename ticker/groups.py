@@ -87,7 +87,7 @@ class Groups:
     # Coming and going
 
     def admit(self, address: str, selection: Selection, interval_ms: int, old: Group | None = None) -> int:
-        """How many symbols a selection matches, if a reader of an address may have it, in place of an old one.
+        """Check that a reader may have a selection, in place of that of its old group; returns how many symbols match.
 
         Raises:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.

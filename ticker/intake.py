@@ -358,7 +358,7 @@ class FeedIntake:
     def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
         """Take what is in order; returns how many that was.
 
-        A sequence that is behind for longer than a symbol may be silent has begun anew: nothing ahead of it comes.
+        A sequence that stays behind for longer than a symbol may be silent has begun anew, and counts from there.
         """
         run, store = self._run, self._intake.store
         accepted: list[Quote] = []

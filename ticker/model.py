@@ -112,7 +112,7 @@ _COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows)\b)")
 
 
 def wording(message: str | None) -> str | None:
-    """A message without its counts, of seconds or connections, and which of these: in the same words it is no news."""
+    """A message without its numbers of seconds, rows or connections: one that differs in nothing else is no news."""
     return message and _COUNT.sub("0", message)
 
 

@@ -46,8 +46,8 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         data: the JSON text.
         rows: how many symbols it carries.
         version: up to which its reader then knows everything; 0 if it does not say.
-        wire, event: room for the transports to keep their own forms of it, made once; that of an event is of one
-            selection, which comes first.
+        wire, event: room for the transports' own forms of it, made once; an event is that of one selection, whose
+            digest comes first.
         pays: whether compressing it once pays: it is large, or many share it.
         packed: room for the compressed form.
     """

@@ -104,4 +104,4 @@ class Flush(NamedTuple):
 
 
 Follow = tuple[str, Record | None]
-"""From now on the record of this name is, version by version, what another one is; None removes it."""
+"""The record of this name follows another from now on: it has its values, version by version. None removes it."""

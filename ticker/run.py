@@ -25,7 +25,7 @@ OTHER_FILES = 200
 MACOS_FILES = 10_240
 """The most that macOS grants, which begins with 256 and refuses the "unlimited" that it names."""
 MANY_MORE = 1.5
-"""Times as many symbols as the last time that are worth telling the collector of garbage of them."""
+"""Times as many symbols as the last time, of which it is worth telling the garbage collector."""
 
 log = logging.getLogger("ticker.service")
 
@@ -82,7 +82,7 @@ def _shown(host: str) -> str:
 
 
 def _freezer(service: Service) -> Callable[[], None]:
-    """What to call now and then: once prices are there, the collector of garbage is told that all of this stays.
+    """What to call now and then: once prices are there, the garbage collector is told that all of this stays.
 
     Looking through it again and again would stop the service for 0.1 s each time. It is told again when many more
     symbols have come.

@@ -140,7 +140,7 @@ class Wildcard:
         self._simple = self.text.count("*") == 1
 
     def fits(self, symbol: str) -> bool:
-        """`pattern_matches`, as thousands of symbols are asked: for a single `*` a look at both ends says all."""
+        """As `pattern_matches`, but quick enough for thousands of symbols: with a single `*`, both ends tell all."""
         first, within, last = self._parts
         if not (symbol.startswith(first) and within in symbol and symbol.endswith(last)):
             return False
@@ -232,7 +232,7 @@ class Scope:
 
     @property
     def size(self) -> int:
-        """At least as many as the symbols that it selects."""
+        """An upper bound of how many symbols it selects."""
         return len(self.exact) + sum(len(w.symbols) for w in self.wildcards)
 
     def contains(self, symbol: str) -> bool:
@@ -241,7 +241,7 @@ class Scope:
 
     @property
     def test(self) -> Callable[[str], bool]:
-        """What is asked of many symbols in a row: `contains`, as the quickest form that answers the same."""
+        """`contains` in its quickest form, for asking of many symbols in a row."""
         if not self.wildcards:
             return self.exact.__contains__
         if len(self.wildcards) == 1 and not self.exact and not self.denied:

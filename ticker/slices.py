@@ -1,6 +1,7 @@
-"""Large answers, a slice at a time: a frame of thousands of records is quickly joined once each of them is encoded.
+"""Large answers, prepared a slice at a time, so that no turn of the loop is long.
 
-So are selections: thousands of symbols are tested against one new pattern in a turn.
+A frame of thousands of records is quickly joined once each of them is encoded; a selection is quickly resolved once
+all symbols were tested against each of its new patterns.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def untested(store: Store, selection: Selection) -> list[str]:
 
 
 def tested(store: Store, selection: Selection) -> Iterator[None]:
-    """Do that, and pause after each pattern; to resolve the selection costs nothing then."""
+    """Test all symbols against those, and pause after each pattern; to resolve the selection costs nothing then."""
     wildcards = []
     try:
         for pattern in untested(store, selection):

@@ -1,6 +1,6 @@
 """Who may open a connection that stays: one check for every transport, made before anything is handed over.
 
-Plain reads pass by; a WebSocket, a stream of events and a request that waits take a place, so they are asked for.
+Plain reads pass by; a WebSocket, a stream of events and a request that waits take a place, so they are checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONNECTION_ID = "Connection-Id"
 
 
 class Admission:
-    """The door of one service: whose page, how many in all and from one address, how fast, and not while stopping."""
+    """Checks whose page asks, how many there are in all and of one address, how fast they come, whether we stop."""
 
     def __init__(self, service: Service) -> None:
         limits = service.settings.limits

@@ -69,7 +69,7 @@ class Handshake(WebSocketsSansIOProtocol):
             self.door.spread(self._in_turn(event))
 
     def _in_turn(self, request: Request) -> Iterator[None]:
-        """The one step of it."""
+        """Answer it, in a turn of its own."""
         try:
             if not self.transport.is_closing():
                 self.transport.resume_reading()

@@ -1,6 +1,6 @@
 """uvicorn embedded in our own loop: the listening socket, bounded request heads, and a server that is one task.
 
-Together with `web.transport` this is all that knows uvicorn's inside.
+This, `web.handshake`, `web.transport` and a little of `web.sse` are all that know uvicorn's inside.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._running is not None:  # uvicorn tells only the last of several requests in a row, which has not begun
             self._running.disconnected = True
             self._running.message_event.set()
-        # They refer back: all would wait for the collector of garbage.
+        # They refer back: all would wait for the garbage collector.
         self.cycle = self._running = None  # type: ignore[assignment]
         if self._stream is not None:
             self._stream.lost(exc)

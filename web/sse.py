@@ -155,9 +155,9 @@ class EventStream:
         self._code = CUT
 
     def begin(self, selection: Selection, interval_ms: int, asked: str | None, told: Callable[[bool], Frame]) -> None:
-        """The head of the response is out: enter, and write the first events; `told` makes the one that tells of it.
+        """The head of the response is out: enter, and write the first events.
 
-        It is given whether the reader resumes.
+        `told` makes `subscribed`, of whether the reader resumes.
         """
         self._http.attach(self, self._cycle)
         if self._http.transport.is_closing():

@@ -10,7 +10,7 @@ After the handshake a connection is *detached*: there is no ASGI task, only the 
 * a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
 
 This file and `handshake` lean on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
-holds the contract and fails loudly when it changes. Nothing else but `server` knows uvicorn's inside.
+holds the contract and fails loudly when it changes. `server` and `sse` do the same on the side of HTTP.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Directory:
     def load(self, listings: Iterable[Listing]) -> None:
         """Replace the list. Where two entries claim one name or symbol, the first open one keeps it, else the first.
 
-        The names of an entry without its symbol mean nothing: they are of another market than the one that is shown.
+        An entry that does not get its symbol loses its names, too: they are those of another market than is shown.
         A market that was not open and of whose state nothing is said any more is open again.
         """
         before = self._by_symbol

@@ -29,7 +29,7 @@ SLICE = 500
 _new = tuple.__new__  # half the time that the class takes
 
 Judged = tuple[Row | tuple[str, ...], Entry, Quote]
-"""A row of the last answer, or its texts, that nothing was refused of, with what it was found to be."""
+"""A row of the last answer, or its texts, of which nothing was refused; what is known of its name; its quote."""
 
 
 class Judge:
@@ -57,17 +57,16 @@ class Judge:
         self._odd: set[str] = set()  # wire names of rows of tables that were not plain
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
-        """All that `slices` tells in the end, at once."""
+        """What `slices` yields last, at once."""
         *_, quotes = self.slices(rows, status, only)
         return quotes
 
     def slices(
         self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None
     ) -> Iterator[list[Quote]]:
-        """The quotes of a whole answer, one for each symbol: the newer of two rows, else the first; the other counts.
+        """Judge a whole answer: yields empty lists, as pauses in which others have their turn, then all quotes.
 
-        The last thing that comes; before it come pauses with nothing in them, for others to have their turn.
-
+        There is one for each symbol: of two rows the newer counts, else the first, and the other is refused.
         Most rows of an answer are what they were in the last one, and comparing costs a tenth of judging. A row
         that anything was refused of is judged again each time, because it counts each time.
 
@@ -168,7 +167,7 @@ class Judge:
         yield list(quotes.values())
 
     def _find_odd(self, table: Table, same: Sequence[bool]) -> set[str]:
-        """The wire names of the rows that are not plain. Those of the last time are looked at alone from the start."""
+        """The wire names of the rows that are not plain. Those that were not last time are looked at one by one."""
         fresh = list(compress(table.texts, map(not_, same)))
         plain = partial(all_plain, table.fields, crossed=self._crossed)
         suspects = [texts for texts in fresh if texts[-1] in self._odd] if self._odd else []
@@ -206,7 +205,7 @@ class Judge:
         return gone
 
     def halted(self) -> list[Quote]:
-        """What hours or list say of the markets of known symbols that are not open: there may be no rows of them."""
+        """The state of known symbols whose markets are not open, by hours or list: there may be no rows to say it."""
         self._see(())
         if self.shut:
             return [Quote(symbol, {"state": "closed"}) for symbol in self._seen_at]

@@ -20,7 +20,7 @@ REFRESH_S = 3600.0
 RETRY_S = 60.0
 """Wait after a list that could not be loaded, while prices flow without it, or that is not half as long as before."""
 LOOK_AGAIN = 0.25
-"""A market that was found shut is looked at again after this part of the time that it is shut, but within these two."""
+"""A market found shut is looked at again after this part of the time that it has been so, within those two waits."""
 
 log = logging.getLogger("ticker.feeds")
 

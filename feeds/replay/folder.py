@@ -136,7 +136,7 @@ class Playback:
                 self._directory.load(self._venue.parse_instruments(first.body))
 
     def _is_list(self, event: Event) -> bool:
-        """Whether it is the exchange's list, if perhaps one that was asked for before there was anything to choose."""
+        """Whether it is the exchange's list, perhaps asked for by a path that had no query yet."""
         asked = self._venue.instruments_request
         if asked is None or event.status != HTTPStatus.OK:
             return False

@@ -1,4 +1,4 @@
-"""Whoever leaves is gone at once: nothing of a connection waits for the collector of garbage, which stops everybody."""
+"""Whoever leaves is gone at once: nothing of a connection waits for the garbage collector, which stops everybody."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class _Lock:
         self._process = os.getpid()
 
     def here(self) -> threading.Lock:
-        """The lock, to be taken at once: Ctrl-C cannot come between, as it could behind an `acquire` of ours."""
+        """The lock, to be taken by `with` at once: after an `acquire` of ours Ctrl-C could come before the block."""
         if os.getpid() != self._process:
             raise RuntimeError("a view does not live on after a fork; make another by watch() in the new process")
         return self.lock
