@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.config",
             "ticker.settings",
             "ticker.bars",
+            "ticker.bucket",
             "ticker.tokens",
         }
     ),
@@ -77,7 +78,7 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "session",
+    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "bucket", "session",
     "consolidate", "intake", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from ticker.quota import Budget
+from ticker.bucket import TokenBucket
 
 LINES_PER_S, BURST = 5, 50
 """Lines of what went wrong."""
@@ -46,7 +46,7 @@ class Journal:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._numbers = itertools.count(1)
-        self._lines = Budget(LINES_PER_S, BURST, BURST, monotonic())
+        self._lines = TokenBucket(LINES_PER_S, BURST, monotonic())
         self._left_out = 0
         self._lagging: AbstractSet[Named] = frozenset()
 

@@ -10,29 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from ticker.bucket import TokenBucket
 from ticker.errors import ProtocolError
 
 MAX_ADDRESSES = 10_000
 """Addresses whose snapshots are remembered."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """A token bucket: `rate` a second, at most `burst` at once."""
-
-    rate: float
-    burst: float
-    tokens: float
-    at: float
-
-    def take(self, now: float, cost: float = 1) -> bool:
-        """Spend `cost`; False if the bucket is empty. It may sink below empty, which waiting pays back."""
-        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
-        self.at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= cost
-        return True
 
 
 @dataclass(slots=True)
@@ -61,7 +43,7 @@ class Quota:
         self._snapshots_per_s = snapshots_per_s
         self._monotonic = monotonic
         self._shares: dict[str, _Share] = {}
-        self._snapshots: OrderedDict[str, Budget] = OrderedDict()
+        self._snapshots: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def full(self, cells: int) -> bool:
         """Whether so many more cells would be too many in all."""
@@ -96,11 +78,11 @@ class Quota:
             ProtocolError: `overloaded`; it had too many lately.
         """
         rate, now = self._snapshots_per_s, self._monotonic()
-        budget = self._snapshots.pop(address, None) or Budget(rate, 2 * rate, 2 * rate, now)
-        self._snapshots[address] = budget
+        bucket = self._snapshots.pop(address, None) or TokenBucket(rate, 2 * rate, now)
+        self._snapshots[address] = bucket
         if len(self._snapshots) > MAX_ADDRESSES:
             self._snapshots.popitem(last=False)
-        if not budget.take(now, symbols):
+        if not bucket.take(now, symbols):
             text = f"more than {rate} symbols a second for one address, in answers or tested against patterns; wait"
             raise ProtocolError("overloaded", text)
 

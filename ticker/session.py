@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ticker import messages, protocol
+from ticker.bucket import TokenBucket
 from ticker.errors import ProtocolError, nearest
 from ticker.groups import Groups
 from ticker.messages import Ping, Subscribe, Unsubscribe
 from ticker.protocol import Frame
-from ticker.quota import Budget
 from ticker.readers import Reader
 from ticker.selection import Selection
 from ticker.slices import LARGE, encoded, tested, untested
@@ -103,10 +103,10 @@ class Session:
         self._reader = reader
         self._groups = groups
         self._facts = facts
-        self._messages = Budget(rate, MESSAGE_BURST, MESSAGE_BURST, now)
-        self._refusals = Budget(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, now)
-        self._bad = Budget(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, MAX_BAD_PER_MINUTE, now)
-        self._work = Budget(work, work, work, now)
+        self._messages = TokenBucket(rate, MESSAGE_BURST, now)
+        self._refusals = TokenBucket(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, now)
+        self._bad = TokenBucket(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, now)
+        self._work = TokenBucket(work, work, now)
         self._steps: Iterator[list[Frame]] | None = None
 
     @property

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from ticker.quota import Budget
+from ticker.bucket import TokenBucket
 from ticker.service import Service
 from web.problem import problem
 
@@ -30,7 +30,7 @@ class Admission:
         self._proxies = [ipaddress.ip_network(text) for text in service.settings.server.trusted_proxies]
         self._hub = service.hub
         self._monotonic = service.clock.monotonic
-        self._pace = Budget(limits.connects_per_s, limits.connects_per_s, limits.connects_per_s, self._monotonic())
+        self._pace = TokenBucket(limits.connects_per_s, limits.connects_per_s, self._monotonic())
 
     def address(self, connection: HTTPConnection) -> str:
         """Where a client is, for the limits of an address; behind proxies of ours it is the last that they name."""

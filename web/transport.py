@@ -26,10 +26,10 @@ from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
 
 from ticker import protocol
+from ticker.bucket import TokenBucket
 from ticker.doorman import Doorman
 from ticker.hub import Hub
 from ticker.protocol import Frame
-from ticker.quota import Budget
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
@@ -75,7 +75,7 @@ class SharedFrames(Handshake):
         self._session: Session | Doorman | None = None
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
-        self._pace: Budget | None = None
+        self._pace: TokenBucket | None = None
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -84,7 +84,7 @@ class SharedFrames(Handshake):
     def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes) -> None:
         """Hand the connection over to the hub, and write the handshake's answer and the first frames."""
         self._hub, self._session = hub, session
-        self._pace = Budget(self.frames_per_s, FRAME_BURST, FRAME_BURST, hub.now())
+        self._pace = TokenBucket(self.frames_per_s, FRAME_BURST, hub.now())
         self.open = True
         self.unpacks = any(map(shares, self.conn.extensions))
         self.queue = _NO_QUEUE

@@ -17,7 +17,6 @@ from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.model import FIELDS
 from ticker.protocol import Frame
-from ticker.quota import Budget
 from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
@@ -549,15 +548,6 @@ def test_invalid_utf8_closes(desk: Desk, data: bytes) -> None:
     """A text that is no UTF-8 gets no answer but the close code 1007."""
     assert desk.session.receive(data) == []
     assert desk.session.closing == (1007, "a text message must be UTF-8")
-
-
-def test_budget_never_saves_more_than_its_burst() -> None:
-    """However long nobody spends, at most `burst` can be taken at once; debt is paid back at `rate`."""
-    budget = Budget(rate=2, burst=3, tokens=3, at=0.0)
-    assert [budget.take(1000.0) for _ in range(4)] == [True, True, True, False]
-    assert budget.take(1000.5) is True
-    assert budget.take(1001.0, cost=9) is True
-    assert [budget.take(1000.0 + s) for s in (4.5, 5.0, 5.5)] == [False, False, True]
 
 
 # The URL
