@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
@@ -28,6 +28,20 @@ from ticker.model import FeedStatus
 from ticker.service import Service
 
 CLOSE_CODES = (1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 4000, 4001, 4008, 4009, 4029)
+
+_OF_FEEDS: tuple[tuple[Any, str, str, Callable[[FeedStatus], float]], ...] = (
+    (GaugeMetricFamily, "ticker_feed_up", "1 while the feed delivers.", lambda f: f.state == "live"),
+    (GaugeMetricFamily, "ticker_feed_last_update_timestamp_seconds", "When data last came.",
+     lambda f: (f.last_data_at or 0) / 1000),
+    (GaugeMetricFamily, "ticker_feed_symbols", "Symbols of the feed.", lambda f: f.symbols),
+    (CounterMetricFamily, "ticker_feed_updates", "Accepted quotes.", lambda f: f.updates),
+    (CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", lambda f: f.reconnects),
+    (CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the ones before, shown.", lambda f: f.jumps),
+    (CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", lambda f: f.received_bytes),
+    (CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds", "Time spent waiting for our own rate limit.",
+     lambda f: f.rate_limit_wait_s),
+)  # fmt: skip
+"""What there is one number of for each feed: kind of metric, name, help, value."""
 
 
 def make_registry(service: Service) -> CollectorRegistry:
@@ -57,20 +71,11 @@ class ServiceCollector(Collector):
 
     def _feeds(self) -> Iterator[Metric]:
         feeds = [feed.status for feed in self._service.intake.feeds.values()]
-        yield _by_feed(GaugeMetricFamily, "ticker_feed_up", "1 while the feed delivers.", feeds,
-                       lambda f: f.state == "live")  # fmt: skip
-        yield _by_feed(GaugeMetricFamily, "ticker_feed_last_update_timestamp_seconds", "When data last came.", feeds,
-                       lambda f: (f.last_data_at or 0) / 1000)  # fmt: skip
-        yield _by_feed(GaugeMetricFamily, "ticker_feed_symbols", "Symbols of the feed.", feeds, lambda f: f.symbols)
-        yield _by_feed(CounterMetricFamily, "ticker_feed_updates", "Accepted quotes.", feeds, lambda f: f.updates)
-        yield _by_feed(CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", feeds,
-                       lambda f: f.reconnects)  # fmt: skip
-        yield _by_feed(CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the ones before, shown.",
-                       feeds, lambda f: f.jumps)  # fmt: skip
-        yield _by_feed(CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", feeds,
-                       lambda f: f.received_bytes)  # fmt: skip
-        yield _by_feed(CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds",
-                       "Time spent waiting for our own rate limit.", feeds, lambda f: f.rate_limit_wait_s)  # fmt: skip
+        for family, name, text, value in _OF_FEEDS:
+            metric = family(name, text, labels=["feed"])
+            for feed in feeds:
+                metric.add_metric([feed.name], value(feed))
+            yield metric
         polls = CounterMetricFamily("ticker_feed_polls", "Polls by how they ended.", labels=["feed", "outcome"])
         errors = CounterMetricFamily("ticker_feed_errors", "Failures by reason.", labels=["feed", "reason"])
         rejects = CounterMetricFamily("ticker_feed_rejects", "Rows not shown, by reason.", labels=["feed", "reason"])
@@ -126,13 +131,6 @@ class ServiceCollector(Collector):
                           {None: counts.loop_lag})  # fmt: skip
         yield GaugeMetricFamily("ticker_event_loop_tasks", "Tasks in the loop; readers need none.",
                                 len(asyncio.all_tasks()))  # fmt: skip
-
-
-def _by_feed(family: Any, name: str, text: str, feeds: Iterable[FeedStatus], value: Any) -> Metric:
-    metric: Metric = family(name, text, labels=["feed"])
-    for feed in feeds:
-        metric.add_metric([feed.name], value(feed))  # type: ignore[attr-defined]  # every family has it
-    return metric
 
 
 def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
