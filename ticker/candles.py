@@ -22,15 +22,9 @@ from typing import NamedTuple
 
 from ticker.bars import MINUTE_MS, SECOND_MS, SECONDS, TAPE_BYTES, Ring, Slot, Tape
 from ticker.clock import Clock
-from ticker.model import Bar, Quote
+from ticker.model import BAR_LENGTHS_MS, Bar, Quote
 from ticker.past import Past
 from ticker.record import INDEX, Flush, Record
-
-INTERVALS = {
-    "1s": SECOND_MS, "1m": MINUTE_MS, "5m": 300_000, "15m": 900_000,
-    "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000,
-}  # fmt: skip
-"""Lengths of bars in ms."""
 
 SLEPT_MS = 5000
 """Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile."""
@@ -130,7 +124,7 @@ class Candles:
 
         There may be fewer bars than asked for, and intervals missing of which neither we nor the venue know a price.
         """
-        span_ms = INTERVALS[interval]
+        span_ms = BAR_LENGTHS_MS[interval]
         tape = self._asked(record, seconds=span_ms == SECOND_MS)
         first, last = self._window(span_ms, limit)
         slots = tape.slots(span_ms, first, last)

@@ -97,6 +97,12 @@ class Quote(NamedTuple):
     seq: int | None = None
 
 
+BAR_LENGTHS_MS = {
+    "1s": 1000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000,
+}  # fmt: skip
+"""Lengths of bars that can be asked for, in ms, by name."""
+
+
 class Bar(NamedTuple):
     """One candle. `t` is its start in ms since 1970 UTC; volume is in base currency, None if not known."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ticker.candles import INTERVALS
 from ticker.messages import INTERVALS_MS
 from ticker.model import (
+    BAR_LENGTHS_MS,
     ERROR_REASONS,
     FEED_STATES,
     FIELDS,
@@ -273,7 +273,7 @@ BODIES: dict[str, Schema] = {
     }]}]),
     "Candles": record("Bars, the oldest first.", {
         "symbol": SYMBOL_ITEM,
-        "interval": value("string", "length of a bar", "1m", enum=list(INTERVALS)),
+        "interval": value("string", "length of a bar", "1m", enum=list(BAR_LENGTHS_MS)),
         "since": value(["integer", "null"], "when recording began", 1795386012345, MS),
         "bars": listing("the bars", ref("Bar")),
     }, examples=[{"symbol": "BTC-USD", "interval": "1m", "since": 1795386012345, "bars": [

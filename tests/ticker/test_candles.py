@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.ticker.candle_market import MINUTE, START, Market
 from ticker.bars import TAPE_BYTES
-from ticker.candles import INTERVALS, Row
-from ticker.model import Bar, Quote
+from ticker.candles import Row
+from ticker.model import BAR_LENGTHS_MS, Bar, Quote
 
 
 @pytest.fixture
@@ -179,13 +179,13 @@ def test_a_symbol_that_is_reborn_within_a_flush_goes_on(market: Market) -> None:
     assert market.brief("X") == [(10, 10, 10, "g"), (12, 12, 12, ""), (13, 13, 13, "o")]
 
 
-@pytest.mark.parametrize("interval", INTERVALS)
+@pytest.mark.parametrize("interval", BAR_LENGTHS_MS)
 def test_bars_begin_at_multiples_of_their_interval(market: Market, interval: str) -> None:
     """The newest bar is the open one, and they follow one another without a hole."""
     market.feed("a", local=False)
     market.say({"a:X": "10"})
     rows = market.rows("X", interval, limit=50)
-    span_ms = INTERVALS[interval]
+    span_ms = BAR_LENGTHS_MS[interval]
     now = market.clock.wall_ms()
     assert [row.t for row in rows] == [(now // span_ms - n) * span_ms for n in reversed(range(50))]
     assert [row.flags[:1] == "o" for row in rows] == [False] * 49 + [True]
@@ -426,7 +426,7 @@ def test_what_is_not_marked_as_a_gap_is_true(story: list[Step]) -> None:
 
     def ask(interval: str) -> None:
         for row in market.rows("X", interval, 4):
-            true = truth.carried(row.t, INTERVALS[interval])
+            true = truth.carried(row.t, BAR_LENGTHS_MS[interval])
             if "g" not in row.flags:
                 assert row[1:5] == true[1:5]
                 assert row.volume in {None, true.volume}

@@ -8,8 +8,7 @@ import pytest
 
 from tests.running import READY_S, running
 from tests.web.server import PRICES, Live, serving, until
-from ticker.candles import INTERVALS
-from ticker.model import Bar, Quote
+from ticker.model import BAR_LENGTHS_MS, Bar, Quote
 from ticker.past import MAX_BARS, PAUSE_MS
 from ticker.protocol import ERROR_CODES
 from web.candles import POINTS, SPARKLINES, Interval
@@ -70,8 +69,8 @@ async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
 async def test_every_interval_of_the_protocol(live: Live) -> None:
     """All seven are answered, for a venue symbol as well; the newest bar is open; 1m and 500 are the defaults."""
     offer_past(live)
-    assert get_args(Interval) == tuple(INTERVALS) == ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
-    for interval, span_ms in INTERVALS.items():
+    assert get_args(Interval) == tuple(BAR_LENGTHS_MS) == ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
+    for interval, span_ms in BAR_LENGTHS_MS.items():
         for symbol in ("BTC-USD", "toy:BTC-USD"):
             answer = (await live.get(f"/api/candles/{symbol}?interval={interval}&limit=3")).json
             assert (answer["symbol"], answer["interval"]) == (symbol, interval)

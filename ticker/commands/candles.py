@@ -16,15 +16,17 @@ from ticker.commands import options
 from ticker.commands.chart import chart
 from ticker.commands.output import csv_lines, dumb
 from ticker.commands.rest import fetch
+from ticker.model import BAR_LENGTHS_MS
 from ticker.selection import check_patterns
 
-INTERVALS = ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
 _HEADS = ("time", "open", "high", "low", "close", "volume", "flags")
 
 
 @click.command()
 @click.argument("symbol")
-@click.option("--interval", type=click.Choice(INTERVALS), default="1m", show_default=True, help="Length of a bar.")
+@click.option(
+    "--interval", type=click.Choice(list(BAR_LENGTHS_MS)), default="1m", show_default=True, help="Length of a bar."
+)
 @click.option("--limit", type=click.IntRange(1, 1440), metavar="N", help="How many bars.  [what fits; 500 as data]")
 @options.formats
 @options.service
