@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.settings",
             "ticker.bars",
             "ticker.bucket",
+            "ticker.rhythm",
             "ticker.tokens",
         }
     ),
@@ -79,7 +80,7 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", 
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "bucket", "session",
-    "consolidate", "intake", "errors", "histogram", "model",
+    "consolidate", "intake", "rhythm", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -17,24 +17,14 @@ import heapq
 import itertools
 import logging
 import math
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ticker.clock import Clock
 from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, Value, wording
+from ticker.rhythm import BURST_S, Rhythm
 from ticker.store import Store
 
-FIRST_GAPS = 8
-"""Below so many gaps a rhythm is not known yet."""
-UNKNOWN_RHYTHM_S = 60.0
-LONGEST_SILENCE_S = 3600.0
-GAPS = 32
-BURST_S = 0.02
-"""What comes within this is one burst: one order that takes several others is several trades, in one moment."""
-PATIENCE, LONG_PATIENCE = 8.0, 4.0
-"""How many usual gaps may pass, and how many of the longest but one: prices come in clusters, and by the usual gap
-alone a pair of currencies on a working day is stale for a quarter of it. The very longest may have been an outage."""
 DELAYED_S = 1800.0
 """The least time without a change after which delayed prices count as frozen: so late they may still end a session."""
 JUMP = 1.5
@@ -44,37 +34,6 @@ TICK_S = 0.25
 """How often `expire` wants to be called."""
 
 log = logging.getLogger("ticker.intake")
-
-
-class Rhythm:
-    """When something happened last, and how often it usually does; a burst counts once."""
-
-    __slots__ = ("_burst_at", "_count", "_gaps", "last")
-
-    def __init__(self, now: float) -> None:
-        self.last = self._burst_at = now
-        self._gaps = array("f", bytes(4 * GAPS))
-        self._count = 0
-
-    def beat(self, now: float) -> None:
-        """It happened again."""
-        if now - self._burst_at >= BURST_S:
-            self._gaps[self._count % GAPS] = now - self.last
-            self._count += 1
-            self._burst_at = now
-        self.last = now
-
-    @property
-    def known(self) -> bool:
-        """Whether it happened often enough to know its rhythm."""
-        return self._count >= FIRST_GAPS
-
-    def limit_s(self, least_s: float) -> float:
-        """How long it may stay away, in seconds."""
-        if not self.known:
-            return max(least_s, UNKNOWN_RHYTHM_S)
-        gaps = sorted(self._gaps[: min(self._count, GAPS)])
-        return min(max(least_s, PATIENCE * gaps[len(gaps) // 2], LONG_PATIENCE * gaps[-2]), LONGEST_SILENCE_S)
 
 
 class Source:
