@@ -15,7 +15,6 @@ COPY web web
 RUN python -m compileall -q ticker feeds web
 USER 10001
 EXPOSE 8000
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
 ENTRYPOINT ["python", "-m", "ticker"]
