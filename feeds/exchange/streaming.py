@@ -14,7 +14,8 @@ from feeds.backoff import Backoff
 from feeds.base import Context, Sink
 from feeds.exchange.connector import Connector
 from feeds.exchange.judge import Judge
-from feeds.exchange.link import Link, Pulse
+from feeds.exchange.link import Link
+from feeds.exchange.pulse import Pulse
 from feeds.exchange.venue import Row, Stream
 from ticker.errors import FeedError
 from ticker.model import FeedStatus

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from feeds.exchange.link import Pulse
+from feeds.exchange.pulse import Pulse
 from feeds.runner import Runner
 from tests.feeds.fake_exchange import Peer
 from tests.feeds.harness import context
