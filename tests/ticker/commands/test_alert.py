@@ -10,7 +10,8 @@ import pytest
 
 from ticker.client import Quote
 from ticker.client.quote import Raw
-from ticker.commands.alert import Condition, Trigger, _run
+from ticker.commands.alert import _run
+from ticker.commands.condition import Condition, Trigger
 
 
 def quote(**record: Raw) -> Quote[Decimal]:
