@@ -1,12 +1,13 @@
 """The heartbeat of the service: when to flush, when a group is due, who has stalled, how to say goodbye.
 
-Flushing is smart batching: the first change after quiet is flushed in the same turn of the loop, and what follows it
-half an interval later; under load, everything that arrives within `flush_interval_ms` goes out together, one flush an
-interval on average. Such a flush is made as something comes in, half an interval early if need be, and by a timer only
-if nothing does: what came last has not waited then, and a source in step with the interval stays so. When a flush takes
-long, because very many readers each want something else, the next one comes later: most of the loop's time stays for
-what comes in, and what is joined need not be written twice. The loop only calls; all decisions are in the store, the
-groups and the intake.
+Flushing is smart batching. The loop only calls; all decisions are in the store, the groups and the intake.
+
+* The first change after quiet is flushed in the same turn of the loop, what follows it half an interval later.
+* Under load all that arrives within `flush_interval_ms` goes out together, one flush an interval on average. Each is
+  set off by something that comes in, up to half an interval early, and by a timer only if nothing does: so what sets it
+  off has not waited, and a source that speaks once an interval stays in step.
+* When a flush takes long, because very many readers each want something else, the next one comes later: most of the
+  loop's time stays for what comes in, and what is joined need not be written twice.
 """
 
 from __future__ import annotations
