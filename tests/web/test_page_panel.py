@@ -189,6 +189,18 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
         expect(part(page, ".credit")).to_have_attribute("href", "https://www.tradingview.com/")
 
 
+def test_the_chart_speaks_the_language_of_the_page(browser: Browser, server: PageServer) -> None:
+    """It is drawn whatever the browser calls its user's language.
+
+    Seen: WebKit calls it C where the system does, for which the library threw an error instead of drawing.
+    """
+    with showing(browser, server, book(3)) as visit:
+        page = visit.spoil()
+        page.evaluate("Object.defineProperty(navigator, 'language', { value: 'C' })")
+        opened(visit)
+        assert waiting(page, lambda: spread_of_colours(page) > 4)
+
+
 def test_the_last_price_before_a_cut_is_in_the_chart(browser: Browser, server: PageServer) -> None:
     """What comes in the same moment in which the connection is lost is drawn, too: chart and price agree."""
     with frozen(browser, server, book(30)) as visit:

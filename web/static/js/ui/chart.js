@@ -51,6 +51,7 @@ class Chart {
       crosshair: { mode: this.#library.CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
       localization: {
+        locale: "en", // as the page's own words; the browser's may be none that the library takes
         priceFormatter: (price) => this.#formatPrice(price),
         timeFormatter: (seconds) => this.#formatTime(seconds * 1000),
       },
