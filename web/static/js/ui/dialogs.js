@@ -64,8 +64,9 @@ export class Dialogs {
     const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
     const body = element("div", { class: "dialog-body" }, ...this.#open.body);
     this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
-    if (this.#dialog.open) button.focus();
-    else this.#dialog.showModal();
+    if (this.#dialog.open) return button.focus();
+    this.#dialog.showModal();
+    document.activeElement.select?.(); // what is typed takes the place of what is there, not one beside it
   }
 
   #style() {

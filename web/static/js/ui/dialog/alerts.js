@@ -52,7 +52,6 @@ function form(page, quote) {
   for (const [value, words] of CONDITIONS) condition.append(element("option", { value }, words));
   const value = element("input", { name: "value", type: "number", step: "any", required: "", ...(quote ? { autofocus: "" } : {}) });
   if (quote?.price != null) value.value = Number(quote.price.toPrecision(15)).toString();
-  value.addEventListener("focus", () => value.select()); // what is typed takes its place, not one beside it
   const repeat = element("input", { name: "repeat", type: "checkbox" });
   const problem = element("p", { class: "problem", role: "alert" });
   const add = element("button", { type: "submit", class: "plain-button strong" }, "Add alert");
