@@ -18,7 +18,7 @@ from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
-from ticker.selection import Selection, Wildcard
+from ticker.selection import Scope, Selection, Wildcard
 from ticker.slices import LARGE
 from ticker.store import Store
 
@@ -225,9 +225,11 @@ class Groups:
             for group in self._groups.values():
                 if group.news:
                     self._cap(group, births)
-        if flush.gone:
+        lost, lost_by_wildcard = frozenset(flush.gone), dict[Wildcard, list[str]]()
+        if lost:
             for group in self._groups.values():
-                group.scope.denied.difference_update(flush.gone)
+                if group.scope.denied:
+                    group.scope.denied -= lost
         updates = protocol.Updates(flush.version, self._wall_ms(), feeds)
         now = self._monotonic()
         for group in touched:
@@ -240,7 +242,7 @@ class Groups:
             wanted = group.scope.selection.mask
             told = _allowed(group, news)
             rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
-            gone = [s for s in flush.gone if group.scope.matches(s)] if flush.gone else []
+            gone = _selected(group.scope, lost, lost_by_wildcard) if lost else []
             if rows or gone or feeds:
                 self._send(group, updates.frame(group.told, rows, gone), now)
 
@@ -308,7 +310,8 @@ class Groups:
         """
         scope = group.scope
         known = len(scope.denied)
-        scope.denied.difference_update(births)
+        if known:
+            scope.denied.difference_update(births)
         if scope.size > self._max_symbols and (over := self.store.matched(scope) - self._max_symbols) > 0:
             scope.denied.update([s for s in births if s not in scope.exact and scope.wild(s)][-over:])
         if len(scope.denied) > known == 0:
@@ -432,6 +435,16 @@ class Groups:
 def _cells(selection: Selection, matched: int) -> int:
     """What a selection costs: its symbols, those too that do not exist yet."""
     return max(matched, len(selection.patterns))
+
+
+def _selected(scope: Scope, symbols: frozenset[str], by_wildcard: dict[Wildcard, list[str]]) -> list[str]:
+    """Which of some symbols, which need not exist, a scope selects; a wildcard tests them once, for all scopes."""
+    found = scope.exact & symbols
+    for wildcard in scope.wildcards:
+        if wildcard not in by_wildcard:
+            by_wildcard[wildcard] = list(filter(wildcard.fits, symbols))
+        found = found.union(by_wildcard[wildcard])
+    return sorted(found)
 
 
 def _allowed(group: Group, news: dict[Record, None]) -> Iterable[Record]:

@@ -184,6 +184,28 @@ def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> N
     assert [p.take() for p in (one, other, nobody)] == [[], [update(3, 4, gone=["B"])], []]
 
 
+def test_each_of_many_readers_is_told_what_it_loses() -> None:
+    """Of thousands of symbols that go at once each of many readers hears of its own, by name or by pattern, and each
+    only once; so do those who have an interval, and those who come back.
+    """
+    market = Market(max_tombstones=20_000)
+    market.last(*(f"{i}-USD" for i in range(10_000)))
+    names = [market.joined(Selection.of([f"{i}-USD", f"NO{i}"]), 100 * (i % 2)) for i in range(1000)]
+    patterns = [market.joined(Selection.of([f"{i}9*-USD", f"{i}99*", f"{i}999-USD"])) for i in range(1, 10)]
+    away = market.store.version
+    market.drop(*(f"{i}-USD" for i in range(0, 10_000, 2)), *(f"{i}999-USD" for i in range(1, 10)))
+    market.groups.send_due(100)
+    gone = {f"{i}-USD" for i in range(0, 10_000, 2)} | {f"{i}999-USD" for i in range(1, 10)}
+    for i, peer in enumerate(names):
+        came = [symbol for frame in peer.take() for symbol in frame["gone"]]
+        assert came == ([f"{i}-USD"] if f"{i}-USD" in gone else [])
+        back = market.join(Selection.of([f"{i}-USD", f"NO{i}"]), 0, away)
+        assert [symbol for frame in back.take() for symbol in frame.get("gone", ())] == came
+    for i, peer in enumerate(patterns, 1):
+        [frame] = peer.take()
+        assert sorted(frame["gone"]) == sorted(s for s in gone if s.startswith(f"{i}9") and s.endswith("-USD"))
+
+
 def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
     """Nothing known is a snapshot, a known version an update from there, however old."""
     market.last("A")

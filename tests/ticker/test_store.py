@@ -545,7 +545,7 @@ def test_the_newest_version_costs_what_is_selected() -> None:
 
 
 def test_removals_cost_those_since() -> None:
-    """Older tombstones are not matched."""
+    """Older tombstones are not matched with patterns."""
     asked: list[str] = []
 
     class WatchedScope(Scope):
@@ -557,8 +557,8 @@ def test_removals_cost_those_since() -> None:
     drop(store, *values)
     put(store, A=LAST, B=LAST)
     drop(store, "A")
-    store.changes(WatchedScope(Selection(("A",)), frozenset("A"), ()), store.version - 1)
-    assert asked == ["A"]
+    scope = WatchedScope(Selection(("A*",)), frozenset(), (store.wildcards.acquire("A*", ()),))
+    assert (store.changes(scope, store.version - 1).gone, asked) == (["A"], ["A"])
 
 
 @given(st.data())
