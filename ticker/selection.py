@@ -120,12 +120,14 @@ class Wildcard:
     """One distinct pattern with a `*`, shared by all who use it.
 
     Attributes:
-        symbols: the existing symbols that it matches, in order of birth.
+        symbols: the existing symbols that it matches.
+        untested: those that it has still to be tested against; none for who has acquired it.
         users: how many acquired it.
     """
 
     text: str
     symbols: dict[str, None] = field(default_factory=dict)
+    untested: dict[str, None] = field(default_factory=dict)
     users: int = 0
     _parts: tuple[str, str, str] = ("", "", "")
     _shortest: int = 0
@@ -159,6 +161,7 @@ class Wildcards:
     def __init__(self) -> None:
         self._by_text: dict[str, Wildcard] = {}
         self._unused: dict[str, Wildcard] = {}
+        self._begun: set[Wildcard] = set()  # those with symbols untested
         self._by_symbol: dict[str, tuple[Wildcard, ...]] = {}
 
     def __len__(self) -> int:
@@ -169,25 +172,44 @@ class Wildcards:
 
     def known(self, text: str) -> bool:
         """Whether acquiring it tests nothing, because it is in use, or was lately."""
-        return text in self._by_text
+        wildcard = self._by_text.get(text)
+        return wildcard is not None and not wildcard.untested
 
     def acquire(self, text: str, symbols: Iterable[str]) -> Wildcard:
         """The one wildcard of this text; tests all existing `symbols` if it is new. Give it back by `release`."""
+        wildcard = self.begin(text, symbols)
+        self.test(wildcard, len(wildcard.untested))
+        return wildcard
+
+    def begin(self, text: str, symbols: Iterable[str]) -> Wildcard:
+        """`acquire` for who tests a new one by and by: it is of no use until nothing is `untested`."""
         wildcard = self._by_text.get(text)
         if wildcard is None:
-            wildcard = self._by_text[text] = Wildcard(text)
-            wildcard.symbols = dict.fromkeys(filter(wildcard.fits, symbols))
-            known, alone = self._by_symbol, (wildcard,)
-            for symbol in wildcard.symbols:
-                known[symbol] = (*known[symbol], wildcard) if symbol in known else alone
+            wildcard = self._by_text[text] = Wildcard(text, untested=dict.fromkeys(symbols))
+            if wildcard.untested:
+                self._begun.add(wildcard)
         self._unused.pop(text, None)
         wildcard.users += 1
         return wildcard
+
+    def test(self, wildcard: Wildcard, most: int) -> None:
+        """Test a wildcard against so many of its untested symbols."""
+        known, alone, untested = self._by_symbol, (wildcard,), wildcard.untested
+        for _ in range(min(most, len(untested))):
+            symbol, _ = untested.popitem()
+            if wildcard.fits(symbol):
+                wildcard.symbols[symbol] = None
+                known[symbol] = (*known[symbol], wildcard) if symbol in known else alone
+        if not untested:
+            self._begun.discard(wildcard)
 
     def release(self, wildcard: Wildcard) -> None:
         """Give one use back."""
         wildcard.users -= 1
         if wildcard.users:
+            return
+        if wildcard.untested:
+            self._forget(wildcard)
             return
         self._unused[wildcard.text] = wildcard
         if len(self._unused) > MAX_UNUSED:
@@ -195,6 +217,7 @@ class Wildcards:
 
     def _forget(self, wildcard: Wildcard) -> None:
         del self._by_text[wildcard.text]
+        self._begun.discard(wildcard)
         for symbol in wildcard.symbols:
             self._by_symbol[symbol] = tuple(w for w in self._by_symbol[symbol] if w is not wildcard)
 
@@ -209,6 +232,8 @@ class Wildcards:
         """A symbol exists no more."""
         for wildcard in self._by_symbol.pop(symbol, ()):
             del wildcard.symbols[symbol]
+        for wildcard in self._begun:
+            wildcard.untested.pop(symbol, None)
 
     def matching(self, symbol: str) -> tuple[Wildcard, ...]:
         """The wildcards that match an existing symbol."""

@@ -324,6 +324,10 @@ def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[s
     Only those that begin alike behind the venue are compared letter by letter, so that the cost stays small with
     many symbols, and one venue's many symbols do not crowd out the right one.
     """
-    head, venue = name.rpartition(":")[2][:2].upper(), ":" in name
-    alike = [s for s in symbols if (":" in s) == venue and s.rpartition(":")[2].upper().startswith(head)]
+    head = name.rpartition(":")[2][:2].upper()
+    size = len(head)
+    if ":" in name:
+        alike = [s for s in symbols if (at := s.find(":") + 1) and s[at : at + size].upper() == head]
+    else:
+        alike = [s for s in symbols if s[:size].upper() == head and ":" not in s]
     return nearest(name, alike[:500], count)

@@ -19,6 +19,8 @@ LARGE = 1000
 """From so many symbols on an answer is made in slices."""
 SLICE = 500
 """How many records are encoded in one turn of the loop, which takes some 2 ms."""
+TESTS = 5000
+"""How many symbols are tested against a pattern in one, which takes some 3 ms."""
 
 
 def untested(store: Store, selection: Selection) -> list[str]:
@@ -27,12 +29,19 @@ def untested(store: Store, selection: Selection) -> list[str]:
 
 
 def tested(store: Store, selection: Selection) -> Iterator[None]:
-    """Test all symbols against those, and pause after each pattern; to resolve the selection costs nothing then."""
+    """Test all symbols against those, and pause after each slice; to resolve the selection costs nothing then.
+
+    Whoever wants the same pattern meanwhile shares the work.
+    """
     wildcards = []
     try:
         for pattern in untested(store, selection):
-            wildcards.append(store.wildcards.acquire(pattern, store.symbols()))
+            wildcard = store.wildcards.begin(pattern, store.symbols())
+            wildcards.append(wildcard)
             yield
+            while wildcard.untested:
+                store.wildcards.test(wildcard, TESTS)
+                yield
     finally:
         for wildcard in wildcards:
             store.wildcards.release(wildcard)

@@ -169,8 +169,13 @@ class Store:
         return self._records.values()
 
     def symbols(self) -> Iterator[str]:
-        """All visible symbols."""
-        return (key for key in self._records if key[0] != "@")
+        """All visible symbols, in order of birth: in that of change they take five times as long."""
+        return (key for key in dict.__iter__(self._records) if key[0] != "@")
+
+    @property
+    def count(self) -> int:
+        """How many visible symbols there are."""
+        return len(self._records) - len(self._feeds)
 
     @property
     def tombstones(self) -> int:

@@ -49,7 +49,7 @@ def _status(service: Service, versions: dict[str, str]) -> dict[str, Any]:
         "memory_bytes": _memory_bytes(usage.ru_maxrss),
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "store": {
-            "epoch": store.epoch, "version": store.version, "symbols": sum(1 for _ in store.symbols()),
+            "epoch": store.epoch, "version": store.version, "symbols": store.count,
             "stale": service.intake.stale, "history_bytes": service.candles.bytes,
         },
         "readers": {

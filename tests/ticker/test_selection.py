@@ -202,6 +202,36 @@ def test_an_unused_wildcard_is_kept_current_for_the_next_one() -> None:
     assert wildcards.acquire(KRAKEN, ["kraken:A"]) is not first
 
 
+def test_a_wildcard_may_be_tested_by_and_by() -> None:
+    """Meanwhile it is not known, and learns of births and deaths all the same; who acquires it tests the rest."""
+    wildcards = Wildcards()
+    begun = wildcards.begin(EUR, [f"{name}-EUR" for name in "ABCDEF"])
+    wildcards.test(begun, 2)  # the last ones first
+    assert (set(begun.symbols), wildcards.known(EUR)) == ({"E-EUR", "F-EUR"}, False)
+    for name in "AF":
+        wildcards.died(f"{name}-EUR")
+    for name in "XA":
+        wildcards.born(f"{name}-EUR")
+    wildcards.died("B-EUR")
+    assert wildcards.begin(EUR, ()) is begun
+    wildcards.test(begun, 1)
+    assert wildcards.acquire(EUR, ()) is begun
+    assert (set(begun.symbols), wildcards.known(EUR)) == ({f"{name}-EUR" for name in "ACDEX"}, True)
+    assert [wildcards.matching(f"{name}-EUR") for name in "ABCF"] == [(begun,), (), (begun,), ()]
+
+
+def test_a_wildcard_that_nobody_tests_to_the_end_is_forgotten() -> None:
+    """Nothing of it is left, and the next one begins anew."""
+    wildcards = Wildcards()
+    begun = wildcards.begin(EUR, ["A-EUR", "B-EUR"])
+    wildcards.test(begun, 1)
+    wildcards.release(begun)
+    assert (wildcards.known(EUR), wildcards.matching("B-EUR")) == (False, ())
+    assert wildcards.acquire(EUR, ["B-EUR"]) is not begun
+    wildcards.died("B-EUR")
+    assert list(begun.untested) == ["A-EUR"]
+
+
 def test_as_many_unused_wildcards_are_kept_as_one_reader_may_have() -> None:
     """Between two steps of one subscription nobody uses them, and testing all symbols for each again takes long."""
     wildcards = Wildcards()
