@@ -1,5 +1,5 @@
 /**
- * The page's colours as a canvas wants them: `light-dark()` and `var()` resolved for the place where it is drawn.
+ * The page's colours as a canvas wants them: `var()` resolved for the place where it is drawn.
  */
 
 const ROLES = {

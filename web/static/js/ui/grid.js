@@ -141,7 +141,7 @@ export class Grid {
     const place = this.#indexes.get(this.#current) ?? 0;
     this.#quotes = quotes;
     this.#indexes = new Map(quotes.map((quote, i) => [quote.symbol, i]));
-    this.#element.ariaRowCount = String(quotes.length + 1);
+    this.#element.setAttribute("aria-rowcount", quotes.length + 1);
     this.#body.style.height = `${quotes.length * this.#rowHeight}px`;
     if (hadFocus && this.current === null) {
       // The keyboard stays where it was, on what is there now.
@@ -230,7 +230,7 @@ export class Grid {
 
   #change(columns) {
     this.#columns = columns;
-    this.#element.ariaColCount = String(columns.length);
+    this.#element.setAttribute("aria-colcount", columns.length);
     this.#element.style.setProperty("--columns", template(columns));
     this.onColumns(columns);
     this.rebuild();

@@ -15,38 +15,39 @@ const MARGIN = 8;
  */
 export function openMenu({ x, y }, items, label) {
   const before = document.activeElement;
-  const menu = element("div", { class: "menu", role: "menu", "aria-label": label, popover: "auto" });
-  for (const item of items) menu.append(entry(item, menu));
-  document.body.append(menu);
-  menu.addEventListener("keydown", (event) => move(event, menu));
-  menu.addEventListener("toggle", (event) => {
-    if (event.newState !== "closed") return;
-    const inside = menu.contains(document.activeElement) || document.activeElement === document.body;
+  const menu = element("div", { class: "menu", role: "menu", "aria-label": label });
+  const close = () => {
+    const inside = menu.contains(document.activeElement);
+    removeEventListener("pointerdown", pressed, { capture: true });
     menu.remove();
-    if (inside && before instanceof HTMLElement) before.focus({ preventScroll: true });
-  });
-  menu.showPopover();
+    if (inside) before.focus({ preventScroll: true });
+  };
+  const pressed = ({ target }) => menu.contains(target) || close();
+  addEventListener("pointerdown", pressed, { capture: true });
+  for (const item of items) menu.append(entry(item, close));
+  document.body.append(menu);
+  menu.addEventListener("keydown", (event) => move(event, menu, close));
   menu.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - menu.offsetWidth - MARGIN))}px`;
   menu.style.top = `${Math.max(MARGIN, Math.min(y, innerHeight - menu.offsetHeight - MARGIN))}px`;
   menu.firstChild.focus();
 }
 
-function entry({ label, checked, run }, menu) {
+function entry({ label, checked, run }, close) {
   const role = checked === undefined ? "menuitem" : "menuitemcheckbox";
   const button = element("button", { type: "button", role, tabindex: "-1" }, label);
-  if (checked !== undefined) button.ariaChecked = String(checked);
+  if (checked !== undefined) button.setAttribute("aria-checked", checked);
   button.addEventListener("click", () => {
-    menu.hidePopover();
+    close();
     run();
   });
   return button;
 }
 
-function move(event, menu) {
+function move(event, menu, close) {
   const items = [...menu.children];
   const at = items.indexOf(document.activeElement);
   const goals = { ArrowDown: at + 1, ArrowUp: at - 1 + items.length, Home: 0, End: items.length - 1 };
-  if (event.key === "Tab") menu.hidePopover();
+  if (event.key === "Tab" || event.key === "Escape") close();
   else if (event.key in goals) items[goals[event.key] % items.length].focus();
   else return;
   event.preventDefault();

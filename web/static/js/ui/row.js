@@ -32,8 +32,8 @@ export class Row {
       const cell = makeCell(surroundings);
       cell.element.classList.add("cell");
       cell.element.dataset.column = key;
-      cell.element.role = "gridcell";
-      cell.element.ariaColIndex = String(i + 1);
+      cell.element.setAttribute("role", "gridcell");
+      cell.element.setAttribute("aria-colindex", i + 1);
       this.#cells.set(key, cell);
       this.element.append(cell.element);
     });
@@ -53,7 +53,7 @@ export class Row {
     this.element.style.transform = `translateY(${index * rowHeight}px)`;
     if (index === this.#index) return;
     this.#index = index;
-    this.element.ariaRowIndex = String(index + 2); // the head is row 1
+    this.element.setAttribute("aria-rowindex", index + 2); // the head is row 1
   }
 
   /** Whether this is the row that the keyboard is at, and whether Tab leads here. */
