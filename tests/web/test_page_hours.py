@@ -81,15 +81,44 @@ def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer)
         expect(page.locator("#details")).to_be_visible()
 
 
+def test_marked_rows_are_copied_as_a_table(browser: Browser, server: PageServer) -> None:
+    """A tab between two cells, a line for each row, all of the same columns, without arrows, as a spreadsheet takes it.
+
+    Seen: each piece of text came on a line of its own. And in Firefox another row was marked than the one that was
+    pointed at, for rows were moved to their places by transforms, which it leaves out there.
+    """
+    with showing(browser, server, book(4)) as visit:
+        page, service = visit.page, visit.service
+        service.update({"S0001-USD": {"last": 102.5}})
+        expect(cell(page, "S0001-USD", "last")).to_have_text("▲102.50")
+        start, end = (cell(page, *place).bounding_box() for place in (("S0001-USD", "last"), ("S0002-USD", "bid")))
+        assert start is not None
+        assert end is not None
+        page.mouse.move(start["x"] + start["width"] - 20, start["y"] + 11)
+        page.mouse.down()
+        page.mouse.move(end["x"] + end["width"] - 8, end["y"] + 11, steps=3)
+        page.mouse.up()
+        copied = page.evaluate("""() => new Promise((done) => {
+          addEventListener("copy", (event) => done(event.clipboardData.getData("text/plain")), { once: true });
+          document.execCommand("copy");
+        })""")
+        assert [line.split("\t")[:5] for line in copied.split("\n")] == [
+            ["S0001-USD", "Name 1", "102.50", "\u22121.00%", "100.50"],
+            ["S0002-USD", "Name 2", "102.00", "0.00%", "101.50"],
+        ]
+        assert row(page, "S0002-USD").evaluate("(row) => getComputedStyle(row).transform") == "none"
+
+
 def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> None:
     """However the list was scrolled, its rows stand in the document as on the screen, and the keyboard stays.
 
     Seen: a screen reader read them, and text marked over several of them was copied, in the order in which rows had
-    been free when they were last needed.
+    been free when they were last needed; and still so while the pointer was over them, as it is where text is marked.
     """
     order = "[...document.querySelectorAll('.row:not([hidden])')].map((row) => Number(row.ariaRowIndex))"
     with frozen(browser, server, book(200)) as visit:
         page = visit.page
+        page.mouse.move(700, 300)
         for top in (300, 1000, 700):
             page.locator("#grid").evaluate("(grid, top) => { grid.scrollTop = top }", top)
             page.evaluate(REAL_FRAME)

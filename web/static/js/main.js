@@ -192,7 +192,7 @@ function paintList() {
 }
 
 function arrange() {
-  grid.arrange();
+  if (!hold.pressed) grid.arrange();
 }
 
 function paintSlowly() {
@@ -227,7 +227,7 @@ function everySecond() {
   figures.count();
   const changed = market.filled && view.refreshInTime(hold.held || stream.paused);
   scheduler.soon(changed ? paintList : paintFigures);
-  if (!hold.held) scheduler.soon(arrange);
+  scheduler.soon(arrange);
 }
 
 function twiceASecond() {

@@ -239,6 +239,12 @@ export function ageCell({ freshness }) {
   return { element: cell, paint, paintSlowly: paint };
 }
 
+/** What a cell says, without its arrow; symbol and name are two cells of a spreadsheet. */
+export function cellText({ dataset, textContent, children: [base, rest, name] }) {
+  if (dataset.column === "symbol") return `${base.textContent}${rest.textContent}\t${name.textContent}`;
+  return textContent.replace(/^mid|[▲▼]/, "");
+}
+
 /** What a screen reader says of a row. */
 export function rowLabel(quote, state, { numbers, freshness }) {
   const change = quote.change_pct;

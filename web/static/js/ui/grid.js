@@ -5,7 +5,7 @@
  * both are in view, however the order changes; scrolling is painted in the next frame. Never sorts or filters.
  */
 
-import { rowLabel } from "./cells.js";
+import { cellText, rowLabel } from "./cells.js";
 import { fitting, template } from "./columns.js";
 import { Flashes } from "./flash.js";
 import { Row } from "./row.js";
@@ -49,6 +49,7 @@ export class Grid {
     this.#body.addEventListener("focusin", (event) => this.#enter(event.target));
     this.#body.addEventListener("click", (event) => this.#click(event));
     this.#body.addEventListener("contextmenu", (event) => this.#menu(event));
+    this.#body.addEventListener("copy", (event) => this.#copy(event));
     // A star is pressed without taking the keyboard to its row.
     this.#body.addEventListener("mousedown", (event) => {
       this.#pressedAt = event.clientX;
@@ -294,6 +295,18 @@ export class Grid {
     this.#enter(target);
     const drawn = Math.abs(clientX - this.#pressedAt) > DRAWN_PX && !getSelection().isCollapsed;
     if (!drawn) this.onOpen(row.quote); // else text was marked, to be copied
+  }
+
+  // What is marked, as a spreadsheet takes it: tabs between cells, where the browser would begin a line with each.
+  #copy(event) {
+    if (!String(getSelection()).trim().includes("\n")) return; // a piece of one cell
+    const marked = (node) => getSelection().containsNode(node, true);
+    const rows = [...this.#body.children].filter((row) => !row.hidden && marked(row));
+    const columns = this.#columns.map((_, i) => rows.map(({ children }) => children[i]))
+      .filter((cells) => cells.some((cell) => cell.textContent !== "" && marked(cell)));
+    const lines = rows.map((_, i) => columns.map((cells) => cellText(cells[i])).join("\t"));
+    event.clipboardData.setData("text/plain", lines.join("\n"));
+    event.preventDefault();
   }
 
   // Also the menu key, Shift+F10 and a long press of a finger.

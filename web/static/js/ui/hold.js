@@ -8,6 +8,7 @@ const AFTER_KEY_MS = 3000;
 export class Hold {
   #hovered = false;
   #touched = false;
+  #pressed = false;
   #keyAtMs = -Infinity;
 
   /** @param {HTMLElement} rows */
@@ -19,9 +20,18 @@ export class Hold {
     const touch = (event) => {
       this.#touched = event.touches.length > 0;
     };
+    const press = ({ buttons }) => {
+      this.#pressed = buttons > 0;
+    };
+    for (const type of ["pointerdown", "pointerup", "pointercancel"]) addEventListener(type, press);
     rows.addEventListener("pointerenter", hover(true));
     rows.addEventListener("pointerleave", hover(false));
     for (const type of ["touchstart", "touchend", "touchcancel"]) rows.addEventListener(type, touch, { passive: true });
+  }
+
+  /** Whether a press has not ended yet, or text is marked: elements must stay, too. */
+  get pressed() {
+    return this.#pressed || this.#touched || !getSelection().isCollapsed;
   }
 
   /** A key moved among the rows. */

@@ -50,7 +50,7 @@ export class Row {
 
   /** Stand at this place of the list. */
   place(index, rowHeight) {
-    this.element.style.transform = `translateY(${index * rowHeight}px)`;
+    this.element.style.top = `${index * rowHeight}px`; // no transform: Firefox would mark text in other rows
     if (index === this.#index) return;
     this.#index = index;
     this.element.setAttribute("aria-rowindex", index + 2); // the head is row 1
