@@ -7,6 +7,7 @@
  */
 
 import { addStyles, element } from "./elements.js";
+import { phone } from "./phone.js";
 
 const FAILED = "The details could not be loaded. Try again when the service can be reached, or reload this page.";
 
@@ -22,7 +23,6 @@ export class Details {
   #surroundings;
   #panel = null;
   #loading = null;
-  #sheet = matchMedia("(max-width: 719.98px)"); // over what is listed, which is no place for the keyboard then
 
   /**
    * @param {HTMLElement} place
@@ -100,7 +100,8 @@ export class Details {
     this.onChange(symbol, hadFocus);
     const label = symbol === null ? "Details closed" : `Details of ${symbol}`;
     this.#place.setAttribute("aria-label", label);
-    if (symbol !== null && this.#sheet.matches) this.#place.focus({ preventScroll: true });
+    // A sheet is over what is listed, which is no place for the keyboard then.
+    if (symbol !== null && phone.matches) this.#place.focus({ preventScroll: true });
     else this.#surroundings.announcer.say("details", `${label}.`);
     if (symbol !== null) await this.#ready();
     this.#panel?.show(this.symbol);

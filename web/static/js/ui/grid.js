@@ -8,6 +8,7 @@
 import { cellText, rowLabel } from "./cells.js";
 import { fitting, template } from "./columns.js";
 import { Flashes } from "./flash.js";
+import { phone } from "./phone.js";
 import { Row } from "./row.js";
 
 const OVERSCAN_ROWS = 3; // above and below
@@ -28,7 +29,6 @@ export class Grid {
   #current = null; // symbol that the keyboard is at
   #chosen = []; // columns
   #columns = []; // those of them that have room
-  #phone = matchMedia("(max-width: 719.98px)");
   #rowHeight = 30;
   #viewHeight = 0;
   #pressedAt = 0; // where the mouse was pressed, for what it marks until it is let go
@@ -224,7 +224,7 @@ export class Grid {
       this.#rowHeight = rowHeight;
       this.#body.style.height = `${this.#quotes.length * rowHeight}px`;
     }
-    const columns = fitting(this.#chosen, this.#element.clientWidth, this.#phone.matches);
+    const columns = fitting(this.#chosen, this.#element.clientWidth, phone.matches);
     if (columns.map(({ key }) => key).join() !== this.#columns.map(({ key }) => key).join()) this.#change(columns);
     this.#scheduler.soon(this.#layoutJob);
   }

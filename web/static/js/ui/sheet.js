@@ -2,6 +2,8 @@
  * A sheet that follows the finger on its head downwards, and closes when it is let go far enough below.
  */
 
+import { phone } from "./phone.js";
+
 const FAR_PX = 80;
 
 /** @param {HTMLElement} sheet @param {HTMLElement} head of it @param {() => void} close */
@@ -14,7 +16,7 @@ export function dragToClose(sheet, head, close) {
     startedAt = touches.length === 1 ? touches[0].clientY : null;
   }, { passive: true });
   head.addEventListener("touchmove", (event) => {
-    if (startedAt === null || !matchMedia("(max-width: 719.98px)").matches) return;
+    if (startedAt === null || !phone.matches) return;
     event.preventDefault(); // the sheet moves, not what it holds
     moveTo(Math.max(0, event.touches[0].clientY - startedAt));
   });
