@@ -18,7 +18,8 @@ from typing import TypeVar
 
 import msgspec
 
-from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value, decimal_text, percent, price, size
+from feeds.decimals import decimal_text, percent, price, size
+from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
-"""The values that everything else passes around: quotes, bars, the status of a feed, and the text of numbers.
+"""The values that everything else passes around: symbols, quotes, bars, and the status of a feed.
 
-A price is the exchange's own decimal text from the parser to the socket; nothing here makes a float of it.
-It is validated once, by `price`, `size` and `percent`, where it enters.
+A price is the exchange's own decimal text from the parser to the socket; nothing makes a float of it in between. It is
+validated once, where it enters, by `feeds.decimals`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import NamedTuple
 
 from ticker.histogram import WIDE_S, Histogram
@@ -167,64 +166,3 @@ class FeedStatus:
     answer_time: Histogram = field(default_factory=lambda: Histogram(WIDE_S))
     source_lag: Histogram = field(default_factory=lambda: Histogram(WIDE_S))
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=20))
-
-
-_PLAIN = re.compile(r"(0|[1-9][0-9]{0,19})(\.[0-9]{1,30})?")
-_ANY = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?(?:[eE]([+-]?[0-9]{1,3}))?")
-
-
-def decimal_text(raw: str) -> str:
-    """The same number as plain decimal text: no exponent, no plus, no leading zeros, trailing zeros kept.
-
-    Raises:
-        ValueError: not a finite decimal, or more than 20 digits before or 30 after the point.
-    """
-    if _PLAIN.fullmatch(raw):
-        return raw
-    match = _ANY.fullmatch(raw)
-    if match is None or not (match[2] or match[3]):
-        raise ValueError(f"not a decimal number: {raw[:40]!r}")
-    sign, whole, fraction, exponent = match.groups()
-    text = f"{int(whole or '0')}" + (f".{fraction}" if fraction else "")
-    if exponent:
-        text = f"{Decimal(f'{text}e{exponent}'):f}"
-    if not _PLAIN.fullmatch(text):
-        raise ValueError(f"number out of range: {raw[:40]!r}")
-    return f"-{text}" if sign == "-" and text.strip("0.") else text
-
-
-def price(raw: str | None) -> str | None:
-    """A price's text; None for "no price" (absent, empty or zero).
-
-    Raises:
-        ValueError: negative, or not a sane decimal.
-    """
-    text = _unsigned(raw, "price")
-    return text if text and text.strip("0.") else None
-
-
-def size(raw: str | None) -> str | None:
-    """A size's or volume's text, zero included; None where there is none.
-
-    Raises:
-        ValueError: negative, or not a sane decimal.
-    """
-    return _unsigned(raw, "size")
-
-
-def _unsigned(raw: str | None, what: str) -> str | None:
-    if not raw:
-        return None
-    text = decimal_text(raw)
-    if text[0] == "-":
-        raise ValueError(f"negative {what}: {raw[:40]!r}")
-    return text
-
-
-def percent(raw: str | None) -> str | None:
-    """A signed percentage's text; None where there is none.
-
-    Raises:
-        ValueError: not a sane decimal.
-    """
-    return decimal_text(raw) if raw else None

@@ -8,7 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from ticker.model import Value, decimal_text
+from feeds.decimals import decimal_text
+from ticker.model import Value
 
 
 class Day(NamedTuple):

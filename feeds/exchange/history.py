@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from feeds.decimals import price, size
 from feeds.exchange.directory import Directory
 from feeds.exchange.rest import Rest
 from feeds.exchange.shapes import text_at
@@ -19,7 +20,7 @@ from feeds.exchange.venue import Candles, Venue
 from feeds.rows import iso_utc, time_ms
 from ticker.clock import Clock
 from ticker.errors import FeedError
-from ticker.model import Bar, FeedStatus, price, size
+from ticker.model import Bar, FeedStatus
 
 MOST_ANSWERS = 8
 """So many answers are fetched for one question at most; a longer past is cut."""

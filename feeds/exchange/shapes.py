@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
+from feeds.decimals import decimal_text
 from feeds.exchange.venue import Listing, Row
 from feeds.rows import decode_json
-from ticker.model import decimal_text
 
 UNREADABLE = "?"
 """The wire name of a row that does not even tell whose it is; no exchange has such a name."""

@@ -15,12 +15,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import pytest
 
 from feeds.base import Context, Feed, parse_options
+from feeds.decimals import percent, price, size
 from feeds.sim.feed import ADAPTER
 from feeds.sim.instruments import MAX_INSTRUMENTS, Instrument, choose, named
 from ticker.clock import Clock, ManualClock
 from ticker.errors import ConfigError
 from ticker.intake import Intake
-from ticker.model import FIELDS, SYMBOL, Bar, FeedStatus, Quote, Value, percent, price, size
+from ticker.model import FIELDS, SYMBOL, Bar, FeedStatus, Quote, Value
 from ticker.store import Store
 
 START_MS = 1_795_386_000_000  # on a minute
