@@ -49,8 +49,7 @@ async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> li
 
 
 def _offer(venue: Venue) -> Offer:
-    limits, one = venue.limits, venue.rest_request(["BTC-USD"])
-    single = bool(limits.symbols_per_request)
+    limits = venue.limits
     fields = {*venue.fields}
     if "open" in fields or venue.change_from != "open":
         fields.add("change_pct")
@@ -60,7 +59,7 @@ def _offer(venue: Venue) -> Offer:
         key=_wants_key(venue),
         interval_s=limits.interval_s,
         gap_s=limits.gap_s,
-        requests_per_symbol=(1 if isinstance(one, str) else len(one)) if single else 0,
+        requests_per_symbol=len(venue.targets(["BTC-USD"])) if limits.symbols_per_request else 0,
         fields=tuple(name for name in FIELDS if name in fields),
         bars_s=tuple(sorted(venue.candles.intervals)) if venue.candles else (),
         lists=venue.instruments_request is not None,

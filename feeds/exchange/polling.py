@@ -109,7 +109,8 @@ class Poller:
         venue = self._venue
         most = venue.limits.symbols_per_request
         if most is None:
-            yield from self._requests(self._options.symbols if self._options.names_all else (), [])
+            for target in venue.targets(self._options.symbols if self._options.names_all else ()):
+                yield [], target
             return
         wanted = self._directory.wanted()
         wires = list(wanted)
@@ -118,12 +119,8 @@ class Poller:
         for i in range(0, len(wires), most):
             some = [wire for wire in wires[i : i + most] if only is None or only(wanted[wire].symbol)]
             if some:
-                yield from self._requests([wanted[wire].symbol.partition(":")[2] for wire in some], some)
-
-    def _requests(self, symbols: Sequence[str], wires: list[str]) -> Iterator[tuple[list[str], str]]:
-        targets = self._venue.rest_request(symbols)
-        for target in (targets,) if isinstance(targets, str) else targets:
-            yield wires, target
+                for target in venue.targets([wanted[wire].symbol.partition(":")[2] for wire in some]):
+                    yield some, target
 
     def _parse(self, body: bytes) -> Sequence[Row]:
         rows = self._venue.parse_rest(body)

@@ -231,3 +231,8 @@ class Venue:
 
     def __post_init__(self) -> None:
         assert self.symbol or self.instruments_request, "no way to tell what a name means"
+
+    def targets(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """What `rest_request` asks for, always as several."""
+        asked = self.rest_request(symbols)
+        return (asked,) if isinstance(asked, str) else asked

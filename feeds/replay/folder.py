@@ -196,8 +196,7 @@ class Playback:
             return []
         for part in re.split(r"[/?&=]", target):
             symbol = venue.symbol(unquote(part)) if part else None
-            requests = venue.rest_request([symbol]) if symbol else ()
-            if any(map(target.endswith, (requests,) if isinstance(requests, str) else requests)):
+            if symbol and any(map(target.endswith, venue.targets([symbol]))):
                 return [unquote(part)]
         return []
 
