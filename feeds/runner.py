@@ -24,7 +24,7 @@ MOST_TOLD = 20
 log = logging.getLogger("ticker.feeds")
 
 
-class Source(Protocol):
+class Runnable(Protocol):
     """What can be kept going: a `base.Feed`, or a part of one."""
 
     @property
@@ -42,7 +42,7 @@ class Source(Protocol):
 class Runner:
     """Runs one feed into its sink, for as long as the service lives."""
 
-    def __init__(self, feed: Source, sink: Sink, context: Context) -> None:
+    def __init__(self, feed: Runnable, sink: Sink, context: Context) -> None:
         self._feed = feed
         self._tap = _Tap(feed, sink, context)
         self._clock = context.clock
@@ -80,7 +80,7 @@ class Runner:
 class _Tap:
     """The feed's sink, with a note of when it has delivered and a line in the log for each new state."""
 
-    def __init__(self, feed: Source, sink: Sink, context: Context) -> None:
+    def __init__(self, feed: Runnable, sink: Sink, context: Context) -> None:
         self.status = sink.status
         self.delivered = False
         self._name = feed.name
