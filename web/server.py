@@ -22,7 +22,7 @@ from ticker.settings import Settings
 from web.certificate import why
 from web.handshake import Door
 from web.problem import raw_problem
-from web.transport import MAX_FRAGMENTS, PlainFrames, SharedFrames
+from web.transport import MAX_FRAGMENTS, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
@@ -211,13 +211,16 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     cert, key = settings.server.tls_cert, settings.server.tls_key
     if key and not cert:
         raise ConfigError(f"server.tls_key {key}: give its certificate, too, as server.tls_cert")
-    frames = SharedFrames if settings.hub.compress else PlainFrames
+    http = {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
+    ws = {
+        "door": door,
+        "compress": settings.hub.compress,
+        "frames_per_s": MAX_FRAGMENTS * settings.limits.messages_per_s,
+    }
     config = uvicorn.Config(
         app,
-        http=type(
-            "Http", (BoundedHttp,), {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
-        ),
-        ws=type("Stream", (frames,), {"door": door, "frames_per_s": MAX_FRAGMENTS * settings.limits.messages_per_s}),
+        http=type("Http", (BoundedHttp,), http),
+        ws=type("Stream", (SharedFrames,), ws),
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=None,  # `web.pings` asks
         ws_per_message_deflate=False,  # ours is another one

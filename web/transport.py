@@ -315,12 +315,6 @@ class SharedFrames(Handshake):
         self._session = None
 
 
-class PlainFrames(SharedFrames):
-    """The same without compression."""
-
-    compress = False
-
-
 class _NoQueue(asyncio.Queue[Any]):
     """Stands in for the queue of a detached connection, which nobody reads."""
 

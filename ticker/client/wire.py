@@ -69,12 +69,10 @@ class Message(msgspec.Struct):
     quotes: dict[str, dict] = {}  # type: ignore[type-arg]
     gone: list[str] = []
     feeds: dict[str, dict[str, Any]] = {}
-    kinds: list[str] = []
     heartbeat_ms: Beat = 5000
     limits: Limits = msgspec.field(default_factory=Limits)
     patterns: list[str] = []
     selection: str = ""
-    resumed: bool = False
     unknown: list[Unknown] = []
     rejected: list[Rejected] = []
     code: str = ""
