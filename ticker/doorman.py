@@ -35,6 +35,11 @@ class Doorman:
         """See `Session`."""
         return self._session is not None and self._session.busy
 
+    @property
+    def coming(self) -> Frame | None:
+        """See `Session`."""
+        return self._session.coming if self._session is not None else None
+
     def step(self) -> list[Frame]:
         """See `Session`."""
         assert self._session is not None

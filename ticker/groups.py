@@ -11,8 +11,9 @@ Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from ticker import protocol
+from ticker import protocol, slices
 from ticker.errors import ProtocolError
 from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
@@ -29,11 +30,22 @@ MAX_CAPPED = 1000
 MAX_FRAMES = 64
 MAX_FRAMES_BYTES = 4_000_000
 """How many ready-made frames a group keeps at most, and of how many bytes behind the last one; all of one version."""
+WHOLE_S = 1.0
+"""So long a large frame of everything is kept: who comes meanwhile gets it, too, and with it what has changed since."""
 PAYS_FOR_ONE_BYTES = 16_384
 """From this size on a frame is worth compressing for whoever asked for it."""
 PAYS_FOR_MANY_BYTES = 1024
 MANY = 4
 """From this size on a frame is worth compressing if so many share it."""
+
+
+@dataclass(slots=True)
+class Whole:
+    """A frame of everything that somebody is making, or has made at some time, monotonic seconds."""
+
+    making: Iterator[list[bytes] | None]
+    at: float = float("-inf")
+    frame: Frame | None = None
 
 
 class Groups:
@@ -71,6 +83,7 @@ class Groups:
         self._empty_since: dict[Group, float] = {}
         self._max_symbols = max_symbols
         self._capped: set[Selection] = set()
+        self._whole: dict[Selection, Whole] = {}
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:
@@ -86,8 +99,12 @@ class Groups:
 
     # Coming and going
 
-    def admit(self, address: str, selection: Selection, interval_ms: int, old: Group | None = None) -> int:
+    def admit(
+        self, address: str, selection: Selection, interval_ms: int, old: Group | None = None, *, paid: bool = False
+    ) -> int:
         """Check that a reader may have a selection, in place of that of its old group; returns how many symbols match.
+
+        `paid` is whether its first frame was made already, and counted.
 
         Raises:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.
@@ -107,7 +124,7 @@ class Groups:
                     break
                 self._drop(empty)
         self.quota.check_cells(address, group, cells, old, old.cells if old else 0)
-        if group is None or (self.store.version, None) not in group.frames:
+        if not paid and (group is None or (self.store.version, None) not in group.frames):
             self.quota.check_snapshot(address, matched)
         return matched
 
@@ -134,20 +151,60 @@ class Groups:
         `since` is a version up to which it knows all of exactly this selection; None for nothing.
         """
         group = self._place(reader, selection, interval_ms)
-        if selection in self._capped or len(self._capped) >= MAX_CAPPED:
+        if self._is_capped(selection):
             since = None
         return self._frame(group, since)
 
-    def join(self, reader: Reader, selection: Selection, interval_ms: int, text: str | None) -> Frame:
-        """`enter` with the text of a cursor, if the reader has one; counted is whether it was good."""
+    def whole(self, address: str, selection: Selection) -> Iterator[Frame | None]:
+        """A frame of all that a selection matches, for who comes without a cursor: after many pauses, if at all.
+
+        Who wants the same meanwhile shares the work, and who comes a moment later gets the same frame.
+
+        Raises:
+            ProtocolError: `overloaded`; without an id.
+        """
+        matched = self.matched(selection)
+        if matched > self._max_symbols or self._is_capped(selection):
+            return
+        whole = self._whole.get(selection)
+        if whole is None:
+            self.quota.check_snapshot(address, matched)
+            whole = self._whole[selection] = Whole(slices.whole(self.store, selection))
+        while whole.frame is None:
+            whole.at = self._monotonic()
+            try:
+                pieces = next(whole.making)
+            except StopIteration:
+                return
+            if pieces is None:
+                yield None
+                continue
+            store = self.store
+            feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
+            whole.frame = protocol.snapshot(store.epoch, store.version, self._wall_ms(), pieces, feeds)
+            whole.frame.pays = len(whole.frame.data) >= PAYS_FOR_ONE_BYTES
+        yield whole.frame
+
+    def join(
+        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
+    ) -> list[Frame]:
+        """`enter` with the text of a cursor, if the reader has one, or with what `whole` made for it.
+
+        It is one frame, and a second one with what has changed since that was made. Counted is whether the cursor was
+        good.
+        """
         cursor = Cursor.parse(text) if text else None
         epoch = self.store.epoch
-        frame = self.enter(reader, selection, interval_ms, cursor.since(epoch, selection) if cursor else None)
+        since = cursor.since(epoch, selection) if cursor else None
+        frame = self.enter(reader, selection, interval_ms, whole.version if whole else since)
+        frames = [frame]
+        if whole and frame.kind == "update":
+            frames = [whole, frame] if frame.version > whole.version else [whole]
         if text:
-            self.counts.resumes[frame.kind] += 1
-            if frame.kind == "snapshot":
+            self.counts.resumes[frames[0].kind] += 1
+            if frames[0].kind == "snapshot":
                 self.counts.resyncs["pruned" if cursor and cursor.epoch == epoch else "epoch"] += 1
-        return frame
+        return frames
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
@@ -192,8 +249,11 @@ class Groups:
         return True
 
     def forget_empty(self) -> None:
-        """Drop the groups that have been empty for a while."""
+        """Drop the groups that have been empty for a while, and large frames."""
         now = self._monotonic()
+        for selection, whole in list(self._whole.items()):
+            if now - whole.at >= WHOLE_S:
+                del self._whole[selection]
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:
                 self._drop(group)
@@ -319,6 +379,10 @@ class Groups:
                 self._capped.add(scope.selection)
             self._hand_out(group, self._overgrown())
             group.unwarned = set(group.lagging)
+
+    def _is_capped(self, selection: Selection) -> bool:
+        """Whether no cursor of it is good, because something is or was left out of it."""
+        return selection in self._capped or len(self._capped) >= MAX_CAPPED
 
     def _overgrown(self) -> Frame:
         text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"

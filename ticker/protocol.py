@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -50,6 +50,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
             digest comes first.
         pays: whether compressing it once pays: it is large, or many share it.
         packed: room for the compressed form.
+        packing: room for what makes it, while that is not done.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     event: tuple[str, bytes] | None = None
     pays: bool = False
     packed: bytes | None = None
+    packing: Iterator[None] | None = None
 
 
 class Cursor(NamedTuple):
@@ -136,33 +138,35 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
         time_ms: now, wall clock.
         told: the version to write as `since`, if that is older than the one the changes were asked for.
     """
-    body, rows = data_body(changes.records, changes.gone)
+    quotes, feeds = data_pieces(changes)
     if changes.since is None:
-        head = b'{"type":"snapshot","epoch":%d,"version":%d,"time":%d' % (changes.epoch, changes.version, time_ms)
-        if not rows:  # a reader may always write `view = m.quotes`
-            body = b',"quotes":{}' + body
-        return Frame("snapshot", b"%b%b}" % (head, body), rows, changes.version)
+        return snapshot(changes.epoch, changes.version, time_ms, quotes, feeds)
     since = changes.since if told is None else told
     head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, changes.version, time_ms)
-    return Frame("update", b"%b%b}" % (head, body), rows, changes.version)
+    return Frame("update", b"".join([head, *members(quotes, changes.gone, feeds), b"}"]), len(quotes), changes.version)
 
 
-def data_body(records: Sequence[tuple[Record, int]], gone: Iterable[str]) -> tuple[bytes, int]:
-    """The `quotes`, `gone` and `feeds` members of a frame, each left out if empty; and the number of rows."""
-    quotes = [r.pieces.get(mask) or piece(r, mask) for r, mask in records if not r.is_feed]
-    feeds = [piece(r, mask) for r, mask in records if r.is_feed]
-    return _body(quotes, list(gone), feeds), len(quotes)
+def snapshot(epoch: int, version: int, time_ms: int, quotes: list[bytes], feeds: list[bytes]) -> Frame:
+    """All that there is; `quotes` and `feeds` are pieces."""
+    head = b'{"type":"snapshot","epoch":%d,"version":%d,"time":%d' % (epoch, version, time_ms)
+    # A reader may always write `view = m.quotes`.
+    return Frame("snapshot", b"".join([head, *members(quotes, [], feeds, always=True), b"}"]), len(quotes), version)
 
 
-def _body(quotes: list[bytes], gone: list[str], feeds: list[bytes]) -> bytes:
-    body = b""
-    if quotes:
-        body += b',"quotes":{%b}' % b",".join(quotes)
+def data_pieces(changes: Changes) -> tuple[list[bytes], list[bytes]]:
+    """The encoded records of an answer: quotes, and feeds."""
+    quotes = [r.pieces.get(mask) or piece(r, mask) for r, mask in changes.records if not r.is_feed]
+    return quotes, [piece(r, mask) for r, mask in changes.records if r.is_feed]
+
+
+def members(quotes: list[bytes], gone: list[str], feeds: list[bytes], *, always: bool = False) -> Iterator[bytes]:
+    """The text of the members `quotes` (of pieces, perhaps `always`), `gone` and `feeds`, else left out if empty."""
+    if quotes or always:
+        yield from (b',"quotes":{', b",".join(quotes), b"}")
     if gone:
-        body += b',"gone":' + orjson.dumps(gone)
+        yield b',"gone":' + orjson.dumps(gone)
     if feeds:
-        body += b',"feeds":{%b}' % b",".join(feeds)
-    return body
+        yield from (b',"feeds":{', b",".join(feeds), b"}")
 
 
 class Updates:
@@ -188,7 +192,7 @@ class Updates:
         if head is None:
             head = self._heads[told] = b'{"type":"update","since":%d%b' % (told, self._tail)
         if gone or self._feeds:
-            data = head + _body(quotes, gone, self._feeds) + b"}"
+            data = b"".join([head, *members(quotes, gone, self._feeds), b"}"])
         else:
             data = head + b',"quotes":{' + b",".join(quotes) + b"}}"
         return Frame("update", data, len(quotes), self._version)

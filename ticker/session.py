@@ -2,7 +2,8 @@
 
 A session owns what its reader wants and what it may still send. It answers every message with exactly one reply,
 followed by one data frame if the selection changed; frames without a question come from the groups. The answer to a
-large subscription is made in slices: the session is `busy`, and its owner calls `step` once a turn until it is not.
+large subscription is made in slices: the session is `busy`, and its owner calls `step` once a turn until it is not. Who
+comes anew and wants very much gets what others got a moment ago, and in a second frame what has changed since.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Session:
 
     Attributes:
         selection: what it has subscribed to; None before the first subscription.
+        coming: while it is busy a large frame that is about to come, if that is made.
         closing: the close code and reason once the connection must end; nothing is read after that.
     """
 
@@ -90,6 +92,7 @@ class Session:
         "_steps",
         "_work",
         "closing",
+        "coming",
         "interval_ms",
         "selection",
     )
@@ -100,6 +103,7 @@ class Session:
         self.selection: Selection | None = None
         self.interval_ms = 0
         self.closing: tuple[int, str] | None = None
+        self.coming: Frame | None = None
         self._reader = reader
         self._groups = groups
         self._facts = facts
@@ -122,7 +126,7 @@ class Session:
         except ProtocolError as problem:
             frames = [self._refuse(problem)]
         if frames:
-            self._steps = None
+            self._steps = self.coming = None
         return self._counted(frames)
 
     def open(self, query: Iterable[tuple[str, str]], number: int) -> list[Frame]:
@@ -223,25 +227,37 @@ class Session:
             yield []
         group = self._reader.group
         if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
-            for _ in encoded(self._groups.store, selection, group.scope if group else None):
-                yield []
+            if group is None:
+                yield from self._whole(message, selection)
+            else:
+                for _ in encoded(self._groups.store, selection, group.scope):
+                    yield []
         yield []  # joining it all is a turn's work by itself
         yield self._place(message, selection, interval_ms)
+
+    def _whole(self, message: Subscribe, selection: Selection) -> Iterator[list[Frame]]:
+        try:
+            for frame in self._groups.whole(self._reader.address, selection):
+                self.coming = frame
+                yield []
+        except ProtocolError as problem:
+            problem.reply_id = message.reply_id
+            raise
 
     def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
         matched = self._admit(selection, interval_ms, message.reply_id)
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:
-            data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor)
-            resumed = bool(message.cursor) and data.kind == "update"
+            data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor, self.coming)
+            resumed = bool(message.cursor) and data[0].kind == "update"
         else:
-            data = self._groups.change(self._reader, selection, self.interval_ms)
+            data = [self._groups.change(self._reader, selection, self.interval_ms)]
         reply = protocol.subscribed(
             message.reply_id, selection, matched, self.interval_ms, resumed=resumed,
             unknown=self._unknown(message.patterns), rejected=message.rejected,
         )  # fmt: skip
-        return [reply, data]
+        return [reply, *data]
 
     def _unsubscribe(self, message: Unsubscribe) -> list[Frame]:
         old = self.selection
@@ -281,7 +297,8 @@ class Session:
 
     def _admit(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
         try:
-            return self._groups.admit(self._reader.address, selection, interval_ms, self._reader.group)
+            reader = self._reader
+            return self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=bool(self.coming))
         except ProtocolError as problem:
             problem.reply_id = reply_id
             raise

@@ -73,3 +73,29 @@ def encoded(store: Store, selection: Selection, known: Scope | None = None) -> I
                     yield
     finally:
         store.release(scope)
+
+
+def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
+    """What a selection matches, encoded, of one version: that of the moment in which it comes, after many pauses.
+
+    What was encoded early is told anew as far as it has changed since. Nothing comes if more symbols were removed
+    meanwhile than the store remembers.
+    """
+    scope, mask = store.resolve(selection), selection.mask
+    try:
+        version, pieces = store.version, dict[str, bytes]()
+        for part in parts(list(scope.symbols())):
+            for symbol in part:
+                if (record := store.get(symbol)) is not None:
+                    pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
+            yield None
+        changes = store.changes(scope, version)
+        if changes.since is not None:
+            for record, _ in changes.records:
+                if not record.is_feed:
+                    pieces[record.key] = protocol.piece(record, mask)
+            for symbol in changes.gone:
+                pieces.pop(symbol, None)
+            yield list(pieces.values())
+    finally:
+        store.release(scope)

@@ -168,6 +168,10 @@ class Store:
         """All visible records, the one that changed last at the end."""
         return self._records.values()
 
+    def feeds(self) -> Iterable[Record]:
+        """The records of the feeds."""
+        return self._feeds.values()
+
     def symbols(self) -> Iterator[str]:
         """All visible symbols, in order of birth: in that of change they take five times as long."""
         return (key for key in dict.__iter__(self._records) if key[0] != "@")

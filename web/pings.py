@@ -45,7 +45,7 @@ class Pings:
 
     def _visit(self, connection: SharedFrames, now: float) -> None:
         since_s = now - connection.pinged_at
-        if connection.paused:  # who takes no bytes is judged by that alone
+        if connection.deaf:  # who takes no bytes is judged by that alone; whose answer is being made waits for us
             connection.pinged_at, connection.answers = now, True
         elif not connection.answers and since_s >= self._timeout_s:
             connection.end(protocol.NO_PONG, "no pong")

@@ -6,6 +6,7 @@ turn, too, and then written a slice at a time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -13,11 +14,11 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
 
 from ticker import protocol
-from ticker.protocol import Cursor
+from ticker.protocol import Cursor, members
 from ticker.record import Changes
 from ticker.selection import ALL_FIELDS, Scope, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, encoded
+from ticker.slices import LARGE, whole
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
@@ -88,17 +89,22 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             if not wait_s and if_none_match and headers["ETag"] in if_none_match:  # in a list, behind a proxy's `W/`
                 return Response(status_code=304, headers=headers)
+            if since is None and shape == "json" and (matched := store.matched(scope)) >= LARGE:
+                check_snapshot(service, address, matched)
+                made: list[Response] = []
+                await service.hub.turns.complete(_made(service, address, scope, made))
+                if made:
+                    return made[0]
             changes = store.changes(scope, since)
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records))
             if shape == "csv":
                 records = [record for record, _ in changes.records if not record.is_feed]
                 return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
-            if changes.since is None and len(changes.records) >= LARGE:
-                await service.hub.turns.complete(encoded(store, selection))
-                changes, headers["ETag"] = store.changes(scope, since), _etag(store, scope, shape)
             unknown = unknown_of(service, address, selection) if changes.since is None else []
-            return answer(_body(service, selection, changes, unknown), headers=headers)
+            quotes, feeds = protocol.data_pieces(changes)
+            body = members(quotes, changes.gone, feeds, always=True)
+            return answer(_document(service, selection, changes.since, body, unknown), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
@@ -126,16 +132,26 @@ def _is_empty(changes: Changes) -> bool:
     return changes.since is not None and not changes.records and not changes.gone
 
 
-def _body(service: Service, selection: Selection, changes: Changes, unknown: list[dict[str, Any]]) -> bytes:
+def _made(service: Service, address: str, scope: Scope, made: list[Response]) -> Iterator[None]:
+    """Make the answer of all that a large selection has, in turns: it is of the moment in which it is done."""
+    store, selection = service.store, scope.selection
+    for quotes in whole(store, selection):
+        if quotes is not None:
+            feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
+            unknown = unknown_of(service, address, selection)
+            body = _document(service, selection, None, members(quotes, [], feeds, always=True), unknown)
+            headers = {"ETag": _etag(store, scope, "json"), "Cache-Control": "no-cache"}
+            made.append(answer(body, headers=headers))
+        yield
+
+
+def _document(
+    service: Service, selection: Selection, since: int | None, body: Iterable[bytes], unknown: list[dict[str, Any]]
+) -> bytes:
     store = service.store
-    body, rows = protocol.data_body(changes.records, changes.gone)
-    since = b"null" if changes.since is None else b"%d" % changes.since
     head = b'{"cursor":"%b","since":%b,"version":%d,"time":%d' % (
-        str(Cursor(store.epoch, store.version, selection.digest)).encode(), since, store.version,
-        service.clock.wall_ms(),
+        str(Cursor(store.epoch, store.version, selection.digest)).encode(), b"null" if since is None else b"%d" % since,
+        store.version, service.clock.wall_ms(),
     )  # fmt: skip
-    if not rows:
-        body = b',"quotes":{}' + body
-    if unknown:
-        body += b',"unknown":' + orjson.dumps(unknown)
-    return head + body + b"}"
+    tail = b',"unknown":' + orjson.dumps(unknown) if unknown else b""
+    return b"".join([head, *body, tail, b"}"])

@@ -33,7 +33,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
-from web.wire import headed, packed, shares, wire
+from web.wire import headed, pack, packed, shares, wire
 
 MAX_FRAGMENTS = 64
 FRAME_BURST = 1000
@@ -79,6 +79,11 @@ class SharedFrames(Handshake):
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing that it says is read now."""
+        return self.paused or (self._session is not None and self._session.busy)
+
     # Detaching
 
     def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes) -> None:
@@ -103,9 +108,12 @@ class SharedFrames(Handshake):
             return frame.packed or packed(frame)
         return frame.wire or wire(frame)
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, *data: bytes) -> bool:
         try:
-            self.transport.write(data)
+            if len(data) == 1:
+                self.transport.write(data[0])
+            else:
+                self.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
             self.open = False
             self.loop.call_soon(self.abort)
@@ -118,7 +126,7 @@ class SharedFrames(Handshake):
 
     def _reply(self, frames: list[Frame], head: bytes = b"") -> None:
         if (frames or head) and self.open:
-            self._write(head + b"".join(map(self._bytes, frames)))
+            self._write(head, *map(self._bytes, frames))
 
     def pause_writing(self) -> None:
         """Called by the transport, possibly inside `write`: only flags change."""
@@ -229,7 +237,9 @@ class SharedFrames(Handshake):
         try:
             while self.open and session.busy:
                 yield
-                if self.open:
+                if self.open and (coming := session.coming) and coming.pays and self.unpacks and not coming.packed:
+                    pack(coming)
+                elif self.open:
                     self._reply(session.step())
                 if self.open and session.closing is not None:
                     self.end(*session.closing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
@@ -12,6 +13,8 @@ from ticker.protocol import Frame
 
 DEFLATE = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
 """What is offered: each message compressed by itself."""
+PACK_BYTES = 1 << 19
+"""How much is compressed in a turn of the loop where turns count, which takes some 2 ms."""
 _SHORT, _LONG, _LONGEST = (struct.Struct(form).pack for form in ("!BB", "!BBH", "!BBQ"))
 
 
@@ -24,13 +27,28 @@ def wire(frame: Frame) -> bytes:
 
 def packed(frame: Frame) -> bytes:
     """The frame compressed by itself (RFC 7692, section 7.2.1), or plain if that is no longer; made once."""
-    if frame.packed is None:
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-        data = deflate.compress(frame.data) + deflate.flush(zlib.Z_SYNC_FLUSH)
-        frame.packed = headed(0xC1, data[:-4])  # the flush ends with 00 00 FF FF, which the receiver adds
-        if len(frame.packed) >= len(wire(frame)):
-            frame.packed = wire(frame)
+    while frame.packed is None:
+        pack(frame)
     return frame.packed
+
+
+def pack(frame: Frame) -> None:
+    """Compress a part of a frame, so that `packed` has less to do, which takes 40 ms for 50,000 symbols."""
+    if frame.packing is None:
+        frame.packing = _packing(frame)
+    next(frame.packing, None)
+
+
+def _packing(frame: Frame) -> Iterator[None]:
+    deflate, parts = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS), []
+    for at in range(0, len(frame.data), PACK_BYTES):
+        if at:
+            yield
+        parts.append(deflate.compress(frame.data[at : at + PACK_BYTES]))
+    parts.append(deflate.flush(zlib.Z_SYNC_FLUSH)[:-4])  # it ends with 00 00 FF FF, which the receiver adds
+    frame.packed, frame.packing = headed(0xC1, b"".join(parts)), None
+    if len(frame.packed) >= len(wire(frame)):
+        frame.packed = wire(frame)
 
 
 def shares(extension: Extension) -> bool:

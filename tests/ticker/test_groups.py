@@ -15,12 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, WHOLE_S, Groups
 from ticker.model import Value
 from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
+from ticker.slices import SLICE
 from ticker.store import Store
 
 ALL = Selection.of(["*"])
@@ -109,9 +110,10 @@ def test_a_cursor_as_text_is_counted(market: Market) -> None:
     good = f"1:{store.version}:{ALL.digest}"
     market.last("A")
     peer = Peer()
-    assert read(groups.join(peer, ALL, 0, good))["since"] == store.version - 1
+    [frame] = groups.join(peer, ALL, 0, good)
+    assert read(frame)["since"] == store.version - 1
     for text in (f"2:1:{ALL.digest}", "nonsense", f"1:{store.version + 1}:{ALL.digest}", None):
-        assert groups.join(peer, ALL, 0, text).kind == "snapshot"
+        assert [frame.kind for frame in groups.join(peer, ALL, 0, text)] == ["snapshot"]
     assert groups.counts.resumes == {"update": 1, "snapshot": 3}
     assert groups.counts.resyncs == {"epoch": 2, "pruned": 1, "gap": 0}
 
@@ -234,6 +236,46 @@ def test_ready_made_frames_are_bounded(market: Market) -> None:
     market.last("A")
     market.join()
     assert list(group.frames) == [(market.store.version, None)]
+
+
+def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
+    """It is of the moment in which it is done, whatever happens meanwhile; all who want it by then share it, and are
+    told in a second frame what has changed since. A moment later another one is made.
+    """
+    market.put(**{"@k": {"state": "live"}})
+    market.last(*(f"S{i}" for i in range(2 * SLICE)))
+    first, second = (market.groups.whole(f"192.0.2.{i}", ALL) for i in range(2))
+    assert (next(first), next(second)) == (None, None)
+    market.last("S0", "S999", "NEW")
+    market.drop("S1", "S998", "A")
+    frame, shared = list(first)[-1], list(second)[-1]
+    assert frame
+    assert frame is shared
+    assert read(frame) == read(market.join().frames[0])
+    for more in ([], [update(frame.version, frame.version + 1, quotes={"S2": {"last": frame.version + 1}})]):
+        if more:
+            market.last("S2")
+        peer = Peer()
+        assert [read(f) for f in market.groups.join(peer, ALL, 0, None, frame)] == [read(frame), *more]
+    market.last("S2")
+    assert [read(f)["quotes"] for f in peer.frames] == [{"S2": {"last": market.store.version}}]
+    market.clock.tick(WHOLE_S)
+    market.groups.forget_empty()
+    assert list(market.groups.whole("", ALL))[-1] is not frame
+
+
+def test_no_frame_of_everything_is_made_of_what_was_forgotten(market: Market) -> None:
+    """Of more removals than are remembered nobody knows what they were: who came meanwhile gets all in one go."""
+    market.last(*(f"S{i}" for i in range(2 * SLICE)))
+    making = market.groups.whole("", ALL)
+    assert next(making) is None
+    market.drop(*(f"S{i}" for i in range(20)))
+    assert set(making) == {None}
+    other = market.groups.whole("", Selection.of(["S*"]))
+    old = next(frame for frame in other if frame)
+    market.drop(*(f"S{i}" for i in range(20, 40)))
+    [frame] = market.groups.join(Peer(), Selection.of(["S*"]), 0, None, old)
+    assert len(read(frame)["quotes"]) == 2 * SLICE - 40
 
 
 def test_large_frames_are_bounded_in_bytes(market: Market) -> None:

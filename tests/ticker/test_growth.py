@@ -186,3 +186,12 @@ def test_changing_the_selection_judges_all_anew() -> None:
     frame = json.loads(desk.groups.change(peer, Selection.of(["D"]), 0).data)
     assert sorted(frame["quotes"]) == ["D"]
     assert frame["quotes"]["D"].keys() > {"last", "bid"}
+
+
+def test_no_frame_of_everything_is_shared_where_something_is_left_out() -> None:
+    """Whoever joined by it would take for known what it may not see."""
+    desk = Desk()
+    desk.enter("*")
+    assert [frame for frame in desk.groups.whole("", Selection.of(["*"])) if frame]
+    desk.put("C", "D", "E")
+    assert list(desk.groups.whole("", Selection.of(["*"]))) == []

@@ -13,12 +13,14 @@ import pytest
 from tests.web.events import listen_to
 from tests.web.peer import TEXT, View, frame
 from tests.web.server import PRICES, Live, serving, until
+from tests.web.test_compression import browser, receive
 from ticker import protocol
 from ticker.model import currencies
 from ticker.record import Record
 from ticker.selection import Selection, Wildcard
 from ticker.slices import LARGE, SLICE, encoded
 from web import answers, candles, rest, tables
+from web.wire import pack
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -244,6 +246,63 @@ async def test_who_waits_has_not_passed_the_limits_yet(live: Live) -> None:
     heard = [await peer.message() for peer in peers]
     assert sorted(message["type"] for message in heard) == ["error", "subscribed", "subscribed"]
     assert {message["code"] for message in heard if message["type"] == "error"} == {"overloaded"}
+
+
+@serving(limits={"snapshot_symbols_per_s": len(MANY)})
+async def test_who_comes_at_once_shares_a_snapshot(live: Live) -> None:
+    """However many want all symbols when the service is back: the frame is made once, and counts once for an address.
+
+    Seen: of a hundred who wanted 50,000 symbols each took 0.1 s of the loop, and 80 were refused.
+    """
+    fill(live, "1.50")
+    peers = [await live.stream("?symbols=*") for _ in range(6)]
+    live.publish({MANY[3]: "2.50"})
+    live.hub.flush()
+    for peer in peers:
+        view = View()
+        while view.quotes.get(MANY[3], {}).get("last") != 2.5:
+            view.apply(await peer.message())
+        assert len(view.quotes) == live.service.store.count // 2
+    assert (await live.get("/api/quotes?symbols=*")).status == 200
+
+
+@serving()
+async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large snapshot is compressed by and by before its reader enters; what that hears then is exact."""
+    fill(live, "1.50")
+    turns = Turns()
+    monkeypatch.setattr("web.wire.PACK_BYTES", 10_000)
+    monkeypatch.setattr("web.transport.pack", turns.counted(pack))
+    peer, _ = await browser(live)
+    await until(lambda: turns.most)
+    live.publish({MANY[3]: "2.50"})
+    live.hub.flush()
+    view = View()
+    while view.quotes.get(MANY[3], {}).get("last") != 2.5:
+        view.apply(json.loads((await receive(peer))[1]))
+    assert len(view.quotes) == live.service.store.count // 2
+    assert turns.most == 1
+
+
+@serving(hub={"ping_interval_s": 0.02, "ping_timeout_s": 0.02})
+async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is closed for pings that it cannot answer, because it is not read until its large answer is made.
+
+    Seen: of a hundred who asked for 50,000 symbols at once many were closed with 4009 before they were answered.
+    """
+    fill(live, "1.50")
+    held: list[Iterator[None]] = []
+    spread = live.hub.turns.spread
+    monkeypatch.setattr(live.hub.turns, "spread", held.append)
+    peer = await live.stream("?symbols=*")
+    await until(lambda: held)
+    connection = live.connection(peer)
+    begun = connection.pinged_at
+    await until(lambda: connection.pinged_at > begun + 0.4)
+    monkeypatch.undo()
+    for steps in held:
+        spread(steps)
+    assert len((await peer.hear("snapshot"))["quotes"]) == live.service.store.count // 2
 
 
 @serving()
