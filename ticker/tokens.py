@@ -108,7 +108,7 @@ def _bytes(path: Path) -> bytes:
 def _tokens(data: bytes, path: Path) -> tuple[Token, ...]:
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"auth.tokens_file {path}: {error}") from error
     return tuple(_token(f"auth.tokens_file {path}: {name}", name, table) for name, table in document.items())
 

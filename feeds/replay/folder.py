@@ -39,6 +39,8 @@ LONGEST_GAP_S = 3600.0
 """A longer gap is cut short: whoever recorded was not there."""
 STREAMED_S = 10.0
 """For so long, recorded, a field that a stream has brought is not taken from an answer, which is older."""
+END_S = 253_402_300_800
+"""The year 10,000, which no moment can reach."""
 
 log = logging.getLogger("ticker.feeds")
 
@@ -248,7 +250,7 @@ def _answers(folder: Path) -> Iterator[Event]:
 def _messages(path: Path) -> Iterator[Event]:
     at = 0.0
     for line in _lines(path):
-        if isinstance(line.get("t"), (int, float)):
+        if isinstance(line.get("t"), (int, float)) and 0 < line["t"] < END_S:
             at = max(at, float(line["t"]))
         if line.get("dir") == "recv" and isinstance(line.get("raw"), str):
             yield Event(at, path.name, line["raw"].encode("utf-8", "surrogateescape"))
@@ -267,7 +269,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                     yield line
     except OSError as error:
         raise FatalFeedError(f"{path.name} cannot be read: {error.strerror}") from error
-    except ValueError:  # the last line of a recorder that was killed
+    except (ValueError, RecursionError):  # the last line of a recorder that was killed
         log.warning("recording=%s line=%d is no JSON, the rest of the file is left out", path.name, number)
 
 
@@ -280,6 +282,6 @@ def _moment(text: object) -> float | None:
     except ValueError:
         try:
             moment = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -139,6 +139,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytes
     ("text", "error"),
     [
         ("[a\n", "Expected"),
+        ("a = " + "[" * 10_000, "recursion"),
         ("a = 1", "a: should be a table, [a], with sha256 = …"),
         ("[a]", "a.sha256: give the SHA-256 of the token as 64 hexadecimal digits"),
         ('[a]\nsha256 = "secret"', "a.sha256: give the SHA-256"),

@@ -202,6 +202,27 @@ def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCapture
     assert "line=2 is no JSON" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"t":1e999,"dir":"recv","raw":"{}"}',
+        f'{{"t":1{"0" * 400},"dir":"recv","raw":"{{}}"}}',
+        '{"t":NaN,"dir":"recv","raw":"{}"}',
+        "[" * 100_000,
+    ],
+)
+def test_lines_that_no_recorder_writes(tmp_path: pathlib.Path, line: str) -> None:
+    """A time that is none is passed over, an end that cannot be read is left out; what came before it is played."""
+    write(tmp_path, (0, said(A="1")))
+    answer(tmp_path, 0, TICKERS, "{}")
+    index = tmp_path / "rest" / "index.jsonl"
+    index.write_text(index.read_text().replace("2026-11-22T22", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999 "))
+    with (tmp_path / "ws" / "a.jsonl").open("a") as file:
+        file.write(line)
+    sink = play(tmp_path)
+    assert [quote.values["last"] for quote in quotes(sink)] == ["1"]
+
+
 def test_folders_that_cannot_be_played(tmp_path: pathlib.Path) -> None:
     """Each says what to do instead."""
 
