@@ -185,6 +185,8 @@ def test_an_adapter_alone_is_explained() -> None:
         (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),
         (["--config", ""], "--config: name a file, or leave it out"),
+        (["tail", "--json", "--csv"], "give --json or --csv, not both"),
+        (["adapters", "--csv", "--json"], "give --json or --csv, not both"),
         (["show-config", "--config", ""], "--config: name a file, or leave it out"),
         (["check-config", "--set", "auth.tokens_file=no"], "auth.tokens_file no: no such file or directory"),
         (["check-config", "--set", "server.tls_cert=no"], "server.tls_cert no: No such file or directory"),

@@ -60,7 +60,14 @@ def fields(command: Command) -> Command:
 
 
 def formats(command: Command) -> Command:
-    """Give a command `--json` and `--csv`; it gets `form`, None for text."""
+    """Give a command `--json` and `--csv`, one of which may be given; it gets `form`, None for text."""
     for form, text in (("csv", "A header, then one line each."), ("json", "One JSON object a line.")):
-        command = click.option(f"--{form}", "form", flag_value=form, default=None, help=text)(command)
+        option = click.option(f"--{form}", is_flag=True, expose_value=False, callback=_form, help=text)
+        command = option(command)
     return command
+
+
+def _form(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+    if given and ctx.params.get("form"):
+        raise click.UsageError("give --json or --csv, not both")
+    ctx.params["form"] = param.name if given else ctx.params.get("form")
