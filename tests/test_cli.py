@@ -225,15 +225,18 @@ def test_a_process_that_cannot_begin_ends_with_status_2(args: list[str], error: 
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    """Each mistake has a line of its own, first those of the settings, then those of the feeds."""
+    """Each mistake has a line of its own, first those of the settings, then those of feeds and files."""
     file = tmp_path / "ticker.toml"
-    file.write_text("[server]\nport = 'x'\n[store]\nmax_symbol = 3\n", "utf-8")
-    assert ticker("check-config", "--config", str(file)) == (
+    file.write_text("[server]\nport = 'x'\ntls_cert = 'no.pem'\n[store]\nmax_symbol = 3\n[feeds.krakn]\n", "utf-8")
+    assert ticker("check-config", "--config", str(file), "--set", "auth.tokens_file=no") == (
         2,
         "",
         [
             f"ticker: {file}: server.port: should be a valid integer, not 'x'",
             f"ticker: {file}: store.max_symbol: unknown; did you mean 'max_symbols'?",
+            "ticker: feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?",
+            "ticker: server.tls_cert no.pem: No such file or directory",
+            "ticker: auth.tokens_file no: no such file or directory",
         ],
     )
     assert ticker("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [

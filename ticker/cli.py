@@ -207,16 +207,24 @@ def serve(config: str | None, **given: Any) -> int:
 @configured
 def check_config(config: str | None, **given: Any) -> None:
     """Check the configuration, its feeds and files; start nothing."""
-    from ticker.config import load
+    from ticker.config import check
     from ticker.tokens import Tokens
     from web.server import make_server
 
-    settings = load(_file(config), _flags(given), os.environ)
+    settings, errors = check(_file(config), _flags(given), os.environ)
     context = _context()
-    feeds = _build(settings, context)
-    make_server(None, None, settings)
-    if settings.auth.tokens_file:
-        Tokens(Path(settings.auth.tokens_file), context.clock.wall_ms)
+    feeds: list[Feed] = []
+    for made in (
+        lambda: feeds.extend(_build(settings, context)),
+        lambda: make_server(None, None, settings),
+        lambda: settings.auth.tokens_file and Tokens(Path(settings.auth.tokens_file), context.clock.wall_ms),
+    ):
+        try:
+            made()
+        except ConfigError as error:
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
     noun = "feed" if len(feeds) == 1 else "feeds"
     print(f"ok: {len(feeds)} {noun}: {', '.join(feed.name for feed in feeds)}")
 

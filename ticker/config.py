@@ -62,6 +62,13 @@ def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> 
     return _Draft(config_file, flags, environ).settle()
 
 
+def check(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+    """The settings but for what is wrong, and one line for each thing that is; see `load`."""
+    draft = _Draft(config_file, flags, environ)
+    errors, draft.errors = draft.errors, []
+    return draft.settle(), errors
+
+
 def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> str:
     """The settings in force as a TOML text that gives the same settings again, each value with its origin.
 
@@ -201,8 +208,9 @@ class _Draft:
                 self.feeds.setdefault(feed, {})[option] = said
                 problem = "" if _is_option_value(value) else "should be text, a number, true, false or a list"
             case (section, name) if name in _names(section):
-                self.values[section][name] = said
                 problem = _complaint(section, name, value)
+                if not problem:
+                    self.values[section][name] = said
             case (section,) if section in {*_SECTIONS, "feeds"}:
                 problem = "" if value == {} else "should be a table"
             case _:
