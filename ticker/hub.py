@@ -43,6 +43,16 @@ TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
 
 
+class Pause(Protocol):
+    """A time in which a connection takes no frames, because what was written to it has not arrived."""
+
+    def over(self, now: float) -> bool:
+        """Whether it has, or nearly."""
+
+    def stalled_s(self, now: float) -> float:
+        """For how many seconds nothing at all was taken."""
+
+
 class Connection(Reader, Protocol):
     """A reader with a connection of its own that the hub watches over."""
 
@@ -50,6 +60,8 @@ class Connection(Reader, Protocol):
     """One of `TRANSPORTS`."""
     number: int
     """By which the journal, and its reader, know it."""
+    paused: bool
+    """Whether it takes no frames at the moment; the hub says when that is over."""
 
     @property
     def pending_bytes(self) -> int:
@@ -109,8 +121,8 @@ class Hub:
         self.idle: set[Connection] = set()
         """Those who have not subscribed yet, who get nothing but heartbeats."""
         self.addresses: collections.Counter[str] = collections.Counter()
-        self.paused: dict[Connection, tuple[int, float]] = {}
-        """Those who take no bytes at the moment: how many wait for each, and since when it is that many."""
+        self.paused: dict[Connection, Pause] = {}
+        """Those who take no frames at the moment."""
         self.draining = False
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
@@ -228,12 +240,20 @@ class Hub:
         """What waits in the process for readers who do not take it."""
         return sum(connection.pending_bytes for connection in self.paused)
 
-    def pause(self, connection: Connection) -> None:
-        """A connection takes no more bytes; it is ended with 4008 if that lasts."""
-        self.paused[connection] = connection.pending_bytes, self._clock.monotonic()
+    def pause(self, connection: Connection, pause: Pause) -> None:
+        """A connection takes no more frames until that is over; it is ended with 4008 if nothing moves meanwhile."""
+        connection.paused = True
+        self.paused[connection] = pause
 
-    def ready(self, connection: Connection) -> None:
-        """A connection can take bytes again."""
+    def taken(self, connection: Connection) -> None:
+        """The kernel has taken all that was written to a connection: its pause may be over."""
+        pause = self.paused.get(connection)
+        if pause is not None and pause.over(self.now()):
+            self._resume(connection)
+
+    def _resume(self, connection: Connection) -> None:
+        del self.paused[connection]
+        connection.paused = False
         if self.groups.ready(connection):
             self.wake()
 
@@ -266,14 +286,15 @@ class Hub:
                 self._idle_heartbeat()
             for listener in self.on_tick:
                 listener()
-            self._end_stalled(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
+            self.look_at_paused(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
             self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
 
-    def _end_stalled(self, now: float, stall_s: float) -> None:
-        for connection, (waiting, since) in list(self.paused.items()):
-            if (pending := connection.pending_bytes) != waiting:
-                self.paused[connection] = pending, now
-            elif now - since >= stall_s:
+    def look_at_paused(self, now: float, stall_s: float) -> None:
+        """End the pauses that are over, and with 4008 those who have taken nothing for so long."""
+        for connection, pause in list(self.paused.items()):
+            if pause.over(now):
+                self._resume(connection)
+            elif pause.stalled_s(now) >= stall_s:
                 connection.end(protocol.STALLED, "stalled")
 
     def _idle_heartbeat(self) -> None:

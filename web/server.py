@@ -21,6 +21,7 @@ from ticker.errors import ConfigError, TickerError
 from ticker.settings import Settings
 from web.certificate import why
 from web.handshake import Door
+from web.pause import unsent_bytes
 from web.problem import raw_problem
 from web.transport import MAX_FRAGMENTS, SharedFrames
 
@@ -165,7 +166,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _expect_taken(self, before: int = 0, again: bool = False) -> None:
         """Look twice: if the process stood still meanwhile, nobody could take a byte."""
-        unsent = self.transport.get_write_buffer_size()
+        unsent = unsent_bytes(self.transport)
         stalled = unsent == before
         if stalled and again:
             self.transport.abort()

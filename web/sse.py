@@ -30,6 +30,7 @@ from web.admission import CONNECTION_ID, Admission
 from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, check_quota, selection_of, unknown_of
 from web.auth import Auth
 from web.descriptions import described_text, problems
+from web.pause import Pause
 from web.problem import Problem
 from web.server import EXTENSION, BoundedHttp, Exchange
 
@@ -128,7 +129,7 @@ class EventStream:
 
     Attributes:
         open: false from the moment that nothing more may be written.
-        paused: the kernel has not taken all of the last write.
+        paused: while what was written has not arrived; see `web.pause`.
         group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`.
     """
@@ -201,17 +202,12 @@ class EventStream:
 
     def pause(self) -> None:
         """The kernel is full; called by the transport, possibly inside `write`: only flags change."""
-        if not self.paused:
-            self.paused = True
-            if self.open:
-                self._hub.pause(self)
+        if self.open and not self.paused:
+            self._hub.pause(self, Pause(self._http.transport, self._hub.now()))
 
     def resume(self) -> None:
         """The kernel has taken everything: writes nothing, only says so."""
-        self.paused = False
-        self._hub.paused.pop(self, None)
-        if self.open:
-            self._hub.ready(self)
+        self._hub.taken(self)
 
     @property
     def pending_bytes(self) -> int:

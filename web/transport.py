@@ -5,8 +5,8 @@ After the handshake a connection is *detached*: there is no ASGI task, only the 
 * text goes straight to a `Session`, without a queue or a task;
 * `write` is the only thing that touches the transport. It takes a frame whole or refuses it, and never raises;
   the bytes of a frame are made once and shared by all connections, compressed ones too;
-* at most one frame waits in the process: the write buffer's limit is zero, so "paused" means that the kernel did
-  not take all of the last one. While paused, nothing is read either, nor while an answer is made in slices;
+* at most one frame waits in the process: the write buffer's limit is zero, so a pause begins when the kernel did not
+  take all of the last one. Until it has, nothing is read either, nor while an answer is made in slices;
 * a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
 
 This file and `handshake` lean on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
@@ -33,6 +33,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
+from web.pause import Pause
 from web.wire import headed, pack, packed, shares, wire
 
 MAX_FRAGMENTS = 64
@@ -49,7 +50,7 @@ class SharedFrames(Handshake):
 
     Attributes:
         open: false from the moment that nothing more may be written.
-        paused: the kernel has not taken all of the last write.
+        paused: while what was written has not arrived; see `web.pause`.
         address, group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
@@ -76,6 +77,7 @@ class SharedFrames(Handshake):
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
         self._pace: TokenBucket | None = None
+        self._full = False  # the kernel has not taken all of the last write
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -131,22 +133,19 @@ class SharedFrames(Handshake):
     def pause_writing(self) -> None:
         """Called by the transport, possibly inside `write`: only flags change."""
         super().pause_writing()
-        if self._hub is not None and not self.paused:
-            self.paused = True
-            if self.open:  # else these are the last bytes, and the hub has forgotten us
-                self._hub.pause(self)
+        if self._hub is not None:
+            self._full = True
             self.transport.pause_reading()
+            if self.open and not self.paused:  # else these are the last bytes, and the hub has forgotten us
+                self._hub.pause(self, Pause(self.transport, self._hub.now()))
 
     def resume_writing(self) -> None:
-        """Called by the transport when the kernel has taken everything: writes nothing, only says so."""
+        """Called by the transport when the kernel has taken everything."""
         super().resume_writing()
-        if self._hub is None:
-            return
-        self.paused = False
-        self._hub.paused.pop(self, None)
-        self._listen()
-        if self.open and not self.paused:
-            self._hub.ready(self)
+        if self._hub is not None:
+            self._full = False
+            self._hub.taken(self)
+            self._listen()
 
     @property
     def pending_bytes(self) -> int:
@@ -188,7 +187,7 @@ class SharedFrames(Handshake):
     def _handle_unread(self) -> None:
         """Handle what was received, until the connection ends or its reader takes no more answers."""
         assert self._session is not None
-        while self._unread and self.open and not self.paused and not self._session.busy:
+        while self._unread and self.open and not self._full and not self._session.busy:
             event = self._unread.popleft()
             if event.opcode is Opcode.PING:
                 self._write(self._pongs())
@@ -224,7 +223,7 @@ class SharedFrames(Handshake):
         """Handle what has waited, and read on, unless the reader takes no answers or one is still being made."""
         if self.open:
             self._handle_unread()
-        if self.open and not self.paused and self._session is not None and not self._session.busy:
+        if self.open and not self._full and self._session is not None and not self._session.busy:
             self.transport.resume_reading()
 
     def _go_on(self) -> None:
@@ -287,7 +286,7 @@ class SharedFrames(Handshake):
         if not self.open or self._hub is None:
             return
         self.open, self._close_code = False, code
-        if self.paused:
+        if self._full:
             self._hang_up(code, reason)
         else:
             self._hub.groups.counts.sent(frame)

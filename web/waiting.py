@@ -17,6 +17,7 @@ class Waiting:
 
     via = "poll"
     pending_bytes = 0
+    paused = False
     group: Group | None = None
     since = 0
 

@@ -73,6 +73,20 @@ class LoopClock(Clock):
         return 1_795_386_000_000 + round(self.monotonic() * 1000)
 
 
+class Held:
+    """A pause that is over when a test says so, and in which nothing moves unless it says when."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.arrived = False
+        self.moved_at = hub.now()
+
+    def over(self, now: float) -> bool:
+        return self.arrived
+
+    def stalled_s(self, now: float) -> float:
+        return now - self.moved_at
+
+
 class Peer:
     """A connection that notes what it takes, and when."""
 
@@ -83,6 +97,7 @@ class Peer:
         self.via = "ws"
         self.number = hub.journal.number()
         self.pending_bytes = 0
+        self.paused = False
         self.takes = True
         self.leaves_on_bye = True
         self.frames: list[tuple[float, Any]] = []

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from tests.ticker.jumping import Peer, Service, later, play, turns
+from tests.ticker.jumping import Held, Peer, Service, later, play, turns
 from ticker.intake import TICK_S
 from ticker.protocol import Frame
 
@@ -312,13 +312,14 @@ def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
 
     async def story(service: Service) -> None:
         slow, fast = service.peer("v:*"), service.peer("v:*")
-        slow.takes = False
+        slow.takes, pause = False, Held(service.hub)
+        service.hub.pause(slow, pause)
         for i in range(1, 4):
             service.put(i, f"v:S{i}")
             await later(0.1)
-        slow.takes = True
-        service.hub.ready(slow)
-        service.hub.ready(fast)
+        slow.takes = pause.arrived = True
+        service.hub.taken(slow)
+        service.hub.taken(fast)
         fast.take()
         await turns()
         ((_, frame),) = slow.take()
@@ -337,14 +338,16 @@ def test_many_who_return_are_served_one_flush_after_the_other(interval_ms: int) 
         service.put(1)
         await later(0.25)
         slow = [service.peer(interval_ms=interval_ms) for _ in range(3)]
+        pause = Held(service.hub)
         for last, peer in enumerate(slow, 2):
             peer.takes = False
+            service.hub.pause(peer, pause)
             service.put(last)
             await later(0.25)
         for peer in slow:
             peer.take()
-            peer.takes = True
-            service.hub.ready(peer)
+            peer.takes = pause.arrived = True
+            service.hub.taken(peer)
         await later(0.25)
         assert [[last for _, last in peer.lasts()] for peer in slow] == [[4]] * 3
 

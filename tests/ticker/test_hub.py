@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ticker.jumping import STALL_S, Peer, Service, later, play, turns
+from tests.ticker.jumping import STALL_S, Held, Peer, Service, later, play, turns
 from ticker.hub import Connection
 from ticker.model import Quote
 
@@ -113,12 +113,13 @@ def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
     async def story(service: Service) -> None:
         paused, fine = service.peer(), service.peer()
         paused.pending_bytes = 700
-        service.hub.pause(paused)
+        pause = Held(service.hub)
+        service.hub.pause(paused, pause)
         assert service.hub.pending_bytes == 700
         async with service.running():
             await later(STALL_S - 1)
-            paused.pending_bytes -= 1
-            await later(STALL_S)
+            pause.moved_at = service.hub.now()
+            await later(STALL_S - 0.5)
             assert paused in service.hub.connections
             await later(1)
             assert service.hub.connections == {fine}
@@ -131,7 +132,7 @@ def test_nobody_has_stalled_while_the_machine_was_suspended() -> None:
     """In the first look after it that time does not count, for nobody could take a byte; in the next one it does."""
 
     async def story(service: Service) -> None:
-        service.hub.pause(service.peer())
+        service.hub.pause(service.peer(), Held(service.hub))
         async with service.running():
             await later(0.3)
             service.clock.suspended_s = 3600.0
@@ -184,7 +185,7 @@ def test_connections_are_counted_once() -> None:
         hub = service.hub
         first, second, third = Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.1"), Peer(hub, "192.0.2.2")
         third.subscribe("*")
-        hub.pause(third)
+        hub.pause(third, Held(hub))
         assert (hub.addresses["192.0.2.1"], hub.connected["ws"], hub.counts.connects["ws"]) == (2, 3, 3)
         for peer, code in ((first, 1000), (third, 4008), (third, 1006)):
             hub.remove(peer, code)

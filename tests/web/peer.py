@@ -162,6 +162,10 @@ class Peer:
             if opcode == TEXT:
                 return dict(json.loads(payload))
 
+    async def take(self, most: int) -> None:
+        """Take some bytes off the socket, to be read later."""
+        self._buffer += await self._loop.sock_recv(self.sock, most)
+
     async def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:
             await self._fill()

@@ -1,0 +1,76 @@
+"""A time in which a connection takes no frames, because what was written to it has not arrived yet.
+
+It ends when the rest is about to arrive, and not already when the kernel has taken it: what the kernel and the network
+hold is old when it is read, over a slow line by many seconds. So a slow reader gets one frame after another, each as
+new as the line allows, and a line that moves is never mistaken for one that stalls.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import sys
+from typing import Any
+
+from ticker.intake import TICK_S
+
+_SIOCOUTQ = 0x5411
+"""Linux's question for what a socket has not seen acknowledged."""
+_INT = struct.Struct("i")
+_DELIVERED_AT = 192
+"""Where Linux's answer to `TCP_INFO` has how many packets have arrived, those behind a lost one included."""
+
+
+def unsent_bytes(transport: Any) -> int:
+    """What waits in the process for a connection, and on Linux what the peer has not acknowledged, too."""
+    waiting: int = transport.get_write_buffer_size()
+    if sys.platform != "linux":
+        return waiting
+    try:
+        answer = fcntl.ioctl(transport.get_extra_info("socket").fileno(), _SIOCOUTQ, bytes(_INT.size))
+    except (AttributeError, OSError, ValueError):  # it is over
+        return waiting
+    return waiting + int(_INT.unpack(answer)[0])
+
+
+def _delivered(transport: Any) -> bytes:
+    """A text that changes whenever something arrives: behind a lost packet all else does so unacknowledged."""
+    try:
+        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DELIVERED_AT + 4)
+    except (AttributeError, OSError):  # it is over, or this is not Linux
+        return b""
+    return bytes(told[_DELIVERED_AT:])
+
+
+class Pause:
+    """Begins when the kernel did not take all of a write.
+
+    Args:
+        transport: whose pause it is.
+        now: monotonic seconds.
+    """
+
+    __slots__ = ("_began_at", "_delivered", "_left", "_moved_at", "_size", "_transport")
+
+    def __init__(self, transport: Any, now: float) -> None:
+        self._transport = transport
+        self._began_at = self._moved_at = now
+        self._size = self._left = unsent_bytes(transport)
+        self._delivered = _delivered(transport)
+
+    def over(self, now: float) -> bool:
+        """Whether the process holds nothing any more, and the rest will arrive within a tick at the pace so far."""
+        self._look(now)
+        waiting = self._transport.get_write_buffer_size()
+        return not waiting and self._left * (now - self._began_at) <= (self._size - self._left) * TICK_S
+
+    def stalled_s(self, now: float) -> float:
+        """For how long nothing at all was taken."""
+        self._look(now)
+        return now - self._moved_at
+
+    def _look(self, now: float) -> None:
+        left, delivered = unsent_bytes(self._transport), _delivered(self._transport)
+        if (left, delivered) != (self._left, self._delivered):
+            self._left, self._delivered, self._moved_at = left, delivered, now
