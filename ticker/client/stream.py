@@ -12,12 +12,13 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State as SocketState
 
 from ticker.client.address import Address, addressed, heads
 from ticker.client.book import Book
+from ticker.client.line import Line
 from ticker.client.quote import Number
 from ticker.client.wire import MAX_FRAME_BYTES, Message, Retry, judge
 from ticker.clock import Clock
@@ -29,7 +30,8 @@ State = Literal["live", "reconnecting", "stale"]
 ENTERED = "a view is entered once; make another by watch()"
 
 _STALE, _DEAD = 3, 5
-"""Half heartbeats of silence after which prices are stale, and after which the connection is given up."""
+"""Half heartbeats of silence, or of lateness, after which prices are stale, and of silence after which the connection
+is given up; while a long message comes, it is not silent."""
 
 
 class Options(TypedDict, total=False):
@@ -95,8 +97,8 @@ class Stream(Generic[Number]):
         self._headers = headers
         self._retry = Retry(dice or random.Random())
         self._lock = lock or contextlib.nullcontext()
-        self._socket: ClientConnection | None = None
-        self._silence = 0  # half heartbeats
+        self._socket: Line | None = None
+        self._silence = self._idle = 0  # half heartbeats without a message, and without a part of one
         self._questions: dict[int, _Question] = {}
         self._answered: list[asyncio.Future[None]] = []  # their data is the next frame
         self._task: asyncio.Task[None] | None = None
@@ -192,12 +194,12 @@ class Stream(Generic[Number]):
             self._socket = None
         raise AssertionError("reading ends by an error only")
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _read(self, socket: Line) -> None:
         with self._lock:
             opening = self.book.open()
         waiting = [future for question in self._questions.values() for future in question.futures] + self._answered
         self._questions, self._answered = {}, []
-        self._silence = 0
+        self._silence = self._idle = 0
         self._socket = socket
         if opening is None:
             _resolve(waiting)
@@ -208,7 +210,7 @@ class Stream(Generic[Number]):
             data = await socket.recv(decode=False)
             with self._lock:
                 message = self.book.receive(data)
-            self._silence = 0
+            self._silence = self._idle = 0
             self._heard(message)
 
     def _heard(self, message: Message) -> None:
@@ -226,8 +228,13 @@ class Stream(Generic[Number]):
             self._retry.bye(message)
         elif kind == "hello" and message.protocol != PROTOCOL:
             raise RefusedError(f"{self.address} speaks protocol {message.protocol}, this is {PROTOCOL}", "protocol")
-        if self.state != "live" and (self.book.current or not self.book.wanted):
+        if self.state != "live" and (self.book.current or not self.book.wanted) and not self._late:
             self._enter("live")
+
+    @property
+    def _late(self) -> bool:
+        """Whether what comes is old already."""
+        return self._socket is not None and self._socket.late >= _STALE
 
     def _accepted(self, message: Message) -> None:
         question = self._question(message)
@@ -260,9 +267,13 @@ class Stream(Generic[Number]):
         while True:
             await self.clock.sleep(self.book.hello.heartbeat_ms / 2000)
             self._silence += 1
-            if self._silence >= _STALE and self.state != "stale":
+            self._idle += 1
+            if self._socket is not None:
+                self._socket.look()
+                self._idle = 0 if self._socket.busy else self._idle
+            if (self._silence >= _STALE or self._late) and self.state != "stale":
                 self._enter("stale")
-            if self._silence >= _DEAD and self._socket is not None:
+            if self._idle >= _DEAD and self._socket is not None:
                 self._socket.transport.abort()
 
     def _enter(self, state: State) -> None:
@@ -272,12 +283,13 @@ class Stream(Generic[Number]):
 
 
 @contextlib.asynccontextmanager
-async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[ClientConnection]:
+async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[Line]:
     """A connection to the stream, closed in good order whatever ends its use."""
     socket = await connect(
         address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-        additional_headers=headers, proxy=None,
+        additional_headers=headers, proxy=None, create_connection=Line,
     )  # fmt: skip
+    assert isinstance(socket, Line)
     try:
         yield socket
     finally:

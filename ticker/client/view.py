@@ -51,7 +51,8 @@ class View(Generic[Number]):
         """`live`, `reconnecting` or `stale`.
 
         Reconnecting: there is no connection. Stale: nothing has been heard for one and a half heartbeats, connected
-        or not, so prices are old; nor will anything be once the view has ended.
+        or not, or the line is so slow that what is heard is older than that; nor will anything be once the view has
+        ended.
         """
         return self._stream.state
 

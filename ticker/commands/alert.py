@@ -40,7 +40,7 @@ def alert(condition: str, command: str | None, hysteresis: str, for_s: float | N
     Ends as soon as the condition holds, also if it does from the start. With --exec it runs a command then, and each
     time the condition becomes true again. Any number of a quote can be compared: 'BTC-USD change_pct <= -5'.
     'BTC-USD stale' waits for a price that nothing renews: the service says that it is stale or down, or nothing has
-    been heard of the service for one and a half heartbeats, as a rule 7.5 s.
+    been heard of the service for one and a half heartbeats, as a rule 7.5 s, or only what is older than that.
     """
     try:
         parsed = Condition.of(condition)

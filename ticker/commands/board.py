@@ -20,7 +20,11 @@ FLASH_MS = 700
 """How long a price keeps the colour of its last move."""
 SPARK = 20
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_STATES = {"live": ("● live", "green"), "reconnecting": ("◌ reconnecting", "yellow"), "stale": ("▲ no answer", "red")}
+_STATES = {
+    "live": ("● live", "green"),
+    "reconnecting": ("◌ reconnecting", "yellow"),
+    "stale": ("▲ no answer in time", "red"),
+}
 
 
 @dataclass

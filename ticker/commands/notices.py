@@ -62,6 +62,9 @@ def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
             _say("live now")
 
 
+_NEWS = {"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer in time"}
+
+
 def telling() -> Callable[[State], None]:
     """What to call with each state of a view: tells, also where there is no terminal, when it is lost and is back."""
     was_live = False
@@ -69,7 +72,7 @@ def telling() -> Callable[[State], None]:
     def tell(state: State) -> None:
         nonlocal was_live
         if was_live:
-            _say({"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer"}[state])
+            _say(_NEWS[state])
         was_live = was_live or state == "live"
 
     return tell

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
 
 from tests.ticker.client.scripted import Most, NoWait, Scripted, scripted
 from ticker.client.address import Address
@@ -253,6 +255,67 @@ def test_a_mute_connection_is_stale_then_given_up() -> None:
 
     run(scenario)
     assert states[:3] == ["live", "stale", "live"]
+
+
+class Looks(Clock):
+    """A clock by which half a heartbeat passes when a test says so."""
+
+    def __init__(self) -> None:
+        self._passed = asyncio.Semaphore(0)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._passed.acquire()
+
+    async def pass_by(self, stream: Stream[Decimal]) -> None:
+        """Let one pass, once what was sent is there."""
+        while stream._socket is None or not stream._socket._received:  # noqa: ASYNC110 - a socket tells nobody
+            await asyncio.sleep(0)
+        self._passed.release()
+        while stream._socket is not None and stream._socket._received:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
+
+
+def test_over_a_slow_line_a_long_message_is_waited_for_and_is_stale() -> None:
+    """While bytes come the connection is kept, but what has been long on its way is not live.
+
+    Seen over 5 kB/s: a snapshot takes 30 s, was given up after 12.5 s, and asked for again, for ever; over 20 kB/s
+    prices that were ten seconds old were live. Promise: it comes, is stale, and live once the line is quick again.
+    """
+    stream: Stream[Decimal]
+    looks = Looks()
+    states: list[State] = []
+    connections: list[Scripted] = []
+
+    async def script(connection: Scripted) -> None:
+        connections.append(connection)
+        await connection.say("hello", protocol=1, epoch=7, version=1)
+        asked = await connection.hear()
+        await connection.say("subscribed", id=asked["id"], patterns=asked["symbols"], selection="aa")
+        connection.socket.transport.pause_reading()  # the answer to a ping would come behind the snapshot
+        text = b'{"type":"snapshot","time":1,"epoch":7,"version":1,"quotes":{"A":{"last":1}}}'
+        message = WireFrame(Opcode.TEXT, text).serialize(mask=False)
+        await looks.pass_by(stream)
+        for at in range(8):
+            connection.socket.transport.write(message[at : at + 1])
+            await looks.pass_by(stream)
+        connection.socket.transport.write(message[8:])
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        nonlocal stream
+        async with scripted(script) as url:
+            stream = Stream(Book(("A",), None, 0, Decimal), Address.of(url, {}), clock=looks, on_state=states.append)
+            async with View(stream) as reader:
+                assert reader["A"].last == 1
+                assert states == ["stale"]
+                connections[0].socket.transport.resume_reading()
+                while states[-1] != "live":
+                    await connections[0].say("heartbeat", version=1)
+                    await looks.pass_by(stream)
+        assert len(connections) == 1
+
+    run(scenario)
+    assert states == ["stale", "live"]
 
 
 def many() -> list[str]:
