@@ -103,7 +103,8 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
 
 
 def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
-    """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats."""
+    """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats, and
+    after twice that the next time: over 5 kB/s a first snapshot takes longer, and was asked for again for ever."""
     with frozen(browser, server, book(30)) as visit:
         service, word = visit.service, visit.page.locator("#cluster .word")
         service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [3000, 5000]})
@@ -119,6 +120,10 @@ def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
         until(visit, lambda: len(service.connections) == 2 and word.inner_text() == "Delayed")
         advance(visit, 5000)
         until(visit, lambda: len(service.connections) > 2)
+        advance(visit, 20_000)
+        assert len(service.connections) == 3
+        advance(visit, 5000)
+        until(visit, lambda: len(service.connections) > 3)
 
 
 def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:

@@ -253,6 +253,25 @@ def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: Pag
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
 
 
+def test_over_a_slow_line_no_price_looks_live(browser: Browser, server: PageServer) -> None:
+    """While answers to pings take one and a half heartbeats, so do the prices beside them, and none is live.
+
+    Seen over 7 kB/s: prices came all the time, twenty seconds after they were made, and looked live.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service = visit.page, visit.service
+        until(visit, lambda: word(page) == "Live")
+        service.late = []
+        for price in range(150, 163):
+            service.update({"S0001-USD": {"last": float(price)}})
+            advance(visit, 1000)
+        assert row(page, "S0001-USD").get_attribute("data-state") == "stale"
+        assert cell(page, "S0001-USD", "last").inner_text() == "162.00"
+        (pong,), service.late = service.late, None
+        service.send(pong)
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+
+
 def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False) -> None:
     """Fill in the dialog for the current row."""
     page = visit.page

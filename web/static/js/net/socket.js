@@ -15,6 +15,7 @@ const LONGEST_WAIT_MS = 30_000;
 const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had failed already
 const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
+const MOST_PATIENCE = 8; // times as long: over a slow line a whole market takes a minute, and no script sees it come
 const WATCH_MS = 500;
 const SLEEP_MS = 10_000; // by so much the computer's time of day runs ahead of its monotonic clock at once
 const DOUBTED_MS = 1000; // so long a connection has to show that it has outlived what may have been a sleep
@@ -75,6 +76,8 @@ export class LiveSocket {
   #bye = null;
   #lastId = SUBSCRIBE_ID;
   #ping = { id: 0, sentMs: 0, answered: false };
+  #roundTripMs = 0; // of the last ping that was answered on this connection
+  #patience = 1; // doubles with each silent connection, until one is quick
   #gapAtMs = -Infinity;
 
   /**
@@ -96,14 +99,24 @@ export class LiveSocket {
     this.#random = random;
   }
 
-  /** Whether prices may have changed without our knowing: too long a silence, or too long without a connection. */
+  /**
+   * Whether prices may have changed without our knowing: too long a silence, too long without a connection, or a line
+   * so slow that what comes is old. An answer to a ping stands behind all that was sent before it, and is as late.
+   */
   get late() {
-    return performance.now() - this.#currentAtMs > LATE_HEARTBEATS * this.heartbeatMs;
+    const now = performance.now();
+    const limitMs = LATE_HEARTBEATS * this.heartbeatMs;
+    return now - this.#currentAtMs > limitMs || this.#lagMs(now) > limitMs;
   }
 
   /** Whether an answer to what was asked for is still to come. */
   get asking() {
     return this.#answering || this.#questions.size > 0;
+  }
+
+  #lagMs(now) {
+    const { sentMs, answered } = this.#ping;
+    return Math.max(this.#roundTripMs, answered ? 0 : now - sentMs);
   }
 
   /** The network is back, or somebody looks at the page again: stop waiting. */
@@ -120,6 +133,8 @@ export class LiveSocket {
     this.#fresh = true;
     this.#doubtedUntilMs = Infinity;
     this.#heardAtMs = performance.now();
+    this.#ping = { id: 0, sentMs: this.#heardAtMs, answered: true };
+    this.#roundTripMs = 0;
     const asked = this.#early?.subscription ?? null;
     const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
     this.#early = null;
@@ -220,6 +235,8 @@ export class LiveSocket {
   #pong({ id, time }) {
     if (id !== this.#ping.id) return;
     this.#ping.answered = true;
+    this.#roundTripMs = performance.now() - this.#ping.sentMs;
+    if (!this.late) this.#patience = 1;
     this.#clock.pong(this.#ping.sentMs, time);
     this.#doubtedUntilMs = Infinity;
     if (this.state.name === "live") this.#keepCurrent();
@@ -306,9 +323,11 @@ export class LiveSocket {
   #watch() {
     const now = performance.now();
     if (this.#slept()) this.#doubt(now);
-    const silent = now - this.#heardAtMs > SILENT_HEARTBEATS * this.heartbeatMs;
+    const open = this.#ws.readyState === WebSocket.OPEN;
+    const silent = now - this.#heardAtMs > (open ? this.#patience : 1) * SILENT_HEARTBEATS * this.heartbeatMs;
+    if (silent && open) this.#patience = Math.min(MOST_PATIENCE, 2 * this.#patience);
     if (silent || now >= this.#doubtedUntilMs) this.#retry(this.#jitter());
-    else if ((this.#ping.answered && !this.#clock.settled) || now - this.#ping.sentMs >= PING_MS) this.#sendPing();
+    else if (this.#ping.answered && (!this.#clock.settled || now - this.#ping.sentMs >= PING_MS)) this.#sendPing();
   }
 
   #doubt(now) {
