@@ -218,7 +218,7 @@ class StreamedFeed:
         the stream is away, what no poll has is not known: it would be of other prices than those beside it.
         """
         now = self._context.clock.monotonic()
-        since = now - self.stale_after_s
+        since, quiet_since = now - self.stale_after_s, now - QUIET * self.stale_after_s
         trimmed = []
         for quote in quotes:
             heard, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)
@@ -228,7 +228,8 @@ class StreamedFeed:
             if carrier and carrier[0].delivering:
                 if max(fields.values(), default=NEVER) >= since:
                     tolerance_ms = self.stale_after_s * 1000
-                values = {n: value for n, value in values.items() if n in NOT_NEWS or fields.get(n, NEVER) < since}
+                left = (n for n in values if n in NOT_NEWS or fields.get(n, NEVER) < quiet_since)
+                values = {n: values[n] for n in left}
             else:
                 lost = (n for n, at in fields.items() if at < since and n not in self._polled)
                 values = {**dict.fromkeys(lost), **values}
