@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import os
+import re
 import socket
 import ssl
 import zlib
@@ -17,7 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC
 from http.cookiejar import DefaultCookiePolicy
 from typing import NamedTuple, Self, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpcore
 import httpx
@@ -38,6 +40,26 @@ def without(secret: str | None, data: bytes) -> bytes:
     for spelling in {secret, quote(secret), quote(secret, "")} if secret else ():
         data = data.replace(spelling.encode(), b"SECRET")
     return data
+
+
+class Route(NamedTuple):
+    """Whom a connection goes to, as messages name them: by their hosts, for an address may hold a key or a password."""
+
+    host: str
+    proxy: str | None = None
+
+    @classmethod
+    def of(cls, url: str, proxy: str | None) -> Route:
+        """The way to a URL, through the proxy at another."""
+        return cls(urlsplit(url).hostname or "", proxy and urlsplit(proxy).hostname)
+
+    @property
+    def first(self) -> str:
+        """Who is looked up and connected to."""
+        return self.host if self.proxy is None else f"the proxy {self.proxy}"
+
+    def __str__(self) -> str:
+        return self.host if self.proxy is None else f"{self.host} through the proxy {self.proxy}"
 
 
 class Answer(NamedTuple):
@@ -75,6 +97,7 @@ class HttpSource:
         on_answer: Callable[[str, str, Answer], None] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._route = Route.of(base_url, proxy)
         self._clock = clock
         self._timeout_s = timeout_s
         self._body_bytes = body_bytes
@@ -136,11 +159,32 @@ class HttpSource:
                 finally:
                     status.received_bytes += response.num_bytes_downloaded
         except TimeoutError as error:
-            raise FeedError(f"no whole answer within {self._timeout_s:g} s", reason="timeout") from error
+            raise self._late() from error
         except httpx.HTTPError as error:
-            reason = reason_of(error)
-            why = "the connection was lost" if reason == "closed" else str(error)[:200] or type(error).__name__
-            raise FeedError(f"{reason}: {why}", reason=reason) from error
+            raise self._failure(error) from error
+
+    def _late(self) -> FeedError:
+        return FeedError(f"no whole answer from {self._route} within {self._timeout_s:g} s", reason="timeout")
+
+    def _failure(self, error: httpx.HTTPError) -> FeedError:
+        reason, route, root = reason_of(error), self._route, root_of(error)
+        match reason:
+            case "timeout":
+                return self._late()
+            case "dns":
+                text = f"no address for {route.first}"
+            case "tls":
+                text = f"TLS with {route.host} failed: {tls_failure(root)}"
+            case "connect" if isinstance(error, httpx.ProxyError):
+                status = str(error).partition(" ")[0]
+                text = f"the proxy {route.proxy} does not connect to {route.host}: HTTP status {status[:3]}"
+            case "connect":
+                text = f"{route.first}: {failure_of(root)}"
+            case "closed":
+                text = f"{route} hung up"
+            case _:
+                text = f"{route}: {str(error)[:200] or type(error).__name__}"
+        return FeedError(text, reason=reason)
 
     async def _answer(self, response: httpx.Response, method: str, target: str) -> Answer:
         try:
@@ -199,15 +243,37 @@ class HttpSource:
         return body
 
 
+def root_of(error: BaseException) -> BaseException:
+    """What lies at the bottom of a failure's causes, or the first of them that is of TLS or of a name."""
+    while not isinstance(error, ssl.SSLError | socket.gaierror):
+        below = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+        if below is None:
+            break
+        error = below
+    return error
+
+
+def failure_of(error: BaseException) -> str:
+    """Why a connection could not be made; of several addresses, to the first."""
+    number = re.search(r"\[Errno (\d+)\]", str(error))
+    return os.strerror(int(number[1])).lower() if number else type(error).__name__
+
+
+def tls_failure(error: BaseException) -> str:
+    """Why TLS was not agreed upon."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted, {error.verify_message}"
+    text = isinstance(error, ssl.SSLError) and error.reason
+    return text.replace("_", " ").lower() if text else "unknown"
+
+
 def reason_of(error: httpx.HTTPError) -> str:
     """The reason to count a transport failure under, told by what lies at the bottom of its causes."""
-    root: BaseException = error
-    while root.__cause__ or root.__context__:
-        root = root.__cause__ or root.__context__ or root
-        if isinstance(root, ssl.SSLError):
-            return "tls"
-        if isinstance(root, socket.gaierror):
-            return "dns"
+    root = root_of(error)
+    if isinstance(root, ssl.SSLError):
+        return "tls"
+    if isinstance(root, socket.gaierror):
+        return "dns"
     match error:
         case httpx.TimeoutException():
             return "timeout"

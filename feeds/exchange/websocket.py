@@ -11,7 +11,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -24,7 +23,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import CloseCode
 
-from feeds.exchange.fetch import retry_after_s, status_reason, without
+from feeds.exchange.fetch import Route, failure_of, retry_after_s, status_reason, tls_failure, without
 from ticker import __version__
 from ticker.clock import Clock
 from ticker.errors import FatalFeedError, FeedError
@@ -130,7 +129,7 @@ async def open_socket(
         wait_s = retry_after_s(error.response.headers.get("Retry-After"), clock.wall_ms())
         raise FeedError(f"stream: HTTP status {code}", reason=status_reason(code), retry_after_s=wait_s) from None
     except (OSError, WebSocketException) as error:
-        raise _refused(error, urlsplit(url).hostname, timeout_s) from None
+        raise _refused(error, Route.of(url, proxy), timeout_s) from None
     return Socket(connection)
 
 
@@ -141,24 +140,24 @@ class _Connect(connect):
         return exc
 
 
-def _refused(error: Exception, host: str | None, timeout_s: float) -> FeedError:
+def _refused(error: Exception, route: Route, timeout_s: float) -> FeedError:
     match error:
         case TimeoutError():
-            return FeedError(f"stream: {host} did not answer within {timeout_s:g} s", reason="timeout")
+            return FeedError(f"stream: {route} did not answer within {timeout_s:g} s", reason="timeout")
         case socket.gaierror():
-            return FeedError(f"stream: no address for {host}", reason="dns")
+            return FeedError(f"stream: no address for {route.first}", reason="dns")
         case ssl.SSLError():
-            return FeedError(f"stream: TLS with {host} failed: {error.reason or 'unknown'}", reason="tls")
+            return FeedError(f"stream: TLS with {route.host} failed: {tls_failure(error)}", reason="tls")
         case ProxyError():
-            return FeedError(f"stream: the proxy does not connect to {host}", reason="connect")
+            return FeedError(f"stream: the proxy {route.proxy} does not connect to {route.host}", reason="connect")
         case InvalidMessage() if isinstance(error.__cause__, EOFError):
-            return FeedError(f"stream: {host} hung up", reason="closed")
+            return FeedError(f"stream: {route} hung up", reason="closed")
         case InvalidHandshake():
-            return FeedError(f"stream: {host} speaks no WebSocket ({type(error).__name__})")
+            return FeedError(f"stream: {route} speaks no WebSocket ({type(error).__name__})")
         case ConnectionResetError() | ConnectionClosed():
-            return FeedError(f"stream: {host} hung up", reason="closed")
+            return FeedError(f"stream: {route} hung up", reason="closed")
         case OSError():
-            return FeedError(f"stream: {host}: {error.strerror or type(error).__name__}", reason="connect")
+            return FeedError(f"stream: {route.first}: {failure_of(error)}", reason="connect")
     return FeedError(f"stream: {type(error).__name__}")
 
 

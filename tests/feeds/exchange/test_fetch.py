@@ -102,7 +102,7 @@ def test_reasons(reply: Reply, reason: str) -> None:
 
 def test_lost_connection_is_said_in_one_way() -> None:
     """Wherever it was lost: in words that alternate from try to try each of them would be news."""
-    assert str(failure(CLOSED)) == "closed: the connection was lost"
+    assert str(failure(CLOSED)) == "127.0.0.1 hung up"
 
 
 def test_largest_answer() -> None:
@@ -144,6 +144,35 @@ def test_nobody_there() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         assert failure(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}").reason == "connect"
+
+
+def test_a_failure_names_whom_it_did_not_reach() -> None:
+    """With three venues and a proxy one must know which host it was; passwords and keys are told to nobody."""
+
+    async def said(url: str, proxy: str | None = None) -> str:
+        source = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT, proxy=proxy)
+        with pytest.raises(FeedError) as caught:
+            async with source:
+                await source.ask("/x?token=SECRET", FeedStatus("toy", "live"))
+        assert "SECRET" not in str(caught.value)
+        return str(caught.value)
+
+    async def main() -> None:
+        async with FakeExchange() as unwilling:
+            nobody = f"u:SECRET@127.0.0.1:{unused.getsockname()[1]}"
+            refuses = unwilling.base_url.replace("//", "//u:SECRET@")
+            assert await said("https://nowhere.invalid") == "no address for nowhere.invalid"
+            assert (
+                await said("https://a.invalid", "http://u:SECRET@b.invalid:1") == "no address for the proxy b.invalid"
+            )
+            assert await said(f"https://{nobody}") == "127.0.0.1: connection refused"
+            assert await said("https://a.invalid", f"http://{nobody}") == "the proxy 127.0.0.1: connection refused"
+            told = await said("https://a.invalid", refuses)
+            assert told == "the proxy 127.0.0.1 does not connect to a.invalid: HTTP status 404"
+
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        run(main)
 
 
 def test_no_tls_there() -> None:

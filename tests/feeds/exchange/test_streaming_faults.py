@@ -156,6 +156,22 @@ def test_nobody_there() -> None:
     assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
 
 
+def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
+    """That there is no address for the proxy, or nobody, was said of the exchange; its password is told to nobody."""
+
+    async def said(proxy: str) -> str:
+        url = "ws://a.invalid/?token=SECRET"
+        with pytest.raises(FeedError) as caught:
+            await open_socket(url, Clock(), timeout_s=20.0, message_bytes=1, proxy=proxy, tls=None)
+        return str(caught.value)
+
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        refused = f"http://u:SECRET@127.0.0.1:{nobody.getsockname()[1]}"
+        assert uvloop.run(said(refused)) == "stream: the proxy 127.0.0.1: connection refused"
+    assert uvloop.run(said("http://u:SECRET@b.invalid:1")) == "stream: no address for the proxy b.invalid"
+
+
 def test_hung_up_at_once() -> None:
     """An exchange that ends every connection as it comes has hung up, wherever in the handshake that is noticed.
 
