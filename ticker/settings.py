@@ -32,6 +32,14 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _host(text: str) -> str:
+    """An address; one of IPv6 may stand in brackets, as in a URL."""
+    inner = text[1:-1] if re.fullmatch(r"\[[^\[\]]*:[^\[\]]*\]", text) else text
+    if "[" in inner or "]" in inner or "/" in inner or inner.count(":") == 1:
+        raise ValueError("should be an address alone, the port is one of its own: 0.0.0.0, ::1 or [::1]")
+    return inner
+
+
 def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     for text in values:
         if not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\]?", text):
@@ -70,7 +78,9 @@ class Section(BaseModel):
 class Server(Section):
     """`[server]`: where it listens and how it stops."""
 
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on."
+    )
     port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one.")
     shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
     base_path: Annotated[str, AfterValidator(_path)] = Field(

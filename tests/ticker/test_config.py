@@ -222,6 +222,17 @@ def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
     assert line == f"metrics.prices: 'BTC USD': {words}"
 
 
+def test_the_host_may_stand_in_brackets() -> None:
+    """An IPv6 address may be written as in a URL, where it is copied from; one with a port is told how to write it."""
+    for text, host in (("[::1]", "::1"), ("[::]", "::"), ("::1", "::1"), ("fe80::1%lo", "fe80::1%lo"), ("lan", "lan")):
+        assert load(None, [("--host", text)], {}).server.host == host
+    for text in ("localhost:9000", "[::1]:9000", "http://localhost", "[localhost]", "[::1"):
+        with pytest.raises(ConfigError) as caught:
+            load(None, [("--host", text)], {})
+        words = "should be an address alone, the port is one of its own: 0.0.0.0, ::1 or [::1]"
+        assert str(caught.value) == f"--host: {words}, not '{text}'"
+
+
 def test_hosts_are_names_alone(tmp_path: Path) -> None:
     """Seen: `prices.example:8000` was taken, and everybody got 403, since a host is compared without its port."""
     good = ("prices.example", "10.0.0.7", "::1", "[2001:db8::1]")
