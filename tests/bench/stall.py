@@ -110,10 +110,11 @@ def main(seconds: float) -> list[str]:
         for client in stalled:
             fresh = Stalled(at.port)
             fresh.catch_up(1)
-            truth = fresh.view
-            client.catch_up(truth.version)
-            fresh.catch_up(client.view.version)
-            report.exact += client.view.quotes == truth.quotes
+            pair = (client, fresh)
+            while (newest := max(one.view.version for one in pair)) != min(one.view.version for one in pair):
+                for one in pair:
+                    one.catch_up(newest)
+            report.exact += client.view.quotes == fresh.view.quotes
             report.catch_ups.append(sum(jump >= CATCH_UP for jump in client.jumps))
             client.socket.close()
             fresh.socket.close()
