@@ -14,9 +14,11 @@ import { HEIGHT, WIDTH, sparkPaths } from "./spark.js";
 const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
 const SURE_LENGTH = 10; // of a price that no column has to cut
-const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
-const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
-const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
+/** By direction: what is shown of it. */
+export const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
+export const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
+/** By state: what stands in the place of an age. */
+export const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
 const BELL = "M7 1.6a3.7 3.7 0 0 0-3.7 3.7v2.4L2.1 9.9h9.8l-1.2-2.2V5.3A3.7 3.7 0 0 0 7 1.6zM5.7 11.6a1.4 1.4 0 0 0 2.6 0";
 
 /**

@@ -9,14 +9,13 @@ import { MISSING, direction } from "../fmt/number.js";
 import { age } from "../fmt/time.js";
 import { nearest } from "../store/nearest.js";
 import { AlertChips } from "./alertchips.js";
+import { ARROWS, CLASSES } from "./cells.js";
 import { ChartPane } from "./chartpane.js";
 import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
 import { dragToClose } from "./sheet.js";
 import { Sources } from "./sources.js";
 
 const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 0v-3.2";
-const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
-const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 const NEAREST = 3;
 
 /**

@@ -5,10 +5,10 @@
 
 import { loadSources } from "../net/details.js";
 import { age } from "../fmt/time.js";
+import { FIXED_AGES } from "./cells.js";
 import { element, icon, setAttribute, setText } from "./elements.js";
 
 const MARKS = { live: "live", stale: "delayed", halted: "delayed", closed: "connecting", down: "offline", gone: "offline" };
-const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone" };
 const RATE_SAMPLES = 10; // of half a second
 
 export class Sources {
