@@ -84,6 +84,7 @@ class Session:
 
     __slots__ = (
         "_bad",
+        "_drops",
         "_facts",
         "_groups",
         "_messages",
@@ -111,6 +112,7 @@ class Session:
         self._refusals = TokenBucket(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, now)
         self._bad = TokenBucket(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, now)
         self._work = TokenBucket(work, work, now)
+        self._drops = TokenBucket(work, work, now)  # of its own: who has subscribed to much may change its mind
         self._steps: Iterator[list[Frame]] | None = None
 
     @property
@@ -268,6 +270,9 @@ class Session:
                 "not_subscribed", f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed",
                 message.reply_id,
             )  # fmt: skip
+        assert self._reader.group is not None
+        wild = [len(w.symbols) for w in self._reader.group.scope.wildcards if w.text not in message.patterns]
+        self._pay(self._drops, len(have) + (sum(wild) if len(wild) > 1 else 0), message.reply_id)
         self.selection = Selection(tuple(sorted(have.difference(message.patterns))), old.mask)
         data = self._groups.change(self._reader, self.selection, self.interval_ms)
         return [protocol.unsubscribed(message.reply_id, self.selection, self._groups.matched(self.selection)), data]
@@ -293,7 +298,8 @@ class Session:
                 f"at most {limits.patterns} patterns a connection; nothing was changed",
                 reply_id,
             )
-        self._pay(selection, reply_id)
+        store = self._groups.store
+        self._pay(self._work, sum(len(store) if "*" in p else 1 for p in selection.patterns), reply_id)
 
     def _admit(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
         try:
@@ -303,11 +309,9 @@ class Session:
             problem.reply_id = reply_id
             raise
 
-    def _pay(self, selection: Selection, reply_id: int | str | None) -> None:
-        """Take what resolving a selection may cost from the budget, before the work is done."""
-        store = self._groups.store
-        cost = sum(len(store) if "*" in pattern else 1 for pattern in selection.patterns)
-        if not self._work.take(self._facts.monotonic(), cost):
+    def _pay(self, budget: Budget, cost: int, reply_id: int | str | None) -> None:
+        """Take what resolving a selection may cost from a budget, before the work is done."""
+        if not budget.take(self._facts.monotonic(), cost):
             text = (
                 f"subscribing costs more than {self._facts.limits.work_per_s} symbols and pattern tests a second; wait"
             )

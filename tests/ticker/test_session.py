@@ -472,6 +472,27 @@ def test_subscribing_costs_and_waiting_pays() -> None:
     assert desk.subscribe("E*")[0]["patterns"] == ["A*", "B*", "C*", "D*", "E*"]
 
 
+def test_unsubscribing_costs_what_is_left() -> None:
+    """Seen: three readers with a few wildcards over 50,000 symbols and many names, which they unsubscribed one by one,
+    took half of a core, and turns of two seconds. Who has just subscribed to much may still change its mind.
+    """
+    desk = Desk()
+    desk.put(*(f"S{i}" for i in range(9000)))
+    names = [f"N{i}" for i in range(30)]
+    desk.subscribe("S*", "*S*", *names)
+    for name in names[:2]:
+        assert kinds(desk.unsubscribe(name)) == ["unsubscribed", "update"]
+    for _ in range(30):
+        (error,) = desk.unsubscribe(names[2], id=1)
+        assert (error["code"], error["id"], error["retry"]) == ("rate_limited", 1, True)
+        desk.clock.tick(0.0)
+    assert desk.session.closing is None
+    desk.clock.tick(1.0)
+    assert desk.unsubscribe("*S*")[0]["matched"] == 9000
+    for name in names[2:]:
+        assert kinds(desk.unsubscribe(name)) == ["unsubscribed", "update"]
+
+
 def test_suggestions_end_with_the_budget() -> None:
     """Looking for the nearest names is work as well; when it is spent, unknown symbols are only named."""
     desk = Desk()
