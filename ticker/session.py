@@ -33,6 +33,8 @@ LONG_BYTES = 1024
 """A longer message is answered in a turn of its own: a thousand names take 5 ms, and many may come at once."""
 MANY = 100
 """From so many symbols on a subscription by message is answered in a turn of its own, too."""
+LOOKS_PER_TEST = 10
+"""So many symbols of what a reader has already are looked at in the time of one pattern test."""
 MAX_SUGGESTIONS = 5
 """How many unknown symbols of one message get their nearest names looked up."""
 
@@ -270,9 +272,7 @@ class Session:
                 "not_subscribed", f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed",
                 message.reply_id,
             )  # fmt: skip
-        assert self._reader.group is not None
-        wild = [len(w.symbols) for w in self._reader.group.scope.wildcards if w.text not in message.patterns]
-        self._pay(self._drops, len(have) + (sum(wild) if len(wild) > 1 else 0), message.reply_id)
+        self._pay(self._drops, have.difference(message.patterns), set(), message.reply_id)
         self.selection = Selection(tuple(sorted(have.difference(message.patterns))), old.mask)
         data = self._groups.change(self._reader, self.selection, self.interval_ms)
         return [protocol.unsubscribed(message.reply_id, self.selection, self._groups.matched(self.selection)), data]
@@ -298,8 +298,8 @@ class Session:
                 f"at most {limits.patterns} patterns a connection; nothing was changed",
                 reply_id,
             )
-        store = self._groups.store
-        self._pay(self._work, sum(len(store) if "*" in p else 1 for p in selection.patterns), reply_id)
+        have = set(self.selection.patterns) if self.selection else set[str]()
+        self._pay(self._work, have, set(selection.patterns) - have, reply_id)
 
     def _admit(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
         try:
@@ -309,9 +309,15 @@ class Session:
             problem.reply_id = reply_id
             raise
 
-    def _pay(self, budget: Budget, cost: int, reply_id: int | str | None) -> None:
-        """Take what resolving a selection may cost from a budget, before the work is done."""
-        if not budget.take(self._facts.monotonic(), cost):
+    def _pay(self, bucket: TokenBucket, kept: set[str], new: set[str], reply_id: int | str | None) -> None:
+        """Take what resolving a selection may cost from a bucket, before the work is done.
+
+        What its reader has already is not tested again, but looked through.
+        """
+        scope = self._reader.group.scope if self._reader.group is not None else None
+        sizes = sorted(len(w.symbols) for w in scope.wildcards if w.text in kept) if scope else []
+        cost = sum(map(self._groups.store.tests, new)) + len(kept) + sum(sizes) // LOOKS_PER_TEST + sum(sizes[:-1])
+        if not bucket.take(self._facts.monotonic(), cost):
             text = (
                 f"subscribing costs more than {self._facts.limits.work_per_s} symbols and pattern tests a second; wait"
             )

@@ -36,7 +36,7 @@ def tested(store: Store, selection: Selection) -> Iterator[None]:
     wildcards = []
     try:
         for pattern in untested(store, selection):
-            wildcard = store.wildcards.begin(pattern, store.symbols())
+            wildcard = store.wildcards.begin(pattern, store.candidates(pattern))
             wildcards.append(wildcard)
             yield
             while wildcard.untested:

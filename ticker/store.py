@@ -82,6 +82,7 @@ class Store:
     _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
     _followed: dict[str, Record] = field(default_factory=dict)  # whom each follower follows
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _venues: set[str] = field(default_factory=set)  # whatever ever stood before a symbol's colon
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
     # What goes in
@@ -176,6 +177,18 @@ class Store:
         """All visible symbols, in order of birth: in that of change they take five times as long."""
         return (key for key in dict.__iter__(self._records) if key[0] != "@")
 
+    def candidates(self, pattern: str) -> Iterable[str]:
+        """The visible symbols that a pattern may match: few if it leaves nothing open but the venue, else all."""
+        if (name := _of_any_venue(pattern)) is None:
+            return self.symbols()
+        return (symbol for venue in self._venues if (symbol := f"{venue}:{name}") in self._records)
+
+    def tests(self, pattern: str) -> int:
+        """How many candidates there may be; 1 for a name."""
+        if "*" not in pattern:
+            return 1
+        return len(self._records) if _of_any_venue(pattern) is None else len(self._venues)
+
     @property
     def count(self) -> int:
         """How many visible symbols there are."""
@@ -187,7 +200,7 @@ class Store:
 
     def resolve(self, selection: Selection) -> Scope:
         """Resolve a selection; give it back by `release`."""
-        wild = tuple(self.wildcards.acquire(p, self.symbols()) for p in selection.patterns if "*" in p)
+        wild = tuple(self.wildcards.acquire(p, self.candidates(p)) for p in selection.patterns if "*" in p)
         return Scope(selection, frozenset(p for p in selection.patterns if "*" not in p), wild)
 
     def release(self, scope: Scope) -> None:
@@ -198,8 +211,10 @@ class Store:
     def matched(self, scope: Scope) -> int:
         """How many existing symbols a scope selects."""
         by_name = sum(s in self._records and not scope.wild(s) for s in scope.exact)
-        wild = [w.symbols for w in scope.wildcards]
-        by_pattern = len(wild[0]) if len(wild) == 1 else len(set().union(*wild))
+        wild = sorted((w.symbols for w in scope.wildcards), key=len, reverse=True)  # the most are only counted
+        by_pattern = sum(map(len, wild[:1]))
+        for i, symbols in enumerate(wild[1:], 1):
+            by_pattern += sum(all(s not in earlier for earlier in wild[:i]) for s in symbols)
         return by_name + by_pattern - len(scope.denied)
 
     def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
@@ -309,6 +324,8 @@ class Store:
         if record.is_feed:
             self._feeds[key] = record
         else:
+            if record.instrument:
+                self._venues.add(key.partition(":")[0])
             self.wildcards.born(key)
         return record
 
@@ -386,3 +403,9 @@ class Store:
         self._gone[key] = version
         while len(self._gone) > self.max_tombstones:
             _, self.floor = self._gone.popitem(last=False)
+
+
+def _of_any_venue(pattern: str) -> str | None:
+    """What stands behind the colon of a pattern if that is one name: of `*:BTC-USD` it is `BTC-USD`."""
+    _, colon, name = pattern.partition(":")
+    return name if colon and "*" not in name else None

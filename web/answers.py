@@ -94,7 +94,7 @@ async def admit_patterns(service: Service, address: str, selection: Selection) -
         Problem: 503, its address had too many lately.
     """
     if new := untested(service.store, selection):
-        check_snapshot(service, address, len(new) * len(service.store))
+        check_snapshot(service, address, sum(map(service.store.tests, new)))
         await service.hub.turns.complete(tested(service.store, selection))
 
 

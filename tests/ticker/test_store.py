@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS
-from ticker.model import Value
+from ticker.model import Value, pattern_matches
 from ticker.record import Changes, Flush, Follow, Record, bits
 from ticker.selection import Scope, Selection
 from ticker.store import Store
@@ -542,6 +542,19 @@ def test_the_newest_version_costs_what_is_selected() -> None:
     for names, version, cost in cases:
         scope = CountedScope(scope_of(store, *names))
         assert (store.newest(scope), (scope.asked, scope.listed)) == (version, cost)
+
+
+def test_a_pattern_finds_what_it_matches() -> None:
+    """However its candidates are found, among symbols that came and went; what several match counts once."""
+    store, _ = market_of(0)
+    put(store, **dict.fromkeys(("A", "B", "k:A", "k:B", "kk:A", "b:A", "x:A"), LAST))
+    store.ingest("@k", {"state": "live"})
+    drop(store, "x:A")
+    put(store, **{"y:A": LAST})
+    for patterns in (["*:A"], ["k*:A", "b:*"], ["*", "A", "*A", "*:A"], ["*:NO"], ["*:*A"], ["k:A", "*:A", "k:*"]):
+        scope = store.resolve(Selection.of(patterns))
+        found = {s for s in store.symbols() if any(pattern_matches(p, s) for p in patterns)}
+        assert (set(scope.symbols()) & set(store.symbols()), store.matched(scope)) == (found, len(found))
 
 
 def test_removals_cost_those_since() -> None:
