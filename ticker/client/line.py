@@ -13,6 +13,9 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+RESTED = 4
+"""After so many looks a quick line is asked again; each answer costs the service a write."""
+
 
 class Line(ClientConnection):
     """A connection that is looked at again and again.
@@ -28,6 +31,7 @@ class Line(ClientConnection):
         self.busy = False
         self._received = False
         self._waited = 0
+        self._rested = RESTED
         self._ping: asyncio.Task[None] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -36,13 +40,17 @@ class Line(ClientConnection):
         super().data_received(data)
 
     def look(self) -> None:
-        """See what has come, and ask again once there was an answer."""
-        if self._ping is None or self._ping.done():
-            self.late, self._waited, self.busy = self._waited, 0, False
-            self._ping = asyncio.create_task(self._ask(), name="ticker.client.ping")
-        else:
+        """See what has come, and ask again: a slow line as soon as there is an answer, another one now and then."""
+        if self._ping is not None and not self._ping.done():
             self._waited += 1
             self.late, self.busy = max(self.late, self._waited), self._received
+        else:
+            self.late, self.busy = self._waited, False
+            self._waited = 0
+            self._rested += 1
+            if self.late or self._rested > RESTED:
+                self._rested = 1
+                self._ping = asyncio.create_task(self._ask(), name="ticker.client.ping")
         self._received = False
 
     def connection_lost(self, exc: Exception | None) -> None:
