@@ -40,6 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.doorman",
             "ticker.quota",
             "ticker.session",
+            "ticker.suggestions",
             "ticker.slices",
             "ticker.consolidate",
             "ticker.intake",
@@ -80,7 +81,7 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", 
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "bucket", "session",
-    "consolidate", "intake", "rhythm", "errors", "histogram", "model",
+    "suggestions", "consolidate", "intake", "rhythm", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -16,14 +16,14 @@ from typing import Any
 
 from ticker import messages, protocol
 from ticker.bucket import TokenBucket
-from ticker.errors import ProtocolError, nearest
+from ticker.errors import ProtocolError
 from ticker.groups import Groups
 from ticker.messages import Ping, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.readers import Reader
 from ticker.selection import Selection
 from ticker.slices import LARGE, encoded, tested, untested
-from ticker.store import Store
+from ticker.suggestions import unknown_symbols
 
 MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
@@ -35,8 +35,6 @@ MANY = 100
 """From so many symbols on a subscription by message is answered in a turn of its own, too."""
 LOOKS_PER_TEST = 10
 """So many symbols of what a reader has already are looked at in the time of one pattern test."""
-MAX_SUGGESTIONS = 5
-"""How many unknown symbols of one message get their nearest names looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,28 +331,3 @@ class Session:
 @functools.cache
 def _announced(limits: Limits) -> dict[str, int]:
     return dataclasses.asdict(limits) | {"min_interval_ms": 0}
-
-
-def unknown_symbols(store: Store, patterns: Iterable[str], may_look: Callable[[], bool]) -> list[dict[str, Any]]:
-    """The symbols among patterns that do not exist; the first few with the nearest names, as far as `may_look` lets."""
-    unknown: list[dict[str, Any]] = []
-    for name in patterns:
-        if "*" not in name and store.get(name) is None:
-            near = len(unknown) < MAX_SUGGESTIONS and may_look()
-            unknown.append({"symbol": name, "nearest": nearest_symbols(name, store.symbols()) if near else []})
-    return unknown
-
-
-def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:
-    """The existing symbols most like an unknown one, best first; venue symbols for a venue symbol.
-
-    Only those that begin alike behind the venue are compared letter by letter, so that the cost stays small with
-    many symbols, and one venue's many symbols do not crowd out the right one.
-    """
-    head = name.rpartition(":")[2][:2].upper()
-    size = len(head)
-    if ":" in name:
-        alike = [s for s in symbols if (at := s.find(":") + 1) and s[at : at + size].upper() == head]
-    else:
-        alike = [s for s in symbols if s[:size].upper() == head and ":" not in s]
-    return nearest(name, alike[:500], count)

@@ -13,8 +13,8 @@ from ticker.errors import PatternError, ProtocolError, did_you_mean
 from ticker.messages import LISTS, TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
-from ticker.session import nearest_symbols, unknown_symbols
 from ticker.slices import tested, untested
+from ticker.suggestions import nearest_symbols, unknown_symbols
 from web.problem import Problem
 
 SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."

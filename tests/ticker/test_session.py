@@ -20,7 +20,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
-from ticker.session import Facts, Limits, Session, nearest_symbols
+from ticker.session import Facts, Limits, Session
 from ticker.slices import LARGE
 from ticker.store import Store
 
@@ -707,25 +707,3 @@ def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[st
         if (now := desk.session.selection) is not None:
             known = [r for r in desk.store.records() if any(matches(pattern, r.key) for pattern in now.patterns)]
             assert view.quotes == {r.key: visible(r, now.mask) for r in known}
-
-
-# Suggestions
-
-
-def test_nearest_symbols_are_of_the_same_sort() -> None:
-    """A name is compared with names, a venue symbol with venue symbols, whatever the case."""
-    symbols = ["BTC-USD", "BTC-USDT", "BTC-USDC", "ETH-USD", "k:BTC-USD", "kraken:BTC-USD", "BTCDOM"]
-    assert nearest_symbols("btc-usd", symbols, 1) == ["BTC-USD"]
-    assert sorted(nearest_symbols("btc-usdx", symbols)) == ["BTC-USD", "BTC-USDC", "BTC-USDT"]
-    assert nearest_symbols("kraken:BTC-USDX", symbols)[0] == "kraken:BTC-USD"
-    assert nearest_symbols("krakn:BTC-USD", symbols)[0] == "kraken:BTC-USD"
-    assert nearest_symbols("B", ["B2", "ETH"]) == ["B2"]
-    assert nearest_symbols("zzz", symbols) == []
-
-
-def test_nearest_symbol_is_found_among_many_of_its_venue() -> None:
-    """Seen: with 1,500 symbols of a venue, the right one was not suggested. Cause: the first 500 that began with the
-    same letters were compared, and venue symbols all begin with their venue. Promise: what follows it decides.
-    """
-    symbols = [f"kraken:S{i}-USD" for i in range(1500)] + ["kraken:BTC-USD"]
-    assert nearest_symbols("kraken:BTC-USX", symbols) == ["kraken:BTC-USD"]
