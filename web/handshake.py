@@ -20,7 +20,7 @@ from websockets.http11 import Request
 from web.problem import raw_problem
 from web.wire import DEFLATE
 
-EXTENSION = "ticker.refusal"
+REFUSAL = "ticker.refusal"
 """Key of `scope["extensions"]` under which the stream's endpoint finds what it must answer: whom it sees is refused."""
 
 
@@ -97,7 +97,7 @@ class Handshake(WebSocketsSansIOProtocol):
         if refused is not None or path not in self.door.paths:
             super().handle_connect(request)
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[EXTENSION] = refused  # before the endpoint's task has begun
+            extensions[REFUSAL] = refused  # before the endpoint's task has begun
             return
         self.conn.send_response(response)
         self.handshake_complete = True

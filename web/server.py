@@ -27,7 +27,7 @@ from web.transport import MAX_FRAGMENTS, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """What the kernel may hold unsent for one connection before it says "full"."""
-EXTENSION = "ticker.http"
+EXCHANGE = "ticker.http"
 """Key of `scope["extensions"]` under which an endpoint finds its `Exchange`."""
 MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
@@ -146,7 +146,7 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError("too many requests in a row")
         if self.cycle is not None and self.cycle.scope is self.scope:
             exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
-            self.scope["extensions"] = {EXTENSION: exchange}  # before the endpoint's task has begun
+            self.scope["extensions"] = {EXCHANGE: exchange}  # before the endpoint's task has begun
         elif self.cycle is not None and not (
             self.cycle.response_complete and self.transport.get_write_buffer_size() == 0
         ):

@@ -32,7 +32,7 @@ from web.auth import Auth
 from web.descriptions import described_text, problems
 from web.pause import Pause
 from web.problem import Problem
-from web.server import EXTENSION, BoundedHttp, Exchange
+from web.server import EXCHANGE, BoundedHttp, Exchange
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -94,7 +94,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             return _farewell()
         if refused is not None:
             return refused
-        exchange = request.scope.get("extensions", {}).get(EXTENSION)
+        exchange = request.scope.get("extensions", {}).get(EXCHANGE)
         if not isinstance(exchange, Exchange):
             raise Problem(503, "internal", "this server cannot stream prices; start the service by 'python -m ticker'")
         http, cycle = exchange.http(), exchange.cycle()

@@ -22,7 +22,7 @@ from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
 from web.auth import Auth
-from web.handshake import EXTENSION
+from web.handshake import REFUSAL
 from web.pings import Pings
 from web.problem import Problem, problem
 from web.transport import SharedFrames
@@ -87,7 +87,7 @@ def make_router() -> APIRouter:
     @router.websocket("/ws")
     async def refusal(websocket: WebSocket) -> None:
         text = "this server cannot stream prices; start the service by 'python -m ticker'"
-        refused = websocket.scope["extensions"].get(EXTENSION)  # of another server there is none
+        refused = websocket.scope["extensions"].get(REFUSAL)  # of another server there is none
         await websocket.send_denial_response(refused or problem(503, "internal", text))
 
     return router

@@ -23,6 +23,7 @@ from feeds.exchange.polling import Poller, Schedule, patience_s
 from feeds.exchange.rest import Rest
 from feeds.exchange.streaming import STALE_AFTER_S, Shard, Streams
 from feeds.exchange.venue import Stream, Venue
+from feeds.rows import PRICES
 from feeds.runner import Runner
 from ticker.errors import FeedError
 from ticker.model import Bar, Quote
@@ -34,12 +35,11 @@ QUIET, SOON_QUIET = 0.5, 0.25
 one answer has all, those that will be so soon are taken with it, and spare the next one."""
 DAY_S = 86_400.0
 NEVER = float("-inf")
-PRICES = ("last", "bid", "ask")
 NOT_NEWS = frozenset({"decimals", "name", "state"})
 
 
 @dataclass(slots=True)
-class Heard:
+class Recent:
     """What came of one symbol lately.
 
     Attributes:
@@ -123,9 +123,9 @@ class StreamedFeed:
         self._start: Callable[[Shard], None] = lambda _: None
         self._joint: Joint | None = None
         self._carriers: dict[str, tuple[Shard, str]] = {}  # of each venue symbol, with its wire name
-        self._heard: dict[str, Heard] = {}
+        self._recent: dict[str, Recent] = {}
         self._polled = set(NOT_NEWS)  # all fields that polls ever brought
-        self._most_heard = venue.limits.symbols
+        self._most_symbols = venue.limits.symbols
         self._takes = SOON_QUIET if venue.limits.symbols_per_request is None else QUIET
 
     async def run(self, sink: Sink) -> None:
@@ -195,8 +195,8 @@ class StreamedFeed:
         carrier = self._carriers.get(symbol)
         if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
             return True
-        heard = self._of(symbol)
-        silent_s = self._context.clock.monotonic() - max(heard.asked_at, heard.priced_at)
+        recent = self._of(symbol)
+        silent_s = self._context.clock.monotonic() - max(recent.asked_at, recent.priced_at)
         return silent_s > quiet * self.stale_after_s
 
     # What passes
@@ -206,9 +206,9 @@ class StreamedFeed:
         now = self._context.clock.monotonic()
         passed = list(quotes)
         for quote in passed:
-            heard = self._of(quote.symbol)
-            heard.ts = quote.ts if quote.ts is not None else heard.ts
-            heard.fields.update(dict.fromkeys(quote.values, now))
+            recent = self._of(quote.symbol)
+            recent.ts = quote.ts if quote.ts is not None else recent.ts
+            recent.fields.update(dict.fromkeys(quote.values, now))
         return passed
 
     def _trim(self, quotes: Iterable[Quote]) -> list[Quote]:
@@ -221,9 +221,9 @@ class StreamedFeed:
         since, quiet_since = now - self.stale_after_s, now - QUIET * self.stale_after_s
         trimmed = []
         for quote in quotes:
-            heard, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)
-            heard.asked_at = now
-            values, fields, tolerance_ms = quote.values, heard.fields, 1000.0
+            recent, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)
+            recent.asked_at = now
+            values, fields, tolerance_ms = quote.values, recent.fields, 1000.0
             self._polled.update(values)
             if carrier and carrier[0].delivering:
                 if max(fields.values(), default=NEVER) >= since:
@@ -234,18 +234,18 @@ class StreamedFeed:
                 lost = (n for n, at in fields.items() if at < since and n not in self._polled)
                 values = {**dict.fromkeys(lost), **values}
             ts = quote.ts
-            if ts is not None and heard.ts is not None and 0 < heard.ts - ts <= tolerance_ms:
-                ts = heard.ts
+            if ts is not None and recent.ts is not None and 0 < recent.ts - ts <= tolerance_ms:
+                ts = recent.ts
             trimmed.append(Quote(quote.symbol, values, ts, quote.seq))
         return trimmed
 
-    def _of(self, symbol: str) -> Heard:
-        heard = self._heard.get(symbol)
-        if heard is None:
-            heard = Heard()
-            if len(self._heard) < self._most_heard:  # a server may make up names
-                self._heard[symbol] = heard
-        return heard
+    def _of(self, symbol: str) -> Recent:
+        recent = self._recent.get(symbol)
+        if recent is None:
+            recent = Recent()
+            if len(self._recent) < self._most_symbols:  # a server may make up names
+                self._recent[symbol] = recent
+        return recent
 
     # What there is to say
 
