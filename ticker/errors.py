@@ -68,16 +68,18 @@ class PatternError(TickerError, ValueError):
 class ProtocolError(TickerError):
     """A client's message is refused.
 
+    Attributes:
+        reply_id: the message's own `id`, echoed in the error frame; put in by whoever knows it.
+
     Args:
         code: one of `protocol.ERROR_CODES`.
         message: what to do about it.
-        reply_id: the message's own `id`, echoed in the error frame.
     """
 
-    def __init__(self, code: str, message: str, reply_id: int | str | None = None) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.reply_id = reply_id
+        self.reply_id: int | str | None = None
 
 
 class ClientError(TickerError):

@@ -18,10 +18,10 @@ from ticker import messages, protocol
 from ticker.bucket import TokenBucket
 from ticker.errors import ProtocolError
 from ticker.groups import Groups
-from ticker.messages import Ping, Subscribe, Unsubscribe
+from ticker.messages import Message, Ping, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.readers import Reader
-from ticker.selection import Selection
+from ticker.selection import ALL_FIELDS, Selection
 from ticker.slices import LARGE, encoded, tested, untested
 from ticker.suggestions import unknown_symbols
 
@@ -167,6 +167,7 @@ class Session:
         except UnicodeDecodeError:
             self.closing = (protocol.BAD_UTF8, "a text message must be UTF-8")
             return []
+        message: Message | None = None
         try:
             message = messages.parse_message(text, self._facts.limits.patterns)
             received = self._groups.counts.received
@@ -179,6 +180,8 @@ class Session:
             received["ping"] += 1
             return self._ping(message)
         except ProtocolError as problem:
+            if message is not None:
+                problem.reply_id = message.reply_id
             return [self._refuse(problem)]
 
     def _counted(self, frames: list[Frame]) -> list[Frame]:
@@ -207,14 +210,12 @@ class Session:
         """Answer it at once if fewer than so many symbols must be told, else in slices."""
         old = self.selection
         if message.cursor is not None and old is not None:
-            raise ProtocolError(
-                "bad_request", "a cursor counts only in the first subscribe of a connection", message.reply_id
-            )
+            raise ProtocolError("bad_request", "a cursor counts only in the first subscribe of a connection")
         patterns, surplus = self._within_wildcards(set(old.patterns) if old else set(), message.patterns)
-        mask = message.mask or (old.mask if old else Selection().mask)
+        mask = message.mask or (old.mask if old else ALL_FIELDS)
         selection = Selection(tuple(sorted(patterns)), mask)
         interval_ms = self.interval_ms if message.interval_ms is None else message.interval_ms
-        self._check_patterns(selection, message.reply_id)
+        self._check_patterns(selection)
         message = message._replace(rejected=message.rejected + surplus)
         store = self._groups.store
         new = len(store) >= LARGE and untested(store, selection)
@@ -225,29 +226,30 @@ class Session:
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
+        try:
+            yield from self._prepare(message, selection)
+            yield self._place(message, selection, interval_ms)
+        except ProtocolError as problem:
+            problem.reply_id = message.reply_id
+            raise
+
+    def _prepare(self, message: Subscribe, selection: Selection) -> Iterator[list[Frame]]:
         for _ in tested(self._groups.store, selection):
             yield []
         group = self._reader.group
         if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
             if group is None:
-                yield from self._whole(message, selection)
+                for frame in self._groups.whole(self._reader.address, selection):
+                    self.coming = frame
+                    yield []
             else:
                 for _ in encoded(self._groups.store, selection, group.scope):
                     yield []
         yield []  # joining it all is a turn's work by itself
-        yield self._place(message, selection, interval_ms)
-
-    def _whole(self, message: Subscribe, selection: Selection) -> Iterator[list[Frame]]:
-        try:
-            for frame in self._groups.whole(self._reader.address, selection):
-                self.coming = frame
-                yield []
-        except ProtocolError as problem:
-            problem.reply_id = message.reply_id
-            raise
 
     def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
-        matched = self._admit(selection, interval_ms, message.reply_id)
+        reader = self._reader
+        matched = self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=bool(self.coming))
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:
@@ -266,11 +268,9 @@ class Session:
         have = set(old.patterns) if old else set()
         missing = [p for p in message.patterns if p not in have]
         if old is None or missing:
-            raise ProtocolError(
-                "not_subscribed", f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed",
-                message.reply_id,
-            )  # fmt: skip
-        self._pay(self._drops, have.difference(message.patterns), set(), message.reply_id)
+            text = f"not subscribed to {missing[0][:80]!r}; give patterns as they were subscribed"
+            raise ProtocolError("not_subscribed", text)
+        self._pay(self._drops, have.difference(message.patterns), set())
         self.selection = Selection(tuple(sorted(have.difference(message.patterns))), old.mask)
         data = self._groups.change(self._reader, self.selection, self.interval_ms)
         return [protocol.unsubscribed(message.reply_id, self.selection, self._groups.matched(self.selection)), data]
@@ -288,26 +288,14 @@ class Session:
             have.add(pattern)
         return have, surplus
 
-    def _check_patterns(self, selection: Selection, reply_id: int | str | None) -> None:
-        limits = self._facts.limits
-        if len(selection.patterns) > limits.patterns:
-            raise ProtocolError(
-                "too_many_symbols",
-                f"at most {limits.patterns} patterns a connection; nothing was changed",
-                reply_id,
-            )
+    def _check_patterns(self, selection: Selection) -> None:
+        most = self._facts.limits.patterns
+        if len(selection.patterns) > most:
+            raise ProtocolError("too_many_symbols", f"at most {most} patterns a connection; nothing was changed")
         have = set(self.selection.patterns) if self.selection else set[str]()
-        self._pay(self._work, have, set(selection.patterns) - have, reply_id)
+        self._pay(self._work, have, set(selection.patterns) - have)
 
-    def _admit(self, selection: Selection, interval_ms: int, reply_id: int | str | None) -> int:
-        try:
-            reader = self._reader
-            return self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=bool(self.coming))
-        except ProtocolError as problem:
-            problem.reply_id = reply_id
-            raise
-
-    def _pay(self, bucket: TokenBucket, kept: set[str], new: set[str], reply_id: int | str | None) -> None:
+    def _pay(self, bucket: TokenBucket, kept: set[str], new: set[str]) -> None:
         """Take what resolving a selection may cost from a bucket, before the work is done.
 
         What its reader has already is not tested again, but looked through.
@@ -316,10 +304,9 @@ class Session:
         sizes = sorted(len(w.symbols) for w in scope.wildcards if w.text in kept) if scope else []
         cost = sum(map(self._groups.store.tests, new)) + len(kept) + sum(sizes) // LOOKS_PER_TEST + sum(sizes[:-1])
         if not bucket.take(self._facts.monotonic(), cost):
-            text = (
-                f"subscribing costs more than {self._facts.limits.work_per_s} symbols and pattern tests a second; wait"
-            )
-            raise ProtocolError("rate_limited", text, reply_id)
+            most = self._facts.limits.work_per_s
+            text = f"subscribing costs more than {most} symbols and pattern tests a second; wait"
+            raise ProtocolError("rate_limited", text)
 
     def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
         if not self._facts.loaded():

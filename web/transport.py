@@ -110,10 +110,10 @@ class SharedFrames(Handshake):
             return frame.packed or packed(frame)
         return frame.wire or wire(frame)
 
-    def _write(self, *data: bytes) -> bool:
+    def _write(self, data: bytes | list[bytes]) -> bool:
         try:
-            if len(data) == 1:
-                self.transport.write(data[0])
+            if isinstance(data, bytes):
+                self.transport.write(data)
             else:
                 self.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
@@ -128,7 +128,7 @@ class SharedFrames(Handshake):
 
     def _reply(self, frames: list[Frame], head: bytes = b"") -> None:
         if (frames or head) and self.open:
-            self._write(head, *map(self._bytes, frames))
+            self._write([head, *map(self._bytes, frames)])
 
     def pause_writing(self) -> None:
         """Called by the transport, possibly inside `write`: only flags change."""

@@ -49,14 +49,15 @@ def test_feed_error_says_why_and_when_to_come_back() -> None:
 
 def test_protocol_error_carries_code_and_id() -> None:
     """A refusal knows its code and whose message it answers."""
-    error = ProtocolError("bad_request", "say more", "x1")
+    error = ProtocolError("bad_request", "say more")
+    assert error.reply_id is None
+    error.reply_id = "x1"
     assert (error.code, str(error), error.reply_id) == ("bad_request", "say more", "x1")
-    assert ProtocolError("bad_json", "?").reply_id is None
 
 
 @pytest.mark.parametrize("error", [
     FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5), PatternError("x", "unknown_field"),
-    ProtocolError("bad_request", "say more", "x1"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}),
+    ProtocolError("bad_request", "say more"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}),
 ])  # fmt: skip
 def test_errors_go_from_process_to_process(error: TickerError) -> None:
     """Seen: what a worker of a process pool raised could not be read by its parent, which broke the pool."""
