@@ -17,7 +17,8 @@ export function openMenu({ x, y }, items, label) {
   const before = document.activeElement;
   const menu = element("div", { class: "menu", role: "menu", "aria-label": label });
   const close = () => {
-    const inside = menu.contains(document.activeElement);
+    const focused = document.activeElement;
+    const inside = menu.contains(focused) || focused === document.body; // Safari's buttons lose it when they are pressed
     removeEventListener("pointerdown", pressed, { capture: true });
     menu.remove();
     if (inside) before.focus({ preventScroll: true });
