@@ -103,7 +103,7 @@ async def test_a_clock_that_is_set_shows_nothing_wrong_as_live(live: Live, step_
     peer, view = await live.stream("?symbols=*:*"), View()
     await peer.follow(view, live.service.store.version)
     live.clock.step(step_s)
-    live.service.intake.expire()
+    list(live.service.intake.expire())
     assert state("toy:BTC-USD") == "live"
     publish("2.5")
     assert state("toy:BTC-USD") == "live"

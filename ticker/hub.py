@@ -276,7 +276,9 @@ class Hub:
                 next_at = now
             if self._broken.done():
                 self._broken.result()
-            self.intake.expire()
+            steps = self.intake.expire()
+            if next(steps, self) is None:
+                self.turns.spread(steps)
             if self.store.overdue(now):
                 self.wake()
             self.groups.forget_empty()

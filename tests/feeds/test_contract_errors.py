@@ -88,7 +88,7 @@ class Service:
         async with asyncio.timeout(PATIENCE_S):
             while not happened():
                 await self.clock.advance(max(1.0, (self.clock.monotonic() - began - 60.0) / 4))
-                self.intake.expire()
+                list(self.intake.expire())
 
     def shown(self) -> dict[str, dict[str, object]]:
         """What readers see of each symbol, but for its state and its time."""

@@ -78,7 +78,7 @@ class Market:
         """Let time pass, with a look at the deadlines as often as the service has."""
         for _ in range(round(seconds / TICK_S)):
             self.clock.tick(TICK_S)
-            self.intake.expire()
+            list(self.intake.expire())
             self.flush()
 
     def beat(self, seconds: int, prices: Mapping[str, str]) -> None:

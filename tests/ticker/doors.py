@@ -37,7 +37,7 @@ class Service:
         """Let time pass."""
         for _ in range(round(seconds / TICK_S)):
             self.clock.tick(TICK_S)
-            self.intake.expire()
+            list(self.intake.expire())
         self.store.flush(self.clock.monotonic())
 
     def get(self, symbol: str, field: str = "state") -> Value:

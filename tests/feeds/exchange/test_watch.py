@@ -33,7 +33,7 @@ class Service:
         """Let time pass with the service looking at its clocks; `seen` has every state that was shown."""
         for _ in range(round(seconds / step_s)):
             await self._theatre.passes(step_s)
-            self.intake.expire()
+            list(self.intake.expire())
             self.seen.add(self.status.state)
             self.seen.update(f"{source.symbol} {source.state}" for source in self.intake.sources.values())
 
