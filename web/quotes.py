@@ -95,12 +95,13 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 await service.hub.turns.complete(_made(service, address, scope, made))
                 if made:
                     return made[0]
+            if shape == "csv":
+                records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
+                check_snapshot(service, address, len(records))
+                return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
             changes = store.changes(scope, since)
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records))
-            if shape == "csv":
-                records = [record for record, _ in changes.records if not record.is_feed]
-                return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
             unknown = unknown_of(service, address, selection) if changes.since is None else []
             quotes, feeds = protocol.data_pieces(changes)
             body = members(quotes, changes.gone, feeds, always=True)

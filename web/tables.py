@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from operator import itemgetter
+from operator import attrgetter
 
 from fastapi.responses import Response
 
@@ -25,9 +25,11 @@ FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 
 
 def quotes_table(records: Iterable[Record], mask: int) -> Iterator[bytes]:
-    """One row a symbol, by name, as they are now; unknown values are empty. It is made a slice at a time."""
+    """One row a symbol, by name, all of one moment; unknown values are empty. It is made a slice at a time."""
     fields = [(i, FIELDS[i] in NUMBER_FIELDS) for i in bits(mask)]
-    now = sorted(((record.key, record.values.copy()) for record in records), key=itemgetter(0))
+    ordered = sorted(records, key=attrgetter("key"))
+    yield b""  # that was a turn's work
+    now = [(record.key, tuple(record.values)) for record in ordered]
     yield _lines([["symbol", *(FIELDS[i] for i, _ in fields)]])
     for part in parts(now):
         yield _lines([safe(key), *(_cell(values[i], number=number) for i, number in fields)] for key, values in part)
