@@ -19,6 +19,8 @@ LARGE = 1000
 """From so many symbols on an answer is made in slices."""
 SLICE = 500
 """How many records are encoded in one turn of the loop, which takes some 2 ms."""
+MOST_PASSES = 5
+"""How often what has changed meanwhile is encoded in slices again, before the rest of it in one turn."""
 TESTS = 5000
 """How many symbols are tested against a pattern in one, which takes some 3 ms."""
 
@@ -78,24 +80,29 @@ def encoded(store: Store, selection: Selection, known: Scope | None = None) -> I
 def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
     """What a selection matches, encoded, of one version: that of the moment in which it comes, after many pauses.
 
-    What was encoded early is told anew as far as it has changed since. Nothing comes if more symbols were removed
-    meanwhile than the store remembers.
+    What has changed meanwhile is encoded anew, in pauses as long as it is much. Nothing comes if more symbols were
+    removed meanwhile than the store remembers.
     """
     scope, mask = store.resolve(selection), selection.mask
+    pieces: dict[str, bytes] = {}
     try:
-        version, pieces = store.version, dict[str, bytes]()
-        for part in parts(list(scope.symbols())):
-            for symbol in part:
-                if (record := store.get(symbol)) is not None:
-                    pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
-            yield None
-        changes = store.changes(scope, version)
-        if changes.since is not None:
-            for record, _ in changes.records:
-                if not record.is_feed:
-                    pieces[record.key] = protocol.piece(record, mask)
+        symbols = list(scope.symbols())
+        for left in reversed(range(MOST_PASSES)):
+            version, much = store.version, left and len(symbols) > SLICE
+            for part in parts(symbols):
+                for symbol in part:
+                    if (record := store.get(symbol)) is not None:
+                        pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
+                if much:
+                    yield None
+            if not much:
+                yield list(pieces.values())
+                return
+            changes = store.changes(scope, version)
+            if changes.since is None:
+                return
+            symbols = [record.key for record, _ in changes.records if not record.is_feed]
             for symbol in changes.gone:
                 pieces.pop(symbol, None)
-            yield list(pieces.values())
     finally:
         store.release(scope)
