@@ -11,7 +11,7 @@ Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ticker import protocol, slices
 from ticker.errors import ProtocolError
@@ -41,11 +41,14 @@ MANY = 4
 
 @dataclass(slots=True)
 class Whole:
-    """A frame of everything that somebody is making, or has made at some time, monotonic seconds."""
+    """A frame of everything that somebody is making, or has made at some time, monotonic seconds.
+
+    Behind it in `frames` come large updates, should much have changed before all who wait for it had their turn.
+    """
 
     making: Iterator[list[bytes] | None]
     at: float = float("-inf")
-    frame: Frame | None = None
+    frames: list[Frame] = field(default_factory=list)
 
 
 class Groups:
@@ -155,7 +158,7 @@ class Groups:
             since = None
         return self._frame(group, since)
 
-    def whole(self, address: str, selection: Selection) -> Iterator[Frame | None]:
+    def whole(self, address: str, selection: Selection) -> Iterator[list[Frame]]:
         """A frame of all that a selection matches, for who comes without a cursor: after many pauses, if at all.
 
         Who wants the same meanwhile shares the work, and who comes a moment later gets the same frame.
@@ -170,36 +173,39 @@ class Groups:
         if whole is None:
             self.quota.check_snapshot(address, matched)
             whole = self._whole[selection] = Whole(slices.whole(self.store, selection))
-        while whole.frame is None:
+        while not whole.frames:
             whole.at = self._monotonic()
             try:
                 pieces = next(whole.making)
             except StopIteration:
                 return
             if pieces is None:
-                yield None
+                yield []
                 continue
             store = self.store
             feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
-            whole.frame = protocol.snapshot(store.epoch, store.version, self._wall_ms(), pieces, feeds)
-            whole.frame.pays = len(whole.frame.data) >= PAYS_FOR_ONE_BYTES
-        yield whole.frame
+            frame = protocol.snapshot(store.epoch, store.version, self._wall_ms(), pieces, feeds)
+            frame.pays = len(frame.data) >= PAYS_FOR_ONE_BYTES
+            whole.frames.append(frame)
+        yield whole.frames
 
     def join(
-        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
+        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: list[Frame] | None = None
     ) -> list[Frame]:
         """`enter` with the text of a cursor, if the reader has one, or with what `whole` made for it.
 
-        It is one frame, and a second one with what has changed since that was made. Counted is whether the cursor was
+        It is one frame, and another one with what has changed since that was made. Counted is whether the cursor was
         good.
         """
         cursor = Cursor.parse(text) if text else None
         epoch = self.store.epoch
         since = cursor.since(epoch, selection) if cursor else None
-        frame = self.enter(reader, selection, interval_ms, whole.version if whole else since)
+        frame = self.enter(reader, selection, interval_ms, whole[-1].version if whole else since)
         frames = [frame]
         if whole and frame.kind == "update":
-            frames = [whole, frame] if frame.version > whole.version else [whole]
+            frames = [*whole, frame] if frame.version > whole[-1].version else whole.copy()
+            if frame.rows >= self.large:
+                whole.append(frame)
         if text:
             self.counts.resumes[frames[0].kind] += 1
             if frames[0].kind == "snapshot":
