@@ -34,7 +34,7 @@ function save(file, name) {
   const link = element("a", { download: name });
   link.href = URL.createObjectURL(file);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 0);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers fetch it later
 }
 
 /**
