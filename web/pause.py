@@ -60,14 +60,13 @@ class Pause:
         self._delivered = _delivered(transport)
 
     def over(self, now: float) -> bool:
-        """Whether the process holds nothing any more, and the rest will arrive within a tick at the pace so far."""
+        """Look whether the process holds nothing, and the rest will arrive within a tick at the pace so far."""
         self._look(now)
         waiting = self._transport.get_write_buffer_size()
         return not waiting and self._left * (now - self._began_at) <= (self._size - self._left) * TICK_S
 
     def stalled_s(self, now: float) -> float:
-        """For how long nothing at all was taken."""
-        self._look(now)
+        """For how long nothing at all was taken, as far as the last look showed."""
         return now - self._moved_at
 
     def _look(self, now: float) -> None:
