@@ -73,7 +73,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the project's one broad handler: no feed's bug ends the rest
             self._tap.park(error)
         else:
-            log.info("feed=%s ended", self._feed.name)
+            log.info("ended", extra={"feed": self._feed.name})
         return None
 
 
@@ -101,12 +101,12 @@ class _Tap:
                 self._sink.state(self.status.state, None)
             self._excuse = None
         if self.status.state == "live" and self._is_news("live"):
-            log.info("feed=%s state=live", self._name)
+            log.info("live", extra=self._words("live"))
 
     def state(self, state: str, message: str | None = None) -> None:
         if self._is_news(state, message):
             level = logging.WARNING if state in {"down", "failed"} and message else logging.INFO
-            log.log(level, "feed=%s state=%s%s", self._name, state, f' message="{message}"' if message else "")
+            log.log(level, message or state, extra=self._words(state))
         self._sink.state(state, message)
 
     def remove(self, symbols: Iterable[str]) -> None:
@@ -120,27 +120,30 @@ class _Tap:
         self._count(error)
         at = self._delivered_at
         if at is not None and self._clock.monotonic() - at <= self._feed.stale_after_s:
-            log.debug('feed=%s reason=%s retry_s=%.1f message="%s"', self._name, error.reason, pause_s, error)
+            log.debug(str(error), extra=self._words(None, reason=error.reason, retry_s=round(pause_s, 1)))
             self._excuse = str(error)
             self._sink.state(self.status.state, self._excuse)
             return
         if self._is_news("down", error.reason):
-            line = 'feed=%s state=down reason=%s retry_s=%.1f message="%s"'
-            log.warning(line, self._name, error.reason, pause_s, error)
+            log.warning(str(error), extra=self._words("down", reason=error.reason, retry_s=round(pause_s, 1)))
         self._sink.state("down", str(error))
 
     def park(self, error: Exception) -> None:
         """The feed will not be tried again."""
         if isinstance(error, FeedError):
             self._count(error)
-            log.error('feed=%s state=failed reason=%s message="%s"', self._name, error.reason, error)
+            log.error(str(error), extra=self._words("failed", reason=error.reason))
             self._sink.state("failed", str(error))
         else:
             first = error
             while isinstance(first, ExceptionGroup):
                 first = first.exceptions[0]
-            log.error("feed=%s state=failed error=%s", self._name, type(first).__name__, exc_info=error)
+            log.error("stopped by a bug: %s", type(first).__name__, exc_info=error, extra=self._words("failed"))
             self._sink.state("failed", f"stopped by a bug ({type(first).__name__}), see the log")
+
+    def _words(self, state: str | None, **more: object) -> dict[str, object]:
+        """What a line says beside its text."""
+        return {"feed": self._name} | ({"state": state} if state else {}) | more
 
     def _count(self, error: FeedError) -> None:
         errors = self.status.errors

@@ -21,6 +21,8 @@ from traceback import StackSummary
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ticker.logs import ConsoleFormatter
+
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")  # a busy machine makes no test fail
 
@@ -97,6 +99,11 @@ def ports() -> Iterator[list[int]]:
 def port(ports: list[int]) -> int:
     """One of them."""
     return ports[0]
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines of the log as the console shows them, from their text on."""
+    return [ConsoleFormatter().format(record).partition(f" {record.name} ")[2] for record in caplog.records]
 
 
 def pytest_collection_finish() -> None:

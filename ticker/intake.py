@@ -201,7 +201,7 @@ class FeedIntake:
         state, why = ("stale", self._frozen) if self._frozen else ("live", self._surplus)
         if self.status.state != state:
             if state == "live" and self._verdict and self._verdict == self.status.message:
-                log.info("feed=%s state=live", self.status.name)
+                log.info("live", extra={"feed": self.status.name, "state": "live"})
             self.state(state, why)
         if intake.oldest_at is None:
             intake.oldest_at = now
@@ -286,7 +286,7 @@ class FeedIntake:
         return bool(self._sources) and all(source.market != "live" for source in self._sources.values())
 
     def _call_stale(self, why: str) -> None:
-        log.info('feed=%s state=stale message="%s"', self.status.name, why)
+        log.info(why, extra={"feed": self.status.name, "state": "stale"})
         self._verdict = why
         self.state("stale", why)
 
@@ -316,7 +316,7 @@ class FeedIntake:
         self.status.rejects[reason] += 1
         if self._surplus is None:
             self._surplus = why
-            log.warning("feed=%s %s", self.status.name, why)
+            log.warning(why, extra={"feed": self.status.name})
         if self.status.state == "live":
             self.state("live", self._surplus)
 

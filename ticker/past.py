@@ -82,7 +82,7 @@ class Venue:
     def fail(self, message: str) -> None:
         """It did not tell; the log hears of the first time only."""
         if not self.failing:
-            log.warning('feed=%s history=failed message="%s"', self.name, message)
+            log.warning(message, extra={"feed": self.name, "history": "failed"})
         self.failing = True
 
 

@@ -66,7 +66,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     host, port = sock.getsockname()[:2]
     scheme = "https" if settings.server.tls_cert else "http"
     path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)
-    log.info("serving %s://%s:%d%s feeds=%s", scheme, _shown(host), port, path, names)
+    log.info("serving %s://%s:%d%s", scheme, _shown(host), port, path, extra={"feeds": names})
     try:
         await service.run(server, [sock], [runner.run for runner in runners])
     finally:

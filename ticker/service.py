@@ -171,7 +171,7 @@ class Service:
     async def _shut_down(self, server: Server, serving: asyncio.Task[None], feeds: list[asyncio.Task[None]]) -> None:
         grace_s = self.settings.server.shutdown_grace_s
         self._stopping.set()
-        log.info("stopping readers=%d grace_s=%g", len(self.hub.connections), grace_s)
+        log.info("stopping", extra={"readers": len(self.hub.connections), "grace_s": grace_s})
         try:
             async with asyncio.timeout(grace_s) as self._deadline:
                 await asyncio.sleep(min(LAME_DUCK_S, grace_s / 10))
@@ -182,7 +182,7 @@ class Service:
                 server.should_exit = True
                 await asyncio.shield(_settled([serving]))
         except TimeoutError:
-            log.warning("stopped before everybody had gone readers=%d", len(self.hub.connections))
+            log.warning("stopped before everybody had gone", extra={"readers": len(self.hub.connections)})
             for connection in list(self.hub.connections):
                 connection.abort()
             for feed in feeds:

@@ -94,7 +94,7 @@ class Tokens:
             if stamp != self._told:
                 log.warning("tokens stay as they were: %s", error)
         else:
-            log.info("tokens read again count=%d", len(self._tokens))
+            log.info("tokens read again", extra={"count": len(self._tokens)})
         self._told = stamp
 
 

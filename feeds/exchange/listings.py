@@ -65,7 +65,8 @@ class Listings:
         if 2 * self._directory.size >= before:  # else perhaps a part: what is missing is not left out for an hour
             self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
         if gone := self._judge.delisted():
-            log.info("feed=%s removes what is listed no more: %s", gone[0].partition(":")[0], few(gone))
+            feed = gone[0].partition(":")[0]
+            log.info("removes what is listed no more: %s", few(gone), extra={"feed": feed})
             sink.remove(gone)
         if sink.status.state == "live" and (halted := self._judge.halted()):
             sink.publish(halted)

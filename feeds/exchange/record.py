@@ -116,7 +116,7 @@ class Recorder:
 
     def _end(self, why: str) -> None:
         self._ended = True
-        log.warning("feed=%s recording in %s ended: %s", self._feed, self._folder, why)
+        log.warning("recording in %s ended: %s", self._folder, why, extra={"feed": self._feed})
 
 
 def _is_harmless(header: str) -> bool:

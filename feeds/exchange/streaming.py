@@ -190,7 +190,7 @@ class Shard:
                 self._current, self._next, renewal = self._next, None, None
                 self._renewed_at = self.time.monotonic()
             elif link.worn and (renewal is None or renewal.done()):
-                log.info("feed=%s renews its connection: %s", self.name, link.worn)
+                log.info("renews its connection: %s", link.worn, extra={"feed": self.name})
                 renewal = tasks.create_task(self._renew(link, tasks), name=f"{self.name} renewal")
             await self._changed.wait()
             assert self._current is not None

@@ -270,7 +270,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise FatalFeedError(f"{path.name} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError):  # the last line of a recorder that was killed
-        log.warning("recording=%s line=%d is no JSON, the rest of the file is left out", path.name, number)
+        why = "a line is no JSON, the rest of the file is left out"
+        log.warning(why, extra={"recording": path.name, "line": number})
 
 
 def _moment(text: object) -> float | None:

@@ -152,7 +152,7 @@ class Replay:
             if status.rejects != counted:
                 reason = next(name for name, count in status.rejects.items() if count != counted[name])
                 if not counted[reason]:
-                    log.warning("feed=%s rejects=%s first_line=%d problem=%r", self.name, reason, number, problem)
+                    log.warning(problem, extra={"feed": self.name, "rejects": reason, "first_line": number})
             yield quote
 
     def _quote(self, line: str, status: FeedStatus) -> Quote | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import logged
 from tests.ticker.doors import STALE_AFTER_S, Service, others_go_on, put, rejects
 from ticker.clock import ManualClock
 from ticker.intake import TICK_S, Intake
@@ -290,8 +291,8 @@ def test_surplus_alone_does_not_make_a_feed_live(caplog: pytest.LogCaptureFixtur
     assert [service.get("@w", field) for field in ("state", "message")] == [
         "connecting", "more symbols than store.max_symbols = 0; the rest is left out",
     ]  # fmt: skip
-    assert [line for line in caplog.messages if "feed=w" in line] == [
-        "feed=w more symbols than store.max_symbols = 0; the rest is left out"
+    assert [line for line in logged(caplog) if "feed=w" in line] == [
+        "more symbols than store.max_symbols = 0; the rest is left out feed=w"
     ]
     assert service.get("@v") == "connecting"
 

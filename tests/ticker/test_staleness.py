@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import logged
 from tests.ticker.doors import STALE_AFTER_S, Service, beat, others_go_on, put
 from ticker.intake import SLICE
 from ticker.model import Change, Quote
@@ -243,7 +244,7 @@ def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCapture
     assert service.get("@v", "message") is None
     put(feed, "v:B")
     assert service.get("v:B") == "live"
-    assert caplog.messages == ['feed=v state=stale message="no data for 8 s"', "feed=v state=live"]
+    assert logged(caplog) == ["no data for 8 s feed=v state=stale", "live feed=v state=live"]
 
 
 def test_frozen_cache_is_stale(service: Service) -> None:

@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from tests.conftest import logged
 from tests.feeds.exchange.test_watch import Service
 from tests.feeds.fake_exchange import Reply
 from tests.feeds.toy import LIST, LISTED, TALK, TICKERS, Stage, Theatre, answers, in_theatre, listing, on_stage, tickers
@@ -90,7 +91,7 @@ def test_renamed_symbol(caplog: pytest.LogCaptureFixture) -> None:
 
     stage = on_stage(play)
     assert [event.data for event in stage.sink.events if event.what == "remove"] == [["toy:OLD-USD"]]
-    assert caplog.messages.count("feed=toy removes what is listed no more: toy:OLD-USD") == 1
+    assert logged(caplog).count("removes what is listed no more: toy:OLD-USD feed=toy") == 1
     assert set(stage.sink.polls[0]) == {"toy:OLD-USD"}
     assert set(stage.sink.polls[-1]) == {"toy:NEW-USD"}
     assert not any(stage.sink.status.rejects.values())

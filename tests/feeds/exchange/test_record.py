@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import logged
 from tests.feeds.fake_exchange import Peer, Reply, recorded, recordings
 from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, Theatre, answers, in_theatre, listing, said, tickers
 
@@ -159,8 +160,8 @@ def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) 
     in_theatre(play)
     size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
     assert 900_000 < size <= 1_000_000
-    assert [r.getMessage() for r in caplog.records if "recording" in r.getMessage()] == [
-        f"feed=toy recording in {tmp_path / 'toy'} ended: it has reached its size, see record_mb"
+    assert [line for line in logged(caplog) if "recording" in line] == [
+        f"recording in {tmp_path / 'toy'} ended: it has reached its size, see record_mb feed=toy"
     ]
 
 
@@ -176,8 +177,8 @@ def test_disk_that_fails(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixtur
         assert theatre.sink.story == ["publish"]
 
     in_theatre(play)
-    (said,) = [r.getMessage() for r in caplog.records if "recording" in r.getMessage()]
-    assert said.startswith(f"feed=toy recording in {tmp_path / 'toy'} ended: "), said
+    (line,) = [line for line in logged(caplog) if "recording" in line]
+    assert line.startswith(f"recording in {tmp_path / 'toy'} ended: "), line
 
 
 def test_what_opens_streams_is_not_written(tmp_path: pathlib.Path) -> None:

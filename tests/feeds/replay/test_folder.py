@@ -16,6 +16,7 @@ import pytest
 from feeds.exchange.session import Session
 from feeds.registry import build
 from feeds.replay.folder import Playback
+from tests.conftest import logged
 from tests.feeds.contract import Recording, scenes
 from tests.feeds.contract_stage import played
 from tests.feeds.exchange.test_record import session
@@ -199,7 +200,7 @@ def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCapture
     with (tmp_path / "ws" / "a.jsonl").open("a") as file:
         file.write('{"t": 1, "di')
     assert len(quotes(play(tmp_path))) == 1
-    assert "line=2 is no JSON" in caplog.text
+    assert logged(caplog) == ["a line is no JSON, the rest of the file is left out recording=a.jsonl line=2"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from feeds.base import Context, Feed, parse_options
 from feeds.replay.adapter import ADAPTER
 from feeds.replay.shared import LOOP_GAP_S
 from feeds.replay.ticks import MAX_SYMBOLS, ROWS_PER_TURN
+from tests.conftest import logged
 from ticker.clock import ManualClock
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FeedStatus, Quote, Value
@@ -167,7 +168,7 @@ def test_unmapped_symbol(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
     heard = play(write(ticks, f"{T0},v,BTC/USDT,1,2", f"{T0},v,BTC/USDT,1,2", f"{T0},v,A,1,2"))
     assert heard.rejects == {"symbol": 2}
     assert [quote.symbol for quote in heard.quotes] == ["v:A"]
-    (line,) = caplog.messages
+    (line,) = logged(caplog)
     assert "first_line=2" in line
     assert "map=BTC/USDT:BASE-QUOTE" in line
 
@@ -377,7 +378,7 @@ def test_bad_row(ticks: Path, caplog: pytest.LogCaptureFixture, row: str, reason
     heard = play(write(ticks, good, row, "", row, good))
     assert {reason: 2} == heard.rejects
     assert [quote.symbol for quote in heard.quotes] == ["v:GOOD", "v:GOOD"]
-    (line,) = caplog.messages
+    (line,) = logged(caplog)
     assert f"rejects={reason} first_line=3" in line
     assert caplog.records[0].levelno == logging.WARNING
 
@@ -394,7 +395,7 @@ def test_half_a_row(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
     heard = play(write(ticks, f"{T0},v,A,x,2.5"))
     assert heard.rejects == {"price": 1}
     assert [quote.values for quote in heard.quotes] == [{"ask": "2.5", "decimals": 1}]
-    assert "first_line=2" in caplog.text
+    assert "first_line=2" in logged(caplog)[0]
 
 
 @pytest.mark.parametrize(
