@@ -10,6 +10,7 @@ Never looks into prices.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -22,6 +23,12 @@ MOST_TOLD = 20
 """So many different words on one state are logged."""
 
 log = logging.getLogger("ticker.feeds")
+
+
+def named(name: str) -> dict[str, object]:
+    """What the log calls it: a part of a feed is named `kraken polls`, or `kraken/1`."""
+    feed, *part = re.split("[ /]", name, maxsplit=1)
+    return {"feed": feed} | ({"part": part[0]} if part else {})
 
 
 class Runnable(Protocol):
@@ -73,7 +80,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the project's one broad handler: no feed's bug ends the rest
             self._tap.park(error)
         else:
-            log.info("ended", extra={"feed": self._feed.name})
+            log.info("ended", extra=named(self._feed.name))
         return None
 
 
@@ -143,7 +150,7 @@ class _Tap:
 
     def _words(self, state: str | None, **more: object) -> dict[str, object]:
         """What a line says beside its text."""
-        return {"feed": self._name} | ({"state": state} if state else {}) | more
+        return named(self._name) | ({"state": state} if state else {}) | more
 
     def _count(self, error: FeedError) -> None:
         errors = self.status.errors

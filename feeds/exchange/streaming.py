@@ -17,6 +17,7 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.link import Link
 from feeds.exchange.pulse import Pulse
 from feeds.exchange.venue import Row, Stream
+from feeds.runner import named
 from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
@@ -190,7 +191,7 @@ class Shard:
                 self._current, self._next, renewal = self._next, None, None
                 self._renewed_at = self.time.monotonic()
             elif link.worn and (renewal is None or renewal.done()):
-                log.info("renews its connection: %s", link.worn, extra={"feed": self.name})
+                log.info("renews its connection: %s", link.worn, extra=named(self.name))
                 renewal = tasks.create_task(self._renew(link, tasks), name=f"{self.name} renewal")
             await self._changed.wait()
             assert self._current is not None

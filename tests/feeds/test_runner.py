@@ -11,7 +11,7 @@ import pytest
 
 from feeds.backoff import LONGEST_PAUSE_S, Backoff
 from feeds.base import Context, Sink
-from feeds.runner import Runner
+from feeds.runner import Runner, named
 from tests.conftest import logged
 from tests.feeds.harness import InstantClock, RecordingSink, run, supervised
 from ticker.clock import ManualClock
@@ -239,6 +239,13 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
         "no feed=toy state=down reason=connect",
     ]
     assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_every_line_has_the_feeds_own_name() -> None:
+    """Whoever looks for the lines of one feed finds those of its parts, too."""
+    assert [named(name) for name in ("kraken", "kraken polls", "kraken/1")] == [
+        {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "1"},
+    ]  # fmt: skip
 
 
 def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
