@@ -39,6 +39,8 @@ REST = 2.0
 LONGEST_REST_S = 0.05
 PATIENCE = 1.25
 """Under load what waits is flushed so many intervals after the last flush, if nothing more comes."""
+MOMENT_S = 0.02
+"""By then what the kernel has taken has arrived, over a line that is not slow; a slow one is looked at each tick."""
 TIMER_GRAIN_S = 0.001
 """The loop's timers count in milliseconds."""
 
@@ -246,7 +248,12 @@ class Hub:
         self.paused[connection] = pause
 
     def taken(self, connection: Connection) -> None:
-        """The kernel has taken all that was written to a connection: its pause may be over."""
+        """The kernel has taken all that was written to a connection: its pause is over, or in a moment, or later."""
+        self._look_at(connection)
+        if connection in self.paused:
+            self._loop.call_later(MOMENT_S, self._look_at, connection)
+
+    def _look_at(self, connection: Connection) -> None:
         pause = self.paused.get(connection)
         if pause is not None and pause.over(self.now()):
             self._resume(connection)

@@ -7,6 +7,7 @@ import contextlib
 import pytest
 
 from tests.ticker.jumping import Held, Peer, Service, later, play, turns
+from ticker.hub import MOMENT_S
 from ticker.intake import TICK_S
 from ticker.protocol import Frame
 
@@ -325,6 +326,21 @@ def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
         ((_, frame),) = slow.take()
         assert (frame["since"], sorted(frame["quotes"])) == (1, ["v:S1", "v:S2", "v:S3"])
         assert fast.frames == []
+
+    play(story)
+
+
+def test_who_has_nearly_taken_all_is_looked_at_again_in_a_moment() -> None:
+    """Between two ticks: a reader that was busy for a while, over a quick line, does not wait for the next one."""
+
+    async def story(service: Service) -> None:
+        slow, pause = service.peer(), Held(service.hub)
+        service.hub.pause(slow, pause)
+        service.hub.taken(slow)
+        assert slow.paused
+        pause.arrived = True
+        await later(MOMENT_S)
+        assert not slow.paused
 
     play(story)
 
