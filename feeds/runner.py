@@ -26,7 +26,7 @@ log = logging.getLogger("ticker.feeds")
 
 
 def named(name: str) -> dict[str, object]:
-    """What the log calls it: a part of a feed is named `kraken polls`, or `kraken/1`."""
+    """What the log calls it: a part of a feed is named `alpha polls`, or `alpha/1`."""
     feed, *part = re.split("[ /]", name, maxsplit=1)
     return {"feed": feed} | ({"part": part[0]} if part else {})
 

@@ -42,6 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.session",
             "ticker.suggestions",
             "ticker.slices",
+            "ticker.snapshots",
             "ticker.consolidate",
             "ticker.intake",
         }
@@ -80,8 +81,8 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "quota", "bucket", "session",
-    "suggestions", "consolidate", "intake", "rhythm", "errors", "histogram", "model",
+    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "snapshots", "quota",
+    "bucket", "session", "suggestions", "consolidate", "intake", "rhythm", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

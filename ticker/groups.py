@@ -11,9 +11,8 @@ Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
-from ticker import protocol, slices
+from ticker import protocol
 from ticker.errors import ProtocolError
 from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
@@ -21,6 +20,7 @@ from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.slices import LARGE
+from ticker.snapshots import PAYS_BYTES, Snapshots
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
@@ -30,25 +30,9 @@ MAX_CAPPED = 1000
 MAX_FRAMES = 64
 MAX_FRAMES_BYTES = 4_000_000
 """How many ready-made frames a group keeps at most, and of how many bytes behind the last one; all of one version."""
-WHOLE_S = 1.0
-"""So long a large frame of everything is kept: who comes meanwhile gets it, too, and with it what has changed since."""
-PAYS_FOR_ONE_BYTES = 16_384
-"""From this size on a frame is worth compressing for whoever asked for it."""
 PAYS_FOR_MANY_BYTES = 1024
 MANY = 4
 """From this size on a frame is worth compressing if so many share it."""
-
-
-@dataclass(slots=True)
-class Whole:
-    """A frame of everything that somebody is making, or has made at some time, monotonic seconds.
-
-    Behind it in `frames` come large updates, should much have changed before all who wait for it had their turn.
-    """
-
-    making: Iterator[list[bytes] | None]
-    at: float = float("-inf")
-    frames: list[Frame] = field(default_factory=list)
 
 
 class Groups:
@@ -86,7 +70,7 @@ class Groups:
         self._empty_since: dict[Group, float] = {}
         self._max_symbols = max_symbols
         self._capped: set[Selection] = set()
-        self._whole: dict[Selection, Whole] = {}
+        self._snapshots = Snapshots(store, self.quota, monotonic, wall_ms)
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:
@@ -167,27 +151,8 @@ class Groups:
             ProtocolError: `overloaded`; without an id.
         """
         matched = self.matched(selection)
-        if matched > self._max_symbols or self._is_capped(selection):
-            return
-        whole = self._whole.get(selection)
-        if whole is None:
-            self.quota.check_snapshot(address, matched)
-            whole = self._whole[selection] = Whole(slices.whole(self.store, selection))
-        while not whole.frames:
-            whole.at = self._monotonic()
-            try:
-                pieces = next(whole.making)
-            except StopIteration:
-                return
-            if pieces is None:
-                yield []
-                continue
-            store = self.store
-            feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
-            frame = protocol.snapshot(store.epoch, store.version, self._wall_ms(), pieces, feeds)
-            frame.pays = len(frame.data) >= PAYS_FOR_ONE_BYTES
-            whole.frames.append(frame)
-        yield whole.frames
+        if matched <= self._max_symbols and not self._is_capped(selection):
+            yield from self._snapshots.take(address, selection, matched)
 
     def join(
         self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: list[Frame] | None = None
@@ -255,11 +220,9 @@ class Groups:
         return True
 
     def forget_empty(self) -> None:
-        """Drop the groups that have been empty for a while, and large frames."""
+        """Drop the groups that have been empty for a while, and large snapshots."""
+        self._snapshots.forget()
         now = self._monotonic()
-        for selection, whole in list(self._whole.items()):
-            if now - whole.at >= WHOLE_S:
-                del self._whole[selection]
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:
                 self._drop(group)
@@ -454,7 +417,7 @@ class Groups:
             ):
                 group.frames.clear()
             frame = protocol.data_frame(self.store.changes(group.scope, since), self._wall_ms())
-            frame.pays = len(frame.data) >= PAYS_FOR_ONE_BYTES
+            frame.pays = len(frame.data) >= PAYS_BYTES
             group.frames[key] = frame
         return frame
 

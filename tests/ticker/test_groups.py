@@ -15,13 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, WHOLE_S, Groups
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
 from ticker.model import Value
 from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
 from ticker.slices import LARGE, SLICE
+from ticker.snapshots import KEEP_S
 from ticker.store import Store
 
 ALL = Selection.of(["*"])
@@ -259,7 +260,7 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
         assert [read(f) for f in market.groups.join(peer, ALL, 0, None, frames)] == [read(frame), *more]
     market.last("S2")
     assert [read(f)["quotes"] for f in peer.frames] == [{"S2": {"last": market.store.version}}]
-    market.clock.tick(WHOLE_S)
+    market.clock.tick(KEEP_S)
     market.groups.forget_empty()
     assert list(market.groups.whole("", ALL))[-1] is not frames
 
