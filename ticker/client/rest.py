@@ -120,7 +120,8 @@ def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
         if size > MAX_BODY_BYTES:
             raise ConnectionError(f"an answer of more than {MAX_BODY_BYTES >> 20} MB")
         if clock.monotonic() > deadline:
-            raise TimeoutError
+            text = f"the answer did not come whole within {timeout_s:g} s; ask for fewer symbols or fields"
+            raise UnreachableError(text)
     if response.length:
         raise ConnectionError("the connection was lost")
     return b"".join(parts)
