@@ -36,9 +36,9 @@ class Doorman:
         return self._session is not None and self._session.busy
 
     @property
-    def coming(self) -> list[Frame]:
+    def coming(self) -> Frame | None:
         """See `Session`."""
-        return self._session.coming if self._session is not None else []
+        return self._session.coming if self._session is not None else None
 
     def step(self) -> list[Frame]:
         """See `Session`."""

@@ -142,7 +142,7 @@ class Groups:
             since = None
         return self._frame(group, since)
 
-    def whole(self, address: str, selection: Selection) -> Iterator[list[Frame]]:
+    def whole(self, address: str, selection: Selection) -> Iterator[Frame | None]:
         """A frame of all that a selection matches, for who comes without a cursor: after many pauses, if at all.
 
         Who wants the same meanwhile shares the work, and who comes a moment later gets the same frame.
@@ -155,27 +155,29 @@ class Groups:
             yield from self._snapshots.take(address, selection, matched)
 
     def join(
-        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: list[Frame] | None = None
-    ) -> list[Frame]:
+        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
+    ) -> Frame:
         """`enter` with the text of a cursor, if the reader has one, or with what `whole` made for it.
 
-        It is one frame, and another one with what has changed since that was made. Counted is whether the cursor was
-        good.
+        Whoever gets that comes back from there, as from any version that it knows. Counted is if a cursor was good.
         """
         cursor = Cursor.parse(text) if text else None
         epoch = self.store.epoch
-        since = cursor.since(epoch, selection) if cursor else None
-        frame = self.enter(reader, selection, interval_ms, whole[-1].version if whole else since)
-        frames = [frame]
-        if whole and frame.kind == "update":
-            frames = [*whole, frame] if frame.version > whole[-1].version else whole.copy()
-            if frame.rows >= self.large:
-                whole.append(frame)
+        if whole is not None and whole.version >= self.store.floor and not self._is_capped(selection):
+            frame = whole
+            group = self._place(reader, selection, interval_ms)
+            if frame.version < self.store.version:
+                group.members.discard(reader)
+                group.lagging.add(reader)
+                reader.since = frame.version
+                self.ready(reader)
+        else:
+            frame = self.enter(reader, selection, interval_ms, cursor.since(epoch, selection) if cursor else None)
         if text:
-            self.counts.resumes[frames[0].kind] += 1
-            if frames[0].kind == "snapshot":
+            self.counts.resumes[frame.kind] += 1
+            if frame.kind == "snapshot":
                 self.counts.resyncs["pruned" if cursor and cursor.epoch == epoch else "epoch"] += 1
-        return frames
+        return frame
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.

@@ -286,7 +286,7 @@ class Hub:
             steps = self.intake.expire()
             if next(steps, self) is None:
                 self.turns.spread(steps)
-            if self.store.overdue(now):
+            if self.store.overdue(now) or self.groups.returning:
                 self.wake()
             self.groups.forget_empty()
             self.groups.heartbeat(self._heartbeat_s)

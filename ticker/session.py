@@ -78,7 +78,7 @@ class Session:
 
     Attributes:
         selection: what it has subscribed to; None before the first subscription.
-        coming: while it is busy large frames that are about to come, if they are made.
+        coming: while it is busy a large frame that is about to come, if that is made.
         closing: the close code and reason once the connection must end; nothing is read after that.
     """
 
@@ -104,7 +104,7 @@ class Session:
         self.selection: Selection | None = None
         self.interval_ms = 0
         self.closing: tuple[int, str] | None = None
-        self.coming: list[Frame] = []
+        self.coming: Frame | None = None
         self._reader = reader
         self._groups = groups
         self._facts = facts
@@ -128,7 +128,7 @@ class Session:
         except ProtocolError as problem:
             frames = [self._refuse(problem)]
         if frames:
-            self._steps, self.coming = None, []
+            self._steps = self.coming = None
         return self._counted(frames)
 
     def open(self, query: Iterable[tuple[str, str]], number: int) -> list[Frame]:
@@ -239,8 +239,8 @@ class Session:
         group = self._reader.group
         if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
             if group is None:
-                for frames in self._groups.whole(self._reader.address, selection):
-                    self.coming = frames
+                for frame in self._groups.whole(self._reader.address, selection):
+                    self.coming = frame
                     yield []
             else:
                 for _ in encoded(self._groups.store, selection, group.scope):
@@ -254,14 +254,14 @@ class Session:
         resumed = False
         if old is None:
             data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor, self.coming)
-            resumed = bool(message.cursor) and data[0].kind == "update"
+            resumed = bool(message.cursor) and data.kind == "update"
         else:
-            data = [self._groups.change(self._reader, selection, self.interval_ms)]
+            data = self._groups.change(self._reader, selection, self.interval_ms)
         reply = protocol.subscribed(
             message.reply_id, selection, matched, self.interval_ms, resumed=resumed,
             unknown=self._unknown(message.patterns), rejected=message.rejected,
         )  # fmt: skip
-        return [reply, *data]
+        return [reply, data]
 
     def _unsubscribe(self, message: Unsubscribe) -> list[Frame]:
         old = self.selection

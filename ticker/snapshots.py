@@ -7,7 +7,7 @@ would take minutes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ticker import protocol, slices
 from ticker.protocol import Frame
@@ -16,21 +16,18 @@ from ticker.selection import Selection
 from ticker.store import Store
 
 KEEP_S = 1.0
-"""So long one is kept: who comes meanwhile gets it, too, and with it what has changed since."""
+"""So long one is kept: who comes meanwhile gets it, too, and then what has changed since."""
 PAYS_BYTES = 16_384
 """From this size on a frame is worth compressing for whoever asked for it."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """One that somebody is making, or has made at some time, monotonic seconds.
-
-    Behind it in `frames` come large updates, should much have changed before all who wait for it had their turn.
-    """
+    """One that somebody is making, or has made at some time, monotonic seconds."""
 
     making: Iterator[list[bytes] | None]
     at: float = float("-inf")
-    frames: list[Frame] = field(default_factory=list)
+    frame: Frame | None = None
 
 
 class Snapshots:
@@ -49,8 +46,8 @@ class Snapshots:
         self._wall_ms = wall_ms
         self._known: dict[Selection, Snapshot] = {}
 
-    def take(self, address: str, selection: Selection, matched: int) -> Iterator[list[Frame]]:
-        """Pauses, each an empty list, and at last one's frames; nothing if it could not be made of one version.
+    def take(self, address: str, selection: Selection, matched: int) -> Iterator[Frame | None]:
+        """Pauses, and at last the frame of one; no frame if it could not be made of one version.
 
         Whoever wants the same meanwhile shares the work.
 
@@ -61,17 +58,17 @@ class Snapshots:
         if snapshot is None:
             self._quota.check_snapshot(address, matched)
             snapshot = self._known[selection] = Snapshot(slices.whole(self._store, selection))
-        while not snapshot.frames:
+        while snapshot.frame is None:
             snapshot.at = self._monotonic()
             try:
                 pieces = next(snapshot.making)
             except StopIteration:
                 return
             if pieces is None:
-                yield []
+                yield None
             else:
-                snapshot.frames.append(self._frame(pieces))
-        yield snapshot.frames
+                snapshot.frame = self._frame(pieces)
+        yield snapshot.frame
 
     def _frame(self, pieces: list[bytes]) -> Frame:
         store = self._store

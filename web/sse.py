@@ -169,7 +169,7 @@ class EventStream:
             sock = self._http.transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
         self._hub.add(self)
-        [first] = self._hub.groups.join(self, selection, interval_ms, asked)
+        first = self._hub.groups.join(self, selection, interval_ms, asked)
         subscribed = told(bool(asked) and first.kind == "update")
         for frame in (subscribed, first):
             self._hub.groups.counts.sent(frame)

@@ -236,9 +236,8 @@ class SharedFrames(Handshake):
         try:
             while self.open and session.busy:
                 yield
-                unpacked = [f for f in session.coming if f.pays and not f.packed] if self.unpacks else []
-                if self.open and unpacked:
-                    pack(unpacked[0])
+                if self.open and (coming := session.coming) and coming.pays and self.unpacks and not coming.packed:
+                    pack(coming)
                 elif self.open:
                     self._reply(session.step())
                 if self.open and session.closing is not None:
