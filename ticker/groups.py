@@ -444,15 +444,17 @@ class Groups:
     def _send_returning(self, group: Group) -> int:
         """Serve who came back to a group, until a turn's worth of rows was made, and leave the rest to `catch_up`."""
         rows = 0
-        while group.returning and rows < self.large:
-            reader = group.returning.pop()
+        for reader in list(group.returning):
+            ready_made = (self.store.version, reader.since) in group.frames
+            if rows >= self.large and not ready_made:
+                break
+            group.returning.discard(reader)
             if reader in group.unwarned:
                 warning = self._overgrown()
                 if not reader.write(warning):
                     continue
                 self.counts.sent(warning)
                 group.unwarned.discard(reader)
-            ready_made = (self.store.version, reader.since) in group.frames
             frame = self._frame(group, reader.since)
             rows += 0 if ready_made else frame.rows
             if reader.write(frame):
