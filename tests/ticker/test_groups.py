@@ -267,15 +267,14 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
 
 
 def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Market) -> None:
-    """However much has changed while many waited for their turn: it is made once for all who stand there."""
+    """However much changed while many waited for their turn: it is made once for all who stand there, in one turn."""
     market.last(*(f"S{i}" for i in range(2 * SLICE)))
     frame = list(market.groups.whole("", ALL))[-1]
     market.last(*(f"S{i}" for i in range(LARGE)))
     peers = [Peer(), Peer()]
     for peer in peers:
         assert market.groups.join(peer, ALL, 0, None, frame) is frame
-    while market.groups.returning:
-        market.groups.catch_up()
+    market.groups.catch_up()
     [[first], [second]] = (peer.frames for peer in peers)
     assert first is second
     assert first.rows == LARGE
