@@ -34,7 +34,7 @@ def unsent_bytes(transport: Any) -> int:
     return waiting + int(_INT.unpack(answer)[0])
 
 
-def _delivered(transport: Any) -> bytes:
+def delivered(transport: Any) -> bytes:
     """A text that changes whenever something arrives: behind a lost packet all else does so unacknowledged."""
     try:
         told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DELIVERED_AT + 4)
@@ -57,7 +57,7 @@ class Pause:
         self._transport = transport
         self._began_at = self._moved_at = now
         self._size = self._left = unsent_bytes(transport)
-        self._delivered = _delivered(transport)
+        self._delivered = delivered(transport)
 
     def over(self, now: float) -> bool:
         """Look whether the process holds nothing, and the rest will arrive within a tick at the pace so far."""
@@ -70,6 +70,6 @@ class Pause:
         return now - self._moved_at
 
     def _look(self, now: float) -> None:
-        left, delivered = unsent_bytes(self._transport), _delivered(self._transport)
-        if (left, delivered) != (self._left, self._delivered):
-            self._left, self._delivered, self._moved_at = left, delivered, now
+        left, arrived = unsent_bytes(self._transport), delivered(self._transport)
+        if (left, arrived) != (self._left, self._delivered):
+            self._left, self._delivered, self._moved_at = left, arrived, now

@@ -83,7 +83,7 @@ class SharedFrames(Handshake):
 
     @property
     def deaf(self) -> bool:
-        """Whether nothing that it says is read now."""
+        """Whether no answer to a ping can be expected: it would wait behind a frame, or is not read now."""
         return self.paused or (self._session is not None and self._session.busy)
 
     # Detaching

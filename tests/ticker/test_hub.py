@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.ticker.jumping import STALL_S, Held, Peer, Service, later, play, turns
 from ticker.hub import Connection
+from ticker.intake import TICK_S
 from ticker.model import Quote
+from ticker.selection import Selection
 
 # By the clock
 
@@ -124,6 +126,24 @@ def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
             await later(1)
             assert service.hub.connections == {fine}
         assert service.hub.counts.disconnects == {4008: 1}
+
+    play(story)
+
+
+def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() -> None:
+    """What changed between a snapshot and its reader's turn comes with the next tick if no flush does."""
+
+    async def story(service: Service) -> None:
+        service.put(1)
+        groups, late = service.hub.groups, Peer(service.hub)
+        await later(0.25)
+        whole = list(groups.whole("192.0.2.1", Selection.of(["v:*"])))[-1]
+        service.put(2)
+        await later(0.25)
+        assert groups.join(late, Selection.of(["v:*"]), 0, None, whole).version < service.hub.store.version
+        async with service.running():
+            await later(2 * TICK_S)
+        assert [last for _, last in late.lasts()] == [2]
 
     play(story)
 

@@ -15,7 +15,7 @@ from tests.web.peer import CONTINUATION, PING, PONG, TEXT, View, frame
 from tests.web.server import Live, serving, until
 from ticker.protocol import Frame
 from web import transport
-from web.pause import unsent_bytes
+from web.pause import delivered, unsent_bytes
 from web.transport import FRAME_BURST
 
 MANY = [f"S{i}-USD" for i in range(200)]
@@ -114,6 +114,21 @@ async def test_a_line_that_moves_does_not_stall(live: Live) -> None:
         live.hub.look_at_paused(live.hub.now(), stall_s)
     assert held.open
     assert held.pending_bytes == kept, "else this shows nothing"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
+@serving()
+async def test_the_kernel_tells_what_arrives(live: Live) -> None:
+    """Its count of what has arrived, found by its place in the answer, grows as a reader takes bytes."""
+    publish_large(live, 0)
+    slow = await live.stream("?symbols=S*", receive_buffer=4096)
+    held = live.connection(slow)
+    await until(lambda: held.paused)
+    for _ in range(2):
+        before = delivered(held.transport)
+        assert int.from_bytes(before, sys.byteorder) > 0
+        while delivered(held.transport) == before:
+            await slow.take(1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
