@@ -37,6 +37,8 @@ TRANSPORTS = ("ws", "sse", "poll")
 REST = 2.0
 """After a flush none begins for so many times as long as it took."""
 LONGEST_REST_S = 0.05
+MOST = 2000
+"""So many changes are the work of one turn of the loop, some 20 ms."""
 PATIENCE = 1.25
 """Under load what waits is flushed so many intervals after the last flush, if nothing more comes."""
 MOMENT_S = 0.02
@@ -138,6 +140,7 @@ class Hub:
         self._flushes_until = float("-inf")  # the flushes so far are enough up to this moment
         self._flush_from = float("-inf")  # from when on what comes in is flushed at once
         self._flush_by = float("-inf")  # when what waits is flushed, if nothing more comes
+        self._goes_on = False  # the last flush did not take all that had come in
         self._flush_soon: asyncio.Handle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
@@ -169,17 +172,21 @@ class Hub:
                 self._broken.set_exception(error)
 
     def flush(self) -> None:
-        """Make visible what came in, and send it."""
+        """Make visible what came in, and send it; what is too much for one turn of the loop goes on in the next."""
         started = self._clock.monotonic()
         quiet = self._flush_timer is None and started >= self._flushes_until
         for handle in (self._flush_soon, self._flush_timer):
             if handle is not None:
                 handle.cancel()
         self._flush_soon = self._flush_timer = None
-        self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
-        oldest, self.intake.oldest_at = self.intake.oldest_at, None
+        if not self._goes_on:
+            self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
+        oldest = self.intake.oldest_at
         rows = self.groups.counts.rows
-        self.store.flush(started)
+        self.store.flush(started, MOST)
+        self._goes_on = self.store.waiting
+        if not self._goes_on:
+            self.intake.oldest_at = None
         self.groups.catch_up()
         done = self._clock.monotonic()
         rests_until = done + min(REST * (done - started), LONGEST_REST_S)
@@ -189,7 +196,9 @@ class Hub:
         sent = self.groups.counts.rows - rows
         if oldest is not None and sent:
             self.counts.fanout_lag.observe(done - oldest, sent)
-        if self.groups.returning:
+        if self._goes_on:
+            self._flush_soon = self._loop.call_soon(self._guarded, self.flush)
+        elif self.groups.returning:
             self.wake()
 
     def _arm(self, interval_ms: int) -> None:

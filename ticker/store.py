@@ -17,6 +17,7 @@ No `await`, no I/O, no clock: one thread calls it, and `now` is handed in.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record, bits
 from ticker.selection import Scope, Selection, Wildcards
 
 MAX_TOMBSTONES = 10_000
+BIRTH = 4
+"""A new symbol is the work of so many changes."""
 TS_ALONE_S = 1.0
 """A new `ts` without any other news becomes visible at most this often."""
 
@@ -121,17 +124,22 @@ class Store:
         late = next(self._due_ts(now), None)
         return late is not None or (self.derivation is not None and self.derivation.due(now))
 
-    def flush(self, now: float) -> Flush | None:
-        """Make all that was collected visible as one version.
+    @property
+    def waiting(self) -> bool:
+        """Whether more came in than the last flush took."""
+        return bool(self._pending or self._removed)
+
+    def flush(self, now: float, most: int = sys.maxsize) -> Flush | None:
+        """Make what was collected visible as one version.
 
         Args:
             now: monotonic seconds.
+            most: how many changes, and removals, it takes, first come first; the rest waits for the next one.
 
         Returns:
             None if nothing really changed; the version has not moved then.
         """
-        pending, self._pending = self._pending, {}
-        removed, self._removed = self._removed, {}
+        removed, pending = self._take(most)
         version = self.version + 1
         changed: dict[str, Record] = {}
         gone: dict[str, None] = {}
@@ -258,6 +266,24 @@ class Store:
         return max(newest, self.floor)
 
     # Inside
+
+    def _take(self, most: int) -> tuple[Iterable[str], dict[str, Pending]]:
+        """What a flush removes and changes; no symbol is born anew before it is removed."""
+        removed, pending = self._removed, self._pending
+        if len(removed) <= most and BIRTH * len(pending) <= most:
+            self._removed, self._pending = {}, {}
+            return removed, pending
+        first = list(itertools.islice(removed, most))
+        for key in first:
+            del removed[key]
+        keys: list[str] = []
+        for key in pending:
+            if key not in removed:
+                most -= 1 if key in self._records else BIRTH
+                if most < 0 and keys:
+                    break
+                keys.append(key)
+        return first, {key: pending.pop(key) for key in keys}
 
     def _walk(self, scope: Scope, since: int) -> list[tuple[Record, int]]:
         """The changed records of a scope, by the cheaper of two ways.

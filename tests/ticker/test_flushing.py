@@ -9,6 +9,7 @@ import pytest
 from tests.ticker.jumping import Held, Peer, Service, later, play, turns
 from ticker.hub import MOMENT_S
 from ticker.intake import TICK_S
+from ticker.model import Quote
 from ticker.protocol import Frame
 
 # Flushing
@@ -103,6 +104,33 @@ def test_what_nothing_follows_goes_out_by_the_timer() -> None:
             await later(0.003)
         await later(1.0)
         assert peer.lasts() == [(0.0, 0), (0.01, 3), (0.035, 9)]
+
+    play(story)
+
+
+def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: 50,000 symbols that came at once kept everybody waiting for 2.4 s, and as many that went down for 1.2 s.
+
+    Promise: each turn of the loop makes so much visible as it bears, and the others have their turn between; no time
+    passes meanwhile, and the next change is flushed as after any other flush.
+    """
+
+    async def story(service: Service) -> None:
+        monkeypatch.setattr("ticker.hub.MOST", 8)
+        peer = service.peer("v:*")
+        service.put(0)
+        await later(1.0)
+        peer.take()
+        service.feed.publish([Quote(f"v:S{i}", {"last": "1"}) for i in range(5)])
+        await turns()
+        frames = peer.take()
+        assert [(at, sorted(frame["quotes"])) for at, frame in frames] == [
+            (1.0, ["v:S0", "v:S1"]), (1.0, ["v:S2", "v:S3"]), (1.0, ["v:S4"]),
+        ]  # fmt: skip
+        await later(0.01)
+        service.put(5)
+        await turns()
+        assert [at for at, _ in peer.take()] == [1.01]
 
     play(story)
 

@@ -590,6 +590,67 @@ def test_both_ways_to_an_answer_tell_the_same(data: st.DataObject) -> None:
     assert len(answer) == len(dict(answer))
 
 
+# In parts
+
+
+def flush_in_parts(store: Store, most: int) -> list[Flush]:
+    """Flush until nothing waits; each flush is of at most so much work."""
+    flushes = []
+    while store.waiting:
+        flush = store.flush(0.0, most)
+        if flush is not None:
+            flushes.append(flush)
+    return flushes
+
+
+def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
+    """A new symbol counts as four changes; what waits keeps its place, whatever comes for it meanwhile."""
+    put(store, A=LAST, B=LAST, C=LAST)
+    for key in "DCABE":
+        store.ingest(key, {"last": "2"})
+    flush = store.flush(0.0, 5)
+    assert flush is not None
+    assert ([r.key for r in flush.changed], store.waiting) == (["D", "C"], True)
+    store.ingest("C", {"last": "3"})
+    store.ingest("B", {"last": "3"})
+    assert [[r.key for r in flush.changed] for flush in flush_in_parts(store, 5)] == [["A", "B"], ["E", "C"]]
+    assert {r.key: r.get("last") for r in store.records()} == {"A": "2", "B": "3", "C": "3", "D": "2", "E": "2"}
+
+
+def test_a_symbol_whose_removal_waits_is_not_born_anew_before(store: Store) -> None:
+    """Its reader would never see it go, and the removal would drop what came after it."""
+    put(store, A=LAST, B=LAST)
+    store.remove("A")
+    store.remove("B")
+    store.ingest("B", {"bid": "2"})
+    flushes = flush_in_parts(store, 1)
+    assert [(flush.gone, [r.key for r in flush.changed]) for flush in flushes] == [(["A"], []), ([], ["B"])]
+    assert told(store.changes(scope_of(store, "*"), 2))["B"] == full(bid="2")
+
+
+@given(st.data())
+def test_parts_end_where_one_flush_ends(data: st.DataObject) -> None:
+    """Whatever was collected, and however much each takes: the same records with the same values, and every removal."""
+    whole, parted = Store(EPOCH), Store(EPOCH)
+    names = st.sampled_from([f"S{i}" for i in range(9)])
+    for _ in range(data.draw(st.integers(1, 4))):
+        for key, last in data.draw(st.lists(st.tuples(names, st.sampled_from(["1", "2", None])), max_size=12)):
+            for store in (whole, parted):
+                if last is None:
+                    store.remove(key)
+                else:
+                    store.ingest(key, {"last": last})
+        whole.flush(0.0)
+        seen = {r.key: r.get("last") for r in parted.records()}
+        for flush in flush_in_parts(parted, data.draw(st.integers(4, 12))):
+            assert not {r.key for r in flush.changed} & set(flush.gone)
+            seen = {key: last for key, last in seen.items() if key not in flush.gone}
+            seen |= {r.key: r.get("last") for r in flush.changed}
+        assert (
+            seen == {r.key: r.get("last") for r in parted.records()} == {r.key: r.get("last") for r in whole.records()}
+        )
+
+
 # Scopes of a store
 
 
