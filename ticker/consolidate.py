@@ -17,6 +17,9 @@ from ticker.record import INDEX, Follow, Record
 
 _STATE = 1 << INDEX["state"]
 
+RETURNS = 500
+"""So many instruments return to a better source in one flush: those of a feed that was away are all due at once."""
+
 Rank = tuple[int, int]
 """Place of a venue symbol: its feed's kind, then its feed's place in the configuration; smaller is better."""
 
@@ -31,6 +34,7 @@ class Instrument:
         source: the venue symbol that it follows.
         left: the one that it followed before.
         turned_at: when it left that, monotonic seconds.
+        asked_at: when it is asked next whether it may return to a better one, monotonic seconds.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Instrument:
     source: str | None = None
     left: str | None = None
     turned_at: float = float("-inf")
+    asked_at: float = float("inf")
 
 
 class Consolidator:
@@ -96,8 +101,13 @@ class Consolidator:
             reconsider[name] = None
             if record.key == instrument.source:  # perhaps it was removed and is another record now
                 follows[name] = name, record
-        while self._failbacks and self._failbacks[0][0] <= now:
-            reconsider[heapq.heappop(self._failbacks)[2]] = None
+        for _ in range(RETURNS):
+            if not self.due(now):
+                break
+            name = heapq.heappop(self._failbacks)[2]
+            if (instrument := instruments.get(name)) is not None:
+                instrument.asked_at = float("inf")
+                reconsider[name] = None
         for name in reconsider:
             follow = self._choose(self._instruments.get(name), now)
             if follow is not None:
@@ -148,5 +158,7 @@ class Consolidator:
             ready_at = instrument.live_since[symbol] + self._failback_after_s
             if ready_at <= now:
                 return symbol
-            heapq.heappush(self._failbacks, (ready_at, next(self._order), instrument.name))
+            if ready_at < instrument.asked_at:  # one that flaps is not to be asked for each time
+                instrument.asked_at = ready_at
+                heapq.heappush(self._failbacks, (ready_at, next(self._order), instrument.name))
         return None

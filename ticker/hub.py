@@ -184,7 +184,7 @@ class Hub:
         oldest = self.intake.oldest_at
         rows = self.groups.counts.rows
         self.store.flush(started, MOST)
-        self._goes_on = self.store.waiting
+        self._goes_on = self.store.waiting(started)
         if not self._goes_on:
             self.intake.oldest_at = None
         self.groups.catch_up()
@@ -295,7 +295,7 @@ class Hub:
             steps = self.intake.expire()
             if next(steps, self) is None:
                 self.turns.spread(steps)
-            if self.store.overdue(now) or self.groups.returning:
+            if self.store.waiting(now) or self.groups.returning:
                 self.wake()
             self.groups.forget_empty()
             self.groups.heartbeat(self._heartbeat_s)

@@ -119,15 +119,11 @@ class Store:
             record.values[INDEX[name]] != value for name, value in values.items() if name != "state"
         )
 
-    def overdue(self, now: float) -> bool:
-        """Whether a flush would make something visible that only waited for time to pass."""
-        late = next(self._due_ts(now), None)
-        return late is not None or (self.derivation is not None and self.derivation.due(now))
-
-    @property
-    def waiting(self) -> bool:
-        """Whether more came in than the last flush took."""
-        return bool(self._pending or self._removed)
+    def waiting(self, now: float) -> bool:
+        """Whether there is work for a flush: what came in, or what only waited for time to pass."""
+        if self._pending or self._removed or next(self._due_ts(now), None) is not None:
+            return True
+        return self.derivation is not None and self.derivation.due(now)
 
     def flush(self, now: float, most: int = sys.maxsize) -> Flush | None:
         """Make what was collected visible as one version.

@@ -147,7 +147,7 @@ class World:
             self.history[flush.version] = after
             self._check_flush(flush, before, after)
         self.check_market(after)
-        assert not self.store.overdue(self.clock.monotonic())
+        assert not self.store.waiting(self.clock.monotonic())
 
     def _check_flush(self, flush: Flush, before: dict[str, Values], after: dict[str, Values]) -> None:
         """A new version has news, and tells all of them."""

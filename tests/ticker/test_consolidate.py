@@ -148,7 +148,7 @@ def test_better_source_is_taken_again_after_patience(market: Market) -> None:
     assert (market.source, market.consolidator.due(market.now)) == ("b", False)
     market.now += 1.0
     assert market.consolidator.due(market.now)
-    assert market.store.overdue(market.now)
+    assert market.store.waiting(market.now)
     flush = market.flush()
     assert flush is not None
     assert (market.source, market.values()["last"]) == ("a", "1.20")
@@ -175,6 +175,43 @@ def test_relapse_starts_the_patience_anew(market: Market) -> None:
     assert market.source == "b"
     market.flush(0.1)
     assert market.source == "a"
+
+
+def test_a_source_that_flaps_is_asked_for_once(market: Market) -> None:
+    """However often a better source fails and comes back while it is waited for, that makes one moment to look again,
+    not one each time: a thousand symbols of such a feed would fill the memory, and wake the loop for nothing.
+    """
+    market.start("a", "b")
+    for _ in range(100):
+        market.put("a", "stale")
+        market.flush(0.1)
+        market.put("a", "live")
+        market.flush(0.1)
+    looks = 0
+    while market.source == "b":
+        market.now += 0.1
+        looks += market.consolidator.due(market.now)
+        market.flush()
+    assert (looks, round(market.now)) == (2, 50)
+
+
+def test_those_of_a_feed_that_was_away_return_in_parts(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are due in the same moment: each flush takes as many as a turn of the loop bears."""
+    monkeypatch.setattr("ticker.consolidate.RETURNS", 2)
+    names = [f"S{i}" for i in range(5)]
+    for state in ("live", "down", "live"):
+        for name in names:
+            market.put("a", state, name, last="1")
+            market.put("b", "live", name, last="2")
+        market.flush(1.0)
+    market.now += FAILBACK_S
+    returned = []
+    while market.store.waiting(market.now):
+        flush = market.flush()
+        assert flush is not None
+        returned.append([record.key for record in flush.changed])
+    assert returned == [["S0", "S1"], ["S2", "S3"], ["S4"]]
+    assert {market.values(name)["source"] for name in names} == {"a"}
 
 
 def test_patience_ends_when_the_stand_in_fails(market: Market) -> None:

@@ -302,11 +302,11 @@ def test_a_new_time_alone_is_shown_once_a_second(store: Store) -> None:
     for now, ts in ((0.25, 1250), (0.5, 1500), (0.75, 1750)):
         store.ingest("A", LAST, ts)
         assert store.flush(now) is None
-    assert (store.overdue(0.75), store.flush(0.75), show_ts(store)) == (False, None, 1000)
-    assert store.overdue(1.0)
+    assert (store.waiting(0.75), store.flush(0.75), show_ts(store)) == (False, None, 1000)
+    assert store.waiting(1.0)
     flush = store.flush(1.0)
     assert flush is not None
-    assert (show_ts(store), store.overdue(9.0), store.flush(9.0)) == (1750, False, None)
+    assert (show_ts(store), store.waiting(9.0), store.flush(9.0)) == (1750, False, None)
     assert told(store.changes(scope_of(store, "*"), 2)) == {"A": {"ts": 1750}}
 
 
@@ -596,7 +596,7 @@ def test_both_ways_to_an_answer_tell_the_same(data: st.DataObject) -> None:
 def flush_in_parts(store: Store, most: int) -> list[Flush]:
     """Flush until nothing waits; each flush is of at most so much work."""
     flushes = []
-    while store.waiting:
+    while store.waiting(0.0):
         flush = store.flush(0.0, most)
         if flush is not None:
             flushes.append(flush)
@@ -610,7 +610,7 @@ def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
         store.ingest(key, {"last": "2"})
     flush = store.flush(0.0, 5)
     assert flush is not None
-    assert ([r.key for r in flush.changed], store.waiting) == (["D", "C"], True)
+    assert ([r.key for r in flush.changed], store.waiting(0.0)) == (["D", "C"], True)
     store.ingest("C", {"last": "3"})
     store.ingest("B", {"last": "3"})
     assert [[r.key for r in flush.changed] for flush in flush_in_parts(store, 5)] == [["A", "B"], ["E", "C"]]
@@ -739,7 +739,7 @@ def test_derived_records_die_with_their_source(mirrored: Store) -> None:
 
 def test_a_derivation_may_wait_for_time(mirrored: Store) -> None:
     """Then a flush is due although nothing came in."""
-    assert [mirrored.overdue(now) for now in (8.0, 9.0)] == [False, True]
+    assert [mirrored.waiting(now) for now in (8.0, 9.0)] == [False, True]
 
 
 # Records
