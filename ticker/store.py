@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -85,7 +85,7 @@ class Store:
     _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
     _followed: dict[str, Record] = field(default_factory=dict)  # whom each follower follows
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    _venues: set[str] = field(default_factory=set)  # whatever ever stood before a symbol's colon
+    _venues: Counter[str] = field(default_factory=Counter)  # what stands before a colon, of how many symbols
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
     # What goes in
@@ -347,7 +347,7 @@ class Store:
             self._feeds[key] = record
         else:
             if record.instrument:
-                self._venues.add(key.partition(":")[0])
+                self._venues[key.partition(":")[0]] += 1
             self.wildcards.born(key)
         return record
 
@@ -416,10 +416,13 @@ class Store:
             source.follower = None
 
     def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
-        if self._records.pop(key, None) is None:
+        record = self._records.pop(key, None)
+        if record is None:
             return
         self._late_ts.pop(key, None)
         self._unfollow(key)
+        if record.instrument:
+            self._venues -= Counter((key.partition(":")[0],))  # which drops what has come to nothing
         self.wildcards.died(key)
         gone[key] = None
         self._gone[key] = version

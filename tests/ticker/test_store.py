@@ -557,6 +557,22 @@ def test_a_pattern_finds_what_it_matches() -> None:
         assert (set(scope.symbols()) & set(store.symbols()), store.matched(scope)) == (found, len(found))
 
 
+def test_a_venue_is_known_while_a_record_has_it() -> None:
+    """What a pattern of one name with any venue costs follows the venues that there are, not all that ever were."""
+    store, _ = market_of(0)
+    put(store, **dict.fromkeys(("A", "k:A", "k:B", "b:A"), LAST))
+    assert store.tests("*:A") == 2
+    drop(store, "k:A", "b:A", "A")
+    assert store.tests("*:A") == 1
+    store.remove("k:B")
+    put(store, **{"k:B": LAST, "b:B": LAST})
+    assert set(store.candidates("*:B")) == {"k:B", "b:B"}
+    for i in range(5):
+        put(store, **{f"v{i}:A": LAST})
+        drop(store, f"v{i}:A")
+    assert store.tests("*:A") == 2
+
+
 def test_removals_cost_those_since() -> None:
     """Older tombstones are not matched with patterns."""
     asked: list[str] = []
