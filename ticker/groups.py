@@ -176,8 +176,14 @@ class Groups:
         if text:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
-                self.counts.resyncs["pruned" if cursor and cursor.epoch == epoch else "epoch"] += 1
+                self.counts.resyncs[self._why(cursor, selection)] += 1
         return frame
+
+    def _why(self, cursor: Cursor | None, selection: Selection) -> str:
+        """What a cursor lacks that is answered by everything."""
+        if cursor is None or cursor.epoch != self.store.epoch or not 0 < cursor.version <= self.store.version:
+            return "epoch"
+        return "pruned" if cursor.digest == selection.digest else "selection"
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.

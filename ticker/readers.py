@@ -40,7 +40,8 @@ class FanoutCounts:
     bytes: int = 0
     conflated: int = 0
     resumes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("update", "snapshot"), 0))
-    resyncs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("epoch", "pruned", "gap"), 0))
+    resyncs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("epoch", "selection", "pruned"), 0))
+    """Snapshots for who knew something, but not of this epoch, not of its selection, or too long ago."""
 
     def sent(self, frame: Frame, readers: int = 1) -> None:
         """A frame went out to some readers."""

@@ -116,7 +116,7 @@ def test_a_cursor_as_text_is_counted(market: Market) -> None:
     for text in (f"2:1:{ALL.digest}", "nonsense", f"1:{store.version + 1}:{ALL.digest}", None):
         assert groups.join(peer, ALL, 0, text).kind == "snapshot"
     assert groups.counts.resumes == {"update": 1, "snapshot": 3}
-    assert groups.counts.resyncs == {"epoch": 2, "pruned": 1, "gap": 0}
+    assert groups.counts.resyncs == {"epoch": 3, "selection": 0, "pruned": 0}
 
 
 def test_a_frame_says_how_far_it_leads(market: Market) -> None:
@@ -329,7 +329,7 @@ def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
     assert slow.take() == [update(2, 5, quotes={"A": {"last": 5}, "B": {"last": 4}})]
     counts = market.groups.counts
     assert (market.groups.lagging, counts.conflated, counts.messages["update"], counts.rows) == (0, 2, 4, 5)
-    assert counts.resyncs == {"epoch": 0, "pruned": 0, "gap": 0}
+    assert counts.resyncs == {"epoch": 0, "selection": 0, "pruned": 0}
     market.last("B")
     assert slow.frames[0] is fast.frames[-1]
 

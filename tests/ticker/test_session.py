@@ -288,9 +288,9 @@ def test_cursor_resumes_with_one_update(desk: Desk) -> None:
     ("change", "resync"),
     [
         (lambda epoch, version, digest: f"{epoch + 1}:{version}:{digest}", "epoch"),
-        (lambda epoch, version, digest: f"{epoch}:{version + 1}:{digest}", "pruned"),
-        (lambda epoch, version, digest: f"{epoch}:0:{digest}", "pruned"),
-        (lambda epoch, version, digest: f"{epoch}:{version}:{digest[::-1]}", "pruned"),
+        (lambda epoch, version, digest: f"{epoch}:{version + 1}:{digest}", "epoch"),
+        (lambda epoch, version, digest: f"{epoch}:0:{digest}", "epoch"),
+        (lambda epoch, version, digest: f"{epoch}:{version}:{digest[::-1]}", "selection"),
         (lambda epoch, version, digest: f"{epoch}:{version}", "epoch"),
         (lambda epoch, version, digest: "nonsense", "epoch"),
     ],
@@ -317,6 +317,7 @@ def test_forgotten_version_is_a_snapshot() -> None:
     desk.store.flush(0.0)
     reply, again = desk.subscribe("A", cursor=cursor_of(reply, data))
     assert (reply["resumed"], again["type"]) == (False, "snapshot")
+    assert desk.groups.counts.resyncs == {"epoch": 0, "selection": 0, "pruned": 1}
 
 
 def test_cursor_in_a_later_subscribe_is_refused(desk: Desk) -> None:

@@ -38,7 +38,7 @@ LABELS = {
     "ticker_hub_messages_received_total": {"subscribe", "unsubscribe", "ping", "invalid"},
     "ticker_hub_messages_sent_total": set(FRAME_KINDS),
     "ticker_hub_resumes_total": {"update", "snapshot"},
-    "ticker_hub_resyncs_total": {"epoch", "pruned", "gap"},
+    "ticker_hub_resyncs_total": {"epoch", "selection", "pruned"},
     "ticker_feed_poll_duration_seconds_count": {"toy"},
     "ticker_feed_source_lag_seconds_count": {"toy"},
 }

@@ -150,7 +150,7 @@ async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
     for other in (f"1:{version}:{digest}", "nonsense", reader.cursor):
         event = await (await listen_to(live, "", f"Last-Event-ID: {other}")).event()
         assert (event.kind, event.json["quotes"].keys()) == ("snapshot", PRICES.keys())
-    assert live.hub.groups.counts.resyncs == {"epoch": 2, "pruned": 1, "gap": 0}
+    assert live.hub.groups.counts.resyncs == {"epoch": 2, "selection": 1, "pruned": 0}
 
 
 # Slow readers
