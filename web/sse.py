@@ -7,6 +7,7 @@ and has no queue. An event is one chunk of the response, made once of the frame 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import socket
@@ -33,6 +34,7 @@ from web.descriptions import described_text, problems
 from web.pause import Pause
 from web.problem import Problem
 from web.server import EXCHANGE, BoundedHttp, Exchange
+from web.transport import CLOSE_PATIENCE_S
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -46,6 +48,7 @@ EXAMPLE = (
 )
 RETRY_MS = (500, 1500)
 """The window within which a browser comes back after a cut; after a `bye` it is the one that this names."""
+LAST_CHUNK = b"0\r\n\r\n"
 LEFT, CUT = 1001, 1006
 """How a stream that its reader ended is counted: closed, or reset."""
 
@@ -79,8 +82,8 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
         """Each event has the type and the JSON of a frame of `/ws`, and with data a cursor as its `id`.
 
         `subscribed` comes first, and names in `unknown` which of the symbols do not exist. `snapshot` replaces what you
-        have, `update` is merged into it, `heartbeat` says that nothing has changed, `bye` that the service stops. A
-        browser's `EventSource` comes back by itself and goes on where it was.
+        have, `update` is merged into it, `heartbeat` says that nothing has changed, `bye` why the service ends the
+        stream. A browser's `EventSource` comes back by itself and goes on where it was.
         """
         selection = selection_of(symbols, fields, service)
         if not selection.patterns:
@@ -154,6 +157,7 @@ class EventStream:
         self._digest = ""
         self._patience_ms = int(patience_s * 1000)
         self._code = CUT
+        self._abort_timer: asyncio.TimerHandle | None = None
 
     def begin(self, selection: Selection, interval_ms: int, asked: str | None, told: Callable[[bool], Frame]) -> None:
         """The head of the response is out: enter, and write the first events.
@@ -216,29 +220,25 @@ class EventStream:
 
     # Ending
 
-    def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
-        """Write a last event, unless the reader takes none, and end the response.
+    def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - the frame has it
+        """Write a last event, for who takes nothing now behind what waits, and end the response.
 
         The hub keeps it until its end, because a drain waits for that.
         """
         if not self.open:
             return
         self.open, self._code = False, code
-        if not self.paused:
-            self._hub.groups.counts.sent(frame)
-            self._write(self._form(_retry(GOODBYE_RETRY_MS)) + self._event(frame))
-        self._finish()
+        self._hub.groups.counts.sent(frame)
+        self._write(self._form(_retry(GOODBYE_RETRY_MS)) + self._event(frame) + self._form(LAST_CHUNK))
+        self._http.transport.close()
 
-    def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - a close frame would tell it
-        """End the response, at once for whoever takes no bytes; the code is only counted."""
-        if not self.open:
-            return
-        self._code = code
-        if self.paused:
-            self.abort()
-        else:
-            self.open = False
-            self._finish()
+    def end(self, code: int, reason: str) -> None:
+        """Leave the hub, say why as the last event, and end the response; whoever does not take that is dropped."""
+        if self.open:
+            again = code != protocol.UNAUTHORIZED
+            self.say_bye(protocol.bye(reason, GOODBYE_RETRY_MS, reconnect=again), code, reason)
+            self._leave(code)
+            self._abort_timer = self._http.loop.call_later(CLOSE_PATIENCE_S, self.abort)
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -248,16 +248,12 @@ class EventStream:
     def lost(self, error: Exception | None) -> None:
         """The connection is over."""
         self._leave(LEFT if error is None and self._code == CUT else self._code)
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
 
     def _leave(self, code: int) -> None:
         self.open = False
         self._hub.remove(self, code)
-
-    def _finish(self) -> None:
-        """Write the last chunk, which is empty, and close once everything has been taken."""
-        if self._chunked:
-            self._write(_chunk(b""))
-        self._http.transport.close()
 
 
 class Events(Response):

@@ -279,18 +279,15 @@ class SharedFrames(Handshake):
             self._abort_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.abort)
 
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:
-        """Write a last frame, unless the reader takes none, and start the closing handshake.
+        """Write a last frame, for who takes nothing now behind what waits, and start the closing handshake.
 
         The hub keeps it until its end, because a drain waits for that.
         """
         if not self.open or self._hub is None:
             return
         self.open, self._close_code = False, code
-        if self._full:
-            self._hang_up(code, reason)
-        else:
-            self._hub.groups.counts.sent(frame)
-            self._hang_up(code, reason, wire(frame))
+        self._hub.groups.counts.sent(frame)
+        self._hang_up(code, reason, wire(frame))
 
     def abort(self) -> None:
         """Drop the connection at once."""

@@ -160,7 +160,7 @@ async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
 async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> None:
     """A reader that takes nothing of 3 MB holds one frame and is dropped after `stall_s`; others miss nothing.
 
-    To be told why it must go, as when its token ends, it has no room either.
+    One that is told to go, as when its token ends, holds no more than that beside it, and is dropped soon.
     """
     publish_large(live, 0)
     good, view = await listen_to(live, "?symbols=S*"), View()
@@ -178,6 +178,7 @@ async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> No
     assert held.paused
     unwanted.end(4001, "the token has ended")
     assert live.hub.pending_bytes == held.pending_bytes
+    assert unwanted.pending_bytes < first_bytes + 400
     live.clock.skip(live.service.settings.hub.stall_s)
     await until(lambda: held not in live.hub.connections)
     assert live.hub.counts.disconnects == {4001: 1, 4008: 1}
@@ -293,7 +294,8 @@ async def test_who_leaves_is_forgotten(live: Live) -> None:
 
 @serving()
 async def test_a_stopping_service_says_bye(live: Live) -> None:
-    """`bye` with a wait of its own, then the end of the response; who comes meanwhile gets a `bye`, too, no 503.
+    """`bye` with a wait of its own, then the end of the response, also for a reader that was full when it was said;
+    who comes meanwhile gets a `bye`, too, no 503.
 
     A browser's EventSource gives up for ever after any status but 200.
     """
@@ -311,10 +313,30 @@ async def test_a_stopping_service_says_bye(live: Live) -> None:
     late = await live.get("/api/stream")
     assert (late.status, b"event: bye\n" in late.body, b"retry: " in late.body) == (200, True, True)
     assert not live.server.should_exit
-    assert (await slow.event()).kind == "snapshot"
+    assert [(await slow.event()).kind for _ in range(2)] == ["snapshot", "bye"]
     assert await slow.chunk() == b""
     await until(lambda: not live.hub.connections)
     assert live.hub.counts.disconnects == {1012: 2}
+
+
+@serving()
+async def test_whoever_is_ended_is_told_why(live: Live) -> None:
+    """`bye` has the reason and whether to come back; a slow reader finds it behind what had waited for it.
+
+    Seen: a stream whose token had expired, or that had stalled, ended without a word, a slow one with a reset.
+    """
+    publish_large(live, 0)
+    slow, quick = await listen_to(live, "?symbols=S*", receive_buffer=4096), await listen_to(live)
+    await quick.event()
+    assert slow.connection(live).paused
+    for code, again in ((4001, False), (4008, True)):
+        (reader := quick if again else slow).connection(live).end(code, "a reason")
+        bye = await reader.hear("bye")
+        assert (bye.json["reason"], bye.json["reconnect"], bye.id) == ("a reason", again, None)
+        assert await reader.chunk() == b""
+        assert await reader.peer.rest() == b""
+    assert live.hub.counts.disconnects == {4001: 1, 4008: 1}
+    assert not live.hub.connections
 
 
 # The door

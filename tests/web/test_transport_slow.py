@@ -173,7 +173,7 @@ async def test_of_small_frames_only_one_waits(live: Live) -> None:
 
 @serving()
 async def test_the_service_waits_for_a_slow_goodbye(live: Live) -> None:
-    """A reader that is behind when the service stops still gets what was written to it, and its close code.
+    """A reader that is behind when the service stops still gets what was written to it, `bye`, and its close code.
 
     Seen: the drain was over at once and the server dropped everybody. Cause: who had been sent a goodbye was out
     of the hub, whose emptiness the drain waits for. Promise: the server goes on until all have gone.
@@ -188,6 +188,7 @@ async def test_the_service_waits_for_a_slow_goodbye(live: Live) -> None:
     assert not live.server.should_exit
     assert live.connection(slow).paused
     await slow.hear("snapshot")
+    assert (await slow.message())["type"] == "bye"
     assert await slow.close_code() == 1012
 
 
