@@ -11,6 +11,7 @@ from typing import NamedTuple
 from feeds.exchange.venue import Listing, Venue
 from ticker.model import VENUE_SYMBOL, Value, pattern_matches
 
+NAME_CHARACTERS = 80
 OPEN = frozenset({None, "live"})
 """What a list says of the state of markets that are open."""
 
@@ -150,7 +151,8 @@ class Directory:
         if listing is None:
             return self._make(symbol, {})
         if listing not in self._listed:
-            known = {"decimals": listing.decimals, "name": listing.name, "state": listing.state}
+            name = "".join(filter(str.isprintable, listing.name or ""))[:NAME_CHARACTERS]
+            known = {"decimals": listing.decimals, "name": name or None, "state": listing.state}
             self._listed[listing] = self._make(symbol, {k: v for k, v in known.items() if v is not None})
         return self._listed[listing]
 

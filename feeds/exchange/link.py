@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from feeds.exchange.pulse import Pulse
 from feeds.exchange.subscriptions import Request, Subscriptions
-from feeds.exchange.venue import Row, Stream
+from feeds.exchange.venue import NOW_S, Row, Stream
 from feeds.exchange.websocket import Socket
 from ticker.clock import Clock
 from ticker.errors import FeedError
@@ -191,7 +191,7 @@ class Link:
                 self._to_send.clear()
                 while self._urgent or (self._requests and self._greeted):
                     if self._urgent:
-                        await self._socket.send(self._urgent.popleft())
+                        await self._write(self._urgent.popleft())
                     else:
                         await self._request()
                     await self._clock.sleep(pause_s)
@@ -202,10 +202,13 @@ class Link:
     async def _request(self) -> None:
         """Send the next text of the first request; its answer is due from the last one on."""
         request = self._requests[0]
-        await self._socket.send(request.texts.pop(0))
+        await self._write(request.texts.pop(0))
         if not request.texts:
             self._requests.popleft()
             request.sent_at = self._clock.monotonic()
+
+    async def _write(self, text: str) -> None:
+        await self._socket.send(text.replace(f'"{NOW_S}"', str(self._clock.wall_ms() // 1000)))
 
     async def _watch(self) -> None:
         while True:

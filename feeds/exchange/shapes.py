@@ -89,6 +89,8 @@ class Index:
         open: what that field says of a market that is open for trading.
         halted: what it says of one that is halted for now; all others are not listed.
         tick: the path to the smallest step of the price; through a list it goes by the entry that has it.
+        digits: its field of the digits after the point of a price, instead.
+        name: its field of a name for people, which not every entry need have.
     """
 
     wire: str
@@ -96,8 +98,10 @@ class Index:
     quote: str
     status: str
     open: str
-    tick: tuple[str, ...]
+    tick: tuple[str, ...] = ()
     halted: tuple[str, ...] = ()
+    digits: str | None = None
+    name: str | None = None
 
     def listings(self, sent: Iterable[Any]) -> list[Listing]:
         """The markets of a list that are open or halted; an entry of another shape costs itself."""
@@ -114,7 +118,9 @@ class Index:
         if status != self.open and status not in self.halted:
             return None
         state = None if status == self.open else "halted"
-        return Listing(f"{base}-{quote}", (wire,), tick_decimals(text_at(entry, *self.tick)), state=state)
+        decimals = digits_at(entry, self.digits) if self.digits else tick_decimals(text_at(entry, *self.tick))
+        name = text_at(entry, self.name) if self.name else None
+        return Listing(f"{base}-{quote}", (wire,), decimals, name or None, state)
 
 
 def read(body: bytes) -> Any:

@@ -145,6 +145,8 @@ class Stream:
     parse_open: Callable[[bytes], tuple[str, float | None]] | None = None
 
 
+NOW_S = "{now_s}"
+"""Stands, as a JSON text, in what is sent over a stream for the seconds since 1970 UTC of the moment when it is."""
 INTERVALS = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400: "1d"}
 """Lengths of bars in seconds, as many exchanges call them."""
 

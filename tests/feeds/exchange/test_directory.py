@@ -73,6 +73,14 @@ def test_list_fields_reach_names_that_it_does_not_have() -> None:
     assert [entry.extra for entry in entries.values() if entry] == [{"decimals": 2, "name": "Ether"}, {}]
 
 
+def test_names_for_people_are_text_of_a_line() -> None:
+    """A name goes to every reader and onto terminals: what cannot be seen is left out, and the rest bounded."""
+    directory = Directory("toy", TOY, ["*"])
+    directory.load([Listing("A-B", ("a",), name="\x1b[2J" + "Ä" * 100), Listing("C-D", ("c",), name="\n\t")])
+    entries = directory.entries(["a", "c"])
+    assert [entry.extra for entry in entries.values() if entry] == [{"name": "[2J" + "Ä" * 77}, {}]
+
+
 @pytest.mark.parametrize("wire", ["BT C/USD", "A-B/USD", "/" + "A" * 64, "Ä/USD", "A:B/USD", "<b>/USD", "A/U\n"])
 def test_names_that_cannot_be_symbols(wire: str) -> None:
     """A name that would be no canonical symbol is unknown, not published."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -103,6 +104,13 @@ def test_listing() -> None:
     assert INDEX.listings([LISTED]) == [Listing("BTC-USD", ("BTCUSD",), 2)]
     assert INDEX.listings([{**LISTED, "filters": None}]) == [Listing("BTC-USD", ("BTCUSD",))]
     assert INDEX.listings([{name: value for name, value in LISTED.items() if name != "s"}]) != []
+
+
+def test_listing_with_digits_and_a_name() -> None:
+    """Where a list has digits instead of a step, and names for people, both are taken where they are sent."""
+    index = dataclasses.replace(INDEX, digits="d", name="long")
+    assert index.listings([LISTED | {"d": 3, "long": "Bitcoin"}]) == [Listing("BTC-USD", ("BTCUSD",), 3, "Bitcoin")]
+    assert index.listings([LISTED]) == [Listing("BTC-USD", ("BTCUSD",))]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Sequence
 
 import pytest
 
+from feeds.exchange.venue import NOW_S
 from tests.feeds.fake_exchange import Reply, mute
 from tests.feeds.toy import LIST, TALK, TALKS, Theatre, answers, in_theatre, listing, said, talking, wants
 
@@ -335,6 +338,27 @@ def test_pings_in_the_exchange_s_own_words() -> None:
                 await theatre.passes(15.0, lambda: peer.said.count("ping") == count)  # noqa: B023
             peer.say({"reply": "pong 7"})
             await theatre.passes(0.1, lambda: peer.said[-1] == "pong 7")
+
+    in_theatre(play)
+
+
+def test_texts_that_are_dated() -> None:
+    """Where an exchange wants the time in what it is sent, that is when it is sent, subscriptions and pings alike."""
+
+    def subscribe(wires: Sequence[str], number: int) -> list[str]:
+        return [json.dumps({"want": list(wires), "id": number, "time": NOW_S, "also": NOW_S})]
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        dated = talking(subscribe=subscribe, ping=(json.dumps({"time": NOW_S}), 15.0))
+        async with theatre.running(dated, mode="stream"):
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            began = theatre.clock.wall_ms() // 1000
+            assert json.loads(peer.said[0]).items() >= {("time", began), ("also", began)}
+            await theatre.passes(15.0, lambda: len(peer.said) == 2)
+            assert began + 15 <= json.loads(peer.said[1])["time"] <= theatre.clock.wall_ms() // 1000
 
     in_theatre(play)
 
