@@ -15,6 +15,7 @@ from ticker.model import DECIMAL_FIELDS, FIELDS
 from ticker.settings import Settings
 
 README = (ROOT / "README.md").read_text()
+UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def settings_table() -> str:
@@ -57,7 +58,7 @@ def adapters_table() -> str:
     for told in told_adapters():
         offer = adapters()[told["adapter"]].offer
         assert {name: told[name] for name in ("kind", "key")} == {"kind": offer.kind, "key": offer.key}
-        bars = [f"{n // 86_400}d" if n >= 86_400 else f"{n // 60}m" if n >= 60 else f"{n}s" for n in told["bars_s"]]
+        bars = [next(f"{n // s}{unit}" for s, unit in UNITS if n >= s) for n in told["bars_s"]]
         cells = [
             f"`{told['adapter']}`", told["summary"], told["kind"], ", ".join(told["modes"]),
             "yes" if told["key"] else "", offer.poll_cost,

@@ -335,6 +335,33 @@ def _coinbase_list(answer: Json) -> Iterable[Named]:
 _FINNHUB = Fields({"last": "c", "open": "o", "high": "h", "low": "l", "change_pct": "dp"})
 
 
+# Gate.io
+
+_GATEIO_TRADES = {
+    "last": "last", "high": "high_24h", "low": "low_24h", "volume": "base_volume", "quote_volume": "quote_volume",
+    "change_pct": "change_percentage",
+}  # fmt: skip
+_GATEIO = Fields({**_GATEIO_TRADES, "bid": "highest_bid", "ask": "lowest_ask"})
+_GATEIO_BOOK = Fields({"bid": "b", "bid_size": "B", "ask": "a", "ask_size": "A"}, time="t", seq="u")
+
+
+def _gateio_stream(message: Json, memory: dict[str, Json]) -> Iterable[Said]:
+    """The ticker's own bid and ask are older than those of the book."""
+    raw = message["result"]
+    if (message["channel"], message["event"]) == ("spot.tickers", "update"):
+        wire = raw["currency_pair"]
+        yield Said(wire, raw, Fields(_GATEIO_TRADES) if wire in memory else _GATEIO)
+    elif message["channel"] == "spot.book_ticker":
+        memory[raw["s"]] = True
+        yield Said(raw["s"], raw, _GATEIO_BOOK)
+
+
+def _gateio_list(answer: Json) -> Iterable[Named]:
+    for entry in answer:
+        symbol = f"{entry['base']}-{entry['quote']}"
+        yield Named((entry["id"],), symbol, int(entry["precision"]), entry["trade_status"] == "tradable")
+
+
 # Kraken
 
 _KRAKEN = Fields(
@@ -534,6 +561,18 @@ MAPS: dict[str, Map] = {
         wire_in=lambda _path: "TSLA",
         by_hand={"/api/v1/quote?symbol={wire}": b'{"c":122.1,"dp":1.9,"h":123,"l":119,"o":120,"t":1672348887}'},
     ),
+    "gateio": Map(
+        folder="gate",
+        tickers="/api/v4/spot/tickers",
+        read_tickers=every(_GATEIO, "", "currency_pair"),
+        tickers_recorded_at=("/api/v4/spot/tickers",),
+        list_at="/api/v4/spot/currency_pairs",
+        lists_recorded_at=("/api/v4/spot/currency_pairs",),
+        read_list=_gateio_list,
+        stream_at="/ws/v4/",
+        read_stream=_gateio_stream,
+        symbol=lambda wire: wire.replace("_", "-"),
+    ),
     "kraken": Map(
         folder="kraken",
         tickers="/0/public/Ticker?assetVersion=1",
@@ -592,7 +631,7 @@ UNREAD: dict[str, str] = {
     "coinbase/rest/advanced_*": "Advanced Trade, another interface than the Exchange's",
     "coinbase/ws/advanced_*": "Advanced Trade, another interface than the Exchange's",
     "coincheck/*": "no adapter for this exchange",
-    "gate/*": "no adapter for this exchange",
+    "gate/rest/legacy_v2_*": "the second version of the interface, which the fourth has replaced",
     "gemini/*": "no adapter for this exchange",
     "kraken/ws/v1_*": "the first version of the stream, which the second has replaced",
     "okx/rest/legacy_v3_*": "the third version of the interface, which is switched off",

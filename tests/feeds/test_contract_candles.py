@@ -105,6 +105,12 @@ TOLD = {
         numbers(ordered(ohlcv(1), "tlhocv"))[::-1],
         [{"id": "BTC-USD", "base_currency": "BTC", "quote_currency": "USD", "status": "online"}],
     ),
+    "gateio": Told(
+        "BTC-USDT",
+        "/api/v4/spot/candlesticks?currency_pair=BTC_USDT&interval=1h&from={begin_s}&to={end_s}",
+        [[t, "1250.1", close, high, low, first, volume, "true"] for t, first, high, low, close, volume in ohlcv(1)],
+        [{"id": "BTC_USDT", "base": "BTC", "quote": "USDT", "trade_status": "tradable"}],
+    ),
     "kraken": Told(
         "BTC-USD",
         "/0/public/OHLC?pair=XXBTZUSD&interval=60&since={begin_s}",

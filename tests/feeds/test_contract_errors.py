@@ -82,6 +82,12 @@ class Service:
             for wire in self.wires:
                 self.exchange.serve(target.format(wire=quote(wire, safe="=")), reply or good)
 
+    @property
+    def a_poll(self) -> int:
+        """How many requests a poll is."""
+        targets = [self._of.tickers, *self._of.by_hand]
+        return len({target.format(wire=wire) for target in filter(None, targets) for wire in self.wires})
+
     async def until(self, happened: Callable[[], bool]) -> None:
         """Let time pass, with the service looking at its clocks, until something is true; after a minute, faster."""
         began = self.clock.monotonic()
@@ -136,6 +142,7 @@ def test_recorded_errors(name: str, everything: list[Recording], data_dir: pathl
             service.answers()
             async with service.running() as running:
                 await service.until(lambda: status.state == "live")
+                await service.until(lambda: status.polls["ok"] == 2 * service.a_poll)  # the list has the digits
                 well, states = service.shown(), service.states()
                 assert len(well) == len(service.wires)
                 for file, (_, reply) in errors.items():
