@@ -65,7 +65,8 @@ class Subscriptions:
         for i in range(0, len(names), size):
             some = tuple(names[i : i + size])
             self._number += 1
-            request = Request(self._number, some, self._stream.subscribe(some, self._number), again)
+            told = sorted(self.asked) if self._stream.replaces else some
+            request = Request(self._number, some, self._stream.subscribe(told, self._number), again)
             requests.append(request)
             if self._stream.acks:
                 self._requests[self._number] = request

@@ -121,6 +121,7 @@ class Stream:
         mute_after_s: a connection without any price for so long is made anew, heartbeats or not. The busiest
             symbols' rhythm: short for a busy exchange.
         acks: the exchange answers each subscription; what it leaves unanswered is asked for again.
+        replaces: each subscription takes the place of those before it, so it asks for all of the connection's.
         complete: the stream alone gives all that the exchange has; if not, its REST is polled beside it.
         key_query: the name under which the URL's query carries the key of the configuration.
         open_request: path and query to ask by HTTP POST for the address of the stream (a token handshake).
@@ -139,6 +140,7 @@ class Stream:
     greets: bool = False
     mute_after_s: float = 30.0
     acks: bool = True
+    replaces: bool = False
     complete: bool = True
     key_query: str | None = None
     open_request: str | None = None

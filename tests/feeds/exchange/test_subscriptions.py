@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,17 @@ def asked(subscriptions: Subscriptions, *names: str, at: float = 0.0) -> list[tu
 def test_batches() -> None:
     """Names are asked for in the order given, no message has more than the exchange takes."""
     assert asked(Subscriptions(BY_TWOS), *NAMES) == [("a", "b"), ("c", "d"), ("e",)]
+
+
+def test_messages_that_replace_those_before() -> None:
+    """Where the last message alone counts each asks for all, and its answer settles what is new in it."""
+    subscriptions = Subscriptions(dataclasses.replace(STREAM, replaces=True))
+    requests = [*subscriptions.ask(["b", "a"]), *subscriptions.ask([]), *subscriptions.ask(["c"])]
+    assert [json.loads(text)["want"] for request in requests for text in request.texts] == [["a", "b"], ["a", "b", "c"]]
+    subscriptions.hear(Heard(acked=(1,)))
+    assert not subscriptions.settled
+    subscriptions.hear(Heard(acked=(2,)))
+    assert subscriptions.settled
 
 
 def test_confirmed_by_name_number_or_price() -> None:
