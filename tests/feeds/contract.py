@@ -26,12 +26,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recording(NamedTuple):
-    """A recorded file: `binance/rest/….json`, and of an answer the path that was asked, and the answer."""
+    """A recorded file: `binance/rest/….json`, and of an answer the path that was asked, and the answer.
+
+    Attributes:
+        by_hand: messages of a stream, instead of a file.
+    """
 
     name: str
     file: pathlib.Path
     path: str = ""
     reply: Reply | None = None
+    by_hand: tuple[str, ...] = ()
 
     @property
     def unread(self) -> list[str]:
@@ -50,7 +55,7 @@ class Recording(NamedTuple):
 
     def messages(self) -> list[str | bytes]:
         """The messages of a stream that came in, in order."""
-        return received(self.file)
+        return list(self.by_hand) or received(self.file)
 
 
 def found(exchanges: pathlib.Path) -> list[Recording]:
@@ -201,7 +206,8 @@ def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
     lists = [one for one in everything if one.role(of) == "list"]
     unused = {one.name for one in lists}
     spare: list[Scene] = []
-    for recording in everything:
+    told = [Recording(f"{of.folder}/ws/by hand", pathlib.Path(), by_hand=of.told)] if of.told else []
+    for recording in everything + told:
         if recording.role(of) not in {"tickers", "stream"}:
             continue
         rows, refused = heard(of, recording)

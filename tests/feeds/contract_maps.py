@@ -76,6 +76,7 @@ class Map:
         hands_out: what it asks by POST for the address of the stream.
         by_hand: what it asks for tickers and of which nothing was recorded, with an answer from the documentation.
         refused: the wire names that a message of the stream refuses.
+        told: messages of a stream of which nothing was recorded, from the documentation.
     """
 
     folder: str
@@ -96,6 +97,7 @@ class Map:
     hands_out: str | None = None
     by_hand: Mapping[str, bytes] = field(default_factory=dict)
     refused: Callable[[Json], Iterable[str]] = field(default=lambda _message: ())
+    told: tuple[str, ...] = ()
 
 
 def at(value: Json, path: str) -> Json:
@@ -451,6 +453,46 @@ def _okx_list(answer: Json) -> Iterable[Named]:
         yield Named((entry["instId"],), symbol, digits(entry["tickSz"]), entry["state"] == "live")
 
 
+# Upbit
+
+_UPBIT = Fields(
+    {
+        "last": "trade_price", "volume": "acc_trade_volume_24h", "quote_volume": "acc_trade_price_24h",
+        "change_pct": "%signed_change_rate",
+    }
+)  # fmt: skip
+_UPBIT_BOOK = Fields(
+    {
+        "bid": "orderbook_units.0.bid_price", "bid_size": "orderbook_units.0.bid_size",
+        "ask": "orderbook_units.0.ask_price", "ask_size": "orderbook_units.0.ask_size",
+    },
+    time="timestamp",
+)  # fmt: skip
+_UPBIT_TOLD = (
+    """{"type":"ticker","code":"KRW-BTC","opening_price":37249000,"high_price":37645000,"low_price":36732000,
+    "trade_price":36929000,"prev_closing_price":37235000,"acc_trade_price":5530.55648491,"change":"FALL",
+    "signed_change_price":-306000,"change_rate":0.0082180744,"signed_change_rate":-0.0082180744,"trade_volume":0.00006314,
+    "trade_timestamp":1693383665811,"market_state":"ACTIVE","is_trading_suspended":false,"timestamp":1693383690031,
+    "acc_trade_price_24h":8320405774.49,"acc_trade_volume_24h":225.69412,"stream_type":"SNAPSHOT"}""",
+    """{"type":"orderbook","code":"KRW-BTC","timestamp":1693383690100,"total_ask_size":4.79158413,"level":0,
+    "total_bid_size":2.65609625,"orderbook_units":[{"ask_price":36930000.0,"bid_price":36929000.0,
+    "ask_size":0.10623869,"bid_size":0.03656812}],"stream_type":"REALTIME"}""",
+    """{"status":"UP"}""",
+    """{"type":"ticker","code":"BTC-ETC","trade_price":2.2E-7,"signed_change_rate":0.0,"acc_trade_price_24h":1E-8,
+    "acc_trade_volume_24h":0.0,"trade_timestamp":1693383600000,"timestamp":1693383690200,"stream_type":"REALTIME"}""",
+)
+
+
+def _upbit_symbol(wire: str) -> str:
+    quote, _, base = wire.partition("-")
+    return f"{base}-{quote}"
+
+
+def _upbit_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
+    if message.get("type") in {"ticker", "orderbook"}:
+        yield Said(message["code"], message, _UPBIT if message["type"] == "ticker" else _UPBIT_BOOK)
+
+
 # Yahoo
 
 _YAHOO_COIN = Fields({"last": "regularMarketPrice"}, time="regularMarketTime")
@@ -610,6 +652,19 @@ MAPS: dict[str, Map] = {
         read_stream=_okx_stream,
         symbol=str,
     ),
+    "upbit": Map(
+        folder="upbit",
+        tickers="/v1/ticker/all?quote_currencies=KRW,BTC,USDT",
+        read_tickers=every(_UPBIT, "", "market"),
+        tickers_recorded_at=("/v1/ticker",),
+        list_at="/v1/market/all",
+        lists_recorded_at=("/v1/market/all",),
+        read_list=lambda answer: (Named((one["market"],), _upbit_symbol(one["market"]), None) for one in answer),
+        stream_at="/websocket/v1",
+        read_stream=_upbit_stream,
+        symbol=_upbit_symbol,
+        told=_UPBIT_TOLD,
+    ),
     "yahoo": Map(
         folder="yahoo",
         tickers="/v8/finance/chart/{wire}?interval=1d&range=1d",
@@ -639,7 +694,7 @@ UNREAD: dict[str, str] = {
     "polygon/*": "no adapter for this source",
     "tiingo/*": "no adapter for this source",
     "truefx/*": "no adapter for this source",
-    "upbit/*": "no adapter for this exchange",
+    "upbit/ws/v1_trade_*": "trades: the ticker is asked for, which comes with each and has its price",
     "yahoo/rest/quote-*": "needs a cookie and a crumb that only a browser gets: charts are asked for",
 }
 """Recordings that nothing reads, and why."""

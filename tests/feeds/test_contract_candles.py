@@ -133,6 +133,18 @@ TOLD = {
         {"code": "0", "msg": "", "data": ohlcv(1000, more=("1250.1", "1250.1", "0"))[::-1]},
         {"code": "0", "data": [{"instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "state": "live"}]},
     ),
+    "upbit": Told(
+        "BTC-KRW",
+        "/v1/candles/minutes/60?market=KRW-BTC&to=2026-11-22T22:59:59.999Z&count=200",
+        [
+            {"market": "KRW-BTC", "candle_date_time_utc": start, "candle_date_time_kst": "2026-11-23T06:00:00",
+             "opening_price": float(bar[0]), "high_price": float(bar[1]), "low_price": float(bar[2]),
+             "trade_price": float(bar[3]), "timestamp": 1795388399000, "candle_acc_trade_price": 1250.1,
+             "candle_acc_trade_volume": float(bar[4]), "unit": 60}
+            for start, bar in (("2026-11-22T22:00:00", OPEN), ("2026-11-22T21:00:00", OLD))
+        ],
+        [{"market": "KRW-BTC", "korean_name": "", "english_name": "Bitcoin"}],
+    ),
     "yahoo": Told(
         "AAPL",
         "/v8/finance/chart/AAPL?interval=15m&period1={begin_s}&period2={end_s}",  # its hours are of the session
