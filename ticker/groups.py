@@ -19,7 +19,7 @@ from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
-from ticker.slices import LARGE
+from ticker.slices import LARGE, tested
 from ticker.snapshots import PAYS_BYTES, Snapshots
 from ticker.store import Store
 
@@ -122,15 +122,36 @@ class Groups:
         self.store.release(scope)
         return matched
 
-    def fresh(self, reader: Reader, selection: Selection, text: str | None) -> int:
-        """About how many symbols a reader must be told completely if it gets a selection, with the text of a cursor."""
+    def fresh(self, known: Group | None, selection: Selection, text: str | None) -> int:
+        """About how many symbols a reader of a group must be told completely if it gets a selection.
+
+        `text` is that of its cursor.
+        """
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
         if since is not None and since >= self.store.floor:
             return 0
         matched = self.matched(selection)
-        known = reader.group.scope if reader.group is not None else None
-        return matched - self.store.matched(known) if known and known.selection.mask == selection.mask else matched
+        same = known is not None and known.scope.selection.mask == selection.mask
+        return matched - self.store.matched(known.scope) if known is not None and same else matched
+
+    def whole(
+        self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
+    ) -> Iterator[Frame | None]:
+        """What must be done first for a reader who wants a selection, with many pauses; arguments as of `fresh`.
+
+        If that is very much, a frame of all that there is comes last. Who wants the same meanwhile shares the work, and
+        who comes a moment later gets the same frame.
+
+        Raises:
+            ProtocolError: `overloaded`; without an id.
+        """
+        for _ in tested(self.store, selection):
+            yield None
+        if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
+            matched = self.matched(selection)
+            if matched <= self._max_symbols:
+                yield from self._snapshots.take(address, selection, matched)
 
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
@@ -142,37 +163,19 @@ class Groups:
             since = None
         return self._frame(group, since)
 
-    def whole(self, address: str, selection: Selection) -> Iterator[Frame | None]:
-        """A frame of all that a selection matches, for who comes without a cursor: after many pauses, if at all.
-
-        Who wants the same meanwhile shares the work, and who comes a moment later gets the same frame.
-
-        Raises:
-            ProtocolError: `overloaded`; without an id.
-        """
-        matched = self.matched(selection)
-        if matched <= self._max_symbols and not self._is_capped(selection):
-            yield from self._snapshots.take(address, selection, matched)
-
     def join(
         self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
     ) -> Frame:
         """`enter` with the text of a cursor, if the reader has one, or with what `whole` made for it.
 
-        Whoever gets that comes back from there, as from any version that it knows. Counted is if a cursor was good.
+        Counted is if a cursor was good.
         """
         cursor = Cursor.parse(text) if text else None
-        epoch = self.store.epoch
-        if whole is not None and whole.version >= self.store.floor and not self._is_capped(selection):
-            frame = whole
-            group = self._place(reader, selection, interval_ms)
-            if frame.version < self.store.version:
-                group.members.discard(reader)
-                group.lagging.add(reader)
-                reader.since = frame.version
-                self.ready(reader)
+        if whole is not None and self._serves(whole, selection):
+            frame = self._enter_behind(reader, selection, interval_ms, whole)
         else:
-            frame = self.enter(reader, selection, interval_ms, cursor.since(epoch, selection) if cursor else None)
+            since = cursor.since(self.store.epoch, selection) if cursor else None
+            frame = self.enter(reader, selection, interval_ms, since)
         if text:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
@@ -185,24 +188,28 @@ class Groups:
             return "epoch"
         return "pruned" if cursor.digest == selection.digest else "selection"
 
-    def change(self, reader: Reader, selection: Selection, interval_ms: int) -> Frame:
+    def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
-        What the new selection adds comes complete; other fields, and everything starts anew. A group that it leaves
-        empty is dropped at once: its reader does not come back.
+        What the new selection adds comes complete; other fields, or what `whole` made, and everything starts anew. A
+        group that it leaves empty is dropped at once: its reader does not come back.
         """
         old = reader.group
         assert old is not None
         known, since, told = old.scope, self._seen(old), old.told
         if reader in old.lagging:
             since = told = reader.since
-        group = self._place(reader, selection, interval_ms)
+        if whole is not None and self._serves(whole, selection):
+            frame = self._enter_behind(reader, selection, interval_ms, whole)
+        elif known.selection.mask != selection.mask:
+            frame = self.enter(reader, selection, interval_ms, None)
+        else:
+            group = self._place(reader, selection, interval_ms)
+            changes = self.store.changes(group.scope, since, None if known is group.scope else known)
+            frame = protocol.data_frame(changes, self._wall_ms(), told)
         if old.empty:
             self._drop(old)
-        if known.selection.mask != selection.mask:
-            return self._frame(group, None)
-        changes = self.store.changes(group.scope, since, None if known is group.scope else known)
-        return protocol.data_frame(changes, self._wall_ms(), told)
+        return frame
 
     def leave(self, reader: Reader) -> None:
         """A reader is gone; harmless if it never entered."""
@@ -360,6 +367,20 @@ class Groups:
     def _is_capped(self, selection: Selection) -> bool:
         """Whether no cursor of it is good, because something is or was left out of it."""
         return selection in self._capped or len(self._capped) >= MAX_CAPPED
+
+    def _serves(self, whole: Frame, selection: Selection) -> bool:
+        """Whether a reader can go on from a frame of all that was made a while ago."""
+        return whole.version >= self.store.floor and not self._is_capped(selection)
+
+    def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
+        """Place a reader who gets such a frame: it comes back from there, as from any version that it knows."""
+        group = self._place(reader, selection, interval_ms)
+        if whole.version < self.store.version:
+            group.members.discard(reader)
+            group.lagging.add(reader)
+            reader.since = whole.version
+            self.ready(reader)
+        return whole
 
     def _overgrown(self) -> Frame:
         text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"

@@ -22,7 +22,7 @@ from ticker.messages import Message, Ping, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.readers import Reader
 from ticker.selection import ALL_FIELDS, Selection
-from ticker.slices import LARGE, encoded, tested, untested
+from ticker.slices import LARGE, untested
 from ticker.suggestions import unknown_symbols
 
 MESSAGE_BURST = 50
@@ -219,33 +219,22 @@ class Session:
         message = message._replace(rejected=message.rejected + surplus)
         store = self._groups.store
         new = len(store) >= LARGE and untested(store, selection)
-        if new or self._groups.fresh(self._reader, selection, message.cursor) >= many:
+        if new or self._groups.fresh(self._reader.group, selection, message.cursor) >= many:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
         return self._place(message, selection, interval_ms)
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
+        reader = self._reader
         try:
-            yield from self._prepare(message, selection)
+            for coming in self._groups.whole(reader.address, selection, reader.group, message.cursor):
+                self.coming = coming
+                yield []
             yield self._place(message, selection, interval_ms)
         except ProtocolError as problem:
             problem.reply_id = message.reply_id
             raise
-
-    def _prepare(self, message: Subscribe, selection: Selection) -> Iterator[list[Frame]]:
-        for _ in tested(self._groups.store, selection):
-            yield []
-        group = self._reader.group
-        if self._groups.fresh(self._reader, selection, message.cursor) >= LARGE:
-            if group is None:
-                for frame in self._groups.whole(self._reader.address, selection):
-                    self.coming = frame
-                    yield []
-            else:
-                for _ in encoded(self._groups.store, selection, group.scope):
-                    yield []
-        yield []  # joining it all is a turn's work by itself
 
     def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
         reader = self._reader
@@ -253,12 +242,12 @@ class Session:
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:
-            data = self._groups.join(self._reader, selection, self.interval_ms, message.cursor, self.coming)
+            data = self._groups.join(reader, selection, interval_ms, message.cursor, self.coming)
             resumed = bool(message.cursor) and data.kind == "update"
         else:
-            data = self._groups.change(self._reader, selection, self.interval_ms)
+            data = self._groups.change(reader, selection, interval_ms, self.coming)
         reply = protocol.subscribed(
-            message.reply_id, selection, matched, self.interval_ms, resumed=resumed,
+            message.reply_id, selection, matched, interval_ms, resumed=resumed,
             unknown=self._unknown(message.patterns), rejected=message.rejected,
         )  # fmt: skip
         return [reply, data]

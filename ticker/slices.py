@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from ticker import protocol
-from ticker.selection import Scope, Selection
+from ticker.selection import Selection
 from ticker.store import Store
 
 T = TypeVar("T")
@@ -52,29 +52,6 @@ def tested(store: Store, selection: Selection) -> Iterator[None]:
 def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """All of something, no more than a slice at a time."""
     return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
-
-
-def encoded(store: Store, selection: Selection, known: Scope | None = None) -> Iterator[None]:
-    """Encode what a selection matches, and pause after each slice; records that are encoded already cost nothing.
-
-    `known` is what its reader is told of already: of that it will hear only what changes.
-    """
-    if known is not None and known.selection.mask != selection.mask:
-        known = None
-    scope = store.resolve(selection)
-    try:
-        new = 0
-        for symbol in list(scope.symbols()):
-            record = store.get(symbol)
-            if record is None or (known is not None and known.contains(symbol)):
-                continue
-            if selection.mask not in record.pieces:
-                protocol.piece(record, selection.mask)
-                new += 1
-                if new % SLICE == 0:
-                    yield
-    finally:
-        store.release(scope)
 
 
 def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:

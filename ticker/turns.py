@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import collections
 from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Turns:
@@ -17,30 +20,33 @@ class Turns:
     def __init__(self, guarded: Callable[[Callable[[], None]], None]) -> None:
         self._guarded = guarded
         self._loop = asyncio.get_running_loop()
-        self._work: collections.deque[Iterator[None]] = collections.deque()
+        self._work: collections.deque[Iterator[object]] = collections.deque()
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
 
-    def spread(self, steps: Iterator[None]) -> None:
+    def spread(self, steps: Iterator[object]) -> None:
         """Do long work a step at a time: one step of all such work in each turn. It must not raise."""
         self._work.append(steps)
         if len(self._work) == 1:
             self._loop.call_soon(self._guarded, self._step)
 
-    async def complete(self, steps: Iterator[None]) -> None:
-        """`spread`, and wait until it is done."""
-        done = self._loop.create_future()
+    async def complete(self, steps: Iterator[T]) -> T | None:
+        """`spread`, and wait until it is done: what its last step has made, if it took any."""
+        done: asyncio.Future[T | None] = self._loop.create_future()
 
         def to_the_end() -> Iterator[None]:
+            made = None
             try:
-                yield from steps
+                for step in steps:
+                    made = step
+                    yield
             except Exception as error:  # noqa: BLE001 - it is whoever waits who must hear of it
                 if not done.done():
                     done.set_exception(error)
             if not done.done():  # else whoever waited has left
-                done.set_result(None)
+                done.set_result(made)
 
         self.spread(to_the_end())
-        await done
+        return await done
 
     async def wait(self) -> None:
         """Wait until one may go on: of all who wait here one does in each turn, beside any long work."""

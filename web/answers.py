@@ -121,7 +121,7 @@ def check_quota(service: Service, address: str, selection: Selection, interval_m
     Raises:
         Problem: 400 for a selection that is too large, 503 if it may be had later.
     """
-    with _as_problem():
+    with as_problem():
         return service.hub.groups.admit(address, selection, interval_ms)
 
 
@@ -131,12 +131,12 @@ def check_snapshot(service: Service, address: str, symbols: int) -> None:
     Raises:
         Problem: 503, its address had too many lately.
     """
-    with _as_problem():
+    with as_problem():
         service.hub.groups.quota.check_snapshot(address, symbols)
 
 
 @contextlib.contextmanager
-def _as_problem() -> Iterator[None]:
+def as_problem() -> Iterator[None]:
     """Say over HTTP what the stream would refuse."""
     try:
         yield

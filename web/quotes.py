@@ -91,10 +91,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 return Response(status_code=304, headers=headers)
             if since is None and shape == "json" and (matched := store.matched(scope)) >= LARGE:
                 check_snapshot(service, address, matched)
-                made: list[Response] = []
-                await service.hub.turns.complete(_made(service, address, scope, made))
-                if made:
-                    return made[0]
+                if made := await service.hub.turns.complete(_made(service, address, scope)):
+                    return made
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records))
@@ -133,17 +131,18 @@ def _is_empty(changes: Changes) -> bool:
     return changes.since is not None and not changes.records and not changes.gone
 
 
-def _made(service: Service, address: str, scope: Scope, made: list[Response]) -> Iterator[None]:
+def _made(service: Service, address: str, scope: Scope) -> Iterator[Response | None]:
     """Make the answer of all that a large selection has, in turns: it is of the moment in which it is done."""
     store, selection = service.store, scope.selection
     for quotes in whole(store, selection):
-        if quotes is not None:
+        if quotes is None:
+            yield None
+        else:
             feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
             unknown = unknown_of(service, address, selection)
             body = _document(service, selection, None, members(quotes, [], feeds, always=True), unknown)
             headers = {"ETag": _etag(store, scope, "json"), "Cache-Control": "no-cache"}
-            made.append(answer(body, headers=headers))
-        yield
+            yield answer(body, headers=headers)
 
 
 def _document(

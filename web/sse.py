@@ -26,9 +26,8 @@ from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
-from ticker.slices import LARGE, encoded
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, check_quota, selection_of, unknown_of
+from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem, selection_of, unknown_of
 from web.auth import Auth
 from web.descriptions import described_text, problems
 from web.pause import Pause
@@ -57,8 +56,9 @@ def event(frame: Frame, epoch: int, digest: str) -> bytes:
     """The frame as an event, in the form of one chunk (RFC 9112, section 7.1); made once for a selection."""
     if frame.event is None or frame.event[0] != digest:
         cursor = f"id: {Cursor(epoch, frame.version, digest)}\n" if frame.version else ""
-        text = b"event: %b\n%bdata: %b\n\n" % (frame.kind.encode(), cursor.encode(), frame.data)
-        frame.event = (digest, _chunk(text))
+        head = b"event: %b\n%bdata: " % (frame.kind.encode(), cursor.encode())
+        size = len(head) + len(frame.data) + 2
+        frame.event = (digest, b"%x\r\n%b%b\n\n\r\n" % (size, head, frame.data))
     return frame.event[1]
 
 
@@ -90,8 +90,9 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             raise Problem(400, "bad_request", "'symbols' is empty; give at least one symbol or pattern")
         address = admission.address(request)
         await admit_patterns(service, address, selection)
-        if len(hub.store) >= LARGE:
-            await hub.turns.complete(encoded(hub.store, selection))
+        asked = last_event_id or cursor
+        with as_problem():
+            whole = await hub.turns.complete(hub.groups.whole(address, selection, None, asked))
         refused = admission.refusal(request)
         if hub.draining and refused is not None and refused.status_code == 503:
             return _farewell()
@@ -107,9 +108,9 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             head = Response(None, 200, HEADERS, "text/event-stream")
             del head.headers["content-length"]
             return head
-        asked = last_event_id or cursor
         interval = interval_class(interval_ms)
-        matched = check_quota(service, address, selection, interval)
+        with as_problem():
+            matched = hub.groups.admit(address, selection, interval, paid=whole is not None)
         unknown = unknown_of(service, address, selection)
         events = EventStream(http, cycle, hub, address, patience_s)
 
@@ -120,7 +121,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
 
         def welcome() -> None:
             auth.watch(events, auth.shown(request))
-            events.begin(selection, interval, asked, told)
+            events.begin(selection, interval, asked, whole, told)
 
         return Events(welcome, events.number)
 
@@ -159,7 +160,14 @@ class EventStream:
         self._code = CUT
         self._abort_timer: asyncio.TimerHandle | None = None
 
-    def begin(self, selection: Selection, interval_ms: int, asked: str | None, told: Callable[[bool], Frame]) -> None:
+    def begin(
+        self,
+        selection: Selection,
+        interval_ms: int,
+        asked: str | None,
+        whole: Frame | None,
+        told: Callable[[bool], Frame],
+    ) -> None:
         """The head of the response is out: enter, and write the first events.
 
         `told` makes `subscribed`, of whether the reader resumes.
@@ -173,11 +181,11 @@ class EventStream:
             sock = self._http.transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
         self._hub.add(self)
-        first = self._hub.groups.join(self, selection, interval_ms, asked)
+        first = self._hub.groups.join(self, selection, interval_ms, asked, whole)
         subscribed = told(bool(asked) and first.kind == "update")
         for frame in (subscribed, first):
             self._hub.groups.counts.sent(frame)
-        self._write(self._form(_retry(RETRY_MS)) + self._event(subscribed) + self._event(first))
+        self._write(self._form(_retry(RETRY_MS)) + self._event(subscribed), self._event(first))
         if self._http.flow.write_paused:  # since the head already, which nobody says again
             self.pause()
 
@@ -195,9 +203,9 @@ class EventStream:
     def _form(self, chunk: bytes) -> bytes:
         return chunk if self._chunked else chunk[chunk.index(b"\r\n") + 2 : -2]
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, *data: bytes) -> bool:
         try:
-            self._http.transport.write(data)
+            self._http.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
             self.open = False
             self._http.loop.call_soon(self.abort)
