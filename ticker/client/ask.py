@@ -25,28 +25,25 @@ def ask(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[Quote[Number]]:
-    """The quotes that `ticker.client.sync.get` makes rows of."""
+    """The quotes that `get` makes rows of."""
     address, patterns = addressed(symbols, url, os.environ)
     names = wanted(patterns, fields)
     more = heads(headers, token, os.environ)
     number = float if make is float else str
     records: dict[str, Record] = {}
+    unknown: dict[str, list[str]] = {}
     for part in parts(names):
         query = {"symbols": ",".join(part)} | ({} if fields is None else {"fields": ",".join(fields)})
         path = f"/api/quotes?{urlencode(query, safe=',*:')}"
-        records |= fetch(address, path, "quotes", more, timeout_s, number)["quotes"]
-    named = [name for name in names if "*" not in name]
-    unknown: dict[str, list[str]] = {}
-    for name in named:
-        if name not in records:
-            try:
-                fetch(address, f"/api/quotes/{name}", "quote", more, timeout_s)
-            except UnknownSymbolError as error:
-                unknown |= error.nearest
-            else:
-                raise UnreachableError(f"the service has no price of {name} yet; try again in a moment")
+        answer = fetch(address, path, "quotes", more, timeout_s, number)
+        records |= answer["quotes"]
+        unknown |= {entry["symbol"]: entry["nearest"] for entry in answer.get("unknown", ())}
     if unknown:
         raise UnknownSymbolError(unknown)
+    named = [name for name in names if "*" not in name]
+    if missing := [name for name in named if name not in records]:  # else they would be unknown
+        text = "not every feed has loaded its symbols yet; try again in a moment"
+        raise UnreachableError(f"no price of {', '.join(missing)} yet: {text}")
     return [Quote(name, records[name], make) for name in (*named, *sorted(records.keys() - set(named)))]
 
 

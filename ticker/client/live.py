@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, Unpack, overload
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-
-from ticker.client.address import addressed, heads
-from ticker.client.once import Question
-from ticker.client.stream import Options, connected, open_stream
+from ticker.client.ask import ask
+from ticker.client.stream import Options, open_stream
 from ticker.client.view import View
-from ticker.client.wire import judge
-from ticker.errors import UnreachableError
 
 
 @overload
@@ -49,7 +43,8 @@ async def get(
 ) -> list[dict[str, Any]]:
     """The quotes of symbols and patterns, once: a list of dicts, as data frames take them.
 
-    Symbols by name come in the order given, then what patterns match, sorted. Tries once.
+    Symbols by name come in the order given, then what patterns match, sorted. Tries once, over HTTP, in a thread of its
+    own: a question needs no stream.
 
     Args:
         symbols: as in `watch`.
@@ -58,7 +53,7 @@ async def get(
         fields: which fields; default all.
         token: where the service asks for one; default `TICKER_TOKEN`.
         headers: to send with the request.
-        timeout_s: how long it may take in all.
+        timeout_s: how long each request for it may take; more than some hundreds of patterns take several.
 
     Raises:
         UnknownSymbolError: no such symbol; it has the nearest names.
@@ -66,16 +61,6 @@ async def get(
         RefusedError: the service refuses.
         ConfigError, PatternError: the arguments cannot be.
     """
-    address, patterns = addressed(symbols, url, os.environ)
-    question: Question[Any] = Question(patterns, fields, Decimal if exact else float)
-    try:
-        async with (
-            asyncio.timeout(timeout_s),
-            connected(address, heads(headers, token, os.environ)) as socket,
-        ):
-            await socket.send(question.message, text=True)
-            while (quotes := question.receive(await socket.recv(decode=False))) is None:
-                pass
-            return [quote.row() for quote in quotes]
-    except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI) as error:
-        raise UnreachableError(f"cannot connect to {address}: {judge(error)[0]}; is it running?") from error
+    make: Any = Decimal if exact else float
+    quotes = await asyncio.to_thread(ask, symbols, make, url, fields, token, headers, timeout_s)
+    return [quote.row() for quote in quotes]

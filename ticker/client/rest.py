@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 def request(address: Address, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0) -> Answer:
     """The answer of a path, whatever its status; neither by a proxy nor after a redirect.
 
-    Connecting, the first bytes and the rest may take `timeout_s` each.
+    It may take `timeout_s` in all.
 
     Raises:
         UnreachableError: there is none.
@@ -41,11 +41,24 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
     login, _, host = address.authority.rpartition("@")
     basic = {"Authorization": f"Basic {base64.b64encode(unquote(login).encode()).decode()}"} if login else {}
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
+    clock = Clock()
+    deadline = clock.monotonic() + timeout_s
+
+    def hurry() -> None:
+        left_s = deadline - clock.monotonic()
+        if left_s <= 0:
+            text = f"the answer did not come whole within {timeout_s:g} s; ask for fewer symbols or fields"
+            raise UnreachableError(text)
+        sock.settimeout(left_s)
+
     connection = kind(host, timeout=timeout_s)
     try:
+        connection.connect()
+        sock = connection.sock
+        hurry()
         connection.request("GET", f"{address.path}{path}", headers=basic | dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, _body(response, timeout_s))
+        return Answer(response.status, _body(response, hurry))
     except ssl.SSLCertVerificationError as error:
         raise distrust(error) from error
     except (OSError, http.client.HTTPException) as error:
@@ -111,17 +124,14 @@ def distrust(error: ssl.SSLCertVerificationError) -> RefusedError:
     )
 
 
-def _body(response: http.client.HTTPResponse, timeout_s: float) -> bytes:
-    clock = Clock()
-    parts, size, deadline = [], 0, clock.monotonic() + timeout_s
+def _body(response: http.client.HTTPResponse, hurry: Callable[[], None]) -> bytes:
+    parts, size = [], 0
     while part := response.read1(1 << 20):
         parts.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
             raise ConnectionError(f"an answer of more than {MAX_BODY_BYTES >> 20} MB")
-        if clock.monotonic() > deadline:
-            text = f"the answer did not come whole within {timeout_s:g} s; ask for fewer symbols or fields"
-            raise UnreachableError(text)
+        hurry()
     if response.length:
         raise ConnectionError("the connection was lost")
     return b"".join(parts)

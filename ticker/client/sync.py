@@ -297,9 +297,6 @@ def get(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
-    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`.
-
-    But for `timeout_s`: it is of each step of a request, which are connecting, the first bytes, and the rest.
-    """
+    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
     make: Any = Decimal if exact else float
     return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]

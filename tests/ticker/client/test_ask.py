@@ -76,7 +76,7 @@ def test_an_answer_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 
     class Late(Clock):
         def __init__(self) -> None:
-            self.times = [100.0, 0.0]
+            self.times = [100.0, 0.0, 0.0]
 
         def monotonic(self) -> float:
             return self.times.pop()

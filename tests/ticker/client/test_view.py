@@ -170,12 +170,10 @@ async def test_a_busy_loop_lets_others_run(live: Live) -> None:
 
 @serving()
 async def test_leaving_is_no_error(live: Live) -> None:
-    """Who closes a view says so by 1000, also when a question is answered by an error."""
+    """Who closes a view says so by 1000."""
     async with watch(url(live), "BTC-USD"):
         pass
-    with pytest.raises(UnknownSymbolError):
-        await get(url(live), "BTC-USDX")
-    assert (await live.get("/api/status")).json["readers"]["disconnects"] == {"1000": 2}
+    assert (await live.get("/api/status")).json["readers"]["disconnects"] == {"1000": 1}
 
 
 @serving()
@@ -196,6 +194,7 @@ async def test_closing_ends_loops_elsewhere(live: Live) -> None:
 async def test_get_answers_once(live: Live) -> None:
     """Rows of plain values: floats, or decimals if exactness is asked for; by name as given, then sorted."""
     rows = await get(url(live), "toy:ETH-USD", "*")
+    assert live.hub.counts.connects == {"ws": 0, "sse": 0, "poll": 0}, "it takes no place"
     assert [row["symbol"] for row in rows] == ["toy:ETH-USD", "BTC-USD", "ETH-USD"]
     assert list(rows[0]) == ["symbol", *FIELDS]
     assert rows[1]["last"] == 97000.1
@@ -216,8 +215,8 @@ async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
 @serving(prices={})
 async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
     """While the symbol may still come it is no unknown symbol."""
-    with pytest.raises(UnreachableError, match="no price of BTC-USD yet"):
-        await get(url(live), "BTC-USD")
+    with pytest.raises(UnreachableError, match="no price of BTC-USD, ETH-USD yet"):
+        await get(url(live), "BTC-USD", "ETH-USD")
 
 
 def forked(use: Callable[[], object]) -> int:
@@ -287,7 +286,7 @@ def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
         async with start({"auth": {"tokens_file": str(file)}}) as live:
             async with watch(url(live), "BTC-USD", token="hush") as view:
                 assert view["BTC-USD"].last == Decimal("97000.10")
-            with pytest.raises(RefusedError, match=r"401: .* TICKER_TOKEN can hold a good one"):
+            with pytest.raises(RefusedError, match="TICKER_TOKEN can hold a good one"):
                 await get(url(live), "BTC-USD", token="wrong")
             with pytest.raises(RefusedError, match="TICKER_TOKEN can hold a good one"):
                 await asyncio.to_thread(sync.get, url(live), "BTC-USD")
