@@ -156,7 +156,7 @@ def moment_ms(said: Said, unit: str) -> int | None:
         return None
     sent = said.raw[said.fields.time]
     if unit != "iso":
-        return int(sent) * 1000 // {"s": 1, "ms": 1000, "us": 1_000_000}[unit]
+        return int(sent) * 1000 // {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
     parsed = datetime.fromisoformat(sent)
     return (parsed.replace(tzinfo=parsed.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 Json = Any
@@ -71,7 +72,7 @@ class Map:
         stream_at: path of its stream; None: it has none.
         read_stream: the rows of a message.
         symbol: our name of a wire name that the list does not have, None where only the list tells.
-        time_unit: `ms`, `us`, `s` or `iso`.
+        time_unit: `ns`, `us`, `ms`, `s` or `iso`.
         key: whether it wants one.
         hands_out: what it asks by POST for the address of the stream.
         by_hand: what it asks for tickers and of which nothing was recorded, with an answer from the documentation.
@@ -364,6 +365,33 @@ def _gateio_list(answer: Json) -> Iterable[Named]:
         yield Named((entry["id"],), symbol, int(entry["precision"]), entry["trade_status"] == "tradable")
 
 
+# Gemini
+
+_GEMINI = Fields({"last": "close", "bid": "bid", "ask": "ask", "open": "open", "high": "high", "low": "low"})
+_GEMINI_TOLD = (
+    """{"id":1,"status":200,"result":{}}""",
+    """{"u":1751505576085,"E":1751508438600117161,"s":"btcusd","b":"45000.50","B":"1.25","a":"45001.00","A":"0.75"}""",
+    """{"E":1751508438600990000,"s":"btcusd","t":2840140956529623,"p":"45000.75","q":"0.0500","m":true}""",
+    """{"e":"depthUpdate","E":1751508260659505382,"s":"btcusd","U":12345677,"u":12345678,"b":[["45000.50","1"]],"a":[]}""",
+)
+
+
+def _gemini_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
+    if message.keys() == {"u", "E", "s", "b", "B", "a", "A"}:
+        yield Said(message["s"], message, Fields({"bid": "b", "bid_size": "B", "ask": "a", "ask_size": "A"}, time="E"))
+    elif "p" in message:
+        yield Said(message["s"], message, Fields({"last": "p"}))
+
+
+def _gemini_list(answer: Json) -> Iterable[Named]:
+    for entry in answer:
+        if entry["product_type"] == "spot":
+            symbol = f"{entry['base_currency']}-{entry['quote_currency']}"
+            step = f"{Decimal(entry['quote_increment']):f}"
+            trades = entry["status"] in {"open", "limit_only"}
+            yield Named((entry["symbol"].lower(), entry["symbol"]), symbol, digits(step), trades)
+
+
 # Kraken
 
 _KRAKEN = Fields(
@@ -615,6 +643,19 @@ MAPS: dict[str, Map] = {
         read_stream=_gateio_stream,
         symbol=lambda wire: wire.replace("_", "-"),
     ),
+    "gemini": Map(
+        folder="gemini",
+        tickers="/v2/ticker/{wire}",
+        read_tickers=every(_GEMINI, "", "symbol"),
+        tickers_recorded_at=("/v2/ticker/",),
+        list_at="/v1/symbols/details/all",
+        lists_recorded_at=("/v1/symbols/details/all",),
+        read_list=_gemini_list,
+        stream_at="/",
+        read_stream=_gemini_stream,
+        time_unit="ns",
+        told=_GEMINI_TOLD,
+    ),
     "kraken": Map(
         folder="kraken",
         tickers="/0/public/Ticker?assetVersion=1",
@@ -687,7 +728,9 @@ UNREAD: dict[str, str] = {
     "coinbase/ws/advanced_*": "Advanced Trade, another interface than the Exchange's",
     "coincheck/*": "no adapter for this exchange",
     "gate/rest/legacy_v2_*": "the second version of the interface, which the fourth has replaced",
-    "gemini/*": "no adapter for this exchange",
+    "gemini/rest/symbols_2021-*": "names without the currencies that they are made of: the details are asked for",
+    "gemini/rest/v1_pubticker_*": "the first version of the ticker: the second is asked for, which names its pair",
+    "gemini/ws/v2_*": "order books, of an interface that another one has replaced",
     "kraken/ws/v1_*": "the first version of the stream, which the second has replaced",
     "okx/rest/legacy_v3_*": "the third version of the interface, which is switched off",
     "okx/rest/v5_instruments_SWAP_*": "derivatives: only spot is asked for",

@@ -111,6 +111,13 @@ TOLD = {
         [[t, "1250.1", close, high, low, first, volume, "true"] for t, first, high, low, close, volume in ohlcv(1)],
         [{"id": "BTC_USDT", "base": "BTC", "quote": "USDT", "trade_status": "tradable"}],
     ),
+    "gemini": Told(
+        "BTC-USD",
+        "/v2/candles/btcusd/1hr",
+        numbers(ohlcv(1000))[::-1],
+        [{"symbol": "BTCUSD", "base_currency": "BTC", "quote_currency": "USD", "status": "open",
+          "product_type": "spot"}],
+    ),
     "kraken": Told(
         "BTC-USD",
         "/0/public/OHLC?pair=XXBTZUSD&interval=60&since={begin_s}",
@@ -183,7 +190,7 @@ def test_bars(name: str) -> None:
                 asking = asyncio.ensure_future(feed.history(f"{name}:{told.symbol}", HOUR, 2))
                 await stage.until(asking.done)
             return asking.result(), [
-                request.target for request in exchange.requests if request.target.startswith(path + "?")
+                request.target for request in exchange.requests if request.target.partition("?")[0] == path
             ]
 
     bars, asked = run(main)
