@@ -1,8 +1,8 @@
 """From an exchange's raw texts to a `Quote`: the one place where numbers and times are judged.
 
 An adapter only finds the texts in an answer and puts our field names on them. Here they become decimal text of
-the model or are refused, and every refusal is counted. A bad value costs its field, a bad row costs itself,
-never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
+the model or are refused, and every refusal is counted. A bad value costs its field, a bad bid or ask the pair, a bad
+row itself, never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     "previous_close": price,
 }
 PRICES = ("last", "bid", "ask")
+_PAIR, _SIZES = {"bid", "ask"}, ("bid_size", "ask_size")
 _FRACTION = r"(?:\.[0-9]{1,30}+)?+"
 _DECIMAL = rf"(?:0|[1-9][0-9]{{0,19}}+){_FRACTION}"
 _PLAIN: dict[object, str] = {
@@ -62,8 +63,9 @@ def make_quote(
 
     A row may be partial: a field that is absent from `raw` keeps its last value. None, empty and zero prices
     are "no price" and clear theirs. A value that is not a sane number is left out, so its last good one stays,
-    and the row is counted once under `price` although the rest of it is used. A row that brings prices of
-    which none is good is refused.
+    and the row is counted once under `price` although the rest of it is used. With a bid its ask is left out, and
+    the other way round: it would stand beside one of another moment, and might cross it. A row that brings prices
+    of which none is good is refused.
 
     Args:
         symbol: the venue symbol, `alpha:BTC-USD`.
@@ -108,11 +110,10 @@ def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, 
             reason = "price"
     if crossed != "keep" and _is_crossed(values):
         reason = "crossed"
-        del values["bid"], values["ask"]
-    if reason:
-        for side in ("bid", "ask"):
-            if side in raw and side not in values:
-                values.pop(f"{side}_size", None)  # a size belongs to its price
+        del values["bid"]
+    if raw.keys() & _PAIR - values.keys():
+        for field in (*_PAIR, *_SIZES):  # a size belongs to its price
+            values.pop(field, None)
     if any(values.get(field) for field in PRICES) or not any(field in raw for field in PRICES):
         return values, reason
     return None, reason

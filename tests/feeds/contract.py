@@ -141,9 +141,9 @@ def wanted(name: str, of: Map, said: Said, names: Mapping[str, str], shut: Conta
     if bid and ask and bid > ask:
         reason = "crossed"
         del numbers["bid"], numbers["ask"]
-    for size, side in SIDES.items():
-        if side in texts and side not in numbers:
-            numbers.pop(size, None)
+    if any(side in texts and side not in numbers for side in SIDES.values()):  # one of them alone could cross
+        for field in (*SIDES, *SIDES.values()):
+            numbers.pop(field, None)
     if not any(numbers.get(price) for price in PRICES):
         return None, reason or (None if symbol in shut else "price")
     seq = int(said.raw[said.fields.seq]) if said.fields.seq else None

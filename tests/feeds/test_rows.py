@@ -58,11 +58,19 @@ def test_bad_value_costs_its_field(bad: str) -> None:
     assert rejects == {"price": 1}
 
 
-def test_size_goes_with_its_price() -> None:
-    """A bid that is refused takes its size along, else the size would stand beside an older price."""
-    quote, _ = judge({**GOOD, "bid": "-1"})
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_bid_and_ask_go_together(side: str) -> None:
+    """A side that is refused takes the other along, and the sizes of both.
+
+    Seen: a good bid beside a broken ask stood beside the ask of the row before in the store, and above it if the market
+    had risen: a crossed pair, shown as good.
+    """
+    quote, rejects = judge({**GOOD, side: "-1"})
     assert quote is not None
-    assert quote.values == {"last": "10.5", "ask": "10.60", "ask_size": "0.000"}
+    assert (quote.values, rejects) == ({"last": "10.5"}, {"price": 1})
+    quote, rejects = judge({"last": "10.5", side: "NaN", f"{side}_size": "3"})
+    assert quote is not None
+    assert (quote.values, rejects) == ({"last": "10.5"}, {"price": 1})
 
 
 @pytest.mark.parametrize(
