@@ -36,7 +36,7 @@ def parse_rest(body: bytes) -> list[Row]:
     if "error" in answer:
         raise FeedError(f"Finnhub says {body[:100]!r}")
     row = _QUOTE.row(answer)
-    return [row._replace(time=f"{row.time}000" if row.time else None)]
+    return [row._replace(time=f"{row.time}e3" if row.time else None)]
 
 
 def subscribe(wires: Sequence[str], _number: int) -> list[str]:

@@ -27,6 +27,13 @@ def test_quote() -> None:
     assert time_ms(row.time, FINNHUB.time_unit) == 1582641000000
 
 
+@pytest.mark.parametrize(("sent", "ms"), [("1582641000", 1582641000000), ("1582641000.25", 1582641000250)])
+def test_seconds_may_have_a_fraction(sent: str, ms: int) -> None:
+    """Seconds are whole as a rule. Seen: of others only the digits before the point counted, as milliseconds."""
+    (row,) = parse_rest(f'{{"c":1,"dp":1,"h":1,"l":1,"o":1,"t":{sent}}}'.encode())
+    assert time_ms(row.time, FINNHUB.time_unit) == ms
+
+
 def test_unknown_symbol() -> None:
     """Zeros everywhere are no price, and no time."""
     (row,) = parse_rest(b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}')
