@@ -45,12 +45,16 @@ class Recent:
     Attributes:
         asked_at: when it was asked for, or came without, monotonic seconds.
         ts: the exchange's time of what the stream brought last.
+        came_at: when the stream brought anything.
+        doubtful: what it brought after a silence was old by its own time, and has not been asked for since.
         fields: when the stream brought each of the fields that it has. One of its channels may be mute, and that of
             the others is not.
     """
 
     asked_at: float = NEVER
     ts: int | None = None
+    came_at: float = NEVER
+    doubtful: bool = False
     fields: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -182,7 +186,8 @@ class StreamedFeed:
             if lacking:
                 await self._poller.poll(sink, partial(self._lacks, quiet=self._takes))
                 for symbol in lacking:  # it has been asked for, whatever the answer
-                    self._of(symbol).asked_at = self._context.clock.monotonic()
+                    recent = self._of(symbol)
+                    recent.asked_at, recent.doubtful = self._context.clock.monotonic(), False
             elif not self._carriers and not self._listings.needed:
                 await self._poller.poll(sink)
             elif failing:
@@ -196,6 +201,8 @@ class StreamedFeed:
         if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
             return True
         recent = self._of(symbol)
+        if recent.doubtful:
+            return True
         silent_s = self._context.clock.monotonic() - max(recent.asked_at, recent.priced_at)
         return silent_s > quiet * self.stale_after_s
 
@@ -203,11 +210,16 @@ class StreamedFeed:
 
     def _note(self, quotes: Iterable[Quote]) -> list[Quote]:
         """Remember what the stream brings."""
-        now = self._context.clock.monotonic()
+        now, wall_ms = self._context.clock.monotonic(), self._context.clock.wall_ms()
         passed = list(quotes)
         for quote in passed:
             recent = self._of(quote.symbol)
-            recent.ts = quote.ts if quote.ts is not None else recent.ts
+            if quote.ts is not None:
+                recent.ts = quote.ts
+                # As a quiet symbol's first one on a new connection is; where the exchange's clock is slow, every one.
+                if now - recent.came_at > self.stale_after_s and wall_ms - quote.ts > self.stale_after_s * 1000:
+                    recent.doubtful = True
+            recent.came_at = now
             recent.fields.update(dict.fromkeys(quote.values, now))
         return passed
 
@@ -226,7 +238,7 @@ class StreamedFeed:
             values, fields, tolerance_ms = quote.values, recent.fields, 1000.0
             self._polled.update(values)
             if carrier and carrier[0].delivering:
-                if max(fields.values(), default=NEVER) >= since:
+                if recent.came_at >= since:
                     tolerance_ms = self.stale_after_s * 1000
                 left = (n for n in values if n in NOT_NEWS or fields.get(n, NEVER) < quiet_since)
                 values = {n: values[n] for n in left}

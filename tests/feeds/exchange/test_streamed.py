@@ -161,6 +161,35 @@ def test_quiet_symbols_are_confirmed() -> None:
     in_theatre(play)
 
 
+def test_what_comes_old_is_confirmed_at_once() -> None:
+    """A price that dates itself back, as a quiet symbol's first one on a new connection, is asked for at the next turn.
+
+    Seen: a quiet pair was stale for 5 s after each new connection: its first row was as old as its last change,
+    and the answer that dates nothing, and so confirms it, was not due yet. Where the exchange's clock is slow it is not
+    asked all the time.
+    """
+    venue = dataclasses.replace(TALKS, clock="exchange", polled_clock="received", time_unit="s")
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ODD")
+        theatre.exchange.serve(TICKERS, tickers(BTC="0", ODD="5"))
+        theatre.exchange.stream(TALK, answers)
+        asked = []
+        async with theatre.running(venue):
+            peer = await streaming(theatre, BTC="1")
+            await theatre.passes(2.0)
+            for number, age_s in enumerate((60, 0, 60, 60)):
+                row = {"last": f"{number + 6}", "time": f"{theatre.clock.wall_ms() // 1000 - age_s}"}
+                peer.say({"rows": {"BTC/USD": {"last": f"{number + 2}"}, "ODD/USD": row}})
+                await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
+                before = polls(theatre)
+                await theatre.passes(1.0)
+                asked.append(polls(theatre) - before)
+        assert asked == [1, 0, 0, 0]
+
+    in_theatre(play)
+
+
 def test_what_only_the_stream_prices_is_not_missing() -> None:
     """A symbol wanted by name whose price comes by the stream is not said to have none because polls have none."""
 
