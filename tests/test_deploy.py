@@ -87,7 +87,7 @@ def test_the_files_agree_with_the_code() -> None:
     assert f'targets: ["ticker:{port}"]' in (DEPLOY / "prometheus.yml").read_text()
     assert f"127.0.0.1:{port} " in (DEPLOY / "nginx.conf").read_text()
     image = (ROOT / "Dockerfile").read_text()
-    assert f"http://127.0.0.1:{port}/healthz" in image
+    assert f'\\"TICKER_SERVER__PORT\\", {port})' in image
     runbook = (DEPLOY / "RUNBOOK.md").read_text()
     (state,) = re.findall("^StateDirectory=(.*)$", (DEPLOY / "ticker.service").read_text(), re.MULTILINE)
     assert re.findall(r"record_raw=([\w/]+)", runbook) == [f"/var/lib/{state}"], "the unit can write nowhere else"

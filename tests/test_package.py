@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.running import running
+from tests.web.test_certificate import make
 from ticker import __version__
 
 PACKAGES = ("ticker", "feeds", "web")
@@ -87,8 +89,7 @@ def test_it_serves_from_anywhere(built: Path, tmp_path: Path) -> None:
             with urllib.request.urlopen(f"{service.url}/{name}") as answer:
                 assert answer.status == 200
                 assert answer.read(1), name
-        check = [word.replace(":8000", f":{service.url.rpartition(':')[2]}") for word in health_check()]
-        assert subprocess.run([sys.executable, *check], check=False).returncode == 0
+        assert healthy(service.url, {})
     assert not list(elsewhere.iterdir()), "it writes nothing where it was started"
     assert not list(site.rglob("__pycache__"))
 
@@ -105,19 +106,39 @@ def test_the_image_takes_arguments_and_is_still_reached() -> None:
     assert tomllib.loads(shown)["server"]["host"] == "0.0.0.0"
 
 
-def health_check() -> list[str]:
-    found = re.search(r"^HEALTHCHECK.*\n\s+CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+def healthy(url: str, environ: dict[str, str]) -> bool:
+    """What the image's health check says of a service at this port, with this in the container's environment."""
+    found = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", DOCKERFILE.replace("\\\n", ""), re.MULTILINE)
     assert found is not None
-    interpreter, *words = ast.literal_eval(found[1])
+    interpreter, *words = json.loads(found[1])
     assert interpreter == "python"
-    return list(map(str, words))
+    environ = os.environ | {"TICKER_SERVER__PORT": url.rpartition(":")[2]} | environ
+    return subprocess.run([sys.executable, *words], env=environ, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.needs("openssl")
+def test_the_image_is_healthy_behind_tls(tmp_path: Path) -> None:
+    """The health check learns of TLS as the service does, from the environment; what does not answer is unhealthy.
+
+    Seen: it asked port 8000 without TLS, and every other container counted as unhealthy.
+    """
+    make(tmp_path / "cert.pem", tmp_path / "key.pem")
+    tls = {f"TICKER_SERVER__TLS_{name}": str(tmp_path / f"{name.lower()}.pem") for name in ("CERT", "KEY")}
+    with running(environ=os.environ | tls) as service:
+        assert healthy(service.url, tls)
+        assert not healthy(service.url, {})
+    assert not healthy(service.url, tls)
 
 
 def test_the_image_has_what_the_wheel_has() -> None:
     """The image copies exactly the packages, none of which the context leaves out, and runs as nobody special."""
     assert re.findall(r"^COPY (\w+) \1$", DOCKERFILE, re.MULTILINE) == list(PACKAGES)
-    assert f"RUN python -m compileall -q {' '.join(PACKAGES)}\n" in DOCKERFILE
+    compiled = re.search(
+        rf'^RUN python -m compileall -q {" ".join(PACKAGES)} && python -c "(.*)"$', DOCKERFILE, re.MULTILINE
+    )
+    assert compiled is not None
+    subprocess.run([sys.executable, "-c", compiled[1]], cwd=ROOT, check=True)
     kept = (ROOT / ".dockerignore").read_text().split()
     assert {f"!{package}" for package in PACKAGES} <= set(kept)
-    assert "USER 10001" in DOCKERFILE
+    assert "USER 10001:10001\n" in DOCKERFILE
     assert "--require-hashes" in DOCKERFILE
