@@ -107,6 +107,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
         assert (changed, "as ticker@.service, with `--port %i` at the end of ExecStart" in unit) == (1, True)
     unit, offers = re.subn("^# ([A-Z]\\w+=)", r"\1", unit, flags=re.MULTILINE)
     assert offers == 3, "what may be wanted, too"
+    assert "\nSupplementaryGroups=ticker\n" not in unit, "217/USER: the user would be called so, too"
     file = tmp_path / name
     file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))
     program = find_program("systemd-analyze") or ""
