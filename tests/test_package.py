@@ -57,8 +57,9 @@ def test_the_sdist_has_what_the_tests_need(built: Path) -> None:
     with tarfile.open(file) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert names >= sources()
-    assert names >= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Dockerfile", "requirements.txt",
-                     "requirements-dev.txt", "tests/test_package.py", "deploy/alerts.yml"}  # fmt: skip
+    assert names >= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Dockerfile", ".dockerignore",
+                     "requirements.txt", "requirements-dev.txt", "tests/test_package.py",
+                     "deploy/alerts.yml"}  # fmt: skip
 
 
 def image(instruction: str) -> list[str]:
