@@ -1,6 +1,6 @@
 """The page's own files, as an application: each is read and compressed once.
 
-A page is some fifty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
+A page is some thirty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
 Files of a new release come with its process, so they are looked for only at the start. The page names its scripts and
 styles below a folder that is named by all that they are, so that a browser that has them asks for none; by any other
 path a file is always revalidated. Scripts and styles go out without the comments that have lines of their own or stand

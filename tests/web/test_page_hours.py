@@ -202,7 +202,7 @@ def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: Pag
 
 CHANGED_CLOCKS = """async (times) => {
   const { loadChart } = await import("/js/ui/chart.js");
-  const { Times } = await import("/js/fmt/time.js");
+  const { Times } = await import("/js/fmt.js");
   const chart = new (await loadChart())(document.body.appendChild(document.createElement("div")));
   const zone = Object.assign(new Times(), { local: true });
   const scale = { decimals: 2, format: String, formatTime: String, shiftMs: (ms) => zone.shiftMs(ms), days: false };

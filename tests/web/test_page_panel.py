@@ -340,8 +340,8 @@ def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: Pa
         visit.tolerated = [FAILED_LOAD]
         page.route("**/js/ui/panel.js", lambda route: route.abort())
         row(page, FIRST).click()
-        expect(page.locator(".toast")).to_contain_text("The details could not be loaded.")
-        expect(page.get_by_role("status")).to_contain_text("The details could not be loaded.")
+        expect(page.locator(".toast")).to_contain_text("This could not be loaded.")
+        expect(page.get_by_role("status")).to_contain_text("This could not be loaded.")
         expect(panel(page)).to_be_hidden()
         expect(page).to_have_url(server.url)
         page.unroute("**/js/ui/panel.js")
@@ -655,4 +655,4 @@ def test_title_and_icon(browser: Browser, server: PageServer) -> None:
         until(visit, lambda: page.title() == f"▼ 97.00 {FIRST} · Ticker")
         visit.service.accepting = False
         visit.service.close()
-        until(visit, lambda: "h13v13" in str(icon.get_attribute("href")))
+        until(visit, lambda: "h7.6v7.6" in str(icon.get_attribute("href")))

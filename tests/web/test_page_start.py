@@ -123,7 +123,7 @@ def test_formats(browser: Browser, server: PageServer) -> None:
     with showing(browser, server, book(3)) as visit:
         shown = visit.page.evaluate(
             """async (cases) => {
-              const { Numbers } = await import("/js/fmt/number.js");
+              const { Numbers } = await import("/js/fmt.js");
               return cases.map(([locale, method, values]) => new Numbers(locale)[method](...values));
             }""",
             [case[:3] for case in NUMBERS],
@@ -131,7 +131,7 @@ def test_formats(browser: Browser, server: PageServer) -> None:
         assert [case[3] for case in NUMBERS] == shown
         shown = visit.page.evaluate(
             """async (cases) => {
-              const time = await import("/js/fmt/time.js");
+              const time = await import("/js/fmt.js");
               return cases.map(([name, value]) => time[name](value));
             }""",
             [case[:2] for case in TIMES],

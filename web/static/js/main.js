@@ -2,92 +2,47 @@
  * Start-up and wiring: who is told what, and when. Everything that happens is in the modules.
  */
 
-import { Numbers } from "./fmt/number.js";
-import { Times } from "./fmt/time.js";
+import { Numbers, Times } from "./fmt.js";
 import { Sparklines } from "./net/api.js";
-import { ServerClock } from "./net/clock.js";
+import { ServerClock } from "./net/protocol.js";
 import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
-import { KEY as TOKEN_KEY, token } from "./net/token.js";
 import { Alerts } from "./store/alerts.js";
+import { TOKEN_KEY, token } from "./store/kept.js";
 import { Lists } from "./store/lists.js";
 import { Market } from "./store/market.js";
 import { Prefs } from "./store/prefs.js";
-import { Rates } from "./store/rates.js";
-import { RecentSamples } from "./store/samples.js";
-import { Freshness } from "./store/stale.js";
-import { openStorage } from "./store/storage.js";
+import { Freshness } from "./store/quote.js";
 import { View } from "./store/view.js";
-import { Actions } from "./ui/actions.js";
-import { Announcer } from "./ui/announce.js";
-import { Breadth } from "./ui/breadth.js";
-import { applyChoice } from "./ui/choices.js";
+import { Actions, Theme } from "./ui/actions.js";
+import { Head, chosenColumns } from "./ui/columns.js";
 import { Details } from "./ui/details.js";
 import { Dialogs } from "./ui/dialogs.js";
 import { Feeds } from "./ui/feeds.js";
 import { Figures } from "./ui/figures.js";
-import { Filters } from "./ui/filters.js";
 import { Grid } from "./ui/grid.js";
-import { Head } from "./ui/head.js";
-import { Hold } from "./ui/hold.js";
 import { Listing } from "./ui/listing.js";
-import { Notice } from "./ui/notice.js";
-import { Rings } from "./ui/rings.js";
-import { Scheduler } from "./ui/scheduler.js";
-import { Search } from "./ui/search.js";
-import { Status } from "./ui/status.js";
+import { Announcer, Notice, Toasts, ring } from "./ui/messages.js";
+import { Hold, Scheduler } from "./ui/scheduler.js";
+import { Filters, Search } from "./ui/search.js";
 import { Tabs } from "./ui/tabs.js";
-import { Theme } from "./ui/theme.js";
-import { Title } from "./ui/title.js";
-import { Toasts } from "./ui/toasts.js";
 
-const FIGURES_OVER_MS = 5000;
 const ADDRESS_AFTER_MS = 250; // browsers refuse a page that changes its address with every key
 
 const byId = (id) => document.getElementById(id);
 
-const storage = openStorage();
-const prefs = new Prefs(storage, new URLSearchParams(location.search));
-const lists = new Lists(storage, prefs.get("symbols"));
+const prefs = new Prefs(new URLSearchParams(location.search));
+const lists = new Lists(prefs.get("symbols"));
 const numbers = new Numbers(prefs.get("locale"));
 const times = new Times();
 const clock = new ServerClock();
 const market = new Market(clock);
-const alerts = new Alerts(storage, (symbol) => market.quotes.get(symbol));
+const alerts = new Alerts((symbol) => market.quotes.get(symbol));
 const view = new View(market);
 const freshness = new Freshness(clock, () => stream.late);
-const rates = new Rates();
-const latencies = new RecentSamples(FIGURES_OVER_MS);
-const frameTimes = new RecentSamples(FIGURES_OVER_MS);
-const sparklines = new Sparklines(document.baseURI);
-
-const theme = new Theme(document.documentElement, byId("theme"), prefs);
-const scheduler = new Scheduler(Number(prefs.get("rate")), (ms) => frameTimes.add(performance.now(), ms));
-const grid = new Grid(byId("grid"), { numbers, times, freshness, lists, alerts, view, clock }, scheduler);
-const head = new Head(document.querySelector(".grid-head"));
-const hold = new Hold(document.querySelector(".grid-body"));
-const search = new Search(document.querySelector(".header"));
-const tabs = new Tabs(byId("tabs"));
-const filters = new Filters(byId("feed"), byId("quote"));
-const breadth = new Breadth(byId("breadth"), numbers);
-const status = new Status(byId("cluster"), byId("figures"), numbers);
-const feeds = new Feeds(byId("feeds"), byId("kind-label"), numbers);
+const sparklines = new Sparklines();
+const scheduler = new Scheduler((ms) => figures.frameTimes.add(ms));
 const announcer = new Announcer(byId("announcements"));
-const toasts = new Toasts(byId("toasts"));
-const title = new Title(byId("icon"), numbers);
-const details = new Details(byId("details"), prefs, {
-  numbers, times, market, freshness, clock, announcer, toasts, alerts, favourites: lists.favourites.symbols,
-  star: (symbol) => listing.toggle(lists.favourites, symbol), open: (symbol) => details.open(symbol),
-  editAlerts: (symbol) => dialogs.open("alerts", market.find(symbol)),
-});
-const notice = new Notice(byId("notice"), {
-  Reload: () => location.reload(),
-  Retry: () => stream.socket.connect(),
-  "Enter token": () => dialogs.open("token"),
-  Clear: () => search.clear(),
-  Search: () => search.open(),
-  "Show all": () => listing.showAll(),
-});
 const stream = new Stream({
   url: new URL("ws", document.baseURI.replace(/^http/, "ws")).href,
   early,
@@ -97,37 +52,35 @@ const stream = new Stream({
   painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, answered, resumed },
 });
 
-/** What the larger parts may use of each other. */
+/** What the parts may use of each other. */
 const page = {
-  prefs, lists, numbers, times, clock, market, alerts, view, rates, latencies, frameTimes, grid, head, search, tabs,
-  filters, breadth, status, feeds, announcer, toasts, notice, stream, skeleton: byId("skeleton"),
-  list: () => listing.list,
-  paint: { list: () => scheduler.soon(paintList) },
-  details, theme, scheduler, togglePause,
-  open: openDetails,
-  title: () => {
-    const quote = market.find(details.symbol ?? grid.currentQuote?.instrument ?? "");
-    title.show(quote, quote !== undefined && freshness.state(quote) === "live", figures.condition());
-  },
-  figures: () => figures,
-  askToNotify: () => rings.ask(),
-  admit: () => stream.socket.connect(),
-  serverName: () => server,
+  prefs, lists, numbers, times, clock, market, alerts, view, freshness, scheduler, announcer,
+  stream, skeleton: byId("skeleton"), toasts: new Toasts(byId("toasts")), hold: new Hold(document.querySelector(".grid-body")),
+  server: "the service", open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
+  paintList: () => scheduler.soon(paintList),
 };
-const rings = new Rings(page);
+const theme = new Theme(byId("theme"), prefs);
+const grid = new Grid(byId("grid"), page);
+const head = new Head(document.querySelector(".grid-head"), page);
+const search = new Search(document.querySelector(".header"), page);
+const tabs = new Tabs(byId("tabs"), page);
+const filters = new Filters(byId("feed"), byId("quote"), page);
+const feeds = new Feeds(byId("feeds"), byId("kind-label"), page);
+const notice = new Notice(page, byId("notice"));
 const figures = new Figures(page);
-const dialogs = (page.dialogs = new Dialogs(page));
-const listing = (page.listing = new Listing(page));
+const details = new Details(byId("details"), page);
+const dialogs = new Dialogs(page);
+const listing = new Listing(page);
 const actions = new Actions(page);
+Object.assign(page, { theme, grid, head, search, tabs, filters, feeds, notice, figures, details, dialogs, listing, actions });
 
-let server = "the service";
 let unpaintedMs = null; // server time of the oldest update that is not on the screen yet
 let secondAtMs = performance.now();
 let addressTimer = null;
 
-function serverGreeted(hello) {
-  figures.helloKinds = Array.isArray(hello.kinds) ? hello.kinds : [];
-  server = String(hello.server ?? server);
+function serverGreeted({ kinds, server }) {
+  feeds.helloKinds = Array.isArray(kinds) ? kinds : [];
+  page.server = String(server ?? page.server);
 }
 
 function connectionChanged({ name, reason }) {
@@ -135,7 +88,7 @@ function connectionChanged({ name, reason }) {
   else if (freshness.connected) announcer.say("connection", "Connection lost.");
   if (reason === "denied") dialogs.open("token");
   freshness.connected = name === "live";
-  latencies.clear();
+  figures.latencies.clear();
   figures.showState();
   scheduler.soon(paintState);
 }
@@ -145,18 +98,18 @@ function dataCame(frame, kind, wasFilled) {
   else if (!kind.old) unpaintedMs ??= frame.time;
   if (wasFilled) scheduler.paced(paint);
   else scheduler.soon(paintFirst);
-  if (stream.wanted.away) page.title(); // browsers slow the timers of hidden pages, but not their messages
+  if (stream.wanted.away) figures.showTab(); // browsers slow the timers of hidden pages, but not their messages
 }
 
 /** What was asked for has come, perhaps symbols that were not there before. */
 function answered() {
   if (document.hidden) return;
-  listing.answered(hold.held);
+  listing.answered(page.hold.held);
   scheduler.soon(paintSlowly);
 }
 
 function paintFirst() {
-  byId("skeleton").hidden = true;
+  page.skeleton.hidden = true;
   view.refresh();
   grid.show(view.rows);
   paint();
@@ -169,7 +122,7 @@ function paint() {
   grid.paint(market.dirty);
   details.paint();
   market.dirty.clear();
-  if (unpaintedMs !== null && clock.settled) latencies.add(performance.now(), Math.max(0, clock.now() - unpaintedMs));
+  if (unpaintedMs !== null && clock.settled) figures.latencies.add(Math.max(0, clock.now() - unpaintedMs));
   unpaintedMs = null;
 }
 
@@ -183,7 +136,7 @@ function settle() {
 
 function paintState() {
   grid.paintAll();
-  figures.showNotice();
+  notice.show();
 }
 
 function paintList() {
@@ -192,7 +145,7 @@ function paintList() {
 }
 
 function arrange() {
-  if (!hold.pressed) grid.arrange();
+  if (!page.hold.pressed) grid.arrange();
 }
 
 function paintSlowly() {
@@ -217,15 +170,14 @@ async function loadTrends() {
 
 function everySecond() {
   const now = performance.now();
-  if (!stream.paused) rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
+  if (!stream.paused) figures.rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
   secondAtMs = now;
   alerts.tick();
   if (document.hidden) {
-    page.title(); // which can still be seen
+    figures.showTab(); // which can still be seen
     return;
   }
-  figures.count();
-  const changed = market.filled && view.refreshInTime(hold.held || stream.paused);
+  const changed = market.filled && view.refreshInTime(page.hold.held || stream.paused);
   scheduler.soon(changed ? paintList : paintFigures);
   scheduler.soon(arrange);
 }
@@ -246,7 +198,7 @@ function togglePause() {
 
 function resumed() {
   sparklines.forget(); // nothing was drawn of what happened meanwhile
-  view.refresh(hold.held);
+  view.refresh(page.hold.held);
   scheduler.soon(settle);
   scheduler.soon(paintList);
 }
@@ -259,7 +211,7 @@ function visibilityChanged() {
   if (document.hidden) return hide();
   stream.show();
   if (!market.filled) return;
-  view.refresh(hold.held || stream.paused);
+  view.refresh(page.hold.held || stream.paused);
   if (!stream.paused) scheduler.soon(settle);
   scheduler.soon(paintList);
   scheduler.wake();
@@ -282,8 +234,12 @@ function alertsChanged() {
 /** A page inside another one has no room for details: its links open the whole page. */
 function openDetails({ instrument, unlisted }) {
   if (unlisted) return;
-  if (prefs.get("embed") !== "1") details.open(instrument);
+  if (!prefs.embedded) details.open(instrument);
   else open(prefs.queryWith({ embed: null, sel: instrument }), "_blank", "noopener");
+}
+
+function openBest() {
+  if (view.rows.length > 0) openDetails(view.rows[0]);
 }
 
 /** Details have opened or closed: their venues are streamed as long as they are shown. */
@@ -299,73 +255,60 @@ function detailsChanged(symbol, hadFocus) {
   }
 }
 
-/** The token that this tab may be waiting for was given to another one. */
-function admitElsewhere() {
-  if (stream.socket.state.reason !== "denied") return;
-  dialogs.close();
-  stream.socket.connect();
-}
-
 function prefChanged(name) {
   clearTimeout(addressTimer);
   addressTimer = setTimeout(() => history.replaceState(history.state, "", prefs.address), ADDRESS_AFTER_MS);
-  applyChoice(name, page);
+  applyChoice(name);
   scheduler.soon(paintFigures);
 }
 
-function wireLists() {
-  tabs.onChoose = (key) => listing.choose(key);
-  tabs.onNew = () => listing.create();
-  tabs.onRename = (list, title) => listing.rename(list, title);
-  tabs.onMove = (list, way) => listing.move(list, way);
-  tabs.onDelete = (list) => listing.remove(list);
-  tabs.onSave = () => listing.save();
-  tabs.onMenu = (list, button) => actions.openListMenu(list, button);
-  lists.onChange = listsChanged;
-  filters.onChoose = (name, value) => listing.filter(name, value);
-  head.onSort = (key) => listing.sortBy(key);
-  search.onSearch = (query) => listing.searchFor(query);
-  search.onEnter = () => view.rows.length > 0 && openDetails(view.rows[0]);
+/** What a choice changes at once. What is listed is the listing's. @param {string} name see store/prefs.js */
+function applyChoice(name) {
+  const value = prefs.get(name);
+  if (["theme", "updown", "density"].includes(name)) theme.apply();
+  if (name === "density") grid.measure();
+  if (name === "cols") grid.use(chosenColumns(value));
+  if (name === "rate") scheduler.paintsPerSecond = Number(value);
+  if (name === "flashes") grid.flashing = value === "on";
+  if (name === "tz") times.local = value === "local";
+  if (name === "locale") numbers.use(value);
+  if (name !== "tz" && name !== "locale") return;
+  grid.rebuild();
+  details.redraw();
 }
 
-function wire() {
-  grid.onAction = (action, quote) => actions.onRow(action, quote);
-  grid.onOpen = openDetails;
-  details.onChange = detailsChanged;
-  grid.onColumns = (columns) => head.use(columns);
-  grid.onMove = () => hold.keyed();
-  grid.onLeaveUp = () => head.focus();
-  head.onLeaveDown = search.onLeaveDown = () => grid.focus();
-  feeds.onChange = (name, state) => announcer.say(`feed ${name}`, `Feed ${name} is ${state}.`);
-  alerts.onChange = alertsChanged;
-  alerts.onFire = (alert, value) => rings.ring(alert, value);
-  prefs.onChange = prefChanged;
-  if (prefs.get("embed") !== "1") actions.wire(byId); // else a key would change what nothing there shows
-  addEventListener("online", () => stream.socket.wake());
-  addEventListener("storage", ({ key }) => {
-    if (key === TOKEN_KEY && token() !== null) admitElsewhere();
-    prefs.adopt(key);
-    prefs.stay(key);
-    lists.adopt(key);
-    alerts.adopt(key);
-  });
-  document.addEventListener("visibilitychange", visibilityChanged);
+/** Another tab has written to the browser's storage. */
+function adopt({ key }) {
+  prefs.adopt(key);
+  prefs.stay(key);
+  lists.adopt(key);
+  alerts.adopt(key);
+  if (key !== TOKEN_KEY || token() === null || stream.socket.state.reason !== "denied") return;
+  dialogs.close(); // which asks for what has been given there
+  stream.socket.connect();
 }
 
-if (prefs.get("embed") === "1") {
-  document.body.classList.add("embedded");
-  byId("embed-link").hidden = false;
-  byId("embed-link").href = location.pathname + prefs.queryWith({ embed: null });
-}
+lists.onChange = listsChanged;
+alerts.onChange = alertsChanged;
+alerts.onFire = (alert, value) => ring(alert, value, page);
+prefs.onChange = prefChanged;
+addEventListener("online", () => stream.socket.wake());
+addEventListener("storage", adopt);
+document.addEventListener("visibilitychange", visibilityChanged);
 stream.wanted.watched = alerts.symbols;
-wireLists();
-wire();
 listing.start();
-for (const name of ["theme", "tz", "flashes", "cols"]) applyChoice(name, page);
+for (const name of ["theme", "rate", "tz", "flashes", "cols"]) applyChoice(name);
 scheduler.soon(paintFigures);
 setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
-if (prefs.get("embed") !== "1") details.start();
+if (prefs.embedded) {
+  document.body.classList.add("embedded");
+  byId("embed-link").hidden = false;
+  byId("embed-link").href = location.pathname + prefs.queryWith({ embed: null });
+} else {
+  actions.wire(byId); // inside another page a key would change what nothing there shows
+  details.start();
+}
 if (document.hidden) hide(); // opened in the background
 stream.socket.want(stream.wanted.subscription);
 stream.socket.connect();

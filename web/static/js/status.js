@@ -2,26 +2,23 @@
  * The service page: asks every two seconds how the service fares, and shows it. Not part of the dashboard.
  */
 
-import { Numbers } from "./fmt/number.js";
-import { clock } from "./fmt/time.js";
-import { authorization } from "./net/token.js";
+import { clock, Numbers } from "./fmt.js";
+import { ask } from "./net/api.js";
 import { FeedTable } from "./service/feeds.js";
 import { Tiles, uptime } from "./service/tiles.js";
 import { Window } from "./service/window.js";
 import { Prefs } from "./store/prefs.js";
-import { openStorage } from "./store/storage.js";
+import { Theme, bindKeys } from "./ui/actions.js";
 import { Dialogs } from "./ui/dialogs.js";
 import { element, setAttribute, setText } from "./ui/elements.js";
-import { bindKeys } from "./ui/keys.js";
-import { Theme } from "./ui/theme.js";
 
 const PERIOD_MS = 2000;
 
 const byId = (id) => document.getElementById(id);
 
-const prefs = new Prefs(openStorage(), new URLSearchParams(location.search));
+const prefs = new Prefs(new URLSearchParams(location.search));
 const numbers = new Numbers(new URLSearchParams(location.search).get("locale") ?? undefined);
-const theme = new Theme(document.documentElement, byId("theme"), prefs);
+const theme = new Theme(byId("theme"), prefs);
 const answers = new Window();
 const tiles = new Tiles(byId("tiles"), numbers);
 const table = new FeedTable(byId("feeds"), byId("feed"), numbers);
@@ -29,9 +26,8 @@ const dialogs = new Dialogs({ admit: refresh, toasts: { show: (text) => setText(
 
 class TokenWanted extends Error {}
 
-async function ask(path) {
-  const signal = AbortSignal.timeout(5 * PERIOD_MS);
-  const response = await fetch(new URL(path, document.baseURI), { signal, headers: authorization() });
+async function load(path) {
+  const response = await ask(path);
   if (response.status === 401) throw new TokenWanted();
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
@@ -39,7 +35,7 @@ async function ask(path) {
 
 async function refresh() {
   try {
-    const [status, { feeds }] = await Promise.all([ask("api/status"), ask("api/feeds")]);
+    const [status, { feeds }] = await Promise.all([load("api/status"), load("api/feeds")]);
     answers.add(status);
     show(status, feeds);
   } catch (error) {
@@ -93,5 +89,5 @@ prefs.onChange = () => {
 theme.apply();
 addEventListener("storage", ({ key }) => prefs.adopt(key));
 byId("theme").addEventListener("click", () => theme.cycle());
-bindKeys(document, { t: () => theme.cycle() }, null, () => prefs.get("letters") === "on");
+bindKeys({ t: () => theme.cycle() }, prefs);
 refresh();

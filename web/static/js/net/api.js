@@ -5,24 +5,28 @@
  * loaded, or does not come, is asked for again after a while.
  */
 
-import { authorization } from "./token.js";
+import { token } from "../store/kept.js";
 
 const SPARKLINE_POINTS = 60;
 const SPARKLINE_SYMBOLS = 100; // in one request
 const AGAIN_MS = 10_000;
-export const DEADLINE_MS = 10_000; // of an answer
+const DEADLINE_MS = 10_000; // of an answer
+
+/**
+ * Ask the service, with the token if there is one.
+ * @param {string} path below the page's
+ * @param {AbortSignal | null} [signal] null: take all the time that it takes
+ */
+export function ask(path, signal = AbortSignal.timeout(DEADLINE_MS)) {
+  const headers = token() === null ? {} : { Authorization: `Bearer ${token()}` };
+  return fetch(new URL(path, document.baseURI), { signal, headers });
+}
 
 export class Sparklines {
-  #base;
   #asked = new Set();
   #absent = false;
   #waiting = false;
   #notBeforeMs = -Infinity;
-
-  /** @param {string} base address of the page */
-  constructor(base) {
-    this.#base = base;
-  }
 
   /** Ask for every symbol again, after a time away. */
   forget() {
@@ -43,8 +47,7 @@ export class Sparklines {
     this.#waiting = true;
     try {
       const query = `symbols=${wanted.map(encodeURIComponent).join(",")}&points=${SPARKLINE_POINTS}`;
-      const signal = AbortSignal.timeout(DEADLINE_MS);
-      const response = await fetch(new URL(`api/sparklines?${query}`, this.#base), { signal, headers: authorization() });
+      const response = await ask(`api/sparklines?${query}`);
       this.#absent = response.status === 404;
       if (response.ok) return await response.json();
     } catch {

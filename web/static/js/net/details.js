@@ -4,8 +4,7 @@
  * Promises: an answer of the right shape, or an error whose message can be shown.
  */
 
-import { DEADLINE_MS } from "./api.js";
-import { authorization } from "./token.js";
+import { ask } from "./api.js";
 
 /**
  * @param {string} symbol
@@ -29,8 +28,7 @@ export async function loadSources(symbol) {
 async function get(path) {
   let response;
   try {
-    const signal = AbortSignal.timeout(DEADLINE_MS);
-    response = await fetch(new URL(path, document.baseURI), { signal, headers: authorization() });
+    response = await ask(path);
   } catch {
     throw new Error("the server does not answer");
   }

@@ -1,11 +1,14 @@
 /**
- * The stream protocol as a reader sees it: messages out of text, and the place in the stream.
+ * The stream protocol as a reader sees it: messages out of text, the place in the stream, and the server's clock.
  *
  * Promises: text that is not a message of the protocol is null, never an exception; a frame is only ever applied on
  * top of what it was made for. Never sends, waits or touches prices.
  */
 
 export const PROTOCOL = 1;
+
+const KEPT_PONGS = 8;
+const ENOUGH_PONGS = 3; // the first ones come while the page is busy with its start, and are late
 
 /** The message in a text frame, or null if there is none in it. Unknown types and fields pass through. */
 export function decode(text) {
@@ -96,5 +99,47 @@ export class Position {
     this.version = frame.version;
     this.selection = this.#announced;
     return "merge";
+  }
+}
+
+/**
+ * The server's clock as seen from this page.
+ *
+ * Promises: never jumps with the computer's own clock, for it runs on the monotonic one; of the recent pings the one
+ * with the shortest round trip decides, because its answer is the least late. Never sends anything.
+ */
+export class ServerClock {
+  #offsetMs = null;
+  #pongs = [];
+
+  /** Whether it is known well enough to measure by. */
+  get settled() {
+    return this.#pongs.length >= ENOUGH_PONGS;
+  }
+
+  /** The server's time in ms since 1970 UTC; this computer's before the server has said its own. */
+  now() {
+    return this.#offsetMs === null ? Date.now() : performance.now() + this.#offsetMs;
+  }
+
+  /** A new connection said its time: good enough until the first pong, which is better by half a round trip. */
+  hello(serverMs) {
+    this.#pongs = [];
+    this.#offsetMs = serverMs - performance.now();
+  }
+
+  /** The machine has slept for so long, and its monotonic clock with it; what was measured before counts no more. */
+  skip(ms) {
+    this.#pongs = [];
+    if (this.#offsetMs !== null) this.#offsetMs += ms;
+  }
+
+  /** A ping that was sent at the monotonic time `sentMs` has been answered just now. */
+  pong(sentMs, serverMs) {
+    const roundTripMs = performance.now() - sentMs;
+    this.#pongs.push({ roundTripMs, offsetMs: serverMs - sentMs - roundTripMs / 2 });
+    if (this.#pongs.length > KEPT_PONGS) this.#pongs.shift();
+    const best = this.#pongs.reduce((a, b) => (b.roundTripMs < a.roundTripMs ? b : a));
+    this.#offsetMs = best.offsetMs;
   }
 }

@@ -7,8 +7,8 @@
  */
 
 import { FIELDS } from "../store/quote.js";
+import { introduction } from "./early.js";
 import { Position, PROTOCOL, decode } from "./protocol.js";
-import { introduction } from "./token.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
@@ -84,7 +84,7 @@ export class LiveSocket {
    * @param {object} options
    * @param {string} options.url
    * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
-   * @param {import("./clock.js").ServerClock} options.clock fed with the server's times
+   * @param {import("./protocol.js").ServerClock} options.clock fed with the server's times
    * @param {{state(state: State), hello(message), data(message, kind: Kind)}}
    *   options.listener
    * @param {typeof import("./early.js").early} [options.early] the first connection, if it is there already
@@ -107,6 +107,12 @@ export class LiveSocket {
     const now = performance.now();
     const limitMs = LATE_HEARTBEATS * this.heartbeatMs;
     return now - this.#currentAtMs > limitMs || this.#lagMs(now) > limitMs;
+  }
+
+  /** Whole seconds until the next try; null where none is waited for. */
+  get retryInS() {
+    const { name, retryAtMs } = this.state;
+    return name === "offline" ? Math.max(1, Math.ceil((retryAtMs - performance.now()) / 1000)) : null;
   }
 
   /** Whether an answer to what was asked for is still to come. */

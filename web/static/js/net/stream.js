@@ -6,11 +6,14 @@
  * before which nothing is live.
  */
 
-import { Held } from "../store/held.js";
 import { LiveSocket } from "./socket.js";
-import { Wanted } from "./wanted.js";
 
 const AWAY_AFTER_MS = 30_000;
+const INTERVAL_MS = 50; // frames come as batches
+const AWAY_INTERVAL_MS = 1000;
+const MOST_NAMES = 500; // a service refuses more than 1,000 patterns
+const NOTHING = "-"; // no symbol's name, for something has to be asked for
+const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
 
 export class Stream {
   wanted = new Wanted();
@@ -31,7 +34,7 @@ export class Stream {
    * @param {object} options
    * @param {string} options.url
    * @param {typeof import("./early.js").early} options.early
-   * @param {import("./clock.js").ServerClock} options.clock
+   * @param {import("./protocol.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
    * @param {import("../store/alerts.js").Alerts} options.alerts
    * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), answered(), resumed()}}
@@ -43,11 +46,7 @@ export class Stream {
     this.#alerts = alerts;
     this.#clock = clock;
     this.#painter = painter;
-    const listener = {
-      state: (state) => painter.state(state),
-      hello: (message) => painter.hello(message),
-      data: (frame, kind) => this.#data(frame, kind),
-    };
+    const listener = { ...painter, data: (frame, kind) => this.#data(frame, kind) };
     this.socket = new LiveSocket({ url, early, clock, subscription: this.wanted.subscription, listener });
   }
 
@@ -124,5 +123,108 @@ export class Stream {
   /** What no pause holds, for it was not there before. */
   #unseen({ quotes = {} }) {
     return Object.fromEntries(Object.entries(quotes).filter(([symbol]) => this.#market.find(symbol) === undefined));
+  }
+}
+
+/**
+ * What the page asks the service for, as what it shows changes.
+ *
+ * Promises: whatever is shown is asked for; while nobody looks, only what can still tell something: the selected
+ * symbol and those with alerts.
+ */
+class Wanted {
+  /** The only symbols that the page will ever show; null: all. @type {string[] | null} */
+  only = null;
+  /** A venue whose own prices are listed, or empty. */
+  feed = "";
+  /** Venues' own symbols that the chosen list names. @type {Iterable<string>} */
+  listed = [];
+  /** The instrument whose details are open, or null. @type {string | null} */
+  details = null;
+  /** Symbols with alerts. @type {string[]} */
+  watched = [];
+  /** Nobody has looked for a while. */
+  away = false;
+  /** The instrument that the keyboard is at, or null. @type {string | null} */
+  current = null;
+
+  /** @returns {{symbols: string[], fields?: string[], interval_ms: number}} */
+  get subscription() {
+    return this.away ? this.#least() : { symbols: this.#patterns(), interval_ms: INTERVAL_MS };
+  }
+
+  #patterns() {
+    const { only, feed, listed, details } = this;
+    const names = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
+    const patterns = names.size <= MOST_NAMES ? names : new Set(Array.from(names, allAlike));
+    if (feed !== "" && only === null) patterns.add(`${feed}:*`);
+    if (details !== null) patterns.add(`*:${details}`);
+    return [...patterns];
+  }
+
+  #least() {
+    const symbols = new Set(this.watched);
+    const selected = this.details ?? this.current;
+    if (selected !== null) symbols.add(selected);
+    if (symbols.size === 0) symbols.add(NOTHING);
+    return { symbols: [...symbols], fields: AWAY_FIELDS, interval_ms: AWAY_INTERVAL_MS };
+  }
+}
+
+/** Everything of the venue that a symbol is of: `alpha:*`, or `*` for consolidated ones. */
+function allAlike(symbol) {
+  return `${symbol.slice(0, symbol.indexOf(":") + 1)}*`;
+}
+
+/**
+ * What the service says while the prices stand still: merged, so that it is never more than a snapshot.
+ *
+ * Promises: applying what `take` returns has the effect of applying every frame that was held, in order.
+ */
+class Held {
+  /** How many updates of symbols are waiting. */
+  updates = 0;
+
+  #quotes = new Map();
+  #gone = new Set();
+  #feeds = new Map();
+  #replace = false;
+
+  /** @param {object} frame checked by net/protocol.js @param {import("../net/socket.js").Kind} kind */
+  add(frame, { replace, old }) {
+    if (replace) {
+      this.#quotes.clear();
+      this.#gone.clear();
+      this.#feeds.clear();
+      this.#replace = true;
+    }
+    for (const [symbol, fields] of Object.entries(frame.quotes ?? {})) {
+      const known = this.#quotes.get(symbol);
+      if (known === undefined) this.#quotes.set(symbol, fields);
+      else Object.assign(known, fields);
+      this.#gone.delete(symbol);
+      if (!old) this.updates += 1;
+    }
+    for (const symbol of frame.gone ?? []) {
+      this.#quotes.delete(symbol);
+      this.#gone.add(symbol);
+    }
+    for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
+      this.#feeds.set(name, { ...this.#feeds.get(name), ...fields });
+    }
+  }
+
+  /** Everything at once, as a frame and its kind; nothing is held any more. */
+  take() {
+    const frame = {
+      quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone], feeds: Object.fromEntries(this.#feeds),
+    };
+    const kind = { replace: this.#replace, first: false, old: true };
+    this.#quotes = new Map();
+    this.#gone = new Set();
+    this.#feeds = new Map();
+    this.#replace = false;
+    this.updates = 0;
+    return { frame, kind };
   }
 }

@@ -2,8 +2,7 @@
  * The feeds as a table, and the chosen one with its reasons and its last changes.
  */
 
-import { MISSING } from "../fmt/number.js";
-import { age, clock } from "../fmt/time.js";
+import { age, clock, MISSING } from "../fmt.js";
 import { element, icon, setAttribute, setText } from "../ui/elements.js";
 
 const MARKS = { live: "live", connecting: "connecting", stale: "delayed", down: "offline", failed: "offline" };
@@ -20,7 +19,7 @@ export class FeedTable {
   #now = 0;
   #shown = ""; // in the panel
 
-  /** @param {HTMLElement} table @param {HTMLElement} panel @param {import("../fmt/number.js").Numbers} numbers */
+  /** @param {HTMLElement} table @param {HTMLElement} panel @param {import("../fmt.js").Numbers} numbers */
   constructor(table, panel, numbers) {
     this.#panel = panel;
     this.#numbers = numbers;

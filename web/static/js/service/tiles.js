@@ -2,8 +2,7 @@
  * The figures of the service, each as a tile with its course over the last two minutes.
  */
 
-import { MISSING } from "../fmt/number.js";
-import { age } from "../fmt/time.js";
+import { age, MISSING } from "../fmt.js";
 import { element, setAttribute, setText, svg } from "../ui/elements.js";
 
 const WIDTH = 84;
@@ -14,7 +13,7 @@ export class Tiles {
   #numbers;
   #tiles = new Map();
 
-  /** @param {HTMLElement} list @param {import("../fmt/number.js").Numbers} numbers */
+  /** @param {HTMLElement} list @param {import("../fmt.js").Numbers} numbers */
   constructor(list, numbers) {
     this.#numbers = numbers;
     for (const [key, title, hint] of [

@@ -6,7 +6,7 @@
  */
 
 import { SYMBOL } from "./lists.js";
-import { readJson, writeJson } from "./storage.js";
+import { readJson, writeJson } from "./kept.js";
 
 const STORAGE_KEY = "ticker.alerts.v1";
 const HYSTERESIS = 0.0005; // of a price; of 100 for a percentage
@@ -33,29 +33,21 @@ export class Alerts {
   /** Told an alert and the value that made it fire. */
   onFire = () => {};
 
-  #storage;
   #lookUp;
-  #monotonic;
-  /** @type {Alert[]} */
-  #alerts = [];
+  /** Oldest first. @type {Alert[]} */
+  all = [];
   #symbols = new Map(); // symbol -> what is known of it
   #lastId = 0;
 
-  /**
-   * @param {Storage | null} storage
-   * @param {(symbol: string) => object | undefined} lookUp what the page knows of a symbol
-   * @param {() => number} [monotonic]
-   */
-  constructor(storage, lookUp, monotonic = () => performance.now()) {
-    this.#storage = storage;
+  /** @param {(symbol: string) => object | undefined} lookUp what the page knows of a symbol */
+  constructor(lookUp) {
     this.#lookUp = lookUp;
-    this.#monotonic = monotonic;
     this.#load();
   }
 
   #load() {
-    this.#alerts = [];
-    for (const entry of readJson(this.#storage, STORAGE_KEY, [])) {
+    this.all = [];
+    for (const entry of readJson(STORAGE_KEY, [])) {
       if (isAlert(entry)) this.#insert(entry, entry.armed === true || entry.armed === false ? entry.armed : null);
     }
   }
@@ -66,11 +58,6 @@ export class Alerts {
     this.#load();
     for (const symbol of this.symbols) if (this.for(symbol).length === 0) this.#symbols.delete(symbol);
     this.onChange();
-  }
-
-  /** @returns {Alert[]} oldest first */
-  get all() {
-    return this.#alerts;
   }
 
   /** Symbols that have alerts. */
@@ -84,12 +71,12 @@ export class Alerts {
 
   /** @returns {Alert[]} those of one symbol */
   for(symbol) {
-    return this.#alerts.filter((alert) => alert.symbol === symbol);
+    return this.all.filter((alert) => alert.symbol === symbol);
   }
 
   /** @param {object} wanted an alert without id @returns {Alert | null} null: it makes no sense, or they are too many */
   add(wanted) {
-    if (!isAlert(wanted) || this.#alerts.length >= MOST_ALERTS) return null;
+    if (!isAlert(wanted) || this.all.length >= MOST_ALERTS) return null;
     const alert = this.#insert(wanted, null);
     this.#judge(alert, this.#symbols.get(alert.symbol));
     this.#keep();
@@ -98,7 +85,7 @@ export class Alerts {
 
   /** Give it another limit; it has to be crossed anew. */
   move(id, value) {
-    const alert = this.#alerts.find((one) => one.id === id);
+    const alert = this.all.find((one) => one.id === id);
     if (alert === undefined || !isAlert({ ...alert, value })) return;
     alert.value = value;
     alert.armed = null;
@@ -108,12 +95,12 @@ export class Alerts {
 
   /** @returns {() => void} puts it back */
   remove(id) {
-    const alert = this.#alerts.find((one) => one.id === id);
+    const alert = this.all.find((one) => one.id === id);
     if (alert === undefined) return () => {};
     this.#drop(alert);
     this.#keep();
     return () => {
-      this.#alerts.push(alert);
+      this.all.push(alert);
       this.#know(alert.symbol);
       this.#keep();
     };
@@ -132,18 +119,18 @@ export class Alerts {
       const fields = frame.quotes[symbol];
       Object.assign(known.fields, fields);
       if (old) this.#date(known, fields, serverMs);
-      else if (Object.keys(fields).some((field) => !NO_NEWS.has(field))) known.heardAtMs = this.#monotonic();
+      else if (Object.keys(fields).some((field) => !NO_NEWS.has(field))) known.heardAtMs = performance.now();
       for (const alert of this.for(symbol)) this.#judge(alert, known);
     }
   }
 
   #date(known, { ts }, serverMs) {
-    if (typeof ts === "number") known.heardAtMs = this.#monotonic() - Math.max(0, serverMs - ts);
+    if (typeof ts === "number") known.heardAtMs = performance.now() - Math.max(0, serverMs - ts);
   }
 
   /** Judge the silence; call it every second. */
   tick() {
-    for (const alert of [...this.#alerts]) {
+    for (const alert of [...this.all]) {
       if (alert.kind === "silence") this.#judge(alert, this.#symbols.get(alert.symbol));
     }
   }
@@ -163,11 +150,11 @@ export class Alerts {
     }
     if (before === null) alert.armed = !beyond;
     else if (!before && isBack(alert, value)) alert.armed = true;
-    if (alert.armed !== before) writeJson(this.#storage, STORAGE_KEY, this.#alerts);
+    if (alert.armed !== before) writeJson(STORAGE_KEY, this.all);
   }
 
   #valueOf({ kind }, { fields, heardAtMs }) {
-    if (kind === "silence") return (this.#monotonic() - heardAtMs) / 1000;
+    if (kind === "silence") return (performance.now() - heardAtMs) / 1000;
     const { last, bid, ask, change_pct: change } = fields;
     if (kind === "change") return number(change);
     const isMid = number(last) === null && number(bid) !== null && number(ask) !== null;
@@ -177,7 +164,7 @@ export class Alerts {
   #insert({ symbol, kind, op, value, repeat }, armed) {
     this.#lastId += 1;
     const alert = { id: `alert-${this.#lastId}`, symbol, kind, op, value, repeat: repeat === true, armed };
-    this.#alerts.push(alert);
+    this.all.push(alert);
     this.#know(symbol);
     return alert;
   }
@@ -185,16 +172,16 @@ export class Alerts {
   #know(symbol) {
     if (this.#symbols.has(symbol)) return;
     const { last, bid, ask, change_pct } = this.#lookUp(symbol) ?? {};
-    this.#symbols.set(symbol, { fields: { last, bid, ask, change_pct }, heardAtMs: this.#monotonic() });
+    this.#symbols.set(symbol, { fields: { last, bid, ask, change_pct }, heardAtMs: performance.now() });
   }
 
   #drop(alert) {
-    this.#alerts = this.#alerts.filter((one) => one !== alert);
+    this.all = this.all.filter((one) => one !== alert);
     if (this.for(alert.symbol).length === 0) this.#symbols.delete(alert.symbol);
   }
 
   #keep() {
-    writeJson(this.#storage, STORAGE_KEY, this.#alerts);
+    writeJson(STORAGE_KEY, this.all);
     this.onChange();
   }
 }

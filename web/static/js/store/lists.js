@@ -5,7 +5,7 @@
  * saved; broken storage means no lists of one's own, never an error.
  */
 
-import { readJson, writeJson } from "./storage.js";
+import { readJson, writeJson } from "./kept.js";
 
 const FAVOURITES_KEY = "ticker.favourites.v1";
 const LISTS_KEY = "ticker.lists.v1";
@@ -27,34 +27,32 @@ export class Lists {
   /** Told after any change of the lists or of what is in them; told the list if what is in it is all that changed. */
   onChange = () => {};
 
-  #storage;
   /** @type {List} */
-  #everything = { key: "all", title: "All", kind: "all", symbols: null };
+  everything = { key: "all", title: "All", kind: "all", symbols: null };
   /** @type {List} */
-  #favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: new Set() };
-  /** @type {List[]} */
-  #own = [];
-  /** @type {List | null} */
-  #shared = null;
+  favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: new Set() };
+  /** Those that the user made. @type {List[]} */
+  own = [];
+  /** The one that came by address. @type {List | null} */
+  shared = null;
 
-  /** @param {Storage | null} storage @param {string} shared symbols that came by address, separated by commas */
-  constructor(storage, shared = "") {
-    this.#storage = storage;
+  /** @param {string} shared symbols that came by address, separated by commas */
+  constructor(shared) {
     this.#load();
     const symbols = symbolsFrom(shared.split(","));
-    if (symbols.size > 0) this.#shared = { key: "shared", title: "Shared list", kind: "shared", symbols };
+    if (symbols.size > 0) this.shared = { key: "shared", title: "Shared list", kind: "shared", symbols };
   }
 
   #load() {
-    const { symbols } = this.#favourites; // which others hold on to
+    const { symbols } = this.favourites; // which others hold on to
     symbols.clear();
-    for (const symbol of symbolsFrom(readJson(this.#storage, FAVOURITES_KEY, []))) symbols.add(symbol);
-    const before = new Map(this.#own.map((list) => [list.key, list])); // and others to these
-    this.#own = [];
-    for (const entry of readJson(this.#storage, LISTS_KEY, []).slice(0, MOST_LISTS)) {
+    for (const symbol of symbolsFrom(readJson(FAVOURITES_KEY, []))) symbols.add(symbol);
+    const before = new Map(this.own.map((list) => [list.key, list])); // and others to these
+    this.own = [];
+    for (const entry of readJson(LISTS_KEY, []).slice(0, MOST_LISTS)) {
       if (typeof entry?.title !== "string" || !Array.isArray(entry.symbols)) continue;
       const list = this.#add(entry.title, entry.symbols);
-      this.#own.splice(-1, 1, Object.assign(before.get(list.key) ?? {}, list));
+      this.own.splice(-1, 1, Object.assign(before.get(list.key) ?? {}, list));
     }
   }
 
@@ -67,32 +65,18 @@ export class Lists {
 
   /** @returns {List[]} in the order of their tabs */
   get all() {
-    const shared = this.#shared === null ? [] : [this.#shared];
-    return [this.#everything, this.#favourites, ...this.#own, ...shared];
-  }
-
-  /** @returns {List[]} those that the user made */
-  get own() {
-    return this.#own;
-  }
-
-  /** The list that came by address, or null. */
-  get shared() {
-    return this.#shared;
+    const shared = this.shared === null ? [] : [this.shared];
+    return [this.everything, this.favourites, ...this.own, ...shared];
   }
 
   /** The list with this key, else the one of all symbols. */
   find(key) {
-    return this.all.find((list) => list.key === key) ?? this.#everything;
-  }
-
-  isFavourite(symbol) {
-    return this.#favourites.symbols.has(symbol);
+    return this.all.find((list) => list.key === key) ?? this.everything;
   }
 
   /** Make a list of one's own; its title is made unique. @param {Iterable<string>} symbols @returns {List | null} */
   create(title, symbols = []) {
-    if (this.#own.length >= MOST_LISTS) return null;
+    if (this.own.length >= MOST_LISTS) return null;
     const list = this.#add(title, symbols);
     this.#keep();
     return list;
@@ -107,31 +91,31 @@ export class Lists {
 
   /** Move a list of one's own one place to the left or right. @returns {boolean} whether there was room */
   move(list, step) {
-    const from = this.#own.indexOf(list);
+    const from = this.own.indexOf(list);
     const to = from + step;
-    if (from < 0 || to < 0 || to >= this.#own.length) return false;
-    this.#own.splice(to, 0, ...this.#own.splice(from, 1));
+    if (from < 0 || to < 0 || to >= this.own.length) return false;
+    this.own.splice(to, 0, ...this.own.splice(from, 1));
     this.#keep();
     return true;
   }
 
   /** Take a list of one's own away. @returns {() => void} puts it back where it was */
   remove(list) {
-    const place = this.#own.indexOf(list);
-    this.#own.splice(place, 1);
+    const place = this.own.indexOf(list);
+    this.own.splice(place, 1);
     this.#keep();
     return () => {
       list.title = list.key = this.#unique(list.title, list);
-      this.#own.splice(place, 0, list);
+      this.own.splice(place, 0, list);
       this.#keep();
     };
   }
 
   /** Keep what came by address as a list of one's own. @returns {List | null} */
   save() {
-    const list = this.create(this.#shared.title, this.#shared.symbols);
+    const list = this.create(this.shared.title, this.shared.symbols);
     if (list === null) return null;
-    this.#shared = null;
+    this.shared = null;
     this.onChange();
     return list;
   }
@@ -146,28 +130,23 @@ export class Lists {
   #add(title, symbols) {
     const unique = this.#unique(title, null);
     const list = { key: unique, title: unique, kind: "own", symbols: symbolsFrom(symbols) };
-    this.#own.push(list);
+    this.own.push(list);
     return list;
   }
 
   #unique(title, itself) {
     const wanted = title.trim().replace(/\s+/gu, " ").slice(0, LONGEST_TITLE) || "List";
     const taken = new Set(["all", "favourites", "shared"]);
-    for (const list of this.#own) if (list !== itself) taken.add(list.key.toLowerCase());
+    for (const list of this.own) if (list !== itself) taken.add(list.key.toLowerCase());
     let unique = wanted;
     for (let i = 2; taken.has(unique.toLowerCase()); i += 1) unique = `${wanted} ${i}`;
     return unique;
   }
 
   #keep(changed) {
-    writeJson(this.#storage, FAVOURITES_KEY, [...this.#favourites.symbols]);
-    writeJson(this.#storage, LISTS_KEY, this.#own.map(({ title, symbols }) => ({ title, symbols: [...symbols] })));
+    writeJson(FAVOURITES_KEY, [...this.favourites.symbols]);
+    writeJson(LISTS_KEY, this.own.map(({ title, symbols }) => ({ title, symbols: [...symbols] })));
     this.onChange(changed);
-  }
-
-  /** The favourites, as a list. */
-  get favourites() {
-    return this.#favourites;
   }
 }
 

@@ -36,7 +36,7 @@ export class Market {
   #received = new Map(); // source -> symbol updates since they were last taken
   #heardAt = new Map(); // source -> server time of its last update
 
-  /** @param {import("../net/clock.js").ServerClock} clock */
+  /** @param {import("../net/protocol.js").ServerClock} clock */
   constructor(clock) {
     this.#clock = clock;
   }

@@ -6,7 +6,7 @@
  * chosen; broken or full storage means defaults, never an error.
  */
 
-import { readJson, writeJson } from "./storage.js";
+import { readJson, writeJson } from "./kept.js";
 
 const STORAGE_KEY = "ticker.prefs.v1";
 const LONGEST_TEXT = 200;
@@ -47,19 +47,16 @@ export class Prefs {
   /** Told the name of a choice that has changed. */
   onChange = () => {};
 
-  #storage;
   #parameters;
+  #keeps; // somebody else's page is no place to choose for good
   #stored;
   #own; // settings that came by this tab's address, until they are chosen here
 
-  /**
-   * @param {Storage | null} storage
-   * @param {URLSearchParams} parameters of the page
-   */
-  constructor(storage, parameters) {
+  /** @param {URLSearchParams} parameters of the page */
+  constructor(parameters) {
     this.#parameters = parameters;
-    this.#stored = readJson(storage, STORAGE_KEY, {});
-    this.#storage = this.get("embed") === "1" ? null : storage; // somebody else's page is no place to choose for good
+    this.#stored = readJson(STORAGE_KEY, {});
+    this.#keeps = !this.embedded;
     this.#own = new Set(SHARED.filter((name) => this.get(name) !== this.#remembered(name)));
   }
 
@@ -79,15 +76,15 @@ export class Prefs {
     const { initial, fits, kept } = CHOICES[name];
     const chosen = fits(value) ? value : initial;
     if (chosen === this.get(name) && (chosen !== initial || !this.#parameters.has(name))) return;
-    if (kept) writeJson(this.#storage, STORAGE_KEY, { ...readJson(this.#storage, STORAGE_KEY, {}), [name]: chosen });
+    if (kept && this.#keeps) writeJson(STORAGE_KEY, { ...readJson(STORAGE_KEY, {}), [name]: chosen });
     this.#own.delete(name);
     this.#take(name, chosen);
   }
 
   /** Another tab has written to the storage under this key: take over what is the same in all of them. */
   adopt(key) {
-    if (key !== STORAGE_KEY || this.#storage === null) return;
-    const stored = readJson(this.#storage, STORAGE_KEY, {});
+    if (key !== STORAGE_KEY || !this.#keeps) return;
+    const stored = readJson(STORAGE_KEY, {});
     for (const name of SHARED) {
       const before = this.get(name);
       this.#stored[name] = stored[name];
@@ -98,8 +95,8 @@ export class Prefs {
 
   /** Another tab has written to the storage under this key: what this one looks at goes to its address. */
   stay(key) {
-    if (key !== STORAGE_KEY || this.#storage === null) return;
-    const stored = readJson(this.#storage, STORAGE_KEY, {});
+    if (key !== STORAGE_KEY || !this.#keeps) return;
+    const stored = readJson(STORAGE_KEY, {});
     for (const [name, { kept }] of Object.entries(CHOICES)) {
       if (!kept || SHARED.includes(name) || this.#parameters.has(name)) continue;
       if ((stored[name] ?? CHOICES[name].initial) === this.get(name)) continue;
@@ -127,6 +124,11 @@ export class Prefs {
     const value = allowed[(allowed.indexOf(this.get(name)) + 1) % allowed.length];
     this.set(name, value);
     return value;
+  }
+
+  /** Whether the page is inside another one, which wants the table alone. */
+  get embedded() {
+    return this.get("embed") === "1";
   }
 
   /** The symbol whose details the address asks for, or null. */

@@ -1,11 +1,10 @@
 /**
- * The record of one symbol: the protocol's fields under the protocol's names, and what follows from them.
+ * The record of one symbol: the protocol's fields under the protocol's names, and what follows from them: its last
+ * hour, and how fresh it is.
  *
  * Promises: one object per symbol for the life of the page's list, changed in place, so that rows can hold on to it;
  * a value of the wrong type is "not known".
  */
-
-import { Trend } from "./trend.js";
 
 const NUMBERS = [
   "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume", "change_pct", "ts",
@@ -20,6 +19,13 @@ const FIELD_TYPES = new Map([
 export const FIELDS = [...FIELD_TYPES.keys()];
 const RHYTHM_WEIGHT = 1 / 8;
 const SAME_PERCENT = 0.02; // what rounding may make of it
+/** Of a trend, one a minute. */
+export const POINTS = 60;
+const MINUTE_MS = 60_000;
+const LEAST_LIMIT_MS = 5000;
+const UNKNOWN_RHYTHM_LIMIT_MS = 60_000;
+const MOST_LIMIT_MS = 3_600_000;
+const RHYTHMS = 8;
 
 export class Quote {
   /** Directions of the changes since the last painting, -1, 0 or 1; `price` is that of the price shown. */
@@ -138,4 +144,117 @@ export class Quote {
     if (price === null || this.low === null || this.high === null || this.high <= this.low) return null;
     return Math.min(1, Math.max(0, (price - this.low) / (this.high - this.low)));
   }
+}
+
+/**
+ * The last hour of one symbol: a ring of closes, one a minute, the newest one being the price now.
+ *
+ * Promises: minutes of which nothing is known stay unknown; a price that the page received itself is never
+ * overwritten by an older one from the service.
+ */
+class Trend {
+  /** Grows with every change that a drawing would show. */
+  revision = 0;
+
+  #closes = new Float32Array(POINTS).fill(NaN);
+  #minute = 0; // of the last slot, in minutes since 1970 UTC
+
+  /** A price was received. */
+  push(price, atMs) {
+    this.advance(atMs);
+    this.#closes[POINTS - 1] = price;
+    this.revision += 1;
+  }
+
+  /** Let the hour end now. */
+  advance(nowMs) {
+    const minute = Math.floor(nowMs / MINUTE_MS);
+    const passed = minute - this.#minute;
+    if (passed <= 0) return;
+    this.#minute = minute;
+    this.#closes.copyWithin(0, Math.min(passed, POINTS));
+    this.#closes.fill(NaN, Math.max(0, POINTS - passed));
+    this.revision += 1;
+  }
+
+  /** Put the service's closes, the last one ending at `endMs`, where nothing is known. */
+  fill(closes, endMs) {
+    const lastMinute = Math.floor((endMs - 1) / MINUTE_MS);
+    this.advance(endMs - 1);
+    closes.forEach((close, i) => {
+      const slot = POINTS - 1 - (this.#minute - lastMinute) - (closes.length - 1 - i);
+      if (slot >= 0 && slot < POINTS && typeof close === "number" && Number.isNaN(this.#closes[slot])) {
+        this.#closes[slot] = close;
+      }
+    });
+    this.revision += 1;
+  }
+
+  /** The closes as [slot, price], oldest first, slots 0…POINTS-1; unknown ones left out. */
+  points() {
+    const known = [];
+    this.#closes.forEach((close, slot) => {
+      if (!Number.isNaN(close)) known.push([slot, close]);
+    });
+    return known;
+  }
+
+  /** Percent from the oldest known close to the newest; null with fewer than two. */
+  change() {
+    const first = this.#closes.find((close) => !Number.isNaN(close));
+    const last = this.#closes.findLast((close) => !Number.isNaN(close));
+    const firstSlot = this.#closes.indexOf(first);
+    if (first === undefined || firstSlot === this.#closes.lastIndexOf(last)) return null;
+    return (last / first - 1) * 100;
+  }
+}
+
+/**
+ * How fresh a quote is.
+ *
+ * Promises: while connected the server's word alone decides; disconnected, prices age by this page's own clock, each
+ * by its symbol's own rhythm, the way the server judges it. When nothing has come for so long that any price may have
+ * changed, none is live.
+ */
+export class Freshness {
+  /** Whether the stream is up. */
+  connected = false;
+
+  #clock;
+  #late;
+
+  /**
+   * @param {import("../net/protocol.js").ServerClock} clock
+   * @param {() => boolean} late whether the service has been silent or away for too long
+   */
+  constructor(clock, late) {
+    this.#clock = clock;
+    this.#late = late;
+  }
+
+  /** `live`, or what is wrong: `stale`, `halted`, `closed`, `down`, `gone`, `unlisted`. */
+  state(quote) {
+    if (quote.unlisted) return "unlisted";
+    if (quote.gone) return "gone";
+    const said = quote.state ?? "live";
+    if (said !== "live") return said;
+    if (this.#late()) return "stale";
+    return this.connected || this.ageMs(quote) <= limitMs(quote) ? "live" : "stale";
+  }
+
+  /** Time since the exchange made the price; where that is unknown, since this page heard of it. */
+  ageMs(quote) {
+    const age = quote.ts === null ? performance.now() - quote.heardAtMs : this.#clock.now() - quote.ts;
+    return Math.max(0, age);
+  }
+
+  /** Whether a live quote is old enough to say its age. */
+  isAgeing(quote) {
+    return this.ageMs(quote) > limitMs(quote) / 2;
+  }
+}
+
+function limitMs({ beats, rhythmMs }) {
+  if (beats < RHYTHMS) return UNKNOWN_RHYTHM_LIMIT_MS;
+  return Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, RHYTHMS * rhythmMs));
 }

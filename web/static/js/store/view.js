@@ -7,7 +7,6 @@
 
 import { nameIn } from "./lists.js";
 import { Quote } from "./quote.js";
-import { rankOf } from "./match.js";
 
 export const DEFAULT_SORT = { key: "volume", descending: true };
 const MOST_OUTSIDE = 100; // symbols that a search offers for a list that does not have them
@@ -47,11 +46,6 @@ export function sortName({ key, descending }) {
   return `${descending ? "-" : ""}${key}`;
 }
 
-/** An order as text; the default one is empty. */
-export function sortText(sort) {
-  return sortName(sort) === sortName(DEFAULT_SORT) ? "" : sortName(sort);
-}
-
 export class View {
   /** @type {import("./quote.js").Quote[]} */
   rows = [];
@@ -60,13 +54,14 @@ export class View {
   waiting = false;
   /** Show this venue's own prices; empty for the consolidated ones. */
   feed = "";
+  /** Show only what matches this, the best match first. */
+  query = "";
+  /** Show what this list names. @type {import("./lists.js").List} */
+  list;
   /** Show what is quoted in this currency; empty for any. */
   currency = "";
 
   #market;
-  #query = "";
-  /** @type {import("./lists.js").List | null} */
-  #list = null;
   #placeholders = new Map(); // symbols that a list names but nobody has
   #dueMs = 0;
 
@@ -75,30 +70,9 @@ export class View {
     this.#market = market;
   }
 
-  get query() {
-    return this.#query;
-  }
-
-  /** Show only quotes that match this, the best match first. */
-  search(query) {
-    this.#query = query.trim();
-  }
-
-  /** Show what this list names. @param {import("./lists.js").List} list */
-  choose(list) {
-    this.#list = list;
-  }
-
   /** Whether a quote is shown although the list does not have it: a search found it. */
   isOutside(quote) {
-    return this.#list?.kind === "own" && !this.#list.symbols.has(nameIn(this.#list, quote));
-  }
-
-  /** Descending, then ascending, then the default again. */
-  cycleSort(key) {
-    const current = this.sort.key === key;
-    if (!current) this.sort = { key, descending: true };
-    else this.sort = this.sort.descending ? { key, descending: false } : DEFAULT_SORT;
+    return this.list.kind === "own" && !this.list.symbols.has(nameIn(this.list, quote));
   }
 
   /**
@@ -148,13 +122,13 @@ export class View {
   /** Quotes of the chosen list, whatever the search. */
   *listed() {
     const prefix = this.#prefix;
-    if (this.#list === null || this.#list.symbols === null) {
+    if (this.list.symbols === null) {
       for (const quote of this.#quotes.values()) {
         if (this.#admits(quote, prefix)) yield quote;
       }
       return;
     }
-    const symbols = Array.from(this.#list.symbols, (name) => this.symbolOf(name));
+    const symbols = Array.from(this.list.symbols, (name) => this.symbolOf(name));
     for (const symbol of new Set(symbols)) {
       const quote = this.#market.find(symbol) ?? this.#placeholder(symbol);
       if (quote !== null && this.#admits(quote, prefix)) yield quote;
@@ -188,9 +162,9 @@ export class View {
   }
 
   #ordered() {
-    const needle = this.#query.toLowerCase();
+    const needle = this.query.toLowerCase();
     const entries = this.#matching(this.listed(), needle, 0);
-    if (needle !== "" && this.#list?.kind === "own") {
+    if (needle !== "" && this.list.kind === "own") {
       const outside = this.#matching(this.#outside(), needle, 10).sort(this.#compare);
       entries.push(...outside.slice(0, MOST_OUTSIDE));
     }
@@ -227,4 +201,24 @@ function compareValues(a, b, sign) {
   if (a === null) return 1;
   if (b === null) return -1;
   return a < b ? -sign : sign;
+}
+
+/**
+ * How well a quote answers a search.
+ * @param {{instrument: string, parts: string[], name: string | null}} quote
+ * @param {string} needle lower case, not empty
+ * @returns {number | null} 0 is best; null: it does not match
+ */
+function rankOf({ instrument, parts, name }, needle) {
+  const symbol = instrument.toLowerCase();
+  const at = symbol.indexOf(needle);
+  if (at >= 0) {
+    if (symbol === needle || (at === 0 && needle.length === parts[0].length)) return 0; // all of it, or all of its base
+    if (at === 0) return 1;
+    return at === parts[0].length + 1 && at + needle.length === symbol.length ? 2 : 4; // what it is quoted in
+  }
+  if (name === null) return null;
+  const place = name.toLowerCase().indexOf(needle);
+  if (place < 0) return null;
+  return place === 0 || name[place - 1] === " " ? 3 : 5;
 }

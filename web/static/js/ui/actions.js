@@ -1,11 +1,17 @@
 /**
- * What buttons and keys do. A key and the button for the same thing call the same function.
+ * What buttons and keys do, and the theme that one of them changes. A key and the button for the same thing call the
+ * same function.
  */
 
 import { nameIn } from "../store/lists.js";
-import { bindKeys } from "./keys.js";
+import { load } from "./elements.js";
 
+const THEMES = { auto: "as the system", dark: "dark", light: "light", contrast: "high contrast" };
 const INTERVALS = [1, 2, 3, 4, 5, 6];
+const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
+const OWN_SPACE = "button, a, summary"; // what Space presses
+const ALT_WRITES = ["[", "]"]; // on many keyboards
+const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard: no matter of WCAG 2.1.4
 
 export class Actions {
   #page;
@@ -17,18 +23,17 @@ export class Actions {
 
   /** Bind them. @param {(id: string) => HTMLElement} byId */
   wire(byId) {
-    const { dialogs, togglePause, search, prefs, grid, stream } = this.#page;
-    grid.onMenu = (quote, place) => this.openRowMenu(quote, place);
+    const { dialogs, togglePause, search, prefs, stream } = this.#page;
     const presses = {
       theme: () => this.#cycleTheme(), pause: togglePause, settings: () => dialogs.open("settings"),
-      columns: () => dialogs.open("columns"), export: () => this.#share("exportCsv"), link: () => this.#share("copyLink"),
+      columns: () => dialogs.open("columns"), export: () => this.#later("share", "exportCsv"), link: () => this.#later("share", "copyLink"),
       cluster: () => {
         stream.socket.wake(); // who asks how the connection does wants it now
         dialogs.open("diagnostics");
       },
     };
     for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
-    bindKeys(document, this.#keys(presses), () => search.open(), () => prefs.get("letters") === "on");
+    bindKeys(this.#keys(presses), prefs);
   }
 
   /** A button of a row was pressed. @param {"star" | "add" | "remove"} action */
@@ -38,14 +43,13 @@ export class Actions {
     else if (listing.list.symbols !== null) listing.toggle(listing.list, nameIn(listing.list, quote));
   }
 
-  async openRowMenu(quote, place) {
-    const { openRowMenu } = await import("./listmenus.js");
-    openRowMenu(this.#page, quote, place);
+  /** @param {{x: number, y: number}} place in the window */
+  openRowMenu(quote, place) {
+    this.#later("listmenus", "openRowMenu", quote, place);
   }
 
-  async openListMenu(list, button) {
-    const { openListMenu } = await import("./listmenus.js");
-    openListMenu(this.#page, list, button);
+  openListMenu(list, button) {
+    this.#later("listmenus", "openListMenu", list, button);
   }
 
   #keys(presses) {
@@ -53,7 +57,7 @@ export class Actions {
     const onCurrent = (does) => () => grid.currentQuote !== null && does(grid.currentQuote);
     return {
       ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.chooseInterval(n)])),
-      "/": () => search.open(),
+      "/": () => search.open(), "ctrl+k": () => search.open(),
       t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
       arrowdown: () => document.activeElement === document.body && grid.focus(),
       escape: () => details.close(),
@@ -74,9 +78,67 @@ export class Actions {
     announcer.say("theme", `Theme: ${theme.cycle()}.`);
   }
 
-  /** @param {"exportCsv" | "copyLink"} how */
-  async #share(how) {
-    const ways = await import("./share.js");
-    ways[how](this.#page);
+  /** Call a function of a module that is loaded for it. */
+  async #later(name, what, ...subjects) {
+    const part = await load(name, null, this.#page);
+    part?.[what](this.#page, ...subjects);
+  }
+}
+
+/**
+ * Keys that work everywhere on the page. They never fire while text is being typed, a dialog is open, or in a menu.
+ * @param {Object<string, () => unknown>} actions by `event.key`, letters in lower case, with `ctrl+` for Ctrl and Cmd,
+ *   which work everywhere; false: the key stays the browser's
+ * @param {import("../store/prefs.js").Prefs} prefs say whether keys of a single character are wanted
+ */
+export function bindKeys(actions, prefs) {
+  document.addEventListener("keydown", (event) => {
+    const { altKey, ctrlKey, metaKey, target } = event;
+    const command = (ctrlKey || metaKey) && !altKey;
+    const key = (command ? "ctrl+" : "") + event.key.toLowerCase();
+    if (event.defaultPrevented || document.querySelector("dialog[open]") !== null || !Object.hasOwn(actions, key)) return;
+    if (!command) {
+      if (altKey && (metaKey || !ALT_WRITES.includes(key))) return;
+      if (target.closest?.(BUSY) || (key === " " && target.closest?.(OWN_SPACE))) return;
+      if (!SIMPLE.test(key) && prefs.get("letters") !== "on") return;
+    }
+    if (actions[key]() !== false) event.preventDefault();
+  });
+}
+
+/**
+ * Puts the chosen theme, direction palette and density on the page. Dark and light follow the system by themselves, in
+ * CSS.
+ */
+export class Theme {
+  #root = document.documentElement;
+  #button;
+  #prefs;
+  #moreContrast = matchMedia("(prefers-contrast: more)");
+  /** The colours of the browser's own bar, where it takes one: as the system, until a theme is chosen. */
+  #bars = Array.from(document.querySelectorAll("[name=theme-color]"), (meta) => [meta, meta.content]);
+
+  /** @param {HTMLElement} button @param {import("../store/prefs.js").Prefs} prefs */
+  constructor(button, prefs) {
+    this.#button = button;
+    this.#prefs = prefs;
+    this.#moreContrast.addEventListener("change", () => this.apply());
+  }
+
+  apply() {
+    const theme = this.#prefs.get("theme");
+    const shown = theme === "auto" && this.#moreContrast.matches ? "contrast" : theme;
+    this.#root.dataset.theme = shown;
+    this.#root.dataset.updown = this.#prefs.get("updown");
+    this.#root.dataset.density = this.#prefs.get("density");
+    const chosen = shown === "auto" ? null : getComputedStyle(document.querySelector(".header")).backgroundColor;
+    for (const [meta, usual] of this.#bars) meta.content = chosen ?? usual;
+    this.#button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
+    this.#button.title = `Theme: ${THEMES[theme]} (T)`;
+  }
+
+  /** The next theme; returns its name. */
+  cycle() {
+    return THEMES[this.#prefs.cycle("theme")];
   }
 }

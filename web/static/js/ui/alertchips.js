@@ -11,25 +11,21 @@ const SIGNS = { ">=": "≥", "<=": "≤" };
 export class AlertChips {
   element = element("div", { class: "chips", role: "group", "aria-label": "Alerts" });
 
-  #surroundings;
+  #page;
   #chips = new Map(); // alert id -> its elements
   #symbol = null;
 
-  /** @param {import("./panel.js").Surroundings} surroundings */
-  constructor(surroundings) {
-    this.#surroundings = surroundings;
-    const { editAlerts } = surroundings;
-    this.element.hidden = surroundings.alerts === undefined;
-    if (editAlerts === undefined) return;
+  /** @param {object} page see main.js */
+  constructor(page) {
+    this.#page = page;
     const add = element("button", { type: "button", class: "chip add", "aria-keyshortcuts": "A" }, drawing(PLUS), "Alert");
-    add.addEventListener("click", () => editAlerts(this.#symbol));
+    add.addEventListener("click", () => this.#edit());
     this.element.append(add);
   }
 
   /** @param {import("../store/quote.js").Quote} quote */
   paintSlowly({ instrument: symbol, decimals }) {
-    const { alerts } = this.#surroundings;
-    if (alerts === undefined) return;
+    const { alerts } = this.#page;
     this.#symbol = symbol;
     const wanted = new Map(alerts.for(symbol).map((alert) => [alert.id, alert]));
     for (const [id, { chip }] of this.#chips) {
@@ -48,15 +44,20 @@ export class AlertChips {
     const sign = element("span", {}, "");
     const value = element("b", {}, "");
     const chip = element("button", { type: "button", class: "chip" }, drawing(BELL), sign, value);
-    chip.addEventListener("click", () => this.#surroundings.editAlerts?.(this.#symbol));
+    chip.addEventListener("click", () => this.#edit());
     this.element.insertBefore(chip, this.element.querySelector(".add"));
     const made = { chip, sign, value };
     this.#chips.set(id, made);
     return made;
   }
 
+  #edit() {
+    const { dialogs, market } = this.#page;
+    dialogs.open("alerts", market.find(this.#symbol));
+  }
+
   #value({ kind, value }, decimals) {
-    const { numbers } = this.#surroundings;
+    const { numbers } = this.#page;
     if (kind === "silence") return `${numbers.count(value)} s`;
     return kind === "change" ? numbers.percent(value) : numbers.price(value, decimals);
   }

@@ -1,18 +1,22 @@
 /**
  * How each kind of cell is built and painted.
  *
- * A cell is `{element, paint(quote, state), paintSlowly?(quote, state)}`: `paint` after every change, `paintSlowly`
+ * Each is made with the page (see main.js), of which it takes what it shows. A cell is
+ * `{element, paint(quote, state), paintSlowly?(quote, state)}`: `paint` after every change, `paintSlowly`
  * also twice a second for what changes by itself or costs more. Promises: a cell whose inputs are the same as last
  * time touches nothing.
  */
 
-import { MISSING, direction } from "../fmt/number.js";
-import { age } from "../fmt/time.js";
+import { age, direction, MISSING } from "../fmt.js";
+import { POINTS } from "../store/quote.js";
+import { SORT_VALUES } from "../store/view.js";
 import { element, setAttribute, setText, star, svg } from "./elements.js";
-import { HEIGHT, WIDTH, sparkPaths } from "./spark.js";
 
 const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
+const SPARK_WIDTH = POINTS - 1;
+const SPARK_HEIGHT = 24;
+const SPARK_PADDING = 3;
 const SURE_LENGTH = 10; // of a price that no column has to cut
 /** By direction: what is shown of it. */
 export const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
@@ -21,25 +25,13 @@ export const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 export const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
 const BELL = "M7 1.6a3.7 3.7 0 0 0-3.7 3.7v2.4L2.1 9.9h9.8l-1.2-2.2V5.3A3.7 3.7 0 0 0 7 1.6zM5.7 11.6a1.4 1.4 0 0 0 2.6 0";
 
-/**
- * What cells need to know.
- * @typedef {object} Surroundings
- * @property {import("../fmt/number.js").Numbers} numbers
- * @property {import("../store/stale.js").Freshness} freshness
- * @property {import("../store/lists.js").Lists} lists
- * @property {import("../store/alerts.js").Alerts} alerts
- * @property {import("../store/view.js").View} view
- * @property {import("../fmt/time.js").Times} times
- * @property {import("../net/clock.js").ServerClock} clock
- */
-
 export function starCell({ lists }) {
   const button = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, star());
   const changed = memory();
   return {
     element: element("div", {}, button),
     paint({ instrument }) {
-      const pressed = lists.isFavourite(instrument);
+      const pressed = lists.favourites.symbols.has(instrument);
       if (!changed(instrument, pressed)) return;
       setAttribute(button, "aria-label", `Favourite ${instrument}`);
       setAttribute(button, "aria-pressed", String(pressed));
@@ -75,7 +67,7 @@ export function symbolCell({ alerts, view }) {
   };
 }
 
-export function lastCell({ numbers }) {
+export function lastCell(page) {
   const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
   const mid = element("span", { class: "mid" }, "");
   const value = element("span", { class: "value" }, "");
@@ -88,27 +80,36 @@ export function lastCell({ numbers }) {
       setText(mid, isMid ? "mid" : "");
       setText(arrow, isMid ? "" : ARROWS.get(tick));
       arrow.className = `arrow ${CLASSES.get(tick)}`;
-      paintPrice(value, numbers, price, decimals);
+      showText(value, ...written.price(price, page, quote));
     },
   };
 }
 
-export function priceCell(side) {
-  return ({ numbers }) => {
-    const cell = element("div", { class: "number plain" }, "");
-    const changed = memory();
-    return {
-      element: cell,
-      paint(quote) {
-        if (changed(quote[side], quote.decimals)) paintPrice(cell, numbers, quote[side], quote.decimals);
-      },
-    };
+/** A cell with nothing but the text that its column writes of the value that it sorts by. */
+export function plainCell(page, { key, text, write }) {
+  const valueOf = SORT_VALUES[key];
+  const cell = element("div", { class: text ? "" : "number plain" }, "");
+  const changed = memory();
+  return {
+    element: cell,
+    paint(quote) {
+      const value = valueOf(quote);
+      if (changed(value, quote.decimals)) showText(cell, ...write(value, page, quote));
+    },
   };
 }
 
-function paintPrice(node, numbers, price, decimals) {
-  const text = numbers.price(price, decimals);
-  const full = numbers.fullPrice(price, decimals);
+/** Texts as columns write them: short, and in full for a tooltip. */
+export const written = {
+  price: (value, { numbers }, { decimals }) => [numbers.price(value, decimals), numbers.fullPrice(value, decimals)],
+  difference: (value, { numbers }, { decimals }) => [numbers.difference(value, decimals)],
+  spread: (value, { numbers }) => [numbers.basisPoints(value)],
+  volume: (value, { numbers }) => [numbers.volume(value)],
+  time: (value, { times }) => [value === null ? MISSING : times.clock(value)],
+  text: (value) => [value ?? MISSING],
+};
+
+function showText(node, text, full = text) {
   setText(node, text);
   setAttribute(node, "title", text === full && text.length <= SURE_LENGTH ? null : full);
 }
@@ -135,7 +136,7 @@ function tintLevel(change) {
 export function trendCell({ clock }) {
   const area = svg("path", { class: "area" });
   const line = svg("path", { class: "line" });
-  const frame = { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
+  const frame = { class: "spark", viewBox: `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`, preserveAspectRatio: "none" };
   const drawing = svg("svg", { ...frame, "aria-hidden": "true" }, area, line);
   const changed = memory();
   return {
@@ -182,56 +183,6 @@ function permille(share) {
   return share === null ? null : Math.round(share * 200) * 5;
 }
 
-export function spreadCell({ numbers }) {
-  return numberCell((quote) => quote.spreadBp, (value) => numbers.basisPoints(value));
-}
-
-export function volumeCell({ numbers }) {
-  return numberCell((quote) => quote.quote_volume, (value) => numbers.volume(value));
-}
-
-export function sizeCell(field) {
-  return ({ numbers }) => numberCell((quote) => quote[field], (value) => numbers.volume(value));
-}
-
-export function differenceCell({ numbers }) {
-  const cell = element("div", { class: "number plain" }, "");
-  const changed = memory();
-  return {
-    element: cell,
-    paint(quote) {
-      const { difference, decimals } = quote;
-      if (changed(difference, decimals)) setText(cell, numbers.difference(difference, decimals));
-    },
-  };
-}
-
-export function sourceCell() {
-  const cell = element("div", {}, "");
-  return {
-    element: cell,
-    paint({ source }) {
-      setText(cell, source ?? MISSING);
-    },
-  };
-}
-
-export function updatedCell({ times }) {
-  return numberCell((quote) => quote.ts, (value) => (value === null ? MISSING : times.clock(value)));
-}
-
-function numberCell(valueOf, format) {
-  const cell = element("div", { class: "number plain" }, "");
-  const changed = memory();
-  return {
-    element: cell,
-    paint(quote) {
-      const value = valueOf(quote);
-      if (changed(value)) setText(cell, format(value));
-    },
-  };
-}
-
 export function ageCell({ freshness }) {
   const cell = element("div", { class: "number" }, "");
   const paint = (quote, state) => {
@@ -273,4 +224,25 @@ function memory() {
     last = now;
     return true;
   };
+}
+
+/**
+ * Paths of a line through the points, drawn on to the right edge, and of the area below it.
+ * @param {[number, number][]} points of a Trend
+ * @returns {{line: string, area: string}} empty where there is nothing to draw
+ */
+function sparkPaths(points) {
+  if (points.length === 0 || (points.length === 1 && points[0][0] === SPARK_WIDTH)) return { line: "", area: "" };
+  const prices = points.map(([, price]) => price);
+  const least = Math.min(...prices);
+  const span = Math.max(...prices) - least;
+  const y = (price) => {
+    const share = span === 0 ? 0.5 : (price - least) / span;
+    return (SPARK_HEIGHT - SPARK_PADDING - share * (SPARK_HEIGHT - 2 * SPARK_PADDING)).toFixed(1);
+  };
+  let line = "";
+  for (const [slot, price] of points) line += `${line === "" ? "M" : "L"}${slot} ${y(price)}`;
+  const [lastSlot, lastPrice] = points.at(-1);
+  if (lastSlot < SPARK_WIDTH) line += `L${SPARK_WIDTH} ${y(lastPrice)}`;
+  return { line, area: `${line}V${SPARK_HEIGHT}H${points[0][0]}Z` };
 }

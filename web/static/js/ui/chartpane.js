@@ -25,7 +25,7 @@ export class ChartPane {
   controls = element("div", { class: "chart-bar", role: "group", "aria-label": "Chart" });
   element = element("div", { class: "chart-box" });
 
-  #surroundings;
+  #page;
   #buttons = new Map(); // interval -> its button
   #kindButton = element("button", { type: "button", class: "chart-kind" }, "");
   #place = element("div", { class: "chart", role: "img" });
@@ -34,7 +34,7 @@ export class ChartPane {
   #note = element("span", { class: "legend-note" }, "");
   #message = element("p", { class: "chart-message", role: "status" });
   #text = element("span", {}, "");
-  #retry = element("button", { type: "button" }, "Retry");
+  #retry = element("button", { type: "button", class: "plain-button" }, "Retry");
   #chart = null;
   #lines = null;
   #quote = null;
@@ -48,9 +48,9 @@ export class ChartPane {
   #firstDirty = null;
   #pointed = null;
 
-  /** @param {import("./panel.js").Surroundings} surroundings */
-  constructor(surroundings) {
-    this.#surroundings = surroundings;
+  /** @param {object} page see main.js */
+  constructor(page) {
+    this.#page = page;
     for (const [i, { key, title }] of INTERVALS.entries()) {
       const button = element("button", { type: "button", "aria-keyshortcuts": String(i + 1) }, title);
       button.addEventListener("click", () => this.chooseInterval(i + 1));
@@ -73,7 +73,7 @@ export class ChartPane {
   }
 
   get #interval() {
-    return INTERVALS.find(({ key }) => key === this.#surroundings.prefs.get("tf"));
+    return INTERVALS.find(({ key }) => key === this.#page.prefs.get("tf"));
   }
 
   /** Show another symbol's bars; null for none. @param {import("../store/quote.js").Quote | null} quote */
@@ -91,20 +91,20 @@ export class ChartPane {
 
   /** @param {number} n counted from one */
   chooseInterval(n) {
-    const { prefs } = this.#surroundings;
+    const { prefs } = this.#page;
     prefs.set("tf", INTERVALS[n - 1].key);
     this.#markChoices();
     if (this.#quote !== null) this.load();
   }
 
   #chooseKind() {
-    this.#surroundings.prefs.cycle("chart");
+    this.#page.prefs.cycle("chart");
     this.#markChoices();
     this.#draw(true);
   }
 
   #markChoices() {
-    const { prefs } = this.#surroundings;
+    const { prefs } = this.#page;
     for (const [key, button] of this.#buttons) setAttribute(button, "aria-pressed", String(key === prefs.get("tf")));
     const kind = KINDS[prefs.get("chart")];
     setText(this.#kindButton, kind);
@@ -142,9 +142,8 @@ export class ChartPane {
       this.#pointed = index;
       this.#showLegend();
     };
-    const { alerts } = this.#surroundings;
     const round = (price) => Number(price.toFixed(Math.min(this.#quote.decimals ?? 8, 30)));
-    if (alerts) this.#lines = new AlertLines(this.#chart, this.#place, alerts, round);
+    this.#lines = new AlertLines(this.#chart, this.#place, this.#page.alerts, round);
   }
 
   /** The price may have changed. @param {import("../store/quote.js").Quote} quote of the symbol shown */
@@ -166,9 +165,9 @@ export class ChartPane {
     if (performance.now() > this.#againMs) this.load();
     if (this.#bars === null || this.#chart === null) return;
     this.paint(quote);
-    this.#lines?.show(this.#quote.instrument, this.#chart.colours);
+    this.#lines.show(this.#quote.instrument, this.#chart.colours);
     const ended = this.#bars.endMs - this.#bars.spanMs;
-    if (this.#surroundings.clock.now() > ended + SETTLED_MS && ended !== this.#settledMs) this.#settle(ended);
+    if (this.#page.clock.now() > ended + SETTLED_MS && ended !== this.#settledMs) this.#settle(ended);
   }
 
   async #settle(ended) {
@@ -185,10 +184,10 @@ export class ChartPane {
   #take() {
     const { price } = this.#quote;
     if (price === null || price === this.#price) return;
-    if (this.#price === null && !this.#surroundings.freshness.connected) return; // an old price is none of now
+    if (this.#price === null && !this.#page.freshness.connected) return; // an old price is none of now
     this.#price = price;
     const before = this.#bars.list.length - 1;
-    this.#bars.push(price, this.#surroundings.clock.now());
+    this.#bars.push(price, this.#page.clock.now());
     this.#firstDirty ??= before;
   }
 
@@ -199,7 +198,7 @@ export class ChartPane {
 
   #draw(keepPlace) {
     if (this.#bars === null || this.#chart === null) return;
-    const { prefs, numbers, times } = this.#surroundings;
+    const { prefs, numbers, times } = this.#page;
     const { decimals } = this.#quote;
     const format = (price) => numbers.price(price, decimals);
     const days = this.#interval.key === "1d";
@@ -207,12 +206,12 @@ export class ChartPane {
     const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), shiftMs, days };
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
-    this.#lines?.show(this.#quote.instrument, this.#chart.colours);
+    this.#lines.show(this.#quote.instrument, this.#chart.colours);
     this.#showLegend();
   }
 
   #showLegend() {
-    const { numbers } = this.#surroundings;
+    const { numbers } = this.#page;
     const bar = this.#bars?.list[this.#pointed ?? this.#bars.list.length - 1];
     this.#legend.hidden = bar === undefined;
     if (bar === undefined) return;

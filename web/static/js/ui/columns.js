@@ -1,58 +1,57 @@
 /**
- * The columns that the grid can have. `key` is also what a column sorts by (store/view.js) and its name in addresses.
+ * The columns that the grid can have, and the head that they stand under. `key` is also what a column sorts by
+ * (store/view.js) and its name in addresses.
  */
 
-import {
-  ageCell, changeCell, differenceCell, lastCell, priceCell, rangeCell, sizeCell, sourceCell, spreadCell, starCell,
-  symbolCell, trendCell, updatedCell, volumeCell,
-} from "./cells.js";
+import { ageCell, changeCell, lastCell, rangeCell, starCell, symbolCell, trendCell, written } from "./cells.js";
+import { element, setAttribute, setText } from "./elements.js";
 
 /**
  * @typedef {object} Column
  * @property {string} key
- * @property {string} title
- * @property {(surroundings: import("./cells.js").Surroundings) => object} cell makes a cell, see cells.js
+ * @property {string} title empty: not sortable
+ * @property {(page: object, column: Column) => object} [cell] makes a cell, see cells.js; else a plain one
+ * @property {(value: unknown, page: object, quote: object) => string[]} [write] the text of a plain one
  * @property {number} width its usual width in pixels, and its share of what is left over
  * @property {number} [least] width below which it is not useful; else `width`
  * @property {number} [rank] where room is scarce the lowest goes first; without one it never goes
- * @property {boolean} [number] right-aligned
- * @property {boolean} [fixed] not sortable
+ * @property {boolean} [text] left-aligned: no number
  * @property {string} [hint] what the title leaves unsaid
  */
 
 /** @type {Column[]} */
 export const COLUMNS = [
-  { key: "star", title: "", cell: starCell, fixed: true, width: 42 },
-  { key: "symbol", title: "Symbol", cell: symbolCell, width: 190, least: 112 },
-  { key: "last", title: "Last", cell: lastCell, number: true, width: 116, least: 112 },
-  { key: "change", title: "24 h", cell: changeCell, number: true, width: 84, rank: 16, hint: "Change over 24 hours" },
-  { key: "trend", title: "1 h trend", cell: trendCell, width: 115, least: 70, rank: 13 },
-  { key: "range", title: "24 h range", cell: rangeCell, width: 111, rank: 4,
+  { key: "star", title: "", text: true, cell: starCell, width: 42 },
+  { key: "symbol", title: "Symbol", text: true, cell: symbolCell, width: 190, least: 112 },
+  { key: "last", title: "Last", cell: lastCell, width: 116, least: 112 },
+  { key: "change", title: "24 h", cell: changeCell, width: 84, rank: 16, hint: "Change over 24 hours" },
+  { key: "trend", title: "1 h trend", text: true, cell: trendCell, width: 115, least: 70, rank: 13 },
+  { key: "range", title: "24 h range", text: true, cell: rangeCell, width: 111, rank: 4,
     hint: "Low to high; thin mark: open, thick mark: last" },
-  { key: "bid", title: "Bid", cell: priceCell("bid"), number: true, width: 96, least: 88, rank: 12 },
-  { key: "ask", title: "Ask", cell: priceCell("ask"), number: true, width: 96, least: 88, rank: 11 },
-  { key: "spread", title: "Spread", cell: spreadCell, number: true, width: 56, rank: 5, hint: "In basis points" },
-  { key: "volume", title: "Volume", cell: volumeCell, number: true, width: 78, least: 70, rank: 14,
+  { key: "bid", title: "Bid", write: written.price, width: 96, least: 88, rank: 12 },
+  { key: "ask", title: "Ask", write: written.price, width: 96, least: 88, rank: 11 },
+  { key: "spread", title: "Spread", write: written.spread, width: 56, rank: 5, hint: "In basis points" },
+  { key: "volume", title: "Volume", write: written.volume, width: 78, least: 70, rank: 14,
     hint: "24 hours, in quote currency" },
-  { key: "age", title: "Age", cell: ageCell, number: true, width: 60, least: 56, rank: 15,
+  { key: "age", title: "Age", cell: ageCell, width: 60, least: 56, rank: 15,
     hint: "Time since the price was made" },
-  { key: "difference", title: "Change", cell: differenceCell, number: true, width: 96, rank: 10,
+  { key: "difference", title: "Change", write: written.difference, width: 96, rank: 10,
     hint: "Over 24 hours, in quote currency" },
-  { key: "open", title: "Open", cell: priceCell("open"), number: true, width: 92, rank: 9, hint: "24 hours ago" },
-  { key: "high", title: "High", cell: priceCell("high"), number: true, width: 92, rank: 8, hint: "Over 24 hours" },
-  { key: "low", title: "Low", cell: priceCell("low"), number: true, width: 92, rank: 7, hint: "Over 24 hours" },
-  { key: "bidsize", title: "Bid size", cell: sizeCell("bid_size"), number: true, width: 78, rank: 2,
+  { key: "open", title: "Open", write: written.price, width: 92, rank: 9, hint: "24 hours ago" },
+  { key: "high", title: "High", write: written.price, width: 92, rank: 8, hint: "Over 24 hours" },
+  { key: "low", title: "Low", write: written.price, width: 92, rank: 7, hint: "Over 24 hours" },
+  { key: "bidsize", title: "Bid size", write: written.volume, width: 78, rank: 2,
     hint: "At the best bid, in base currency" },
-  { key: "asksize", title: "Ask size", cell: sizeCell("ask_size"), number: true, width: 78, rank: 1,
+  { key: "asksize", title: "Ask size", write: written.volume, width: 78, rank: 1,
     hint: "At the best ask, in base currency" },
-  { key: "source", title: "Source", cell: sourceCell, width: 86, rank: 6, hint: "Whose price it is now" },
-  { key: "updated", title: "Updated", cell: updatedCell, number: true, width: 92, rank: 3,
+  { key: "source", title: "Source", text: true, write: written.text, width: 86, rank: 6, hint: "Whose price it is now" },
+  { key: "updated", title: "Updated", write: written.time, width: 92, rank: 3,
     hint: "When the price was made" },
 ];
 
 const ALWAYS = ["star", "symbol", "last"];
 const DEFAULT = ["change", "trend", "range", "bid", "ask", "spread", "volume", "age"];
-const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // where css/mobile.css gives them places
+const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // where css/grid.css gives them places
 
 const byKey = new Map(COLUMNS.map((column) => [column.key, column]));
 
@@ -65,7 +64,7 @@ export const columnOf = (key) => byKey.get(key);
 /** The columns that a `cols` choice means: keys in order, separated by commas; empty for the usual ones. */
 export function chosenColumns(choice) {
   const keys = choice.split(",").filter((key) => byKey.has(key) && !ALWAYS.includes(key));
-  const wanted = choice === "" || keys.length === 0 ? DEFAULT : new Set(keys);
+  const wanted = keys.length === 0 ? DEFAULT : new Set(keys);
   return [...ALWAYS, ...wanted].map((key) => byKey.get(key));
 }
 
@@ -92,4 +91,72 @@ export function template(columns) {
   const tracks = columns.map(({ key, width, least = width }) =>
     key === "star" ? `${width}px` : `minmax(${least}px, ${width}fr)`);
   return tracks.join(" ");
+}
+
+/** The grid's head: titles, the mark of the present order, and clicks that change it. */
+export class Head {
+  #row;
+  #page;
+  #cells = new Map(); // column key -> {cell, button, arrow}
+  #held = element("span", { class: "order-held" }, "");
+
+  /** @param {HTMLElement} row @param {object} page see main.js */
+  constructor(row, page) {
+    this.#row = row;
+    this.#page = page;
+    row.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Stand over these columns. @param {import("./columns.js").Column[]} columns */
+  use(columns) {
+    const focused = this.#row.contains(document.activeElement);
+    this.#cells.clear();
+    this.#row.replaceChildren(...columns.map((column, i) => this.#cell(column, i)));
+    this.#cells.get("symbol").cell.append(this.#held);
+    this.show();
+    if (focused) this.focus();
+  }
+
+  #cell({ key, title, text, hint }, i) {
+    const attributes = { class: "head-cell", role: "columnheader", "aria-colindex": String(i + 1), "data-column": key };
+    const cell = element("div", attributes);
+    cell.classList.toggle("number", !text);
+    if (title === "") {
+      cell.append(element("span", { class: "hidden-text" }, "Favourite"));
+      return cell;
+    }
+    const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
+    const button = element("button", { type: "button", tabindex: "-1" }, title, arrow);
+    if (hint) button.title = hint;
+    button.addEventListener("click", () => this.#page.listing.sortBy(key));
+    cell.append(button);
+    this.#cells.set(key, { cell, button, arrow });
+    return cell;
+  }
+
+  /** Show the present order, and whether a better one is waiting. */
+  show() {
+    const { sort, waiting } = this.#page.view;
+    setText(this.#held, waiting ? "· order held" : "");
+    for (const [key, { cell, arrow }] of this.#cells) {
+      const way = key !== sort.key ? null : sort.descending ? "descending" : "ascending";
+      setAttribute(cell, "aria-sort", way);
+      setText(arrow, { descending: "▼", ascending: "▲" }[way] ?? "");
+    }
+  }
+
+  /** Move the keyboard to the title of the sorted column, or to the first. */
+  focus() {
+    (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).button.focus();
+  }
+
+  #key(event) {
+    const buttons = Array.from(this.#cells.values(), ({ button }) => button);
+    const at = buttons.indexOf(event.target);
+    const goal = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
+    if (event.key === "ArrowDown") this.#page.grid.focus();
+    else if (goal !== undefined) buttons[goal]?.focus();
+    else return;
+    event.preventDefault();
+  }
 }

@@ -6,33 +6,22 @@
  * ordinary message. Knows nothing of what it shows.
  */
 
-import { addStyles, element } from "./elements.js";
-import { phone } from "./phone.js";
-
-const FAILED = "The details could not be loaded. Try again when the service can be reached, or reload this page.";
+import { element, load, phone } from "./elements.js";
 
 export class Details {
   /** The symbol whose details are open, or null. */
   symbol = null;
-  /** Told whenever that changes. */
-  onChange = () => {};
 
   #place;
   #scrim = element("div", { class: "panel-scrim" });
-  #prefs;
-  #surroundings;
+  #page;
   #panel = null;
   #loading = null;
 
-  /**
-   * @param {HTMLElement} place
-   * @param {import("../store/prefs.js").Prefs} prefs knows the page's address
-   * @param {import("./panel.js").Surroundings} surroundings
-   */
-  constructor(place, prefs, surroundings) {
+  /** @param {HTMLElement} place @param {object} page see main.js */
+  constructor(place, page) {
     this.#place = place;
-    this.#prefs = prefs;
-    this.#surroundings = surroundings;
+    this.#page = page;
     place.after(this.#scrim);
     this.#scrim.addEventListener("click", () => this.close());
     addEventListener("popstate", () => this.#moved());
@@ -40,15 +29,15 @@ export class Details {
 
   /** Open what the address asks for, at the start. */
   start() {
-    if (this.#prefs.selected) this.#show(this.#prefs.selected);
+    if (this.#page.prefs.selected) this.#show(this.#page.prefs.selected);
   }
 
   /** @param {string | null} symbol */
   open(symbol) {
     if (symbol === null || symbol === this.symbol) return;
     const opened = this.symbol === null;
-    this.#prefs.select(symbol);
-    const address = this.#prefs.address;
+    this.#page.prefs.select(symbol);
+    const address = this.#page.prefs.address;
     if (opened) history.pushState({ details: true }, "", address);
     else history.replaceState(history.state, "", address);
     this.#show(symbol);
@@ -59,8 +48,8 @@ export class Details {
     if (history.state?.details) {
       history.back(); // the address follows when it has arrived
     } else {
-      this.#prefs.select(null);
-      history.replaceState(history.state, "", this.#prefs.address);
+      this.#page.prefs.select(null);
+      history.replaceState(history.state, "", this.#page.prefs.address);
     }
     this.#show(null);
   }
@@ -86,10 +75,10 @@ export class Details {
   }
 
   #moved() {
-    this.#prefs.select(new URLSearchParams(location.search).get("sel"));
+    this.#page.prefs.select(new URLSearchParams(location.search).get("sel"));
     // Choices made since that step was left are kept.
-    history.replaceState(history.state, "", this.#prefs.address);
-    if (this.#prefs.selected !== this.symbol) this.#show(this.#prefs.selected);
+    history.replaceState(history.state, "", this.#page.prefs.address);
+    if (this.#page.prefs.selected !== this.symbol) this.#show(this.#page.prefs.selected);
   }
 
   async #show(symbol) {
@@ -97,32 +86,23 @@ export class Details {
     this.symbol = symbol;
     document.body.classList.toggle("with-details", symbol !== null);
     this.#place.hidden = symbol === null;
-    this.onChange(symbol, hadFocus);
+    this.#page.detailsChanged(symbol, hadFocus);
     const label = symbol === null ? "Details closed" : `Details of ${symbol}`;
     this.#place.setAttribute("aria-label", label);
     // A sheet is over what is listed, which is no place for the keyboard then.
     if (symbol !== null && phone.matches) this.#place.focus({ preventScroll: true });
-    else this.#surroundings.announcer.say("details", `${label}.`);
+    else this.#page.announcer.say("details", `${label}.`);
     if (symbol !== null) await this.#ready();
     this.#panel?.show(this.symbol);
   }
 
   async #ready() {
-    if (this.#panel === null) this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
-    this.#loading ??= this.#load();
-    try {
-      this.#panel = await this.#loading;
-    } catch {
-      this.#loading = null;
-      if (this.symbol === null) return;
-      this.close();
-      this.#surroundings.announcer.say("details", FAILED);
-      this.#surroundings.toasts.show(FAILED);
-    }
-  }
-
-  async #load() {
-    const [{ Panel }] = await Promise.all([import("./panel.js"), addStyles("css/panel.css")]);
-    return new Panel(this.#place, { ...this.#surroundings, prefs: this.#prefs, close: () => this.close() });
+    if (this.#panel !== null) return;
+    this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
+    this.#loading ??= load("panel", "css/panel.css", this.#page);
+    const part = await this.#loading;
+    this.#loading = null;
+    if (part !== null) this.#panel ??= new part.Panel(this.#place, this.#page);
+    else this.close();
   }
 }

@@ -5,15 +5,13 @@
  * be loaded is an ordinary message. Knows nothing of what is in one.
  */
 
-import { addStyles, element, icon } from "./elements.js";
+import { element, icon, load } from "./elements.js";
 
-const FAILED = "This could not be loaded. Try again when the service can be reached, or reload this page.";
 const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
 
 export class Dialogs {
   #page;
   #dialog = element("dialog", { "aria-labelledby": "dialog-title" });
-  #styles = null;
   #open = null; // what the open dialog returned
 
   /** @param {object} page what dialogs may use, see main.js */
@@ -40,14 +38,8 @@ export class Dialogs {
    * @param {unknown} [argument]
    */
   async open(name, argument) {
-    try {
-      const [{ title, build }] = await Promise.all([import(`./dialog/${name}.js`), this.#style()]);
-      this.#show(title, build, argument);
-    } catch {
-      this.#styles = null;
-      this.#page.announcer?.say("dialog", FAILED);
-      this.#page.toasts.show(FAILED);
-    }
+    const part = await load(`dialog/${name}`, "css/dialogs.css", this.#page);
+    if (part !== null) this.#show(part, argument);
   }
 
   /** Let an open dialog that shows figures show those of now. */
@@ -55,7 +47,7 @@ export class Dialogs {
     this.#open?.refresh?.();
   }
 
-  #show(title, build, argument) {
+  #show({ title, build }, argument) {
     const close = () => this.close();
     this.#open = build(this.#page, close, argument);
     const button = element("button", { type: "button", class: "icon-button", "aria-label": "Close" });
@@ -67,10 +59,5 @@ export class Dialogs {
     if (this.#dialog.open) return button.focus();
     this.#dialog.showModal();
     document.activeElement.select?.(); // what is typed takes the place of what is there, not one beside it
-  }
-
-  #style() {
-    this.#styles ??= addStyles("css/dialogs.css");
-    return this.#styles;
   }
 }

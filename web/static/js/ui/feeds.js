@@ -2,7 +2,7 @@
  * The state of each feed in the last line, and the label that says when prices are not real ones.
  */
 
-import { age } from "../fmt/time.js";
+import { age } from "../fmt.js";
 import { element, icon, setAttribute, setText } from "./elements.js";
 
 const UNKNOWN = "unknown"; // what a feed's state is while this page is not connected
@@ -13,83 +13,68 @@ const STANDBY = "It delivers; no price in the list comes from it now.";
 const KIND_LABELS = { simulated: "Simulated market", replay: "Replayed market", delayed: "Delayed prices" };
 
 export class Feeds {
-  /** Told a feed's name and new state when it is no longer the one that was shown. */
-  onChange = () => {};
+  /** What kinds of prices `hello` said there are. @type {string[]} */
+  helloKinds = [];
 
   #list;
   #kindLabel;
-  #numbers;
+  #page;
   #chips = new Map(); // feed name -> its elements
 
-  /**
-   * @param {HTMLElement} list
-   * @param {HTMLElement} kindLabel
-   * @param {import("../fmt/number.js").Numbers} numbers
-   */
-  constructor(list, kindLabel, numbers) {
+  /** @param {HTMLElement} list @param {HTMLElement} kindLabel @param {object} page see main.js */
+  constructor(list, kindLabel, page) {
     this.#list = list;
     this.#kindLabel = kindLabel;
-    this.#numbers = numbers;
+    this.#page = page;
   }
 
-  /**
-   * @param {import("../store/market.js").Market} market
-   * @param {Map<string, number> | null} rates symbol updates a second, by source; null while not connected
-   * @param {number} nowMs server time
-   */
-  show(market, rates, nowMs) {
-    for (const [name, chip] of this.#chips) {
+  show() {
+    const { figures, market, stream } = this.#page;
+    const connected = stream.socket.state.name === "live";
+    const { bySource } = figures.rates;
+    const { sources } = market;
+    for (const [name, { item }] of this.#chips) {
       if (market.feeds.has(name)) continue;
-      chip.item.remove();
+      item.remove();
       this.#chips.delete(name);
     }
-    const { sources } = market;
-    for (const name of [...market.feeds.keys()].sort()) {
+    for (const [name, feed] of [...market.feeds].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!this.#chips.has(name)) this.#chips.set(name, this.#newChip(name));
-      this.#showChip(name, market, sources.has(name), rates, nowMs);
+      this.#showChip(name, feed, connected ? feed.state : UNKNOWN, sources.has(name), bySource.get(name) ?? 0);
     }
+    this.#showKinds(new Set([...this.helloKinds, ...market.kinds]));
   }
 
-  /** @param {Set<string>} kinds what the visible prices are */
-  showKinds(kinds) {
+  #showKinds(kinds) {
     const label = Object.keys(KIND_LABELS).filter((kind) => kinds.has(kind)).map((kind) => KIND_LABELS[kind]);
     this.#kindLabel.hidden = label.length === 0;
     setText(this.#kindLabel, label.join(" · "));
   }
 
   #newChip(name) {
-    const chip = {
-      mark: icon("mark-live", "mark"),
-      aside: element("span", { class: "aside" }, ""),
-      figure: element("b", {}, ""),
-    };
-    chip.item = element("li", { class: "feed" }, chip.mark, element("span", {}, name), chip.aside, chip.figure);
-    this.#list.append(chip.item);
-    return chip;
+    const mark = icon("mark-live", "mark");
+    const aside = element("span", { class: "aside" }, "");
+    const figure = element("b", {}, "");
+    const item = element("li", { class: "feed" }, mark, element("span", {}, name), aside, figure);
+    this.#list.append(item);
+    return { mark, aside, figure, item };
   }
 
-  #showChip(name, market, isSource, rates, nowMs) {
+  #showChip(name, { message }, state, isSource, rate) {
+    const { announcer, clock, market, numbers } = this.#page;
     const { mark, aside, figure, item } = this.#chips.get(name);
-    const feed = market.feeds.get(name);
-    const state = rates === null ? UNKNOWN : feed.state;
     const before = item.getAttribute("data-state") ?? UNKNOWN;
-    if (before !== state && before !== UNKNOWN && state !== UNKNOWN) this.onChange(name, state);
+    if (before !== state && before !== UNKNOWN && state !== UNKNOWN) announcer.say(`feed ${name}`, `Feed ${name} is ${state}.`);
     setAttribute(item, "data-state", state);
     const standby = state === "live" && !isSource;
-    setAttribute(item, "title", feed.message ?? (standby ? STANDBY : null));
+    setAttribute(item, "title", message ?? (standby ? STANDBY : null));
     setAttribute(mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
-    aside.hidden = state === "live" && !standby;
-    if (standby) {
-      setText(aside, "· standby");
-      setText(figure, "");
-    } else if (state === "live") {
-      setText(figure, `${this.#numbers.count(Math.round(rates.get(name) ?? 0))}/s`);
-    } else if (state === "stale") {
-      setText(aside, "· no data for");
-      setText(figure, age(nowMs - market.silentSince(name)));
-    } else {
-      setText(aside, "·");
-      setText(figure, state);
-    }
+    aside.hidden = state === "live" && isSource;
+    const [about, said] = standby ? ["· standby", ""]
+      : state === "live" ? ["", `${numbers.count(Math.round(rate))}/s`]
+      : state === "stale" ? ["· no data for", age(clock.now() - market.silentSince(name))]
+      : ["·", state];
+    setText(aside, about);
+    setText(figure, said);
   }
 }

@@ -1,114 +1,199 @@
 /**
- * What the frame of the page says once a second: connection, rates, counts, feeds, and what is wrong. No prices.
+ * What the frame of the page says once a second: connection, rates, counts, feeds, and what is wrong; and what the
+ * browser's tab says of it, with the one price that the frame shows.
+ *
+ * Promises: a state is always word, shape and colour together, in the page and in its icon; the title's price is one
+ * that the page shows.
  */
 
-import { clock as clockText } from "../fmt/time.js";
-import { noticeFor } from "./notice.js";
+import { clock as clockText, MISSING } from "../fmt.js";
+import { ARROWS } from "./cells.js";
+import { setAttribute, setText } from "./elements.js";
 
 const DELAYED_MS = 1000;
 const SHARES = [0.5, 0.95];
+const WORDS = { connecting: "Connecting", live: "Live", delayed: "Delayed", paused: "Paused", offline: "Offline" };
+const RECENT_MS = 5000;
+const RATES_KEPT = 5; // seconds
+const TRACE_POINTS = 30;
+const TRACE_LEAST_MS = 60;
+const TRACE_WIDTH = 46;
+const TRACE_HEIGHT = 16;
+const TILE = '<rect width="32" height="32" rx="7" fill="#1b2739"/>'
+  + '<path d="M6 20 11.5 14.5 16 18.5 24 9.5" fill="none" stroke="#7fb6ff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>';
+/** Of the marks on the icon, which stands on any ground. */
+const COLOURS = { connecting: "#e6b450", live: "#35c893", delayed: "#e6b450", paused: "#e8edf4", offline: "#ff7a72" };
+
+const find = (place) => document.querySelector(place);
 
 export class Figures {
-  /** Server kinds of `hello`. @type {string[]} */
-  helloKinds = [];
+  /** From the server's sending to the screen, ms. */
+  latencies = new RecentSamples();
+  /** What each frame took here, ms. */
+  frameTimes = new RecentSamples();
+  rates = new Rates();
 
   #page;
-  /** Messages and bytes that came each second. */
-  perSecond = { messages: 0, bytes: 0 };
-
-  #received = { atMs: performance.now(), messages: 0, bytes: 0 };
+  #trace = [];
 
   /** @param {object} page see main.js */
   constructor(page) {
     this.#page = page;
   }
 
-  /** How the stream is, in a word. */
-  condition() {
-    const { stream, latencies } = this.#page;
-    const { socket } = stream;
-    const now = performance.now();
-    if (socket.state.name !== "live") return socket.state.name;
+  /** How the stream is. @returns {keyof typeof WORDS} */
+  get #condition() {
+    const { stream } = this.#page;
+    const { name } = stream.socket.state;
+    if (name !== "live") return name === "ended" ? "offline" : name;
     if (stream.paused) return "paused";
-    const slow = (latencies.quantiles(now, [0.5])?.[0] ?? 0) > DELAYED_MS;
+    const slow = (this.latencies.quantiles([0.5])?.[0] ?? 0) > DELAYED_MS;
     return stream.late || slow ? "delayed" : "live";
   }
 
-  retryInMs() {
-    const { state } = this.#page.stream.socket;
-    return state.name === "offline" ? state.retryAtMs - performance.now() : null;
+  /** The same in words, with what can be added to it. */
+  get state() {
+    const { stream, numbers } = this.#page;
+    const condition = this.#condition;
+    const { retryInS } = stream.socket;
+    if (retryInS !== null) return `${WORDS[condition]} · retry in ${retryInS} s`;
+    if (condition !== "paused") return WORDS[condition];
+    const forMs = performance.now() - stream.pausedAtMs;
+    const minutes = clockText(forMs).slice(forMs < 3_600_000 ? 3 : 0);
+    return `${WORDS[condition]} ${minutes} · ${numbers.count(stream.waiting)} updates waiting`;
   }
 
   /** The state alone, the moment that it changes. */
   showState() {
-    this.#page.status.showState(this.condition(), this.aside);
-  }
-
-  /** What follows the word. */
-  get aside() {
-    const { stream, numbers } = this.#page;
-    if (stream.paused && stream.socket.state.name === "live") {
-      const forMs = performance.now() - stream.pausedAtMs;
-      return ` ${clockText(forMs).slice(forMs < 3_600_000 ? 3 : 0)} · ${numbers.count(stream.waiting)} updates waiting`;
-    }
-    const retryInMs = this.retryInMs();
-    return retryInMs === null ? "" : ` · retry in ${Math.max(1, Math.ceil(retryInMs / 1000))} s`;
+    setAttribute(find("#cluster"), "data-state", this.#condition);
+    setAttribute(find("#cluster use"), "href", `#mark-${this.#condition}`);
+    setText(find("#cluster .word"), this.state);
   }
 
   show() {
-    const { head, view, status, latencies, frameTimes, rates, stream, clock, times, feeds, market } = this.#page;
-    const { socket } = stream;
-    const now = performance.now();
-    head.show(view.sort, view.waiting);
-    status.show({
-      state: this.condition(),
-      aside: this.aside,
-      latencyMs: latencies.quantiles(now, SHARES),
-      frameMs: frameTimes.quantiles(now, [0.5])?.[0] ?? null,
-      ratePerSecond: rates.total,
-      version: socket.position.version,
-      gaps: socket.counts.gaps,
-      time: times.clock(clock.now()),
-      zone: times.label,
-    });
-    feeds.show(market, socket.state.name === "live" ? rates.bySource : null, clock.now());
-    feeds.showKinds(new Set([...this.helloKinds, ...market.kinds]));
-    this.#page.title();
+    const { head, stream, clock, times, feeds, market, numbers, notice } = this.#page;
+    const { position, counts } = stream.socket;
+    const up = ["live", "delayed"].includes(this.#condition);
+    const whole = (value) => (value === undefined ? MISSING : numbers.count(Math.round(value)));
+    const [median, p95] = (up && this.latencies.quantiles(SHARES)) || [];
+    const [frameMs] = this.frameTimes.quantiles([0.5]) ?? [];
+    head.show();
+    this.showState();
+    this.#drawTrace(median);
+    const texts = {
+      "#cluster .cluster-latency b": whole(median),
+      "#cluster .cluster-rate b": up ? whole(this.rates.total) : MISSING,
+      "#figures .p50": whole(median),
+      "#figures .p95": whole(p95),
+      "#figures .sequence": position.version === null ? MISSING : numbers.count(position.version),
+      "#figures .gaps": numbers.count(counts.gaps),
+      "#figures .frame": frameMs === undefined ? MISSING : numbers.fixed(frameMs, 1),
+      "#figures .time": times.clock(clock.now()),
+      "#figures .zone": times.label,
+    };
+    for (const [place, text] of Object.entries(texts)) setText(find(place), text);
+    feeds.show();
+    this.showTab();
     if (market.filled) this.#showCounts();
-    this.showNotice();
+    notice.show();
+  }
+
+  #drawTrace(median) {
+    if (median === undefined) return;
+    this.#trace.push(median);
+    if (this.#trace.length > TRACE_POINTS) this.#trace.shift();
+    // From zero, and never stretched below that, so that a quiet line means a quiet network.
+    const most = Math.max(TRACE_LEAST_MS, ...this.#trace);
+    const x = (i) => (i / Math.max(1, this.#trace.length - 1)) * TRACE_WIDTH;
+    const y = (ms) => TRACE_HEIGHT - 2 - (ms / most) * (TRACE_HEIGHT - 4);
+    const points = this.#trace.map((ms, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(ms).toFixed(1)}`);
+    setAttribute(find(".latency-trace path"), "d", points.join(""));
+  }
+
+  /** What the browser's tab says. */
+  showTab() {
+    const { market, details, grid, freshness, numbers } = this.#page;
+    const quote = market.find(details.symbol ?? grid.currentQuote?.instrument ?? "");
+    const arrow = quote && freshness.state(quote) === "live" ? ARROWS.get(quote.tick) : "";
+    const price = quote && `${numbers.price(quote.price, quote.decimals)} ${quote.symbol} · `;
+    const title = [arrow, `${price ?? ""}Ticker`].filter(Boolean).join(" ");
+    if (document.title !== title) document.title = title;
+    const condition = this.#condition;
+    const mark = `<g transform="translate(16 16) scale(1.55)" color="${COLOURS[condition]}" fill="currentColor" `
+      + `stroke="#0a0d12" stroke-width="1.5" paint-order="stroke">${find(`#mark-${condition}`).innerHTML}</g>`;
+    const drawing = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${TILE}${mark}</svg>`;
+    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(drawing)}`);
   }
 
   #showCounts() {
-    const { tabs, numbers, market, lists, search, breadth, view, filters } = this.#page;
+    const { tabs, numbers, market, lists, search, view, filters } = this.#page;
     for (const { key, symbols } of lists.all) tabs.showCount(key, numbers.count(symbols?.size ?? market.quotes.size));
     search.describe(`Search ${numbers.count(market.quotes.size)} symbols`);
-    breadth.show(view.breadth());
-    filters.show(market, { feed: view.feed, quote: view.currency });
+    filters.show();
+    this.#showBreadth(view.breadth());
   }
 
-  showNotice() {
-    const { stream, market, view, list, notice, numbers, skeleton } = this.#page;
-    const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`];
-    const said = noticeFor({
-      state: stream.socket.state, retryInMs: this.retryInMs(), filled: market.filled, rows: view.rows.length,
-      asking: stream.socket.asking,
-      query: view.query, list: list(), filters: filters.filter(Boolean).join(", "),
-      leftOut: market.leftOut.size === 0 ? "" : numbers.count(market.leftOut.size),
-      shown: numbers.count(market.quotes.size),
+  /** How many symbols of the list rise, stand and fall, as numbers and as a bar. */
+  #showBreadth(counts) {
+    const breadth = find("#breadth");
+    const parts = breadth.querySelectorAll(".breadth-bar i");
+    const words = Object.entries(counts).map(([word, count], i) => {
+      parts[i].style.flexGrow = String(count);
+      parts[i].hidden = count === 0;
+      return `${this.#page.numbers.count(count)} ${word}`;
     });
-    if (said !== null) skeleton.hidden = true;
-    notice.show(said, view.rows.length === 0);
+    breadth.hidden = !Object.values(counts).some(Boolean);
+    setText(breadth.querySelector(".rising"), this.#page.numbers.count(counts.rising));
+    setText(breadth.querySelector(".falling"), this.#page.numbers.count(counts.falling));
+    setAttribute(breadth, "aria-label", words.join(", "));
+  }
+}
+
+/** Updates per second by source. A mean, so that a polled feed does not blink. */
+class Rates {
+  #buckets = [];
+
+  /** @param {Map<string, number>} counts since the last call @param {number} seconds that they took */
+  add(counts, seconds) {
+    this.#buckets.push({ counts, seconds });
+    if (this.#buckets.length > RATES_KEPT) this.#buckets.shift();
   }
 
-  /** Messages and bytes a second since the last call; once a second. */
-  count() {
-    const { messages, bytes } = this.#page.stream.socket.counts;
-    const atMs = performance.now();
-    const seconds = Math.max(0.001, (atMs - this.#received.atMs) / 1000);
-    this.perSecond = {
-      messages: (messages - this.#received.messages) / seconds,
-      bytes: (bytes - this.#received.bytes) / seconds,
-    };
-    this.#received = { atMs, messages, bytes };
+  /** @returns {Map<string, number>} per second, by source */
+  get bySource() {
+    const seconds = this.#buckets.reduce((sum, bucket) => sum + bucket.seconds, 0);
+    const rates = new Map();
+    for (const { counts } of this.#buckets) {
+      for (const [source, count] of counts) rates.set(source, (rates.get(source) ?? 0) + count / seconds);
+    }
+    return rates;
+  }
+
+  /** Per second, all sources together. */
+  get total() {
+    return [...this.bySource.values()].reduce((sum, rate) => sum + rate, 0);
+  }
+}
+
+/** Measurements and their quantiles. */
+class RecentSamples {
+  #samples = []; // [atMs, value], oldest first
+
+  /** Measured just now. */
+  add(value) {
+    this.#samples.push([performance.now(), value]);
+  }
+
+  clear() {
+    this.#samples = [];
+  }
+
+  /** The values at the given shares (0.5: the median) of what is recent; null if there is nothing. */
+  quantiles(shares) {
+    const sinceMs = performance.now() - RECENT_MS;
+    this.#samples = this.#samples.filter(([atMs]) => atMs > sinceMs);
+    if (this.#samples.length === 0) return null;
+    const sorted = this.#samples.map(([, value]) => value).sort((a, b) => a - b);
+    return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
   }
 }

@@ -7,9 +7,8 @@
 
 import { cellText, rowLabel } from "./cells.js";
 import { fitting, template } from "./columns.js";
-import { Flashes } from "./flash.js";
-import { phone } from "./phone.js";
-import { Row } from "./row.js";
+import { phone } from "./elements.js";
+import { Flashes, Row } from "./row.js";
 
 const OVERSCAN_ROWS = 3; // above and below
 const DRAWN_PX = 3; // a press that moved no farther is a click
@@ -18,8 +17,7 @@ const FLASH_WITHIN_MS = 250; // a move that could not be painted by then is no n
 export class Grid {
   #element;
   #body;
-  #surroundings;
-  #scheduler;
+  #page;
   #flashes = new Flashes();
   /** @type {import("../store/quote.js").Quote[]} */
   #quotes = [];
@@ -28,23 +26,17 @@ export class Grid {
   #spare = [];
   #current = null; // symbol that the keyboard is at
   #chosen = []; // columns
-  #columns = []; // those of them that have room
   #rowHeight = 30;
   #viewHeight = 0;
   #pressedAt = 0; // where the mouse was pressed, for what it marks until it is let go
   #layoutJob = () => this.#layout();
 
-  /**
-   * @param {HTMLElement} gridElement
-   * @param {import("./cells.js").Surroundings} surroundings
-   * @param {import("./scheduler.js").Scheduler} scheduler
-   */
-  constructor(gridElement, surroundings, scheduler) {
+  /** @param {HTMLElement} gridElement @param {object} page see main.js */
+  constructor(gridElement, page) {
     this.#element = gridElement;
     this.#body = gridElement.querySelector(".grid-body");
-    this.#surroundings = surroundings;
-    this.#scheduler = scheduler;
-    gridElement.addEventListener("scroll", () => scheduler.soon(this.#layoutJob), { passive: true });
+    this.#page = page;
+    gridElement.addEventListener("scroll", () => page.scheduler.soon(this.#layoutJob), { passive: true });
     this.#body.addEventListener("keydown", (event) => this.#key(event));
     this.#body.addEventListener("focusin", (event) => this.#enter(event.target));
     this.#body.addEventListener("click", (event) => this.#click(event));
@@ -58,18 +50,8 @@ export class Grid {
     new ResizeObserver(() => this.measure()).observe(gridElement);
   }
 
-  /** Told when the keyboard moves the current row. */
-  onMove = () => {};
-  /** Told which button of which quote's row was pressed: `star`, `add` or `remove`. */
-  onAction = () => {};
-  /** Told the quote whose row was clicked, or at which Enter was pressed. */
-  onOpen = () => {};
-  /** Told a quote and the place in the window where its menu is wanted; null: it has none but the browser's. */
-  onMenu = null;
-  /** Told the columns whenever other ones are shown. */
-  onColumns = () => {};
-  /** Told when a key wants to leave the rows upwards. */
-  onLeaveUp = () => {};
+  /** Those of the chosen columns that have room now. @type {import("./columns.js").Column[]} */
+  columns = [];
 
   /** The symbol that the keyboard is at, or null if it is not in the list. */
   get current() {
@@ -92,18 +74,13 @@ export class Grid {
 
   /** What a screen reader says of a quote's row. */
   labelOf(quote) {
-    return rowLabel(quote, this.#surroundings.freshness.state(quote), this.#surroundings);
+    return rowLabel(quote, this.#page.freshness.state(quote), this.#page);
   }
 
   /** Where a menu of a quote belongs: below its symbol. */
   placeOf({ symbol }) {
     const { left, bottom } = this.#rows.get(symbol).element.children[1].getBoundingClientRect();
     return { x: left, y: bottom };
-  }
-
-  /** The columns that have room now. */
-  get columns() {
-    return this.#columns;
   }
 
   /** Have these columns, as far as there is room. @param {import("./columns.js").Column[]} columns */
@@ -225,15 +202,15 @@ export class Grid {
       this.#body.style.height = `${this.#quotes.length * rowHeight}px`;
     }
     const columns = fitting(this.#chosen, this.#element.clientWidth, phone.matches);
-    if (columns.map(({ key }) => key).join() !== this.#columns.map(({ key }) => key).join()) this.#change(columns);
-    this.#scheduler.soon(this.#layoutJob);
+    if (columns.map(({ key }) => key).join() !== this.columns.map(({ key }) => key).join()) this.#change(columns);
+    this.#page.scheduler.soon(this.#layoutJob);
   }
 
   #change(columns) {
-    this.#columns = columns;
+    this.columns = columns;
     this.#element.setAttribute("aria-colcount", columns.length);
     this.#element.style.setProperty("--columns", template(columns));
-    this.onColumns(columns);
+    this.#page.head.use(columns);
     this.rebuild();
   }
 
@@ -272,7 +249,7 @@ export class Grid {
   }
 
   #newRow() {
-    const row = new Row(this.#surroundings, this.#flashes, this.#columns);
+    const row = new Row(this.#page, this.#flashes, this.columns);
     this.#body.append(row.element);
     return row;
   }
@@ -289,12 +266,12 @@ export class Grid {
     if (row === undefined) return;
     const action = target.closest("button")?.dataset.action;
     if (action !== undefined) {
-      this.onAction(action, row.quote);
+      this.#page.actions.onRow(action, row.quote);
       return;
     }
     this.#enter(target);
     const drawn = Math.abs(clientX - this.#pressedAt) > DRAWN_PX && !getSelection().isCollapsed;
-    if (!drawn) this.onOpen(row.quote); // else text was marked, to be copied
+    if (!drawn) this.#page.open(row.quote); // else text was marked, to be copied
   }
 
   // What is marked, as a spreadsheet takes it: tabs between cells, where the browser would begin a line with each.
@@ -302,7 +279,7 @@ export class Grid {
     if (!String(getSelection()).trim().includes("\n")) return; // a piece of one cell
     const marked = (node) => getSelection().containsNode(node, true);
     const rows = [...this.#body.children].filter((row) => !row.hidden && marked(row));
-    const columns = this.#columns.map((_, i) => rows.map(({ children }) => children[i]))
+    const columns = this.columns.map((_, i) => rows.map(({ children }) => children[i]))
       .filter((cells) => cells.some((cell) => cell.textContent !== "" && marked(cell)));
     const lines = rows.map((_, i) => columns.map((cells) => cellText(cells[i])).join("\t"));
     event.clipboardData.setData("text/plain", lines.join("\n"));
@@ -312,11 +289,11 @@ export class Grid {
   // Also the menu key, Shift+F10 and a long press of a finger.
   #menu(event) {
     const row = event.target.closest(".row");
-    if (row === null || this.onMenu === null) return;
+    if (row === null || this.#page.prefs.embedded) return; // inside another page it has the browser's own alone
     event.preventDefault();
     const { quote } = this.#rows.get(row.dataset.symbol);
     const pointed = event.clientX > 0 || event.clientY > 0;
-    this.onMenu(quote, pointed && event.button !== 0 ? { x: event.clientX, y: event.clientY } : this.placeOf(quote));
+    this.#page.actions.openRowMenu(quote, pointed && event.button !== 0 ? { x: event.clientX, y: event.clientY } : this.placeOf(quote));
   }
 
   #enter(target) {
@@ -330,7 +307,7 @@ export class Grid {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" && event.target.matches(".row")) {
       event.preventDefault();
-      this.onOpen(this.currentQuote);
+      this.#page.open(this.currentQuote);
       return;
     }
     const index = this.#indexes.get(this.#current) ?? this.#firstInView();
@@ -347,12 +324,12 @@ export class Grid {
     const goal = goals[event.key];
     if (goal === undefined) return;
     event.preventDefault();
-    if (goal < 0) this.onLeaveUp();
+    if (goal < 0) this.#page.head.focus();
     else if (goal <= last) this.#moveTo(goal);
   }
 
   #moveTo(index) {
-    this.onMove();
+    this.#page.hold.keyed();
     this.#current = this.#quotes[index].symbol;
     const top = index * this.#rowHeight;
     const bottom = top + this.#rowHeight - this.#viewHeight;

@@ -4,7 +4,7 @@
  * Promises: every choice is in the page's address at once, and is said; nothing that came by address is stored.
  */
 
-import { sortFrom, sortText } from "../store/view.js";
+import { DEFAULT_SORT, sortFrom, sortName } from "../store/view.js";
 import { columnOf } from "./columns.js";
 
 export class Listing {
@@ -28,11 +28,11 @@ export class Listing {
     view.sort = sortFrom(prefs.get("sort"));
     view.feed = stream.wanted.feed = market.feed = prefs.get("feed");
     view.currency = prefs.get("quote");
-    if (prefs.get("embed") === "1" && this.list.kind === "shared") {
+    if (prefs.embedded && this.list.kind === "shared") {
       stream.wanted.only = Array.from(this.list.symbols, (name) => view.symbolOf(name));
     }
     search.text = prefs.get("q");
-    view.search(prefs.get("q"));
+    view.query = prefs.get("q").trim();
     this.showLists();
   }
 
@@ -40,7 +40,7 @@ export class Listing {
   showLists() {
     const { tabs, lists, view, market, stream } = this.#page;
     const { list } = this;
-    view.choose(list);
+    view.list = list;
     stream.wanted.listed = market.listed = new Set([...(list.symbols ?? [])].filter((symbol) => symbol.includes(":")));
     stream.ask();
     this.forgetVenues();
@@ -130,10 +130,11 @@ export class Listing {
     if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });
   }
 
+  /** Descending, then ascending, then the default again. */
   sortBy(key) {
-    const { view } = this.#page;
-    view.cycleSort(key);
-    this.order(sortText(view.sort));
+    const { sort } = this.#page.view;
+    const next = sort.key !== key ? `-${key}` : sort.descending ? key : "";
+    this.order(next === sortName(DEFAULT_SORT) ? "" : next);
   }
 
   /** @param {string} sort an order as text, see store/view.js */
@@ -149,7 +150,7 @@ export class Listing {
   searchFor(query) {
     const { view, prefs, numbers, grid } = this.#page;
     grid.toTop();
-    view.search(query);
+    view.query = query.trim();
     prefs.set("q", view.query);
     this.#show();
     if (view.query !== "") this.#say("search", `${numbers.count(view.rows.length)} symbols match.`);
@@ -182,10 +183,10 @@ export class Listing {
 
   /** What was asked for has come. @param {boolean} held the rows must not move now */
   answered(held) {
-    const { view, paint, stream } = this.#page;
+    const { view, paintList, stream } = this.#page;
     this.forgetVenues(); // what was still on its way when it was let go of came as parts of records
     view.refresh(held && view.rows.length > 0);
-    paint.list();
+    paintList();
     if (this.#unsaid && !stream.socket.asking) this.#sayCount();
   }
 
@@ -207,7 +208,7 @@ export class Listing {
 
   #show() {
     this.#page.view.refresh();
-    this.#page.paint.list();
+    this.#page.paintList();
   }
 
   #say(topic, sentence) {

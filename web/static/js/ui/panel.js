@@ -5,8 +5,7 @@
  * and nothing else broken. Opening and closing is not its business, see details.js.
  */
 
-import { MISSING, direction } from "../fmt/number.js";
-import { age } from "../fmt/time.js";
+import { age, direction, MISSING } from "../fmt.js";
 import { nearest } from "../store/nearest.js";
 import { AlertChips } from "./alertchips.js";
 import { ARROWS, CLASSES } from "./cells.js";
@@ -18,27 +17,9 @@ import { Sources } from "./sources.js";
 const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 0v-3.2";
 const NEAREST = 3;
 
-/**
- * What the panel needs of the page.
- * @typedef {object} Surroundings
- * @property {import("../fmt/number.js").Numbers} numbers
- * @property {import("../fmt/time.js").Times} times
- * @property {import("../store/market.js").Market} market
- * @property {import("../store/stale.js").Freshness} freshness
- * @property {{has(symbol: string): boolean}} favourites
- * @property {import("../net/clock.js").ServerClock} clock
- * @property {import("./announce.js").Announcer} announcer
- * @property {import("../store/prefs.js").Prefs} prefs
- * @property {object} [alerts] see alertlines.js
- * @property {(symbol: string) => void} [editAlerts]
- * @property {(symbol: string) => void} star
- * @property {(symbol: string) => void} open
- * @property {() => void} close
- */
-
 export class Panel {
   #element;
-  #surroundings;
+  #page;
   #symbol = null;
   #known = null; // whether the symbol exists; null before it was looked for
   #wasConnected = false;
@@ -48,20 +29,20 @@ export class Panel {
   #chips;
   #parts = {};
 
-  /** @param {HTMLElement} place @param {Surroundings} surroundings */
-  constructor(place, surroundings) {
+  /** @param {HTMLElement} place @param {object} page see main.js */
+  constructor(place, page) {
     this.#element = place;
-    this.#surroundings = surroundings;
-    this.#chart = new ChartPane(surroundings);
-    this.#sources = new Sources(surroundings);
-    this.#chips = new AlertChips(surroundings);
+    this.#page = page;
+    this.#chart = new ChartPane(page);
+    this.#sources = new Sources(page);
+    this.#chips = new AlertChips(page);
     const p = this.#parts;
     p.missing = element("div", { class: "panel-missing" });
     p.body = element("div", { class: "panel-body" },
       this.#price(), this.#chart.controls, this.#chart.element, this.#book(), this.#day(), this.#sources.element, this.#chips.element);
     p.head = this.#head();
     place.replaceChildren(p.head, p.body, p.missing);
-    dragToClose(place, p.head, surroundings.close);
+    dragToClose(place, p.head, () => page.details.close());
   }
 
   /** @param {string | null} symbol null: the panel has closed */
@@ -107,7 +88,7 @@ export class Panel {
   /** What changes by itself, or may be late. */
   paintSlowly() {
     const quote = this.#find();
-    const { freshness, market } = this.#surroundings;
+    const { freshness, market } = this.#page;
     if (quote === undefined) return;
     if (freshness.connected && !this.#wasConnected) this.#chart.load(); // the bars of a time away
     this.#wasConnected = freshness.connected;
@@ -119,7 +100,7 @@ export class Panel {
   }
 
   #find() {
-    const { market } = this.#surroundings;
+    const { market } = this.#page;
     if (this.#symbol === null) return undefined;
     const quote = market.quotes.get(this.#symbol) ?? market.venues.get(this.#symbol);
     const known = quote !== undefined;
@@ -132,7 +113,7 @@ export class Panel {
     this.#known = quote !== undefined;
     this.#parts.body.hidden = !this.#known;
     this.#parts.missing.hidden = this.#known;
-    this.#wasConnected = this.#surroundings.freshness.connected;
+    this.#wasConnected = this.#page.freshness.connected;
     this.#chart.show(quote ?? null);
     this.#sources.show(this.#known ? instrumentOf(this.#symbol) : null);
     if (this.#known) this.#paintHead(quote);
@@ -140,11 +121,11 @@ export class Panel {
   }
 
   #sayMissing() {
-    const { market, open } = this.#surroundings;
+    const { market, details } = this.#page;
     const names = nearest(this.#symbol, market.quotes.keys(), NEAREST);
     const buttons = names.map((name) => {
-      const button = element("button", { type: "button" }, name);
-      button.addEventListener("click", () => open(name));
+      const button = element("button", { type: "button", class: "plain-button" }, name);
+      button.addEventListener("click", () => details.open(name));
       return button;
     });
     const p = this.#parts;
@@ -159,7 +140,7 @@ export class Panel {
   // Building
 
   #head() {
-    const { close, star: toggle } = this.#surroundings;
+    const { details, listing, lists } = this.#page;
     const p = this.#parts;
     p.base = element("span", {}, "");
     p.rest = element("span", {}, "");
@@ -169,11 +150,11 @@ export class Panel {
     p.enlarge = element("button", { type: "button", class: "icon-button enlarge", "aria-label": "Enlarge" }, drawing);
     p.close = element("button", { type: "button", class: "icon-button close", "aria-label": "Close details" }, icon("icon-clear", "icon"));
     p.star.addEventListener("click", () => {
-      toggle(instrumentOf(this.#symbol));
+      listing.toggle(lists.favourites, instrumentOf(this.#symbol));
       this.paintSlowly();
     });
     p.enlarge.addEventListener("click", () => this.#enlarge(!this.#element.classList.contains("large")));
-    p.close.addEventListener("click", close);
+    p.close.addEventListener("click", () => details.close());
     const title = element("h2", {}, p.base, p.rest);
     return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, p.close);
   }
@@ -221,7 +202,7 @@ export class Panel {
   // Painting
 
   #paintHead(quote) {
-    const { favourites, freshness } = this.#surroundings;
+    const { lists, freshness } = this.#page;
     const p = this.#parts;
     setText(p.base, quote.parts[0]);
     setText(p.rest, quote.parts[1]);
@@ -229,14 +210,14 @@ export class Panel {
     setAttribute(p.name, "title", quote.name);
     p.star.hidden = p.enlarge.hidden = false;
     setAttribute(p.star, "aria-label", `Favourite ${quote.instrument}`);
-    setAttribute(p.star, "aria-pressed", String(favourites.has(quote.instrument)));
+    setAttribute(p.star, "aria-pressed", String(lists.favourites.symbols.has(quote.instrument)));
     const state = freshness.state(quote);
     setAttribute(this.#element, "data-state", state === "live" ? null : state);
     setText(p.state, state === "live" ? "" : stateText(state, age(freshness.ageMs(quote))));
   }
 
   #paintPrice({ price, decimals, change_pct: percent, difference, tick, isMid }) {
-    const { numbers } = this.#surroundings;
+    const { numbers } = this.#page;
     const p = this.#parts;
     const text = numbers.price(price, decimals);
     if (text !== this.#shownPrice) {
@@ -255,7 +236,7 @@ export class Panel {
   }
 
   #paintBook(quote) {
-    const { numbers } = this.#surroundings;
+    const { numbers } = this.#page;
     const p = this.#parts;
     for (const side of ["bid", "ask"]) {
       setText(p[side], numbers.price(quote[side], quote.decimals));
@@ -271,7 +252,7 @@ export class Panel {
   }
 
   #paintDay(quote) {
-    const { numbers } = this.#surroundings;
+    const { numbers } = this.#page;
     for (const field of ["open", "high", "low"]) {
       setText(this.#parts[field], numbers.price(quote[field], quote.decimals));
       setAttribute(this.#parts[field], "title", numbers.fullPrice(quote[field], quote.decimals));

@@ -4,32 +4,35 @@
  * Promises: between two bindings only text nodes, classes and transforms change, and only those whose input did.
  */
 
-import { rowLabel } from "./cells.js";
+import { plainCell, rowLabel } from "./cells.js";
 import { element, setAttribute } from "./elements.js";
 
 /** Which cell flashes for which of a quote's moves. */
 const FLASHING = { price: "last", bid: "bid", ask: "ask" };
+
+const FLASH_STEP_MS = 200;
 
 export class Row {
   /** @type {import("../store/quote.js").Quote | null} */
   quote = null;
   element = element("div", { class: "row", role: "row", tabindex: "-1" });
 
-  #surroundings;
+  #page;
   #flashes;
   #cells = new Map();
   #index = null;
 
   /**
-   * @param {import("./cells.js").Surroundings} surroundings
-   * @param {import("./flash.js").Flashes} flashes
+   * @param {object} page see main.js
+   * @param {Flashes} flashes
    * @param {import("./columns.js").Column[]} columns
    */
-  constructor(surroundings, flashes, columns) {
-    this.#surroundings = surroundings;
+  constructor(page, flashes, columns) {
+    this.#page = page;
     this.#flashes = flashes;
-    columns.forEach(({ key, cell: makeCell }, i) => {
-      const cell = makeCell(surroundings);
+    columns.forEach((column, i) => {
+      const { key, cell: make = plainCell } = column;
+      const cell = make(page, column);
       cell.element.classList.add("cell");
       cell.element.dataset.column = key;
       cell.element.setAttribute("role", "gridcell");
@@ -71,7 +74,7 @@ export class Row {
   paintSlowly() {
     const state = this.#showState();
     for (const cell of this.#cells.values()) cell.paintSlowly?.(this.quote, state);
-    setAttribute(this.element, "aria-label", rowLabel(this.quote, state, this.#surroundings));
+    setAttribute(this.element, "aria-label", rowLabel(this.quote, state, this.#page));
   }
 
   /** Flash what has moved since the last painting: the price, or bid and ask where they moved without it. */
@@ -86,7 +89,7 @@ export class Row {
   }
 
   #showState() {
-    const state = this.#surroundings.freshness.state(this.quote);
+    const state = this.#page.freshness.state(this.quote);
     const shown = this.element.dataset.state ?? "live";
     if (state === shown) return state;
     if (state === "live") delete this.element.dataset.state;
@@ -102,4 +105,69 @@ export class Row {
       if (cell !== undefined) this.#flashes.stop(cell.element);
     }
   }
+}
+
+/**
+ * The short tint of a cell whose number has just moved: full for 200 ms, half for 200 ms, off.
+ *
+ * Promises: one timer for all cells; another move in the same direction makes the present step last longer and starts
+ * nothing anew, so that a busy price glows steadily; no flash at all when the user wants less motion.
+ */
+export class Flashes {
+  /** False: never, because somebody said so. */
+  wanted = true;
+
+  /** @type {Map<HTMLElement, {direction: number, half: boolean, untilMs: number}>} */
+  #cells = new Map();
+  #timer = null;
+  #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /** @param {HTMLElement} cell @param {number} direction 1 or -1 */
+  start(cell, direction) {
+    if (!this.wanted || this.#reducedMotion.matches) return;
+    const untilMs = performance.now() + FLASH_STEP_MS;
+    const running = this.#cells.get(cell);
+    if (running?.direction === direction) {
+      running.untilMs = untilMs;
+      return;
+    }
+    cell.classList.remove("half", className(-direction));
+    cell.classList.add(className(direction));
+    this.#cells.set(cell, { direction, half: false, untilMs });
+    this.#arm();
+  }
+
+  /** End a cell's flash at once: its row shows something else now. */
+  stop(cell) {
+    const running = this.#cells.get(cell);
+    if (running === undefined) return;
+    cell.classList.remove("half", className(running.direction));
+    this.#cells.delete(cell);
+  }
+
+  #arm() {
+    if (this.#timer !== null || this.#cells.size === 0) return;
+    const nextMs = Math.min(...Array.from(this.#cells.values(), ({ untilMs }) => untilMs));
+    this.#timer = setTimeout(() => this.#step(), Math.max(0, nextMs - performance.now()));
+  }
+
+  #step() {
+    this.#timer = null;
+    const now = performance.now();
+    for (const [cell, flash] of this.#cells) {
+      if (flash.untilMs > now) continue;
+      if (flash.half) {
+        this.stop(cell);
+      } else {
+        flash.half = true;
+        flash.untilMs = now + FLASH_STEP_MS;
+        cell.classList.add("half");
+      }
+    }
+    this.#arm();
+  }
+}
+
+function className(direction) {
+  return direction > 0 ? "flash-up" : "flash-down";
 }

@@ -1,14 +1,18 @@
 /**
+ * When what is shown may change: in which frame, and whether rows may move.
+ */
+
+const EARLY_MS = 4; // a frame this much before its time is the right one: frames do not come when asked
+const AFTER_KEY_MS = 3000;
+
+/**
  * The only place that asks the browser for frames.
  *
  * Promises: a job asked for twice runs once; what the market causes is painted at most so many times a second, what
  * the user causes in the very next frame; nothing runs while nothing is asked for, nor while nobody can see it.
  */
-
-const EARLY_MS = 4; // a frame this much before its time is the right one: frames do not come when asked
-
 export class Scheduler {
-  #periodMs;
+  #periodMs = 50;
   #painted;
   #urgent = new Set();
   #paced = new Set();
@@ -16,12 +20,8 @@ export class Scheduler {
   #frame = null;
   #timer = null;
 
-  /**
-   * @param {number} paintsPerSecond cap for paced jobs
-   * @param {(ms: number) => void} painted told how long each frame's jobs took
-   */
-  constructor(paintsPerSecond, painted) {
-    this.#periodMs = 1000 / paintsPerSecond;
+  /** @param {(ms: number) => void} painted told how long each frame's jobs took */
+  constructor(painted) {
     this.#painted = painted;
   }
 
@@ -73,5 +73,48 @@ export class Scheduler {
     }
     for (const job of jobs) job();
     this.#painted(performance.now() - startedMs);
+  }
+}
+
+/**
+ * Whether the rows must keep their places because a hand is on them: a pointer over them, a finger on them, or a key
+ * that moved among them a moment ago.
+ */
+export class Hold {
+  #hovered = false;
+  #touched = false;
+  #pressed = false;
+  #keyAtMs = -Infinity;
+
+  /** @param {HTMLElement} rows */
+  constructor(rows) {
+    const hover = (hovered) => (event) => {
+      if (event.pointerType === "mouse") this.#hovered = hovered;
+    };
+    // Touch events, for a finger that scrolls ends its pointer events while it is still down.
+    const touch = (event) => {
+      this.#touched = event.touches.length > 0;
+    };
+    const press = ({ buttons }) => {
+      this.#pressed = buttons > 0;
+    };
+    for (const type of ["pointerdown", "pointerup", "pointercancel"]) addEventListener(type, press);
+    rows.addEventListener("pointerenter", hover(true));
+    rows.addEventListener("pointerleave", hover(false));
+    for (const type of ["touchstart", "touchend", "touchcancel"]) rows.addEventListener(type, touch, { passive: true });
+  }
+
+  /** Whether a press has not ended yet, or text is marked: elements must stay, too. */
+  get pressed() {
+    return this.#pressed || this.#touched || !getSelection().isCollapsed;
+  }
+
+  /** A key moved among the rows. */
+  keyed() {
+    this.#keyAtMs = performance.now();
+  }
+
+  get held() {
+    return this.#hovered || this.#touched || performance.now() - this.#keyAtMs < AFTER_KEY_MS;
   }
 }

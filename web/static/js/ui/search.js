@@ -1,23 +1,24 @@
 /**
- * The search field: filters as you type; Escape clears it; on a narrow screen it takes the header's place.
+ * What narrows a list: the search field, and which feed's prices and which quote currency are listed.
  */
 
-export class Search {
-  /** Told the text whenever it changes. */
-  onSearch = () => {};
-  /** Told when the keyboard wants to go down into the results. */
-  onLeaveDown = () => {};
-  /** Told when the best match is wanted. */
-  onEnter = () => {};
+import { element } from "./elements.js";
 
+const ANY = { feed: "All", quote: "Any" };
+const MOST_CURRENCIES = 60;
+
+/** Filters as you type; Escape clears it; on a narrow screen it takes the header's place. */
+export class Search {
   #input;
   #header;
+  #page;
 
-  /** @param {HTMLElement} header that contains the field and the button that opens it */
-  constructor(header) {
+  /** @param {HTMLElement} header that contains the field and the button that opens it @param {object} page see main.js */
+  constructor(header, page) {
     this.#header = header;
+    this.#page = page;
     this.#input = header.querySelector("input");
-    this.#input.addEventListener("input", () => this.onSearch(this.#input.value));
+    this.#input.addEventListener("input", () => page.listing.searchFor(this.#input.value));
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#input.addEventListener("blur", () => this.#close());
     header.querySelector("#search-open").addEventListener("click", () => this.open());
@@ -46,7 +47,7 @@ export class Search {
 
   clear() {
     this.text = "";
-    this.onSearch("");
+    this.#page.listing.searchFor("");
   }
 
   #key(event) {
@@ -55,9 +56,9 @@ export class Search {
       this.clear();
       this.#input.blur();
     } else if (event.key === "ArrowDown") {
-      this.onLeaveDown();
+      this.#page.grid.focus();
     } else if (event.key === "Enter") {
-      this.onEnter();
+      this.#page.openBest();
     } else {
       return;
     }
@@ -68,4 +69,54 @@ export class Search {
   #close() {
     if (this.#input.value === "") this.#header.classList.remove("searching");
   }
+}
+
+/** Two choices beside the lists. */
+export class Filters {
+  #page;
+  #selects;
+  #shown = "";
+
+  /** @param {HTMLSelectElement} feed @param {HTMLSelectElement} quote @param {object} page see main.js */
+  constructor(feed, quote, page) {
+    this.#page = page;
+    this.#selects = { feed, quote };
+    for (const [name, select] of Object.entries(this.#selects)) {
+      select.addEventListener("change", () => page.listing.filter(name, select.value));
+    }
+  }
+
+  /** Offer what the market has, and what is chosen even if the market does not have it. */
+  show() {
+    const { market, view } = this.#page;
+    const state = [market.membership, ...market.feeds.keys(), view.feed, view.currency].join();
+    if (state === this.#shown) return;
+    this.#shown = state;
+    this.#fill("feed", [...market.feeds.keys()].sort(), view.feed);
+    this.#fill("quote", currencies(market), view.currency);
+  }
+
+  /** What can be chosen: values and texts. @param {"feed" | "quote"} name */
+  options(name) {
+    return Array.from(this.#selects[name].options, ({ value, text }) => [value, text]);
+  }
+
+  #fill(name, values, chosen) {
+    const select = this.#selects[name];
+    const all = [...new Set(["", ...values, chosen])];
+    // Not made anew for nothing: somebody may be choosing.
+    if (all.join() !== Array.from(select.options, ({ value }) => value).join()) {
+      select.replaceChildren(...all.map((value) => element("option", { value }, value || ANY[name])));
+    }
+    select.value = chosen;
+  }
+}
+
+/** What most symbols are quoted in comes first. */
+function currencies(market) {
+  const counts = new Map();
+  for (const { parts } of market.quotes.values()) {
+    if (parts[1] !== "") counts.set(parts[1].slice(1), (counts.get(parts[1].slice(1)) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_CURRENCIES).map(([currency]) => currency);
 }

@@ -2,15 +2,16 @@
  * Taking a view elsewhere: as a file, as a link.
  */
 
-import { authorization, token } from "../net/token.js";
+import { ask } from "../net/api.js";
 import { csvName, csvOf } from "../store/csv.js";
+import { token } from "../store/kept.js";
 import { sortName } from "../store/view.js";
 import { element } from "./elements.js";
 
 /** Save the list as it stands as a CSV file. */
-export function exportCsv({ view, grid, list, clock, stream, toasts, announcer, numbers }) {
+export function exportCsv({ view, grid, listing, clock, stream, toasts, announcer, numbers }) {
   const text = csvOf(view.rows, grid.columns.map(({ key }) => key));
-  const name = csvName(list().title, clock.now(), stream.socket.position.version);
+  const name = csvName(listing.list.title, clock.now(), stream.socket.position.version);
   save(new Blob([text], { type: "text/csv;charset=utf-8" }), name);
   const saved = `Saved ${numbers.count(view.rows.length)} rows as ${name}.`;
   announcer.say("export", saved);
@@ -23,7 +24,7 @@ export function exactCsv(words) {
   link.addEventListener("click", async (event) => {
     if (token() === null) return;
     event.preventDefault();
-    const response = await fetch(link.href, { headers: authorization() }).catch(() => null);
+    const response = await ask(link.href, null).catch(() => null);
     if (response?.ok) save(await response.blob(), "quotes.csv");
     else link.textContent = "The quotes did not come. Try again";
   });
@@ -41,8 +42,8 @@ function save(file, name) {
  * Copy the address of this view; a list of one's own goes along as its symbols. List and order are named in any case,
  * for who follows the link has usual ones of their own.
  */
-export async function copyLink({ prefs, list, view, toasts, announcer }) {
-  const { kind, key, symbols } = list();
+export async function copyLink({ prefs, listing, view, toasts, announcer }) {
+  const { kind, key, symbols } = listing.list;
   const sort = sortName(view.sort);
   const query = prefs.queryWith(kind === "all" ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
   const address = new URL(query, document.baseURI).href;

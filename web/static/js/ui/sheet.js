@@ -2,7 +2,7 @@
  * A sheet that follows the finger on its head downwards, and closes when it is let go far enough below.
  */
 
-import { phone } from "./phone.js";
+import { phone } from "./elements.js";
 
 const FAR_PX = 80;
 

@@ -4,7 +4,7 @@
  */
 
 import { loadSources } from "../net/details.js";
-import { age } from "../fmt/time.js";
+import { age } from "../fmt.js";
 import { FIXED_AGES } from "./cells.js";
 import { element, icon, setAttribute, setText } from "./elements.js";
 
@@ -14,16 +14,16 @@ const RATE_SAMPLES = 10; // of half a second
 export class Sources {
   element = element("table", { class: "sources" });
 
-  #surroundings;
+  #page;
   #body = element("tbody");
   #rows = new Map(); // venue symbol -> its elements and samples
   #instrument = null;
   #source = null;
   #told = null;
 
-  /** @param {import("./panel.js").Surroundings} surroundings */
-  constructor(surroundings) {
-    this.#surroundings = surroundings;
+  /** @param {object} page see main.js */
+  constructor(page) {
+    this.#page = page;
     const titles = ["Source", "Last", "Lag", "Rate"].map((title) => element("th", { scope: "col" }, title));
     titles[2].title = "Time from the venue’s clock to this page; without news the price’s age";
     titles[3].title = "Updates received per second";
@@ -40,7 +40,7 @@ export class Sources {
 
   /** The prices alone, in the same moment as the panel's own, which is one of them. */
   paint() {
-    const { market, numbers } = this.#surroundings;
+    const { market, numbers } = this.#page;
     for (const [symbol, { last }] of this.#rows) {
       const quote = market.venues.get(symbol);
       if (quote !== undefined) setText(last, numbers.price(quote.price, quote.decimals));
@@ -49,7 +49,7 @@ export class Sources {
 
   /** @param {import("../store/quote.js").Quote | undefined} quote of the instrument */
   paintSlowly(quote) {
-    const { venues } = this.#surroundings.market;
+    const { venues } = this.#page.market;
     const own = [...venues.keys()].filter((symbol) => symbol.endsWith(`:${this.#instrument}`));
     if (quote !== undefined && quote.source !== this.#source) this.#turned(quote.source);
     this.element.hidden = own.length === 0;
@@ -64,7 +64,7 @@ export class Sources {
   }
 
   async #turned(source) {
-    const { announcer, market } = this.#surroundings;
+    const { announcer, market } = this.#page;
     if (this.#source !== null && source !== null) {
       const state = market.venues.get(`${this.#source}:${this.#instrument}`)?.state ?? "gone";
       const why = state === "live" ? "" : `, ${this.#source} is ${state}`;
@@ -104,7 +104,7 @@ export class Sources {
   }
 
   #paintRow(row, quote) {
-    const { numbers, freshness } = this.#surroundings;
+    const { numbers, freshness } = this.#page;
     const state = freshness.state(quote);
     setAttribute(row.element, "data-state", state);
     setAttribute(row.mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
@@ -115,7 +115,7 @@ export class Sources {
   }
 
   #lag(quote, state) {
-    const { freshness } = this.#surroundings;
+    const { freshness } = this.#page;
     if (FIXED_AGES[state] !== undefined) return FIXED_AGES[state];
     if (state !== "live" || freshness.isAgeing(quote) || quote.lagMs === null) return age(freshness.ageMs(quote));
     return quote.lagMs < 1000 ? `${Math.round(quote.lagMs)} ms` : age(quote.lagMs);
@@ -134,7 +134,7 @@ export class Sources {
     const now = venue === this.#source;
     const left = !now && venue === before && this.#told.source === this.#source;
     setAttribute(tag, "class", now ? "tag now" : "tag");
-    setText(tag, now ? "source" : left ? `until ${this.#surroundings.times.clock(since)}` : "");
+    setText(tag, now ? "source" : left ? `until ${this.#page.times.clock(since)}` : "");
     setAttribute(tag, "title", left ? `${this.#source} took over from ${venue}` : null);
   }
 }

@@ -7,22 +7,8 @@
 import { element, icon, setAttribute, setText, star } from "./elements.js";
 
 export class Tabs {
-  /** Told the key of the list that was chosen. */
-  onChoose = () => {};
-  /** Told that a new list is wanted. */
-  onNew = () => {};
-  /** Told a list and its new title. */
-  onRename = () => {};
-  /** Told a list and -1 or 1. */
-  onMove = () => {};
-  /** Told the list to delete. */
-  onDelete = () => {};
-  /** Told to keep the list that came by address. */
-  onSave = () => {};
-  /** Told the list whose menu is wanted, and the button that asked. */
-  onMenu = () => {};
-
   #nav;
+  #page;
   #tabs = new Map(); // list -> {item, button, title, count}
   #current = null;
   #room = new ResizeObserver(() => this.#reveal()); // counts and what stands beside the lists come later than they
@@ -30,15 +16,16 @@ export class Tabs {
   #save = element("button", { class: "plain-button tab-save", type: "button" }, "Save");
   #new = element("button", { class: "icon-button tab-new", type: "button", "aria-label": "New list" });
 
-  /** @param {HTMLElement} nav */
-  constructor(nav) {
+  /** @param {HTMLElement} nav @param {object} page see main.js */
+  constructor(nav, page) {
     this.#nav = nav;
+    this.#page = page;
     this.#more.append(icon("icon-more", "icon"));
     this.#new.append(icon("icon-plus", "icon"));
     this.#new.title = "New list";
-    this.#more.addEventListener("click", () => this.onMenu(this.#current, this.#more));
-    this.#save.addEventListener("click", () => this.onSave());
-    this.#new.addEventListener("click", () => this.onNew());
+    this.#more.addEventListener("click", () => page.actions.openListMenu(this.#current, this.#more));
+    this.#save.addEventListener("click", () => page.listing.save());
+    this.#new.addEventListener("click", () => page.listing.create());
     // A mouse's wheel turns one way only.
     this.#room.observe(nav);
     nav.addEventListener("wheel", ({ deltaX, deltaY }) => { if (deltaX === 0) nav.scrollLeft += deltaY; }, { passive: true });
@@ -93,7 +80,7 @@ export class Tabs {
       input.remove();
       button.hidden = false;
       if (back) button.focus();
-      if (keep) this.onRename(list, input.value);
+      if (keep) this.#page.listing.rename(list, input.value);
     };
     input.addEventListener("keydown", (event) => {
       if ((event.key === "Enter" || event.key === "Escape") && !event.isComposing) {
@@ -110,40 +97,37 @@ export class Tabs {
   }
 
   #newTab(list) {
-    const tab = { list, title: element("span", {}, ""), count: element("span", { class: "count" }, "") };
+    const tab = { title: element("span", {}, ""), count: element("span", { class: "count" }, "") };
     tab.button = element("button", { class: "tab", type: "button" }, tab.title, tab.count);
     this.#room.observe(tab.button);
     if (list.kind === "favourites") tab.button.prepend(star());
-    tab.button.addEventListener("click", () => this.onChoose(tab.list.key));
+    tab.button.addEventListener("click", () => this.#page.listing.choose(list.key));
     if (list.kind === "own") {
-      tab.button.addEventListener("dblclick", () => this.rename(tab.list));
-      tab.button.addEventListener("keydown", (event) => this.#key(event, tab));
+      tab.button.addEventListener("dblclick", () => this.rename(list));
+      tab.button.addEventListener("keydown", (event) => this.#key(event, list));
       tab.button.title = "F2 renames, Alt+← and Alt+→ move, Delete deletes";
     }
     return tab;
   }
 
-  #key(event, { list }) {
+  #key(event, list) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.altKey && step !== undefined) this.onMove(list, step);
+    if (event.altKey && step !== undefined) this.#page.listing.move(list, step);
     else if (event.key === "F2") this.rename(list);
-    else if (event.key === "Delete") this.onDelete(list);
+    else if (event.key === "Delete") this.#page.listing.remove(list);
     else return;
     event.preventDefault();
   }
 
-  // Only what stands elsewhere is moved, so that the keyboard's place is not lost for nothing.
+  // Only what stands elsewhere is moved, so that the keyboard's place is not lost for nothing; nor is what is typed.
   #place(parts) {
-    const kept = new Set(parts);
-    for (const child of [...this.#nav.children]) if (!kept.has(child) && child.tagName !== "INPUT") child.remove();
-    let before = null;
+    const kept = (child) => parts.includes(child) || child.tagName === "INPUT";
+    for (const child of [...this.#nav.children]) if (!kept(child)) child.remove();
+    let next = this.#nav.firstElementChild;
     for (const part of parts) {
-      const next = before === null ? this.#nav.firstElementChild : before.nextElementSibling;
-      if (next !== part && !(next?.tagName === "INPUT" && next.nextElementSibling === part)) {
-        if (before === null) this.#nav.prepend(part);
-        else before.after(part);
-      }
-      before = part;
+      if (next?.tagName === "INPUT") next = next.nextElementSibling;
+      if (next === part) next = next.nextElementSibling;
+      else this.#nav.insertBefore(part, next);
     }
   }
 }

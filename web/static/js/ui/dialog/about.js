@@ -9,12 +9,12 @@ export const title = "About Ticker";
 
 const LINKS = [["status", "How the service does"], ["docs", "Reference of the API"]];
 
-export function build({ serverName }) {
+export function build({ server }) {
   const links = LINKS.map(([href, words]) => element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, words)));
   const chart = element("a", { href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView");
   return {
     body: [
-      element("p", {}, `Live market prices, served by ${serverName()}.`),
+      element("p", {}, `Live market prices, served by ${server}.`),
       element("ul", {}, ...links, element("li", {}, exactCsv("All quotes as CSV, exact decimals"))),
       element("p", {}, "A price is its source’s own and may be late, wrong or missing; nothing here is advice."),
       element("h3", {}, "Notice"),

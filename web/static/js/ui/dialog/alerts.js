@@ -3,7 +3,7 @@
  */
 
 import { element, icon } from "../elements.js";
-import { describe } from "../rings.js";
+import { askToNotify, describe } from "../messages.js";
 
 export const title = "Alerts";
 
@@ -74,7 +74,7 @@ function form(page, quote) {
     const added = listed && page.alerts.add(wanted);
     const refusal = listed ? "That is no alert: give a limit above zero; 100 alerts at most." : `${named} is not listed here.`;
     problem.textContent = added ? "" : refusal;
-    if (added) page.askToNotify();
+    if (added) askToNotify();
   });
   return built;
 }

@@ -2,6 +2,7 @@
  * How the stream does, in figures, as of now.
  */
 
+import { MISSING } from "../../fmt.js";
 import { element, icon, setText } from "../elements.js";
 
 export const title = "Connection";
@@ -23,23 +24,38 @@ const ROWS = [
 
 const SHARES = [0.5, 0.95, 0.99];
 
+/** A function that says how fast counts have grown since they were last looked at, a second ago; null at first. */
+function meter(counts) {
+  let before = { atMs: performance.now(), ...counts };
+  let rates = { messages: null, bytes: null };
+  return ({ messages, bytes }) => {
+    const atMs = performance.now();
+    const seconds = (atMs - before.atMs) / 1000;
+    if (seconds < 0.5) return rates; // too short a look
+    rates = { messages: (messages - before.messages) / seconds, bytes: (bytes - before.bytes) / seconds };
+    before = { atMs, messages, bytes };
+    return rates;
+  };
+}
+
 /** All figures of the connection, in words. */
-function diagnose({ figures, stream, latencies, frameTimes, rates, numbers, market, status }) {
+function diagnose({ figures, stream, numbers, market }, perSecond) {
   const { position, counts } = stream.socket;
   const quantiles = (samples, decimals) => {
-    const found = samples.quantiles(performance.now(), SHARES);
-    if (found === null) return "—";
+    const found = samples.quantiles(SHARES);
+    if (found === null) return MISSING;
     return `${SHARES.map((share, i) => `p${share * 100} ${numbers.fixed(found[i], decimals)}`).join(" · ")} ms`;
   };
-  const { messages, bytes } = figures().perSecond;
+  const { latencies, frameTimes, rates } = figures;
+  const { messages, bytes } = perSecond(counts);
   return {
-    state: status.word(figures().condition()) + figures().aside,
+    state: figures.state,
     latency: quantiles(latencies, 0),
     frame: quantiles(frameTimes, 1),
     updates: `${numbers.count(Math.round(rates.total))}/s`,
-    messages: `${numbers.fixed(messages, 1)}/s`,
-    bytes: `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
-    sequence: position.version === null ? "—" : numbers.count(position.version),
+    messages: messages === null ? MISSING : `${numbers.fixed(messages, 1)}/s`,
+    bytes: bytes === null ? MISSING : `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
+    sequence: position.version === null ? MISSING : numbers.count(position.version),
     gaps: numbers.count(counts.gaps),
     resumes: numbers.count(counts.resumes),
     malformed: numbers.count(counts.malformed),
@@ -49,7 +65,8 @@ function diagnose({ figures, stream, latencies, frameTimes, rates, numbers, mark
 }
 
 export function build(page) {
-  const { market } = page;
+  const { market, stream } = page;
+  const perSecond = meter(stream.socket.counts);
   const values = ROWS.map(([label, valueOf]) => {
     const value = element("dd", {}, "");
     return { valueOf, value, line: element("div", {}, element("dt", {}, label), value) };
@@ -57,7 +74,7 @@ export function build(page) {
   const feeds = element("ul", { class: "sheet-feeds" });
   let shown = null;
   const refresh = () => {
-    const figures = diagnose(page);
+    const figures = diagnose(page, perSecond);
     for (const { valueOf, value } of values) setText(value, valueOf(figures));
     const told = JSON.stringify([...market.feeds]);
     if (told === shown) return; // what somebody marks there to copy it stays marked

@@ -2,7 +2,7 @@
  * What can be chosen for good; on a phone also what has its place elsewhere on wider screens.
  */
 
-import { keepToken, token } from "../../net/token.js";
+import { keepToken, token } from "../../store/kept.js";
 import { element } from "../elements.js";
 import { Prefs } from "../../store/prefs.js";
 import { copyLink, exportCsv } from "../share.js";

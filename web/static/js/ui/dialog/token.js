@@ -2,7 +2,7 @@
  * Asks for the token of a service that wants one.
  */
 
-import { keepToken, token } from "../../net/token.js";
+import { keepToken, token } from "../../store/kept.js";
 import { element } from "../elements.js";
 
 export const title = "Token";

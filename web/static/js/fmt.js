@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them, in one locale.
+ * Numbers as people read them, in one locale; times and spans of time as short text.
  *
  * Promises: decimals come from the symbol, never from the value; the minus is U+2212; what is missing is "—".
  * Never reads the clock, the page or a setting.
@@ -7,6 +7,10 @@
 
 export const MISSING = "—";
 
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const MINUS = "\u2212";
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 const UNITS = ["", "K", "M", "B", "T"];
@@ -49,7 +53,7 @@ export class Numbers {
   /** A price with every digit, for tooltips and screen readers. */
   fullPrice(value, decimals) {
     if (value === null) return MISSING;
-    return this.#signed(value, decimals === null ? this.#significant() : this.#format(decimals));
+    return this.#signed(value, this.#format(decimals));
   }
 
   /** +1,804.20: how far a price has moved; zero has no sign. */
@@ -62,7 +66,7 @@ export class Numbers {
   percent(value) {
     if (value === null) return MISSING;
     const text = this.#format(Math.abs(value) < 999.995 ? 2 : 0).format(Math.abs(value));
-    return `${["\u2212", "", "+"][direction(value) + 1]}${text}%`;
+    return `${[MINUS, "", "+"][direction(value) + 1]}${text}%`;
   }
 
   /** Basis points with one decimal, none from 1,000 up; "<0.1" for a spread below that. */
@@ -103,23 +107,15 @@ export class Numbers {
     return value < 0 && text !== format.format(0) ? MINUS + text : text;
   }
 
+  /** @param {number | null} decimals null: of a rare symbol, whose decimals nobody knows */
   #format(decimals) {
-    const digits = Math.min(decimals, MOST_DECIMALS);
-    let format = this.#formats.get(digits);
+    let format = this.#formats.get(decimals);
     if (format === undefined) {
-      const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+      const digits = Math.min(decimals, MOST_DECIMALS);
+      const options = decimals === null ? { maximumSignificantDigits: 8 }
+        : { minimumFractionDigits: digits, maximumFractionDigits: digits };
       format = new Intl.NumberFormat(this.#locale, options);
-      this.#formats.set(digits, format);
-    }
-    return format;
-  }
-
-  // For the rare symbol whose decimals nobody knows.
-  #significant() {
-    let format = this.#formats.get(null);
-    if (format === undefined) {
-      format = new Intl.NumberFormat(this.#locale, { maximumSignificantDigits: 8 });
-      this.#formats.set(null, format);
+      this.#formats.set(decimals, format);
     }
     return format;
   }
@@ -135,4 +131,38 @@ function known(locale) {
 
 function subscript(count) {
   return Array.from(String(count), (digit) => SUBSCRIPTS[digit]).join("");
+}
+
+/** 8 s, 2 min, 3 h, 4 d; whole units, rounded down. */
+export function age(ms) {
+  const span = Math.max(0, ms);
+  if (span < MINUTE_MS) return `${Math.floor(span / SECOND_MS)} s`;
+  if (span < HOUR_MS) return `${Math.floor(span / MINUTE_MS)} min`;
+  if (span < 2 * DAY_MS) return `${Math.floor(span / HOUR_MS)} h`;
+  return `${Math.floor(span / DAY_MS)} d`;
+}
+
+/** 14:32:07, in UTC. */
+export function clock(ms) {
+  return new Date(ms).toISOString().slice(11, 19);
+}
+
+/** Times of day, in UTC or as the browser's own clock has them. */
+export class Times {
+  local = false;
+
+  /** What a time says of itself. */
+  get label() {
+    return this.local ? "local" : "UTC";
+  }
+
+  /** What to add to a time so that it reads in UTC as it does here. */
+  shiftMs(ms) {
+    return this.local ? -MINUTE_MS * new Date(ms).getTimezoneOffset() : 0;
+  }
+
+  /** 14:32:07 */
+  clock(ms) {
+    return clock(ms + this.shiftMs(ms));
+  }
 }

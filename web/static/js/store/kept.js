@@ -1,0 +1,53 @@
+/**
+ * What the browser keeps for the page: JSON under keys that carry a version, so that what another version of the page
+ * left is not misread; and the token of a service that asks for one, which is never in an address.
+ *
+ * Promises: never throws. What is broken, missing or of another shape is the default; what cannot be kept lives as
+ * long as the page.
+ */
+
+export const TOKEN_KEY = "ticker.token.v1";
+
+/** The JSON value under a key if it is of the same shape (list or object) as the default; else the default. */
+export function readJson(key, fallback) {
+  try {
+    const value = JSON.parse(read(key));
+    const fits = typeof value === "object" && value !== null && Array.isArray(value) === Array.isArray(fallback);
+    return fits ? value : fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+/** Keep a JSON value; a browser that will not store it is no reason to stop. */
+export function writeJson(key, value) {
+  write(key, JSON.stringify(value));
+}
+
+/** @returns {string | null} */
+export function token() {
+  return read(TOKEN_KEY);
+}
+
+/** @param {string | null} text null: forget it @returns {boolean} whether the browser did so */
+export function keepToken(text) {
+  return write(TOKEN_KEY, text);
+}
+
+function read(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // where storage is forbidden
+  }
+}
+
+function write(key, text) {
+  try {
+    if (text === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, text);
+    return true;
+  } catch {
+    return false; // private windows and full quotas
+  }
+}

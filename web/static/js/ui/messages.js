@@ -1,0 +1,198 @@
+/**
+ * What the page says by itself: to screen readers, in short messages on the screen, when an alert rings, and where
+ * prices should be and are not.
+ */
+
+import { age } from "../fmt.js";
+import { element, setText } from "./elements.js";
+
+const SPOKEN_APART_MS = 2000;
+const STAYS_MS = 10_000;
+const MOST = 4;
+const MOST_UNSEEN = 50;
+const ENDINGS = {
+  protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
+  refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
+  denied: { text: "The server asks for a token. Prices come, or go on, when it has a good one.", button: "Enter token" },
+  bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
+};
+/** What each button does. */
+const PRESSES = {
+  Reload: () => location.reload(),
+  Retry: ({ stream }) => stream.socket.connect(),
+  "Enter token": ({ dialogs }) => dialogs.open("token"),
+  Clear: ({ search }) => search.clear(),
+  Search: ({ search }) => search.open(),
+  "Show all": ({ listing }) => listing.showAll(),
+};
+const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to find one.";
+
+/**
+ * The one place that speaks to screen readers by itself.
+ *
+ * Promises: at most one announcement in two seconds; what comes meanwhile is said together afterwards. Prices are
+ * never announced.
+ */
+export class Announcer {
+  #region;
+  #waiting = new Map(); // topic -> sentence: only the last word on a topic matters
+  #timer = null;
+
+  /** @param {HTMLElement} region a polite live region */
+  constructor(region) {
+    this.#region = region;
+  }
+
+  /** Say a sentence soon. A later one on the same topic replaces it while it waits. */
+  say(topic, sentence) {
+    this.#waiting.delete(topic);
+    this.#waiting.set(topic, sentence);
+    if (this.#timer === null) this.#speak();
+  }
+
+  #speak() {
+    this.#timer = null;
+    if (this.#waiting.size === 0) return;
+    this.#region.textContent = [...this.#waiting.values()].join(" "); // a new text, even if it reads the same
+    this.#waiting.clear();
+    this.#timer = setTimeout(() => this.#speak(), SPOKEN_APART_MS);
+  }
+}
+
+/**
+ * Short messages that come by themselves and go by themselves, some with one thing to do about them.
+ *
+ * Promises: a message stays while a hand or the keyboard is on it, or nobody can see it; it is said by the announcer,
+ * not by this region.
+ */
+export class Toasts {
+  #region;
+
+  /** @param {HTMLElement} region */
+  constructor(region) {
+    this.#region = region;
+  }
+
+  /**
+   * @param {string | Node} message
+   * @param {{label: string, run: () => void}} [action]
+   */
+  show(message, action) {
+    const toast = element("div", { class: "toast" }, element("p", {}, message));
+    const button = (attributes, text, press) => {
+      const made = element("button", { type: "button", ...attributes }, text);
+      made.addEventListener("click", () => {
+        toast.remove();
+        press?.();
+      });
+      toast.append(made);
+    };
+    if (action) button({ class: "plain-button" }, action.label, action.run);
+    button({ class: "icon-button", "aria-label": "Dismiss" }, "×");
+    this.#region.append(toast);
+    if (this.#region.children.length > (document.hidden ? MOST_UNSEEN : MOST)) this.#region.firstChild.remove();
+    this.#expire(toast);
+  }
+
+  #expire(toast) {
+    setTimeout(() => {
+      if (document.hidden || toast.matches(":hover, :focus-within")) this.#expire(toast);
+      else toast.remove();
+    }, STAYS_MS);
+  }
+}
+
+/** An alert in words: "price ≥ 97,600.00". */
+export function describe({ kind, op, value }, numbers, decimals) {
+  const sign = op === ">=" ? "≥" : "≤";
+  if (kind === "price") return `price ${sign} ${numbers.fullPrice(value, decimals)}`;
+  if (kind === "change") return `24 h ${sign} ${numbers.percent(value)}`;
+  return `no data for ${age(value * 1000)}`;
+}
+
+/** Ask whether notifications are welcome, once. Call it only in answer to a press that adds an alert. */
+export function askToNotify() {
+  if (globalThis.Notification?.permission === "default") Notification.requestPermission();
+}
+
+/**
+ * An alert rings: by a notification of the system where that is allowed, else in the page.
+ * @param {import("../store/alerts.js").Alert} alert
+ * @param {number} value that made it fire
+ * @param {object} page see main.js
+ */
+export function ring(alert, value, { toasts, announcer, numbers, market }) {
+  const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
+  const now = alert.kind === "price" ? `: ${numbers.fullPrice(value, decimals)} now` : "";
+  const text = `${alert.symbol} ${describe(alert, numbers, decimals)}${now}`;
+  announcer.say(alert.id, `Alert. ${text}.`);
+  if (!notify(text, `${alert.symbol} ${alert.kind} ${alert.op} ${alert.value}`)) toasts.show(text);
+}
+
+function notify(text, tag) {
+  if (globalThis.Notification?.permission !== "granted") return false;
+  try {
+    new Notification("Ticker", { body: text, tag, renotify: true }); // one for all tabs, and heard each time
+    return true;
+  } catch {
+    return false; // some systems allow notifications from service workers only
+  }
+}
+
+/** One plain sentence where prices should be, what happens next, and a button where one helps. */
+export class Notice {
+  #page;
+  #element;
+  #button;
+
+  /** @param {object} page see main.js @param {HTMLElement} noticeElement */
+  constructor(page, noticeElement) {
+    this.#page = page;
+    this.#element = noticeElement;
+    this.#button = noticeElement.querySelector("button");
+    this.#button.addEventListener("click", () => PRESSES[this.#button.textContent](page));
+  }
+
+  /** Say what there is to say now, if anything. */
+  show() {
+    const { view, skeleton } = this.#page;
+    const said = this.#said();
+    this.#element.hidden = said === null;
+    if (said === null) return;
+    skeleton.hidden = true;
+    this.#element.classList.toggle("alone", view.rows.length === 0); // it stands in the rows' place
+    this.#element.classList.toggle("for-phones", said.phones === true); // wider screens say it elsewhere
+    setText(this.#element.querySelector("p"), said.text);
+    this.#button.hidden = said.button === undefined;
+    setText(this.#button, said.button ?? "");
+  }
+
+  /** @returns {{text: string, button?: keyof typeof PRESSES, phones?: boolean} | null} */
+  #said() {
+    const { stream, market, view, listing, numbers } = this.#page;
+    const { state, retryInS, asking } = stream.socket;
+    if (state.name === "ended") {
+      const { text, button } = ENDINGS[state.reason];
+      return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
+    }
+    if (!market.filled) {
+      return retryInS && { text: `The server cannot be reached. Trying again in ${retryInS} s.`, button: "Retry" };
+    }
+    const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`].filter(Boolean).join(", ");
+    if (view.rows.length === 0) return asking ? null : emptiness(view.query, listing.list, filters);
+    const leftOut = market.leftOut.size;
+    if (leftOut > 0) {
+      const [shown, more] = [market.quotes.size, leftOut].map((count) => numbers.count(count));
+      return { text: `This page has room for ${shown} symbols; ${more} more are left out.` };
+    }
+    return filters === "" ? null : { text: `Only ${filters}.`, button: "Show all", phones: true };
+  }
+}
+
+function emptiness(query, list, filters) {
+  if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
+  if (filters !== "") return { text: `Nothing in ${list.title} passes the filters: ${filters}.`, button: "Show all" };
+  if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
+  if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
+  return { text: "No symbols yet. They appear here as soon as a feed delivers." };
+}
