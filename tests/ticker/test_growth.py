@@ -191,6 +191,7 @@ def test_changing_the_selection_judges_all_anew() -> None:
 def test_no_frame_of_everything_is_shared_where_something_is_left_out() -> None:
     """Whoever joined by it would take for known what it may not see."""
     desk = Desk()
+    desk.groups.large = 1
     desk.enter("*")
     assert [frame for frame in desk.groups.whole("", Selection.of(["*"])) if frame]
     desk.put("C", "D", "E")

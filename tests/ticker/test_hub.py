@@ -136,6 +136,7 @@ def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() 
     async def story(service: Service) -> None:
         service.put(1)
         groups, late = service.hub.groups, Peer(service.hub)
+        groups.large = 1
         await later(0.25)
         whole = list(groups.whole("192.0.2.1", Selection.of(["v:*"])))[-1]
         service.put(2)
