@@ -10,7 +10,7 @@ export const MISSING = "—";
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+export const DAY_MS = 24 * HOUR_MS;
 const MINUS = "\u2212";
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 const UNITS = ["", "K", "M", "B", "T"];
@@ -47,6 +47,7 @@ export class Numbers {
   price(value, decimals) {
     const text = this.fullPrice(value, decimals);
     if (decimals === null || decimals <= FOLD_ABOVE_DECIMALS) return text;
+    if (text === this.fullPrice(0, decimals)) return this.count(0); // a difference
     return text.replace(this.#leadingZeros, (_, head, zeros) => head + zeros[0] + subscript(zeros.length));
   }
 
@@ -164,5 +165,10 @@ export class Times {
   /** 14:32:07 */
   clock(ms) {
     return clock(ms + this.shiftMs(ms));
+  }
+
+  /** 2026-11-25 14:32:07 UTC */
+  full(ms) {
+    return `${new Date(ms + this.shiftMs(ms)).toISOString().slice(0, 19).replace("T", " ")} ${this.label}`;
   }
 }

@@ -55,10 +55,11 @@ const stream = new Stream({
 /** What the parts may use of each other. */
 const page = {
   prefs, lists, numbers, times, clock, market, alerts, view, freshness, scheduler, announcer,
-  stream, skeleton: byId("skeleton"), toasts: new Toasts(byId("toasts")), hold: new Hold(document.querySelector(".grid-body")),
+  stream, skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")),
   server: "the service", open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
   paintList: () => scheduler.soon(paintList),
 };
+const toasts = new Toasts(byId("toasts"), page);
 const theme = new Theme(byId("theme"), prefs);
 const grid = new Grid(byId("grid"), page);
 const head = new Head(document.querySelector(".grid-head"), page);
@@ -72,7 +73,7 @@ const details = new Details(byId("details"), page);
 const dialogs = new Dialogs(page);
 const listing = new Listing(page);
 const actions = new Actions(page);
-Object.assign(page, { theme, grid, head, search, tabs, filters, feeds, notice, figures, details, dialogs, listing, actions });
+Object.assign(page, { toasts, theme, grid, head, search, tabs, filters, feeds, notice, figures, details, dialogs, listing, actions });
 
 let unpaintedMs = null; // server time of the oldest update that is not on the screen yet
 let secondAtMs = performance.now();

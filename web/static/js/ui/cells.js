@@ -7,7 +7,7 @@
  * time touches nothing.
  */
 
-import { age, direction, MISSING } from "../fmt.js";
+import { age, DAY_MS, direction, MISSING } from "../fmt.js";
 import { POINTS } from "../store/quote.js";
 import { SORT_VALUES } from "../store/view.js";
 import { element, setAttribute, setText, star, svg } from "./elements.js";
@@ -105,7 +105,11 @@ export const written = {
   difference: (value, { numbers }, { decimals }) => [numbers.difference(value, decimals)],
   spread: (value, { numbers }) => [numbers.basisPoints(value)],
   volume: (value, { numbers }) => [numbers.volume(value)],
-  time: (value, { times }) => [value === null ? MISSING : times.clock(value)],
+  time: (value, { clock, times }) => {
+    if (value === null) return [MISSING];
+    const full = times.full(value);
+    return [clock.now() - value < DAY_MS ? times.clock(value) : full.slice(0, 10), full];
+  },
   text: (value) => [value ?? MISSING],
 };
 

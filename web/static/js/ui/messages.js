@@ -67,10 +67,12 @@ export class Announcer {
  */
 export class Toasts {
   #region;
+  #page;
 
-  /** @param {HTMLElement} region */
-  constructor(region) {
+  /** @param {HTMLElement} region @param {object} page see main.js */
+  constructor(region, page) {
     this.#region = region;
+    this.#page = page;
   }
 
   /**
@@ -82,7 +84,7 @@ export class Toasts {
     const button = (attributes, text, press) => {
       const made = element("button", { type: "button", ...attributes }, text);
       made.addEventListener("click", () => {
-        toast.remove();
+        this.#remove(toast);
         press?.();
       });
       toast.append(made);
@@ -92,6 +94,16 @@ export class Toasts {
     this.#region.append(toast);
     if (this.#region.children.length > (document.hidden ? MOST_UNSEEN : MOST)) this.#region.firstChild.remove();
     this.#expire(toast);
+  }
+
+  /** The keyboard goes on to the next message, or back to the dialog or the rows. */
+  #remove(toast) {
+    const hadFocus = toast.contains(document.activeElement);
+    toast.remove();
+    if (!hadFocus) return;
+    const next = (this.#region.firstChild ?? this.#region.closest("dialog"))?.querySelector("button");
+    if (next) next.focus();
+    else this.#page.grid.focus();
   }
 
   #expire(toast) {
@@ -157,6 +169,7 @@ export class Notice {
   show() {
     const { view, skeleton } = this.#page;
     const said = this.#said();
+    if (said === null && this.#element.contains(document.activeElement)) this.#page.grid.focus();
     this.#element.hidden = said === null;
     if (said === null) return;
     skeleton.hidden = true;

@@ -25,7 +25,10 @@ export class Search {
     // Pressed before the field loses the keyboard, or the press would come too late to meet the button.
     const button = header.querySelector("#search-clear");
     button.addEventListener("pointerdown", (event) => event.preventDefault());
-    button.addEventListener("click", () => this.clear());
+    button.addEventListener("click", () => {
+      this.clear();
+      this.#input.focus(); // the button goes
+    });
   }
 
   /** What is searched for. */

@@ -1,0 +1,117 @@
+"""What is very long, small or old reads as what it is; and the keyboard keeps its place when a button goes."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.page_server import LIVE_FEED, START_MS, PageServer, book, price, quote, row, showing, visiting
+
+pytestmark = pytest.mark.needs("chromium")
+
+DEAR = quote(
+    last=1576423987654.25, bid=1576423987654.0, ask=1576423987655.5, bid_size=1200.5, ask_size=0.25, open=12e9,
+    low=11e9, high=16e11, change_pct=12345.6, quote_volume=1e15, volume=1000.0,
+)  # fmt: skip
+CUT = """() => [...document.querySelectorAll(".price, .panel-change, .book-best > :not(.hidden-text), .day dd")]
+  .filter((part) => part.checkVisibility() && part.textContent !== "")
+  .map((part) => [part, part.getBoundingClientRect(), document.querySelector("#details").getBoundingClientRect()])
+  .filter(([part, box, whole]) => part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline"
+    || box.right > whole.right + 0.5 || box.left < whole.left)
+  .map(([part]) => part.textContent)"""
+FOCUSED = "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, width: int) -> None:
+    """A price of trillions, its spread and its day are whole in the details, on a small phone as well.
+
+    Seen: at 320 px 1,576,423,987,654.25 ended at the edge as 1,576,423,987,654, on a desk the spread was a lone 1, and
+    the day's low was 11,000,0….
+    """
+    with visiting(browser, server, viewport={"width": width, "height": 800}) as visit:
+        visit.service.quotes = {"DEAR-IDR": DEAR}
+        visit.service.feeds = {"alpha": LIVE_FEED}
+        visit.go("?sel=DEAR-IDR")
+        expect(visit.page.locator(".price")).to_have_text("1,576,423,987,654.25")
+        expect(visit.page.locator(".spread")).to_have_text("1.50 · 0.00 bp")
+        expect(visit.page.locator(".day dd").first).to_have_text("12,000,000,000.00")
+        assert visit.page.evaluate(CUT) == []
+
+
+def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageServer) -> None:
+    """Where a price with eighteen decimals has not moved, that is 0, which fits its column.
+
+    Seen: 0.000000000…, which could have gone on with anything.
+    """
+    still = quote(last=1.23e-16, open=1.23e-16, change_pct=0.0, decimals=18)
+    moved = quote(last=1.25e-16, open=1.23e-16, change_pct=1.626, decimals=18)
+    with showing(browser, server, {"A-ETH": still, "B-ETH": moved}, "?cols=difference") as visit:
+        expect(row(visit.page, "A-ETH").locator("[data-column=difference]")).to_have_text("0")
+        expect(row(visit.page, "B-ETH").locator("[data-column=difference]")).to_have_text("+0.0₁₇2")
+
+
+def test_a_price_of_another_day_says_which(browser: Browser, server: PageServer) -> None:
+    """When a price was made is a time for a day, then a date; the tooltip has both and says in which zone.
+
+    Seen: the price of yesterday at 21:20 and that of this minute both had a time and nothing else.
+    """
+    quotes = book(2)
+    with showing(browser, server, quotes, "?cols=updated") as visit:
+        for symbol, ts, text in (
+            ("S0000-USD", START_MS - 3_600_000, "21:20:00"), ("S0001-USD", START_MS - 90_000_000, "2026-11-21"),
+        ):  # fmt: skip
+            visit.service.update({symbol: {"ts": ts}})
+            cell = row(visit.page, symbol).locator("[data-column=updated]")
+            expect(cell).to_have_text(text)
+            expect(cell).to_have_attribute("title", f"2026-11-2{2 if symbol == 'S0000-USD' else 1} 21:20:00 UTC")
+
+
+def pressed(page: Page, name: str) -> None:
+    """Press a button by the keyboard."""
+    page.get_by_role("button", name=name, exact=True).last.focus()
+    page.keyboard.press("Enter")
+
+
+def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> None:
+    """A button that goes when it is pressed leaves the keyboard where one would go on.
+
+    Seen: after Clear, Show all or the × of a message nothing had the focus any more.
+    """
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        page.locator("#search").fill("nothing like it")
+        pressed(page, "Clear")
+        expect(price(page, "S0000-USD")).to_be_visible()
+        page.wait_for_function(f"() => {FOCUSED} === 'row'")
+        page.locator("#search").fill("S0001")
+        pressed(page, "Clear search")
+        assert page.evaluate(FOCUSED) == "search"
+        page.keyboard.press("Escape")
+        for key in ("l", "e"):
+            page.keyboard.press(key)
+        expect(page.locator(".toast")).to_have_count(2)
+        pressed(page, "Dismiss")
+        assert page.evaluate(FOCUSED) == "icon-button"
+        page.keyboard.press("Enter")
+        expect(page.locator(".toast")).to_have_count(0)
+        assert page.evaluate(FOCUSED) == "row"
+
+
+def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: PageServer) -> None:
+    """Feeds that have no room are not cut in a word: the line fades out, and its end can be scrolled to.
+
+    Seen: "delta · connectin", as if that were all.
+    """
+    with visiting(browser, server, viewport={"width": 720, "height": 450}) as visit:
+        visit.service.quotes = book(3)
+        visit.service.feeds = {f"feed-with-a-name-{i}": LIVE_FEED for i in range(8)}
+        visit.go()
+        feeds = visit.page.locator("#feeds")
+        expect(feeds.locator(".feed")).to_have_count(8)
+        assert "gradient" in feeds.evaluate("(line) => getComputedStyle(line).maskImage")
+        feeds.evaluate("(line) => { line.scrollLeft = 1e6; }")
+        last, line = feeds.locator(".feed").last.bounding_box(), feeds.bounding_box()
+        assert last is not None
+        assert line is not None
+        assert last["x"] + last["width"] <= line["x"] + line["width"] - 15  # not in what fades
