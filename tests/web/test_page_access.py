@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.running import running
 from tests.web.page_server import (
     LIVE_FEED,
     PageServer,
@@ -45,10 +46,11 @@ def axe() -> str:
     return (pathlib.Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with what is shown now."""
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds wrong with what is shown now; by these rules alone, if some are named."""
+    only = {"runOnly": list(rules)} if rules else {}
     found: dict[str, Any] = page.evaluate(
-        "async () => await axe.run(document, {resultTypes: ['violations'], rules: {'color-contrast': {enabled: true}}})"
+        "async (only) => await axe.run(document, {resultTypes: ['violations'], ...only})", only
     )
     return [
         f"{v['id']}: {n['html'][:150]}: {n['failureSummary'][:300]}" for v in found["violations"] for n in v["nodes"]
@@ -171,6 +173,42 @@ def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
         row(page, "S0000-USD").focus()
         page.keyboard.press("Space")
         expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_long_dialog_is_scrolled_by_keys(browser: Browser, server: PageServer) -> None:
+    """Where a dialog has nothing to be pressed the keyboard can go to its text, in every browser, to scroll it."""
+    with visiting(browser, server, viewport={"width": 390, "height": 500}) as visit:
+        page = visit.page
+        visit.service.quotes = book(3)
+        visit.go()
+        row(page, "S0000-USD").focus()
+        body = page.locator(".dialog-body")
+        page.keyboard.press("c")
+        expect(page.locator("dialog h2")).to_have_text("Columns")
+        assert body.get_attribute("tabindex") is None
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.locator("dialog h2")).to_have_text("Keyboard shortcuts")
+        expect(body).to_have_attribute("tabindex", "0")
+        page.keyboard.press("Tab")
+        expect(body).to_be_focused()
+        page.keyboard.press("End")
+        page.wait_for_function("() => document.querySelector('.dialog-body').scrollTop > 0")
+
+
+def test_the_service_page_and_the_reference_are_accessible(browser: Browser) -> None:
+    """All of the service page stands in landmarks, and what the reference's own colours left pale can be read."""
+    with running("--feed", "sim:12") as service:
+        page = browser.new_page()
+        page.goto(f"{service.url}/status?theme=light")
+        expect(page.locator("#uptime")).to_contain_text("since")
+        page.evaluate(axe())
+        assert violations(page) == []
+        page.goto(f"{service.url}/docs")
+        expect(page.locator(".opblock").first).to_be_visible()
+        page.evaluate(axe())
+        assert violations(page, "color-contrast") == []
+        page.context.close()
 
 
 @pytest.mark.parametrize("width", [390, 320])

@@ -239,6 +239,21 @@ def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: Page
         uncovered(page.get_by_role("button", name="New list", exact=True))
 
 
+def test_the_menu_of_a_list_can_be_pressed_all_over(browser: Browser, server: PageServer) -> None:
+    """Neither its tab lies over a list's menu button nor, on a phone, the button for one more list.
+
+    Seen: of 28 pixels 20 opened the menu, of 44 on a phone 8; a shared list's Save was as short.
+    """
+    with showing(browser, server, book(3)) as visit:
+        new_list(visit.page, "Mine")
+        uncovered(visit.page.locator(".tab-more"))
+    with phone(browser, server, book(3)) as visit:
+        new_list(visit.page, "Mine and yours")
+        uncovered(visit.page.locator(".tab-more"))
+        visit.go("?symbols=S0001-USD")
+        uncovered(visit.page.locator(".tab-save"))
+
+
 def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageServer) -> None:
     """Where the last line has no room for all of twenty feeds, one that is down stands before those that deliver.
 

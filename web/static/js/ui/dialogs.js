@@ -55,6 +55,7 @@ export class Dialogs {
     button.addEventListener("click", close);
     const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
     const body = element("div", { class: "dialog-body" }, ...this.#open.body);
+    if (body.querySelector("a, button, input, select") === null) body.tabIndex = 0; // so that keys scroll it
     this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
     if (this.#dialog.open) return button.focus();
     this.#dialog.showModal();

@@ -55,8 +55,11 @@ export class Tabs {
     if (moved) this.#reveal();
   }
 
+  /** The chosen tab, with the button that belongs to it. */
   #reveal() {
-    this.#tabs.get(this.#current)?.button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    for (const part of [this.#more, this.#save, this.#tabs.get(this.#current)?.button]) {
+      if (part?.isConnected) part.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
   }
 
   /** @param {string} key @param {string} text formatted */
