@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -115,3 +117,39 @@ def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: Page
         assert last is not None
         assert line is not None
         assert last["x"] + last["width"] <= line["x"] + line["width"] - 15  # not in what fades
+
+
+def test_a_replay_is_the_feed_of_what_it_plays(browser: Browser, server: PageServer) -> None:
+    """A replay has the venues' names that it was recorded from: they can be chosen, and it is no standby.
+
+    Seen: beside prices that all came from it the line said that none did, and its name as a choice listed nothing.
+    """
+    with visiting(browser, server) as visit:
+        quotes = {"A-USD": quote(last=1.5, source="oanda", quote_volume=9.0), "B-USD": quote(last=2.0, source="fxcm")}
+        visit.service.quotes = quotes | {"oanda:A-USD": quotes["A-USD"], "fxcm:B-USD": quotes["B-USD"]}
+        visit.service.feeds = {"old": LIVE_FEED | {"kind": "replay"}, "idle": LIVE_FEED}
+        visit.go()
+        expect(price(visit.page, "A-USD")).to_have_text("1.50")
+        for i in range(3):
+            visit.service.update({"A-USD": {"last": 1.6 + i / 10}, "B-USD": {"last": 2.1 + i / 10}})
+        expect(visit.page.locator(".feed")).to_contain_text(["idle· standby", "old"])
+        expect(visit.page.locator(".feed").last).to_have_text(re.compile(r"^old[1-9]/s$"))
+        visit.page.locator("#feed").select_option("oanda")
+        expect(row(visit.page, "oanda:A-USD")).to_be_visible()
+        expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)
+
+
+def test_the_ring_of_a_sheet_is_whole(browser: Browser, server: PageServer) -> None:
+    """On a phone the keyboard's ring is around the sheet and not under what stands in it.
+
+    Seen: pieces of it beside the book, gone beside the chart.
+    """
+    with visiting(browser, server, viewport={"width": 390, "height": 844}) as visit:
+        visit.service.quotes = book(3)
+        visit.go("?sel=S0000-USD")
+        sheet = visit.page.locator("#details")
+        expect(sheet).to_be_focused()
+        ring = sheet.evaluate(
+            "(sheet) => [getComputedStyle(sheet).outlineStyle, getComputedStyle(sheet).outlineOffset]"
+        )
+        assert ring == ["solid", "0px"]

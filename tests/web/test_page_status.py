@@ -98,3 +98,32 @@ def test_the_service_page(browser: Browser) -> None:
         mark = page.locator(".feeds-table .mark").first
         pale = page.locator(".tile dt").first.evaluate("(title) => getComputedStyle(title).color")
         expect(mark).to_have_css("color", pale)  # what it was is not what it is
+
+
+def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
+    """Until somebody chooses a feed, the one beside the table is one in trouble, whenever that begins; columns stand.
+
+    Seen: a feed fell mute while the page was open, and the details went on to say that another one was live; with each
+    answer the columns were as wide as its numbers, so that all of them moved.
+    """
+    edges = "[...document.querySelectorAll('.feeds-table th')].map((head) => head.getBoundingClientRect().x)"
+    with PageServer() as server, visiting(browser, server, still=True) as visit:
+        page = visit.page
+
+        def answer(seconds: int, beta: dict[str, Any]) -> None:
+            feeds = {"alpha": feed("live", rate=1234.5 if seconds else 5.0), "beta": beta}
+            server.answers |= {"api/status": status(seconds), "api/feeds": {"feeds": feeds}}
+
+        answer(0, feed("live"))
+        visit.go("status")
+        expect(page.locator("#feed h2")).to_have_text("alpha")
+        before = page.evaluate(edges)
+        answer(2, feed("stale", message="mute", rejects={"not_a_price": 123456}))
+        advance(visit, 2000)
+        expect(page.locator("#feed h2")).to_have_text("beta")
+        assert page.evaluate(edges) == before
+        page.get_by_role("button", name="alpha").click()
+        answer(4, feed("down"))
+        advance(visit, 2000)
+        expect(page.locator(".feeds-table .state").last).to_have_text("down")
+        expect(page.locator("#feed h2")).to_have_text("alpha")

@@ -15,6 +15,7 @@ export class FeedTable {
   #numbers;
   #rows = new Map(); // name -> its elements
   #chosen = null;
+  #byHand = false; // somebody has chosen it
   #feeds = {};
   #now = 0;
   #shown = ""; // in the panel
@@ -38,7 +39,8 @@ export class FeedTable {
     }
     const names = Object.keys(feeds);
     for (const name of names) this.#paint(this.#rows.get(name) ?? this.#add(name), feeds[name]);
-    if (!Object.hasOwn(feeds, this.#chosen)) this.#choose(worst(feeds));
+    const dull = !Object.hasOwn(feeds, this.#chosen) || (!this.#byHand && feeds[this.#chosen].state === "live");
+    if (dull) this.#choose(worst(feeds));
     else this.#paintPanel();
   }
 
@@ -49,7 +51,10 @@ export class FeedTable {
     const state = element("span", { class: "state" }, mark, word);
     const cells = TITLES.slice(2).map(() => element("td", {}, ""));
     const row = element("tr", {}, element("th", { scope: "row" }, button), element("td", {}, state), ...cells);
-    row.addEventListener("click", () => this.#choose(name));
+    row.addEventListener("click", () => {
+      this.#byHand = true;
+      this.#choose(name);
+    });
     this.#body.append(row);
     const made = { row, button, state, mark, word, cells };
     this.#rows.set(name, made);

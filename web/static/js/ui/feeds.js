@@ -32,7 +32,8 @@ export class Feeds {
     const { figures, market, stream } = this.#page;
     const connected = stream.socket.state.name === "live";
     const { bySource } = figures.rates;
-    const { sources } = market;
+    const sources = [...market.sources];
+    const replayed = sources.filter((source) => source && !market.feeds.has(source)); // a replay has prices of others
     for (const [name, { item }] of this.#chips) {
       if (market.feeds.has(name)) continue;
       item.remove();
@@ -40,7 +41,10 @@ export class Feeds {
     }
     for (const [name, feed] of [...market.feeds].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!this.#chips.has(name)) this.#chips.set(name, this.#newChip(name));
-      this.#showChip(name, feed, connected ? feed.state : UNKNOWN, sources.has(name), bySource.get(name) ?? 0);
+      const venues = feed.kind === "replay" ? [name, ...replayed] : [name];
+      const rate = venues.reduce((sum, venue) => sum + (bySource.get(venue) ?? 0), 0);
+      const isSource = venues.some((venue) => sources.includes(venue));
+      this.#showChip(name, feed, connected ? feed.state : UNKNOWN, isSource, rate);
     }
     this.#showKinds(new Set([...this.helloKinds, ...market.kinds]));
   }

@@ -95,7 +95,9 @@ export class Filters {
     const state = [market.membership, ...market.feeds.keys(), view.feed, view.currency].join();
     if (state === this.#shown) return;
     this.#shown = state;
-    this.#fill("feed", [...market.feeds.keys()].sort(), view.feed);
+    // A replay is one feed with the prices of many.
+    const venues = [...market.sources].filter((source) => typeof source === "string");
+    this.#fill("feed", [...new Set([...market.feeds.keys(), ...venues])].sort(), view.feed);
     this.#fill("quote", currencies(market), view.currency);
   }
 
