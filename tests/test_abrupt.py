@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import os
 import resource
 import socket
 import subprocess
@@ -76,6 +77,41 @@ def test_without_files_newcomers_are_refused_and_readers_go_on(port: int) -> Non
         said = f"ticker.service at most {FILES // 2} connections, not 20000: open files are limited to {FILES}\n"
         assert f"info    {said}" in log.decode()  # nobody has asked for more
         assert "Traceback" not in log.decode()
+
+    asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """End it, if it has not ended."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc asks a file of aliases for a name without dots")
+def test_a_mute_resolver_does_not_hold_up_the_stop(port: int, tmp_path: Path) -> None:
+    """While a lookup hangs the service serves, and it ends with 0 when asked to.
+
+    Seen: with a name server that did not answer it stopped only after 12 s, longer than it is given, and was killed.
+    """
+    aliases = tmp_path / "aliases"
+    os.mkfifo(aliases)
+
+    async def scenario() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5",
+            "--feed", "kraken?mode=poll&base_url=http://nameless",
+            cwd=ROOT, env=os.environ | {"HOSTALIASES": str(aliases)}, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.ExitStack() as stack:
+            stack.callback(kill, process)
+            while True:  # until the lookup reads it, as it then does for as long as nothing is written
+                with contextlib.suppress(OSError):
+                    stack.callback(os.close, os.open(aliases, os.O_WRONLY | os.O_NONBLOCK))
+                    break
+                await asyncio.sleep(0.02)
+            assert (await get(port, "/healthz"))[0] == 200
+            process.terminate()
+            assert await process.wait() == 0
 
     asyncio.run(asyncio.wait_for(scenario(), 100))
 

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
+import threading
 from collections.abc import Callable, Sequence
 
 import uvloop
@@ -24,6 +26,8 @@ OTHER_FILES = 200
 """Open files that are no streams: feeds, plain requests, the log."""
 MACOS_FILES = 10_240
 """The most that macOS grants, which begins with 256 and refuses the "unlimited" that it names."""
+CLOSE_S = 1.0
+"""How long the loop may take to close; it waits for lookups of names, and these for a resolver that may be mute."""
 MANY_MORE = 1.5
 """Times as many symbols as the last time, of which it is worth telling the garbage collector."""
 
@@ -44,6 +48,10 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: Sta
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, feeds, context, line))
+        patience = threading.Timer(CLOSE_S, os._exit, (0,))
+        patience.daemon = True
+        patience.start()
+    patience.cancel()
     return 0
 
 
