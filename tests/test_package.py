@@ -40,13 +40,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_has_every_file(built: Path) -> None:
-    """Modules, page, styles and the type marker are in it, and the command; nothing else is."""
+    """Modules, page, styles and the type markers are in it, and the command; nothing else is."""
     (file,) = built.glob("*.whl")
     with zipfile.ZipFile(file) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         (points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
         command = wheel.read(points).decode()
     assert names == sources()
+    assert names >= {"ticker/py.typed", "feeds/py.typed"}, "who writes scripts or exchanges has them checked"
     assert "ticker = ticker.__main__:run" in command
     assert f"-{__version__}-" in file.name
 
