@@ -39,6 +39,11 @@ def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, w
         expect(visit.page.locator(".spread")).to_have_text("1.50 · 0.00 bp")
         expect(visit.page.locator(".day dd").first).to_have_text("12,000,000,000.00")
         assert visit.page.evaluate(CUT) == []
+        book_right, ask_right = (
+            visit.page.locator(place).evaluate("(part) => part.getBoundingClientRect().right")
+            for place in (".book-best", ".book-best .down")
+        )
+        assert abs(book_right - ask_right) < 1
 
 
 def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageServer) -> None:
