@@ -73,6 +73,22 @@ def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: Pa
         expect(page.locator(".alert-list li")).to_contain_text(["S0001-USDprice ≥ 120.50, once"])
 
 
+def test_an_alert_begins_with_what_is_missing(browser: Browser, server: PageServer) -> None:
+    """Without a symbol the keyboard is where one is typed, with one where its limit is, from wherever one comes.
+
+    Seen: behind the settings it was on the button that closes the form.
+    """
+    with showing(browser, server, book(5)) as visit:
+        page = visit.page
+        page.locator("#settings").click()
+        page.locator("dialog .buttons").get_by_role("button", name="Alerts").click()
+        expect(page.locator("dialog input[name=symbol]")).to_be_focused()
+        page.keyboard.press("Escape")
+        row(page, "S0001-USD").focus()
+        page.keyboard.press("a")
+        expect(page.locator("dialog input[name=value]")).to_be_focused()
+
+
 def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageServer) -> None:
     """The region that speaks to screen readers is not shut out by an open dialog, nor lost with it."""
     with showing(browser, server, book(5)) as visit:

@@ -57,8 +57,8 @@ export class Dialogs {
     const body = element("div", { class: "dialog-body" }, ...this.#open.body);
     if (body.querySelector("a, button, input, select") === null) body.tabIndex = 0; // so that keys scroll it
     this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
-    if (this.#dialog.open) return button.focus();
-    this.#dialog.showModal();
+    if (this.#dialog.open) (body.querySelector("[autofocus]") ?? button).focus();
+    else this.#dialog.showModal();
     document.activeElement.select?.(); // what is typed takes the place of what is there, not one beside it
   }
 }

@@ -46,11 +46,12 @@ function item({ alerts, numbers, market, toasts }, alert) {
 }
 
 function form(page, quote) {
-  const symbol = element("input", { name: "symbol", required: "", maxlength: "64", autocomplete: "off", spellcheck: "false" });
+  const first = (here) => (here ? { autofocus: "" } : {}); // what is to be filled in
+  const symbol = element("input", { name: "symbol", required: "", maxlength: "64", autocomplete: "off", spellcheck: "false", ...first(!quote) });
   symbol.value = quote?.instrument ?? "";
   const condition = element("select", { name: "condition" });
   for (const [value, words] of CONDITIONS) condition.append(element("option", { value }, words));
-  const value = element("input", { name: "value", type: "number", step: "any", required: "", ...(quote ? { autofocus: "" } : {}) });
+  const value = element("input", { name: "value", type: "number", step: "any", required: "", ...first(quote) });
   if (quote?.price != null) value.value = Number(quote.price.toPrecision(15)).toString();
   const repeat = element("input", { name: "repeat", type: "checkbox" });
   const problem = element("p", { class: "problem", role: "alert" });
