@@ -88,8 +88,10 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
         service.epoch, service.quotes, service.feeds = service.epoch + 1, {}, {}
         service.close()
         until(visit, lambda: row(page, "S0105-USD").get_attribute("data-state") == "down")
-        service.update(feeds={"alpha": LIVE_FEED | {"state": "connecting"}, "beta": LIVE_FEED})
-        advance(visit, 2000)
+        for state in ("connecting", "down", "connecting"):  # its exchange is away, too
+            service.update(feeds={"alpha": LIVE_FEED | {"state": state}, "beta": LIVE_FEED})
+            advance(visit, 2000)
+            assert row(page, "S0105-USD").get_attribute("data-state") == "down"
         service.update({"S0105-USD": known["S0105-USD"] | {"last": 300.0}})
         until_price(visit, "S0105-USD", "300.00")
         assert row(page, "S0105-USD").get_attribute("data-state") is None

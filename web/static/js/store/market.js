@@ -33,6 +33,8 @@ export class Market {
   #clock;
   #asked = []; // patterns that the service has been heard on
   #unnamed = new Set(); // symbols that the last snapshot did not name, though it may have been too early to
+  #epoch = null; // the service's life that these are of
+  #delivering = new Set(); // feeds that have delivered in it
   #received = new Map(); // source -> symbol updates since they were last taken
   #heardAt = new Map(); // source -> server time of its last update
 
@@ -56,6 +58,7 @@ export class Market {
     for (const symbol of frame.gone ?? []) this.#remove(symbol);
     for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
       this.feeds.set(name, { ...this.feeds.get(name), ...fields });
+      if (["live", "stale"].includes(fields.state)) this.#delivering.add(name);
     }
     this.filled = true;
     if (this.settled) for (const symbol of this.#unnamed) this.#remove(symbol);
@@ -64,6 +67,8 @@ export class Market {
   #beginReplace(frame) {
     this.feeds.clear();
     this.leftOut.clear();
+    if (frame.epoch !== this.#epoch) this.#delivering.clear();
+    this.#epoch = frame.epoch;
     for (const quote of [...this.quotes.values(), ...this.venues.values()]) {
       if (Object.hasOwn(frame.quotes ?? {}, quote.symbol)) continue;
       this.#unnamed.add(quote.symbol);
@@ -90,6 +95,7 @@ export class Market {
     if (replace) quote.clear();
     quote.assign(fields, nowMs, quiet);
     if (!quiet) this.#hear(quote, ts);
+    this.#delivering.add(quote.source);
     this.dirty.add(quote);
     if (quote.price !== null && quote.price !== price) quote.trend.push(quote.price, this.#clock.now());
   }
@@ -142,9 +148,10 @@ export class Market {
     return received;
   }
 
-  /** Whether every feed has said which symbols it has. */
+  /** Whether every feed has said which symbols it has; one that is down from the start has not. */
   get settled() {
-    return this.feeds.size > 0 && ![...this.feeds.values()].some(({ state }) => state === "connecting");
+    const said = ([name, { state }]) => state === "failed" || (state !== "connecting" && this.#delivering.has(name));
+    return this.feeds.size > 0 && [...this.feeds].every(said);
   }
 
   /** Whether the service has no such symbol. Before every feed has said what it has, nothing is known to be missing. */
