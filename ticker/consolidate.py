@@ -3,7 +3,7 @@
 A stage of the store's flush. For each instrument the venues stand in configured order; the first live one is the
 source. A source that is no longer live is left at once; a better one that comes back must first stay live for
 `failback_after_s`. Prices are never blended, and never taken from a worse kind of feed than the best one that the
-instrument has: an invented price does not stand in for a real one.
+instrument has: an invented price does not stand in for a real one, nor does it before the real ones have come.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from ticker.model import KINDS
 from ticker.record import INDEX, Follow, Record
 
 _STATE = 1 << INDEX["state"]
-
+_RECORDED = KINDS.index("replay")
+"""From this kind on prices are none of now."""
 RETURNS = 500
-"""So many instruments return to a better source in one flush: those of a feed that was away are all due at once."""
+"""So many instruments that waited are looked at in one flush: those of a feed that was away are all due at once."""
 
 Rank = tuple[int, int]
 """Place of a venue symbol: its feed's kind, then its feed's place in the configuration; smaller is better."""
@@ -53,20 +55,29 @@ class Consolidator:
         lookup: a visible record by its symbol.
         rank: the rank of a venue symbol.
         failback_after_s: how long a better source must be live before it is taken again.
+        awaited: whether feeds of real prices have not delivered yet, any of which may have any instrument.
     """
 
     def __init__(
-        self, lookup: Callable[[str], Record | None], rank: Callable[[str], Rank], failback_after_s: float
+        self,
+        lookup: Callable[[str], Record | None],
+        rank: Callable[[str], Rank],
+        failback_after_s: float,
+        awaited: Callable[[], bool] = lambda: False,
     ) -> None:
         self._lookup = lookup
         self._rank = rank
         self._failback_after_s = failback_after_s
+        self._awaited = awaited
         self._instruments: dict[str, Instrument] = {}
         self._failbacks: list[tuple[float, int, str]] = []
+        self._withheld: dict[str, None] = {}  # instruments that nobody but a recording or a simulation has, so far
         self._order = itertools.count()
 
     def due(self, now: float) -> bool:
-        """Whether the next flush would return to a better source."""
+        """Whether the next flush would look at instruments that have waited."""
+        if self._withheld and not self._awaited():
+            return True
         return bool(self._failbacks) and self._failbacks[0][0] <= now
 
     def venues(self, name: str) -> list[str]:
@@ -104,7 +115,10 @@ class Consolidator:
         for _ in range(RETURNS):
             if not self.due(now):
                 break
-            name = heapq.heappop(self._failbacks)[2]
+            if self._withheld and not self._awaited():
+                name, _ = self._withheld.popitem()
+            else:
+                name = heapq.heappop(self._failbacks)[2]
             if (instrument := instruments.get(name)) is not None:
                 instrument.asked_at = float("inf")
                 reconsider[name] = None
@@ -134,6 +148,9 @@ class Consolidator:
             del self._instruments[instrument.name]
             return instrument.name, None
         best_kind = instrument.venues[0][0][0]
+        if best_kind >= _RECORDED and instrument.source is None and self._awaited():
+            self._withheld[instrument.name] = None
+            return None
         candidates = [symbol for (kind, _), symbol in instrument.venues if kind == best_kind]
         live = [symbol for symbol in candidates if symbol in instrument.live_since]
         source = instrument.source

@@ -108,6 +108,11 @@ class Intake:
         feed = self.sources[symbol].feed
         return KINDS.index(feed.status.kind), feed.place
 
+    def awaited(self) -> bool:
+        """Whether a feed of real prices has not delivered any yet."""
+        statuses = (feed.status for feed in self.feeds.values())
+        return any(status.kind in {"live", "delayed"} and status.last_data_at is None for status in statuses)
+
     @property
     def stale(self) -> int:
         """How many venue symbols are stale now."""

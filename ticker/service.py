@@ -56,7 +56,9 @@ class Service:
         self.started_at = clock.wall_ms()
         self.store = Store(epoch=self.started_at)
         self.intake = Intake(self.store, clock, settings.store.max_symbols)
-        self.consolidator = Consolidator(self.store.get, self.intake.rank, settings.store.failback_after_s)
+        self.consolidator = Consolidator(
+            self.store.get, self.intake.rank, settings.store.failback_after_s, self.intake.awaited
+        )
         self.store.derivation = self.consolidator
         limits = settings.limits
         self.hub = Hub(

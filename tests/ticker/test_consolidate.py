@@ -26,7 +26,9 @@ class Market:
     def __init__(self) -> None:
         self.now = 0.0
         self.store = Store(epoch=1)
-        self.consolidator = Consolidator(self.store.get, lambda s: RANKS[s.partition(":")[0]], FAILBACK_S)
+        self.awaited = False
+        rank = lambda symbol: RANKS[symbol.partition(":")[0]]  # noqa: E731
+        self.consolidator = Consolidator(self.store.get, rank, FAILBACK_S, lambda: self.awaited)
         self.store.derivation = self.consolidator
 
     def put(self, feed: str, state: str | None = None, symbol: str = "BTC-USD", **values: Any) -> None:
@@ -274,6 +276,26 @@ def test_real_price_is_never_replaced_by_an_invented_one(market: Market) -> None
     market.put("b", "down")
     market.flush(1.0)
     assert (market.source, market.values()["state"]) == ("a", "down")
+
+
+def test_invented_prices_wait_for_the_real_ones(market: Market) -> None:
+    """Seen: with an exchange that was away at the start, and for a second at each, `BTC-USD` was simulated, and live.
+
+    Promise: as long as a feed of real prices has not delivered any, it may have any instrument. Delayed ones are real.
+    """
+    market.awaited = True
+    for name in ("BTC-USD", "ETH-USD", "S-USD"):
+        market.put("sim", "live", name, last="1.00")
+    market.put("late", "live", "S-USD", last="2.00")
+    market.flush()
+    assert [market.values(name).get("source") for name in ("BTC-USD", "ETH-USD", "S-USD")] == [None, None, "late"]
+    assert market.values("sim:BTC-USD")["last"] == "1.00"
+    assert not market.store.waiting(1e9)
+    market.put("a", "live", last="3.00")
+    market.awaited = False
+    market.flush()
+    assert [market.values(name)["source"] for name in ("BTC-USD", "ETH-USD")] == ["a", "sim"]
+    assert not market.store.waiting(1e9)
 
 
 def test_simulated_prices_fail_over_among_themselves(market: Market) -> None:
