@@ -129,7 +129,7 @@ class Groups:
         """
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
-        if since is not None and since >= self.store.floor:
+        if since and self.store.floor <= since <= self.store.version:
             return 0
         matched = self.matched(selection)
         same = known is not None and known.scope.selection.mask == selection.mask
@@ -146,12 +146,13 @@ class Groups:
         Raises:
             ProtocolError: `overloaded`; without an id.
         """
+        least = self.store.version if known is not None else self._claimed(text)
         for _ in tested(self.store, selection):
             yield None
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
             if matched <= self._max_symbols:
-                yield from self._snapshots.take(address, selection, matched)
+                yield from self._snapshots.take(address, selection, matched, least)
 
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
@@ -179,14 +180,14 @@ class Groups:
         if text:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
-                self.counts.resyncs[self._why(cursor, selection)] += 1
+                self.counts.resyncs[self._why(text, selection)] += 1
         return frame
 
-    def _why(self, cursor: Cursor | None, selection: Selection) -> str:
+    def _why(self, text: str, selection: Selection) -> str:
         """What a cursor lacks that is answered by everything."""
-        if cursor is None or cursor.epoch != self.store.epoch or not 0 < cursor.version <= self.store.version:
+        if not self._claimed(text):
             return "epoch"
-        return "pruned" if cursor.digest == selection.digest else "selection"
+        return "pruned" if text.endswith(selection.digest) else "selection"
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
@@ -199,7 +200,7 @@ class Groups:
         known, since, told = old.scope, self._seen(old), old.told
         if reader in old.lagging:
             since = told = reader.since
-        if whole is not None and self._serves(whole, selection):
+        if whole is not None and whole.version >= told and self._serves(whole, selection):
             frame = self._enter_behind(reader, selection, interval_ms, whole)
         elif known.selection.mask != selection.mask:
             frame = self.enter(reader, selection, interval_ms, None)
@@ -367,6 +368,12 @@ class Groups:
     def _is_capped(self, selection: Selection) -> bool:
         """Whether no cursor of it is good, because something is or was left out of it."""
         return selection in self._capped or len(self._capped) >= MAX_CAPPED
+
+    def _claimed(self, text: str | None) -> int:
+        """The version that a reader has seen by its cursor, of whatever selection; 0 if that was no version of ours."""
+        cursor = Cursor.parse(text) if text else None
+        ours = cursor is not None and cursor.epoch == self.store.epoch and cursor.version <= self.store.version
+        return cursor.version if cursor is not None and ours else 0
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
         """Whether a reader can go on from a frame of all that was made a while ago."""

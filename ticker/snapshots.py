@@ -46,16 +46,17 @@ class Snapshots:
         self._wall_ms = wall_ms
         self._known: dict[Selection, Snapshot] = {}
 
-    def take(self, address: str, selection: Selection, matched: int) -> Iterator[Frame | None]:
+    def take(self, address: str, selection: Selection, matched: int, least: int) -> Iterator[Frame | None]:
         """Pauses, and at last the frame of one; no frame if it could not be made of one version.
 
-        Whoever wants the same meanwhile shares the work.
+        Whoever wants the same meanwhile shares the work. An older one than version `least` will not do: nobody may be
+        told of the past.
 
         Raises:
             ProtocolError: `overloaded`, for the address that would be the first; without an id.
         """
         snapshot = self._known.get(selection)
-        if snapshot is None:
+        if snapshot is None or (snapshot.frame is not None and snapshot.frame.version < least):
             self._quota.check_snapshot(address, matched)
             snapshot = self._known[selection] = Snapshot(slices.whole(self._store, selection))
         while snapshot.frame is None:

@@ -227,10 +227,13 @@ class SharedFrames(Handshake):
             self.transport.resume_reading()
 
     def _go_on(self) -> None:
-        """See to an answer that is made in slices; what was received meanwhile waits for it."""
-        if self._session is not None and self._session.busy and self._hub is not None and self.open:
+        """See to an answer that is made in slices; what was received meanwhile waits for it, and what is new, too."""
+        session, hub = self._session, self._hub
+        if session is not None and session.busy and hub is not None and self.open:
             self.transport.pause_reading()
-            self._hub.turns.spread(self._slices(self._session))
+            if self.group is not None:
+                hub.pause(self, Pause(self.transport, hub.now(), lambda: session.busy))
+            hub.turns.spread(self._slices(session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:
         try:
@@ -242,6 +245,8 @@ class SharedFrames(Handshake):
                     self._reply(session.step())
                 if self.open and session.closing is not None:
                     self.end(*session.closing)
+            assert self._hub is not None
+            self._hub.taken(self)
             self._listen()
         except Exception:  # a bug, which is this connection's end and nobody else's
             self.logger.exception("error in a WebSocket connection", extra={"connection": self.number})

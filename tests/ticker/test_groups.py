@@ -266,6 +266,24 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
     assert list(market.groups.whole("", ALL))[-1] is not frame
 
 
+def test_nobody_is_told_of_the_past(market: Market) -> None:
+    """A kept frame is not for those who know something newer, of whatever selection: another one is made.
+
+    Seen: who came back with a cursor of other symbols got prices that were up to a second older than its own.
+    """
+    market.last(*(f"S{i}" for i in range(LARGE)))
+    kept = list(market.groups.whole("", ALL))[-1]
+    market.last("S1")
+    peer = market.join(Selection.of(["S1"]))
+    known = f"1:{market.store.version}:{Selection.of(['S1']).digest}"
+    for cursor, group in ((known, None), (None, peer.group)):
+        frame = list(market.groups.whole("", ALL, group, cursor))[-1]
+        assert frame is not None
+        assert frame.version == market.store.version
+    assert list(market.groups.whole("", ALL, None, f"1:{market.store.version + 1}:{ALL.digest}"))[-1] is frame
+    assert market.groups.change(peer, ALL, 0, kept).version == market.store.version
+
+
 def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Market) -> None:
     """However much changed while many waited for their turn: it is made once for all who stand there, in one turn."""
     market.last(*(f"S{i}" for i in range(2 * SLICE)))

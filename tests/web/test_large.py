@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -32,6 +33,14 @@ def fill(live: Live, price: str) -> None:
     """So many symbols that whoever wants all of them gets a large answer."""
     live.publish(dict.fromkeys(MANY, price))
     live.hub.flush()
+
+
+async def move(live: Live) -> None:
+    """A price that has changed whenever anybody looks."""
+    for price in itertools.count(2):
+        live.publish({MANY[4]: str(price)})
+        live.hub.flush()
+        await asyncio.sleep(0)
 
 
 class Turns:
@@ -270,11 +279,13 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
     other = [await live.stream("?symbols=S000*&fields=last") for _ in range(2)]
     for peer in more + other:
         await peer.hear("snapshot")
+    moves = asyncio.create_task(move(live))
     peers = [await live.stream("?symbols=*") for _ in range(3)]
-    for peer in more + other:
-        await peer.say(op="subscribe", symbols=["*"], fields=FIELDS)
-        assert (await peer.hear("subscribed"))["matched"] == live.service.store.count // 2
+    await asyncio.gather(*(peer.say(op="subscribe", symbols=["*"], fields=FIELDS) for peer in more + other))
     readers = await asyncio.gather(*(listen_to(live) for _ in range(3)))
+    for peer in more + other:
+        assert (await peer.hear("subscribed"))["matched"] == live.service.store.count // 2
+    moves.cancel()
     live.publish({MANY[3]: "2.50"})
     live.hub.flush()
     for hear in [peer.message for peer in [*peers, *more, *other]] + [reader.event for reader in readers]:
