@@ -180,14 +180,14 @@ class Groups:
         if text:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
-                self.counts.resyncs[self._why(text, selection)] += 1
+                self.counts.resyncs[self._why(cursor, selection)] += 1
         return frame
 
-    def _why(self, text: str, selection: Selection) -> str:
+    def _why(self, cursor: Cursor | None, selection: Selection) -> str:
         """What a cursor lacks that is answered by everything."""
-        if not self._claimed(text):
+        if cursor is None or cursor.epoch != self.store.epoch or not 0 < cursor.version <= self.store.version:
             return "epoch"
-        return "pruned" if text.endswith(selection.digest) else "selection"
+        return "pruned" if cursor.digest == selection.digest else "selection"
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
@@ -370,10 +370,9 @@ class Groups:
         return selection in self._capped or len(self._capped) >= MAX_CAPPED
 
     def _claimed(self, text: str | None) -> int:
-        """The version that a reader has seen by its cursor, of whatever selection; 0 if that was no version of ours."""
+        """Up to which version a reader may have seen something, by its cursor of whatever selection."""
         cursor = Cursor.parse(text) if text else None
-        ours = cursor is not None and cursor.epoch == self.store.epoch and cursor.version <= self.store.version
-        return cursor.version if cursor is not None and ours else 0
+        return min(cursor.version, self.store.version) if cursor and cursor.epoch == self.store.epoch else 0
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
         """Whether a reader can go on from a frame of all that was made a while ago."""

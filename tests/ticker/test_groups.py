@@ -281,6 +281,7 @@ def test_nobody_is_told_of_the_past(market: Market) -> None:
         assert frame is not None
         assert frame.version == market.store.version
     assert list(market.groups.whole("", ALL, None, f"1:{market.store.version + 1}:{ALL.digest}"))[-1] is frame
+    assert list(market.groups.whole("", ALL, None, f"2:{market.store.version + 1}:{ALL.digest}"))[-1] is frame
     assert market.groups.change(peer, ALL, 0, kept).version == market.store.version
 
 

@@ -142,6 +142,7 @@ class Reader:
         self.due = False
         """Whether the next frame must be the data behind an answer."""
         self.said: list[str] = []
+        self.subscribed = False
         self.closed: int | None = None
         self._check = check
         self._bytes = bytearray()
@@ -160,7 +161,11 @@ class Reader:
             self._bytes = bytearray(rest)
             self.status = int(head.split()[1])
             self.deflates = b"permessage-deflate" in head
-        if self.status in {101, 200}:
+        if self.status not in {101, 200}:
+            assert self.status == 503
+            self.asked.clear()
+            self.pipe.reset()
+        else:
             while self._one_event() if self.events else self._one_frame():
                 pass
 
@@ -221,6 +226,7 @@ class Reader:
             assert message.get("id") == question.get("id"), "an answer to something else"
             assert kind == "error" or kind.startswith(question["op"])
             self.due = kind != "error"
+            self.subscribed |= self.due
             if self.due:
                 self.fields = question.get("fields") or self.fields
         elif kind in {"snapshot", "update"}:
