@@ -379,13 +379,16 @@ class Groups:
         return whole.version >= self.store.floor and not self._is_capped(selection)
 
     def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
-        """Place a reader who gets such a frame: it comes back from there, as from any version that it knows."""
+        """Place a reader who gets such a frame: if it has missed something, it comes back from there like any other."""
         group = self._place(reader, selection, interval_ms)
-        if whole.version < self.store.version:
+        missed = self.store.changes(group.scope, whole.version)
+        if missed.since is None or missed.records or missed.gone:
             group.members.discard(reader)
             group.lagging.add(reader)
             reader.since = whole.version
             self.ready(reader)
+        else:
+            group.told = min(group.told, whole.version)
         return whole
 
     def _overgrown(self) -> Frame:

@@ -266,6 +266,24 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
     assert list(market.groups.whole("", ALL))[-1] is not frame
 
 
+def test_who_missed_nothing_is_told_nothing(market: Market) -> None:
+    """Behind a frame of everything no empty one comes, though others have changed since; the next one joins on."""
+    some = Selection.of(["S*"])
+    market.last(*(f"S{i}" for i in range(LARGE)))
+    frame = list(market.groups.whole("", some))[-1]
+    assert frame is not None
+    market.last("A")
+    peers = [Peer(), Peer()]
+    for peer in peers:
+        assert market.groups.join(peer, some, 0, None, frame) is frame
+        market.last("B")
+        market.groups.catch_up()
+        assert peer.take() == []
+    market.last("S1")
+    version = market.store.version
+    assert [peer.take() for peer in peers] == [[update(frame.version, version, quotes={"S1": {"last": version}})]] * 2
+
+
 def test_nobody_is_told_of_the_past(market: Market) -> None:
     """A kept frame is not for those who know something newer, of whatever selection: another one is made.
 
