@@ -63,6 +63,10 @@ traceback.walk_stack.__code__ = (walk_stack_stepwise if stepwise else walk_stack
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
 
+# Kept compiled, for else each worker rewrites every assert itself, and each program that a test starts is compiled anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs: our children would, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
