@@ -110,6 +110,12 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [ConsoleFormatter().format(record).partition(f" {record.name} ")[2] for record in caplog.records]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that need a browser come first: they take longest, and share it; the small ones fill the end."""
+    long = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def pytest_collection_finish() -> None:
     """Three thousand collected tests stay to the end: no collection of garbage need look at them again, nor at every 700
     objects that tests make.
