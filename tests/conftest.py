@@ -63,7 +63,7 @@ traceback.walk_stack.__code__ = (walk_stack_stepwise if stepwise else walk_stack
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
 
-# Kept compiled, for else each worker rewrites every assert itself, and each program that a test starts is compiled anew.
+# Kept compiled: else each worker rewrites every assert itself, and each program that a test starts is compiled anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -117,8 +117,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Three thousand collected tests stay to the end: no collection of garbage need look at them again, nor at every 700
-    objects that tests make.
+    """Three thousand collected tests stay to the end: no collection of garbage need look at them again, and of what
+    tests make not after every 700 objects.
     """
     gc.collect()
     gc.freeze()
