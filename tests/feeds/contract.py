@@ -206,8 +206,7 @@ def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
     lists = [one for one in everything if one.role(of) == "list"]
     unused = {one.name for one in lists}
     spare: list[Scene] = []
-    told = [Recording(f"{of.folder}/ws/by hand", pathlib.Path(), by_hand=of.told)] if of.told else []
-    for recording in everything + told:
+    for recording in everything + by_hand(of):
         if recording.role(of) not in {"tickers", "stream"}:
             continue
         rows, refused = heard(of, recording)
@@ -226,6 +225,11 @@ def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
             unused.discard(scene.list_name)
             yield scene
     assert not unused, f"no recording speaks of what these list: {unused}"
+
+
+def by_hand(of: Map) -> list[Recording]:
+    """The stream of which nothing was recorded."""
+    return [Recording(f"{of.folder}/ws/by hand", pathlib.Path(), by_hand=of.told)] if of.told else []
 
 
 def heard(of: Map, recording: Recording) -> tuple[list[Said], list[str]]:
@@ -262,8 +266,8 @@ def healthy(name: str, everything: list[Recording]) -> Scene:
     assert of.read_tickers is not None
     (body,) = of.by_hand.values()
     rows = [row if row.wire else row._replace(wire=of.wire_in("")) for row in of.read_tickers(decode(body), {})]
-    by_hand = Recording("an answer by hand", pathlib.Path(), reply=Reply(body=body))
-    return Scene(of, name, by_hand, rows, [], "a list that is made", *made(of, [row.wire for row in rows]))
+    answer = Recording("an answer by hand", pathlib.Path(), reply=Reply(body=body))
+    return Scene(of, name, answer, rows, [], "a list that is made", *made(of, [row.wire for row in rows]))
 
 
 def must_come(scene: Scene) -> list[Judged]:
