@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed, Offer
@@ -56,7 +57,7 @@ def _offer(venue: Venue) -> Offer:
     return Offer(
         kind=venue.kind,
         modes=("stream", "poll") if venue.stream else ("poll",),
-        key=_wants_key(venue),
+        key=bool(venue.key_headers),
         interval_s=limits.interval_s,
         gap_s=limits.gap_s,
         requests_per_symbol=len(venue.targets(["BTC-USD"])) if limits.symbols_per_request else 0,
@@ -69,20 +70,20 @@ def _offer(venue: Venue) -> Offer:
 def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:
     limits, clock = venue.limits, context.clock
     stream = _stream(venue, name, options)
-    key = _key(venue, name, options, context)
+    secrets = _secrets(venue, name, options, context)
     base_url = options.base_url or venue.base_url
     interval_s, gap_s = _pace(limits, options)
     recorder = None
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
-        recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, key, clock)
+        recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, secrets.values(), clock)
     budget = context.budgets.of(base_url)
-    rest = Rest(_source(venue, options, context, key, recorder), limits, gap_s, budget, context)
+    rest = Rest(_source(venue, options, context, secrets, recorder), limits, gap_s, budget, context)
     directory = Directory(name, venue, options.symbols)
     judge = Judge(venue, directory, options.crossed, clock)
     poller = Poller(venue, options, rest, directory, judge)
     listings = Listings(venue, rest, directory, judge, clock)
-    past = Rest(_source(venue, options, context, key), limits, gap_s, budget, context)
+    past = Rest(_source(venue, options, context, secrets), limits, gap_s, budget, context)
     history = History(venue, past, directory, clock)
     if stream is None:
         return PollingFeed(
@@ -103,7 +104,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
         directory=directory,
         judge=judge,
         listings=listings,
-        connector=Connector(stream, options, limits, key, rest, budget, recorder, context),
+        connector=Connector(stream, options, limits, secrets, rest, budget, recorder, context),
         poller=poller if options.mode == "auto" else None,
         history=history,
         interval_s=interval_s,
@@ -132,7 +133,11 @@ def _pace(limits: Limits, options: ExchangeOptions) -> tuple[float, float]:
 
 
 def _source(
-    venue: Venue, options: ExchangeOptions, context: Context, key: str | None = None, recorder: Recorder | None = None
+    venue: Venue,
+    options: ExchangeOptions,
+    context: Context,
+    secrets: Mapping[str, str] | None = None,
+    recorder: Recorder | None = None,
 ) -> HttpSource:
     return HttpSource(
         options.base_url or venue.base_url,
@@ -140,19 +145,16 @@ def _source(
         timeout_s=options.timeout_s,
         body_bytes=venue.limits.body_bytes,
         proxy=options.proxy,
-        secrets={venue.key_header: key} if venue.key_header and key else None,
+        secrets=secrets,
         on_answer=recorder.answer if recorder else None,
     )
 
 
-def _wants_key(venue: Venue) -> bool:
-    return bool(venue.key_header or (venue.stream and venue.stream.key_query))
-
-
-def _key(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> str | None:
-    """The exchange's key, where it wants one; it goes into requests and nowhere else."""
-    if not _wants_key(venue):
-        return None
+def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> dict[str, str]:
+    """The headers with the exchange's key, where it wants one; it goes into requests and nowhere else."""
+    headers = venue.key_headers
+    if not headers:
+        return {}
     if options.key_env:
         key, where = context.environ.get(options.key_env, ""), f"key_env: the variable {options.key_env}"
     elif options.key_file:
@@ -165,6 +167,8 @@ def _key(venue: Venue, name: str, options: ExchangeOptions, context: Context) ->
     else:
         raise ConfigError(f"feeds.{name}: {venue.name} wants a key; give key_env=VARIABLE or key_file=PATH")
     key = key.strip()
-    if not key or not key.isascii() or not key.isprintable():
-        raise ConfigError(f"feeds.{name}.{where} holds no key")
-    return key
+    parts = key.split(":") if len(headers) > 1 else [key]
+    if not key.isascii() or not key.isprintable() or not all(parts) or len(parts) != len(headers):
+        form = f" of the form {':'.join(headers)}" if len(headers) > 1 else ""
+        raise ConfigError(f"feeds.{name}.{where} holds no key{form}")
+    return dict(zip(headers, parts, strict=True))

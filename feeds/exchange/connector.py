@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -33,7 +34,7 @@ class Connector:
         stream: where and how fast.
         options: addresses that replace the exchange's own, proxy and deadline.
         limits: what the exchange bears.
-        key: the exchange's key, where it wants one.
+        secrets: the headers with the exchange's key, where it wants one.
         rest: who asks for an address that is handed out.
         budget: shared by all feeds of the host.
         recorder: hears of everything, or None.
@@ -45,7 +46,7 @@ class Connector:
         stream: Stream,
         options: ExchangeOptions,
         limits: Limits,
-        key: str | None,
+        secrets: Mapping[str, str],
         rest: Rest,
         budget: Budget,
         recorder: Recorder | None,
@@ -55,7 +56,7 @@ class Connector:
         self._options = options
         self._message_bytes = limits.body_bytes
         self._ban_s = limits.ban_s
-        self._key = key
+        self._secrets = secrets
         self._rest = rest
         self._budget = budget
         self._recorder = recorder
@@ -78,19 +79,22 @@ class Connector:
     async def _open(self, status: FeedStatus) -> Opened:
         url, ping = await self._address(status)
         url = moved(url, self._options.ws_url or self._options.base_url)
-        if self._stream.key_query and self._key:
-            url += ("&" if "?" in url else "?") + f"{self._stream.key_query}={quote(self._key, safe='')}"
+        headers = self._secrets
+        if self._stream.key_query:
+            (key,), headers = self._secrets.values(), {}
+            url += ("&" if "?" in url else "?") + f"{self._stream.key_query}={quote(key, safe='')}"
         if self._tls is None and url.startswith("wss:"):
             self._tls = httpx.create_ssl_context(trust_env=False)  # 20 ms
         socket = await open_socket(
             url,
             self._clock,
+            headers=headers,
             timeout_s=self._options.timeout_s,
             message_bytes=self._message_bytes,
             proxy=self._options.proxy,
             tls=self._tls,
         )
-        socket.secret = self._key
+        socket.secrets = self._secrets.values()
         if self._recorder:
             handed_out = self._stream.open_request is not None
             socket.note = self._recorder.connection(url.partition("?")[0] if handed_out else url)

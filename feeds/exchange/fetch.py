@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from datetime import UTC
 from http.cookiejar import DefaultCookiePolicy
 from typing import NamedTuple, Self, cast
@@ -35,10 +35,11 @@ ERROR_BYTES = 65_536
 """How much of an answer with a bad head is read for the one who listens."""
 
 
-def without(secret: str | None, data: bytes) -> bytes:
-    """The same without a secret: what says no to a key may repeat it, and ends in the log and on the page."""
-    for spelling in {secret, quote(secret), quote(secret, "")} if secret else ():
-        data = data.replace(spelling.encode(), b"SECRET")
+def without(secrets: Collection[str], data: bytes) -> bytes:
+    """The same without secrets: what says no to a key may repeat it, and ends in the log and on the page."""
+    for secret in secrets:
+        for spelling in {secret, quote(secret), quote(secret, "")}:
+            data = data.replace(spelling.encode(), b"SECRET")
     return data
 
 
@@ -237,10 +238,7 @@ class HttpSource:
                 parts.append(part)
         if inflate and not inflate.eof:
             raise FeedError("gzip that ends too early")
-        body = b"".join(parts)
-        for secret in self._secrets.values():
-            body = without(secret, body)
-        return body
+        return without(self._secrets.values(), b"".join(parts))
 
 
 def root_of(error: BaseException) -> BaseException:

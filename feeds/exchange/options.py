@@ -28,8 +28,11 @@ class ExchangeOptions:
     proxy: str | None = field(default=None, metadata={"help": "URL of a proxy to go through"})
     timeout_s: float = field(default=5.0, metadata={"help": "deadline of one request or connect, answer included"})
     crossed: str = field(default="reject", metadata={"help": "what to do with bid above ask: reject (both) or keep"})
-    key_env: str | None = field(default=None, metadata={"help": "environment variable that holds the exchange's key"})
-    key_file: str | None = field(default=None, metadata={"help": "file that holds the exchange's key"})
+    key_env: str | None = field(
+        default=None,
+        metadata={"help": "environment variable that holds the exchange's key; several parts of one between colons"},
+    )
+    key_file: str | None = field(default=None, metadata={"help": "file that holds it"})
     record_raw: str | None = field(default=None, metadata={"help": "folder to record received prices and lists in"})
     record_mb: int = field(default=200, metadata={"help": "size at which such a recording ends"})
 

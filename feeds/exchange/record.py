@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -39,18 +39,18 @@ class Recorder:
         folder: where all recordings are.
         base_url: whom it asks.
         most_bytes: size at which recording ends.
-        secret: a text that must not be written.
+        secrets: texts that must not be written.
         clock: for receive times.
     """
 
     def __init__(
-        self, feed: str, folder: Path, base_url: str, most_bytes: int, secret: str | None, clock: Clock
+        self, feed: str, folder: Path, base_url: str, most_bytes: int, secrets: Collection[str], clock: Clock
     ) -> None:
         self._feed = feed
         self._folder = folder / feed
         self._base_url = base_url.rstrip("/")
         self._left_bytes = most_bytes
-        self._secret = secret
+        self._secrets = secrets
         self._clock = clock
         self._count = 0
         self._ended = False
@@ -99,7 +99,7 @@ class Recorder:
         return datetime.fromtimestamp(self._clock.wall_ms() // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
     def _write(self, path: Path, data: bytes) -> None:
-        data = without(self._secret, data)
+        data = without(self._secrets, data)
         if self._ended:
             return
         self._left_bytes -= len(data)

@@ -123,7 +123,7 @@ class Stream:
         acks: the exchange answers each subscription; what it leaves unanswered is asked for again.
         replaces: each subscription takes the place of those before it, so it asks for all of the connection's.
         complete: the stream alone gives all that the exchange has; if not, its REST is polled beside it.
-        key_query: the name under which the URL's query carries the key of the configuration.
+        key_query: the name under which the URL's query carries the key; None: the headers of `Venue.key_headers` do.
         open_request: path and query to ask by HTTP POST for the address of the stream (a token handshake).
         parse_open: the stream's full URL and ping interval (seconds, or None) of that answer.
     """
@@ -207,8 +207,8 @@ class Venue:
         candles: how it tells its past, where it does.
         session: when the market is open, where neither rows nor list say it: then the exchange's time decides.
         late_s: how late prices may be: so long after the end of its session that a row names, the market is closed.
-        key_header: the request header that carries the key of the configuration; a venue with this or
-            `Stream.key_query` cannot be had without a key.
+        key_headers: the request headers that carry the key of the configuration, of which each has a part where there
+            are several; a venue with any cannot be had without a key.
     """
 
     name: str
@@ -231,7 +231,7 @@ class Venue:
     change_from: str = "open"
     session: Session | None = None
     late_s: float = float("inf")
-    key_header: str | None = None
+    key_headers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.symbol or self.instruments_request, "no way to tell what a name means"

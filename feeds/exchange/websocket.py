@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -41,7 +41,7 @@ class Socket:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self.note: Note | None = None
-        self.secret: str | None = None
+        self.secrets: Collection[str] = ()
         """What no message and no failure shall repeat."""
 
     async def receive(self) -> bytes:
@@ -53,8 +53,8 @@ class Socket:
         try:
             message = await self._connection.recv(decode=False)
         except ConnectionClosed as error:
-            raise _ended(error, self.secret) from error
-        message = without(self.secret, message)
+            raise _ended(error, self.secrets) from error
+        message = without(self.secrets, message)
         if self.note:
             self.note("recv", message)
         return message
@@ -70,7 +70,7 @@ class Socket:
         try:
             await self._connection.send(text)
         except ConnectionClosed as error:
-            raise _ended(error, self.secret) from error
+            raise _ended(error, self.secrets) from error
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong, for as long as the connection lives.
@@ -81,7 +81,7 @@ class Socket:
         try:
             await (await self._connection.ping())
         except ConnectionClosed as error:
-            raise _ended(error, self.secret) from error
+            raise _ended(error, self.secrets) from error
 
     async def close(self) -> None:
         """Say goodbye, and end the connection even if there is no answer."""
@@ -93,13 +93,21 @@ class Socket:
 
 
 async def open_socket(
-    url: str, clock: Clock, *, timeout_s: float, message_bytes: int, proxy: str | None, tls: ssl.SSLContext | None
+    url: str,
+    clock: Clock,
+    *,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    message_bytes: int,
+    proxy: str | None,
+    tls: ssl.SSLContext | None,
 ) -> Socket:
     """Connect.
 
     Args:
         url: ws or wss; never shown to anybody.
         clock: for a Retry-After that is a date.
+        headers: sent beside those of the protocol; never shown to anybody.
         timeout_s: from the first packet to the end of the handshake.
         message_bytes: longest message, after decompression.
         proxy: URL of a proxy, or None.
@@ -113,6 +121,7 @@ async def open_socket(
         connection = await _Connect(
             url,
             compression="deflate",
+            additional_headers=headers,
             user_agent_header=f"ticker/{__version__}",
             proxy=proxy,
             open_timeout=timeout_s,
@@ -161,12 +170,12 @@ def _refused(error: Exception, route: Route, timeout_s: float) -> FeedError:
     return FeedError(f"stream: {type(error).__name__}")
 
 
-def _ended(error: ConnectionClosed, secret: str | None) -> FeedError:
+def _ended(error: ConnectionClosed, secrets: Collection[str]) -> FeedError:
     if error.sent and not error.rcvd_then_sent:  # it was us: the library does not take what came
         reason = "too_large" if error.sent.code == CloseCode.MESSAGE_TOO_BIG else "protocol"
         return FeedError(f"stream: a message that cannot be taken (close code {error.sent.code})", reason=reason)
     if error.rcvd is None:
         return FeedError("stream: the connection was lost", reason="closed")
-    reason = without(secret, error.rcvd.reason.encode()).decode()
+    reason = without(secrets, error.rcvd.reason.encode()).decode()
     why = f" {reason[:100]!r}" if reason else ""
     return FeedError(f"stream: closed by the exchange, code {error.rcvd.code}{why}", reason="closed")

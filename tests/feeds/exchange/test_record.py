@@ -16,7 +16,7 @@ from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, Theatre, answers, in_the
 
 SECRET = "s3cr/t-key"
 KEYED = dataclasses.replace(
-    TALKS, key_header="X-Key", stream=dataclasses.replace(TALKS.stream, key_query="token")  # type: ignore[type-var]
+    TALKS, key_headers=("X-Key",), stream=dataclasses.replace(TALKS.stream, key_query="token")  # type: ignore[type-var]
 )  # fmt: skip
 
 

@@ -221,7 +221,8 @@ def test_state_of_the_market() -> None:
     assert [quote.values.get("state") for quote in poll.values()] == ["halted", "closed", None]
 
 
-KEYED = dataclasses.replace(TOY, key_header="X-Key")
+KEYED = dataclasses.replace(TOY, key_headers=("X-Key",))
+IN_PARTS = dataclasses.replace(TOY, key_headers=("X-Name", "X-Key"))
 
 
 def built(venue: Venue, environ: dict[str, str], **options: str) -> None:
@@ -250,6 +251,14 @@ def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
         with pytest.raises(ConfigError, match=expected) as caught:
             built(KEYED, {"BAD_KEY": "k3y\nX-Other: 1"}, **options)
         assert "k3y" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["name", "name:", ":s3cret", "name:s3cret:more", "name:s3cret\nX-Other: 1"])
+def test_key_lacks_a_part(key: str) -> None:
+    """Of an exchange that wants several parts each must be there, and no more; the refusal tells their order."""
+    with pytest.raises(ConfigError, match="holds no key of the form X-Name:X-Key") as caught:
+        built(IN_PARTS, {"MY_KEY": key}, key_env="MY_KEY")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
@@ -283,12 +292,44 @@ def test_key_that_the_exchange_repeats(way: str, tmp_path: pathlib.Path) -> None
         theatre.exchange.serve(TICKERS, Reply(body=b'"bad s3cr/t or s3cr%2Ft"'))
         theatre.exchange.stream(TALK, hangs_up)
         stream = dataclasses.replace(STREAM, key_query="key")
-        venue = dataclasses.replace(TALKS, key_header="X-Key", parse_rest=refuses, stream=stream)
+        venue = dataclasses.replace(TALKS, key_headers=("X-Key",), parse_rest=refuses, stream=stream)
         async with theatre.running(venue, mode=way, key_file=str(tmp_path / "key")):
             await theatre.until(lambda: theatre.sink.status.state == "down")
             assert "bad SECRET or SECRET" in (theatre.sink.status.message or "")
 
     in_theatre(play)
+
+
+@pytest.mark.parametrize("way", ["poll", "stream"])
+def test_key_in_parts(way: str, tmp_path: pathlib.Path) -> None:
+    """Each part has its header, of requests and of the handshake of a stream alike; none is repeated, nor recorded."""
+    (tmp_path / "key").write_text("n4me:s3cr/t\n")
+    told = b'"bad n4me, s3cr%2Ft"'
+
+    async def hangs_up(peer: Peer) -> None:
+        await peer.heard()
+        peer.send(told.decode())
+        peer.close(1008, "bad n4me or s3cr/t")
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, Reply(body=told))
+        theatre.exchange.stream(TALK, hangs_up)
+        venue = dataclasses.replace(TALKS, key_headers=("X-Name", "X-Key"))
+        recorded = str(tmp_path / "raw")
+        async with theatre.running(venue, mode=way, key_file=str(tmp_path / "key"), record_raw=recorded):
+            await theatre.until(lambda: theatre.sink.status.state == "down")
+        asked = {request.target.partition("?")[0]: request.headers for request in theatre.exchange.requests}
+        headers = asked[TICKERS if way == "poll" else TALK]
+        assert (headers["x-name"], headers["x-key"]) == ("n4me", "s3cr/t")
+        if way == "stream":
+            assert "bad SECRET or SECRET" in (theatre.sink.status.message or "")
+
+    in_theatre(play)
+    written = b"".join(file.read_bytes() for file in (tmp_path / "raw").rglob("*") if file.is_file())
+    assert b"bad SECRET, SECRET" in written
+    assert b"n4me" not in written
+    assert b"s3cr" not in written
 
 
 def parse_open(body: bytes) -> tuple[str, float | None]:

@@ -162,7 +162,7 @@ def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
     async def said(proxy: str) -> str:
         url = "ws://a.invalid/?token=SECRET"
         with pytest.raises(FeedError) as caught:
-            await open_socket(url, Clock(), timeout_s=20.0, message_bytes=1, proxy=proxy, tls=None)
+            await open_socket(url, Clock(), headers={}, timeout_s=20.0, message_bytes=1, proxy=proxy, tls=None)
         return str(caught.value)
 
     with socket.socket() as nobody:
@@ -188,7 +188,7 @@ def test_hung_up_at_once() -> None:
         said = set()
         for _ in range(50):
             with pytest.raises(FeedError) as caught:
-                await open_socket(url, Clock(), timeout_s=20.0, message_bytes=1, proxy=None, tls=None)
+                await open_socket(url, Clock(), headers={}, timeout_s=20.0, message_bytes=1, proxy=None, tls=None)
             said.add((caught.value.reason, str(caught.value)))
         return said
 

@@ -51,7 +51,7 @@ def test_asking() -> None:
     """One request and one message a symbol; nothing that is sent in them holds the key."""
     assert rest_request(["AAPL", "BRK.B"]) == ("/api/v1/quote?symbol=AAPL", "/api/v1/quote?symbol=BRK.B")
     assert [json.loads(text) for text in subscribe(["AAPL"], 1)] == [{"type": "subscribe", "symbol": "AAPL"}]
-    assert FINNHUB.key_header == "X-Finnhub-Token"
+    assert FINNHUB.key_headers == ("X-Finnhub-Token",)
     assert FINNHUB.stream is not None
     assert (FINNHUB.stream.key_query, FINNHUB.stream.url) == ("token", "wss://ws.finnhub.io")
     assert not FINNHUB.stream.acks
