@@ -107,7 +107,7 @@ export class Head {
     row.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Stand over these columns. @param {import("./columns.js").Column[]} columns */
+  /** Stand over these columns. @param {Column[]} columns */
   use(columns) {
     const focused = this.#row.contains(document.activeElement);
     this.#cells.clear();

@@ -10,22 +10,6 @@ const SPOKEN_APART_MS = 2000;
 const STAYS_MS = 10_000;
 const MOST = 4;
 const MOST_UNSEEN = 50;
-const ENDINGS = {
-  protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
-  refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
-  denied: { text: "The server asks for a token. Prices come, or go on, when it has a good one.", button: "Enter token" },
-  bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
-};
-/** What each button does. */
-const PRESSES = {
-  Reload: () => location.reload(),
-  Retry: ({ stream }) => stream.socket.connect(),
-  "Enter token": ({ dialogs }) => dialogs.open("token"),
-  Clear: ({ search }) => search.clear(),
-  Search: ({ search }) => search.open(),
-  "Show all": ({ listing }) => listing.showAll(),
-};
-const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to find one.";
 
 /**
  * The one place that speaks to screen readers by itself.
@@ -150,6 +134,24 @@ function notify(text, tag) {
     return false; // some systems allow notifications from service workers only
   }
 }
+
+/** By how a session ended: what it means, and the button that helps. */
+const ENDINGS = {
+  protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
+  refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
+  denied: { text: "The server asks for a token. Prices come, or go on, when it has a good one.", button: "Enter token" },
+  bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
+};
+/** What each of the buttons does. */
+const PRESSES = {
+  Reload: () => location.reload(),
+  Retry: ({ stream }) => stream.socket.connect(),
+  "Enter token": ({ dialogs }) => dialogs.open("token"),
+  Clear: ({ search }) => search.clear(),
+  Search: ({ search }) => search.open(),
+  "Show all": ({ listing }) => listing.showAll(),
+};
+const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to find one.";
 
 /** One plain sentence where prices should be, what happens next, and a button where one helps. */
 export class Notice {
