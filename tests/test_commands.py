@@ -180,14 +180,22 @@ def test_lists_of_a_running_service(called: Call) -> None:
 
 @serving(prices={})
 async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """While a feed has not loaded its symbols, nobody knows which there are: status 4, later 3."""
-    for command in ("get", "symbols", "candles"):
-        arguments = [command, "BTC-USD", "--url", f"http://127.0.0.1:{live.port}"]
-        assert await asyncio.to_thread(main, arguments) == 4
-        assert "not every feed has loaded its symbols yet" in capsys.readouterr().err
+    """While no feed has loaded its symbols, nobody knows which there are: status 4; then 3, and which have not."""
+    dead = live.service.feed("dead", "live", "received", 5.0)
+
+    async def said(status: int) -> list[str]:
+        errors = []
+        for command in ("get", "symbols", "candles"):
+            arguments = [command, "BTC-USD", "--url", f"http://127.0.0.1:{live.port}"]
+            assert await asyncio.to_thread(main, arguments) == status
+            errors.append(capsys.readouterr().err)
+        return errors
+
+    assert all("no feed has loaded its symbols yet" in errors for errors in await said(4))
     live.feed.loaded()
-    assert await asyncio.to_thread(main, arguments) == 3
-    assert await asyncio.to_thread(main, ["symbols", *arguments[1:]]) == 3
+    assert await said(3) == ["ticker: no symbol 'BTC-USD' so far (not loaded yet: dead)\n"] * 3
+    dead.loaded()
+    assert await said(3) == ["ticker: no symbol 'BTC-USD'\n"] * 3
 
 
 def test_status_says_that_all_is_well(called: Call, service: Running) -> None:

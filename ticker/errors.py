@@ -17,7 +17,7 @@ Messages say what is wrong and what to do, in one line, without secrets.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -108,12 +108,15 @@ class UnknownSymbolError(ClientError):
 
     Args:
         nearest: for each unknown symbol the names most like it, best first.
+        loading: the feeds that do not know their symbols yet; these may be among them.
     """
 
-    def __init__(self, nearest: dict[str, list[str]]) -> None:
+    def __init__(self, nearest: dict[str, list[str]], loading: Sequence[str] = ()) -> None:
         hints = {symbol: f"; the nearest are {', '.join(names)}" if names else "" for symbol, names in nearest.items()}
-        super().__init__("\n".join(f"no symbol '{symbol}'{hint}" for symbol, hint in hints.items()))
+        so_far = f" so far (not loaded yet: {', '.join(loading)})" if loading else ""
+        super().__init__("\n".join(f"no symbol '{symbol}'{so_far}{hint}" for symbol, hint in hints.items()))
         self.nearest = nearest
+        self.loading = list(loading)
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:

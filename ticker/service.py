@@ -108,10 +108,18 @@ class Service:
         """The kinds of all feeds."""
         return sorted({feed.status.kind for feed in self.intake.feeds.values()})
 
-    def loaded(self) -> bool:
-        """Whether every feed knows its symbols by now; one that has failed for good does not count."""
+    def begun(self) -> bool:
+        """Whether any feed knows its symbols by now."""
+        return any(feed.status.loaded for feed in self.intake.feeds.values())
+
+    def loading(self) -> list[str]:
+        """The feeds that do not know their symbols yet; one that has failed for good does not count."""
         feeds = [feed.status for feed in self.intake.feeds.values()]
-        return all(f.loaded or f.state == "failed" for f in feeds) and any(f.loaded for f in feeds)
+        return [f.name for f in feeds if not f.loaded and f.state != "failed"]
+
+    def loaded(self) -> bool:
+        """Whether no symbol can come any more that is not there by now."""
+        return self.begun() and not self.loading()
 
     def not_ready(self) -> list[str]:
         """Why no new readers should come here; empty if they may."""

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Query, Request
 from fastapi.responses import Response
 
-from ticker.errors import PatternError, ProtocolError, did_you_mean
+from ticker.errors import PatternError, ProtocolError, UnknownSymbolError, did_you_mean
 from ticker.messages import LISTS, TOKEN
 from ticker.selection import Scope, Selection
 from ticker.service import Service
@@ -147,19 +148,27 @@ def as_problem() -> Iterator[None]:
 
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
-    """What a selection names that does not exist, nothing while it may come."""
-    if not service.loaded():
+    """What a selection names that does not exist; nothing while no feed knows its symbols."""
+    if not service.begun():
         return []
     return unknown_symbols(service.store, selection.patterns, lambda: _may_look(service, address))
 
 
+def unknown_members(service: Service, address: str, selection: Selection) -> bytes:
+    """The end of a document: what its selection names that does not exist, and which feeds may still bring it."""
+    unknown = unknown_of(service, address, selection)
+    members = {"unknown": unknown, "loading": service.loading()} if unknown else {}
+    return b"".join(b',"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in members.items() if value)
+
+
 def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
-    """What to raise for a symbol that is not there: 404 with the nearest, or 503 while it may still come."""
-    if not service.loaded():
-        return Problem(503, "overloaded", "not every feed has loaded its symbols yet", RETRY_SOON)
+    """What to raise for a symbol that is not there: 404 with the nearest, or 503 while no feed knows its symbols."""
+    if not service.begun():
+        return Problem(503, "overloaded", "no feed has loaded its symbols yet", RETRY_SOON)
     near = nearest_symbols(symbol, service.store.symbols()) if _may_look(service, address) else []
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
-    return Problem(404, "unknown_symbol", f"no symbol '{symbol}'{hint}", nearest=near)
+    error = UnknownSymbolError({symbol: near}, service.loading())
+    more: dict[str, Any] = {"loading": error.loading} if error.loading else {}
+    return Problem(404, "unknown_symbol", str(error), nearest=near, **more)
 
 
 def _may_look(service: Service, address: str) -> bool:

@@ -7,9 +7,8 @@ turn, too, and then written a slice at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import Response
 
@@ -32,7 +31,7 @@ from web.answers import (
     in_turns,
     scope_of,
     selection_of,
-    unknown_of,
+    unknown_members,
     unknown_symbol,
 )
 from web.descriptions import described, problems, with_csv
@@ -68,6 +67,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
 
         An answer of everything names in `unknown` which of the symbols do not exist; they are filled when they do.
+        `loading` are then feeds that do not know theirs yet.
 
         With `wait_s` and a cursor since which nothing has changed, the answer comes when something does, or with
         empty `quotes` when the time is over.
@@ -100,7 +100,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             changes = store.changes(scope, since)
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records))
-            unknown = unknown_of(service, address, selection) if changes.since is None else []
+            unknown = unknown_members(service, address, selection) if changes.since is None else b""
             quotes, feeds = protocol.data_pieces(changes)
             body = members(quotes, changes.gone, feeds, always=True)
             return answer(_document(service, selection, changes.since, body, unknown), headers=headers)
@@ -111,7 +111,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         request: Request,
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
     ) -> Response:
-        """404 names the nearest symbols; 503 while no feed knows its symbols yet."""
+        """404 names the nearest symbols, and the feeds that may still bring it; 503 while none knows its symbols."""
         selection = selection_of([symbol], (), service)
         record = store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
@@ -139,19 +139,18 @@ def _made(service: Service, address: str, scope: Scope) -> Iterator[Response | N
             yield None
         else:
             feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
-            unknown = unknown_of(service, address, selection)
+            unknown = unknown_members(service, address, selection)
             body = _document(service, selection, None, members(quotes, [], feeds, always=True), unknown)
             headers = {"ETag": _etag(store, scope, "json"), "Cache-Control": "no-cache"}
             yield answer(body, headers=headers)
 
 
 def _document(
-    service: Service, selection: Selection, since: int | None, body: Iterable[bytes], unknown: list[dict[str, Any]]
+    service: Service, selection: Selection, since: int | None, body: Iterable[bytes], unknown: bytes
 ) -> bytes:
     store = service.store
     head = b'{"cursor":"%b","since":%b,"version":%d,"time":%d' % (
         str(Cursor(store.epoch, store.version, selection.digest)).encode(), b"null" if since is None else b"%d" % since,
         store.version, service.clock.wall_ms(),
     )  # fmt: skip
-    tail = b',"unknown":' + orjson.dumps(unknown) if unknown else b""
-    return b"".join([head, *body, tail, b"}"])
+    return b"".join([head, *body, unknown, b"}"])

@@ -23,7 +23,7 @@ from web.answers import (
     in_turns,
     scope_of,
     selection_of,
-    unknown_of,
+    unknown_members,
 )
 from web.descriptions import described, problems
 from web.schemas import ref
@@ -39,16 +39,17 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
                 responses=described("Symbols") | problems(400, 503))  # fmt: skip
     async def symbols(request: Request, symbols: Symbols = ("*",)) -> Response:
-        """Sorted by name; `venues` best first. `unknown` names which of the symbols do not exist."""
+        """Sorted by name; `venues` best first.
+
+        `unknown` names which of the symbols do not exist, `loading` feeds that may still bring them.
+        """
         address, selection = admission.address(request), selection_of(symbols, (), service)
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]
         check_snapshot(service, address, len(records))
         entries = b",".join(await in_turns(service, _instruments(service, records)))
-        unknown = unknown_of(service, address, selection)
-        more = b',"unknown":' + orjson.dumps(unknown) if unknown else b""
-        return answer(b'{"symbols":[%b]%b}' % (entries, more))
+        return answer(b'{"symbols":[%b]%b}' % (entries, unknown_members(service, address, selection)))
 
     @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
                 responses=described("Feeds") | problems())  # fmt: skip

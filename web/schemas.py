@@ -107,6 +107,8 @@ SYMBOL_ITEM = value("string", "a symbol, or a venue's own", "BTC-USD", maxLength
 NEAREST = listing("the symbols most like it, best first", SYMBOL_ITEM, examples=[["BTC-USD", "BTC-USDT"]])
 UNKNOWN = listing("symbols that do not exist (yet)", record("one of them", {
     "symbol": PATTERN_ITEM, "nearest": NEAREST}))  # fmt: skip
+LOADING = listing("feeds that do not know their symbols yet: what is unknown may come with them",
+                  value("string", "name of a feed", "alpha"))  # fmt: skip
 REPLY_ID = {"type": ["integer", "string"], "description": "of the message that is answered, as it was", "examples": [1],
             "maxLength": 64}  # fmt: skip
 CODE = value("string", "what is wrong, for programs", "bad_request", enum=list(ERROR_CODES))
@@ -244,7 +246,8 @@ BODIES: dict[str, Schema] = {
         "cursor": CURSOR,
         "since": value(["integer", "null"], "where the changes begin; null: everything, replace what you have", 4711),
         "version": VERSION, "time": TIME, **_DATA, "unknown": UNKNOWN,
-    }, ("gone", "feeds", "unknown"), examples=[{
+        "loading": LOADING,
+    }, ("gone", "feeds", "unknown", "loading"), examples=[{
         "cursor": "1795386000123:4711:9f3a61c27b04d5e8", "since": None, "version": 4711, "time": 1795386012345,
         "quotes": {"BTC-USD": {"last": 97412.35, "bid": 97412.3, "ask": 97412.35, "state": "live", "source": "alpha"}},
     }]),
@@ -267,7 +270,7 @@ BODIES: dict[str, Schema] = {
         "quote": value(["string", "null"], "what it is priced in; null: the symbol is no pair", "USD"),
         "decimals": value(["integer", "null"], "digits after the point", 2, "digits"),
         "venues": listing("who has it, best first", value("string", "a feed", "alpha"), examples=[["alpha"]]),
-    })), "unknown": UNKNOWN}, ("unknown",), examples=[{"symbols": [{
+    })), "unknown": UNKNOWN, "loading": LOADING}, ("unknown", "loading"), examples=[{"symbols": [{
         "symbol": "BTC-USD", "name": "Bitcoin", "base": "BTC", "quote": "USD", "decimals": 2,
         "venues": ["alpha", "beta"],
     }]}]),
@@ -347,8 +350,8 @@ BODIES: dict[str, Schema] = {
         "status": value("integer", "the HTTP status", 404),
         "code": CODE,
         "detail": value("string", "what is wrong and what to do", "no symbol 'BTC-USDX'; the nearest are BTC-USD"),
-        "nearest": NEAREST,
-    }, ("nearest",), examples=[{
+        "nearest": NEAREST, "loading": LOADING,
+    }, ("nearest", "loading"), examples=[{
         "type": "about:blank", "title": "Not Found", "status": 404, "code": "unknown_symbol",
         "detail": "no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-USDT", "nearest": ["BTC-USD", "BTC-USDT"],
     }]),

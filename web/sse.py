@@ -111,7 +111,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
         interval = interval_class(interval_ms)
         with as_problem():
             matched = hub.groups.admit(address, selection, interval, paid=whole is not None)
-        unknown = unknown_of(service, address, selection)
+        unknown = unknown_of(service, address, selection) if service.loaded() else []  # here it is said once
         events = EventStream(http, cycle, hub, address, patience_s)
 
         def told(resumed: bool) -> Frame:

@@ -57,13 +57,23 @@ def test_protocol_error_carries_code_and_id() -> None:
 
 @pytest.mark.parametrize("error", [
     FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5), PatternError("x", "unknown_field"),
-    ProtocolError("bad_request", "say more"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}),
+    ProtocolError("bad_request", "say more"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}, ["f"]),
 ])  # fmt: skip
 def test_errors_go_from_process_to_process(error: TickerError) -> None:
     """Seen: what a worker of a process pool raised could not be read by its parent, which broke the pool."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(error, protocol))
         assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_unknown_symbols_have_a_line_each() -> None:
+    """With the names most like it, and, where it is not final, the feeds that may still bring it."""
+    nearest_names: dict[str, list[str]] = {"X": ["Y", "Z"], "Q": []}
+    assert str(UnknownSymbolError(nearest_names)) == "no symbol 'X'; the nearest are Y, Z\nno symbol 'Q'"
+    error = UnknownSymbolError({"X": ["Y"], "Q": []}, ["f", "g"])
+    so_far = "so far (not loaded yet: f, g)"
+    assert str(error) == f"no symbol 'X' {so_far}; the nearest are Y\nno symbol 'Q' {so_far}"
+    assert error.loading == ["f", "g"]
 
 
 def test_pattern_error_is_a_value_error() -> None:

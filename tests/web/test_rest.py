@@ -262,14 +262,39 @@ async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
 
 
 @serving(prices={})
-async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
-    """Until the feeds know their symbols a missing one gets 503 and when to come back, then 404."""
+async def test_before_any_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
+    """Until a feed knows its symbols a missing one gets 503 and when to come back, then 404."""
     answer = await live.get("/api/quotes/BTC-USD")
     assert is_problem(answer, 503, "overloaded")
     assert "unknown" not in (await live.get("/api/quotes?symbols=BTC-USD")).json
     assert int(answer.headers["retry-after"]) >= 1
     live.feed.loaded()
     assert is_problem(await live.get("/api/quotes/BTC-USD"), 404, "unknown_symbol")
+
+
+@serving()
+async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) -> None:
+    """While some feed has not loaded, 404 and the lists name it: what is unknown may still come with it.
+
+    Seen: with one exchange dead, every name that did not exist was 503 "come back in a second", for as long as that.
+    """
+    dead = live.service.feed("dead", "live", "received", 5.0)
+    dead.state("down", "no route")
+    for path in ("quotes", "candles", "sources"):
+        answer = await live.get(f"/api/{path}/BTC-USX")
+        assert is_problem(answer, 404, "unknown_symbol")
+        assert (answer.json["nearest"], answer.json["loading"]) == (["BTC-USD"], ["dead"])
+        assert answer.json["detail"] == "no symbol 'BTC-USX' so far (not loaded yet: dead); the nearest are BTC-USD"
+    for path in ("quotes", "symbols"):
+        document = (await live.get(f"/api/{path}?symbols=BTC-USD,BTC-USX")).json
+        assert document["unknown"] == [{"symbol": "BTC-USX", "nearest": ["BTC-USD"]}]
+        assert document["loading"] == ["dead"]
+        assert not {"unknown", "loading"} & (await live.get(f"/api/{path}?symbols=BTC-USD")).json.keys()
+    dead.state("failed", "bad key")
+    answer = await live.get("/api/quotes/BTC-USX")
+    assert answer.json["detail"] == "no symbol 'BTC-USX'; the nearest are BTC-USD"
+    for document in (answer.json, (await live.get("/api/quotes?symbols=BTC-USX")).json):
+        assert "loading" not in document
 
 
 # Lists and health

@@ -95,6 +95,10 @@ async def test_what_does_not_exist_is_named(live: Live) -> None:
     again = await listen_to(live, query, f"Last-Event-ID: {cursor}")
     await again.event()
     assert (told["resumed"], again.subscribed.json) == (False, told | {"resumed": True})
+    live.service.feed("dead", "live", "received", 5.0)  # may still bring it, and nothing more would be said then
+    early, told = await listen_to(live, query), await (await live.stream(query)).hear("subscribed")
+    await early.event()
+    assert early.subscribed.json["unknown"] == told["unknown"] == []
 
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})

@@ -32,17 +32,19 @@ def ask(
     number = float if make is float else str
     records: dict[str, Record] = {}
     unknown: dict[str, list[str]] = {}
+    loading: list[str] = []
     for part in parts(names):
         query = {"symbols": ",".join(part)} | ({} if fields is None else {"fields": ",".join(fields)})
         path = f"/api/quotes?{urlencode(query, safe=',*:')}"
         answer = fetch(address, path, "quotes", more, timeout_s, number)
         records |= answer["quotes"]
         unknown |= {entry["symbol"]: entry["nearest"] for entry in answer.get("unknown", ())}
+        loading = answer.get("loading", loading)
     if unknown:
-        raise UnknownSymbolError(unknown)
+        raise UnknownSymbolError(unknown, loading)
     named = [name for name in names if "*" not in name]
     if missing := [name for name in named if name not in records]:  # else they would be unknown
-        text = "not every feed has loaded its symbols yet; try again in a moment"
+        text = "no feed has loaded its symbols yet; try again in a moment"
         raise UnreachableError(f"no price of {', '.join(missing)} yet: {text}")
     return [Quote(name, records[name], make) for name in (*named, *sorted(records.keys() - set(named)))]
 

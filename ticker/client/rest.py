@@ -96,7 +96,7 @@ def fetch(
     code = problem.get("code", status)
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])
-        raise UnknownSymbolError({symbol: problem.get("nearest", [])})
+        raise UnknownSymbolError({symbol: problem.get("nearest", [])}, problem.get("loading", ()))
     text = str(problem.get("detail") or f"the service refuses with HTTP status {status}")
     if status == 401:
         text = f"the service refuses: {UNAUTHORIZED}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import click
@@ -33,10 +32,13 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
     names = [entry["symbol"] for entry in listed]
     unknown = [text for text in patterns if "*" not in text and text not in names]
     if unknown:
+        loading: list[str] = []
         if adapter is None:
-            with contextlib.suppress(UnknownSymbolError):
-                fetch(url, f"/api/quotes/{unknown[0]}", "quote")  # which is refused while it may still come
-        raise UnknownSymbolError({text: nearest(text, names, 3) for text in unknown})
+            try:
+                fetch(url, f"/api/quotes/{unknown[0]}", "quote")  # which is refused while nobody can know
+            except UnknownSymbolError as error:
+                loading = error.loading
+        raise UnknownSymbolError({text: nearest(text, names, 3) for text in unknown}, loading)
     if patterns:
         listed = [entry for entry in listed if any(pattern_matches(text, entry["symbol"]) for text in patterns)]
     heads = ("symbol", "name", "base", "quote", "decimals", "venues")
