@@ -68,6 +68,8 @@ class Request(NamedTuple):
     headers: dict[str, str]
 
 
+ACCEPTED_TURNS = 5
+"""After so many turns of the loop a connection has its handler, though its client gave up at once."""
 HANG = Reply(hangs=True)
 CLOSED = Reply(instead=b"")
 
@@ -276,10 +278,14 @@ class FakeExchange:
         return sum(request.target == target for request in self.requests)
 
     @property
+    def port(self) -> int:
+        assert self._server is not None, "not running"
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
     def base_url(self) -> str:
         """Scheme, host and port."""
-        assert self._server is not None, "not running"
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=2**20)
@@ -289,6 +295,8 @@ class FakeExchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        for _ in range(ACCEPTED_TURNS):
+            await asyncio.sleep(0)
         self._server.close()
         for writer in self._connections.values():  # asyncio logs a traceback for a cancelled handler
             writer.transport.abort()

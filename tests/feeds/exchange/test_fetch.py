@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import socket
 import ssl
@@ -131,6 +132,22 @@ def test_deadline_covers_everything(reply: Reply) -> None:
     """Neither silence nor a byte now and then gets more than the one deadline."""
     error = failure(reply, timeout_s=0.2)
     assert error.reason == "timeout"
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_the_exchange_outlives_whoever_gives_up_at_once(turns: int) -> None:
+    """Seen: on a busy machine the deadline passed while the connection was being made, and the exchange of these tests
+    was gone before it knew of it: another test was blamed for the open socket.
+    """
+
+    async def main() -> None:
+        async with FakeExchange() as exchange:
+            with socket.create_connection(("127.0.0.1", exchange.port)):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(main)
 
 
 def test_source_works_again_after_a_failure() -> None:
