@@ -418,7 +418,8 @@ class Visit:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
-        if kind is not None:
+        if isinstance(error, BaseException):
+            error.add_note(f"The page complained of {self.problems}")
             self.page.context.close()
             return
         violations = self.tab.end()
