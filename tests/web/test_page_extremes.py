@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.page_server import LIVE_FEED, START_MS, PageServer, book, price, quote, row, showing, visiting
+from tests.web.page_server import LIVE_FEED, START_MS, PageServer, book, frozen, price, quote, row, showing, visiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -94,10 +94,15 @@ def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> 
         page.locator("#search").fill("S0001")
         pressed(page, "Clear search")
         assert page.evaluate(FOCUSED) == "search"
-        page.keyboard.press("Escape")
-        for key in ("l", "e"):
-            page.keyboard.press(key)
-        expect(page.locator(".toast")).to_have_count(2)
+
+
+def test_a_message_that_goes_leaves_the_keyboard_with_the_next(browser: Browser, server: PageServer) -> None:
+    """Who presses × goes on at the message that is left, and after the last one at the rows."""
+    with frozen(browser, server, book(5)) as visit:
+        page = visit.page
+        for count in (1, 2):
+            page.keyboard.press("e")
+            expect(page.locator(".toast")).to_have_count(count)
         pressed(page, "Dismiss")
         assert page.evaluate(FOCUSED) == "icon-button"
         page.keyboard.press("Enter")
