@@ -154,7 +154,7 @@ def moment_ms(said: Said, unit: str) -> int | None:
     """The exchange's time of a row, where it gives one."""
     if said.fields.time is None:
         return None
-    sent = said.raw[said.fields.time]
+    sent = at(said.raw, said.fields.time)
     if unit != "iso":
         return int(sent) * 1000 // {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
     parsed = datetime.fromisoformat(sent)

@@ -126,6 +126,44 @@ def digits(step: str) -> int:
     return len(step.rstrip("0").partition(".")[2])
 
 
+# Alpaca
+
+_ALPACA_SNAPSHOT = b"""{"symbol": "AAPL",
+  "latestTrade": {"t": "2022-03-18T14:33:58.448432206Z", "x": "V", "p": 161.1998, "s": 200, "c": ["@"], "i": 39884},
+  "latestQuote": {"t": "2022-03-18T14:33:58.547942Z", "ax": "V", "ap": 161.2, "as": 2, "bx": "V", "bp": 161.19},
+  "minuteBar": {"t": "2022-03-18T14:32:00Z", "o": 161.595, "h": 161.63, "l": 161.31, "c": 161.365, "v": 195503},
+  "dailyBar": {"t": "2022-03-18T04:00:00Z", "o": 160.59, "h": 161.92, "l": 159.76, "c": 161.365, "v": 31749988},
+  "prevDailyBar": {"t": "2022-03-17T04:00:00Z", "o": 158.6, "h": 161, "l": 157.63, "c": 160.62, "v": 73839892}}"""
+_ALPACA_DAY = Fields(
+    {
+        "last": "latestTrade.p", "bid": "latestQuote.bp", "ask": "latestQuote.ap",
+        "open": "dailyBar.o", "high": "dailyBar.h", "low": "dailyBar.l", "volume": "dailyBar.v",
+    },
+    time="latestTrade.t",
+)  # fmt: skip
+_ALPACA = {"t": Fields({"last": "p"}, time="t"), "q": Fields({"bid": "bp", "ask": "ap"})}
+_ALPACA_TOLD = (
+    """[{"T":"success","msg":"connected"}]""",
+    """[{"T":"success","msg":"authenticated"}]""",
+    """[{"T":"subscription","trades":["AAPL","BRK.B"],"quotes":["AAPL","BRK.B"],"bars":[],"updatedBars":[],"dailyBars":[],
+    "statuses":[],"lulds":[],"corrections":["AAPL","BRK.B"],"cancelErrors":["AAPL","BRK.B"]}]""",
+    """[{"T":"q","S":"AAPL","bx":"V","bp":161.1,"bs":2,"ax":"V","ap":161.11,"as":13,"c":["R"],"z":"C",
+    "t":"2022-03-18T14:02:43.651613184Z"},{"T":"t","i":96921,"S":"BRK.B","x":"V","p":345.105,"s":1,"c":["@","I"],"z":"A",
+    "t":"2022-03-18T14:02:43.700000001Z"}]""",
+    """[{"T":"t","i":22730,"S":"AAPL","x":"V","p":161,"s":100,"c":["@"],"z":"C","t":"2022-03-18T14:02:44Z"}]""",
+    """[{"T":"error","code":405,"msg":"symbol limit exceeded"}]""",
+    """[{"T":"c","S":"AAPL","x":"V","oi":22730,"op":161,"os":100,"oc":["@"],"ci":22731,"cp":160.5,"cs":100,"cc":["@"],
+    "z":"C","t":"2022-03-18T14:02:45Z"},{"T":"q","S":"BRK.B","bx":"V","bp":0,"bs":0,"ax":"V","ap":346,"as":1,"c":["R"],
+    "z":"A","t":"2022-03-18T14:02:45.000000001Z"}]""",
+)
+
+
+def _alpaca_stream(message: Json, _memory: dict[str, Json]) -> Iterable[Said]:
+    for one in message:
+        if one["T"] in _ALPACA:
+            yield Said(one["S"], one, _ALPACA[one["T"]])
+
+
 # Binance
 
 _BINANCE = Fields(
@@ -540,6 +578,17 @@ def _yahoo_charts(answer: Json, _memory: dict[str, Json]) -> Iterable[Said]:
 # All of them
 
 MAPS: dict[str, Map] = {
+    "alpaca": Map(
+        folder="alpaca",
+        read_tickers=every(_ALPACA_DAY, "", "symbol"),
+        stream_at="/v2/iex",
+        read_stream=_alpaca_stream,
+        symbol=str,
+        time_unit="iso",
+        key=True,
+        by_hand={"/v2/stocks/{wire}/snapshot?feed=iex": _ALPACA_SNAPSHOT},
+        told=_ALPACA_TOLD,
+    ),
     "binance": _binance("binance", "/api/v3/exchangeInfo?showPermissionSets=false"),
     "binance_us": _binance("binance_us", "/api/v3/exchangeInfo"),
     "bitfinex": Map(
@@ -718,7 +767,7 @@ MAPS: dict[str, Map] = {
 
 UNREAD: dict[str, str] = {
     "_errors/rest/*": "answers that are no prices: see test_errors",
-    "alpaca/*": "no adapter for this source",
+    "alpaca/rest/*": "bid and ask only, or of coins: the snapshot is asked for, which has trade and day too",
     "alphavantage/*": "no adapter for this source",
     "binance/rest/v3_bookTicker_*": "bid and ask only: the 24 h ticker is asked for, which has them",
     "binance/rest/v3_price_*": "last price only: the 24 h ticker is asked for, which has it",

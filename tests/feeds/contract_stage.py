@@ -25,7 +25,7 @@ from ticker.model import Quote
 
 LONG_S = 3000.0
 """From poll to poll: so long that what a request takes never matters."""
-KEY = "k3y"
+KEY = "k3y:s3cret"
 
 
 class Came(NamedTuple):

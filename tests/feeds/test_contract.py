@@ -19,6 +19,7 @@ from tests.feeds.contract_stage import Came, played
 
 EXCHANGES = sorted(name for name, one in adapters(loaders(())).items() if one.options is ExchangeOptions)
 NOT_RECORDED = {
+    "alpaca": {"open", "high", "low", "volume", "change_pct"},
     "bitstamp": {"open", "change_pct"},
     "coinbase": {"bid_size", "ask_size"},
     "finnhub": {"open", "high", "low", "change_pct"},

@@ -81,6 +81,19 @@ def _bybit(symbol: str, category: str) -> Told:
 
 
 TOLD = {
+    "alpaca": Told(
+        "AAPL",
+        "/v2/stocks/AAPL/bars?timeframe=1Hour&start=2026-11-22T20:59:59.999Z&end=2026-11-22T22:59:59.999Z&limit=10000"
+        "&feed=iex",
+        {
+            "bars": [
+                {"t": start, **dict(zip("ohlcv", map(float, bar), strict=True)), "n": 3, "vw": 101.5}
+                for start, bar in (("2026-11-22T21:00:00Z", OLD), ("2026-11-22T22:00:00Z", OPEN))
+            ],
+            "symbol": "AAPL",
+            "next_page_token": None,
+        },
+    ),
     "binance": _BINANCE,
     "binance_us": _BINANCE,
     "bitfinex": Told(
