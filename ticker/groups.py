@@ -20,7 +20,7 @@ from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.slices import LARGE, tested
-from ticker.snapshots import PAYS_BYTES, Snapshots
+from ticker.snapshots import PAYS_BYTES, LargeFrames
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
@@ -70,7 +70,7 @@ class Groups:
         self._empty_since: dict[Group, float] = {}
         self._max_symbols = max_symbols
         self._capped: set[Selection] = set()
-        self._snapshots = Snapshots(store, self.quota, monotonic, wall_ms)
+        self._large_frames = LargeFrames(store, self.quota, monotonic, wall_ms)
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:
@@ -123,25 +123,31 @@ class Groups:
         return matched
 
     def fresh(self, known: Group | None, selection: Selection, text: str | None) -> int:
-        """About how many symbols a reader of a group must be told completely if it gets a selection.
+        """About how many symbols a reader of a group must be told if it gets a selection; at most so many.
 
         `text` is that of its cursor.
         """
-        cursor = Cursor.parse(text) if text else None
-        since = cursor.since(self.store.epoch, selection) if cursor else None
-        if since and self.store.floor <= since <= self.store.version:
+        since = self._since(selection, text)
+        if since is not None and not self.store.many_changed(since, self.large):
             return 0
         matched = self.matched(selection)
         same = known is not None and known.scope.selection.mask == selection.mask
         return matched - self.store.matched(known.scope) if known is not None and same else matched
+
+    def _since(self, selection: Selection, text: str | None) -> int | None:
+        """The version that a cursor lets go on from."""
+        cursor = Cursor.parse(text) if text else None
+        since = cursor.since(self.store.epoch, selection) if cursor else None
+        good = since and self.store.floor <= since <= self.store.version and not self._is_capped(selection)
+        return since if good else None
 
     def whole(
         self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
     ) -> Iterator[Frame | None]:
         """What must be done first for a reader who wants a selection, with many pauses; arguments as of `fresh`.
 
-        If that is very much, a frame of all that there is comes last. Who wants the same meanwhile shares the work, and
-        who comes a moment later gets the same frame.
+        If that is very much, the frame for it comes last: of all that there is, or since its cursor. Who wants the same
+        meanwhile shares the work, and who comes a moment later gets the same snapshot.
 
         Raises:
             ProtocolError: `overloaded`; without an id.
@@ -152,7 +158,8 @@ class Groups:
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
             if matched <= self._max_symbols:
-                yield from self._snapshots.take(address, selection, matched, least)
+                since = self._since(selection, text)
+                yield from self._large_frames.take(address, selection, matched, since, least)
 
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
@@ -237,7 +244,7 @@ class Groups:
 
     def forget_empty(self) -> None:
         """Drop the groups that have been empty for a while, and large snapshots."""
-        self._snapshots.forget()
+        self._large_frames.forget()
         now = self._monotonic()
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:

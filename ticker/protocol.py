@@ -142,8 +142,13 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
     if changes.since is None:
         return snapshot(changes.epoch, changes.version, time_ms, quotes, feeds)
     since = changes.since if told is None else told
-    head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, changes.version, time_ms)
-    return Frame("update", b"".join([head, *members(quotes, changes.gone, feeds), b"}"]), len(quotes), changes.version)
+    return update(since, changes.version, time_ms, quotes, changes.gone, feeds)
+
+
+def update(since: int, version: int, time_ms: int, quotes: list[bytes], gone: list[str], feeds: list[bytes]) -> Frame:
+    """What has changed; `quotes` and `feeds` are pieces."""
+    head = b'{"type":"update","since":%d,"version":%d,"time":%d' % (since, version, time_ms)
+    return Frame("update", b"".join([head, *members(quotes, gone, feeds), b"}"]), len(quotes), version)
 
 
 def snapshot(epoch: int, version: int, time_ms: int, quotes: list[bytes], feeds: list[bytes]) -> Frame:

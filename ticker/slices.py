@@ -54,32 +54,50 @@ def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
 
 
-def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
-    """What a selection matches, encoded, of one version: that of the moment in which it comes, after many pauses.
+Told = tuple[list[bytes], list[str]]
+"""Encoded records, and the names of those to drop."""
 
-    What has changed meanwhile is encoded anew, in pauses as long as it is much. Nothing comes if more symbols were
-    removed meanwhile than the store remembers.
+
+def told(store: Store, selection: Selection, since: int | None = None) -> Iterator[Told | None]:
+    """What must be told to who knows a version of a selection; None for nothing.
+
+    It is of one version, that of the moment in which it comes, after many pauses. What has changed meanwhile is
+    encoded anew, in pauses as long as it is much. Nothing comes if more symbols were removed meanwhile than the store
+    remembers.
     """
-    scope, mask = store.resolve(selection), selection.mask
+    scope, wanted = store.resolve(selection), selection.mask
     pieces: dict[str, bytes] = {}
     try:
+        gone = dict.fromkeys(store.gone_since(scope, since) if since is not None else ())
         symbols = list(scope.symbols())
         for left in reversed(range(MOST_PASSES)):
             version, much = store.version, left and len(symbols) > SLICE
             for part in parts(symbols):
                 for symbol in part:
-                    if (record := store.get(symbol)) is not None:
+                    if (record := store.get(symbol)) is None:
+                        continue
+                    if mask := wanted if since is None else record.changed_since(since) & wanted:
                         pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
                 if much:
                     yield None
             if not much:
-                yield list(pieces.values())
+                yield list(pieces.values()), list(gone)
                 return
             changes = store.changes(scope, version)
             if changes.since is None:
                 return
             symbols = [record.key for record, _ in changes.records if not record.is_feed]
+            for symbol in symbols:
+                gone.pop(symbol, None)
             for symbol in changes.gone:
                 pieces.pop(symbol, None)
+                if since is not None:
+                    gone[symbol] = None
     finally:
         store.release(scope)
+
+
+def feeds(store: Store, since: int | None) -> list[bytes]:
+    """The same of the feeds, which are few."""
+    masks = ((record, record.changed_since(since or 0)) for record in store.feeds())
+    return [protocol.piece(record, mask) for record, mask in masks if mask]

@@ -1,7 +1,7 @@
-"""Large snapshots: made a slice at a time, once for all who want the same at about the same time.
+"""Large answers: made a slice at a time, once for all who want the same at about the same time.
 
-After a restart everybody comes back at once, and many want everything: encoding and joining that for each of them
-would take minutes.
+After a restart everybody comes back at once, and many want everything; after a cut, all that has changed since.
+Encoding and joining that for each of them would take minutes.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ticker.selection import Selection
 from ticker.store import Store
 
 KEEP_S = 1.0
-"""So long one is kept: who comes meanwhile gets it, too, and then what has changed since."""
+"""So long a snapshot is kept: who comes meanwhile gets it, too, and then what has changed since."""
 PAYS_BYTES = 16_384
 """From this size on a frame is worth compressing for whoever asked for it."""
 
 
 @dataclass(slots=True)
-class Snapshot:
+class Large:
     """One that somebody is making, or has made at some time, monotonic seconds."""
 
-    making: Iterator[list[bytes] | None]
+    making: Iterator[slices.Told | None]
     at: float = float("-inf")
     frame: Frame | None = None
 
 
-class Snapshots:
+class LargeFrames:
     """Those of now.
 
     Args:
@@ -44,10 +44,12 @@ class Snapshots:
         self._quota = quota
         self._monotonic = monotonic
         self._wall_ms = wall_ms
-        self._known: dict[Selection, Snapshot] = {}
+        self._known: dict[tuple[Selection, int | None], Large] = {}
 
-    def take(self, address: str, selection: Selection, matched: int, least: int) -> Iterator[Frame | None]:
-        """Pauses, and at last the frame of one; no frame if it could not be made of one version.
+    def take(
+        self, address: str, selection: Selection, matched: int, since: int | None, least: int
+    ) -> Iterator[Frame | None]:
+        """Pauses, and at last a snapshot, or an update since a version; none if it could not be made of one version.
 
         Whoever wants the same meanwhile shares the work. An older one than version `least` will not do: nobody may be
         told of the past.
@@ -55,32 +57,38 @@ class Snapshots:
         Raises:
             ProtocolError: `overloaded`, for the address that would be the first; without an id.
         """
-        snapshot = self._known.get(selection)
-        if snapshot is None or (snapshot.frame is not None and snapshot.frame.version < least):
+        large = self._known.get((selection, since))
+        if large is None or (large.frame is not None and large.frame.version < least):
             self._quota.check_snapshot(address, matched)
-            snapshot = self._known[selection] = Snapshot(slices.whole(self._store, selection))
-        while snapshot.frame is None:
-            snapshot.at = self._monotonic()
+            large = self._known[selection, since] = Large(slices.told(self._store, selection, since))
+        while large.frame is None:
+            large.at = self._monotonic()
             try:
-                pieces = next(snapshot.making)
+                made = next(large.making)
             except StopIteration:
+                self._known.pop((selection, since), None)
                 return
-            if pieces is None:
+            if made is None:
                 yield None
             else:
-                snapshot.frame = self._frame(pieces)
-        yield snapshot.frame
+                large.frame = self._frame(made, since)
+                if since is not None:  # those with other cursors are many
+                    self._known.pop((selection, since), None)
+        yield large.frame
 
-    def _frame(self, pieces: list[bytes]) -> Frame:
-        store = self._store
-        feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
-        frame = protocol.snapshot(store.epoch, store.version, self._wall_ms(), pieces, feeds)
+    def _frame(self, made: slices.Told, since: int | None) -> Frame:
+        (quotes, gone), store, now_ms = made, self._store, self._wall_ms()
+        feeds = slices.feeds(store, since)
+        if since is None:
+            frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
+        else:
+            frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
         frame.pays = len(frame.data) >= PAYS_BYTES
         return frame
 
     def forget(self) -> None:
         """Drop those that are old."""
         now = self._monotonic()
-        for selection, snapshot in list(self._known.items()):
-            if now - snapshot.at >= KEEP_S:
-                del self._known[selection]
+        for wish, large in list(self._known.items()):
+            if now - large.at >= KEEP_S:
+                del self._known[wish]

@@ -242,7 +242,7 @@ class Store:
             records = [(r, m if r.is_feed or known.contains(r.key) else mask) for r, m in records]
             fresh = (s for s in scope.beyond(known) if s not in told)
             records += [(r, mask) for s in fresh if (r := self._records.get(s))]
-        return Changes(self.epoch, since, self.version, records, list(self._gone_since(scope, since)))
+        return Changes(self.epoch, since, self.version, records, list(self.gone_since(scope, since)))
 
     def newest(self, scope: Scope) -> int:
         """The newest version that changed anything inside a scope; 0 if nothing ever did."""
@@ -260,6 +260,22 @@ class Store:
             if scope.matches(symbol):
                 return version
         return max(newest, self.floor)
+
+    def gone_since(self, scope: Scope, since: int) -> Iterator[str]:
+        """The removed symbols of a scope; if it has but names, these are looked up: thousands may have been removed."""
+        if next(reversed(self._gone.values()), 0) > since and not scope.wildcards:
+            yield from (symbol for symbol in scope.exact if self._gone.get(symbol, 0) > since)
+            return
+        for symbol, version in reversed(self._gone.items()):
+            if version <= since:
+                break
+            if scope.matches(symbol):
+                yield symbol
+
+    def many_changed(self, since: int, many: int) -> bool:
+        """Whether at least so many records have changed after a version."""
+        record = next(itertools.islice(reversed(self._records.values()), many - 1, None), None)
+        return record is not None and record.version > since
 
     # Inside
 
@@ -309,17 +325,6 @@ class Store:
                 found.append((hit, mask))
         found += [(r, r.changed_since(since)) for r in self._feeds.values() if r.version > since]
         return found
-
-    def _gone_since(self, scope: Scope, since: int) -> Iterator[str]:
-        """The removed symbols of a scope; if it has but names, these are looked up: thousands may have been removed."""
-        if next(reversed(self._gone.values()), 0) > since and not scope.wildcards:
-            yield from (symbol for symbol in scope.exact if self._gone.get(symbol, 0) > since)
-            return
-        for symbol, version in reversed(self._gone.items()):
-            if version <= since:
-                break
-            if scope.matches(symbol):
-                yield symbol
 
     def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
         """These fields of a record, and of its follower, change in this version."""

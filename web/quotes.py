@@ -17,7 +17,7 @@ from ticker.protocol import Cursor, members
 from ticker.record import Changes
 from ticker.selection import ALL_FIELDS, Scope, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, whole
+from ticker.slices import LARGE, feeds, told
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
@@ -89,9 +89,12 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             if not wait_s and if_none_match and headers["ETag"] in if_none_match:  # in a list, behind a proxy's `W/`
                 return Response(status_code=304, headers=headers)
-            if since is None and shape == "json" and (matched := store.matched(scope)) >= LARGE:
+            if since is not None and not max(1, store.floor) <= since <= store.version:
+                since = None
+            much = since is None or store.many_changed(since, LARGE)
+            if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
                 check_snapshot(service, address, matched)
-                if made := await service.hub.turns.complete(_made(service, address, scope)):
+                if made := await service.hub.turns.complete(_made(service, address, scope, since)):
                     return made
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
@@ -101,8 +104,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records))
             unknown = unknown_members(service, address, selection) if changes.since is None else b""
-            quotes, feeds = protocol.data_pieces(changes)
-            body = members(quotes, changes.gone, feeds, always=True)
+            quotes, others = protocol.data_pieces(changes)
+            body = members(quotes, changes.gone, others, always=True)
             return answer(_document(service, selection, changes.since, body, unknown), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
@@ -131,18 +134,18 @@ def _is_empty(changes: Changes) -> bool:
     return changes.since is not None and not changes.records and not changes.gone
 
 
-def _made(service: Service, address: str, scope: Scope) -> Iterator[Response | None]:
-    """Make the answer of all that a large selection has, in turns: it is of the moment in which it is done."""
+def _made(service: Service, address: str, scope: Scope, since: int | None) -> Iterator[Response | None]:
+    """Make a large answer, in turns: it is of the moment in which it is done."""
     store, selection = service.store, scope.selection
-    for quotes in whole(store, selection):
-        if quotes is None:
+    for made in told(store, selection, since):
+        if made is None:
             yield None
         else:
-            feeds = [protocol.piece(record, record.everything) for record in store.feeds()]
-            unknown = unknown_members(service, address, selection)
-            body = _document(service, selection, None, members(quotes, [], feeds, always=True), unknown)
+            quotes, gone = made
+            body = members(quotes, gone, feeds(store, since), always=True)
+            unknown = unknown_members(service, address, selection) if since is None else b""
             headers = {"ETag": _etag(store, scope, "json"), "Cache-Control": "no-cache"}
-            yield answer(body, headers=headers)
+            yield answer(_document(service, selection, since, body, unknown), headers=headers)
 
 
 def _document(

@@ -17,7 +17,6 @@ from tests.web.server import PRICES, Live, serving, until
 from tests.web.test_compression import browser, receive
 from ticker import protocol
 from ticker.model import FIELDS, currencies
-from ticker.protocol import Frame
 from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
 from ticker.slices import LARGE, SLICE
@@ -33,6 +32,17 @@ def fill(live: Live, price: str) -> None:
     """So many symbols that whoever wants all of them gets a large answer."""
     live.publish(dict.fromkeys(MANY, price))
     live.hub.flush()
+
+
+def in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever puts a large answer together in one turn fails."""
+    pieces = protocol.data_pieces
+
+    def few(changes: Changes) -> tuple[list[bytes], list[bytes]]:
+        assert len(changes.records) < LARGE
+        return pieces(changes)
+
+    monkeypatch.setattr(protocol, "data_pieces", few)
 
 
 async def move(live: Live) -> None:
@@ -227,9 +237,10 @@ async def test_meanwhile_nothing_is_read(live: Live, monkeypatch: pytest.MonkeyP
 
 
 @serving()
-async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live) -> None:
-    """Everything from a cursor on, though the selection is large; whoever leaves in the middle leaves nothing."""
+async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything from a cursor on, though it is much, and in slices; whoever leaves in the middle leaves nothing."""
     fill(live, "1.50")
+    in_slices(monkeypatch)
     first, view = await live.stream("?symbols=*"), View()
     digest = (await first.hear("subscribed"))["selection"]
     view.apply(await first.hear("snapshot"))
@@ -239,6 +250,14 @@ async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live) -> 
     again = await live.stream(f"?symbols=*&cursor={live.service.store.epoch}:{view.version}:{digest}")
     assert (await again.hear("subscribed"))["resumed"]
     assert list((await again.hear("update"))["quotes"]) == [MANY[5]]
+    fill(live, "8.50")
+    answer = (await live.get(f"/api/quotes?cursor={live.service.store.epoch}:{view.version}:{digest}")).json
+    assert (answer["since"], answer["quotes"].keys()) == (view.version, set(MANY))
+    reader = await listen_to(live, f"?cursor={live.service.store.epoch}:{view.version}:{digest}")
+    assert ((event := await reader.event()).kind, event.json["since"]) == ("update", view.version)
+    assert event.json["quotes"] == answer["quotes"]
+    reader.peer.sock.close()
+    again.sock.close()
     leaves = await live.stream()
     await leaves.say(op="subscribe", symbols=["*"], fields=["ask"])
     leaves.sock.close()
@@ -268,13 +287,7 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
     """
     fill(live, "1.50")
     live.clock.stand()
-    made = protocol.data_frame
-
-    def in_one_turn(changes: Changes, *times: int) -> Frame:
-        assert len(changes.records) < LARGE
-        return made(changes, *times)
-
-    monkeypatch.setattr(protocol, "data_frame", in_one_turn)
+    in_slices(monkeypatch)
     more = [await live.stream("?symbols=S0003-USD") for _ in range(2)]
     other = [await live.stream("?symbols=S000*&fields=last") for _ in range(2)]
     for peer in more + other:
