@@ -1,10 +1,8 @@
-"""A time in which a connection takes no frames, because what was written to it has not arrived yet.
+"""Times in which a connection takes no frames, most often because what was written to it has not arrived yet.
 
-It ends when the rest is about to arrive, and not already when the kernel has taken it: what the kernel and the network
-hold is old when it is read, over a slow line by many seconds. So a slow reader gets one frame after another, each as
-new as the line allows, and a line that moves is never mistaken for one that stalls.
-
-Another reason is an answer that is being made in slices: of what comes meanwhile its reader must not know more than it.
+That one ends when the rest is about to arrive, and not already when the kernel has taken it: what the kernel and the
+network hold is old when it is read, over a slow line by many seconds. So a slow reader gets one frame after another,
+each as new as the line allows, and a line that moves is never mistaken for one that stalls.
 """
 
 from __future__ import annotations
@@ -13,10 +11,11 @@ import fcntl
 import socket
 import struct
 import sys
-from collections.abc import Callable
 from typing import Any
 
+from ticker.doorman import Doorman
 from ticker.intake import TICK_S
+from ticker.session import Session
 
 _SIOCOUTQ = 0x5411
 """Linux's question for what a socket has not seen acknowledged."""
@@ -46,29 +45,45 @@ def delivered(transport: Any) -> bytes:
     return bytes(told[_DELIVERED_AT:])
 
 
+class Making:
+    """Lasts while an answer is made in slices: of what comes meanwhile its reader must not know more than it has.
+
+    Args:
+        session: who makes it.
+    """
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session | Doorman) -> None:
+        self._session = session
+
+    def over(self, now: float) -> bool:  # noqa: ARG002 - it does not depend on time
+        """Whether it is made."""
+        return not self._session.busy
+
+    def stalled_s(self, now: float) -> float:  # noqa: ARG002 - the same
+        """It waits for us."""
+        return 0.0
+
+
 class Pause:
-    """Begins when the kernel did not take all of a write, or with the making of an answer.
+    """Begins when the kernel did not take all of a write.
 
     Args:
         transport: whose pause it is.
         now: monotonic seconds.
-        busy: whether the answer is still being made.
     """
 
-    __slots__ = ("_began_at", "_busy", "_delivered", "_left", "_moved_at", "_size", "_transport")
+    __slots__ = ("_began_at", "_delivered", "_left", "_moved_at", "_size", "_transport")
 
-    def __init__(self, transport: Any, now: float, busy: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, transport: Any, now: float) -> None:
         self._transport = transport
-        self._busy = busy
         self._began_at = self._moved_at = now
         self._size = self._left = unsent_bytes(transport)
         self._delivered = delivered(transport)
 
     def over(self, now: float) -> bool:
         """Look whether the process holds nothing, and the rest will arrive within a tick at the pace so far."""
-        if self._busy():
-            self._moved_at = now
-            return False
         self._look(now)
         waiting = self._transport.get_write_buffer_size()
         return not waiting and self._left * (now - self._began_at) <= (self._size - self._left) * TICK_S

@@ -33,7 +33,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
-from web.pause import Pause
+from web.pause import Making, Pause
 from web.wire import headed, pack, packed, shares, wire
 
 MAX_FRAGMENTS = 64
@@ -136,7 +136,7 @@ class SharedFrames(Handshake):
         if self._hub is not None:
             self._full = True
             self.transport.pause_reading()
-            if self.open and not self.paused:  # else these are the last bytes, and the hub has forgotten us
+            if self.open:  # else these are the last bytes, and the hub has forgotten us
                 self._hub.pause(self, Pause(self.transport, self._hub.now()))
 
     def resume_writing(self) -> None:
@@ -231,8 +231,8 @@ class SharedFrames(Handshake):
         session, hub = self._session, self._hub
         if session is not None and session.busy and hub is not None and self.open:
             self.transport.pause_reading()
-            if self.group is not None:
-                hub.pause(self, Pause(self.transport, hub.now(), lambda: session.busy))
+            if self.group is not None and not self.paused:
+                hub.pause(self, Making(session))
             hub.turns.spread(self._slices(session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:
