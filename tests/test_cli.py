@@ -25,6 +25,7 @@ ENVIRON = {name: text for name, text in os.environ.items() if not name.startswit
 
 Ended = tuple[int, str, list[str]]
 """Exit status, standard output, and lines of standard error."""
+Run = Callable[..., Ended]
 
 
 def ticker(*args: str | bytes, **environ: str) -> Ended:
@@ -42,14 +43,17 @@ def ticker(*args: str | bytes, **environ: str) -> Ended:
 
 
 @pytest.fixture
-def main(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Ended]:
+def main(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """The same in this process, without the third of a second that a new one takes."""
     for name in os.environ.keys() - ENVIRON.keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(ROOT)
 
-    def run(args: list[str]) -> Ended:
-        status = cli.main(args)
+    def run(*args: str, **environ: str) -> Ended:
+        with monkeypatch.context() as patched:
+            for name, text in environ.items():
+                patched.setenv(name, text)
+            status = cli.main(args)
         out, errors = capfd.readouterr()
         return status, out, errors.splitlines()
 
@@ -83,9 +87,9 @@ def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
-def test_help_of_a_command_names_every_flag(command: str) -> None:
+def test_help_of_a_command_names_every_flag(command: str, main: Run) -> None:
     """What serves, checks and shows takes the same flags, and shows how feeds are written."""
-    status, out, errors = ticker(command, "-h")
+    status, out, errors = main(command, "-h")
     assert (status, errors) == (0, [])
     for expected in (
         *("--config FILE", "--host ADDRESS", "--port PORT", "--feed SPEC", "--log-level LEVEL"),
@@ -111,9 +115,9 @@ def test_the_short_help_is_that_of_the_command() -> None:
         assert (command.help or "").splitlines()[0] == text
 
 
-def test_show_config_is_a_configuration(tmp_path: Path) -> None:
+def test_show_config_is_a_configuration(tmp_path: Path, main: Run) -> None:
     """What it prints is TOML with origins, and given as a file it gives the same settings."""
-    status, out, errors = ticker("show-config", "--port", "9000", TICKER_LOG__LEVEL="debug")
+    status, out, errors = main("show-config", "--port", "9000", TICKER_LOG__LEVEL="debug")
     assert (status, errors) == (0, [])
     shown = tomllib.loads(out)
     assert (shown["server"]["port"], shown["log"]["level"], shown["feeds"]) == (
@@ -125,18 +129,18 @@ def test_show_config_is_a_configuration(tmp_path: Path) -> None:
     assert "# TICKER_LOG__LEVEL" in out
     file = tmp_path / "shown.toml"
     file.write_text(out, "utf-8")
-    status, again, _ = ticker("show-config", "--config", str(file))
+    status, again, _ = main("show-config", "--config", str(file))
     assert (status, tomllib.loads(again)) == (0, shown)
 
 
-def test_check_config_builds_the_feeds() -> None:
+def test_check_config_builds_the_feeds(main: Run) -> None:
     """A good configuration is `ok` with its feeds in order; nothing configured is the simulator."""
     feeds = ("--feed", "kraken:*-USD?interval_s=1&base_url=http://127.0.0.1:9000", "--feed", "eu=kraken:*-EUR")
-    assert ticker("check-config", *feeds) == (0, "ok: 2 feeds: kraken, eu\n", [])
-    assert ticker("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
+    assert main("check-config", *feeds) == (0, "ok: 2 feeds: kraken, eu\n", [])
+    assert main("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
 
 
-def test_adapters_are_a_table(main: Callable[[list[str]], Ended]) -> None:
+def test_adapters_are_a_table(main: Run) -> None:
     """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV."""
     status, out, errors = ticker("adapters")
     assert (status, errors) == (0, [])
@@ -145,19 +149,19 @@ def test_adapters_are_a_table(main: Callable[[list[str]], Ended]) -> None:
     names = [line.split()[0] for line in lines]
     assert names == sorted(names)
     assert {"kraken", "replay", "sim"} <= set(names)
-    objects = [json.loads(line) for line in main(["adapters", "--json"])[1].splitlines()]
+    objects = [json.loads(line) for line in main("adapters", "--json")[1].splitlines()]
     assert [one["adapter"] for one in objects] == names
     kraken = next(one for one in objects if one["adapter"] == "kraken")
     assert kraken["modes"] == ["stream", "poll"]
     assert kraken["fields"][:3] == ["last", "bid", "ask"]
-    rows = list(csv.DictReader(io.StringIO(main(["adapters", "coinbase", "finnhub", "--csv"])[1])))
+    rows = list(csv.DictReader(io.StringIO(main("adapters", "coinbase", "finnhub", "--csv")[1])))
     assert [(row["adapter"], row["key"]) for row in rows] == [("coinbase", ""), ("finnhub", "yes")]
     assert rows[0]["polling"] == "2 requests a symbol, 8 a second"
 
 
-def test_an_adapter_alone_is_explained() -> None:
+def test_an_adapter_alone_is_explained(main: Run) -> None:
     """Its fields, and each of its options with its default and what it means."""
-    status, out, errors = ticker("adapters", "replay")
+    status, out, errors = main("adapters", "replay")
     assert (status, errors) == (0, [])
     options = [line.split(maxsplit=1) for line in out.splitlines()[2:]]
     assert ["loop=false", "start again from the first row at the end"] in options
@@ -200,11 +204,9 @@ def test_an_adapter_alone_is_explained() -> None:
         ),
     ],
 )
-def test_wrong_usage_or_configuration_is_status_2(
-    args: list[str], error: str, main: Callable[[list[str]], Ended]
-) -> None:
+def test_wrong_usage_or_configuration_is_status_2(args: list[str], error: str, main: Run) -> None:
     """One line on standard error says what is wrong and what would be right; nothing is printed or started."""
-    assert main(args) == (2, "", [f"ticker: {error}"])
+    assert main(*args) == (2, "", [f"ticker: {error}"])
 
 
 @pytest.mark.parametrize(
@@ -224,11 +226,11 @@ def test_a_process_that_cannot_begin_ends_with_status_2(args: list[str], error: 
     assert ticker(*args) == (2, "", [f"ticker: {error}"])
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, main: Run) -> None:
     """Each mistake has a line of its own, first those of the settings, then those of feeds and files."""
     file = tmp_path / "ticker.toml"
     file.write_text("[server]\nport = 'x'\ntls_cert = 'no.pem'\n[store]\nmax_symbol = 3\n[feeds.krakn]\n", "utf-8")
-    assert ticker("check-config", "--config", str(file), "--set", "auth.tokens_file=no") == (
+    assert main("check-config", "--config", str(file), "--set", "auth.tokens_file=no") == (
         2,
         "",
         [
@@ -239,7 +241,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
             "ticker: auth.tokens_file no: no such file or directory",
         ],
     )
-    assert ticker("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [
+    assert main("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [
         "ticker: feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?",
         (
             "ticker: feeds.kraken.x: unknown option; there is: base_url, crossed, interval_s, key_env, key_file, mode, "
@@ -258,11 +260,11 @@ def test_text_that_is_not_utf8_is_no_traceback() -> None:
     assert ticker("show-config", "--feed", b"sim:\xff")[0] == 0
 
 
-def test_where_it_cannot_serve_it_says_so(main: Callable[[list[str]], Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_cannot_serve_it_says_so(main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: on Windows the first command of the README ended in a traceback of `import resource`."""
     monkeypatch.setattr(sys, "platform", "win32")
     said = "ticker: the service runs on Linux and macOS; here start it in WSL or a container, then ask it"
-    assert main(["--port", "0"]) == (1, "", [said])
+    assert main("--port", "0") == (1, "", [said])
 
 
 def test_a_port_in_use_is_status_1() -> None:
