@@ -7,10 +7,8 @@ import functools
 import graphlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import ROOT
 
@@ -149,6 +147,11 @@ def layer(name: str) -> int:
     return places[0]
 
 
+def wrong(names: Iterable[str], of: Callable[[str], object]) -> dict[str, object]:
+    """What is wrong with each of these modules, with whom it is at all."""
+    return {name: found for name in names if (found := of(name))}
+
+
 def test_sources_were_found() -> None:
     """The test looks at real files: the modules that must exist are among them, and their imports are seen."""
     assert {"ticker.store", "feeds.base", "web.app", "feeds.venues.kraken"} <= set(SOURCES)
@@ -156,10 +159,9 @@ def test_sources_were_found() -> None:
     assert "orjson" in imports("ticker.protocol")
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES))
-def test_imports_go_downwards(name: str) -> None:
+def test_imports_go_downwards() -> None:
     """A module imports from its own layer or from lower ones."""
-    assert {other for other in ours(name) if layer(other) > layer(name)} == set()
+    assert wrong(SOURCES, lambda name: {other for other in ours(name) if layer(other) > layer(name)}) == {}
 
 
 def test_every_layered_module_exists() -> None:
@@ -173,53 +175,59 @@ def test_no_cycles() -> None:
     assert set(order) == set(SOURCES)
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "feeds"))
-def test_feeds_see_the_bottom_and_themselves(name: str) -> None:
+def test_feeds_see_the_bottom_and_themselves() -> None:
     """A feed knows values, clock, errors and the feeds' own base; neither store nor web."""
-    assert {other for other in ours(name) if package(other) != "feeds" and layer(other) > 0} == set()
+    feeds = {name for name in SOURCES if package(name) == "feeds"}
+    assert wrong(feeds, lambda name: {other for other in ours(name) - feeds if layer(other) > 0}) == {}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if package(n) == "web"))
-def test_web_and_feeds_do_not_know_each_other(name: str) -> None:
+def test_web_and_feeds_do_not_know_each_other() -> None:
     """The page's shell imports no feed; that feeds import no web is said above."""
-    assert {other for other in ours(name) if package(other) == "feeds"} == set()
+    shell = {name for name in SOURCES if package(name) == "web"}
+    assert wrong(shell, lambda name: {other for other in ours(name) if package(other) == "feeds"}) == {}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_client(n)))
-def test_the_client_library_is_a_leaf(name: str) -> None:
+def test_the_client_library_is_a_leaf() -> None:
     """It needs nothing of the service, and nobody below the command line needs it."""
-    assert {other for other in ours(name) if not is_client(other)} <= CLIENT_SEES | {"ticker"}
-    users = {user for user in SOURCES if name in ours(user) and not is_client(user)}
-    assert {user for user in users if layer(user) < len(LAYERS) - 1} == set()
+    library = {name for name in SOURCES if is_client(name)}
+    assert wrong(library, lambda name: ours(name) - library - CLIENT_SEES - {"ticker"}) == {}
+    below = {name for name in SOURCES if layer(name) < len(LAYERS) - 1}
+    assert wrong(below - library, lambda name: ours(name) & library) == {}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if is_command(n) and n != ASKS_EXCHANGES))
-def test_commands_see_the_client_library_only(name: str) -> None:
+def test_commands_see_the_client_library_only() -> None:
     """What asks a running service starts fast, and needs no part of it."""
-    others = {other for other in ours(name) if not is_client(other) and not is_command(other)}
-    assert others <= CLIENT_SEES | {"ticker", "ticker.logs"}
+    seen = {name for name in SOURCES if is_client(name) or is_command(name)} | CLIENT_SEES | {"ticker", "ticker.logs"}
+    asking = {name for name in SOURCES if is_command(name)} - {ASKS_EXCHANGES}
+    assert wrong(asking, lambda name: ours(name) - seen) == {}
 
 
-@pytest.mark.parametrize("name", SYNCHRONOUS)
-def test_core_is_synchronous(name: str) -> None:
+def test_core_is_synchronous() -> None:
     """The core neither awaits nor knows the loop: what reads and writes shared state cannot be interrupted."""
-    assert [node.lineno for node in ast.walk(tree(f"ticker.{name}")) if isinstance(node, ASYNC_NODES)] == []
-    assert "asyncio" not in imports(f"ticker.{name}")
+    core = [f"ticker.{name}" for name in SYNCHRONOUS]
+    waits = wrong(core, lambda name: [node.lineno for node in ast.walk(tree(name)) if isinstance(node, ASYNC_NODES)])
+    assert waits == {}
+    assert wrong(core, lambda name: imports(name) & {"asyncio"}) == {}
 
 
-@pytest.mark.parametrize("name", LOWER)
-def test_lower_layers_use_no_foreign_library(name: str) -> None:
+def test_lower_layers_use_no_foreign_library() -> None:
     """Below the hub there is no web framework, no network and no metrics library; pydantic is for the settings only."""
-    roots = {package(other) for other in imports(name)}
-    foreign = roots - sys.stdlib_module_names - {"__future__", *PACKAGES}
-    assert foreign <= THIRD_PARTY.get(name, set())
-    assert {other for other in imports(name) if other in NETWORK or package(other) in NETWORK - {"urllib"}} == set()
+
+    def foreign(name: str) -> set[str]:
+        roots = {package(other) for other in imports(name)}
+        return roots - sys.stdlib_module_names - {"__future__", *PACKAGES} - THIRD_PARTY.get(name, set())
+
+    def network(name: str) -> set[str]:
+        return {other for other in imports(name) if other in NETWORK or package(other) in NETWORK - {"urllib"}}
+
+    assert wrong(LOWER, foreign) == {}
+    assert wrong(LOWER, network) == {}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in SOURCES if n not in {"ticker.config", "ticker.settings"}))
-def test_pydantic_is_for_the_configuration(name: str) -> None:
+def test_pydantic_is_for_the_configuration() -> None:
     """Whoever else needs a model takes a dataclass."""
-    assert {other for other in imports(name) if other.startswith("pydantic")} == set()
+    others = SOURCES.keys() - {"ticker.config", "ticker.settings"}
+    assert wrong(others, lambda name: {other for other in imports(name) if other.startswith("pydantic")}) == {}
 
 
 def test_no_exchange_is_named_outside_its_file() -> None:
