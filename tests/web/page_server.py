@@ -74,13 +74,17 @@ WATCH_POLICY = """
 Fields = Mapping[str, Any]
 
 
+class FileServer(ThreadingHTTPServer):
+    request_queue_size = 128  # of five a browser's own six connections are too many where they are taken late
+
+
 class PageServer:
     """Serves `web/static` and what the page asks for over HTTP, on a free port of loopback, below a base path."""
 
     def __init__(self, base_path: str = "/") -> None:
         self.base_path = base_path
         self.forget()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = FileServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_S,), name="page-server")
 
     def forget(self) -> None:
