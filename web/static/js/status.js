@@ -9,7 +9,7 @@ import { Tiles, uptime } from "./service/tiles.js";
 import { Window } from "./service/window.js";
 import { Prefs } from "./store/prefs.js";
 import { Theme, bindKeys } from "./ui/actions.js";
-import { Dialogs } from "./ui/dialogs.js";
+import { Dialogs } from "./ui/later.js";
 import { element, setAttribute, setText } from "./ui/elements.js";
 
 const PERIOD_MS = 2000;

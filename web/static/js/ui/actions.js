@@ -4,7 +4,7 @@
  */
 
 import { nameIn } from "../store/lists.js";
-import { load } from "./elements.js";
+import { load } from "./later.js";
 
 const THEMES = { auto: "as the system", dark: "dark", light: "light", contrast: "high contrast" };
 const INTERVALS = [1, 2, 3, 4, 5, 6];

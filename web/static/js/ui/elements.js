@@ -1,10 +1,9 @@
 /**
- * Making elements, the room for them, and loading what makes more of them. Text goes in as text nodes only, so
- * nothing from the network can become markup.
+ * Making elements, and the room for them. Text goes in as text nodes only, so nothing from the network can become
+ * markup.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const FAILED = "This could not be loaded. Try again when the service can be reached, or reload this page.";
 const STAR = "m7 1.3 1.75 3.65 4 .55-2.92 2.8.72 3.97L7 10.35l-3.55 1.92.72-3.97-2.92-2.8 4-.55z";
 
 /**
@@ -43,34 +42,6 @@ export function setAttribute(node, name, value) {
   if (node.getAttribute(name) === value) return;
   if (value === null) node.removeAttribute(name);
   else node.setAttribute(name, value);
-}
-
-/**
- * Load a part of the page that is wanted only now, with its style sheet.
- * @param {string} name of a module beside this one
- * @param {string | null} href of the style sheet
- * @param {object} page see main.js
- * @returns {Promise<object | null>} null: it did not come, which is said
- */
-export async function load(name, href, { announcer, toasts }) {
-  try {
-    const [part] = await Promise.all([import(`./${name}.js`), href && addStyles(href)]);
-    return part;
-  } catch {
-    announcer?.say("load", FAILED);
-    toasts.show(FAILED);
-    return null;
-  }
-}
-
-async function addStyles(href) {
-  if (document.querySelector(`[href$="${href}"]`)?.sheet) return;
-  const link = element("link", { rel: "stylesheet", href });
-  document.head.append(link);
-  await new Promise((resolve, reject) => Object.assign(link, { onload: resolve, onerror: reject })).catch((error) => {
-    link.remove();
-    throw error;
-  });
 }
 
 /** Whether there is no more room than on a phone: rows of two lines, details as a sheet. The styles say the same. */

@@ -2,7 +2,7 @@
  * The details of one symbol: price, chart, book, day, sources. Loaded when it first opens.
  *
  * Promises: every number that it shows is one that the page has; what it cannot show leaves a sentence in its place
- * and nothing else broken. Opening and closing is not its business, see details.js.
+ * and nothing else broken. Opening and closing is not its business, see later.js.
  */
 
 import { age, direction, MISSING } from "../fmt.js";
