@@ -21,6 +21,10 @@ class Pulse:
 
     The longest and not the usual one: exchanges send in bursts, and a quiet market is no fault. A silence in which a
     connection was given up counts as the market's, unless prices come far more often for as long behind it.
+
+    Attributes:
+        last: when prices came last; None: there was no connection since.
+        fruitless: how many connections were given up for their silence since then.
     """
 
     def __init__(self) -> None:
@@ -29,26 +33,26 @@ class Pulse:
         self._longest_s = 0.0
         self._proven_s = 0.0  # the longest within one connection
         self._shown_at = 0.0
-        self._missed = 0
+        self.fruitless = 0
 
     def beat(self, now: float) -> None:
         """Prices came."""
         if self.last is not None:
             gap_s = now - self.last
             faded = 0.5 ** (gap_s / HALF_LIFE_S)
-            self._proven_s = max(0.0 if self._missed else gap_s, self._proven_s * faded)
+            self._proven_s = max(0.0 if self.fruitless else gap_s, self._proven_s * faded)
             self._longest_s = max(gap_s, self._longest_s * faded)
-            if self._missed:
+            if self.fruitless:
                 self._shown_at = now + gap_s
             elif now >= self._shown_at and LIVELY * self._proven_s < self._longest_s:
                 self._longest_s = self._proven_s
         self.last = now
         self._beats += 1
-        self._missed = 0
+        self.fruitless = 0
 
     def missed(self) -> None:
         """A connection was given up for its silence; the next one gets twice the time, for perhaps nobody trades."""
-        self._missed += 1
+        self.fruitless += 1
 
     def lost(self) -> None:
         """There is no connection: how long prices stay away from now on tells nothing of the market."""
@@ -61,5 +65,5 @@ class Pulse:
     def limit_s(self, least_s: float) -> float:
         """How long prices may stay away before a connection is given up."""
         known_s = least_s if self._beats >= FIRST_BEATS else max(least_s, UNKNOWN_S)
-        doubt_s = min(known_s * 2.0 ** min(self._missed, 20), max(known_s, LONGEST_DOUBT_S))
+        doubt_s = min(known_s * 2.0 ** min(self.fruitless, 20), max(known_s, LONGEST_DOUBT_S))
         return max(self.usual_s(least_s), doubt_s)

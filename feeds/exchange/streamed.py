@@ -28,11 +28,12 @@ from feeds.runner import Runner
 from ticker.errors import FeedError
 from ticker.model import Bar, Quote
 
-PATIENCE_S = 10.0
-"""The least silence that may count as stale where polls help out."""
-QUIET, SOON_QUIET = 0.5, 0.25
-"""A symbol of which a price has not come for this part of that is asked for: this confirms it before it is stale. Where
-one answer has all, those that will be so soon are taken with it, and spare the next one."""
+PATIENCE_S = 8.0
+"""The least silence that may count as stale where polls help out, however seldom: within ten seconds readers know."""
+QUIET_S, SOON_QUIET_S, ANSWER_S = 4.0, 2.0, 1.0
+"""A symbol of which a price has not come for so long is asked for, or sooner if the next poll and its answer would not
+confirm it before it is stale. Where one answer has all, those that will be so soon are taken with it, and spare the
+next one."""
 DAY_S = 86_400.0
 NEVER = float("-inf")
 NOT_NEWS = frozenset({"decimals", "name", "state"})
@@ -111,7 +112,7 @@ class StreamedFeed:
         self.name = name
         self.kind = venue.kind
         self.clock = venue.clock
-        self.stale_after_s = max(PATIENCE_S, patience_s(interval_s)) if poller else STALE_AFTER_S
+        self.stale_after_s = PATIENCE_S if poller else STALE_AFTER_S
         self._stream = stream
         self._rest = rest
         self._directory = directory
@@ -130,7 +131,8 @@ class StreamedFeed:
         self._recent: dict[str, Recent] = {}
         self._polled = set(NOT_NEWS)  # all fields that polls ever brought
         self._most_symbols = venue.limits.symbols
-        self._takes = SOON_QUIET if venue.limits.symbols_per_request is None else QUIET
+        self._quiet_s = max(ANSWER_S, min(QUIET_S, PATIENCE_S - interval_s - ANSWER_S))
+        self._takes_s = self._quiet_s if venue.limits.symbols_per_request else min(SOON_QUIET_S, self._quiet_s)
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled; see `base.Feed.run`."""
@@ -143,7 +145,7 @@ class StreamedFeed:
 
             self._start = lambda shard: keep(shard, Through(joint.way(shard.name), self._note))
             if self._poller:  # first, for its prices come sooner than the list
-                polls = Part(f"{self.name} polls", self.stale_after_s, self._poll_beside)
+                polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
                 keep(polls, Through(joint.way("polls"), self._trim))
             keep(Part(f"{self.name} list", 0.0, self._keep_list), joint.way("instrument list", carries=False))
 
@@ -182,9 +184,9 @@ class StreamedFeed:
         schedule = Schedule(self._context.clock, self._interval_s)
         failing = True  # unless proven otherwise: this may be another try
         while True:
-            lacking = [symbol for symbol in self._carriers if self._lacks(symbol)]
+            lacking = [symbol for symbol in self._carriers if self._lacks(symbol, self._quiet_s)]
             if lacking:
-                await self._poller.poll(sink, partial(self._lacks, quiet=self._takes))
+                await self._poller.poll(sink, partial(self._lacks, quiet_s=self._takes_s))
                 for symbol in lacking:  # it has been asked for, whatever the answer
                     recent = self._of(symbol)
                     recent.asked_at, recent.doubtful = self._context.clock.monotonic(), False
@@ -195,7 +197,7 @@ class StreamedFeed:
             failing = False
             await schedule.wait(sink)
 
-    def _lacks(self, symbol: str, quiet: float = QUIET) -> bool:
+    def _lacks(self, symbol: str, quiet_s: float) -> bool:
         """Whether the stream leaves something of a venue symbol to be asked for now."""
         carrier = self._carriers.get(symbol)
         if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
@@ -204,7 +206,7 @@ class StreamedFeed:
         if recent.doubtful:
             return True
         silent_s = self._context.clock.monotonic() - max(recent.asked_at, recent.priced_at)
-        return silent_s > quiet * self.stale_after_s
+        return silent_s > quiet_s
 
     # What passes
 
@@ -230,7 +232,7 @@ class StreamedFeed:
         the stream is away, what no poll has is not known: it would be of other prices than those beside it.
         """
         now = self._context.clock.monotonic()
-        since, quiet_since = now - self.stale_after_s, now - QUIET * self.stale_after_s
+        since, quiet_since = now - self.stale_after_s, now - self._quiet_s
         trimmed = []
         for quote in quotes:
             recent, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)

@@ -178,9 +178,9 @@ class Shard:
         renewal: asyncio.Task[None] | None = None
         told: Link | None = None
         while True:
-            if link.subscribed and link is not told and self._sink:
+            if link.subscribed and link is not told and not self.pulse.fruitless and self._sink:
                 told = link
-                self._sink.state("live")  # perhaps without a price for long: what was wrong before is over
+                self._sink.state("live")  # perhaps without a price for long: whatever else was wrong is over
             if link.failure and not (self._next and not self._next.failure):
                 if renewal:
                     renewal.cancel()

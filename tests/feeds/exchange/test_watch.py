@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+from collections.abc import Callable
 
 import pytest
 
 from feeds.exchange.pulse import Pulse
+from feeds.exchange.venue import Limits, Venue
 from feeds.runner import Runner
-from tests.feeds.fake_exchange import Peer
+from tests.feeds.fake_exchange import HANG, Peer, Reply
 from tests.feeds.harness import context
 from tests.feeds.toy import TALK, TICKERS, Theatre, answers, in_theatre, said, talking, tickers
 from ticker.intake import Intake
 from ticker.store import Store
 
+BUSY = talking(mute_after_s=8.0)
+
 
 class Service:
     """The part of the service that judges feeds, with one feed of the toy."""
 
-    def __init__(self, theatre: Theatre, **options: object) -> None:
+    def __init__(self, theatre: Theatre, venue: Venue = BUSY, **options: object) -> None:
         import asyncio
 
-        feed = theatre.feed(talking(mute_after_s=8.0), **options)
+        feed = theatre.feed(venue, **options)
         self.intake = Intake(Store(epoch=1), theatre.clock, 100)
         door = self.intake.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s)
         self.status = door.status
@@ -36,6 +41,20 @@ class Service:
             list(self.intake.expire())
             self.seen.add(self.status.state)
             self.seen.update(f"{source.symbol} {source.state}" for source in self.intake.sources.values())
+
+    async def busy(self, times: int = 200, **prices: str) -> Peer:
+        """Let the first connection bring these so many times, ten times a second."""
+        if not self._theatre.exchange.peers:
+            await self._theatre.passes(2.0)
+        peer = await self._theatre.exchange.peer()
+        await peer.heard()
+        for _ in range(times):
+            await self._theatre.passes(0.1)
+            before = self.status.updates
+            peer.send(said(**prices))
+            await self._theatre.until(lambda: self.status.updates >= before + len(prices))  # noqa: B023
+        assert self.status.state == "live"
+        return peer
 
     async def stop(self) -> None:
         import asyncio
@@ -53,14 +72,7 @@ def test_mute_stream_of_a_busy_market_is_seen(mode: str) -> None:
         theatre.exchange.serve(TICKERS, tickers(BTC="1"))
         theatre.exchange.stream(TALK, answers)
         service = Service(theatre, mode=mode)
-        await theatre.passes(2.0)
-        peer = await theatre.exchange.peer()
-        await peer.heard()
-        for number in range(200):
-            await theatre.passes(0.1)
-            peer.send(said(BTC=f"{number + 2}"))
-            await theatre.until(lambda: service.status.updates > number)  # noqa: B023
-        assert service.status.state == "live"
+        peer = await service.busy(BTC="2")
         theatre.exchange.stream(TALK, answers)
         asked = theatre.exchange.asked(TICKERS)
         for _ in range(10):
@@ -78,7 +90,90 @@ def test_mute_stream_of_a_busy_market_is_seen(mode: str) -> None:
     in_theatre(play)
 
 
-def test_quiet_market_is_never_called_stale() -> None:
+@pytest.mark.parametrize("interval_s", [1.0, 5.0, 10.0, 30.0])
+@pytest.mark.parametrize("answer", [HANG, Reply(status=503)])
+@pytest.mark.parametrize("ends", [lambda _: None, Peer.cut], ids=["mute", "cut"])
+def test_dead_exchange_is_seen(ends: Callable[[Peer], None], answer: Reply, interval_s: float) -> None:
+    """Ten seconds after the last price of a busy exchange none is live, however stream and polls have died.
+
+    Seen: with a poll each five seconds they were live for fifteen; and of a mute stream nothing was said any more
+    once the next connection was open, that brought no price either. What was said stays until one has come.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, answers)
+        service = Service(theatre, interval_s=interval_s)
+        peer = await service.busy(BTC="2")
+        theatre.exchange.serve(TICKERS, answer)
+        ends(peer)
+        await service.passes(10.0, 0.25)
+        for _ in range(20):
+            assert service.intake.sources["toy:BTC-USD"].state in {"stale", "down"}
+            assert service.status.state in {"stale", "down"}
+            assert service.status.message not in {None, "connected again, no price yet"}
+            await service.passes(0.5, 0.25)
+        theatre.exchange.peers[-1].send(said(BTC="3"))
+        await theatre.until(lambda: service.status.state == "live")
+        assert "no price" not in (service.status.message or "")
+        await service.stop()
+
+    in_theatre(play)
+
+
+def test_polls_that_stand_in_for_a_stream_die() -> None:
+    """Where the stream is away, the first poll that hangs for longer than three should take ends what polls say."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, answers)
+        theatre.exchange.script(TALK, *[Reply(status=503)] * 1000)
+        service = Service(theatre, interval_s=2.0, timeout_s=1.0)
+        await theatre.until(lambda: service.status.state == "live")
+        for _ in range(10):
+            before = service.status.updates
+            await theatre.passes(2.0, lambda: service.status.updates > before)  # noqa: B023
+        theatre.exchange.serve(TICKERS, HANG)
+        asked = theatre.exchange.asked(TICKERS)
+        await theatre.passes(2.0, lambda: theatre.exchange.asked(TICKERS) > asked)
+        theatre.clock.tick(5.0)
+        await theatre.until(lambda: service.status.errors["timeout"] == 1)
+        assert service.status.state == "down"
+        await service.stop()
+
+    in_theatre(play)
+
+
+@pytest.mark.parametrize("interval_s", [1.0, 4.0, 5.0])
+def test_busy_symbol_that_falls_quiet_is_confirmed(interval_s: float) -> None:
+    """One that came ten times a second and then not at all is never stale: a poll confirms it in time."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC", "ETH")
+        theatre.exchange.serve(TICKERS, tickers(BTC="2", ETH="2"))
+        theatre.exchange.stream(TALK, answers)
+        service = Service(theatre, interval_s=interval_s)
+        for lull in range(10):
+            peer = await service.busy(40, BTC="2", ETH="2")
+            for step in range(25 + lull):  # so that the next one begins at another moment between two polls
+                await service.passes(0.5, 0.25)
+                before = service.status.updates
+                peer.send(said(BTC=f"{step + 3}"))
+                await theatre.until(lambda: service.status.updates > before)  # noqa: B023
+        assert service.seen == {"live", "toy:BTC-USD live", "toy:ETH-USD live"}
+        await service.stop()
+
+    in_theatre(play)
+
+
+ONE_BY_ONE = dataclasses.replace(BUSY, limits=Limits(interval_s=5.0, gap_s=3.0, symbols_per_request=1))
+"""Three of its symbols take longer than from poll to poll."""
+
+
+@pytest.mark.parametrize(("venue", "interval_s"), [(BUSY, 5.0), (ONE_BY_ONE, 5.0), (BUSY, 30.0)])
+def test_quiet_market_is_never_called_stale(venue: Venue, interval_s: float) -> None:
     """In an hour in which symbols trade every few minutes by chance, none is ever shown as stale, nor is the feed.
 
     The stream may be made anew once, in the beginning, while nobody knows yet how quiet it is.
@@ -90,7 +185,7 @@ def test_quiet_market_is_never_called_stale() -> None:
         theatre.lists(*symbols)
         theatre.exchange.serve(TICKERS, tickers(A="1", B="1", C="1"))
         theatre.exchange.stream(TALK, answers)
-        service = Service(theatre, interval_s=5.0)
+        service = Service(theatre, venue, interval_s=interval_s)
         await theatre.passes(2.0)
         peer: Peer = await theatre.exchange.peer()
         await peer.heard()
