@@ -24,7 +24,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.running import READY_S, WAITED, Running, running
-from tests.web.server import Live, serving
+from tests.web.server import Live, serving, until
 from ticker import __version__
 from ticker.cli import main
 from ticker.model import FIELDS
@@ -155,6 +155,32 @@ def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
         assert said in iter(process.stderr.readline, "")
         process.terminate()
         assert process.communicate(timeout=READY_S)[0] == ""
+
+
+@serving()
+async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also to who came before the feeds had loaded.
+
+    Seen: `tail` of one that does not exist, started with the service, was mute until its time was up.
+    """
+    late = live.service.feed("late", "live", "received", 5.0)
+    late.state("connecting", "on its way")
+    live.hub.flush()
+    options = ["--count", "2", "--for", "30s", "--url", f"http://127.0.0.1:{live.port}"]
+    tail = asyncio.create_task(asyncio.to_thread(main, ["tail", "BTC-USDX", "ETH-USD", *options]))
+    await until(lambda: live.connections and live.connections[0].group)
+    late.loaded()
+    late.state("live")
+    errors: list[str] = []
+
+    def told() -> bool:
+        errors.append(capsys.readouterr().err)
+        return "no symbol" in "".join(errors)
+
+    await until(told)
+    live.publish({"ETH-USD": "3101"})
+    assert await tail == 0
+    assert "".join(errors).count("ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD\n") == 1
 
 
 def test_lists_of_a_running_service(called: Call) -> None:

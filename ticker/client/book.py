@@ -24,6 +24,8 @@ from ticker.selection import check_patterns
 
 MESSAGE_HEAD_BYTES = 512
 """What an opening message has beside its patterns takes less."""
+RECHECK_MS = 5000
+"""Between two questions of what no word has come; each time twice as long."""
 _GONE: Record = {}
 
 
@@ -77,6 +79,7 @@ class Book(Generic[Number]):
         self._announced = start.digest  # counts only with the data frame that follows `subscribed`
         self._gap = False
         self._last_id = 0
+        self._recheck_at, self._recheck_ms = 0, RECHECK_MS  # by the service's clock
         self._records: dict[str, Record] = {}
         self._news: dict[str, Record] = {}  # by symbol what changed and is in no record yet
         self._backlogs: list[weakref.ref[Backlog[Number]]] = []
@@ -103,6 +106,7 @@ class Book(Generic[Number]):
     def open(self) -> tuple[int, bytes] | None:
         """The first message of a new connection: all that is wanted, from where we are; None if nothing is."""
         self.current, self.unknown = False, {}
+        self._recheck_at, self._recheck_ms = 0, RECHECK_MS
         if not self.wanted:
             self._drop(lambda _: False)
             return None
@@ -138,6 +142,20 @@ class Book(Generic[Number]):
         for text in less:
             self.wanted.pop(text, None)
         return self._ask("unsubscribe", {"symbols": less})
+
+    def recheck(self, message: Message) -> tuple[int, bytes] | None:
+        """After each frame: ask again for symbols of which no word has come; None if there are none, or it is early.
+
+        What does not exist the service knows once all feeds have loaded their symbols, and says when it is asked.
+        """
+        if not self.current or message.time < self._recheck_at or not self.feeds:
+            return None
+        if any(feed.get("state") in {"connecting", "down"} for feed in self.feeds.values()):
+            return None
+        self._recheck_at, self._recheck_ms = message.time + self._recheck_ms, 2 * self._recheck_ms
+        quotes, unknown = self.quotes, self.unknown
+        mute = [text for text in self.wanted if "*" not in text and text not in quotes and text not in unknown]
+        return self._ask("subscribe", {"symbols": mute}) if mute else None
 
     def _ask(self, op: str, message: dict[str, Any]) -> tuple[int, bytes]:
         self._last_id += 1

@@ -44,6 +44,8 @@ class Options(TypedDict, total=False):
         cursor: go on from here; the view then knows only what changed since.
         reconnect: False makes every failure of the connection end the view, also the first.
         on_state: called with each new state; in a blocking view by another thread.
+        on_unknown: called as well, with symbols that do not exist, each with the names most like it, whenever the
+            service says so: at first, or once its feeds have loaded.
         token: where the service asks for one; default `TICKER_TOKEN`.
         headers: to send with each request.
     """
@@ -54,6 +56,7 @@ class Options(TypedDict, total=False):
     cursor: str | None
     reconnect: bool
     on_state: Callable[[State], object] | None
+    on_unknown: Callable[[dict[str, list[str]]], object] | None
     token: str | None
     headers: Mapping[str, str] | None
 
@@ -70,6 +73,7 @@ class Stream(Generic[Number]):
         address: the service.
         reconnect: False makes every failure of the connection end the stream.
         on_state: called with each new state.
+        on_unknown: called with what the service says does not exist.
         headers: to send with each request.
         clock, dice: time and chance.
         lock: held whenever the book is changed.
@@ -82,6 +86,7 @@ class Stream(Generic[Number]):
         *,
         reconnect: bool = True,
         on_state: Callable[[State], object] | None = None,
+        on_unknown: Callable[[dict[str, list[str]]], object] | None = None,
         headers: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         dice: random.Random | None = None,
@@ -94,6 +99,7 @@ class Stream(Generic[Number]):
         self.clock = clock or Clock()
         self._reconnect = reconnect
         self._on_state = on_state
+        self._on_unknown = on_unknown
         self._headers = headers
         self._retry = Retry(dice or random.Random())
         self._lock = lock or contextlib.nullcontext()
@@ -210,8 +216,11 @@ class Stream(Generic[Number]):
             data = await socket.recv(decode=False)
             with self._lock:
                 message = self.book.receive(data)
+                again = self.book.recheck(message)
             self._silence = self._idle = 0
             self._heard(message)
+            if again is not None:
+                await socket.send(again[1], text=True)
 
     def _heard(self, message: Message) -> None:
         kind = message.type
@@ -239,6 +248,8 @@ class Stream(Generic[Number]):
     def _accepted(self, message: Message) -> None:
         question = self._question(message)
         self._answered += question.futures
+        if message.unknown and self._on_unknown is not None:
+            self._on_unknown({entry.symbol: list(entry.nearest) for entry in message.unknown})
         if message.rejected:
             for refused in message.rejected:
                 self.book.wanted.pop(refused.pattern, None)

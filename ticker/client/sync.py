@@ -216,7 +216,7 @@ class View(Generic[Number]):
         with self._lock.here():
             self._stream.begun()
         if threading.current_thread() is self._thread:
-            raise RuntimeError("on_state cannot wait for what the view itself must do; leave that to another thread")
+            raise RuntimeError("a callback cannot wait for what the view itself must do; leave that to another thread")
         call = act(*patterns)
         try:
             done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])

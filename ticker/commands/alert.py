@@ -15,7 +15,7 @@ from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.condition import Condition, Trigger, slack
-from ticker.commands.notices import note, telling, waiting, warn_of
+from ticker.commands.notices import note, telling, waiting, warning
 from ticker.commands.tail import end_with_the_reader
 
 
@@ -55,7 +55,7 @@ def alert(condition: str, command: str | None, hysteresis: str, for_s: float | N
         if state == "stale":
             silence.set()
 
-    view = watch(parsed.symbol, url=url, on_state=notice)
+    view = watch(parsed.symbol, url=url, on_state=notice, on_unknown=warning())
     return asyncio.run(_alert(view, _quotes(view, silence, address), trigger, command, for_s))
 
 
@@ -88,7 +88,6 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
     async def first() -> Change[Decimal]:
         with waiting(address, lambda: view.trouble):
             await view.__aenter__()
-        warn_of(view.unknown)
         return await anext(changes)
 
     change = asyncio.ensure_future(first())

@@ -24,11 +24,16 @@ def note(text: str) -> None:
         _say(text)
 
 
-def warn_of(unknown: dict[str, list[str]]) -> None:
-    """Tell, also where there is no terminal, what does not exist: its prices may never come."""
-    if unknown:
-        for line in str(UnknownSymbolError(unknown)).split("\n"):
-            _say(line)
+def warning() -> Callable[[dict[str, list[str]]], None]:
+    """What to call with symbols that do not exist: tells each once, also where there is no terminal."""
+    said: set[str] = set()
+
+    def warn(unknown: dict[str, list[str]]) -> None:
+        for symbol in [symbol for symbol in unknown if symbol not in said]:
+            _say(str(UnknownSymbolError({symbol: unknown[symbol]})))
+        said.update(unknown)
+
+    return warn
 
 
 @contextlib.contextmanager
@@ -102,4 +107,5 @@ def _overdue(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
 
 
 def _say(text: str) -> None:
-    print(f"ticker: {escape(text)}", file=sys.stderr, flush=True)
+    first = "\r\x1b[K" if sys.stderr.isatty() else ""  # what is waited for stands there
+    print(f"{first}ticker: {escape(text)}", file=sys.stderr, flush=True)

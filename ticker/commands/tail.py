@@ -17,7 +17,7 @@ import click
 from ticker.client import Frame, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.notices import telling, waiting, warn_of
+from ticker.commands.notices import telling, waiting, warning
 from ticker.commands.output import csv_lines, csv_row, json_line, plain, text_line
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
@@ -43,8 +43,8 @@ def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s
     """
     lines = Lines(given["form"], given["fields"], given["count"])
     options = {"fields": given["fields"], "interval_ms": round((given["interval_s"] or 0) * 1000)}
-    tell = None if no_reconnect else telling()
-    view = watch(*symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, on_state=tell, **options)
+    options |= {"on_state": None if no_reconnect else telling(), "on_unknown": warning()}
+    view = watch(*symbols, url=url, cursor=given["since"], reconnect=not no_reconnect, **options)
     try:
         return asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
     except KeyboardInterrupt:
@@ -69,7 +69,6 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
             async with asyncio.timeout(for_s):
                 with waiting(address, lambda: view.trouble):
                     await view.__aenter__()
-                warn_of(view.unknown)
                 async for frame in view.frames():
                     sys.stdout.writelines(lines.of(frame, view.cursor))
                     sys.stdout.flush()

@@ -19,7 +19,7 @@ from ticker.client import watch as watch_prices
 from ticker.client.address import Address
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.notices import note, telling
+from ticker.commands.notices import note, telling, warning
 from ticker.commands.output import dumb
 from ticker.commands.rest import fetch
 from ticker.commands.tail import Lines, follow
@@ -49,7 +49,7 @@ def watch(symbols: tuple[str, ...], url: str | None) -> int:
     if not sys.stdout.isatty() or dumb() or not rich:
         if not rich:
             note(f"the live table needs rich: pip --python {sys.executable} install rich")
-        view = watch_prices(*symbols, url=url, on_state=telling())
+        view = watch_prices(*symbols, url=url, on_state=telling(), on_unknown=warning())
         return asyncio.run(follow(view, Lines(None, None, None), None, str(address)))
     from ticker.commands.board import Board
 

@@ -22,7 +22,14 @@ def book(*patterns: str, cursor: str | None = None) -> Book[Decimal]:
 
 def say(target: Book[Decimal], kind: str, **members: Any) -> None:
     """Let the service send a frame."""
-    target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
+    hear(target, kind, **members)
+
+
+def hear(target: Book[Decimal], kind: str, **members: Any) -> Any:
+    """Let the service send a frame; what the book asks again after it."""
+    message = target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
+    asked = target.recheck(message)
+    return asked and json.loads(asked[1])
 
 
 def opened(*patterns: str, **quotes: Any) -> Book[Decimal]:
@@ -76,6 +83,36 @@ def test_frames_merge_as_the_protocol_says() -> None:
     assert target.feeds == {"f": {"state": "live", "message": "x"}}
     say(target, "snapshot", epoch=8, version=1, quotes={"D": {"last": 7}})
     assert (target.quotes, target.cursor) == ({"D": {"last": 7}}, "8:1:aa")
+
+
+def test_what_no_word_came_of_is_asked_again_once_the_feeds_have_loaded() -> None:
+    """Only names that are neither known nor unknown, and nothing while a feed is on its way.
+
+    Seen: who had subscribed before the feeds had loaded was never told of a typo.
+    """
+    target = opened("A", "B", "X", "Y-*", A={"last": 1})
+    assert hear(target, "update", since=10, version=11, quotes={"B": {"last": 1}}) is None, "nobody knows of a feed"
+    feeds = {"one": {"state": "live"}, "two": {"state": "connecting"}}
+    assert hear(target, "update", since=11, version=12, feeds=feeds) is None
+    assert hear(target, "update", since=12, version=13, feeds={"two": {"state": "down"}}) is None
+    asked = hear(target, "update", since=13, version=14, feeds={"two": {"state": "live"}})
+    assert asked == {"op": "subscribe", "id": 2, "symbols": ["X"]}
+    assert hear(target, "subscribed", id=2, selection="aa", unknown=[{"symbol": "X", "nearest": ["A"]}]) is None
+    assert hear(target, "heartbeat", version=14, time=10**9) is None, "that is a word"
+
+
+def test_what_no_word_comes_of_is_asked_more_and_more_rarely() -> None:
+    """A feed may be live before it has loaded: again after 5, 10, 20 s of the service's clock, on each connection."""
+    target = book("X")
+    for connected_at in (1, 2):
+        target.open()
+        say(target, "subscribed", id=1, selection="aa")
+        asked_at = [
+            second
+            for second in range(100)
+            if hear(target, "snapshot", epoch=7, version=1, time=second * 1000, feeds={"f": {"state": "live"}})
+        ]
+        assert asked_at == [0, 5, 15, 35, 75], connected_at
 
 
 def test_what_we_do_not_know_is_ignored() -> None:

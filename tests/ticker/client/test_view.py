@@ -101,6 +101,24 @@ async def test_what_does_not_exist_is_known_to_be_so(live: Live) -> None:
         assert view.unknown == {}
 
 
+@serving()
+async def test_what_does_not_exist_is_told_later_to_who_came_early(live: Live) -> None:
+    """Whoever subscribes while a feed may still bring the symbol learns it when that feed has loaded.
+
+    Seen: `view.unknown` stayed empty for ever, and a loop was mute.
+    """
+    late = live.service.feed("late", "live", "received", 5.0)
+    late.state("connecting", "on its way")
+    live.hub.flush()
+    told: asyncio.Queue[dict[str, list[str]]] = asyncio.Queue()
+    async with watch(url(live), "BTC-USD", "ETH-USDX", on_unknown=told.put_nowait) as view:
+        assert (view.unknown, told.empty()) == ({}, True)
+        late.loaded()
+        late.state("live")
+        assert await told.get() == {"ETH-USDX": ["ETH-USD"]}
+        assert view.unknown == {"ETH-USDX": ["ETH-USD"]}
+
+
 @serving(limits={"patterns": 3})
 async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
     """Too many symbols are a typed error; the view goes on with what it had."""
@@ -314,7 +332,7 @@ async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
         try:
             view.subscribe("ETH-USD")
         except RuntimeError as error:
-            said.append(str(error)[:20])
+            said.append(str(error)[:22])
         view.close()
 
     def script() -> None:
@@ -323,7 +341,7 @@ async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
 
     view = sync.watch(url(live), "BTC-USD", on_state=on_state)
     await asyncio.wait_for(asyncio.to_thread(script), 30)
-    assert said == [Decimal("97000.10"), "on_state cannot wait", ["BTC-USD"]]
+    assert said == [Decimal("97000.10"), "a callback cannot wait", ["BTC-USD"]]
 
 
 @serving()
