@@ -130,6 +130,7 @@ class _Draft:
             self._read_file(config_file)
         self._read_environ(environ)
         self._read_flags(flags)
+        self._check_tokens()
 
     def settle(self) -> Settings:
         """Make the settings, or raise what was wrong."""
@@ -217,6 +218,14 @@ class _Draft:
                 problem = f"unknown{_correction(key, origin)}"
         if problem:
             self.errors.append(f"{place}: {problem}")
+
+    def _check_tokens(self) -> None:
+        """Whoever wants tokens has some: else everything would be open, and nobody would know."""
+        said = self.values["auth"]
+        for name in ("query", "metrics") if "tokens_file" not in said or not said["tokens_file"].value else ():
+            if name in said and said[name].value:
+                text = f"auth.{name} is on, but there are no tokens; name their file: auth.tokens_file"
+                self.errors.append(f"{said[name].origin}: {text}")
 
 
 def _leaves(key: Key, value: object) -> Iterator[tuple[Key, object]]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ticker.config import explain, load, parse_feed_spec
+from ticker.config import check, explain, load, parse_feed_spec
 from ticker.errors import ConfigError
 from ticker.settings import Section, Server, Settings
 
@@ -241,6 +241,25 @@ def test_hosts_are_names_alone(tmp_path: Path) -> None:
         [line] = file_errors(tmp_path, f"[server]\nhosts = ['{host}']")
         words = "should be names or addresses, without scheme and port: prices.example"
         assert line == f"server.hosts: {words}, not ['{host}']"
+
+
+def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
+    """Whatever asks for them does nothing without their file, which any source may name.
+
+    Seen: with `auth.metrics` alone everybody could read /metrics.
+    """
+    text = "[auth]\nmetrics = true\nquery = false\n"
+    missing = "is on, but there are no tokens; name their file: auth.tokens_file"
+    assert file_errors(tmp_path, text) == [f"auth.metrics {missing}"]
+    assert file_errors(tmp_path, f'{text}tokens_file = ""\n') == [f"auth.metrics {missing}"]
+    assert errors(None, [("--set", "auth.metrics=true")], {"TICKER_AUTH__QUERY": "true"}) == [
+        f"TICKER_AUTH__QUERY: auth.query {missing}", f"--set: auth.metrics {missing}",
+    ]  # fmt: skip
+    settings, found = check(written(tmp_path, text), [], {})
+    assert (settings.auth.metrics, len(found)) == (True, 1)
+    for flags, environ in (([("--set", "auth.tokens_file=t")], {}), ([], {"TICKER_AUTH__TOKENS_FILE": "t"})):
+        assert load(written(tmp_path, text), flags, environ).auth.metrics
+    assert not load(written(tmp_path, text), [("--set", "auth.metrics=false")], {}).auth.metrics
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
