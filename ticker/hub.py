@@ -34,6 +34,8 @@ GOODBYE_RETRY_MS = (500, 5000)
 """The window within which readers come back after a `bye`: wide, so that they do not come at once."""
 TRANSPORTS = ("ws", "sse", "poll")
 """How readers are connected."""
+REJECTS = ("full", "stopping", "host", "origin", "auth")
+"""Why somebody was not let in."""
 REST = 2.0
 """After a flush none begins for so many times as long as it took."""
 LONGEST_REST_S = 0.05
@@ -87,7 +89,7 @@ class HubCounts:
 
     connects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TRANSPORTS, 0))
     disconnects: dict[int, int] = field(default_factory=dict)
-    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("full", "stopping", "origin", "auth"), 0))
+    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
     flush: Histogram = field(default_factory=Histogram)
     fanout_lag: Histogram = field(default_factory=Histogram)
     loop_lag: Histogram = field(default_factory=Histogram)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ticker.service import Service
@@ -31,7 +31,11 @@ def create_app(service: Service) -> FastAPI:
     admission = Admission(service)
     auth = Auth(service, admission.address)
     server = service.settings.server
-    front = Front(server.host, server.hosts)
+    front = Front(
+        server.host,
+        server.hosts,
+        lambda scope: service.hub.refuse("host", admission.address(HTTPConnection(scope))),
+    )
     app.state.door = ws.Door(service, admission, auth, front.refusal)
     for router in (
         quotes.make_router(service, admission),

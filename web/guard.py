@@ -11,6 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.admission import CONNECTION_ID
+from web.handshake import REFUSAL
 from web.problem import problem
 
 CONTENT_SECURITY_POLICY = (
@@ -44,15 +46,28 @@ class Front:
       listens: health checks and `ticker status` ask by them.
     * Who names several hosts is not served by any of these names.
     * No path takes a request body.
+
+    Args:
+        count: count a stream that is refused by its Host; returns the number by which that is known.
     """
 
-    def __init__(self, host: str, names: Sequence[str]) -> None:
+    def __init__(self, host: str, names: Sequence[str], count: Callable[[Scope], int]) -> None:
         self._any = not names and not _is_loopback(host)
         self._names = frozenset(name.lower().strip("[]") for name in names)
+        self._count = count
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that is refused."""
         headers = Headers(scope=scope)
+        if refused := self._misnamed(headers, scope):
+            if scope["type"] == "websocket" or scope["path"].endswith("/api/stream"):
+                refused.headers[CONNECTION_ID] = str(self._count(scope))
+            return refused
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
+        return None
+
+    def _misnamed(self, headers: Headers, scope: Scope) -> Response | None:
         hosts = headers.getlist("host")
         # RFC 9112, section 3.2: of several a proxy may have looked at another one; only HTTP/1.0 knows of none
         if len(hosts) > 1 or (not hosts and scope.get("http_version") != "1.0"):
@@ -61,8 +76,6 @@ class Front:
         if not (self._any or name in self._names or _is_loopback(name)):
             text = "this service listens on loopback only; use localhost or 127.0.0.1"
             return problem(403, "forbidden", "no such host here; see server.hosts" if self._names else text)
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
         return None
 
 
@@ -70,7 +83,7 @@ class Guard:
     """Plain ASGI, so that it sees WebSockets too: what holds for every path.
 
     * Requests are answered one a turn of the loop: many who ask for much at once keep no reader waiting.
-    * What `Front` refuses is refused.
+    * Who is refused is told so: a handshake by the stream's door, all else by `Front`.
     * The pages of listed sites may read the answers (CORS).
     * Paths count with and without the base path: a proxy may strip it or not. No path but the page's ends with a slash.
     * HEAD is GET without the body, which the server leaves away.
@@ -116,7 +129,8 @@ class Guard:
             for part in _pieces(message):
                 await send(part)
 
-        app = self._refusal(scope) or (_preflight(scope) if shared else None) or self._detour(scope) or self._app
+        refused = scope.get("extensions", {}).get(REFUSAL) or self._refusal(scope)
+        app = refused or (_preflight(scope) if shared else None) or self._detour(scope) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"

@@ -21,7 +21,7 @@ from web.problem import raw_problem
 from web.wire import DEFLATE
 
 REFUSAL = "ticker.refusal"
-"""Key of `scope["extensions"]` under which the stream's endpoint finds what it must answer: whom it sees is refused."""
+"""Key of `scope["extensions"]` under which the guard finds the answer to a handshake for the stream that is refused."""
 
 
 class Door(Protocol):
@@ -33,7 +33,7 @@ class Door(Protocol):
         """Do work a step a turn; see `ticker.turns.Turns.spread`."""
 
     def refusal(self, request: HTTPConnection) -> Response | None:
-        """The answer to a handshake that is refused."""
+        """The answer to a handshake that is refused, counted."""
 
     def begin(self, connection: Any, request: HTTPConnection, head: bytes) -> None:
         """Detach an accepted connection; `head` is the handshake's answer."""

@@ -1,8 +1,8 @@
 """`/ws`: who may come in, and the hand-over of the socket to the hub.
 
 After a restart everybody comes at once, and the framework's layers cost more than the handshake itself: a good
-handshake is answered by the transport, which asks the `Door`. What is refused goes through the framework, like
-everything else.
+handshake is answered by the transport, which asks the `Door`. What is refused goes to the guard, like everything
+else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
 from web.auth import Auth
-from web.handshake import REFUSAL
 from web.pings import Pings
 from web.problem import Problem, problem
 from web.transport import SharedFrames
@@ -75,7 +74,7 @@ class Door:
 
 
 def make_router() -> APIRouter:
-    """The stream's endpoint, for those to whom the transport does not open it."""
+    """The stream's endpoint, for those to whom no transport of ours opens it."""
     router = APIRouter()
 
     @router.get("/ws", include_in_schema=False)
@@ -85,9 +84,8 @@ def make_router() -> APIRouter:
         raise Problem(426, "bad_request", text, wanted)
 
     @router.websocket("/ws")
-    async def refusal(websocket: WebSocket) -> None:
+    async def not_here(websocket: WebSocket) -> None:
         text = "this server cannot stream prices; start the service by 'python -m ticker'"
-        refused = websocket.scope["extensions"].get(REFUSAL)  # of another server there is none
-        await websocket.send_denial_response(refused or problem(503, "internal", text))
+        await websocket.send_denial_response(problem(503, "internal", text))
 
     return router

@@ -33,7 +33,7 @@ LABELS = {
     "ticker_store_updates_total": {"changed", "unchanged"},
     "ticker_hub_connections": {"ws", "sse", "poll"},
     "ticker_hub_connects_total": {"ws", "sse", "poll"},
-    "ticker_hub_rejects_total": {"full", "stopping", "origin", "auth"},
+    "ticker_hub_rejects_total": {"full", "stopping", "host", "origin", "auth"},
     "ticker_hub_disconnects_total": {*map(str, CLOSE_CODES), "other"},
     "ticker_hub_messages_received_total": {"subscribe", "unsubscribe", "ping", "invalid"},
     "ticker_hub_messages_sent_total": set(FRAME_KINDS),

@@ -52,12 +52,17 @@ async def knock(live: Live, *headers: str, source: str | None = None) -> tuple[P
     return peer, answer.status, answer.headers
 
 
+def refusals(live: Live) -> dict[str, int]:
+    """How many were not let in, by reason."""
+    return {reason: count for reason, count in live.hub.counts.rejects.items() if count}
+
+
 @serving()
 async def test_a_foreign_page_is_refused_before_the_upgrade(live: Live) -> None:
     """The origin of another site gets 403 and is counted; the page's own origin and none at all are served."""
     for origin in ("http://evil.example", "null", "http://[::1"):
         assert (await knock(live, f"Origin: {origin}"))[1] == 403
-    assert live.hub.counts.rejects == {"full": 0, "stopping": 0, "origin": 3, "auth": 0}
+    assert refusals(live) == {"origin": 3}
     assert (await knock(live, f"Origin: http://127.0.0.1:{live.port}"))[1] == 101
     assert (await knock(live))[1] == 101
 
@@ -69,6 +74,34 @@ async def test_a_rebound_name_is_refused(live: Live) -> None:
     assert (await knock(live, "Host: 127.0.0.1.evil.example"))[1] == 403
     assert (await knock(live, "Host: localhost:1", "Origin: http://localhost:1"))[1] == 101
     assert (await knock(live, "Host: [::1]:1", "Origin: http://[::1]:1"))[1] == 101
+
+
+@serving(server={"base_path": "/prices"})
+async def test_a_stream_refused_by_its_host_is_counted_and_numbered(
+    live: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one refused by its Origin is: a proxy that names another host must be found. Plain reads are not counted.
+
+    Seen: such streams had no number, no line in the log, and counted as nothing.
+    """
+    caplog.set_level(logging.INFO, "ticker.connections")
+    numbers = []
+    for path in ("/ws", "/prices/ws", "/nowhere"):
+        answer = await (await live.connect()).upgrade(path, "Host: evil.example")
+        assert answer.status == 403
+        numbers.append(answer.headers["connection-id"])
+    for path in ("/api/stream", "/prices/api/stream"):
+        answer = await live.get(path, "Host: evil.example")
+        assert answer.status == 403
+        numbers.append(answer.headers["connection-id"])
+    answer = await live.get("/api/stream", "Host: a.example", "Host: b.example")
+    assert answer.status == 400
+    numbers.append(answer.headers["connection-id"])
+    assert (len(set(numbers)), refusals(live)) == (6, {"host": 6})
+    said = [(r.__dict__["reason"], str(r.__dict__["connection"])) for r in caplog.records if r.message == "refused"]
+    assert said == [("host", number) for number in numbers]
+    answer = await live.get("/api/quotes", "Host: evil.example")
+    assert (answer.status, "connection-id" in answer.headers, refusals(live)) == (403, False, {"host": 6})
 
 
 @serving(limits={"connections": 2})
@@ -116,7 +149,7 @@ async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
     await peer.hear("bye")
     refused = await (await live.connect()).upgrade("/ws")
     assert (refused.status, refused.json["detail"]) == (503, "the service is stopping")
-    assert live.hub.counts.rejects == {"full": 0, "stopping": 1, "origin": 0, "auth": 0}
+    assert refusals(live) == {"stopping": 1}
     answer = await live.get("/readyz")
     assert (answer.status, answer.json["reasons"]) == (503, ["shutting down"])
     assert live.hub.groups.counts.messages["bye"] == 1
