@@ -92,7 +92,7 @@ class ServiceCollector(Collector):
 
     def _store(self) -> Iterator[Metric]:
         store = self._service.store
-        yield GaugeMetricFamily("ticker_store_symbols", "Records in the store.", len(store))
+        yield GaugeMetricFamily("ticker_store_symbols", "Symbols in the store.", store.count)
         yield GaugeMetricFamily("ticker_store_stale_symbols", "Venue symbols that are stale.",
                                 self._service.intake.stale)  # fmt: skip
         yield GaugeMetricFamily("ticker_store_version", "The store's version.", store.version)

@@ -159,6 +159,18 @@ async def test_counters_move_with_traffic(live: Live) -> None:
 
 
 @serving()
+async def test_symbols_are_counted_as_elsewhere(live: Live) -> None:
+    """A feed's own record is no symbol.
+
+    Seen: `ticker_store_symbols` was 847 beside the 846 of `/api/status`.
+    """
+    live.feed.state("down", "no route")
+    live.hub.flush()
+    counted = (await live.get("/api/status")).json["store"]["symbols"]
+    assert (await scrape(live))["ticker_store_symbols"] == counted == 2 * len(PRICES)
+
+
+@serving()
 async def test_a_slow_reader_shows(live: Live) -> None:
     """Who lags behind, and what waits for them in the process, is a gauge; what was merged for them is counted."""
     live.publish({f"S{i}": "1" for i in range(200)}, name="x" * 500)
