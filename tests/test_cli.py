@@ -141,13 +141,23 @@ def test_check_config_builds_the_feeds(main: Run) -> None:
 
 
 def test_adapters_are_a_table(main: Run) -> None:
-    """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV."""
-    status, out, errors = ticker("adapters")
-    assert (status, errors) == (0, [])
-    head, *lines = out.splitlines()
-    assert head.split()[:5] == ["adapter", "kind", "modes", "key", "polling"]
-    names = [line.split()[0] for line in lines]
-    assert names == sorted(names)
+    """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV.
+
+    Below it stands what it gives, its fields too; nothing is wider than the terminal, be that 80 columns.
+    """
+    for width in (80, 120):
+        status, out, errors = ticker("adapters", COLUMNS=str(width))
+        assert (status, errors) == (0, [])
+        head, *lines = out.splitlines()
+        assert head.split()[:4] == ["adapter", "modes", "key", "polling"]
+        assert max(map(len, lines)) <= width
+        names = [line.split()[0] for line in lines if line[0] != " "]
+        assert names == sorted(names)
+        told = " ".join(out.split())
+        assert "yahoo delayed poll a request a symbol" in told
+        assert "Kraken: a ticker as bid or ask moves; all fields but open quote_volume" in told
+        assert "a seeded market that needs no network; all fields upbit" in told
+        assert "the session by polling; only last open high low change_pct" in told
     assert {"kraken", "replay", "sim"} <= set(names)
     objects = [json.loads(line) for line in main("adapters", "--json")[1].splitlines()]
     assert [one["adapter"] for one in objects] == names
@@ -157,6 +167,7 @@ def test_adapters_are_a_table(main: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(main("adapters", "coinbase", "finnhub", "--csv")[1])))
     assert [(row["adapter"], row["key"]) for row in rows] == [("coinbase", ""), ("finnhub", "yes")]
     assert rows[0]["polling"] == "2 requests a symbol, 8 a second"
+    assert rows[1]["fields"] == "last open high low change_pct"
 
 
 def test_an_adapter_alone_is_explained(main: Run) -> None:

@@ -9,6 +9,9 @@ import asyncio
 import dataclasses
 import os
 import random
+import shutil
+import textwrap
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import click
@@ -18,9 +21,11 @@ from feeds.base import Adapter, Context, parse_options
 from feeds.exchange.venue import Listing, Venue
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.output import print_table
+from ticker.commands.output import columns, print_table
 from ticker.config import parse_feed_spec
 from ticker.errors import ConfigError, FatalFeedError, FeedError, UnreachableError, did_you_mean
+from ticker.logs import escape
+from ticker.model import DECIMAL_FIELDS
 
 
 @click.command()
@@ -29,20 +34,23 @@ from ticker.errors import ConfigError, FatalFeedError, FeedError, UnreachableErr
 def adapters(names: tuple[str, ...], form: str | None) -> None:
     """List what a feed can be.
 
-    Kind, modes, whether it needs a key, what polling costs, lengths of its own bars, whether it can list its symbols.
-    With names only these, each with the fields of a quote that it fills, and its options.
+    Kind if its prices are not live, modes, whether it needs a key, what polling costs, lengths of its own bars, whether
+    it can list its symbols; below that whose prices they are, and the fields of a quote that it fills. With names only
+    these, each with its options.
     """
     known = registry.loaders()
     for name in names:
         if name not in known:
             raise ConfigError(f"no adapter '{name}'{did_you_mean(name, known)}")
     chosen = {name: known[name]() for name in names} if names else registry.adapters(known)
-    heads = ("adapter", "kind", "modes", "key", "polling", "bars", "list", "prices of")
-    rows = [[name, *_cells(adapter)] for name, adapter in chosen.items()]
     if form is None and names:
         for name, adapter in chosen.items():
             _explain(name, adapter)
+    elif form is None:
+        _print_columns(chosen)
     else:
+        heads = ("adapter", "kind", "modes", "key", "polling", "bars", "list", "prices of", "fields")
+        rows = [[name, *_cells(adapter)] for name, adapter in chosen.items()]
         print_table(form, heads, rows, [_object(name, adapter) for name, adapter in chosen.items()])
 
 
@@ -73,6 +81,30 @@ def listings(spec: str) -> tuple[str, list[Listing]]:
         raise UnreachableError(f"no list of {adapter_name} from {where}: {error}") from error
 
 
+def _print_columns(chosen: Mapping[str, Adapter]) -> None:
+    """The short cells in columns, the long ones below them: so that lines fit into 80."""
+    heads = ["adapter", "modes", "key", "polling", "bars", "list"]
+    rows = []
+    for name, adapter in chosen.items():
+        kind, modes, *short, _, _ = _cells(adapter)
+        rows.append([name, modes if kind == "live" else f"{kind} {modes}".rstrip(), *short])
+    head, *lines = columns([heads, *rows]).splitlines()
+    width = shutil.get_terminal_size().columns
+    print(head)
+    for line, adapter in zip(lines, chosen.values(), strict=True):
+        print(line)
+        text = escape(f"{adapter.summary}; {_filled(adapter.offer.fields)}")
+        print(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  "))
+
+
+def _filled(fields: Collection[str]) -> str:
+    """The fields, or those that are lacking if these are fewer."""
+    lacking = [name for name in DECIMAL_FIELDS if name not in fields]
+    if len(fields) < len(lacking):
+        return f"only {' '.join(fields)}" if fields else "fields as it is told"
+    return f"all fields but {' '.join(lacking)}" if lacking else "all fields"
+
+
 def _cells(adapter: Adapter) -> list[str]:
     offer = adapter.offer
     bars = [_length(length) for length in offer.bars_s]
@@ -84,6 +116,7 @@ def _cells(adapter: Adapter) -> list[str]:
         f"{bars[0]}–{bars[-1]}" if bars else "",
         "yes" if offer.lists else "",
         adapter.summary,
+        " ".join(offer.fields),
     ]
 
 
