@@ -111,9 +111,16 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that need a browser come first: they take longest, and share it; the small ones fill the end."""
-    long = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in long)
+    """Files that need a browser come first: they take longest, and share it. Of the others those that wait for servers
+    take turns with those that compute, of which there are more: small ones fill the end.
+    """
+    browsing = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    turns: dict[pathlib.Path, int] = {}
+    counts = {True: 0, False: 0}
+    for path in dict.fromkeys(item.path for item in items if item.path not in browsing):
+        computes = any(path.is_relative_to(ROOT / "tests" / folder) for folder in ("feeds", "ticker"))
+        turns[path] = counts[computes] = counts[computes] + 1
+    items.sort(key=lambda item: turns.get(item.path, 0))
 
 
 def pytest_collection_finish() -> None:
