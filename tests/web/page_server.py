@@ -394,6 +394,7 @@ class Tab:
             page.mouse.move(0, 0)
             violations = page.evaluate("localStorage.clear(), window.policyViolations ?? []")
             page.goto("about:blank")
+            page.unroute_all()
         if page.viewport_size != self._viewport:
             page.set_viewport_size(self._viewport)
         self.visit = None
@@ -435,7 +436,7 @@ class Visit:
         assert kept + violations == []
 
     def spoil(self) -> Page:
-        """The page, to be changed for good: by scripts, routes, permissions."""
+        """The page, to be changed for good: by scripts that every load runs, by media. Routes are forgotten anyway."""
         self.spoilt = True
         return self.page
 

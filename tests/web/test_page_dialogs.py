@@ -111,7 +111,7 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
     a star pressed beside a thousand others was said to be removed.
     """
     with showing(browser, server, book(5)) as visit:
-        page = visit.spoil()
+        page = visit.page
         visit.tolerated = ["error: Failed to load resource"]
         spoken, shown = page.get_by_role("status"), page.locator(".toast").last
         page.route("**/js/ui/dialog/shortcuts.js", lambda route: route.abort())

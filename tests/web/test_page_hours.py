@@ -415,7 +415,7 @@ def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer)
     Seen: it led to a page that said `unauthorized`, for an address carries no token.
     """
     with showing(browser, server, book(3)) as visit:
-        page = visit.spoil()
+        page = visit.page
         said: list[str | None] = []
 
         def tell(route: Route) -> None:

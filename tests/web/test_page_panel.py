@@ -195,7 +195,7 @@ def test_the_chart_speaks_the_language_of_the_page(browser: Browser, server: Pag
     Seen: WebKit calls it C where the system does, for which the library threw an error instead of drawing.
     """
     with showing(browser, server, book(3)) as visit:
-        page = visit.spoil()
+        page = visit.page
         page.evaluate("Object.defineProperty(navigator, 'language', { value: 'C' })")
         opened(visit)
         assert waiting(page, lambda: spread_of_colours(page) > 4)
@@ -320,7 +320,7 @@ def test_a_panel_on_its_way_says_whose_it_is(browser: Browser, server: PageServe
     """
     held: list[Route] = []
     with showing(browser, server, book(30)) as visit:
-        page = visit.spoil()
+        page = visit.page
         page.route("**/js/ui/panel.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
         row(page, "S0001-USD").click()
         expect(panel(page)).to_have_text("S0001-USD …")
@@ -336,7 +336,7 @@ def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: Pa
     Seen: on a phone a dark sheet over all the prices, an unreadable line at its edge and no button to close it.
     """
     with showing(browser, server, book(30)) as visit:
-        page = visit.spoil()
+        page = visit.page
         visit.tolerated = [FAILED_LOAD]
         page.route("**/js/ui/panel.js", lambda route: route.abort())
         row(page, FIRST).click()
@@ -352,7 +352,7 @@ def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: Pa
 def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: PageServer) -> None:
     """Until a symbol's own bars have come, the chart of the one before is not to be seen."""
     with showing(browser, server, book(30)) as visit:
-        page = visit.spoil()
+        page = visit.page
         opened(visit)
         held: list[Route] = []
         page.route("**/api/candles/S0003-USD*", lambda route: held.append(route))  # noqa: PLW0108 - no builtin

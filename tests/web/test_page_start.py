@@ -31,7 +31,7 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
-        page, service = visit.spoil(), visit.service
+        page, service = visit.page, visit.service
         page.route("**/js/main.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
         service.quotes = book(40) | {"alpha:S0001-USD": quote(last=7)}
         page.goto(server.url + "?feed=alpha", wait_until="commit")
@@ -59,7 +59,7 @@ def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageSe
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
-        page = visit.spoil()
+        page = visit.page
         visit.tolerated = ["error: Failed to load resource"]
         visit.service.quotes = book(3)
         page.route("**/js/ui/tabs.js", lambda route: route.abort())

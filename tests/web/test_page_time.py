@@ -292,7 +292,7 @@ def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: 
     had lasted for eight seconds, and were seconds old by their ages for as long as there was no network.
     """
     with frozen(browser, server, book(3)) as visit:
-        page, service = visit.spoil(), visit.service
+        page, service = visit.page, visit.service
         service.accepting, service.mute = False, True
         page.evaluate("() => { const now = Date.now; Date.now = () => now() + 8 * 3_600_000; }")
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
@@ -312,7 +312,7 @@ def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -
     Seen: a minute forward, and the page said "Connection lost." and made itself another connection.
     """
     with frozen(browser, server, book(3)) as visit:
-        page, service = visit.spoil(), visit.service
+        page, service = visit.page, visit.service
         figure = page.locator("#figures .time")
         for minutes in (0, 1, -60):
             page.evaluate("(ms) => { const now = Date.now; Date.now = () => now() + ms; }", minutes * 60_000)

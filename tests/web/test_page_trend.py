@@ -101,7 +101,7 @@ def test_the_hour_has_no_hole_where_nobody_looked(browser: Browser, server: Page
     """
     server.closes = {}
     with frozen(browser, server, book(30)) as visit:
-        page, service = visit.spoil(), visit.service
+        page, service = visit.page, visit.service
         until(visit, lambda: any("sparklines" in target for target in server.requested))
         if way == "hidden":
             page.evaluate(SHOW, False)
