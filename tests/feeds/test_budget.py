@@ -112,6 +112,19 @@ def test_a_host_that_was_asked_too_often_is_left_alone(
     assert run(main) == waits_s
 
 
+def test_no_host_is_believed_that_wants_more_than_an_hour() -> None:
+    """A server that asks for years, by mistake or not, is asked again after an hour, over HTTP and for a stream."""
+
+    async def main() -> tuple[float, float]:
+        budget, clock = Budget(), InstantClock()
+        budget.told_to_wait(clock, 1e9, connects=True)
+        waited_s = await budget.request(clock, 1.0)
+        await budget.connect(clock, 1.0)
+        return waited_s, clock.monotonic()
+
+    assert run(main) == (3600.0, 3600.0)
+
+
 @pytest.mark.parametrize(("used", "waits_s"), [(4799, 0.0), (4800, 39.0), (7000, 39.0)])
 def test_allowance_of_a_minute(used: int, waits_s: float) -> None:
     """Near the end of a minute's allowance the next request waits for the next minute."""

@@ -73,6 +73,23 @@ def test_tag_that_cannot_be_sent_back(tag: str) -> None:
     assert all("if-none-match" not in request.headers for request in stage.exchange.requests)
 
 
+def test_few_answers_are_kept_for_their_tags() -> None:
+    """An exchange that is asked for many things, all tagged, fills no memory: the first sixteen are conditional."""
+    bases = [f"A{n:02}" for n in range(20)]
+    limits = Limits(interval_s=1.0, gap_s=0.01, symbols_per_request=1)
+
+    async def play(stage: Stage) -> None:
+        for base in bases:
+            stage.exchange.serve(f"{TICKERS}?s={base}-USD", tagged('"a"', **{base: "1"}))
+        symbols = tuple(f"{base}-USD" for base in bases)
+        await stage.polls(2 * len(bases), dataclasses.replace(TOY, limits=limits, wire=str), symbols=symbols)
+
+    requests = on_stage(play).exchange.requests[: 2 * len(bases)]
+    assert [bool(request.headers.get("if-none-match")) for request in requests] == [False] * 20 + [True] * 16 + [
+        False
+    ] * 4
+
+
 def test_304_that_nobody_asked_for() -> None:
     """Without a condition a 304 is no answer."""
 
