@@ -38,6 +38,8 @@ _OF_FEEDS: tuple[tuple[Any, str, str, Callable[[FeedStatus], float]], ...] = (
     (CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", lambda f: f.reconnects),
     (CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the ones before, shown.", lambda f: f.jumps),
     (CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", lambda f: f.received_bytes),
+    (CounterMetricFamily, "ticker_feed_idle_messages", "Heartbeats of a stream, and messages of unknown kinds.",
+     lambda f: f.idle_messages),
     (CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds", "Time spent waiting for our own rate limit.",
      lambda f: f.rate_limit_wait_s),
 )  # fmt: skip

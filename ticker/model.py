@@ -113,11 +113,11 @@ class Bar(NamedTuple):
     volume: float | None = None
 
 
-_COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows)\b)")
+_COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows|messages)\b)")
 
 
 def wording(message: str | None) -> str | None:
-    """A message without its numbers of seconds, rows or connections: one that differs in nothing else is no news."""
+    """A message without its numbers of seconds, rows and the like: one that differs in nothing else is no news."""
     return message and _COUNT.sub("0", message)
 
 
@@ -139,6 +139,7 @@ class FeedStatus:
         loaded: whether the feed knows its symbols by now.
         last_data_at: when data last came, ms since 1970 UTC.
         jumps: prices that were shown although they are absurdly far from the ones before.
+        idle_messages: what a stream said that meant nothing here: heartbeats, and kinds that the adapter does not know.
         rate: updates a second, lately.
         answer_time: from an HTTP request to the last byte of its answer.
         source_lag: from the exchange's time to our receipt, of the newest row of each batch; it includes what
@@ -157,6 +158,7 @@ class FeedStatus:
     reconnects: int = 0
     jumps: int = 0
     received_bytes: int = 0
+    idle_messages: int = 0
     rate_limit_wait_s: float = 0.0
     rate: float = 0.0
     last_data_at: int | None = None

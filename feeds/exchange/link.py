@@ -84,7 +84,7 @@ class Link:
         self._greeted = not self._stream.greets
         self.opened_at = self._heard_at = self._priced_at = self._clock.monotonic()
         self._ping_at = self.opened_at + ping[1] if ping else float("inf")
-        self._refused = 0  # rows and unreadable messages, since the last price
+        self._refused = self._idle = 0  # rows and unreadable messages, and what meant nothing, since the last price
         self.subscribe(wires)
 
     @property
@@ -160,11 +160,14 @@ class Link:
         if heard.rows:
             if self._owner.deliver(self, heard.rows):
                 self._priced_at = now
-                self._refused = 0
+                self._refused = self._idle = 0
                 self._owner.pulse.beat(now)
             else:
                 self._refused += len(heard.rows)
             self.delivered.update(row.wire for row in heard.rows)
+        elif not any(heard):
+            self._idle += 1
+            self._status.idle_messages += 1
         if len(self.delivered) + len(self._memory) > MOST_NAMES:
             self.end(FeedError("stream: the exchange speaks of ever more names that nobody has asked for"))
         if heard.reconnect is not None:
@@ -229,8 +232,9 @@ class Link:
             elif now > self._mute_at:
                 silent_s = now - self._priced_at
                 self._owner.pulse.missed()
+                idle = f", {self._idle} messages meant nothing" if self._idle else ""
                 refused = f", {self._refused} rows were refused" if self._refused else ""
-                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s{refused}", reason="mute"))
+                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s{idle}{refused}", reason="mute"))
             elif now - self.opened_at >= self._lifetime_s:
                 self._wear(f"it is {now - self.opened_at:.0f} s old")
 

@@ -68,7 +68,7 @@ def test_status_counts_from_zero_under_every_reason() -> None:
     status, other = FeedStatus("kraken", "live"), FeedStatus("sim", "simulated")
     assert (status.state, status.loaded, status.last_data_at, status.message) == ("connecting", False, None, None)
     counters = (status.since, status.symbols, status.updates, status.reconnects, status.received_bytes)
-    assert (*counters, status.jumps, status.rate_limit_wait_s, status.rate) == (0,) * 8
+    assert (*counters, status.idle_messages, status.jumps, status.rate_limit_wait_s, status.rate) == (0,) * 9
     assert status.errors == dict.fromkeys(ERROR_REASONS, 0)
     assert status.rejects == dict.fromkeys(REJECT_REASONS, 0)
     assert status.polls == {"ok": 0, "error": 0, "skipped": 0}

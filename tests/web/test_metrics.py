@@ -233,7 +233,7 @@ NAMES = {
     "build": "info",
     "event": "loop_lag_seconds",
     "feed": (
-        "errors jumps last_update_timestamp_seconds poll_duration_seconds polls rate_limit_wait_seconds "
+        "errors idle_messages jumps last_update_timestamp_seconds poll_duration_seconds polls rate_limit_wait_seconds "
         "received_bytes reconnects rejects source_lag_seconds symbols up updates"
     ),
     "history": "bytes",

@@ -287,6 +287,33 @@ def test_mute_stream_is_made_anew() -> None:
     in_theatre(play)
 
 
+def test_exchange_that_has_changed_its_messages() -> None:
+    """Prices under a name that the adapter does not know are counted, and said when the stream is given up for mute."""
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
+            peer = await is_busy(theatre, 1)
+            before = theatre.sink.status.idle_messages
+            for number in range(20):
+                await theatre.passes(0.1)
+                peer.say({"idle": {"ticker_of_version_2": number}})
+            await theatre.until(lambda: theatre.sink.status.idle_messages == before + 20)
+            peer.send(said(BTC="3"))
+            await theatre.until(lambda: theatre.last("BTC") == "3")
+            for _ in range(30):
+                peer.say({"idle": 1})
+            await theatre.until(lambda: theatre.sink.status.idle_messages == before + 50)
+            assert not theatre.errors()
+            await theatre.passes(9.0, lambda: bool(theatre.errors()))
+            assert theatre.sink.status.message
+            assert theatre.sink.status.message.endswith("no price for 8 s, 30 messages meant nothing")
+            assert not any(theatre.sink.status.rejects.values())
+
+    in_theatre(play)
+
+
 async def is_busy(theatre: Theatre, count: int) -> Peer:
     """A client's connection that brings a price every tenth of a second, for two seconds."""
     peer = await theatre.exchange.peer(count)
