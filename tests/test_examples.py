@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,10 +41,15 @@ def service() -> Iterator[Running]:
 
 
 def example(language: str, mark: str, service: Running) -> str:
-    """The one block of code in the README with this mark in it, at this service's address."""
+    """As `example_text`, at this service's address."""
+    return example_text(language, mark).replace(HERE, urlsplit(service.url).netloc)
+
+
+def example_text(language: str, mark: str) -> str:
+    """The one block of code in the README with this mark in it."""
     found: str
     (found,) = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if mark in code]
-    return found.replace(HERE, urlsplit(service.url).netloc)
+    return found
 
 
 @contextlib.contextmanager
@@ -111,6 +120,57 @@ def test_the_pandas_code(service: Running) -> None:
         last, close = next(lines).split()
     assert PRICE.fullmatch(last)
     assert PRICE.fullmatch(close)
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """What the example's exchange would answer, one market closed and one price bad."""
+
+    ANSWERS: ClassVar = {
+        "/instruments": [
+            {"symbol": "BTCUSD", "base": "BTC", "quote": "USD", "status": "TRADING", "tickSize": "0.01"},
+            {"symbol": "ETHUSD", "base": "ETH", "quote": "USD", "status": "TRADING", "tickSize": "0.1"},
+        ],
+        "/tickers": [
+            {"symbol": "BTCUSD", "ts": 1795386012345, "lastPrice": "97412.30", "bidPrice": "97412", "askPrice": 97413},
+            {"symbol": "ETHUSD", "ts": 1795386012345, "lastPrice": "-1", "bidPrice": "3100.5", "askPrice": None},
+        ],
+    }
+
+    def do_GET(self) -> None:
+        body = json.dumps({"data": self.ANSWERS[self.path]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_exchange_of_another_package(tmp_path: Path) -> None:
+    """The module, installed with its entry point, is an adapter whose prices are served.
+
+    Seen: it lacked its imports.
+    """
+    points = tomllib.loads(example_text("toml", "ticker.feeds"))["project"]["entry-points"]
+    (tmp_path / "example.py").write_text(example_text("python", "ADAPTER = "))
+    info = tmp_path / "example-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: example\nVersion: 1\n")
+    lines = [line for group, of in points.items() for line in (f"[{group}]", *(f"{k} = {v}" for k, v in of.items()))]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    with HTTPServer(("127.0.0.1", 0), Exchange) as server, contextlib.ExitStack() as stack:
+        threading.Thread(target=server.serve_forever).start()
+        stack.callback(server.shutdown)
+        feed = f"example?base_url=http://127.0.0.1:{server.server_port}"
+        with running("--feed", feed, environ=os.environ | {"PYTHONPATH": str(tmp_path)}) as service:
+            service.wait(lambda: bool(service.get("/api/quotes?symbols=ETH-USD")["quotes"]), "no price came")
+            quotes = service.get("/api/quotes?fields=last,bid,ask,ts,decimals")["quotes"]
+    assert quotes == {
+        "BTC-USD": {"last": "97412.30", "bid": "97412", "ask": "97413", "ts": "1795386012345", "decimals": "2"},
+        "ETH-USD": {"last": None, "bid": "3100.5", "ask": None, "ts": "1795386012345", "decimals": "1"},
+    }
 
 
 # The shell
