@@ -20,7 +20,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
-from ticker.session import Facts, Limits, Session
+from ticker.session import LONG_BYTES, Facts, Limits, Session
 from ticker.slices import LARGE
 from ticker.store import Store
 
@@ -251,6 +251,22 @@ def test_unsubscribe_before_anything_is_not_subscribed(desk: Desk) -> None:
 def test_ping_is_answered_by_its_id(desk: Desk) -> None:
     """One pong and no data frame."""
     assert desk.say(op="ping", id=7) == [{"type": "pong", "id": 7, "time": desk.clock.wall_ms()}]
+
+
+def test_a_long_message_is_answered_in_a_turn_of_its_own(desk: Desk) -> None:
+    """Its answer is the same, and is counted once, when it comes: a thousand names take the loop 5 ms."""
+    names = [f"S{i}-USD" for i in range(LONG_BYTES // 8)]
+    message = json.dumps({"op": "subscribe", "id": 1, "symbols": ["BTC-USD", *names]}).encode()
+    assert (desk.session.receive(message), desk.session.busy) == ([], True)
+    sent = dict(desk.groups.counts.messages)
+    reply, data = desk.session.step()
+    assert (desk.session.busy, reply.kind, data.kind) == (False, "subscribed", "snapshot")
+    assert list(json.loads(data.data)["quotes"]) == ["BTC-USD"]
+    counts = desk.groups.counts
+    assert {kind: n - sent[kind] for kind, n in counts.messages.items() if n != sent[kind]} == {
+        "subscribed": 1, "snapshot": 1,
+    }  # fmt: skip
+    assert len(desk.session.receive(message[:LONG_BYTES])) == 1, "cut, and no longer than what is answered at once"
 
 
 def test_bad_message_is_answered_by_one_error(desk: Desk) -> None:

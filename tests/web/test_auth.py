@@ -140,6 +140,7 @@ async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> 
     live.clock.skip(6)
     assert await ended(silent) == 4001
     assert live.hub.counts.disconnects == {4001: 7}
+    assert live.hub.counts.rejects["auth"] == 1, "one of them was a token"
 
 
 @guarded()

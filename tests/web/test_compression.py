@@ -80,6 +80,22 @@ async def test_four_readers_share_compressed_bytes(live: Live) -> None:
         await until(lambda: len(live.hub.connections) < count)  # noqa: B023 - called in this turn
 
 
+@serving(prices=MANY)
+async def test_a_short_frame_is_not_compressed(live: Live) -> None:
+    """However many share it: from 1 KiB on it is, below that the bytes saved are not worth the time."""
+    peers = [(await browser(live))[0] for _ in range(4)]
+    for peer in peers:
+        await hear(peer, "snapshot")
+    sizes = {PLAIN: 0, PACKED: 1 << 20}
+    for count in range(20, 60):
+        live.publish(dict.fromkeys(list(MANY)[:count], f"{count}.5"))
+        live.hub.flush()
+        ((first, payload), *others) = [await receive(peer) for peer in peers]
+        assert [opening for opening, _ in others] == [first] * 3
+        sizes[first] = (max if first == PLAIN else min)(sizes[first], len(payload))
+    assert 768 < sizes[PLAIN] < 1024 <= sizes[PACKED] < 1280, "what was seen on both sides of the limit"
+
+
 @pytest.mark.parametrize(
     "offer", ["", "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10",
               "Sec-WebSocket-Extensions: x-webkit-deflate-frame"],

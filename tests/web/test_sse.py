@@ -39,6 +39,7 @@ async def test_events_are_the_frames_of_the_stream(live: Live) -> None:
     first = await reader.event()
     view.apply(first.json)
     store = live.service.store
+    assert reader.answer.headers["x-accel-buffering"] == "no", "a proxy would keep events until there are many"
     assert (first.kind, first.id) == ("snapshot", f"{store.epoch}:{store.version}:{digest}")
     assert RETRY_MS[0] <= int(reader.subscribed.retry or 0) <= RETRY_MS[1]
     await socket_peer.hear("snapshot")

@@ -113,6 +113,8 @@ async def test_more_connections_than_allowed_are_refused(live: Live) -> None:
     assert status == 503
     assert 1 <= int(headers["retry-after"]) <= 5
     assert live.hub.counts.rejects["full"] == 1
+    waits = {(await knock(live))[2]["retry-after"] for _ in range(30)}
+    assert len(waits) > 1, "everybody was told to come back at the same moment"
     second[0].reset()
     await until(lambda: len(live.hub.connections) == 1)
     assert (await knock(live))[1] == 101

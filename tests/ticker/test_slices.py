@@ -1,0 +1,181 @@
+"""Large answers: made a slice a turn, of one version all the same, and nothing is left of one that is given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from ticker import protocol, slices
+from ticker.selection import Selection
+from ticker.slices import MOST_PASSES, SLICE, TESTS, parts, untested, whole
+from ticker.store import Store
+
+ALL = Selection.of(["*"])
+
+
+def market(size: int, max_tombstones: int = 1000) -> Store:
+    """A store with so many symbols."""
+    store = Store(1, max_tombstones=max_tombstones)
+    change(store, *names(size), last="1")
+    return store
+
+
+def names(size: int) -> list[str]:
+    return [f"S{i}" for i in range(size)]
+
+
+def change(store: Store, *symbols: str, last: str) -> None:
+    for symbol in symbols:
+        store.ingest(symbol, {"last": last})
+    store.flush(0.0)
+
+
+def remove(store: Store, *symbols: str) -> None:
+    for symbol in symbols:
+        store.remove(symbol)
+    store.flush(0.0)
+
+
+def snapshot(store: Store, selection: Selection = ALL) -> dict[str, object]:
+    """What a reader must get at this moment."""
+    scope = store.resolve(selection)
+    pieces = [
+        protocol.piece(record, selection.mask) for record, _ in store.changes(scope).records if not record.is_feed
+    ]
+    store.release(scope)
+    return decoded(pieces)
+
+
+def decoded(pieces: list[bytes]) -> dict[str, object]:
+    document: dict[str, object] = json.loads(b"{%b}" % b",".join(pieces))
+    assert len(document) == len(pieces), "a symbol came twice"
+    return document
+
+
+def pauses(answer: Iterator[list[bytes] | None]) -> int:
+    """Let it come to its end, where nothing must have come."""
+    count = 0
+    for quotes in answer:
+        assert quotes is None
+        count += 1
+    return count
+
+
+def test_parts_are_all_of_it() -> None:
+    """In order, none longer than a slice, none empty."""
+    for size in (0, 1, SLICE, SLICE + 1, 3 * SLICE):
+        made = [list(part) for part in parts(range(size))]
+        assert [i for part in made for i in part] == list(range(size))
+        assert all(0 < len(part) <= SLICE for part in made)
+
+
+def test_what_fits_into_a_slice_comes_at_once() -> None:
+    """Without a pause, and only what was selected."""
+    store = market(SLICE)
+    change(store, "v:A", last="2")
+    (quotes,) = whole(store, ALL)
+    assert quotes is not None
+    assert decoded(quotes) == snapshot(store)
+    selection = Selection.of(["v:*", "S1", "NOPE"], ["last"])
+    (quotes,) = whole(store, selection)
+    assert quotes is not None
+    assert decoded(quotes) == snapshot(store, selection) == {"v:A": {"last": 2}, "S1": {"last": 1}}
+
+
+def test_what_changes_meanwhile_is_as_it_is_at_the_end() -> None:
+    """Changed, born and removed in the pauses: the answer is that of the moment in which it comes."""
+    size = 3 * SLICE
+    store = market(size)
+    answer = whole(store, ALL)
+    assert next(answer) is None
+    change(store, *names(SLICE + 1), last="2")  # already encoded, and too many for one turn
+    remove(store, "S0", f"S{size - 1}")  # one that was encoded, and one that was not
+    change(store, "NEW", last="3")
+    store.ingest("@feed", {"state": "live"})
+    store.flush(0.0)
+    quotes = None
+    for count, quotes in enumerate(answer, 2):
+        if quotes is not None:
+            break
+        change(store, "S5", last=str(count))
+    assert quotes is not None
+    assert decoded(quotes) == snapshot(store)
+    assert len(quotes) == size - 2 + 1
+    assert count > 4, "what had changed took pauses of its own"
+    assert next(answer, "end") == "end"
+
+
+def test_endless_changes_do_not_hold_it_up() -> None:
+    """After some passes what is left is encoded in one turn, however much that is."""
+    size = 2 * SLICE
+    store = market(size)
+    for count, quotes in enumerate(whole(store, ALL)):
+        if quotes is not None:
+            break
+        change(store, *names(size), last=str(count + 2))
+    assert quotes is not None
+    assert count == (MOST_PASSES - 1) * 2
+    assert decoded(quotes) == snapshot(store)
+
+
+def test_too_many_removals_end_it_without_an_answer() -> None:
+    """What the store has forgotten cannot be left out; whoever wants it asks again."""
+    store = market(3 * SLICE, max_tombstones=1)
+    answer = whole(store, ALL)
+    next(answer)
+    remove(store, "S0", "S1")
+    assert pauses(answer) == 2
+    assert len(store.wildcards) == 0
+
+
+def test_an_answer_that_is_given_up_leaves_nothing() -> None:
+    """Neither does one that is done: no pattern is held for it."""
+    store = market(3 * SLICE)
+    answer = whole(store, ALL)
+    next(answer)
+    assert len(store.wildcards) == 1
+    answer.close()  # type: ignore[attr-defined]  # it is a generator
+    assert len(store.wildcards) == 0
+    list(whole(store, ALL))
+    assert len(store.wildcards) == 0
+
+
+def test_new_patterns_are_tested_a_slice_at_a_time() -> None:
+    """With a pause before each pattern and after each slice; who resolves them then tests nothing."""
+    store = market(2 * TESTS)
+    selection = Selection.of(["S1*", "S*9", "S7", "NO*"])
+    assert sorted(untested(store, selection)) == ["NO*", "S*9", "S1*"]
+    assert len(list(slices.tested(store, selection))) == 3 * (1 + 2)
+    assert untested(store, selection) == []
+    assert list(slices.tested(store, selection)) == []
+    assert len(store.wildcards) == 0, "they are kept only as long as there is room"
+    scope = store.resolve(selection)
+    assert sorted(scope.symbols()) == sorted(n for n in names(2 * TESTS) if n[:2] == "S1" or n[-1] == "9" or n == "S7")
+
+
+def test_symbols_that_come_and_go_between_the_slices_count() -> None:
+    """Two who want the same pattern share the work; the result is that of the end."""
+    store = market(2 * TESTS)
+    selection = Selection.of(["S*"])
+    first, second = slices.tested(store, selection), slices.tested(store, selection)
+    next(first)
+    next(second)
+    next(first)
+    change(store, "SNEW", last="1")
+    remove(store, "S0", f"S{2 * TESTS - 1}")
+    assert len(list(first)) == 1
+    assert list(second) == []
+    scope = store.resolve(selection)
+    assert set(scope.symbols()) == {*names(2 * TESTS), "SNEW"} - {"S0", f"S{2 * TESTS - 1}"}
+
+
+def test_a_pattern_that_nobody_waits_for_any_more_is_forgotten() -> None:
+    """Half tested it would be of no use."""
+    store = market(2 * TESTS)
+    selection = Selection.of(["S*"])
+    steps = slices.tested(store, selection)
+    next(steps)
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]  # it is a generator
+    assert untested(store, selection) == ["S*"]
+    assert len(store.wildcards) == 0
