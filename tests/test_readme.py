@@ -12,7 +12,12 @@ from feeds.registry import adapters
 from tests.conftest import ROOT
 from tests.running import running
 from ticker.model import DECIMAL_FIELDS, FIELDS
+from ticker.protocol import BAD_MESSAGES, TOO_MANY_MESSAGES
+from ticker.selection import MAX_PATTERN_LENGTH, MAX_STARS
+from ticker.session import MAX_BAD_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, MESSAGE_BURST
 from ticker.settings import Settings
+from web.server import MAX_HEAD_BYTES, MAX_HEADER_LINES, MAX_WAITING_REQUESTS
+from web.transport import MAX_FRAGMENTS
 
 README = (ROOT / "README.md").read_text()
 UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -82,6 +87,17 @@ def test_the_adapters_table_is_that_of_the_code() -> None:
     assert block is not None
     table = adapters_table()
     assert block[1] == table, f"put this into the README:\n{table}"
+
+
+def test_the_fixed_limits_are_those_of_the_code() -> None:
+    """Every number of the paragraph below the settings, in its order."""
+    (paragraph,) = re.findall(r"^Some limits are fixed(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
+    told = [int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*", paragraph)]
+    assert told == [
+        MAX_PATTERN_LENGTH, MAX_STARS, MESSAGE_BURST, MAX_REFUSALS_PER_MINUTE, TOO_MANY_MESSAGES,
+        MAX_BAD_PER_MINUTE, BAD_MESSAGES, MAX_HEAD_BYTES // 1024, MAX_HEADER_LINES, 8000, MAX_WAITING_REQUESTS,
+        MAX_FRAGMENTS,
+    ]  # fmt: skip
 
 
 def test_the_fields_of_a_quote_are_named_in_order() -> None:
