@@ -140,6 +140,13 @@ def test_check_config_builds_the_feeds(main: Run) -> None:
     assert main("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
 
 
+def test_keys_come_from_the_environment(main: Run) -> None:
+    """Seen: `key_env` was of no use, for no feed was told of the environment: every variable "holds no key"."""
+    feed = ("check-config", "--feed", "finnhub:AAPL?key_env=STOCKS")
+    assert main(*feed, STOCKS="c0ffee") == (0, "ok: 1 feed: finnhub\n", [])
+    assert main(*feed) == (2, "", ["ticker: feeds.finnhub.key_env: the variable STOCKS holds no key"])
+
+
 def test_adapters_are_a_table(main: Run) -> None:
     """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV.
 

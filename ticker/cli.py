@@ -259,7 +259,7 @@ def _context() -> Context:
     from feeds.base import Context
     from ticker.clock import Clock
 
-    return Context(Clock(), random.Random())
+    return Context(Clock(), random.Random(), os.environ)
 
 
 def _build(settings: Settings, context: Context) -> list[Feed]:
