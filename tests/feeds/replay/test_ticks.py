@@ -391,9 +391,10 @@ def test_symbols_are_bounded(ticks: Path) -> None:
 
 
 def test_half_a_row(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A bad bid is counted and logged, and takes the ask with it: it would stand beside a bid of another moment."""
-    heard = play(write(ticks, f"{T0},v,A,x,2.5"))
-    assert (heard.rejects, heard.quotes) == ({"price": 1}, [])
+    """A bad bid is counted and logged, and takes its ask along, although the trade beside them is used."""
+    heard = play(write(ticks, f"{T0},A,1.5,x,2.5", header="ts_ms,symbol,last,bid,ask"))
+    assert heard.rejects == {"price": 1}
+    assert [quote.values for quote in heard.quotes] == [{"last": "1.5", "decimals": 1}]
     assert "first_line=2" in logged(caplog)[0]
 
 
