@@ -91,7 +91,7 @@ class Groups:
     ) -> int:
         """Check that a reader may have a selection, in place of that of its old group; returns how many symbols match.
 
-        `paid` is whether its first frame was made already, and counted.
+        `paid` is whether its first frame was made already, and counted, or is next to nothing.
 
         Raises:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.

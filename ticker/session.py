@@ -219,10 +219,11 @@ class Session:
         message = message._replace(rejected=message.rejected + surplus)
         store = self._groups.store
         new = len(store) >= LARGE and untested(store, selection)
-        if new or self._groups.fresh(self._reader.group, selection, message.cursor) >= many:
+        fresh = many if new else self._groups.fresh(self._reader.group, selection, message.cursor)
+        if fresh >= many:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
-        return self._place(message, selection, interval_ms)
+        return self._place(message, selection, interval_ms, little=bool(message.cursor) and not fresh)
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
@@ -236,9 +237,12 @@ class Session:
             problem.reply_id = message.reply_id
             raise
 
-    def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
-        reader = self._reader
-        matched = self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=bool(self.coming))
+    def _place(
+        self, message: Subscribe, selection: Selection, interval_ms: int, *, little: bool = False
+    ) -> list[Frame]:
+        """Admit the reader and answer it; who has missed little has little to pay for."""
+        reader, paid = self._reader, little or self.coming is not None
+        matched = self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=paid)
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:

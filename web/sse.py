@@ -109,8 +109,9 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             del head.headers["content-length"]
             return head
         interval = interval_class(interval_ms)
+        paid = whole is not None or not hub.groups.fresh(None, selection, asked)
         with as_problem():
-            matched = hub.groups.admit(address, selection, interval, paid=whole is not None)
+            matched = hub.groups.admit(address, selection, interval, paid=paid)
         unknown = unknown_of(service, address, selection) if service.loaded() else []  # here it is said once
         events = EventStream(http, cycle, hub, address, patience_s)
 

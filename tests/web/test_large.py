@@ -311,6 +311,27 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
     assert (await live.get("/api/quotes?symbols=*")).status == 200
 
 
+@serving(limits={"snapshot_symbols_per_s": len(MANY)})
+async def test_who_missed_little_pays_for_little(live: Live) -> None:
+    """However many come back to a large selection at once, from one address too, over either transport.
+
+    Seen: after a short cut the third reader of an office was told that its address had had too many symbols.
+    """
+    fill(live, "1.50")
+    live.clock.stand()
+    first = await live.stream("?symbols=*")
+    digest = (await first.hear("subscribed"))["selection"]
+    version = (await first.hear("snapshot"))["version"]
+    cursor = f"{live.service.store.epoch}:{version}:{digest}"
+    live.publish({MANY[3]: "2.50"})
+    live.hub.flush()
+    for _ in range(3):
+        peer = await live.stream(f"?symbols=*&cursor={cursor}")
+        assert list((await peer.hear("update"))["quotes"]) == [MANY[3]]
+        reader = await listen_to(live, f"?cursor={cursor}")
+        assert list((await reader.event()).json["quotes"]) == [MANY[3]]
+
+
 @serving()
 async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large snapshot is compressed by and by before its reader enters; what that hears then is exact."""
