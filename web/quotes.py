@@ -87,7 +87,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 check_quota(service, address, selection, 0)
                 await wait_for_news(request, service.hub, selection, wait_s, address)
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
-            if not wait_s and if_none_match and headers["ETag"] in if_none_match:  # in a list, behind a proxy's `W/`
+            had = if_none_match or ""  # a list perhaps, behind a proxy's `W/`; `*` is whatever there is
+            if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
                 return Response(status_code=304, headers=headers)
             if since is not None and not max(1, store.floor) <= since <= store.version:
                 since = None
