@@ -40,7 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.session",
             "ticker.suggestions",
             "ticker.slices",
-            "ticker.snapshots",
+            "ticker.large_frames",
             "ticker.consolidate",
             "ticker.intake",
         }
@@ -79,7 +79,7 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "snapshots", "quota",
+    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames", "quota",
     "bucket", "session", "suggestions", "consolidate", "intake", "rhythm", "errors", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ticker import protocol
 from ticker.errors import ProtocolError
+from ticker.large_frames import PAYS_BYTES, LargeFrames
 from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.selection import Scope, Selection, Wildcard
 from ticker.slices import LARGE, tested
-from ticker.snapshots import PAYS_BYTES, LargeFrames
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0

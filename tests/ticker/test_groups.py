@@ -16,13 +16,13 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
 from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
+from ticker.large_frames import KEEP_S
 from ticker.model import Value
 from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
 from ticker.slices import LARGE, SLICE
-from ticker.snapshots import KEEP_S
 from ticker.store import Store
 
 ALL = Selection.of(["*"])
