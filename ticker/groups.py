@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ticker import protocol
+from ticker import protocol, slices
 from ticker.errors import ProtocolError
 from ticker.large_frames import PAYS_BYTES, LargeFrames
 from ticker.protocol import Cursor, Frame, Updates
@@ -147,7 +147,8 @@ class Groups:
         """What must be done first for a reader who wants a selection, with many pauses; arguments as of `fresh`.
 
         If that is very much, the frame for it comes last: of all that there is, or since its cursor. Who wants the same
-        meanwhile shares the work, and who comes a moment later gets the same snapshot.
+        meanwhile shares the work, and who comes a moment later gets the same snapshot. For who only adds symbols, which
+        an update tells, they are encoded.
 
         Raises:
             ProtocolError: `overloaded`; without an id.
@@ -157,7 +158,9 @@ class Groups:
             yield None
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
-            if matched <= self._max_symbols:
+            if known is not None and known.scope.selection.mask == selection.mask:
+                yield from (None for _ in slices.told(self.store, selection))
+            elif matched <= self._max_symbols:
                 since = self._since(selection, text)
                 yield from self._large_frames.take(address, selection, matched, since, least)
 
@@ -199,8 +202,8 @@ class Groups:
     def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
-        What the new selection adds comes complete; other fields, or what `whole` made, and everything starts anew. A
-        group that it leaves empty is dropped at once: its reader does not come back.
+        What the new selection adds comes complete; with other fields everything starts anew, by what `whole` made if it
+        did. A group that it leaves empty is dropped at once: its reader does not come back.
         """
         old = reader.group
         assert old is not None

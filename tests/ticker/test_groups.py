@@ -323,7 +323,7 @@ def test_nobody_is_told_of_the_past(market: Market) -> None:
     market.last(*(f"S{i}" for i in range(LARGE)))
     kept = list(market.groups.whole("", ALL))[-1]
     market.last("S1")
-    peer = market.join(Selection.of(["S1"]))
+    peer = market.join(Selection.of(["S1"], ["last"]))
     known = f"1:{market.store.version}:{Selection.of(['S1']).digest}"
     for cursor, group in ((known, None), (None, peer.group)):
         frame = list(market.groups.whole("", ALL, group, cursor))[-1]
