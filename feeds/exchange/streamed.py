@@ -228,10 +228,12 @@ class StreamedFeed:
     def _trim(self, quotes: Iterable[Quote]) -> list[Quote]:
         """Of polled quotes leave only what the stream does not bring by itself: its prices are newer.
 
-        The time of what is left is not held against it: REST often has whole seconds, or those of its cache. While
-        the stream is away, what no poll has is not known: it would be of other prices than those beside it.
+        The time of what is left is not held against it: REST often has whole seconds, or those of its cache; and where
+        a stream that delivers has nothing newer, nobody has traded since. While the stream is away, what no poll has is
+        not known: it would be of other prices than those beside it.
         """
         now = self._context.clock.monotonic()
+        old_ms = self._context.clock.wall_ms() - self.stale_after_s * 1000
         since, quiet_since = now - self.stale_after_s, now - self._quiet_s
         trimmed = []
         for quote in quotes:
@@ -239,7 +241,8 @@ class StreamedFeed:
             recent.asked_at = now
             values, fields, tolerance_ms = quote.values, recent.fields, 1000.0
             self._polled.update(values)
-            if carrier and carrier[0].delivering:
+            delivering = carrier is not None and carrier[0].delivering
+            if delivering:
                 if recent.came_at >= since:
                     tolerance_ms = self.stale_after_s * 1000
                 left = (n for n in values if n in NOT_NEWS or fields.get(n, NEVER) < quiet_since)
@@ -248,8 +251,8 @@ class StreamedFeed:
                 lost = (n for n, at in fields.items() if at < since and n not in self._polled)
                 values = {**dict.fromkeys(lost), **values}
             ts = quote.ts
-            if ts is not None and recent.ts is not None and 0 < recent.ts - ts <= tolerance_ms:
-                ts = recent.ts
+            if ts is not None and recent.ts is not None and 0 <= recent.ts - ts <= tolerance_ms:
+                ts = None if delivering and recent.ts < old_ms else recent.ts
             trimmed.append(Quote(quote.symbol, values, ts, quote.seq))
         return trimmed
 

@@ -337,7 +337,7 @@ def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
     """A polled row a little older than the stream's last one counts as of the same time; a much older one does not."""
 
     async def play(theatre: Theatre) -> None:
-        now_ms = theatre.clock.wall_ms() - 100_000
+        now_ms = theatre.clock.wall_ms() - 2_000
         theatre.lists("BTC")
         theatre.exchange.serve(TICKERS, Reply(status=500))
         theatre.exchange.stream(TALK, answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from collections.abc import Callable
 
@@ -203,6 +204,45 @@ def test_quiet_market_is_never_called_stale(venue: Venue, interval_s: float) -> 
         assert service.seen == {"live", *(f"toy:{base}-USD live" for base in symbols)}
         assert sum(service.status.errors.values()) == service.status.errors["mute"] <= 1
         assert service.status.message is None
+        await service.stop()
+
+    in_theatre(play)
+
+
+def test_quiet_symbol_whose_rows_have_the_time_of_its_last_trade() -> None:
+    """Beside a busy one it is live from the first minute on: a poll and a stream that delivers say the same.
+
+    Seen: until eight trades had shown how seldom it has any, it was stale for up to three quarters of the time.
+    """
+    dice = random.Random(5)
+
+    async def play(theatre: Theatre) -> None:
+        def row(price: int) -> dict[str, object]:
+            return {"last": f"{price}", "time": theatre.clock.wall_ms()}
+
+        def serve(price: int, quiet: dict[str, object]) -> None:
+            rows = {"BTC/USD": row(price), "ODD/USD": quiet}
+            theatre.exchange.serve(TICKERS, Reply(body=json.dumps(rows).encode()))
+
+        theatre.lists("BTC", "ODD")
+        quiet = row(1)
+        serve(1, quiet)
+        theatre.exchange.stream(TALK, answers)
+        service = Service(theatre, interval_s=5.0)
+        await theatre.passes(2.0)
+        peer = await theatre.exchange.peer()
+        await peer.heard()
+        peer.say({"rows": {"ODD/USD": quiet}})
+        for second in range(900):
+            await service.passes(1.0)
+            before = service.status.updates
+            rows = {"BTC/USD": row(second + 2)}
+            if dice.random() < 1 / 200:
+                rows["ODD/USD"] = quiet = row(second + 2)
+            serve(second + 2, quiet)
+            peer.say({"rows": rows})
+            await theatre.until(lambda: service.status.updates >= before + len(rows))  # noqa: B023
+        assert service.seen == {"live", "toy:BTC-USD live", "toy:ODD-USD live"}
         await service.stop()
 
     in_theatre(play)
