@@ -23,7 +23,7 @@ from tests.view import View
 
 FAILBACK_S = 1.5
 WITHIN_MS = 10_000
-RHYTHM_AT = 1100
+RHYTHM_AT = 1040
 """By this price of Coinbase the service knows its rhythm."""
 FIRST_PRICES = {"coinbase": 1000, "kraken": 2000, "bitstamp": 3000}
 """Each venue's prices count up from its own, so that a price tells whose it is."""
