@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -174,7 +175,10 @@ class Hub:
                 self._broken.set_exception(error)
 
     def flush(self) -> None:
-        """Make visible what came in, and send it; what is too much for one turn of the loop goes on in the next."""
+        """Make visible what came in, and send it; what is too much for one turn of the loop goes on in the next.
+
+        As long as nobody reads, nobody waits: all is visible at once, so that who asks first finds it.
+        """
         started = self._clock.monotonic()
         quiet = self._flush_timer is None and started >= self._flushes_until
         for handle in (self._flush_soon, self._flush_timer):
@@ -185,7 +189,7 @@ class Hub:
             self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
         oldest = self.intake.oldest_at
         rows = self.groups.counts.rows
-        self.store.flush(started, MOST)
+        self.store.flush(started, MOST if self.connections else sys.maxsize)
         self._goes_on = self.store.waiting(started)
         if not self._goes_on:
             self.intake.oldest_at = None
