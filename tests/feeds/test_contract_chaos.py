@@ -247,8 +247,11 @@ class Story:
             assert self.clock.monotonic() - began <= limit_s, f"{why}: {self.status}, {self.due}"
         assert await self.settled(lambda: self.counted() == self.refused), (why, self.counted(), self.refused)
         self.answers()
-        await self.passes(INTERVAL_S)
-        assert self.well(), f"{why}: an answer is put over what was streamed"
+        for _ in range(int(INTERVAL_S)):
+            await self.passes(1.0)
+            assert self.well(), f"{why}: an answer is put over what was streamed"
+            self.say()
+            assert await self.settled(self.well), f"{why}: what is streamed does not come"
 
     def keeps_to_the_pace(self) -> None:
         """No span of the story has more connects, or more requests, than the exchange bears."""
