@@ -95,7 +95,7 @@ def _feed(status: FeedStatus) -> dict[str, Any]:
         "state": status.state, "since": status.since, "kind": status.kind, "clock": status.clock,
         "message": status.message, "symbols": status.symbols, "last_data": status.last_data_at,
         "rate": round(status.rate, 1), "updates": status.updates, "reconnects": status.reconnects,
-        "received_bytes": status.received_bytes, "polls": status.polls,
+        "received_bytes": status.received_bytes, "idle_messages": status.idle_messages, "polls": status.polls,
         "errors": {reason: n for reason, n in status.errors.items() if n},
         "rejects": {reason: n for reason, n in status.rejects.items() if n},
         "changes": [change._asdict() for change in status.changes],

@@ -296,6 +296,7 @@ BODIES: dict[str, Schema] = {
         "rate": value("number", "updates, lately", 812.5, "1/s"),
         "updates": _TOTAL, "reconnects": _TOTAL,
         "received_bytes": value("integer", "received since the start", 1048576, "bytes"),
+        "idle_messages": value("integer", "heartbeats of its stream, and messages of unknown kinds", 120, "messages"),
         "polls": mapping("polls by how they ended", _TOTAL),
         "errors": _counts("failures by reason", ERROR_REASONS),
         "rejects": _counts("rows not shown, by reason", REJECT_REASONS),
@@ -304,7 +305,7 @@ BODIES: dict[str, Schema] = {
     }))}, examples=[{"feeds": {"alpha": {
         "state": "live", "since": 1795386000500, "kind": "live", "clock": "received", "message": None, "symbols": 734,
         "last_data": 1795386012345, "rate": 812.5, "updates": 4711, "reconnects": 0, "received_bytes": 1048576,
-        "polls": {"ok": 0, "error": 0, "skipped": 0}, "errors": {"timeout": 1}, "rejects": {},
+        "idle_messages": 120, "polls": {"ok": 0, "error": 0, "skipped": 0}, "errors": {"timeout": 1}, "rejects": {},
         "changes": [{"at": 1795386000500, "state": "live", "message": None}]}}}]),
     "Status": record("How the service fares.", {
         "time": TIME,
