@@ -18,7 +18,7 @@ from feeds.exchange.polling import Poller, PollingFeed
 from feeds.exchange.record import Recorder
 from feeds.exchange.rest import Rest
 from feeds.exchange.streamed import StreamedFeed
-from feeds.exchange.venue import Limits, Listing, Stream, Venue
+from feeds.exchange.venue import Listing, Stream, Venue
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FIELDS, FeedStatus, pattern_matches
 
@@ -72,7 +72,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     stream = _stream(venue, name, options)
     secrets = _secrets(venue, name, options, context)
     base_url = options.base_url or venue.base_url
-    interval_s, gap_s = _pace(limits, options)
+    interval_s, gap_s = _pace(venue, options)
     recorder = None
     if options.record_raw:
         most_bytes = options.record_mb * 1_000_000
@@ -123,12 +123,14 @@ def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
     return stream
 
 
-def _pace(limits: Limits, options: ExchangeOptions) -> tuple[float, float]:
+def _pace(venue: Venue, options: ExchangeOptions) -> tuple[float, float]:
     """Seconds from poll to poll, and from request to request, which is less if a shorter interval is asked for."""
+    limits = venue.limits
     interval_s = options.interval_s or limits.interval_s
     gap_s = min(limits.gap_s, interval_s)
     if limits.symbols_per_request and options.names_all:
-        interval_s = max(interval_s, gap_s * len(options.symbols) / limits.symbols_per_request)
+        requests = len(options.symbols) * len(venue.targets(options.symbols[:1])) / limits.symbols_per_request
+        interval_s = max(interval_s, gap_s * requests)
     return interval_s, gap_s
 
 
@@ -167,7 +169,7 @@ def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context
     else:
         raise ConfigError(f"feeds.{name}: {venue.name} wants a key; give key_env=VARIABLE or key_file=PATH")
     key = key.strip()
-    parts = key.split(":") if len(headers) > 1 else [key]
+    parts = [part.strip() for part in key.split(":")] if len(headers) > 1 else [key]
     if not key.isascii() or not key.isprintable() or not all(parts) or len(parts) != len(headers):
         form = f" of the form {':'.join(headers)}" if len(headers) > 1 else ""
         raise ConfigError(f"feeds.{name}.{where} holds no key{form}")

@@ -184,7 +184,8 @@ class HttpSource:
             case "closed":
                 text = f"{route} hung up"
             case _:
-                text = f"{route}: {str(error)[:200] or type(error).__name__}"
+                said = without(self._secrets.values(), str(error).encode()).decode()  # of a header that cannot be sent
+                text = f"{route}: {said[:200] or type(error).__name__}"
         return FeedError(text, reason=reason)
 
     async def _answer(self, response: httpx.Response, method: str, target: str) -> Answer:

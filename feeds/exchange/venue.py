@@ -235,6 +235,8 @@ class Venue:
 
     def __post_init__(self) -> None:
         assert self.symbol or self.instruments_request, "no way to tell what a name means"
+        in_query = self.stream is not None and self.stream.key_query
+        assert not in_query or len(self.key_headers) == 1, "the query carries one key, which requests have in a header"
 
     def targets(self, symbols: Sequence[str]) -> tuple[str, ...]:
         """What `rest_request` asks for, always as several."""

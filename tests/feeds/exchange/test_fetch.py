@@ -49,6 +49,24 @@ def failure(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0
     return outcome
 
 
+def test_a_key_that_cannot_be_sent_is_not_told() -> None:
+    """Seen: a space before a key made a header that is refused, with its value, which stood in the log."""
+
+    async def main() -> str:
+        async with FakeExchange() as exchange:
+            source = HttpSource(
+                exchange.base_url, ManualClock(NOW_MS), timeout_s=5.0, body_bytes=LIMIT, secrets={"X-Key": " s3cret"}
+            )
+            async with source:
+                with pytest.raises(FeedError) as failed:
+                    await source.ask("/x", FeedStatus("toy", "live"))
+        return str(failed.value)
+
+    said = run(main)
+    assert "SECRET" in said
+    assert "s3cret" not in said
+
+
 def test_good_answer() -> None:
     """The body comes back as it was sent, and its bytes are counted."""
     outcome, status = get(Reply(body=b'{"a": 1}'))

@@ -320,7 +320,7 @@ def test_key_that_the_exchange_repeats(way: str, tmp_path: pathlib.Path) -> None
 @pytest.mark.parametrize("way", ["poll", "stream"])
 def test_key_in_parts(way: str, tmp_path: pathlib.Path) -> None:
     """Each part has its header, of requests and of the handshake of a stream alike; none is repeated, nor recorded."""
-    (tmp_path / "key").write_text("n4me:s3cr/t\n")
+    (tmp_path / "key").write_text("n4me: s3cr/t\n")  # a space is no part of either
     told = b'"bad n4me, s3cr%2Ft"'
 
     async def hangs_up(peer: Peer) -> None:
