@@ -29,7 +29,8 @@ from ticker.errors import FeedError
 from ticker.model import Bar, Quote
 
 PATIENCE_S = 8.0
-"""The least silence that may count as stale where polls help out, however seldom: within ten seconds readers know."""
+"""The least silence that may count as stale where polls help out: within ten seconds readers know, or, where one round
+of polls that ask for each symbol takes longer, after that."""
 QUIET_S, SOON_QUIET_S, ANSWER_S = 4.0, 2.0, 1.0
 """A symbol of which a price has not come for so long is asked for, or sooner if the next poll and its answer would not
 confirm it before it is stale. Where one answer has all, those that will be so soon are taken with it, and spare the
@@ -112,7 +113,8 @@ class StreamedFeed:
         self.name = name
         self.kind = venue.kind
         self.clock = venue.clock
-        self.stale_after_s = PATIENCE_S if poller else STALE_AFTER_S
+        round_s = interval_s + ANSWER_S if venue.limits.symbols_per_request else 0.0  # they take their time
+        self.stale_after_s = max(PATIENCE_S, round_s) if poller else STALE_AFTER_S
         self._stream = stream
         self._rest = rest
         self._directory = directory
@@ -234,7 +236,7 @@ class StreamedFeed:
         """
         now = self._context.clock.monotonic()
         old_ms = self._context.clock.wall_ms() - self.stale_after_s * 1000
-        since, quiet_since = now - self.stale_after_s, now - self._quiet_s
+        since, quiet_since = now - self.stale_after_s, now - QUIET_S
         trimmed = []
         for quote in quotes:
             recent, carrier = self._of(quote.symbol), self._carriers.get(quote.symbol)

@@ -16,6 +16,7 @@ from tests.feeds.harness import context
 from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers
 from ticker.clock import ManualClock
 from ticker.errors import ConfigError
+from ticker.model import Quote
 
 
 async def streaming(theatre: Theatre, count: int = 1, **prices: str) -> Peer:
@@ -468,3 +469,54 @@ def test_what_cannot_be_is_said_before_anything_starts() -> None:
     ):
         with pytest.raises(ConfigError, match=f"feeds.toy.{name}"):
             build(adapter, **options)
+
+
+def test_an_answer_takes_the_place_of_no_price_of_a_moment_ago() -> None:
+    """REST may be a cache some seconds old: where polls are seldom a symbol is asked for early, which confirms it, and
+    the stream's own price stays.
+
+    Seen: at an interval of 10 s an older price was put over one of two seconds ago, and dated as that one.
+    """
+    venue = dataclasses.replace(TALKS, clock="exchange", limits=Limits(interval_s=10.0, gap_s=0.1))
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.stream(TALK, answers)
+        now = theatre.clock.wall_ms
+
+        def serve(last: int, ago_ms: int) -> None:
+            told = {"BTC/USD": {"last": str(last), "time": now() - ago_ms}}
+            theatre.exchange.serve(TICKERS, Reply(body=json.dumps(told).encode()))
+
+        def quotes() -> list[Quote]:
+            return [quote for poll in theatre.sink.polls for quote in poll.values() if "last" in quote.values]
+
+        serve(99, 1000)
+        async with theatre.running(venue, interval_s=10.0):
+            await theatre.passes(1.0)
+            peer = await theatre.exchange.peer()
+            await peer.heard()
+            for last in range(100, 125):
+                peer.say({"rows": {"BTC/USD": {"last": str(last), "time": now()}}})
+                await theatre.until(lambda: quotes()[-1].values["last"] == str(last))  # noqa: B023
+                serve(last - 1, 2200)
+                for _ in range(11):
+                    await theatre.passes(0.2)
+            lasts = [int(str(quote.values["last"])) for quote in quotes()]
+            assert lasts == sorted(lasts)
+
+    in_theatre(play)
+
+
+def test_patience_is_that_of_a_round_where_each_symbol_is_asked_for() -> None:
+    """Else a quiet symbol would be called stale before the poll that confirms it; one answer with all is soon there."""
+
+    async def play(theatre: Theatre) -> None:
+        limits = Limits(interval_s=1.0, gap_s=1.0, symbols_per_request=1)
+        each = dataclasses.replace(TALKS, limits=limits)
+        many = [f"S{i}-USD" for i in range(60)]
+        assert theatre.feed(each, symbols=many).stale_after_s == 61.0
+        assert theatre.feed(each, symbols=many[:2]).stale_after_s == 8.0
+        assert theatre.feed(TALKS, interval_s=60.0).stale_after_s == 8.0
+
+    in_theatre(play)
