@@ -65,7 +65,7 @@ def make_quote(
     are "no price" and clear theirs. A value that is not a sane number is left out, so its last good one stays,
     and the row is counted once under `price` although the rest of it is used. With a bid its ask is left out, and
     the other way round: it would stand beside one of another moment, and might cross it. A row that brings prices
-    of which none is good is refused.
+    of which none is good is refused, but not one that says that there is neither bid nor ask, and nothing of `last`.
 
     Args:
         symbol: the venue symbol, `alpha:BTC-USD`.
@@ -114,9 +114,12 @@ def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, 
     if raw.keys() & _PAIR - values.keys():
         for field in (*_PAIR, *_SIZES):  # a size belongs to its price
             values.pop(field, None)
-    if any(values.get(field) for field in PRICES) or not any(field in raw for field in PRICES):
-        return values, reason
-    return None, reason
+    priceless = not any(values.get(field) for field in PRICES)
+    if priceless and (
+        "last" in raw or any(raw.get(side) for side in _PAIR)
+    ):  # but that there are no orders is no fault
+        return None, reason
+    return values, reason
 
 
 def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed: str) -> bool:

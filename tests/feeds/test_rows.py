@@ -78,7 +78,7 @@ def test_bid_and_ask_go_together(side: str) -> None:
     [
         {"last": "0", "bid": "0.0", "ask": None, "volume": "5"},
         {"last": "NaN", "bid": "x", "ask": "-3", "high": "12"},
-        {"bid": "", "ask": ""},
+        {"bid": "x", "ask": ""},
         {"last": "-1"},
         {"volume": "-1"},
         {},
@@ -259,3 +259,13 @@ def test_many_rows_at_once(rows: list[tuple[str, ...]], plain: bool) -> None:
     """They are plain if each is; a line break in one cannot move a value out of sight."""
     assert all_plain(("bid", "ask"), rows, "reject") is plain
     assert all(all_plain(("bid", "ask"), [row], "reject") for row in rows) is plain
+
+
+def test_a_book_without_orders_clears_both_sides() -> None:
+    """A row of best bid and ask alone says that there are none: what was there is no price any more.
+
+    Seen: it was refused, and the old pair stood beside a last price that went on.
+    """
+    quote, rejects = judge({"bid": "", "ask": None, "bid_size": "0"})
+    assert quote is not None
+    assert (quote.values["bid"], quote.values["ask"], rejects) == (None, None, {})
