@@ -40,7 +40,7 @@ def parse_rest(body: bytes) -> list[Row]:
         if (part := _PARTS[name].row(answer[name]).raw) is None:
             return [Row(wire, None)]
         raw |= part
-    return [Row(wire, raw if told else None, traded or None)]
+    return [Row(wire, raw if told else None, max(traded, text_at(answer, "latestQuote", "t")) or None)]
 
 
 def parse_candles(body: bytes) -> list[Any]:

@@ -35,12 +35,16 @@ def hear(*messages: dict[str, Any]) -> Heard:
 
 
 def test_snapshot() -> None:
-    """The day and the close before it, beside trade and top of the book; the trade's time counts."""
+    """The day and the close before it, beside trade and top of the book; the later time of both counts.
+
+    By the trade's alone a stock without one today is closed, though bid and ask move.
+    """
     row = snapshot()
     assert row.wire == "AAPL"
     assert row.raw == {"last": "161.1998", "bid": "161.19", "ask": "161.2", "open": "160.59", "high": "161.92",
                        "low": "159.76", "volume": "31749988", "previous_close": "160.62"}  # fmt: skip
-    assert time_ms(row.time, ALPACA.time_unit) == 1647614038448
+    assert time_ms(row.time, ALPACA.time_unit) == 1647614038547
+    assert time_ms(snapshot(latestQuote=None).time, ALPACA.time_unit) == 1647614038448
 
 
 def test_trade_before_the_first_bar_of_its_day() -> None:
