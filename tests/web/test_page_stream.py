@@ -104,6 +104,26 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
         until(visit, lambda: visible_symbols(page) == ["S0105-USD"])
 
 
+def test_what_vanished_in_a_pause_goes_with_it(browser: Browser, server: PageServer) -> None:
+    """Also while a feed is down that had delivered before: after the pause it is the same life of the service.
+
+    Seen: what had vanished stayed, marked as down, until that feed was back.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        page, service, word = visit.page, visit.service, visit.page.locator("#cluster .word")
+        service.update(feeds={"beta": LIVE_FEED})
+        service.update(feeds={"beta": {"state": "down"}})
+        page.locator("#pause").click()
+        until(visit, lambda: word.inner_text().startswith("Paused"))
+        service.feeds["beta"] = LIVE_FEED | {"state": "down"}
+        del service.quotes["S0001-USD"]
+        service.close()
+        until(visit, lambda: len(service.connections) == 2)
+        advance(visit, 1000)
+        page.locator("#pause").click()
+        until(visit, lambda: visible_symbols(page) == ["S0000-USD", "S0002-USD"])
+
+
 def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
     """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats, and
     after twice that the next time: over 5 kB/s a first snapshot takes longer, and was asked for again for ever."""

@@ -189,6 +189,7 @@ class Held {
   #gone = new Set();
   #feeds = new Map();
   #replace = false;
+  #epoch;
 
   /** @param {object} frame checked by net/protocol.js @param {import("../net/socket.js").Kind} kind */
   add(frame, { replace, old }) {
@@ -197,6 +198,7 @@ class Held {
       this.#gone.clear();
       this.#feeds.clear();
       this.#replace = true;
+      this.#epoch = frame.epoch;
     }
     for (const [symbol, fields] of Object.entries(frame.quotes ?? {})) {
       const known = this.#quotes.get(symbol);
@@ -217,7 +219,7 @@ class Held {
   /** Everything at once, as a frame and its kind; nothing is held any more. */
   take() {
     const frame = {
-      quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone], feeds: Object.fromEntries(this.#feeds),
+      epoch: this.#epoch, quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone], feeds: Object.fromEntries(this.#feeds),
     };
     const kind = { replace: this.#replace, first: false, old: true };
     this.#quotes = new Map();

@@ -20,7 +20,7 @@ import { element, setAttribute, setText } from "./elements.js";
  */
 
 /** @type {Column[]} */
-export const COLUMNS = [
+const COLUMNS = [
   { key: "star", title: "", text: true, cell: starCell, width: 42 },
   { key: "symbol", title: "Symbol", text: true, cell: symbolCell, width: 190, least: 112 },
   { key: "last", title: "Last", cell: lastCell, width: 116, least: 112 },
