@@ -29,7 +29,7 @@ LIFE_S = 60.0
 MOST_UNSENT = 10_000
 """So many answers may wait to be sent."""
 MOST_NAMES = 10_000
-"""So many names are remembered of a connection: ten times of what any exchange takes."""
+"""So many names are remembered of a connection, ten times what exchanges take; whatever it says, no more."""
 
 
 class Owner(Protocol):
