@@ -128,7 +128,7 @@ class Groups:
         `text` is that of its cursor.
         """
         since = self._since(selection, text)
-        if since is not None and not self.store.many_changed(since, self.large):
+        if since is not None and self.store.changed(since, self.large) < self.large:
             return 0
         matched = self.matched(selection)
         same = known is not None and known.scope.selection.mask == selection.mask
@@ -162,7 +162,8 @@ class Groups:
                 yield from (None for _ in slices.told(self.store, selection))
             elif matched <= self._max_symbols:
                 since = self._since(selection, text)
-                yield from self._large_frames.take(address, selection, matched, since, least)
+                told = matched if since is None else self.store.changed(since, matched)
+                yield from self._large_frames.take(address, selection, told, since, least)
 
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
@@ -246,7 +247,7 @@ class Groups:
         return True
 
     def forget_empty(self) -> None:
-        """Drop the groups that have been empty for a while, and large snapshots."""
+        """Drop the groups that have been empty for a while, and large frames."""
         self._large_frames.forget()
         now = self._monotonic()
         for group, since in list(self._empty_since.items()):

@@ -51,7 +51,7 @@ TIMER_GRAIN_S = 0.001
 
 
 class Pause(Protocol):
-    """A time in which a connection takes no frames, because what was written to it has not arrived."""
+    """A time in which a connection takes no frames: what was written to it has not arrived, or an answer is made."""
 
     def over(self, now: float) -> bool:
         """Whether it has, or nearly."""
@@ -174,10 +174,11 @@ class Hub:
             if not self._broken.done():
                 self._broken.set_exception(error)
 
-    def flush(self) -> None:
+    def flush(self, *, whole: bool = False) -> None:
         """Make visible what came in, and send it; what is too much for one turn of the loop goes on in the next.
 
-        As long as nobody reads, nobody waits: all is visible at once, so that who asks first finds it.
+        As long as nobody reads, nobody waits: all is visible at once, so that who asks first finds it. So it is if the
+        flush shall be `whole`, as the last one must.
         """
         started = self._clock.monotonic()
         quiet = self._flush_timer is None and started >= self._flushes_until
@@ -189,10 +190,9 @@ class Hub:
             self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
         oldest = self.intake.oldest_at
         rows = self.groups.counts.rows
-        self.store.flush(started, MOST if self.connections else sys.maxsize)
+        self.store.flush(started, sys.maxsize if whole or not self.connections else MOST)
         self._goes_on = self.store.waiting(started)
-        if not self._goes_on:
-            self.intake.oldest_at = None
+        self.intake.oldest_at = started if self._goes_on else None
         self.groups.catch_up()
         done = self._clock.monotonic()
         rests_until = done + min(REST * (done - started), LONGEST_REST_S)
@@ -332,7 +332,7 @@ class Hub:
     async def drain(self, patience_s: float) -> None:
         """Say goodbye to everybody and wait until they have gone, at most so long; then drop the rest."""
         self.draining = True
-        self._guarded(self.flush)
+        self._guarded(lambda: self.flush(whole=True))
         frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)
         for connection in list(self.connections):
             connection.say_bye(frame, protocol.RESTART, "restart")

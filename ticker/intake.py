@@ -109,9 +109,9 @@ class Intake:
         return KINDS.index(feed.status.kind), feed.place
 
     def awaited(self) -> bool:
-        """Whether a feed of real prices has not delivered any yet."""
-        statuses = (feed.status for feed in self.feeds.values())
-        return any(status.kind in {"live", "delayed"} and status.last_data_at is None for status in statuses)
+        """Whether a feed of real prices has not delivered any yet, and may."""
+        real = (feed.status for feed in self.feeds.values() if feed.status.kind in {"live", "delayed"})
+        return any(status.last_data_at is None and status.state != "failed" for status in real)
 
     @property
     def stale(self) -> int:

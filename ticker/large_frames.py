@@ -47,7 +47,7 @@ class LargeFrames:
         self._known: dict[tuple[Selection, int | None], Large] = {}
 
     def take(
-        self, address: str, selection: Selection, matched: int, since: int | None, least: int
+        self, address: str, selection: Selection, rows: int, since: int | None, least: int
     ) -> Iterator[Frame | None]:
         """Pauses, and at last a snapshot, or an update since a version; none if it could not be made of one version.
 
@@ -59,7 +59,7 @@ class LargeFrames:
         """
         large = self._known.get((selection, since))
         if large is None or (large.frame is not None and large.frame.version < least):
-            self._quota.check_snapshot(address, matched)
+            self._quota.check_snapshot(address, rows)
             large = self._known[selection, since] = Large(slices.told(self._store, selection, since))
         while large.frame is None:
             large.at = self._monotonic()

@@ -57,7 +57,10 @@ class Service:
         self.store = Store(epoch=self.started_at)
         self.intake = Intake(self.store, clock, settings.store.max_symbols)
         self.consolidator = Consolidator(
-            self.store.get, self.intake.rank, settings.store.failback_after_s, self.intake.awaited
+            self.store.get,
+            self.intake.rank,
+            settings.store.failback_after_s,
+            lambda: self.store.behind or self.intake.awaited(),
         )
         self.store.derivation = self.consolidator
         limits = settings.limits
@@ -109,8 +112,8 @@ class Service:
         return sorted({feed.status.kind for feed in self.intake.feeds.values()})
 
     def begun(self) -> bool:
-        """Whether any feed knows its symbols by now."""
-        return any(feed.status.loaded for feed in self.intake.feeds.values())
+        """Whether any feed knows its symbols by now, and they are there."""
+        return not self.store.behind and any(feed.status.loaded for feed in self.intake.feeds.values())
 
     def loading(self) -> list[str]:
         """The feeds that do not know their symbols yet; one that has failed for good does not count."""

@@ -223,7 +223,7 @@ class Session:
         if fresh >= many:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
-        return self._place(message, selection, interval_ms, little=bool(message.cursor) and not fresh)
+        return self._place(message, selection, interval_ms)
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
         yield []  # one such answer a turn: many may be asked for at once
@@ -237,11 +237,10 @@ class Session:
             problem.reply_id = message.reply_id
             raise
 
-    def _place(
-        self, message: Subscribe, selection: Selection, interval_ms: int, *, little: bool = False
-    ) -> list[Frame]:
+    def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
         """Admit the reader and answer it; who has missed little has little to pay for."""
-        reader, paid = self._reader, little or self.coming is not None
+        reader, cursor = self._reader, message.cursor
+        paid = self.coming is not None or (cursor is not None and not self._groups.fresh(None, selection, cursor))
         matched = self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=paid)
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False

@@ -76,6 +76,7 @@ class Store:
     max_tombstones: int = MAX_TOMBSTONES
     version: int = 1
     floor: int = 0
+    behind: bool = False  # the last flush has left new symbols for the next one
     wildcards: Wildcards = field(default_factory=Wildcards)
     counts: StoreCounts = field(default_factory=StoreCounts)
     on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
@@ -272,10 +273,10 @@ class Store:
             if scope.matches(symbol):
                 yield symbol
 
-    def many_changed(self, since: int, many: int) -> bool:
-        """Whether at least so many records have changed after a version."""
-        record = next(itertools.islice(reversed(self._records.values()), many - 1, None), None)
-        return record is not None and record.version > since
+    def changed(self, since: int, most: int) -> int:
+        """How many records have changed after a version; at most so many are counted."""
+        newest = itertools.islice(reversed(self._records.values()), most)
+        return sum(1 for _ in itertools.takewhile(lambda record: record.version > since, newest))
 
     # Inside
 
@@ -283,7 +284,7 @@ class Store:
         """What a flush removes and changes; no symbol is born anew before it is removed."""
         removed, pending = self._removed, self._pending
         if len(removed) <= most and BIRTH * len(pending) <= most:
-            self._removed, self._pending = {}, {}
+            self._removed, self._pending, self.behind = {}, {}, False
             return removed, pending
         first = list(itertools.islice(removed, most))
         for key in first:
@@ -295,7 +296,9 @@ class Store:
                 if most < 0 and keys:
                     break
                 keys.append(key)
-        return first, {key: pending.pop(key) for key in keys}
+        taken = {key: pending.pop(key) for key in keys}
+        self.behind = any(key not in self._records for key in pending)
+        return first, taken
 
     def _walk(self, scope: Scope, since: int) -> list[tuple[Record, int]]:
         """The changed records of a scope, by the cheaper of two ways.

@@ -13,6 +13,7 @@ import struct
 import sys
 from typing import Any
 
+from ticker import hub
 from ticker.doorman import Doorman
 from ticker.intake import TICK_S
 from ticker.session import Session
@@ -50,20 +51,23 @@ class Making:
 
     Args:
         session: who makes it.
+        before: the pause that it was in already.
     """
 
-    __slots__ = ("_session",)
+    __slots__ = ("_before", "_session")
 
-    def __init__(self, session: Session | Doorman) -> None:
+    def __init__(self, session: Session | Doorman, before: hub.Pause | None) -> None:
         self._session = session
+        self._before = before
 
-    def over(self, now: float) -> bool:  # noqa: ARG002 - it does not depend on time
-        """Whether it is made."""
-        return not self._session.busy
+    def over(self, now: float) -> bool:
+        """Whether it is made, and what was written before has arrived."""
+        arrived = self._before is None or self._before.over(now)
+        return arrived and not self._session.busy
 
-    def stalled_s(self, now: float) -> float:  # noqa: ARG002 - the same
-        """It waits for us."""
-        return 0.0
+    def stalled_s(self, now: float) -> float:
+        """For how long nothing of what was written before was taken; else it waits for us."""
+        return 0.0 if self._before is None else self._before.stalled_s(now)
 
 
 class Pause:

@@ -92,9 +92,9 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 return Response(status_code=304, headers=headers)
             if since is not None and not max(1, store.floor) <= since <= store.version:
                 since = None
-            much = since is None or store.many_changed(since, LARGE)
+            much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
-                check_snapshot(service, address, matched)
+                check_snapshot(service, address, matched if since is None else store.changed(since, matched))
                 if made := await service.hub.turns.complete(_made(service, address, scope, since)):
                     return made
             if shape == "csv":

@@ -231,8 +231,9 @@ class SharedFrames(Handshake):
         session, hub = self._session, self._hub
         if session is not None and session.busy and hub is not None and self.open:
             self.transport.pause_reading()
-            if self.group is not None and not self.paused:
-                hub.pause(self, Making(session))
+            before = hub.paused.get(self)
+            if self.group is not None and not isinstance(before, Making):
+                hub.pause(self, Making(session, before))
             hub.turns.spread(self._slices(session))
 
     def _slices(self, session: Session | Doorman) -> Iterator[None]:

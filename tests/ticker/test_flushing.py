@@ -135,6 +135,22 @@ def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) 
     play(story)
 
 
+def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came in before the service stops is told before `bye`, however much that is."""
+
+    async def story(service: Service) -> None:
+        monkeypatch.setattr("ticker.hub.MOST", 8)
+        peer = service.peer("v:*")
+        service.put(0)
+        await later(1.0)
+        peer.take()
+        service.feed.publish([Quote(f"v:S{i}", {"last": "1"}) for i in range(5)])
+        await service.hub.drain(1.0)
+        assert [sorted(frame.get("quotes", {})) for _, frame in peer.frames] == [[f"v:S{i}" for i in range(5)], []]
+
+    play(story)
+
+
 def test_everything_of_one_turn_is_one_version() -> None:
     """What several callers put in before the loop turns is one flush, and one frame."""
 

@@ -626,10 +626,11 @@ def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
         store.ingest(key, {"last": "2"})
     flush = store.flush(0.0, 5)
     assert flush is not None
-    assert ([r.key for r in flush.changed], store.waiting(0.0)) == (["D", "C"], True)
+    assert ([r.key for r in flush.changed], store.waiting(0.0), store.behind) == (["D", "C"], True, True)
     store.ingest("C", {"last": "3"})
     store.ingest("B", {"last": "3"})
     assert [[r.key for r in flush.changed] for flush in flush_in_parts(store, 5)] == [["A", "B"], ["E", "C"]]
+    assert (store.waiting(0.0), store.behind) == (False, False)
     assert {r.key: r.get("last") for r in store.records()} == {"A": "2", "B": "3", "C": "3", "D": "2", "E": "2"}
 
 

@@ -21,6 +21,7 @@ from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
 from ticker.slices import LARGE, SLICE
 from web import answers, candles, rest, tables
+from web.pause import Making
 from web.wire import pack
 
 P = ParamSpec("P")
@@ -370,6 +371,23 @@ async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.Monk
     assert len((await peer.hear("snapshot"))["quotes"]) == live.service.store.count // 2
 
 
+@serving(limits={"snapshot_symbols_per_s": 2 * len(MANY)})
+async def test_a_poll_pays_for_what_changed(live: Live) -> None:
+    """Though so much has changed that the answer is made in slices.
+
+    Seen: each poll of a large market was charged with all of it, and every second one refused.
+    """
+    fill(live, "1.50")
+    live.clock.stand()
+    cursor = (await live.get("/api/quotes?symbols=S*")).json["cursor"]
+    for price in ("2.1", "2.2"):
+        live.publish(dict.fromkeys(MANY[: LARGE // 2], price))
+        live.hub.flush()
+        answer = await live.get(f"/api/quotes?symbols=S*&cursor={cursor}")
+        assert (answer.status, len(answer.json["quotes"])) == (200, LARGE // 2)
+        cursor = answer.json["cursor"]
+
+
 @serving()
 async def test_only_what_is_new_is_told(live: Live) -> None:
     """A good cursor, or one symbol more for who has thousands, needs no slices; a reader of few who wants all does."""
@@ -416,3 +434,33 @@ async def test_a_bug_in_a_slice_ends_its_connection_alone(live: Live, monkeypatc
     live.publish({MANY[1]: "2.50"})
     live.hub.flush()
     assert (await other.hear("update"))["quotes"]["S0001-USD"]["last"] == 2.5
+
+
+class Arriving:
+    """A pause that a test ends."""
+
+    def __init__(self) -> None:
+        self.arrived = False
+
+    def over(self, now: float) -> bool:
+        return self.arrived
+
+    def stalled_s(self, now: float) -> float:
+        return now
+
+
+@serving()
+async def test_an_answer_is_waited_for_and_what_was_written_before_it(live: Live) -> None:
+    """Who was paused when a large answer began is so until both are done, and stalls by what was written.
+
+    Seen: a slow reader that changed its fields was told new prices, and after them an older snapshot.
+    """
+    peer = await live.stream("?symbols=S0001-USD")
+    session, before = live.connection(peer)._session, Arriving()
+    assert session is not None
+    making = Making(session, before)
+    assert (making.over(0.0), making.stalled_s(3.0)) == (False, 3.0)
+    before.arrived = True
+    assert making.over(0.0)
+    alone = Making(session, None)
+    assert (alone.over(0.0), alone.stalled_s(3.0)) == (True, 0.0)

@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 def request(address: Address, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0) -> Answer:
     """The answer of a path, whatever its status; neither by a proxy nor after a redirect.
 
-    It may take `timeout_s` in all.
+    It may take `timeout_s` in all; if the head of the answer drips, for each part of that.
 
     Raises:
         UnreachableError: there is none.
