@@ -332,6 +332,32 @@ async def test_who_missed_little_pays_for_little(live: Live) -> None:
         assert list((await reader.event()).json["quotes"]) == [MANY[3]]
 
 
+@serving(limits={"snapshot_symbols_per_s": len(MANY)})
+async def test_who_missed_little_pays_for_little_though_its_pattern_was_forgotten(live: Live) -> None:
+    """Testing a pattern anew is work, but what is told then is still little.
+
+    Seen: after a cut of more than ten seconds, in which others wanted other patterns, the third was refused.
+    """
+    fill(live, "1.50")
+    live.clock.stand()
+    cursors = {}
+    for pattern in ("S*", "S*D", "*-USD"):
+        first = await live.stream(f"?symbols={pattern}")
+        digest = (await first.hear("subscribed"))["selection"]
+        cursors[pattern] = f"{live.service.store.epoch}:{(await first.hear('snapshot'))['version']}:{digest}"
+        first.sock.close()
+        await until(lambda: not live.hub.connections)
+        live.clock.skip(30)
+    live.hub.groups.forget_empty()
+    wildcards = live.service.store.wildcards
+    for i in range(40):
+        wildcards.release(wildcards.acquire(f"NO{i}*", ()))
+    assert not any(map(wildcards.known, cursors))
+    for pattern, cursor in cursors.items():
+        peer = await live.stream(f"?symbols={pattern}&cursor={cursor}")
+        assert (await peer.hear("update")).get("quotes", {}) == {}
+
+
 @serving()
 async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large snapshot is compressed by and by before its reader enters; what that hears then is exact."""

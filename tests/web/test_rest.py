@@ -261,6 +261,14 @@ async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
         assert answer.json["nearest"] == [], path
 
 
+@serving()
+async def test_nothing_is_unknown_before_all_that_came_can_be_seen(live: Live) -> None:
+    """A feed has loaded, but of very many symbols that it brought at once some are still to be made visible."""
+    assert (await live.get("/api/quotes/NOPE")).status == 404
+    live.service.store.behind = True
+    assert is_problem(await live.get("/api/quotes/NOPE"), 503, "overloaded")
+
+
 @serving(prices={})
 async def test_before_any_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
     """Until a feed knows its symbols a missing one gets 503 and when to come back, then 404."""
