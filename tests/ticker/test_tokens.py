@@ -125,11 +125,13 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytes
     desk = Desk(tmp_path, entry("a", "x"))
     desk.rewrite(entry("b", "y"))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    last = os.open(os.devnull, os.O_RDONLY)  # of no file at all a thread of another test could not even wait for one
+    resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
     try:
         assert [desk.name("x") for _ in range(3)] == ["a"] * 3
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(last)
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["too many open files"]
     assert desk.name("y") == "b"
 
