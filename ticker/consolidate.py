@@ -112,13 +112,14 @@ class Consolidator:
             reconsider[name] = None
             if record.key == instrument.source:  # perhaps it was removed and is another record now
                 follows[name] = name, record
+        free = not self._awaited()
         for _ in range(RETURNS):
-            if not self.due(now):
-                break
-            if self._withheld and not self._awaited():
+            if free and self._withheld:
                 name, _ = self._withheld.popitem()
-            else:
+            elif self._failbacks and self._failbacks[0][0] <= now:
                 name = heapq.heappop(self._failbacks)[2]
+            else:
+                break
             if (instrument := instruments.get(name)) is not None:
                 instrument.asked_at = float("inf")
                 reconsider[name] = None

@@ -87,11 +87,19 @@ class Groups:
     # Coming and going
 
     def admit(
-        self, address: str, selection: Selection, interval_ms: int, old: Group | None = None, *, paid: bool = False
+        self,
+        address: str,
+        selection: Selection,
+        interval_ms: int,
+        text: str | None = None,
+        *,
+        old: Group | None = None,
+        made: bool = False,
     ) -> int:
         """Check that a reader may have a selection, in place of that of its old group; returns how many symbols match.
 
-        `paid` is whether its first frame was made already, and counted, or is next to nothing.
+        `text` is that of its cursor: who has missed little has little to pay for. `made` is whether its first frame was
+        made already, and counted.
 
         Raises:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.
@@ -111,7 +119,8 @@ class Groups:
                     break
                 self._drop(empty)
         self.quota.check_cells(address, group, cells, old, old.cells if old else 0)
-        if not paid and (group is None or (self.store.version, None) not in group.frames):
+        ready_made = made or (group is not None and (self.store.version, None) in group.frames)
+        if not ready_made and (text is None or self.fresh(None, selection, text)):
             self.quota.check_snapshot(address, matched)
         return matched
 
@@ -131,8 +140,7 @@ class Groups:
         if since is not None and self.store.changed(since, self.large) < self.large:
             return 0
         matched = self.matched(selection)
-        same = known is not None and known.scope.selection.mask == selection.mask
-        return matched - self.store.matched(known.scope) if known is not None and same else matched
+        return matched - self.store.matched(known.scope) if known and _same_fields(known, selection) else matched
 
     def _since(self, selection: Selection, text: str | None) -> int | None:
         """The version that a cursor lets go on from."""
@@ -158,7 +166,7 @@ class Groups:
             yield None
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
-            if known is not None and known.scope.selection.mask == selection.mask:
+            if known and _same_fields(known, selection):
                 yield from (None for _ in slices.told(self.store, selection))
             elif matched <= self._max_symbols:
                 since = self._since(selection, text)
@@ -514,6 +522,10 @@ class Groups:
         if group.returning:
             self._returning.add(group)
         return rows
+
+
+def _same_fields(group: Group, selection: Selection) -> bool:
+    return group.scope.selection.mask == selection.mask
 
 
 def _cells(selection: Selection, matched: int) -> int:

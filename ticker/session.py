@@ -238,10 +238,10 @@ class Session:
             raise
 
     def _place(self, message: Subscribe, selection: Selection, interval_ms: int) -> list[Frame]:
-        """Admit the reader and answer it; who has missed little has little to pay for."""
-        reader, cursor = self._reader, message.cursor
-        paid = self.coming is not None or (cursor is not None and not self._groups.fresh(None, selection, cursor))
-        matched = self._groups.admit(reader.address, selection, interval_ms, reader.group, paid=paid)
+        reader, made = self._reader, self.coming is not None
+        matched = self._groups.admit(
+            reader.address, selection, interval_ms, message.cursor, old=reader.group, made=made
+        )
         old, self.selection, self.interval_ms = self.selection, selection, interval_ms
         resumed = False
         if old is None:

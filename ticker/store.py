@@ -430,7 +430,10 @@ class Store:
         self._late_ts.pop(key, None)
         self._unfollow(key)
         if record.instrument:
-            self._venues -= Counter((key.partition(":")[0],))  # which drops what has come to nothing
+            venue = key.partition(":")[0]
+            self._venues[venue] -= 1
+            if not self._venues[venue]:
+                del self._venues[venue]
         self.wildcards.died(key)
         gone[key] = None
         self._gone[key] = version

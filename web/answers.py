@@ -116,14 +116,16 @@ def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
         service.store.release(scope)
 
 
-def check_quota(service: Service, address: str, selection: Selection, interval_ms: int) -> int:
+def check_quota(
+    service: Service, address: str, selection: Selection, interval_ms: int, cursor: str | None, *, made: bool = False
+) -> int:
     """How many symbols a selection matches; refuse a reader who would take more than an address may have.
 
     Raises:
         Problem: 400 for a selection that is too large, 503 if it may be had later.
     """
     with as_problem():
-        return service.hub.groups.admit(address, selection, interval_ms)
+        return service.hub.groups.admit(address, selection, interval_ms, cursor, made=made)
 
 
 def check_snapshot(service: Service, address: str, symbols: int) -> None:

@@ -1,7 +1,7 @@
 """Quotes over HTTP: the same question as on the stream, "what changed since?", answered once; or, waiting, when it has.
 
-Nothing is awaited between reading the store and its answer; a request that waits does so before. A table is read in one
-turn, too, and then written a slice at a time.
+An answer is of one version: a small one is read in one turn, a large one is of the moment in which it is done. A table
+is read in one turn, and then written a slice at a time. A request that waits does so before.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
-                check_quota(service, address, selection, 0)
+                check_quota(service, address, selection, 0, cursor)
                 await wait_for_news(request, service.hub, selection, wait_s, address)
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             had = if_none_match or ""  # a list perhaps, behind a proxy's `W/`; `*` is whatever there is

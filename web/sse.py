@@ -27,7 +27,7 @@ from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem, selection_of, unknown_of
+from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem, check_quota, selection_of, unknown_of
 from web.auth import Auth
 from web.descriptions import described_text, problems
 from web.pause import Pause
@@ -109,9 +109,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             del head.headers["content-length"]
             return head
         interval = interval_class(interval_ms)
-        paid = whole is not None or not hub.groups.fresh(None, selection, asked)
-        with as_problem():
-            matched = hub.groups.admit(address, selection, interval, paid=paid)
+        matched = check_quota(service, address, selection, interval, asked, made=whole is not None)
         unknown = unknown_of(service, address, selection) if service.loaded() else []  # here it is said once
         events = EventStream(http, cycle, hub, address, patience_s)
 

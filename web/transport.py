@@ -50,7 +50,7 @@ class SharedFrames(Handshake):
 
     Attributes:
         open: false from the moment that nothing more may be written.
-        paused: while what was written has not arrived; see `web.pause`.
+        paused: while what was written has not arrived, or an answer is made; see `web.pause`.
         address, group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
         unpacks: it takes frames that were compressed once for all.
@@ -137,7 +137,8 @@ class SharedFrames(Handshake):
             self._full = True
             self.transport.pause_reading()
             if self.open:  # else these are the last bytes, and the hub has forgotten us
-                self._hub.pause(self, Pause(self.transport, self._hub.now()))
+                pause, session = Pause(self.transport, self._hub.now()), self._session
+                self._hub.pause(self, Making(session, pause) if session is not None and session.busy else pause)
 
     def resume_writing(self) -> None:
         """Called by the transport when the kernel has taken everything."""

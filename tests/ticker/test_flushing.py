@@ -108,6 +108,16 @@ def test_what_nothing_follows_goes_out_by_the_timer() -> None:
     play(story)
 
 
+async def very_much(service: Service) -> Peer:
+    """A reader for whom five new symbols have just come in, at one second."""
+    peer = service.peer("v:*")
+    service.put(0)
+    await later(1.0)
+    peer.take()
+    service.feed.publish([Quote(f"v:S{i}", {"last": "1"}) for i in range(5)])
+    return peer
+
+
 def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: 50,000 symbols that came at once kept everybody waiting for 2.4 s, and as many that went down for 1.2 s.
 
@@ -117,11 +127,7 @@ def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) 
 
     async def story(service: Service) -> None:
         monkeypatch.setattr("ticker.hub.MOST", 8)
-        peer = service.peer("v:*")
-        service.put(0)
-        await later(1.0)
-        peer.take()
-        service.feed.publish([Quote(f"v:S{i}", {"last": "1"}) for i in range(5)])
+        peer = await very_much(service)
         await turns()
         frames = peer.take()
         assert [(at, sorted(frame["quotes"])) for at, frame in frames] == [
@@ -140,11 +146,7 @@ def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def story(service: Service) -> None:
         monkeypatch.setattr("ticker.hub.MOST", 8)
-        peer = service.peer("v:*")
-        service.put(0)
-        await later(1.0)
-        peer.take()
-        service.feed.publish([Quote(f"v:S{i}", {"last": "1"}) for i in range(5)])
+        peer = await very_much(service)
         await service.hub.drain(1.0)
         assert [sorted(frame.get("quotes", {})) for _, frame in peer.frames] == [[f"v:S{i}" for i in range(5)], []]
 

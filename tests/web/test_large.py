@@ -19,6 +19,7 @@ from ticker import protocol
 from ticker.model import FIELDS, currencies
 from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
+from ticker.session import Session
 from ticker.slices import LARGE, SLICE
 from web import answers, candles, rest, tables
 from web.pause import Making
@@ -412,6 +413,8 @@ async def test_a_poll_pays_for_what_changed(live: Live) -> None:
         answer = await live.get(f"/api/quotes?symbols=S*&cursor={cursor}")
         assert (answer.status, len(answer.json["quotes"])) == (200, LARGE // 2)
         cursor = answer.json["cursor"]
+    for _ in range(6):  # who waits in vain is told nothing
+        assert (await live.get(f"/api/quotes?symbols=S*&cursor={cursor}&wait_s=0.01")).status == 200
 
 
 @serving()
@@ -483,10 +486,16 @@ async def test_an_answer_is_waited_for_and_what_was_written_before_it(live: Live
     """
     peer = await live.stream("?symbols=S0001-USD")
     session, before = live.connection(peer)._session, Arriving()
-    assert session is not None
+    assert isinstance(session, Session)
     making = Making(session, before)
     assert (making.over(0.0), making.stalled_s(3.0)) == (False, 3.0)
     before.arrived = True
     assert making.over(0.0)
     alone = Making(session, None)
     assert (alone.over(0.0), alone.stalled_s(3.0)) == (True, 0.0)
+    session._steps = iter([[]])
+    live.connection(peer).pause_writing()  # a full socket in the middle of it ends nothing
+    assert isinstance(live.hub.paused[live.connection(peer)], Making)
+    assert not live.hub.paused[live.connection(peer)].over(live.hub.now())
+    session._steps = None
+    assert live.hub.paused[live.connection(peer)].over(live.hub.now())
