@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from feeds.exchange.fetch import HttpSource, reason_of, retry_after_s
+from feeds.exchange.fetch import HttpSource, reason_of, retry_after_s, without
 from tests.feeds.fake_exchange import CLOSED, HANG, JSON, FakeExchange, Reply, gzip, gzip_bomb
 from tests.feeds.harness import run
 from ticker.clock import ManualClock
@@ -47,6 +47,12 @@ def failure(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0
     outcome, _ = get(*replies, base_url=base_url, timeout_s=timeout_s)
     assert isinstance(outcome, FeedError), outcome
     return outcome
+
+
+def test_a_secret_is_left_out_however_it_is_spelt() -> None:
+    """As it is, as in an address, and as JSON may have its slashes; each of several."""
+    said = b'{"bad": "n4me s3cr/t s3cr%2Ft s3cr\\/t"}'
+    assert without(("n4me", "s3cr/t"), said) == b'{"bad": "SECRET SECRET SECRET SECRET"}'
 
 
 def test_a_key_that_cannot_be_sent_is_not_told() -> None:
