@@ -17,7 +17,7 @@ from tests.running import WAITED, Running, running
 from ticker import cli
 
 SECTION = re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-SCRIPTS = next(text for text in SECTION if text.startswith("From a script"))
+SCRIPTS = next(text for text in SECTION if text.startswith("Python client and command line"))
 EXAMPLES = re.findall(r"```python\n(.*?)```", SCRIPTS, re.DOTALL)
 COMMANDS = [
     list(itertools.takewhile(lambda word: word not in {"|", ">"}, shlex.split(line, comments=True)))
