@@ -1,5 +1,5 @@
-# Two stages: the locked dependencies are checked and installed in the first, nothing of pip stays in the second.
-# Made to run as:  docker run --read-only --cap-drop ALL -p 8000:8000 ticker
+# Two stages: the first checks and installs the locked dependencies, so the second needs no pip.
+# Meant to run as:  docker run --read-only --cap-drop ALL -p 8000:8000 ticker
 FROM python:3.11-slim AS build
 COPY requirements.txt .
 RUN python -m venv --without-pip /venv \
@@ -12,13 +12,13 @@ WORKDIR /app
 COPY ticker ticker
 COPY feeds feeds
 COPY web web
-# compiled once, here, with what they import of Python's own, which the base image leaves as text: at run time nothing can
-# be written, and each start would compile anew
+# Compiled here, once, together with the standard library modules they import, which the base image has only as source:
+# at run time nothing can be written, so every start would compile them again.
 RUN python -m compileall -q ticker feeds web && python -c "import ticker.cli, ticker.run, urllib.request"
 ENV PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 EXPOSE 8000
-# knows another port, and TLS, by the environment alone
+# Learns of another port, and of TLS, from the environment alone.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", "\
 import os, ssl, urllib.request as web; \
 scheme = 'https' if os.environ.get('TICKER_SERVER__TLS_CERT') else 'http'; \
