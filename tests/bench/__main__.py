@@ -1,6 +1,6 @@
 """Benchmarks: `python -m tests.bench [SCENARIO…] [--runs N] [--check]`; without a name, all but `soak`.
 
-Figures are ratios within one run, with their spread. With --check, wide limits are judged: exit status 1.
+Figures are ratios within one run, with their spread. With --check, the exit status is 1 if a wide limit is broken.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ GROUPS = {"fanout": ["everyone", "lists", "saturation"]}
 def main() -> int:
     """Run scenarios; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="all but soak, if none is named")
+    parser.add_argument("scenario", nargs="*", choices=[[], *GROUPS, *SCENARIOS], help="default: all but soak")
     parser.add_argument("--runs", type=int, default=3, help="how often each server or parser is measured")
     parser.add_argument("--seconds", type=float, default=60, help="how long stall, or the soak of the page, lasts")
     parser.add_argument("--soak", action="store_true", help="page: at full load, with a restart in the middle")

@@ -1,6 +1,6 @@
-"""Arrivals: 3,000 clients come at once, with cursors; what a handshake costs, and what the others notice of it.
+"""Arrivals: 3,000 clients connect at once, with cursors; what a handshake costs, and what other readers notice of it.
 
-Beside it the first frame of a large market: 200 clients that ask for all of 5,000 symbols at once.
+Also the first frame of a large market: 200 clients that ask for all 5,000 symbols at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PEERS = (OURS, TUTORIAL, BROADCAST, NODE_WS, BUN)
 
 
 def main(runs: int, results: dict[str, Any], *, arrivals: int = ARRIVALS) -> list[str]:
-    """Measure, print a table, and return what is beyond a wide limit."""
+    """Measure, print a table, and return which limits are broken."""
     peers = installed(PEERS)
     rates: dict[str, list[float]] = {peer.name: [] for peer in peers}
     storms, openings = [], []
@@ -79,13 +79,13 @@ def _arrive(at: Server, clients: list[str]) -> tuple[float, Load]:
 def _handshakes(peer: Peer, arrivals: int) -> float:
     with server(peer, 100, 0) as at:
         target = f"r /ws?symbols=S0001-USD{peer.greeting}"
-        _arrive(at, [target] * 200)  # the first ones pay for imports and caches
+        _arrive(at, [target] * 200)  # the first ones pay for imports and fill caches
         spent, _ = _arrive(at, [target + (_cursor(at, "S0001-USD") if peer.is_ours else "")] * arrivals)
     return arrivals / spent
 
 
 def _storm(arrivals: int) -> dict[str, float]:
-    """Everyone comes back at once while prices flow: are they exact, and do the others notice?"""
+    """Everyone comes back at once while prices flow: do they resume, and do the standing readers notice?"""
     with server(OURS, 100, 5000) as at:
         standing = ["s /ws?symbols=*"] * 20
         with load(at.port, standing, 2) as process:

@@ -1,6 +1,6 @@
-"""A client that subscribes to 500 symbols and unsubscribes in a loop, as fast as its budget of messages allows.
+"""A client that subscribes to 500 symbols and unsubscribes again in a loop, as fast as the message limit allows.
 
-`python -m tests.bench.churn PORT`, until it is ended.
+`python -m tests.bench.churn PORT` runs until it is stopped.
 """
 
 from __future__ import annotations

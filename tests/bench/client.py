@@ -1,7 +1,7 @@
-"""The client library beside the same work by hand: updates decoded for a second of CPU, and how fast `ticker get` is.
+"""The client library against the same work by hand: updates decoded in a second of CPU, and how fast `ticker get` is.
 
-By hand is raw `websockets` with `orjson` and the protocol's five lines. All readers get the same frames, as fast as
-they take them, from a server that made them beforehand.
+"By hand" is raw `websockets` with `orjson` and the protocol's five lines. All readers get the same frames, made
+beforehand by the server, as fast as they take them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def frames(symbols: int, count: int) -> list[str]:
 
 
 async def by_hand(url: str, last: int) -> float:
-    """The work itself, without any of what makes it last."""
+    """The bare work, without reconnecting or resuming."""
     view: dict[str, dict[str, Any]] = {}
     async with connect(f"{url.replace('http', 'ws')}/ws", compression=None, max_size=None) as socket:
         await socket.send('{"op":"subscribe","id":1,"symbols":["*"]}')
@@ -91,7 +91,7 @@ async def _read(url: str, last: int, reader: str) -> None:
 
 
 async def _measure(symbols: int, count: int) -> dict[str, float]:
-    """Updates for a second of CPU, by reader; each is a process of its own."""
+    """Updates in a second of CPU, by reader; each reader is a process of its own."""
     made = frames(symbols, count)
 
     async def send(socket: ServerConnection) -> None:
@@ -115,7 +115,7 @@ async def _measure(symbols: int, count: int) -> dict[str, float]:
 
 
 def starts() -> dict[str, list[tuple[float, float]]]:
-    """Wall and CPU seconds of `ticker get` against a running service, and of importing what it might stand on."""
+    """Wall and CPU seconds of `ticker get` against a running service, and of importing its libraries alone."""
     seconds: dict[str, list[tuple[float, float]]] = {"get": [], "imports": []}
     with running() as service, tempfile.TemporaryDirectory() as compiled:
         service.wait(lambda: service.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
@@ -124,7 +124,7 @@ def starts() -> dict[str, list[tuple[float, float]]]:
             "imports": [sys.executable, "-c", "import click, websockets.sync.client"],
         }
         environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environ["PYTHONPYCACHEPREFIX"] = compiled  # as on a user's machine, all but the first start is compiled
+        environ["PYTHONPYCACHEPREFIX"] = compiled  # as on a user's machine: compiled, except at the first start
         for turn in range(STARTS + 1):
             for name, command in commands.items():
                 started, before = time.monotonic(), _children_s()
@@ -140,12 +140,12 @@ def _children_s() -> float:
 
 
 def main(runs: int, results: dict[str, Any]) -> list[str]:
-    """Measure, print, and return what is beyond the limits."""
+    """Measure, print, and return which limits are broken."""
     problems = []
     for symbols, count in SIZES.items():
         rounds = [asyncio.run(_measure(symbols, count)) for _ in range(runs)]
         print(
-            f"{symbols} symbols a frame, thousand updates for a second of CPU; × by hand, median of {runs} (least–most)"
+            f"{symbols} symbols a frame, thousand updates in a second of CPU; × by hand, median of {runs} (least–most)"
         )
         for reader in READERS:
             ratios = sorted(figures[reader] / figures["by hand"] for figures in rounds)

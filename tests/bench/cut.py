@@ -1,7 +1,7 @@
-"""A network that is gone for half a minute: once reset at its beginning, once in silence.
+"""A network that fails for half a minute: once with a reset at the start, once in silence.
 
-Shown: the view says that it is stale, comes back by itself and resumes; no price or version ever goes back, and in the
-end the view is what REST says, digit for digit. `python -m tests.bench cut`.
+Expected: the view says that it is stale, comes back by itself and resumes; no price or version ever goes back, and in
+the end the view is what REST says, digit for digit. `python -m tests.bench cut`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ticker.client import watch
 
 CUT_S = 30.0
 BACK_S = 45.0
-"""The client waits 30 s at most between two tries."""
+"""The client waits at most 30 s between two attempts."""
 
 
 def main() -> list[str]:
@@ -63,7 +63,7 @@ async def _cut(service: Running) -> list[str]:
 
 
 def _resumed(before: str | None, after: str | None) -> str:
-    """Whether the cursor went on in one epoch."""
+    """Whether the cursor continued in the same epoch."""
     same = (before or "").split(":")[0] == (after or "").split(":")[0]
     return f"resumed from {before} to {after}" if same else f"another epoch: {before}, {after}"
 

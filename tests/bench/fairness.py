@@ -1,6 +1,6 @@
 """Fairness: one client with 10,000 symbols, one with 1,000 patterns, one that subscribes and unsubscribes in a loop.
 
-None of them may raise the others' p99 above twice its value without them.
+None of them may more than double the other readers' p99.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHURN = "subscribes and unsubscribes"
 
 
 def main(runs: int, results: dict[str, Any]) -> list[str]:
-    """Measure, print a table, and return what is beyond a wide limit."""
+    """Measure, print a table, and return which limits are broken."""
     figures: dict[str, list[float]] = {name: [] for name in (ALONE, *GREEDY, CHURN)}
     for run in range(runs):
         with server(OURS, SYMBOLS, PER_SECOND) as at:

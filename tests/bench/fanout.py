@@ -1,8 +1,8 @@
 """Fan-out: everyone watches everything, watch lists, and a hundred thousand updates a second.
 
-All servers in turn within one run. The figure is the server's CPU time for each update that was due at a client: of
-a server that sends every update, of those that arrived; of ours, which joins, a value that a newer one replaced
-within the interval counts as told.
+All servers take turns within one run. The figure is the server's CPU time for each update that was due at a client. Of
+a server that sends every update, those that arrived count; of ours, which conflates, a value that a newer one replaced
+within the interval counts, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.bench.market import symbol
 FLUSH_10 = ("hub.flush_interval_ms=10",)
 ALL = "/ws?symbols=*"
 WIDE = 1.5
-"""Times what the tutorial's server needs that ours may, in one short run on a machine where others work."""
+"""How many times the CPU of the tutorial's server ours may take, in one short run on a busy machine."""
 UPDATES = 'ticker_feed_updates_total{feed="bench"}'
 
 
@@ -53,7 +53,7 @@ class Scenario:
     samples: int
     peers: Sequence[Peer]
     ours: Sequence[tuple[str, tuple[str, ...], str]]
-    """Ours in some variants: what it is called, settings, and what is added to each target."""
+    """Variants of ours: name, settings, and what is added to each target."""
     judge: Callable[[Figures], list[str]]
     seconds: float = 5.0
 
@@ -83,12 +83,12 @@ def middle(figures: Figures, name: str, what: str) -> float:
 
 
 def best(figures: Figures, name: str, what: str) -> float:
-    """Its least: what a wide limit judges, on a machine where others work."""
+    """The lowest, which a limit judges: the machine may be busy."""
     return float(min(getattr(result, what) for result in figures[name]))
 
 
 def run(scenario: Scenario, runs: int, results: dict[str, Any]) -> list[str]:
-    """Run all servers in turn, print a table, and return what is beyond a wide limit."""
+    """Run all servers in turn, print a table, and return which limits are broken."""
     contenders = [(Peer(name, "ours", settings), query) for name, settings, query in scenario.ours]
     contenders += [(peer, "") for peer in installed(scenario.peers)]
     figures: Figures = {peer.name: [] for peer, _ in contenders}
@@ -188,7 +188,7 @@ SATURATION = Scenario(
     "saturation",
     "A hundred thousand updates a second: 200 clients × 100 symbols; the others send each update at once",
     symbols=100, per_second=100_000, shape="tick", targets=[ALL] * 200, watched=100, samples=4,
-    peers=(BUN,),  # the others do not even accept all connections under such a load
+    peers=(BUN,),  # the others do not even accept all connections under this load
     ours=(("ticker, 10 ms", FLUSH_10, ""), ("ticker", (), "")),
     judge=_judge_saturation,
 )  # fmt: skip

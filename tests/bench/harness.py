@@ -1,7 +1,7 @@
-"""What all scenarios measure with: servers and load in processes of their own, pinned to different cores.
+"""What all scenarios measure with: server and load in separate processes, pinned to different cores.
 
-CPU time is the kernel's, in nanoseconds, of all threads of the server. The load generator is a C program, compiled
-when it is first needed; it says what it costs itself.
+CPU time is the kernel's figure, in nanoseconds, for all threads of the server. The load generator is a C program,
+compiled when it is first needed; it reports its own CPU use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 WORK = Path(tempfile.gettempdir()) / "ticker-bench"
-"""Where the load generator is compiled to, and where Node's packages are looked for."""
+"""Where the compiled load generator and Node's packages are."""
 CORES = sorted(os.sched_getaffinity(0))
 WARM_UP_S = 1.5
 
@@ -36,7 +36,7 @@ Load = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server to measure: what to start, and with which settings if it is ours."""
+    """A server to measure: what to start and, if it is ours, with which settings."""
 
     name: str
     module: str
@@ -48,7 +48,7 @@ class Peer:
 
     @property
     def greeting(self) -> str:
-        """What to add to a query so that there is a first message; ours has one anyway."""
+        """What to add to a query to get a first message; ours sends one anyway."""
         return "" if self.is_ours else "&greet"
 
     def command(self) -> list[str] | None:
@@ -73,13 +73,13 @@ BUN = Peer("Bun", "bun.mjs")
 
 
 def install_peers() -> None:
-    """Fetch the two peers that come from npm into the work folder."""
+    """Install the two peers that come from npm into the work folder."""
     WORK.mkdir(exist_ok=True)
     subprocess.run(["npm", "install", "--no-fund", "--no-audit", "--prefix", str(WORK), "ws", "bun"], check=True)
 
 
 def installed(peers: Sequence[Peer]) -> list[Peer]:
-    """Those that can be run here; says which are left out."""
+    """The peers that can run here; prints which are left out."""
     missing = [peer.name for peer in peers if peer.command() is None]
     if missing:
         print(f"not installed, left out: {', '.join(missing)} (--install-peers fetches them)", file=sys.stderr)
@@ -127,7 +127,7 @@ class Server:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
     def metric(self, series: str) -> float:
-        """Ours only: one number of its metrics."""
+        """One value of its metrics; ours only."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request("GET", "/metrics")
         lines = connection.getresponse().read().decode().splitlines()
@@ -140,7 +140,7 @@ class Server:
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def longest_turn_ms(self) -> float:
-        """Ours only: the longest turn of the loop since this was last asked; the first call starts the watch."""
+        """The longest turn of the event loop since the last call; ours only. The first call starts the measurement."""
         assert self.process.stdout is not None
         self.process.send_signal(signal.SIGUSR1)
         return float(self.process.stdout.readline())
@@ -183,7 +183,7 @@ def finished(process: subprocess.Popen[str]) -> Load:
 
 
 def measure(at: Server, clients: Sequence[str], seconds: float) -> tuple[float, Load]:
-    """The server's CPU seconds while a load is measured, and what it reports."""
+    """The server's CPU seconds while a load is measured, and the load's report."""
     with load(at.port, clients, seconds) as process:
         started(process)
         before = at.cpu_s
@@ -192,7 +192,7 @@ def measure(at: Server, clients: Sequence[str], seconds: float) -> tuple[float, 
 
 
 def sampled(targets: Sequence[str], samples: int, flag: str = "r") -> list[str]:
-    """Clients for the load generator, so many of them taken apart, the others only counted."""
+    """Clients for the load generator: `samples` of them parse what they get, the others only count it."""
     step = max(1, len(targets) // samples)
     return [f"{'s' if i % step == 0 else flag} {target}" for i, target in enumerate(targets)]
 
@@ -212,7 +212,7 @@ def load_program() -> Path:
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
-    """The median, and the least and the most."""
+    """The median, then the least and the most in brackets."""
     middle = statistics.median(values)
     if len(values) == 1:
         return f"{middle:.{digits}f}"
@@ -226,6 +226,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def on_core(number: int) -> list[str]:
-    """What stands before a command to pin it to a core; before other work there, where that is allowed."""
+    """What to put before a command to pin it to a core, with high priority where that is allowed."""
     first = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
     return [*first, "taskset", "-c", str(CORES[number])]

@@ -1,4 +1,4 @@
-"""Ten thousand connections, subscribed and quiet: memory for each, CPU for all of them, heartbeats included."""
+"""Ten thousand connections, subscribed but quiet: memory for each, CPU for all of them, heartbeats included."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.bench.harness import (
 CLIENTS = 10_000
 WARM_CLIENTS = 200
 SECONDS = 20.0
-"""Four heartbeats, and a ping."""
+"""Long enough for four heartbeats and a ping."""
 
 
 def main(runs: int, results: dict[str, Any], *, clients: int = CLIENTS, seconds: float = SECONDS) -> list[str]:
-    """Measure, print a table, and return what is beyond a wide limit."""
+    """Measure, print a table, and return which limits are broken."""
     figures: dict[str, list[tuple[float, float]]] = {
         peer.name: [] for peer in installed((OURS, BUN, NODE_WS, TUTORIAL))
     }

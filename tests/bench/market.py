@@ -1,8 +1,8 @@
 """The market that every benchmarked server sends: the same symbols, prices and stamps, at an exact pace.
 
-A row is a ticker of about 115 bytes: `last bid ask bid_size volume ts`. As on an exchange not all of it moves each
-time: the bid, its size and the time always, the ask every other time, a trade (`last`, `volume`) every third. Those
-who send rows send all of it; ours compares and sends what changed. `bid_size` carries the moment of the update.
+A row is a ticker of about 115 bytes: `last bid ask bid_size volume ts`. As on an exchange, not all of it changes each
+time: the bid, its size and the time always, the ask every other time, a trade (`last`, `volume`) every third time. The
+peers send whole rows; ours compares and sends what changed. `bid_size` carries the moment of the update.
 `servers/market.mjs` is the same in JavaScript.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 TICK_S = 0.01
 """Updates come in batches of this period, as a busy exchange connection delivers them."""
 CYCLE = 60
-"""After so many steps a symbol's prices repeat."""
+"""After this many steps a symbol's prices repeat."""
 EPOCH_MS = 1_795_386_000_000
 
 
@@ -49,7 +49,7 @@ def text(row: Row, stamp: int, ts: int) -> str:
 
 
 def make_row(i: int, step: int) -> Row:
-    """What symbol i is at a step of its cycle."""
+    """Symbol i at a step of its cycle."""
     base = 97_000 + i * 7
     trade = step // 3
     return Row(
@@ -73,7 +73,7 @@ def batches(symbols: int, per_second: int) -> Iterator[list[Row]]:
 
 
 async def paced(symbols: int, per_second: int) -> AsyncIterator[list[Row]]:
-    """The batches at their pace; a late loop skips no batch. A market of 0 a second says each price once."""
+    """The batches at their pace; a late loop skips none. At 0 a second, each price is sent once."""
     loop = asyncio.get_running_loop()
     if not per_second:
         yield [make_row(i, 0) for i in range(symbols)]

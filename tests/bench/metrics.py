@@ -1,8 +1,8 @@
 """What metrics cost at 100,000 updates a second, as a share of one core.
 
 A second of work is 100 batches of 1,000 quotes through intake, store and groups to one reader. What metrics add to
-it is too little to be seen as a difference of two runs (a core's speed wanders by more), so the parts are measured:
-how often the histograms and counters are fed in that second, what one feeding costs, and what a scrape costs.
+it is too little to show as a difference between two runs (a core's speed varies by more), so the parts are measured:
+how often histograms and counters are updated in that second, what one update costs, and what a scrape costs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PER_SECOND = 100_000
 BATCHES = 100
 SCRAPE_INTERVAL_S = 15
 ADDITIONS_A_ROW, ADDITIONS_A_BATCH = 1, 12
-"""Counters that are added to, read off the code: `store.counts.changed` for a row; the rest for a batch or frame."""
+"""Counter increments, taken from the code: `store.counts.changed` for a row; the rest for a batch or frame."""
 LIMIT = 0.01
 
 
@@ -47,7 +47,7 @@ class Reader:
 
 
 def main(runs: int) -> list[str]:
-    """Measure, print, and return what is beyond the limit."""
+    """Measure, print, and return whether the limit is broken."""
     shares = [asyncio.run(_share()) for _ in range(max(runs, 3))]
     work, scrape, feeding = (sorted(values) for values in zip(*shares, strict=True))
     total = median(scrape) + median(feeding)
@@ -60,7 +60,7 @@ def main(runs: int) -> list[str]:
 
 
 async def _share() -> tuple[float, float, float]:
-    """The work, the scrape and the feeding of one second, in seconds of processor time."""
+    """The CPU seconds, in one second, of the work, of the scrape and of the counters and histograms."""
     service = Service(Settings(), Clock())
     feed = service.feed("bench", "live", "exchange", 5.0)
     service.hub.groups.enter(Reader(), Selection.of(["bench:*"]), 0, None)

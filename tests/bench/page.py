@@ -1,8 +1,8 @@
 """The page in a real Chromium against the real service: is it as light as it is meant to be?
 
-2,000 simulated symbols at 1,000 updates a second, 1440×900. Every figure is the best of the runs, so that a busy
-machine does not fail an honest page; the limits are the wide ones. `--soak` lets it run for minutes at 5,000 updates
-a second with the details open and kills the service in the middle.
+2,000 simulated symbols at 1,000 updates a second, 1440×900. Every figure is the best of the runs, and the limits are
+wide, so that a busy machine does not fail a good page. `--soak` runs it for minutes at 5,000 updates a second with the
+details open, and kills the service in the middle.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tests.browser import launched
 FLAGS = ("--js-flags=--expose-gc", "--enable-precise-memory-info")
 MEASURE_S = 5.0
 PATIENCE_MS = 120_000
-"""A machine with other work may be slow; what is measured says so."""
+"""Generous: a slow machine should show in the figures, not as a timeout."""
 SYMBOLS = 2000
 
-# What CI fails at; its machines differ: the same page's rows were in order after 20 ms, and after 56.
+# What CI fails at. Its machines differ: the same page sorted its rows in 20 ms on one and in 56 on another.
 LIMITS: dict[str, tuple[str, float, Callable[[float, float], bool]]] = {
     "first_ms": ("navigation to first full screen, ms", 1000, lambda seen, most: seen <= most),
     "fps": ("frames a second", 50, lambda seen, least: seen >= least),
@@ -73,7 +73,7 @@ ACT = """([act, painted]) => new Promise((done) => {
   const look = () => (shown() ? done(performance.now() - began) : requestAnimationFrame(look));
   requestAnimationFrame(() => setTimeout(look));
 })"""
-"""From an act to its picture, with the wait for a frame that a person has too."""
+"""From an act to its picture, including the wait for a frame, as a person sees it."""
 WORK = """([act, painted]) => new Promise((done, fail) => {
   const began = performance.now();
   new Function(act)();
@@ -87,7 +87,7 @@ WORK = """([act, painted]) => new Promise((done, fail) => {
     afterwards.port2.postMessage(null);
   });
 })"""
-"""What an act costs: its handling, and all of the frame that paints it; not the wait between the two."""
+"""The cost of an act: its handling, and the whole frame that paints it, without the wait between the two."""
 
 
 def main(runs: int) -> list[str]:
@@ -108,7 +108,7 @@ def main(runs: int) -> list[str]:
 
 
 def measure(browser: Browser, url: str) -> dict[str, float]:
-    """One visit, everything but the heap."""
+    """All figures of one visit, except the heap."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
@@ -126,7 +126,7 @@ def measure(browser: Browser, url: str) -> dict[str, float]:
     column = 'document.querySelector(`.head-cell[data-column="last"]`)'
     turns = ("'descending'", "'ascending'", "null") * 2
     clicks = [[f"{column}.firstChild.click()", f"{column}.ariaSort === {turn}"] for turn in turns]
-    found["sort_ms"] = min(page.evaluate(WORK, click) for click in clicks)  # what other work was in a frame is chance
+    found["sort_ms"] = min(page.evaluate(WORK, click) for click in clicks)  # other work in the same frame is chance
     typed = "const s = document.querySelector('#search'); s.value = 'a'; s.dispatchEvent(new Event('input'))"
     found["search_ms"] = page.evaluate(ACT, [typed, "+document.querySelector('#grid').ariaRowCount < 2000"])
     page.evaluate(ACT, [typed.replace("'a'", "''"), "+document.querySelector('#grid').ariaRowCount > 2000"])
@@ -144,7 +144,7 @@ def measure(browser: Browser, url: str) -> dict[str, float]:
 
 
 def busy(page: Page, cdp: CDPSession, seconds: float) -> tuple[float, dict[str, float]]:
-    """How long the main thread worked in each second, ms, and how its frames came."""
+    """Milliseconds of main-thread work per second, and the frames' timing."""
     before, began = task_seconds(cdp), time.monotonic()
     frames: dict[str, float] = page.evaluate(FRAMES, seconds * 1000)
     return (task_seconds(cdp) - before) / (time.monotonic() - began) * 1000, frames
@@ -172,9 +172,9 @@ OUTAGE_S = 12
 
 
 def soak(seconds: float) -> list[str]:
-    """Minutes at full load with details open, the service killed and restarted in the middle; returns what is wrong.
+    """Run at full load with details open, kill and restart the service in the middle; return what is wrong.
 
-    While it is gone prices stay and their ages grow; when it is back nothing flashes and no row is built anew.
+    While it is gone, prices stay and their ages grow; when it is back, nothing flashes and no row is rebuilt.
     """
     port = free_port()
     feed = f"sim:{SYMBOLS}?rate=5000"
@@ -223,7 +223,7 @@ def soak(seconds: float) -> list[str]:
 
 
 def heap_mb(page: Page) -> float:
-    """What is left after collecting garbage."""
+    """Heap in use after garbage collection."""
     used: float = page.evaluate("gc(), gc(), performance.memory.usedJSHeapSize")
     return used / 2**20
 

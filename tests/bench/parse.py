@@ -1,14 +1,14 @@
-"""Binance's real bulk reply from bytes to store: symbols per second of CPU, beside ccxt and cryptofeed.
+"""Binance's real bulk reply from bytes to store: symbols per second of CPU, against ccxt and cryptofeed.
 
 Ours is what the feed does with an answer and the service with its quotes, stage by stage: decode to rows, judge them
-(as far as this the peers' parsers go, too), intake, flush with the consolidated symbols, which is a second record for
-each. ccxt reads the same bytes with its own `parse_json` and `parse_tickers`; cryptofeed has no parser of this reply,
-so it decodes the bytes, and bid and ask of each row become one of its stream's messages and that its `Ticker`. All of
-them know their markets from the same recorded list; nothing touches a network. In every reply every price and amount
-has changed; between two real ones most rows have not, see "nothing changed".
+(the peers' parsers end here), intake, flush with the consolidated symbols, which adds a second record for each. ccxt
+reads the same bytes with its own `parse_json` and `parse_tickers`. cryptofeed has no parser for this reply: it decodes
+the bytes, and each row's bid and ask are made into one of its stream's messages, which becomes its `Ticker`. All get
+their markets from the same recorded list; nothing touches a network. Every price and amount changes from reply to
+reply; between two real ones most rows are the same, see "nothing changed".
 
-The peers are no dependency: what is absent is said so. Their pins are older than ours, so they come first:
-`pip install ccxt cryptofeed`, then `pip install -r requirements-dev.txt`, in an environment of its own.
+The peers are not dependencies: a missing one is reported. Their pins are older than ours, so install them first, in an
+environment of their own: `pip install ccxt cryptofeed`, then `pip install -r requirements-dev.txt`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from ticker.intake import Intake
 from ticker.store import Store
 
 Round = Callable[[int], int]
-"""Reads the reply of this number, and says how many symbols it got from it."""
+"""Reads the reply of this number and returns how many symbols it got."""
 
 FEWEST_RUNS = 5
 ROUNDS = 24
-"""Replies read in one run of one parser."""
+"""Replies that one parser reads in one run."""
 REPLIES = 8
 LIMIT = 2.5
-"""Times ccxt that ours has to reach on any machine."""
+"""How many times as fast as ccxt ours must be, on any machine."""
 STAGES = ("decode", "judge", "intake", "flush")
 
 PRICES = ("lastPrice", "bidPrice", "askPrice", "openPrice", "highPrice", "lowPrice")
@@ -51,7 +51,7 @@ AMOUNTS = ("bidQty", "askQty", "volume", "quoteVolume")
 
 
 class Ours:
-    """The way of an answer through the feed and into the store, as the poller and the service lay it."""
+    """The path of an answer through the feed into the store, the same as in the poller and the service."""
 
     def __init__(self, instruments: bytes) -> None:
         clock = Clock()
@@ -82,7 +82,7 @@ class Ours:
 
 
 def main(runs: int) -> list[str]:
-    """Run all parsers in turn, print a table, and return what is beyond a wide limit."""
+    """Run all parsers in turn, print a table, and return which limits are broken."""
     folder = Path(os.environ.get("TICKER_TEST_DATA") or ROOT.parent / "shared" / "data") / "exchanges/binance/rest"
     if not folder.is_dir():
         raise SystemExit("no recordings: set TICKER_TEST_DATA to the folder with exchanges/")
@@ -108,16 +108,16 @@ def main(runs: int) -> list[str]:
 
 
 def priced(sent: Sequence[dict[str, Any]], instruments: bytes) -> list[dict[str, Any]]:
-    """The rows that every parser makes a price of."""
+    """The rows from which every parser makes a price."""
     listed = {entry["symbol"] for entry in json.loads(instruments)["symbols"]}
     return [row for row in sent if row["symbol"] in listed and all(Decimal(row[name]) for name in PRICES[:3])]
 
 
 def moved(row: dict[str, Any], step: int) -> dict[str, Any]:
-    """The row with every price so many ticks higher, and every amount as many of its own last digits.
+    """The row with every price `step` ticks higher, and every amount by as many units of its own last digit.
 
-    So no cache of unchanged rows and no comparison with what is visible makes a round cheap, while prices keep
-    as many digits as they really have.
+    So neither a cache of unchanged rows nor a comparison with visible values makes a round cheap, while prices keep as
+    many digits as they really have.
     """
     tick = min(_last_digit(row[name]) for name in PRICES)
     steps = dict.fromkeys(PRICES, tick) | {name: _last_digit(row[name]) for name in AMOUNTS}
@@ -131,7 +131,7 @@ def _last_digit(text: str) -> Decimal:
 
 
 def check(instruments: bytes, replies: Sequence[bytes]) -> None:
-    """That each reply changes the last price of every symbol in the store, to what the reply says."""
+    """Check that each reply changes every symbol's last price in the store to what the reply says."""
     ours = Ours(instruments)
     names = {entry["symbol"]: f"binance:{entry['baseAsset']}-{entry['quoteAsset']}"
              for entry in json.loads(instruments)["symbols"]}  # fmt: skip
@@ -143,7 +143,7 @@ def check(instruments: bytes, replies: Sequence[bytes]) -> None:
 
 
 def build(ours: Ours, instruments: bytes, replies: Sequence[bytes]) -> dict[str, Round]:
-    """All parsers that are there."""
+    """All parsers that are installed."""
     unmoved = Ours(instruments)
     parsers: dict[str, Round] = {
         "ours": lambda number: ours.read(replies[number]),
@@ -157,7 +157,7 @@ def build(ours: Ours, instruments: bytes, replies: Sequence[bytes]) -> dict[str,
 
 def ccxt(instruments: bytes, replies: Sequence[bytes]) -> Round:
     exchange = importlib.import_module("ccxt").binance()
-    exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # lists that it loads beside
+    exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # lists that it would load as well
     exchange.set_markets(exchange.parse_markets(json.loads(instruments)["symbols"]))
     return lambda number: len(exchange.parse_tickers(exchange.parse_json(replies[number].decode())))
 
@@ -186,11 +186,11 @@ def cryptofeed(instruments: bytes, replies: Sequence[bytes]) -> Round:
 
 
 def measure(ours: Ours, parsers: dict[str, Round], runs: int) -> dict[str, list[float]]:
-    """Symbols per second of CPU of each parser and of our stages, run by run, all in turn."""
+    """Symbols per second of CPU, of each parser and of our stages, run by run, all in turn."""
     stages = [f"ours, {stage} alone" for stage in STAGES]
     speeds: dict[str, list[float]] = {name: [] for name in ("ours", "ours, bytes to quotes", *stages, *parsers)}
     gc.collect()
-    gc.freeze()  # the peers' modules and markets are no part of anybody's garbage
+    gc.freeze()  # keep the peers' modules and markets out of garbage collections
     for run in range(runs):
         for name, read in parsers.items():
             gc.collect()
@@ -209,7 +209,7 @@ def measure(ours: Ours, parsers: dict[str, Round], runs: int) -> dict[str, list[
 
 
 def table(speeds: dict[str, list[float]]) -> str:
-    """Medians and spread, and how often a run's other figures go into ours to the store and to quotes, as Markdown."""
+    """Medians and spread, and ours to the store and to quotes as multiples of each, as Markdown."""
     head = "| parser | symbols per CPU second | µs per symbol | ours to the store is | ours to quotes is |"
     lines = [head, "| --- | --- | --- | --- | --- |"]
     for name, runs in speeds.items():

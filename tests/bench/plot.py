@@ -16,7 +16,7 @@ OURS_COLOUR, OTHERS_COLOUR = "#2a7de1", "#9aa3ad"
 
 
 def draw(results: dict[str, Any]) -> str:
-    """Bars of the medians, the spread as a thin line, ours in colour; scenarios that were not run are left out."""
+    """Bars for the medians, thin lines for the spread, ours in colour; scenarios that were not run are left out."""
     parts: list[str] = []
     y = GAP
     for name, title in PANELS.items():

@@ -1,7 +1,7 @@
-"""The same page, fed by asking every second and by the stream: bytes, requests, CPU, and how old a price is when seen.
+"""The same page, fed by polling every second or by the stream: bytes, requests, CPU, and the age of a price when seen.
 
-Each symbol changes every two seconds, so that asking once a second misses no change: the age is from the moment of
-a change to the moment at which the page has it.
+Each symbol changes every two seconds, so polling once a second misses no change. The age runs from a change to the
+moment when the page has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WAYS = ("asks for all", "asks with its cursor", "stream", "stream, interval_ms=1
 
 
 def main(runs: int, results: dict[str, Any]) -> list[str]:
-    """Measure, print a table, and return what is beyond a wide limit."""
+    """Measure and print a table; there is no limit to break."""
     figures: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for run in range(runs):
         for way, seen in figures.items():
@@ -70,7 +70,7 @@ def _poll(at: Server, way: str) -> tuple[float, dict[str, Any]]:
 
 
 class Page:
-    """A page that asks every second over a connection that it keeps."""
+    """A page that polls every second over one connection that it keeps open."""
 
     def __init__(self, *, by_cursor: bool) -> None:
         self._by_cursor = by_cursor

@@ -1,7 +1,7 @@
-"""How long a page takes to show itself in a Chromium that nobody watches.
+"""How long a page takes to appear in a Chromium that is not observed by Playwright.
 
-Playwright is told of every request of a page, which costs about as much as this page's loading itself; a person's
-browser does not pay that. Here DevTools are asked for a window, a script in it, and its result.
+Playwright is notified of every request of a page, which costs about as much as loading this page; a person's browser
+does not pay for that. Here DevTools is only asked for a window, a script in it, and the script's result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.conftest import find_program
 
 SCREEN = {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 SETTLE_S = 1.0
-"""A new window is busy with itself for a while."""
+"""A new window is busy with its own start for a while."""
 ASK_AGAIN_S = 0.1
 PATIENCE_S = 120
 WATCH = """(() => {
@@ -35,13 +35,13 @@ WATCH = """(() => {
   };
   requestAnimationFrame(look);
 })()"""
-"""The frame after the one in which it is there: it has been painted then."""
+"""Takes the time in the frame after the one in which it is there: by then it has been painted."""
 
 
 def shown_ms(url: str, there: str) -> float:
-    """Milliseconds from the navigation to when the expression `there` holds and has been painted.
+    """Milliseconds from the navigation until the expression `there` holds and has been painted.
 
-    It is the second visit of a browser that knows nothing of the first one but is warm: a person's is up already.
+    Measured on the second visit, without anything cached from the first: the browser is warm, as a person's is.
     """
     with _browser() as address, connect(address, max_size=None, compression=None) as socket:
         devtools = DevTools(socket)
@@ -64,7 +64,7 @@ def _visit(devtools: DevTools, url: str, there: str) -> float:
         if value is not None:
             devtools.ask("Target.disposeBrowserContext", browserContextId=context)
             return float(value)
-    raise TimeoutError(f"{url} did not show itself in {PATIENCE_S} s")
+    raise TimeoutError(f"{url} did not appear in {PATIENCE_S} s")
 
 
 class DevTools:
@@ -75,7 +75,7 @@ class DevTools:
         self._ids = itertools.count(1)
 
     def ask(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """The answer's result; events are passed over."""
+        """The answer's result; events are skipped."""
         number = next(self._ids)
         question = {"id": number, "method": method, "params": parameters}
         self._socket.send(json.dumps(question | ({"sessionId": session} if session else {})))

@@ -1,8 +1,8 @@
 """Minutes of everything at once: readers that come, stall, reset and vanish, a feed that fails, scrapes.
 
-Shown: memory, open files, tasks and the service's own gauges are flat, and nothing goes wrong in the log. One in ten of
-the readers takes nothing; the exchange behind the second feed answers with every fault in turn; prices come from
-the simulated market. `python -m tests.bench soak --minutes 30`.
+Expected: memory, open files, tasks and the service's own gauges stay flat, and the log has no error. One reader in ten
+takes nothing; the exchange behind the second feed answers with random faults; prices come from the simulated market.
+`python -m tests.bench soak --minutes 30`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.web.peer import CLOSE, Peer
 READERS = 200
 SAMPLE_S = 5.0
 SETTLE = 0.2
-"""The part of the time that caches need to fill; not judged."""
+"""The share of the time in which caches fill; not judged."""
 PATHS = (
     "/api/quotes", "/api/quotes?format=csv", "/api/symbols", "/api/feeds", "/api/status", "/readyz", "/nowhere",
     "/api/candles/BTC-USD?interval=1s", "/metrics",
@@ -45,14 +45,14 @@ FAULTS = (
 
 @dataclass
 class Seen:
-    """An entry a sample: resident MiB, open files, tasks."""
+    """One entry per sample: resident MiB, open files, tasks."""
 
     at: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     history_mib: list[float] = field(default_factory=list)
-    """Of that, bars: they would fill for hours, so their budget is small, and soon they are forgotten as they come."""
+    """The part that is bars. They would grow for hours, so their budget is small and soon full."""
     surplus: list[float] = field(default_factory=list)
-    """Open files that are no connections of readers."""
+    """Open files that are not readers' connections."""
     tasks: list[float] = field(default_factory=list)
 
     def judged(self, values: list[float]) -> list[float]:
@@ -106,7 +106,7 @@ def _report(seen: Seen, idle: dict[str, float], log: list[str], minutes: float) 
 
 
 def _slope(at: list[float], values: list[float]) -> float:
-    """Growth a second, by least squares."""
+    """Growth per second, by least squares."""
     middle, mean = sum(at) / len(at), sum(values) / len(values)
     spread = sum((t - middle) ** 2 for t in at)
     return sum((t - middle) * (v - mean) for t, v in zip(at, values, strict=True)) / spread if spread else 0.0
@@ -216,7 +216,7 @@ async def _asks(port: int, dice: random.Random) -> None:
 
 
 async def _waits(port: int, dice: random.Random) -> None:
-    """One of them hears something at once, the other nothing: it is there to the end, or goes before."""
+    """A long poll: one selection has news at once, the other never; the client stays to the end or leaves before."""
     symbols = dice.choice(["BTC-USD", "kraken:*"])
     async with _peer(port) as peer:
         await peer.request("GET", f"/api/quotes?symbols={symbols}")

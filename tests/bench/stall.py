@@ -1,7 +1,7 @@
 """Fifty clients that stop reading, beside fifty that read, at 2,000 updates a second.
 
-Shown: the server's memory is flat, the readers' latency is what it is without the others, and each of those that
-read again gets one catch-up frame and is exact.
+Expected: the server's memory stays flat, the readers' latency is the same as without the stalled clients, and each of
+these, once it reads again, gets one catch-up frame and is exact.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tests.view import View
 READERS = STALLED = 50
 PER_SECOND = 2000
 SETTINGS = ("hub.stall_s=300", "hub.flush_interval_ms=10")
-"""Nobody is cut off here: the point is what they cost while they are kept."""
+"""No client is cut off here: the point is what stalled ones cost while they are kept."""
 RECEIVE_BUFFER_BYTES = 8192
 NOISE_MS = 50
-"""The same p99 was 1 ms and 26 ms by the machine, alone too; whoever waits for stalled readers, waits for seconds."""
+"""The same p99 was 1 ms or 26 ms, depending on the machine, also without them; waiting for them would take seconds."""
 CATCH_UP = 100
-"""A frame over so many versions, a second's worth, is a catch-up frame."""
+"""A frame over this many versions, a second's worth, counts as a catch-up frame."""
 
 
 @dataclass
 class Report:
-    """What was seen: resident memory in MiB at the end of each third, readers' p99, what the stalled ones got."""
+    """The figures: resident memory in MiB at the end of each third, readers' p99, what the stalled clients got."""
 
     rss_mib: list[float] = field(default_factory=list)
     alone_p99_ms: float = 0.0
@@ -36,7 +36,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, with wide limits; empty if nothing is."""
+        """Which limits are broken; empty if none."""
         found = []
         if self.rss_mib[2] > self.rss_mib[1] * 1.05:
             found.append(f"memory grew: {self.rss_mib}")

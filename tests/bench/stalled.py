@@ -1,4 +1,4 @@
-"""A thousand clients that take nothing, beside fifty that read: their cost, their end, and what the others notice."""
+"""A thousand clients that take nothing, beside fifty that read: their cost, their end, and what the readers notice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOSED = 'ticker_hub_disconnects_total{code="4008"}'
 
 
 def main(runs: int, results: dict[str, Any]) -> list[str]:
-    """Measure, print what was seen, and return what is beyond a wide limit."""
+    """Measure, print the figures, and return which limits are broken."""
     figures = []
     for run in range(runs):
         figures.append(_measure())

@@ -15,7 +15,7 @@ PAINTED = "() => /[0-9]/.test(document.querySelector('.row .value')?.textContent
 
 
 def main(runs: int) -> list[str]:
-    """Measure, print, and return what is beyond the limit. The browser is up already, as a person's is."""
+    """Measure, print, and return whether the limit is broken. The browser runs already, as a person's does."""
     painted = []
     with launched() as browser:
         for _ in range(runs):

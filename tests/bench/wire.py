@@ -1,4 +1,4 @@
-"""Bytes: what a delivered update costs on the wire, as deltas, compressed for all at once, beside full JSON rows."""
+"""Bytes: what a delivered update costs on the wire, as plain or shared compressed deltas, and as full JSON rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAYS = (
 
 
 def main(runs: int, results: dict[str, Any]) -> list[str]:
-    """Measure, print a table, and return what is beyond a wide limit."""
+    """Measure, print a table, and return which limits are broken."""
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name, _, _ in WAYS}
     for run in range(runs):
         for name, peer, flag in WAYS:
@@ -28,7 +28,7 @@ def main(runs: int, results: dict[str, Any]) -> list[str]:
                 before = at.metric(UPDATES) if peer.is_ours else 0.0
                 spent, report = measure(at, [f"{flag} /ws?symbols=*"] * CLIENTS + ["s /ws?symbols=*"], SECONDS)
                 updates = at.metric(UPDATES) - before if peer.is_ours else 0.0
-            # The counter ran through the warm-up too. The client that is taken apart is not of the crowd.
+            # The counter ran during the warm-up, too. The client that parses its frames is left out of the bytes.
             share = report["seconds"] / (report["seconds"] + WARM_UP_S)
             told = (updates * share or report["rows"] / (CLIENTS + 1)) * CLIENTS
             size = (report["bytes"] - report["sampled_bytes"]) / told

@@ -1,5 +1,6 @@
-"""`websockets.broadcast`, as its documentation shows: `python -m tests.bench.servers.broadcast PORT SYMBOLS PER_SECOND
-batch|tick`.
+"""`websockets.broadcast`, used as its documentation shows.
+
+`python -m tests.bench.servers.broadcast PORT SYMBOLS PER_SECOND batch|tick`.
 """
 
 from __future__ import annotations

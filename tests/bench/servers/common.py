@@ -1,4 +1,4 @@
-"""What the Python peers share: the market as frames, and who watches what."""
+"""What the Python peers share: the market as frames, and which client watches what."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Watchers(Generic[T]):
             clients.pop(client, None)
 
     def of(self, name: str) -> Iterable[T]:
-        """Who gets a frame of this symbol; a frame of everything has the name `*`."""
+        """The clients that get a frame of this symbol; a frame of everything has the name `*`."""
         found = list(self._by_name.get("*", ()))
         return found if name == "*" else found + list(self._by_name.get(name, ()))
 
 
 async def frames(symbols: int, per_second: int, shape: str) -> AsyncIterator[list[tuple[str, str]]]:
-    """Each tick's frames with the name of what they carry: one for the whole batch, or one for each update."""
+    """Each tick's frames, each with the name of its content: one for the whole batch, or one for each update."""
     async for rows in paced(symbols, per_second):
         stamp, ts = stamp_us(), EPOCH_MS + time.monotonic_ns() // 1_000_000
         if shape == "batch":

@@ -1,8 +1,8 @@
 """The service itself, fed by the benchmark's market.
 
-`python -m tests.bench.servers.ours PORT SYMBOLS PER_SECOND SHAPE [SETTING…]`, settings as `--set` takes them; the
-shape is what others need to be told, ours joins by itself. SIGUSR1 prints the longest turn of the loop, in ms, since
-the last such signal.
+`python -m tests.bench.servers.ours PORT SYMBOLS PER_SECOND SHAPE [SETTING…]`, settings as `--set` takes them. SHAPE
+is for the other servers; ours batches by itself. SIGUSR1 prints the longest turn of the event loop, in ms, since the
+last such signal.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class MarketFeed:
         return []
 
     def _start_probe(self) -> None:
-        """The first signal starts a timer of 2 ms: what it is late by is the longest turn; the others report."""
+        """The first signal starts a 2 ms timer, whose worst delay is the longest turn; every signal reports it."""
         loop = asyncio.get_running_loop()
         if not self._longest_s:
             loop.call_later(PROBE_S, self._probe, time.perf_counter() + PROBE_S)

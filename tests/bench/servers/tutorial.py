@@ -1,7 +1,7 @@
-"""FastAPI's own tutorial: a ConnectionManager that sends a text to each connection in turn.
+"""FastAPI's own tutorial: a ConnectionManager that sends a text to each connection, one after the other.
 
 `python -m tests.bench.servers.tutorial PORT SYMBOLS PER_SECOND batch|tick`. `/ws?greet` is answered by one text, so
-that it also serves as the bare endpoint beside which arrivals are measured.
+that it also serves as the bare endpoint with which arrivals are compared.
 """
 
 from __future__ import annotations
