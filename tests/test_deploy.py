@@ -1,4 +1,4 @@
-"""What lies in `deploy/`, by the programs that it is for: Prometheus, its tool, systemd; and against the code."""
+"""The files in `deploy/`, checked by the programs they are for: Prometheus, promtool, systemd; and against the code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALERTS = re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text())
 
 
 def tool(*arguments: str) -> str:
-    """What promtool says, in the folder of its files; a complaint fails the test."""
+    """What promtool prints, run in `deploy/`; a complaint fails the test."""
     program = find_program("promtool") or ""
     done = subprocess.run([program, *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,11 +70,11 @@ async def test_every_metric_that_is_shown_exists(live: Live) -> None:
             name for s in series for name in (s, s.removesuffix("_bucket"))
         }
     ours = {re.sub("_(bucket|count|sum)$", "", name) for name in series if name.startswith("ticker_")}
-    assert {name for name in ours if not any(name in text for text in shown)} == set(), "what nobody sees"
+    assert {name for name in ours if not any(name in text for text in shown)} == set(), "not on the dashboard"
 
 
 def test_the_files_agree_with_the_code() -> None:
-    """Settings that they give exist, ports and paths are ours, and what compose mounts is there."""
+    """The settings they give exist, ports and paths are ours, and what compose mounts is there."""
     compose = (DEPLOY / "compose.yaml").read_text()
     given = re.findall(r"^ +(TICKER_\w+): \"?(.*?)\"?$", compose, re.MULTILINE)
     settings = config.load(None, [], dict(given))
@@ -106,8 +106,8 @@ def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
         unit, changed = re.subn("^(ExecStart=.*)$", r"\1 --port %i", unit, flags=re.MULTILINE)
         assert (changed, "as ticker@.service, with `--port %i` at the end of ExecStart" in unit) == (1, True)
     unit, offers = re.subn("^# ([A-Z]\\w+=)", r"\1", unit, flags=re.MULTILINE)
-    assert offers == 3, "what may be wanted, too"
-    assert "\nSupplementaryGroups=ticker\n" not in unit, "217/USER: the user would be called so, too"
+    assert offers == 3, "the commented options are valid, too"
+    assert "\nSupplementaryGroups=ticker\n" not in unit, "217/USER: DynamicUser has taken this name"
     file = tmp_path / name
     file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))
     program = find_program("systemd-analyze") or ""
@@ -145,7 +145,7 @@ async def prometheus(folder: Path, target: int, port: int) -> AsyncIterator[Call
 
 
 async def seen(read: Callable[[str], Any], path: str, condition: Callable[[Any], bool]) -> None:
-    """Wait until Prometheus says so."""
+    """Wait until an answer of Prometheus meets the condition."""
     while True:
         with contextlib.suppress(OSError):
             if condition(await asyncio.to_thread(read, path)):

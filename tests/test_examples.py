@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand there: in a browser, in Node, by Python, curl, websocat, a spreadsheet."""
+"""The README's examples, run as they stand there: browser, Node, Python, curl, websocat, spreadsheet."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tests.running import Running, running
 README = (ROOT / "README.md").read_text()
 HERE = "localhost:8000"
 PATIENCE_S = 100.0
-pytestmark = pytest.mark.timeout(2.5 * PATIENCE_S)  # other programs start slowly where others work
+pytestmark = pytest.mark.timeout(2.5 * PATIENCE_S)  # other programs start slowly on a busy machine
 PRICE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
-    """A simulated market that is all there."""
+    """A simulated market that has its first prices."""
     with running("--feed", "sim:BTC-USD,ETH-USD") as service:
         service.wait(lambda: len(service.get("/api/quotes?symbols=BTC-USD,ETH-USD")["quotes"]) == 2, "no price came")
         yield service
@@ -54,7 +54,7 @@ def example_text(language: str, mark: str) -> str:
 
 @contextlib.contextmanager
 def printing(command: list[str], **more: object) -> Iterator[Iterator[str]]:
-    """The lines that a command prints; it, and what it has started, is ended after the block."""
+    """The lines that a command prints; after the block it and all it started are terminated."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, **more,  # type: ignore[call-overload]  # passed through
@@ -72,7 +72,7 @@ def printing(command: list[str], **more: object) -> Iterator[Iterator[str]]:
 
 
 def check_prices(lines: Iterator[str]) -> None:
-    """Something is printed again and again, and it comes to be a price."""
+    """Lines keep coming, and the sixth is a price."""
     prices = [line.strip() for _, line in zip(range(6), lines, strict=False)]
     assert PRICE.fullmatch(prices[-1]), prices
 
@@ -109,13 +109,13 @@ def test_the_browser_code_in_node(service: Running, tmp_path: Path) -> None:
 
 
 def test_the_python_code(service: Running) -> None:
-    """A dozen lines on websockets print prices, in no way that the library has deprecated."""
+    """A dozen lines on websockets print prices, without a deprecation warning."""
     with printing([sys.executable, "-W", "error", "-c", example("python", "websockets.sync", service)]) as lines:
         check_prices(lines)
 
 
 def test_the_pandas_code(service: Running) -> None:
-    """Both tables are frames at once: a price, and the close of the newest bar."""
+    """Both tables load as data frames: a price, and the close of the newest bar."""
     with printing([sys.executable, "-c", example("python", "pandas.read_csv", service)]) as lines:
         last, close = next(lines).split()
     assert PRICE.fullmatch(last)
@@ -123,7 +123,7 @@ def test_the_pandas_code(service: Running) -> None:
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """What the example's exchange would answer, one market closed and one price bad."""
+    """Answers as the example's exchange would, with one bad price."""
 
     ANSWERS: ClassVar = {
         "/instruments": [
@@ -191,7 +191,7 @@ def test_the_cursor_loop(service: Running) -> None:
 
 @pytest.mark.parametrize("tool", ["websocat", "python -m websockets"])
 def test_the_websocket_tools(service: Running, tool: str) -> None:
-    """Programs that nobody here wrote read the stream unchanged."""
+    """Third-party programs read the stream as it is."""
     command = next(line for line in example("sh", "websocat", service).splitlines() if line.startswith(tool))
     environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with printing(["sh", "-c", command], env=environ) as lines:
@@ -203,7 +203,7 @@ def test_the_websocket_tools(service: Running, tool: str) -> None:
 
 
 def test_the_spreadsheets_formula(service: Running) -> None:
-    """Its address gives a table with a head and a row for each symbol."""
+    """Its address gives a table with a header and a row for each symbol."""
     (address,) = re.findall(r'=IMPORTDATA\("(.*?)"\)', README)
     parts = urlsplit(address)
     table = list(csv.reader(io.StringIO(service.fetch(f"{parts.path}?{parts.query}").decode(), newline="")))

@@ -43,7 +43,7 @@ def test_the_settings_table_is_that_of_the_code() -> None:
 
 
 def test_the_readme_says_where_everything_lives() -> None:
-    """Each module of the service, the client library, the feeds' base and the web has its word in the table."""
+    """The table names each module of the service, the client library, the feeds' base and the web."""
     told = set(re.findall(r"`(\w+)`", README.partition("## Where things live")[2]))
     folders = ("ticker", "ticker/client", "feeds", "web")
     modules = {path.stem for folder in folders for path in (ROOT / folder).glob("[!_]*.py")}
@@ -74,7 +74,7 @@ def adapters_table() -> str:
 
 
 def _fields_text(fields: list[str]) -> str:
-    """The fields, or those that are lacking if these are fewer."""
+    """The fields, or the missing ones if these are fewer."""
     lacking = [name for name in DECIMAL_FIELDS if name not in fields]
     if not lacking:
         return "all"
@@ -90,9 +90,9 @@ def test_the_adapters_table_is_that_of_the_code() -> None:
 
 
 def test_the_fixed_limits_are_those_of_the_code() -> None:
-    """Every number of the paragraph below the settings, in its order."""
-    (paragraph,) = re.findall(r"^Some limits are fixed(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
-    told = [int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*", paragraph)]
+    """Every number in the README's list of fixed limits, in its order."""
+    (limits,) = re.findall(r"^Some limits are fixed(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
+    told = [int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*", limits)]
     assert told == [
         MAX_PATTERN_LENGTH, MAX_STARS, MESSAGE_BURST, MAX_REFUSALS_PER_MINUTE, TOO_MANY_MESSAGES,
         MAX_BAD_PER_MINUTE, BAD_MESSAGES, MAX_HEAD_BYTES // 1024, MAX_HEADER_LINES, 8000, MAX_WAITING_REQUESTS,
@@ -101,12 +101,12 @@ def test_the_fixed_limits_are_those_of_the_code() -> None:
 
 
 def test_the_fields_of_a_quote_are_named_in_order() -> None:
-    """The README lists exactly the fields of the protocol."""
+    """The README lists exactly the fields of the protocol, in its order."""
     assert f"`{' '.join(FIELDS)}`" in README
 
 
 def test_the_two_commands_come_first() -> None:
-    """Run and test, each one line, without anything that a bare machine lacks."""
+    """Run and test, one line each, needing nothing that a bare machine lacks."""
     run, test = re.findall(r"```sh\n# (?:run|test).*?\n(.*?)\n```", README, re.DOTALL)[:2]
     assert run.startswith("python3 -m venv --without-pip .venv && ")
     assert run.endswith("-qr requirements.txt && .venv/bin/python -m ticker")
@@ -122,7 +122,7 @@ def test_the_locks_hold_no_address() -> None:
 
 
 def test_every_curl_example_is_answered() -> None:
-    """Each path that the README tells people to fetch answers with a success."""
+    """Each path that the README fetches with curl is answered with success."""
     paths = re.findall(r"^curl 'localhost:8000(\S+)'$", README, re.MULTILINE)
     assert len(paths) >= 4
     with running() as service:

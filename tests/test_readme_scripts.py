@@ -33,7 +33,7 @@ class Enough(Exception):  # noqa: N818 - no error
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
-    """A market with what the examples ask for."""
+    """A market with the symbols that the examples ask for."""
     with running("--feed", "sim:BTC-USD,ETH-USD,BTC-EUR,AAPL?faults=false") as started:
         started.wait(lambda: started.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
         yield started
@@ -69,7 +69,7 @@ def test_the_examples_are_all_there() -> None:
 def test_commands_are_understood_and_run(
     command: list[str], service: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those that end by themselves print something and are well; of the others every option is known."""
+    """Those that end by themselves print something and succeed; of the others, every option is known."""
     monkeypatch.setenv("TICKER_URL", service.url)
     if LASTING & set(command):
         known = cli.cli.get_command(click.Context(cli.cli), command[0])
