@@ -202,7 +202,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"),
         (
             ["candles", "BTC/USD"],
-            "'BTC/USD': only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD",
+            "'BTC/USD': a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD",
         ),
         (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),

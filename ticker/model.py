@@ -1,7 +1,7 @@
 """The values that everything else passes around: symbols, quotes, bars, and the status of a feed.
 
-A price is the exchange's own decimal text from the parser to the socket; nothing makes a float of it in between. It is
-validated once, where it enters, by `feeds.decimals`.
+A price is the exchange's own decimal text from the parser to the socket; it is never converted to a float in between.
+It is validated once, where it enters, by `feeds.decimals`.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def pattern_matches(pattern: str, symbol: str) -> bool:
 
 
 def currencies(symbol: str) -> tuple[str, str | None]:
-    """What a canonical symbol is the price of, and in what, if that is in it.
+    """The base and the quote currency of a canonical symbol; the quote is None if the symbol is not a pair.
 
-    Behind a dot of a pair stands which market it is: `BTC-USDT.PERP`.
+    After a pair's dot comes the market: `BTC-USDT.PERP`.
     """
     base, _, quote = symbol.partition("-")
     return base, quote.partition(".")[0] or None
@@ -84,10 +84,10 @@ class Quote(NamedTuple):
 
     Attributes:
         symbol: the venue symbol, `alpha:BTC-USD`.
-        values: fields of `FIELDS` without `ts` and `source`. Absent keeps the last value, None clears it.
+        values: fields of `FIELDS` without `ts` and `source`. An absent field keeps its last value, None clears it.
             `state` is the market's own (`live`, `halted`, `closed`), where the source knows it.
         ts: the exchange's time of the price, ms since 1970 UTC; None where it gives none.
-        seq: the source's own sequence number, where it has one; decides order before `ts` does.
+        seq: the source's own sequence number, where it has one; takes precedence over `ts` in deciding order.
     """
 
     symbol: str
@@ -99,7 +99,7 @@ class Quote(NamedTuple):
 BAR_LENGTHS_MS = {
     "1s": 1000, "1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000,
 }  # fmt: skip
-"""Lengths of bars that can be asked for, in ms, by name."""
+"""The bar lengths that can be requested, in ms, by name."""
 
 
 class Bar(NamedTuple):
@@ -117,7 +117,7 @@ _COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows|messages)\b)")
 
 
 def wording(message: str | None) -> str | None:
-    """A message without its numbers of seconds, rows and the like: one that differs in nothing else is no news."""
+    """A message with its counts (of seconds, rows and the like) masked: two that differ only in those compare equal."""
     return message and _COUNT.sub("0", message)
 
 
@@ -136,14 +136,14 @@ class FeedStatus:
     Attributes:
         since: when the state began, ms since 1970 UTC.
         clock: whose time `ts` is: `exchange` or `received`.
-        loaded: whether the feed knows its symbols by now.
+        loaded: whether the feed knows its symbols yet.
         last_data_at: when data last came, ms since 1970 UTC.
-        jumps: prices that were shown although they are absurdly far from the ones before.
-        idle_messages: what a stream said that meant nothing here: heartbeats, and kinds that the adapter does not know.
-        rate: updates a second, lately.
+        jumps: prices implausibly far from the previous one; they are counted, and shown all the same.
+        idle_messages: stream messages without data: heartbeats, and kinds that the adapter does not know.
+        rate: recent updates per second.
         answer_time: from an HTTP request to the last byte of its answer.
-        source_lag: from the exchange's time to our receipt, of the newest row of each batch; it includes what
-            the two clocks differ by.
+        source_lag: from the exchange's time to our receipt, for the newest row of each batch; it includes the
+            offset between the two clocks.
     """
 
     name: str

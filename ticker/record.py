@@ -1,4 +1,4 @@
-"""What the store is made of and answers with: records, and lists of what changed in them."""
+"""The data types of the store: records, and the answers that list what changed in them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import NamedTuple
 from ticker.model import FEED_FIELDS, FIELDS, Value
 
 INDEX = {name: i for i, name in enumerate(FIELDS)}
-FEED_INDEX = {name: i for i, name in enumerate(FEED_FIELDS)}
-PLACES, FEED_PLACES = ({name: (i, 1 << i) for name, i in index.items()} for index in (INDEX, FEED_INDEX))
-"""Where a field stands, and its bit in a mask."""
+PLACES, FEED_PLACES = ({name: (i, 1 << i) for i, name in enumerate(names)} for names in (FIELDS, FEED_FIELDS))
+"""A field's position, and its bit in a mask."""
 
 
 @functools.cache
@@ -23,16 +22,18 @@ class Record:
     """One symbol's fields, or one feed's.
 
     Attributes:
-        key: the symbol; a feed's record (`is_feed`) is under `@NAME`.
-        instrument: the part of a venue symbol behind the colon, empty for every other record.
-        values: each field's value. A follower has the very list of the record that it follows.
-        stamps: the version that each field last changed in; of the fields of `mask` it is `version`, whatever is here.
-        places: where its fields stand, and their bits.
+        key: the symbol; a feed's record (`is_feed`) has the key `@NAME`.
+        instrument: the part of a venue symbol after the colon, empty for every other record.
+        values: each field's value. A follower shares the list object of the record that it follows.
+        stamps: the version in which each field last changed; for the fields in `mask` that is `version`, and the
+            stamp is out of date.
+        places: the position and the bit of each of its fields.
         born: the version that created it.
         version, previous: the last two versions that changed it.
         mask: the fields that `version` changed, as bits.
         follower: the record that has the same values and changes with it, if any.
-        pieces: encoded forms by mask, a cache for `protocol`; empty after each change.
+        ts_at: when `ts` last became visible, monotonic seconds.
+        pieces: encoded forms by mask, a cache for `protocol`; cleared by each change.
     """
 
     __slots__ = (
@@ -43,11 +44,10 @@ class Record:
     def __init__(self, key: str, version: int) -> None:
         self.key = key
         self.instrument = key.partition(":")[2]
-        self.places = FEED_PLACES if key[0] == "@" else PLACES
         self.is_feed = key[0] == "@"
-        size = len(FEED_FIELDS if self.is_feed else FIELDS)
-        self.values: list[Value] = [None] * size
-        self.stamps = [version] * size
+        self.places = FEED_PLACES if self.is_feed else PLACES
+        self.values: list[Value] = [None] * len(self.places)
+        self.stamps = [version] * len(self.places)
         self.born = self.version = self.previous = version
         self.mask = 0
         self.follower: Record | None = None
@@ -61,7 +61,7 @@ class Record:
 
     def get(self, name: str) -> Value:
         """A field's value by its name."""
-        return self.values[(FEED_INDEX if self.is_feed else INDEX)[name]]
+        return self.values[self.places[name][0]]
 
     def changed_since(self, since: int) -> int:
         """The mask of the fields that changed after a version; all of them for a record born after it."""
@@ -80,7 +80,7 @@ class Record:
 
 
 class Changes(NamedTuple):
-    """An answer: what a reader at `since` must be told to know all of `version`.
+    """An answer: what brings a reader from `since` to `version`.
 
     Attributes:
         since: None means everything: the reader clears first.
@@ -104,4 +104,4 @@ class Flush(NamedTuple):
 
 
 Follow = tuple[str, Record | None]
-"""The record of this name follows another from now on: it has its values, version by version. None removes it."""
+"""The record of this name follows another one from now on: it has the same values in every version. None removes it."""

@@ -3,7 +3,7 @@
 A pattern is a symbol in which `*` stands for any run of characters except `:`. It is matched by splitting at
 `*`, never by a regular expression: a hostile pattern must not cost more than its length. Each distinct wildcard
 exists once (`Wildcards.acquire`), knows the symbols that it matches, and learns of new ones at their birth, so
-that nobody matches text while prices flow.
+that no text is matched while prices flow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELD_BIT = {name: 1 << i for i, name in enumerate(FIELDS)}
 
 
 def check_pattern(text: str) -> None:
-    """Accept a pattern or a symbol as a reader gave it.
+    """Check a pattern or a symbol as given by a reader.
 
     Raises:
         PatternError: too long, an impossible character, or too many `*` or `:`; the message says which.
@@ -36,7 +36,7 @@ def check_pattern(text: str) -> None:
     if len(text) > MAX_PATTERN_LENGTH:
         raise PatternError(f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
     if not _PATTERN.fullmatch(text):
-        raise PatternError("only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD")
+        raise PatternError("a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD")
     if text.count("*") > MAX_STARS:
         raise PatternError("at most two '*' in a pattern")
     if text.count(":") > 1:
@@ -44,10 +44,10 @@ def check_pattern(text: str) -> None:
 
 
 def check_patterns(texts: Iterable[str]) -> None:
-    """Accept several.
+    """Check several patterns.
 
     Raises:
-        PatternError: as `check_pattern`, with the first that cannot be.
+        PatternError: as `check_pattern`, naming the first malformed one.
     """
     for text in texts:
         try:
@@ -60,7 +60,7 @@ def field_mask(names: Iterable[str] | None) -> int:
     """The bit mask of some fields; None means all.
 
     Raises:
-        PatternError: a name that is no field, with the nearest one.
+        PatternError: an unknown field; the message suggests the nearest name.
     """
     if names is None:
         return ALL_FIELDS
@@ -70,7 +70,7 @@ def field_mask(names: Iterable[str] | None) -> int:
             raise PatternError(f"no field '{name}'{did_you_mean(name, FIELDS)}", "unknown_field")
         mask |= _FIELD_BIT[name]
     if not mask:
-        raise PatternError("give at least one field, or leave 'fields' out for all")
+        raise PatternError("give at least one field, or leave out 'fields' for all of them")
     return mask
 
 
@@ -88,7 +88,7 @@ class Selection:
 
     @classmethod
     def of(cls, patterns: Iterable[str], fields: Iterable[str] | None = None) -> Selection:
-        """Make one of unchecked patterns and field names.
+        """Build one from unchecked patterns and field names.
 
         Raises:
             PatternError: one of them is malformed.
@@ -112,17 +112,17 @@ class Selection:
 
 
 MAX_UNUSED = 32
-"""Wildcards that are kept though nobody uses them: as many as one reader may have."""
+"""How many unused wildcards are kept: as many as one reader may have."""
 
 
 @dataclass(eq=False, slots=True)
 class Wildcard:
-    """One distinct pattern with a `*`, shared by all who use it.
+    """One distinct pattern with a `*`, shared by all its users.
 
     Attributes:
         symbols: the existing symbols that it matches.
-        untested: those that it has still to be tested against; none for who has acquired it.
-        users: how many acquired it.
+        untested: those still to be tested; empty once it was acquired.
+        users: how often it is acquired.
     """
 
     text: str
@@ -142,7 +142,7 @@ class Wildcard:
         self._simple = self.text.count("*") == 1
 
     def fits(self, symbol: str) -> bool:
-        """As `pattern_matches`, but quick enough for thousands of symbols: with a single `*`, both ends tell all."""
+        """`pattern_matches`, but fast enough for thousands of symbols: a single `*` needs only both ends compared."""
         first, within, last = self._parts
         if not (symbol.startswith(first) and within in symbol and symbol.endswith(last)):
             return False
@@ -154,14 +154,14 @@ class Wildcard:
 class Wildcards:
     """Every wildcard in use, and which of them match an existing symbol.
 
-    A few that nobody uses any more are kept, too: the next one often wants the same, and testing thousands of symbols
-    takes milliseconds.
+    A few are kept after their last use: the next reader often wants the same, and testing thousands of symbols takes
+    milliseconds.
     """
 
     def __init__(self) -> None:
         self._by_text: dict[str, Wildcard] = {}
         self._unused: dict[str, Wildcard] = {}
-        self._begun: set[Wildcard] = set()  # those with symbols untested
+        self._begun: set[Wildcard] = set()  # those with untested symbols
         self._by_symbol: dict[str, tuple[Wildcard, ...]] = {}
 
     def __len__(self) -> int:
@@ -171,18 +171,18 @@ class Wildcards:
         return text in self._by_text and text not in self._unused
 
     def known(self, text: str) -> bool:
-        """Whether acquiring it tests nothing, because it is in use, or was lately."""
+        """Whether acquiring it tests nothing, because it is, or recently was, in use."""
         wildcard = self._by_text.get(text)
         return wildcard is not None and not wildcard.untested
 
     def acquire(self, text: str, symbols: Iterable[str]) -> Wildcard:
-        """The one wildcard of this text; tests all existing `symbols` if it is new. Give it back by `release`."""
+        """The one wildcard of this text; tests all existing `symbols` if it is new. Hand it back with `release`."""
         wildcard = self.begin(text, symbols)
         self.test(wildcard, len(wildcard.untested))
         return wildcard
 
     def begin(self, text: str, symbols: Iterable[str]) -> Wildcard:
-        """`acquire` for who tests a new one by and by: it is of no use until nothing is `untested`."""
+        """`acquire` for a caller that tests a new one in steps, with `test`; not usable until nothing is `untested`."""
         wildcard = self._by_text.get(text)
         if wildcard is None:
             wildcard = self._by_text[text] = Wildcard(text, untested=dict.fromkeys(symbols))
@@ -193,7 +193,7 @@ class Wildcards:
         return wildcard
 
     def test(self, wildcard: Wildcard, most: int) -> None:
-        """Test a wildcard against so many of its untested symbols."""
+        """Test a wildcard against at most this many of its untested symbols."""
         known, alone, untested = self._by_symbol, (wildcard,), wildcard.untested
         for _ in range(min(most, len(untested))):
             symbol, _ = untested.popitem()
@@ -204,7 +204,7 @@ class Wildcards:
             self._begun.discard(wildcard)
 
     def release(self, wildcard: Wildcard) -> None:
-        """Give one use back."""
+        """Hand one use back."""
         wildcard.users -= 1
         if wildcard.users:
             return
@@ -222,14 +222,14 @@ class Wildcards:
             self._by_symbol[symbol] = tuple(w for w in self._by_symbol[symbol] if w is not wildcard)
 
     def born(self, symbol: str) -> None:
-        """A symbol exists from now on."""
+        """A symbol has come into existence."""
         for wildcard in self._by_text.values():
             if wildcard.fits(symbol):
                 wildcard.symbols[symbol] = None
                 self._by_symbol[symbol] = (*self._by_symbol.get(symbol, ()), wildcard)
 
     def died(self, symbol: str) -> None:
-        """A symbol exists no more."""
+        """A symbol no longer exists."""
         for wildcard in self._by_symbol.pop(symbol, ()):
             del wildcard.symbols[symbol]
         for wildcard in self._begun:
@@ -244,7 +244,7 @@ class Scope:
     """A selection resolved against the store's symbols, kept current by it; made by `Store.resolve`.
 
     Attributes:
-        denied: symbols that its wildcards match and that are left out all the same; see `Groups`.
+        denied: symbols that its wildcards match but that exceed the limit and are left out; see `Groups`.
     """
 
     __slots__ = ("denied", "exact", "selection", "wildcards")
@@ -257,7 +257,7 @@ class Scope:
 
     @property
     def size(self) -> int:
-        """An upper bound of how many symbols it selects."""
+        """An upper bound on how many symbols it selects."""
         return len(self.exact) + sum(len(w.symbols) for w in self.wildcards)
 
     def contains(self, symbol: str) -> bool:
@@ -266,7 +266,7 @@ class Scope:
 
     @property
     def test(self) -> Callable[[str], bool]:
-        """`contains` in its quickest form, for asking of many symbols in a row."""
+        """`contains` in its fastest form, for testing many symbols in a row."""
         if not self.wildcards:
             return self.exact.__contains__
         if len(self.wildcards) == 1 and not self.exact and not self.denied:
@@ -274,7 +274,7 @@ class Scope:
         return self.contains
 
     def matches(self, symbol: str) -> bool:
-        """Whether a symbol, which need not exist, is selected. Costs a test a wildcard, and nothing for names."""
+        """Whether a symbol, existing or not, is selected. Costs one test per wildcard."""
         return symbol in self.exact or any(wildcard.fits(symbol) for wildcard in self.wildcards)
 
     def wild(self, symbol: str) -> bool:
@@ -282,8 +282,8 @@ class Scope:
         return symbol not in self.denied and any(symbol in w.symbols for w in self.wildcards)
 
     def symbols(self) -> Iterator[str]:
-        """The selected symbols, those asked for by name even if they do not exist; each once."""
-        if len(self.wildcards) == 1 and not self.exact and not self.denied:  # as most do, and thousands at once
+        """The selected symbols, each once; those given by name even if they do not exist."""
+        if len(self.wildcards) == 1 and not self.exact and not self.denied:  # the usual case, and often thousands
             yield from self.wildcards[0].symbols
             return
         yield from self.exact
@@ -298,7 +298,7 @@ class Scope:
                     yield symbol
 
     def beyond(self, other: Scope) -> Iterator[str]:
-        """The selected symbols that another scope does not select, each once; what both share costs nothing."""
+        """The selected symbols that another scope does not select, each once; shared wildcards cost nothing."""
         more = dict.fromkeys(self.exact | other.denied)
         for wildcard in self.wildcards:
             if wildcard not in other.wildcards:

@@ -3,9 +3,9 @@
 `ingest` collects, `flush` makes visible. A flush moves the version by one if something really changed and stamps
 each changed field with it. Six rules make every reader exact, whatever it missed:
 
-1. Epoch: a cursor of another epoch, or of a version never reached, gets everything.
+1. Epoch: a cursor with another epoch, or a version never reached, gets everything.
 2. Born: a record created after the cursor comes with all its fields, so that merging equals replacing.
-3. Fresh: a cursor counts only for the selection it was made with; what a new selection adds comes complete.
+3. Fresh: a cursor is valid only for the selection it was made for; symbols that a new selection adds are sent complete.
 4. Floor: removals leave bounded tombstones; a cursor older than a forgotten one gets everything. A reborn symbol
    drops its tombstone, so that no name is ever both changed and gone.
 5. Zero is nothing: versions start at 1.
@@ -29,23 +29,23 @@ from ticker.selection import Scope, Selection, Wildcards
 
 MAX_TOMBSTONES = 10_000
 BIRTH = 4
-"""A new symbol is the work of so many changes."""
+"""Creating a symbol takes as long as this many changes."""
 TS_ALONE_S = 1.0
-"""A new `ts` without any other news becomes visible at most this often."""
+"""A new `ts` with no other change becomes visible at most this often."""
 
 _TS, _TS_BIT = PLACES["ts"]
 _PRICE = ~(PLACES["state"][1] | PLACES["source"][1])
-"""Fields that make the price a new one: all but these."""
+"""A change of any field but these two makes the price a new one."""
 
 
 class Derivation(Protocol):
     """A stage of the flush that derives records from those that just changed (consolidated symbols)."""
 
     def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Follow]:
-        """Who follows whom from this flush on, at most once for each follower; what is not named stays as it is."""
+        """Which records follow which from this flush on, each follower at most once; all others stay as they are."""
 
     def due(self, now: float) -> bool:
-        """Whether the mere passing of time makes something to derive."""
+        """Whether the passage of time alone calls for a derivation."""
 
 
 Pending = tuple[dict[str, Value], int | None, int | None]
@@ -66,7 +66,7 @@ class Store:
     """The versioned map.
 
     Args:
-        epoch: an integer of this store alone; ms since 1970 at its start.
+        epoch: an integer unique to this store: ms since 1970 at its start.
         derivation: the consolidation stage; None derives nothing.
         max_tombstones: how many removals are remembered.
     """
@@ -76,7 +76,7 @@ class Store:
     max_tombstones: int = MAX_TOMBSTONES
     version: int = 1
     floor: int = 0
-    behind: bool = False  # the last flush has left new symbols for the next one
+    behind: bool = False  # the last flush left new symbols to the next one
     wildcards: Wildcards = field(default_factory=Wildcards)
     counts: StoreCounts = field(default_factory=StoreCounts)
     on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
@@ -84,9 +84,9 @@ class Store:
     _pending: dict[str, Pending] = field(default_factory=dict)
     _removed: dict[str, None] = field(default_factory=dict)
     _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
-    _followed: dict[str, Record] = field(default_factory=dict)  # whom each follower follows
+    _followed: dict[str, Record] = field(default_factory=dict)  # by follower: the record that it follows
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    _venues: Counter[str] = field(default_factory=Counter)  # what stands before a colon, of how many symbols
+    _venues: Counter[str] = field(default_factory=Counter)  # how many symbols each venue has
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
     # What goes in
@@ -96,9 +96,9 @@ class Store:
 
         Args:
             key: a symbol, or `@NAME` for a feed's record.
-            values: fields without `ts`; absent keeps, None clears. It is kept as it is, so leave it alone.
+            values: fields without `ts`; absent keeps, None clears. Kept without copying: do not modify it afterwards.
             ts: the exchange's time of these values, ms.
-            received_ms: when they came, ms; becomes `ts` if the exchange gives none and a price changed.
+            received_ms: when they arrived, ms; becomes `ts` if the exchange gives none and a price changed.
         """
         pending = self._pending.get(key)
         if pending is not None:
@@ -109,19 +109,19 @@ class Store:
         self._pending[key] = values, ts, received_ms
 
     def remove(self, key: str) -> None:
-        """Drop a symbol in the next flush; what is ingested after this call makes a new record."""
+        """Drop a symbol in the next flush; data ingested after this call creates a new record."""
         self._pending.pop(key, None)
         self._removed[key] = None
 
     def differs(self, key: str, values: dict[str, Value]) -> bool:
-        """Whether any of these fields, `state` aside, is not what is visible now."""
+        """Whether any of these fields, `state` aside, differs from its visible value."""
         record = self._records.get(key)
         return record is None or any(
             record.values[INDEX[name]] != value for name, value in values.items() if name != "state"
         )
 
     def waiting(self, now: float) -> bool:
-        """Whether there is work for a flush: what came in, or what only waited for time to pass."""
+        """Whether a flush has work to do: ingested data, or something that has become due."""
         if self._pending or self._removed or next(self._due_ts(now), None) is not None:
             return True
         return self.derivation is not None and self.derivation.due(now)
@@ -131,7 +131,7 @@ class Store:
 
         Args:
             now: monotonic seconds.
-            most: how many changes, and removals, it takes, first come first; the rest waits for the next one.
+            most: how many changes, and removals, to take at most, oldest first; the rest is left to the next flush.
 
         Returns:
             None if nothing really changed; the version has not moved then.
@@ -179,17 +179,17 @@ class Store:
         return self._feeds.values()
 
     def symbols(self) -> Iterator[str]:
-        """All visible symbols, in order of birth: in that of change they take five times as long."""
+        """All visible symbols, in order of birth; iterating in order of change would take five times as long."""
         return (key for key in dict.__iter__(self._records) if key[0] != "@")
 
     def candidates(self, pattern: str) -> Iterable[str]:
-        """The visible symbols that a pattern may match: few if it leaves nothing open but the venue, else all."""
+        """The visible symbols that a pattern may match: one per venue if only the venue is open, else all."""
         if (name := _of_any_venue(pattern)) is None:
             return self.symbols()
         return (symbol for venue in self._venues if (symbol := f"{venue}:{name}") in self._records)
 
     def tests(self, pattern: str) -> int:
-        """How many candidates there may be; 1 for a name."""
+        """How many symbols a pattern must be tested against; 1 for a plain symbol."""
         if "*" not in pattern:
             return 1
         return len(self._records) if _of_any_venue(pattern) is None else len(self._venues)
@@ -204,19 +204,19 @@ class Store:
         return len(self._gone)
 
     def resolve(self, selection: Selection) -> Scope:
-        """Resolve a selection; give it back by `release`."""
+        """Resolve a selection; hand the scope back with `release`."""
         wild = tuple(self.wildcards.acquire(p, self.candidates(p)) for p in selection.patterns if "*" in p)
         return Scope(selection, frozenset(p for p in selection.patterns if "*" not in p), wild)
 
     def release(self, scope: Scope) -> None:
-        """The scope is not needed any more."""
+        """Hand back a scope from `resolve`."""
         for wildcard in scope.wildcards:
             self.wildcards.release(wildcard)
 
     def matched(self, scope: Scope) -> int:
         """How many existing symbols a scope selects."""
         by_name = sum(s in self._records and not scope.wild(s) for s in scope.exact)
-        wild = sorted((w.symbols for w in scope.wildcards), key=len, reverse=True)  # the most are only counted
+        wild = sorted((w.symbols for w in scope.wildcards), key=len, reverse=True)  # the largest is only counted
         by_pattern = sum(map(len, wild[:1]))
         for i, symbols in enumerate(wild[1:], 1):
             by_pattern += sum(all(s not in earlier for earlier in wild[:i]) for s in symbols)
@@ -227,9 +227,8 @@ class Store:
 
         Args:
             scope: what it selects now.
-            since: the version up to which it knows everything; None for nothing. Whoever calls checked the
-                epoch.
-            known: what it knew everything *of*, if that was another selection.
+            since: the version up to which it knows everything; None for nothing. The caller has checked the epoch.
+            known: the scope that `since` refers to, if it is a different one.
         """
         if since is None or not 0 < since <= self.version or since < self.floor:
             mask = scope.selection.mask
@@ -246,7 +245,7 @@ class Store:
         return Changes(self.epoch, since, self.version, records, list(self.gone_since(scope, since)))
 
     def newest(self, scope: Scope) -> int:
-        """The newest version that changed anything inside a scope; 0 if nothing ever did."""
+        """The newest version that changed anything in a scope; 0 if none did."""
         selected = scope.test
         for record in itertools.islice(reversed(self._records.values()), scope.size + 8):  # as in `_walk`
             if record.is_feed or selected(record.key):
@@ -263,7 +262,7 @@ class Store:
         return max(newest, self.floor)
 
     def gone_since(self, scope: Scope, since: int) -> Iterator[str]:
-        """The removed symbols of a scope; if it has but names, these are looked up: thousands may have been removed."""
+        """The symbols of a scope removed after a version; without wildcards its names, being fewer, are looked up."""
         if next(reversed(self._gone.values()), 0) > since and not scope.wildcards:
             yield from (symbol for symbol in scope.exact if self._gone.get(symbol, 0) > since)
             return
@@ -274,14 +273,14 @@ class Store:
                 yield symbol
 
     def changed(self, since: int, most: int) -> int:
-        """How many records have changed after a version; at most so many are counted."""
+        """How many records have changed since a version, counted up to `most`."""
         newest = itertools.islice(reversed(self._records.values()), most)
         return sum(1 for _ in itertools.takewhile(lambda record: record.version > since, newest))
 
     # Inside
 
     def _take(self, most: int) -> tuple[Iterable[str], dict[str, Pending]]:
-        """What a flush removes and changes; no symbol is born anew before it is removed."""
+        """What a flush removes and changes; no symbol is reborn before its removal."""
         removed, pending = self._removed, self._pending
         if len(removed) <= most and BIRTH * len(pending) <= most:
             self._removed, self._pending, self.behind = {}, {}, False
@@ -301,10 +300,10 @@ class Store:
         return first, taken
 
     def _walk(self, scope: Scope, since: int) -> list[tuple[Record, int]]:
-        """The changed records of a scope, by the cheaper of two ways.
+        """The changed records of a scope, by the cheaper of two walks.
 
-        Either down from the newest change, or over the selection; the first is given up when it has become as
-        long as the second.
+        Down from the newest change, or over the selection; the first is abandoned once it is as long as the
+        second.
         """
         wanted, selected = scope.selection.mask, scope.test
         found: list[tuple[Record, int]] = []
@@ -330,12 +329,12 @@ class Store:
         return found
 
     def _touch(self, record: Record, mask: int, version: int, changed: dict[str, Record]) -> None:
-        """These fields of a record, and of its follower, change in this version."""
+        """Mark these fields of a record, and of its follower, as changed in this version."""
         before = record.version
         if before == version:
             record.mask |= mask
         else:
-            if settled := record.mask & ~mask:  # those that change again need no stamp: most often, all of them
+            if settled := record.mask & ~mask:  # a field that changes again needs no stamp; usually that is all of them
                 for i in bits(settled):
                     record.stamps[i] = before
             record.previous, record.version, record.mask = before, version, mask
@@ -382,7 +381,7 @@ class Store:
                 else:
                     late_ts[key] = ts
             elif ts is not None and late_ts:
-                late_ts.pop(key, None)  # the source went back to the visible time: nothing waits any more
+                late_ts.pop(key, None)  # the source went back to the visible time: nothing is withheld
             if mask or born:
                 self._touch(record, record.everything if born else mask, version, changed)
             else:
@@ -397,7 +396,7 @@ class Store:
             self._late_ts.pop(record.key, None)
 
     def _due_ts(self, now: float) -> Iterator[str]:
-        """Whose withheld `ts` is due, up to the first that must wait; nobody waits longer than `TS_ALONE_S`."""
+        """The symbols whose withheld `ts` is due, up to the first that is not; none waits longer than `TS_ALONE_S`."""
         return itertools.takewhile(lambda key: now - self._records[key].ts_at >= TS_ALONE_S, self._late_ts)
 
     def _apply_late_ts(self, version: int, now: float, changed: dict[str, Record]) -> None:
@@ -416,7 +415,7 @@ class Store:
         self._followed[target] = source
         source.follower = record
         record.values = source.values
-        self._touch(record, record.everything, version, changed)  # nobody can tell any more what was visible
+        self._touch(record, record.everything, version, changed)  # its visible values are lost: any may differ
 
     def _unfollow(self, target: str) -> None:
         source = self._followed.pop(target, None)
@@ -442,6 +441,6 @@ class Store:
 
 
 def _of_any_venue(pattern: str) -> str | None:
-    """What stands behind the colon of a pattern if that is one name: of `*:BTC-USD` it is `BTC-USD`."""
+    """The part of a pattern after the colon if that is a plain name: `BTC-USD` for `*:BTC-USD`."""
     _, colon, name = pattern.partition(":")
     return name if colon and "*" not in name else None

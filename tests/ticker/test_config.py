@@ -218,7 +218,7 @@ def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
         words = "should be addresses, or networks by their first address: 10.0.0.0/8"
         assert line == f"server.trusted_proxies: {words}, not ['{text}']"
     [line] = file_errors(tmp_path, "[metrics]\nprices = ['BTC USD']")
-    words = "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"
+    words = "a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"
     assert line == f"metrics.prices: 'BTC USD': {words}"
 
 

@@ -19,7 +19,7 @@ from ticker.protocol import (
     data_frame,
     piece,
 )
-from ticker.record import FEED_INDEX, INDEX, Changes, Record
+from ticker.record import Changes, Record
 from ticker.selection import ALL_FIELDS, Selection
 
 EPOCH = 1795386000123
@@ -29,7 +29,7 @@ def record(key: str, values: dict[str, Any]) -> Record:
     """A record with these values, the others not known."""
     made = Record(key, 1)
     for name, value in values.items():
-        made.values[(FEED_INDEX if made.is_feed else INDEX)[name]] = value
+        made.values[made.places[name][0]] = value
     return made
 
 

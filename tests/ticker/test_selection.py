@@ -42,10 +42,10 @@ def test_patterns_that_are_taken(text: str) -> None:
     [
         ("", "an empty pattern selects nothing; use '*' for everything"),
         ("A" * 81, "a pattern has at most 80 characters"),
-        ("BTC USD", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
-        ("BTC-USD\n", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
-        ("@kraken", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
-        ("É", "only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"),
+        ("BTC USD", "a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"),
+        ("BTC-USD\n", "a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"),
+        ("@kraken", "a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"),
+        ("É", "a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"),
         ("*A*A*A", "at most two '*' in a pattern"),
         ("a:b:c", "at most one ':' in a pattern, between venue and symbol"),
     ],
@@ -59,7 +59,7 @@ def test_patterns_that_are_refused(text: str, message: str) -> None:
 
 def test_which_of_many_patterns_is_refused() -> None:
     """Seen: of a hundred patterns one was refused, and nothing said which. Promised: it is named, in printable form."""
-    text = "'a\\x1bb': only letters, digits and . _ ^ : * - can stand in a pattern; a pair is BTC-USD"
+    text = "'a\\x1bb': a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"
     with pytest.raises(PatternError) as caught:
         Selection.of(["BTC-USD", "a\x1bb"])
     assert str(caught.value) == text
@@ -141,7 +141,7 @@ def test_fields_stand_in_table_order() -> None:
     [
         (["last", "prize"], "no field 'prize'"),
         (["lst"], "did you mean 'last'?"),
-        ([], "give at least one field, or leave 'fields' out for all"),
+        ([], "give at least one field, or leave out 'fields' for all of them"),
     ],
 )
 def test_fields_that_are_refused(names: list[str], message: str) -> None:
