@@ -1,9 +1,9 @@
 """Consolidated symbols: `BTC-USD` follows its best live venue and says which one that is.
 
-A stage of the store's flush. For each instrument the venues stand in configured order; the first live one is the
-source. A source that is no longer live is left at once; a better one that comes back must first stay live for
+A stage of the store's flush. Each instrument has its venues in configured order; the first live one is the source. A
+source that is no longer live is left at once; a better one that comes back must first stay live for
 `failback_after_s`. Prices are never blended, and never taken from a worse kind of feed than the best one that the
-instrument has: an invented price does not stand in for a real one, nor does it before the real ones have come.
+instrument has: a simulated price never stands in for a real one, not even before the real ones have arrived.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ticker.record import INDEX, Follow, Record
 
 _STATE = 1 << INDEX["state"]
 _RECORDED = KINDS.index("replay")
-"""From this kind on prices are none of now."""
+"""From this kind on prices are not current."""
 RETURNS = 500
-"""So many instruments that waited are looked at in one flush: those of a feed that was away are all due at once."""
+"""How many waiting instruments one flush reconsiders: after an outage those of a feed are all due at once."""
 
 Rank = tuple[int, int]
-"""Place of a venue symbol: its feed's kind, then its feed's place in the configuration; smaller is better."""
+"""Preference of a venue symbol: its feed's kind, then its feed's place in the configuration; smaller is better."""
 
 
 @dataclass(slots=True)
@@ -34,9 +34,9 @@ class Instrument:
         venues: its venue symbols, best first, each with its rank.
         live_since: when a venue symbol last became live, monotonic seconds; -inf if it always was.
         source: the venue symbol that it follows.
-        left: the one that it followed before.
-        turned_at: when it left that, monotonic seconds.
-        asked_at: when it is asked next whether it may return to a better one, monotonic seconds.
+        left: its previous source.
+        left_at: when it left that, monotonic seconds.
+        failback_at: when a return to a better source is considered next, monotonic seconds.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Instrument:
     live_since: dict[str, float] = field(default_factory=dict)
     source: str | None = None
     left: str | None = None
-    turned_at: float = float("-inf")
-    asked_at: float = float("inf")
+    left_at: float = float("-inf")
+    failback_at: float = float("inf")
 
 
 class Consolidator:
@@ -55,7 +55,7 @@ class Consolidator:
         lookup: a visible record by its symbol.
         rank: the rank of a venue symbol.
         failback_after_s: how long a better source must be live before it is taken again.
-        awaited: whether feeds of real prices have not delivered yet, any of which may have any instrument.
+        awaited: whether any feed of real prices has yet to deliver; it may have any instrument.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Consolidator:
         self._awaited = awaited
         self._instruments: dict[str, Instrument] = {}
         self._failbacks: list[tuple[float, int, str]] = []
-        self._withheld: dict[str, None] = {}  # instruments that nobody but a recording or a simulation has, so far
+        self._withheld: dict[str, None] = {}  # instruments that only recordings or simulations have so far
         self._order = itertools.count()
 
     def due(self, now: float) -> bool:
-        """Whether the next flush would look at instruments that have waited."""
+        """Whether waiting instruments are due to be reconsidered."""
         if self._withheld and not self._awaited():
             return True
         return bool(self._failbacks) and self._failbacks[0][0] <= now
@@ -86,21 +86,21 @@ class Consolidator:
         return [symbol for _, symbol in instrument.venues] if instrument else []
 
     def turn(self, name: str) -> tuple[str, float] | None:
-        """The venue symbol that an instrument followed before, and when it left that, monotonic seconds."""
+        """The previous source of an instrument, and when it was left, monotonic seconds."""
         instrument = self._instruments.get(name)
-        return (instrument.left, instrument.turned_at) if instrument and instrument.left else None
+        return (instrument.left, instrument.left_at) if instrument and instrument.left else None
 
     def derive(self, changed: list[Record], gone: list[str], now: float) -> Iterable[Follow]:
-        """Whom instruments follow from now on, each at most once; only a state or a removal can change that."""
+        """What instruments follow from now on, each at most once; only a new state or a removal can alter that."""
+        instruments = self._instruments
         follows: dict[str, Follow] = {}
         reconsider: dict[str, None] = {}
         for symbol in gone:
             name = symbol.partition(":")[2]
-            if (instrument := self._instruments.get(name)) is not None:
+            if (instrument := instruments.get(name)) is not None:
                 instrument.venues = [v for v in instrument.venues if v[1] != symbol]
                 instrument.live_since.pop(symbol, None)
                 reconsider[name] = None
-        instruments = self._instruments
         for record in changed:
             name = record.instrument
             if not name or not record.mask & _STATE:
@@ -110,7 +110,7 @@ class Consolidator:
                 instrument = instruments[name] = Instrument(name)
             self._note_state(instrument, record, now)
             reconsider[name] = None
-            if record.key == instrument.source:  # perhaps it was removed and is another record now
+            if record.key == instrument.source:  # it may have been removed and reborn as another record
                 follows[name] = name, record
         free = not self._awaited()
         for _ in range(RETURNS):
@@ -121,10 +121,10 @@ class Consolidator:
             else:
                 break
             if (instrument := instruments.get(name)) is not None:
-                instrument.asked_at = float("inf")
+                instrument.failback_at = float("inf")
                 reconsider[name] = None
         for name in reconsider:
-            follow = self._choose(self._instruments.get(name), now)
+            follow = self._choose(instruments.get(name), now)
             if follow is not None:
                 follows[name] = follow
         return follows.values()
@@ -166,17 +166,17 @@ class Consolidator:
         record = self._lookup(chosen)
         assert record is not None
         if source is not None:
-            instrument.left, instrument.turned_at = source, now
+            instrument.left, instrument.left_at = source, now
         instrument.source = chosen
         return instrument.name, record
 
     def _failback(self, instrument: Instrument, better: list[str], now: float) -> str | None:
-        """The best of the better sources that has been live long enough; the others are asked again later."""
+        """The best of the better sources that has been live long enough; the others are reconsidered later."""
         for symbol in better:
             ready_at = instrument.live_since[symbol] + self._failback_after_s
             if ready_at <= now:
                 return symbol
-            if ready_at < instrument.asked_at:  # one that flaps is not to be asked for each time
-                instrument.asked_at = ready_at
+            if ready_at < instrument.failback_at:  # one that flaps must not queue another entry each time
+                instrument.failback_at = ready_at
                 heapq.heappush(self._failbacks, (ready_at, next(self._order), instrument.name))
         return None

@@ -1,14 +1,14 @@
 """The door through which prices enter: order, limits, market state, and when silence becomes staleness.
 
-Feeds hand quotes to their `FeedIntake`. A quote that is out of order, of a malformed or surplus symbol, or too
-early is counted and dropped; the rest goes to the store with the state that the service gives it. Time is judged
-here and nowhere else: each symbol, and each feed as a whole, by its own rhythm.
+Feeds hand quotes to their `FeedIntake`. A quote that is out of order, or whose symbol is malformed or over a limit,
+is counted and dropped; the rest goes to the store with the state that the service gives it. Staleness is judged here
+and nowhere else: each symbol, and each feed as a whole, by its own rhythm.
 
 * A symbol without data for longer than its rhythm allows is `stale`; a halted or closed one never is.
-* A feed without any data for so long is `stale`, and all its symbols with it, unless all their markets are shut.
-* A feed whose polls return rows that do not change for far longer than usual is a frozen cache: `stale` as well.
+* A feed without any data for that long is `stale`, with all its symbols, unless all their markets are closed.
+* A feed whose rows keep coming but have not changed for far longer than usual is a frozen cache: also `stale`.
 * A feed that is down or failed takes its symbols to `down`.
-* The next data ends all of this. Heartbeats do not count as data.
+* New data ends each of these states. Heartbeats do not count as data.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ticker.rhythm import BURST_S, Rhythm
 from ticker.store import Store
 
 DELAYED_S = 1800.0
-"""The least time without a change after which delayed prices count as frozen: so late they may still end a session."""
+"""The least time without a change before delayed prices count as frozen: a closing may be noticed this late."""
 JUMP = 1.5
-"""A last price so many times the one before, or that part of it, counts as a jump; it is shown all the same."""
+"""A last price more than this factor above or below the previous one counts as a jump; it is shown all the same."""
 RATE_WINDOW_S = 2.0
 TICK_S = 0.25
-"""How often `expire` wants to be begun."""
+"""How often `expire` must be started."""
 SLICE = 1000
-"""How many symbols it looks at in a turn of the loop, which takes some 3 ms."""
+"""How many symbols it checks in one turn of the loop, which takes about 3 ms."""
 
 log = logging.getLogger("ticker.intake")
 
@@ -45,10 +45,10 @@ class Source:
         market: what the venue says of its market: `live`, `halted` or `closed`.
         last, price: its last price, and the same as a number.
         state: what readers were told.
-        seq_at: when `seq` came.
-        run: the feed's run that it belongs to.
-        trades: how often its own time moves on, where rows repeat it; that is what the age of such a row is judged by.
-        quote: the last one that was accepted; the very same again says nothing new.
+        seq_at: when `seq` arrived.
+        run: the feed's run that `seq` belongs to.
+        trades: the rhythm of its exchange times, where rows repeat them; the age of such a row is judged by it.
+        quote: the last one accepted; the same object again carries no news.
     """
 
     __slots__ = (
@@ -75,14 +75,14 @@ class Source:
 
 @dataclass(slots=True)
 class Intake:
-    """All feeds' doors to one store.
+    """The doors of all feeds to one store.
 
     Args:
         store: where accepted quotes go.
         clock: the service's clock.
         max_symbols: how many venue symbols may exist in all.
         wake: called after something was ingested; set by the hub.
-        on_ingest: called with the quotes of a batch that were accepted, before conflation, and when they came, ms.
+        on_ingest: called with the accepted quotes of a batch, before conflation, and their time of arrival, ms.
     """
 
     store: Store
@@ -91,13 +91,13 @@ class Intake:
     wake: Callable[[], None] = lambda: None
     on_ingest: list[Callable[[Sequence[Quote], int], None]] = field(default_factory=list)
     feeds: dict[str, FeedIntake] = field(default_factory=dict)
-    oldest_at: float | None = None  # when the first quote of the next flush came, monotonic seconds
+    oldest_at: float | None = None  # when the first quote of the next flush arrived, monotonic seconds
     sources: dict[str, Source] = field(default_factory=dict)
     _deadlines: list[tuple[float, int, Source]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
     def feed(self, name: str, kind: str, clock: str, stale_after_s: float) -> FeedIntake:
-        """The door of one feed; its place in the order of calls is its rank among its kind."""
+        """Make the door of one feed; the order of these calls ranks feeds of the same kind."""
         status = FeedStatus(name, kind, clock, since=self.clock.wall_ms())
         door = self.feeds[name] = FeedIntake(self, status, stale_after_s, len(self.feeds))
         door.show()
@@ -109,7 +109,7 @@ class Intake:
         return KINDS.index(feed.status.kind), feed.place
 
     def awaited(self) -> bool:
-        """Whether a feed of real prices has not delivered any yet, and may."""
+        """Whether some feed of real prices has not delivered any yet but still may."""
         real = (feed.status for feed in self.feeds.values() if feed.status.kind in {"live", "delayed"})
         return any(status.last_data_at is None and status.state != "failed" for status in real)
 
@@ -119,7 +119,7 @@ class Intake:
         return sum(source.state == "stale" for source in self.sources.values())
 
     def expire(self) -> Iterator[None]:
-        """Mark what has been silent for too long, with a pause after each slice; begin it every `TICK_S`."""
+        """Mark what has been silent for too long, pausing after each slice; to be started every `TICK_S`."""
         now = self.clock.monotonic()
         for looked in itertools.count(1):
             if not self._deadlines or self._deadlines[0][0] > now:
@@ -142,9 +142,9 @@ class Intake:
             feed.expire(now)
 
     def watch(self, source: Source, now: float, due: float = math.inf) -> None:
-        """Look at a symbol again when it is due; there is one entry a symbol, and later data does not move it.
+        """Check a symbol again when it is due; each symbol has one entry, which later data does not move.
 
-        It is looked at sooner if that is far away: until then its rhythm may quicken, or its market may open.
+        It is checked earlier if that is far off: its rhythm may quicken, or its market open, in the meantime.
         """
         source.watched = True
         again = now + max(source.feed.stale_after_s, TICK_S)
@@ -152,10 +152,10 @@ class Intake:
 
 
 class FeedIntake:
-    """The door of one feed: what `feeds.base.Sink` asks for.
+    """The door of one feed; implements `feeds.base.Sink`.
 
     Args:
-        intake: the common part.
+        intake: what all feeds share.
         status: the feed's counters and state.
         stale_after_s: the least silence that may count as stale, seconds.
         place: its place in the configuration.
@@ -172,7 +172,7 @@ class FeedIntake:
         self._changes: Rhythm | None = None
         self._frozen: str | None = None  # the reason, while it is a frozen cache
         self._verdict: str | None = None  # why it was last called stale here
-        self._surplus: str | None = None  # what to say of symbols that were left out
+        self._surplus: str | None = None  # the message about symbols that were left out
         self._rated = 0
         self._rated_at = intake.clock.monotonic()
 
@@ -191,7 +191,7 @@ class FeedIntake:
         self._note_changes(rows, now)
         accepted = self._accept(rows, now, wall_ms)
         if self._frozen and self._all_shut:
-            self._frozen = None  # it would be until they open again
+            self._frozen = None  # nothing changes until they open again
         if not accepted:
             if self._surplus and self.status.state == "connecting":
                 self.state("connecting", self._surplus)
@@ -213,12 +213,12 @@ class FeedIntake:
         intake.wake()
 
     def state(self, state: str, message: str | None = None) -> None:
-        """The feed's state is now this, for this reason."""
+        """Set the feed's state, with a message that says why."""
         status = self.status
         if (state, message) == (status.state, status.message):
             return
         if state in {"down", "failed", "connecting"}:
-            self._run += 1  # a source's own sequence may start anew
+            self._run += 1  # a source's own sequence may restart
         if state != status.state:
             status.since = self._intake.clock.wall_ms()
         change = Change(self._intake.clock.wall_ms(), state, message)
@@ -249,7 +249,7 @@ class FeedIntake:
     # What the intake calls
 
     def show(self) -> None:
-        """Put the feed's own record into the store."""
+        """Write the feed's own record to the store."""
         status = self.status
         self._intake.store.ingest(
             f"@{status.name}",
@@ -265,7 +265,7 @@ class FeedIntake:
             self._intake.wake()
 
     def expire(self, now: float) -> None:
-        """The whole feed is stale if nothing at all came, or nothing changed, for too long."""
+        """Mark the whole feed stale if nothing arrived, or nothing changed, for too long."""
         if now - self._rated_at >= RATE_WINDOW_S:
             self.status.rate = (self.status.updates - self._rated) / (now - self._rated_at)
             self._rated, self._rated_at = self.status.updates, now
@@ -296,9 +296,9 @@ class FeedIntake:
         self.state("stale", why)
 
     def _birth(self, symbol: str, now: float) -> Source | None:
-        """The source of a symbol's first row; None if it is not let in.
+        """Make the source for a symbol's first row; None if it is not let in.
 
-        A recording may name a venue that has a feed here: its prices are no word on that feed's symbols.
+        A recording may name a venue that has a feed of its own here; it must not touch that feed's symbols.
         """
         intake = self._intake
         if not VENUE_SYMBOL.fullmatch(symbol):
@@ -306,7 +306,7 @@ class FeedIntake:
             return None
         owner = intake.feeds.get(symbol.partition(":")[0], self)
         if symbol in intake.sources or owner.status.kind != self.status.kind:
-            self._leave_out("symbol", f"{symbol} belongs to another feed; what does is left out")
+            self._leave_out("symbol", f"{symbol} belongs to another feed; such symbols are left out")
             return None
         if len(intake.sources) >= intake.max_symbols:
             most = f"store.max_symbols = {intake.max_symbols}"
@@ -317,7 +317,7 @@ class FeedIntake:
         return source
 
     def _leave_out(self, reason: str, why: str) -> None:
-        """Count a row whose symbol is not let in, and say so once, and for as long as the feed is live."""
+        """Count a row whose symbol is not let in; log why once, and show it for as long as the feed is live."""
         self.status.rejects[reason] += 1
         if self._surplus is None:
             self._surplus = why
@@ -326,9 +326,9 @@ class FeedIntake:
             self.state("live", self._surplus)
 
     def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
-        """Take what is in order; returns how many that was.
+        """Take the rows that are in order; returns how many there were.
 
-        A sequence that stays behind for longer than a symbol may be silent has begun anew, and counts from there.
+        A sequence that stays behind for longer than a symbol may be silent has restarted, and counts from there.
         """
         run, store = self._run, self._intake.store
         accepted: list[Quote] = []
@@ -384,7 +384,7 @@ class FeedIntake:
         return len(accepted)
 
     def _is_old(self, source: Source, ts: int, wall_ms: int) -> bool:
-        """Whether a row dates itself too far back to speak of now."""
+        """Whether a row's own time is too far back for it to describe the present."""
         if self.status.kind != "live":
             return False
         age_s, trades = (wall_ms - ts) / 1000, source.trades
@@ -402,7 +402,7 @@ class FeedIntake:
                 self._changes.beat(now)
 
     def _note_lag(self, rows: list[tuple[Source, Quote]], wall_ms: int) -> None:
-        """How far behind the exchange's own time a batch came; recordings and inventions have no such time."""
+        """Note how far behind the exchange's time a batch arrived; replayed and simulated prices have no such time."""
         if self.status.kind in {"live", "delayed"} and self.status.clock == "exchange":
             newest = max((quote.ts for _, quote in rows if quote.ts is not None), default=None)
             if newest is not None:

@@ -1,18 +1,18 @@
-"""How often something usually happens, and so for how long it may stay away before that means something. Pure."""
+"""How often something usually happens, and so how long a silence is normal. Pure."""
 
 from __future__ import annotations
 
 from array import array
 
 FIRST_GAPS, GAPS = 8, 32
-"""A rhythm is known from so many gaps on; so many, the latest, count."""
+"""How many gaps it takes to know a rhythm, and how many of the latest count."""
 UNKNOWN_RHYTHM_S, LONGEST_SILENCE_S = 60.0, 3600.0
-"""The longest silence that is borne while it is not known, and of any."""
+"""The longest silence that is tolerated while the rhythm is unknown, and ever."""
 BURST_S = 0.02
-"""What comes within this is one burst: one order that takes several others is several trades, in one moment."""
+"""Events this close together are one burst: an order that fills several others makes several trades at once."""
 PATIENCE, LONG_PATIENCE = 8.0, 4.0
-"""How many usual gaps may pass, and how many of the longest but one: prices come in clusters, and by the usual gap
-alone a pair of currencies on a working day is stale for a quarter of it. The very longest may have been an outage."""
+"""How many median gaps may pass, and how many of the second longest: prices come in clusters, and by the median alone
+a currency pair would be stale for a quarter of a working day. The longest gap may have been an outage."""
 
 
 class Rhythm:
@@ -39,7 +39,7 @@ class Rhythm:
         return self._count >= FIRST_GAPS
 
     def limit_s(self, least_s: float) -> float:
-        """How long it may stay away, in seconds."""
+        """The longest normal silence, in seconds."""
         if not self.known:
             return max(least_s, UNKNOWN_RHYTHM_S)
         gaps = sorted(self._gaps[: min(self._count, GAPS)])

@@ -344,7 +344,7 @@ def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str)
     put(old, "kraken:OLD-USD", "oanda:EUR-USD")
     assert (service.get("kraken:BTC-USD", "last"), rejects(live), rejects(old)) == ("60000", {}, {"symbol": 2})
     assert sorted(service.store.symbols()) == ["kraken:BTC-USD", "oanda:EUR-USD"]
-    assert service.get("@old", "message") == "kraken:BTC-USD belongs to another feed; what does is left out"
+    assert service.get("@old", "message") == "kraken:BTC-USD belongs to another feed; such symbols are left out"
 
 
 def test_recordings_of_one_venue(service: Service) -> None:
