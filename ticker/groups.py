@@ -1,9 +1,9 @@
-"""Readers with equal wishes share one frame: groups, those who lag behind, and the frames themselves.
+"""Groups: readers with the same selection and interval share each frame.
 
-A group has a selection and an interval class. After each flush (or when its class is due) it gets at most one
-frame, built once and handed to all its members. A member that cannot take the frame keeps only the version that
-it knows; when it can take bytes again it gets one frame from there to now, shared with all who stood at the same
-version. Nobody has a queue.
+After each flush (or when its interval class is due) a group gets at most one frame, built once and handed to all
+its members. A member that cannot take the frame lags behind: only the version that it has reached is kept, and when it
+can take bytes again it gets one frame from there to now, shared with all laggards at the same version. No reader has a
+queue.
 
 Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 """
@@ -26,24 +26,24 @@ from ticker.store import Store
 KEEP_EMPTY_S = 10.0
 """An empty group is kept this long: its readers often come back."""
 MAX_CAPPED = 1000
-"""Of so many selections it is remembered that they were cut off; with more of them no cursor is good."""
+"""How many selections are remembered as cut off at the limit; beyond that number no cursor is trusted."""
 MAX_FRAMES = 64
 MAX_FRAMES_BYTES = 4_000_000
-"""How many ready-made frames a group keeps at most, and of how many bytes behind the last one; all of one version."""
+"""How many ready-made frames a group keeps at most, and how many bytes of them before it adds one more."""
 PAYS_FOR_MANY_BYTES = 1024
 MANY = 4
-"""From this size on a frame is worth compressing if so many share it."""
+"""A frame of at least this size is worth compressing if at least this many readers share it."""
 
 
 class Groups:
-    """Every group, and which symbol concerns which of them.
+    """All groups, and which of them a symbol concerns.
 
     Args:
         store: where the frames come from; its flushes must be handed to `publish`.
         monotonic, wall_ms: the clocks.
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
-        max_symbols: how many a selection may match, also when it grows.
-        quota: what readers share.
+        max_symbols: how many symbols a selection may match, also as it grows.
+        quota: the limits that readers share.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Groups:
         self.quota = quota or Quota(2_000_000, 200_000, 500_000, monotonic)
         self.counts = FanoutCounts()
         self.large = LARGE
-        """So many rows are a turn's work."""
+        """How many rows are one turn's work."""
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._arm = arm
@@ -96,10 +96,10 @@ class Groups:
         old: Group | None = None,
         made: bool = False,
     ) -> int:
-        """Check that a reader may have a selection, in place of that of its old group; returns how many symbols match.
+        """Check that a reader may have a selection, in place of its old group's; returns how many symbols match.
 
-        `text` is that of its cursor: who has missed little has little to pay for. `made` is whether its first frame was
-        made already, and counted.
+        `text` is its cursor: a reader that has missed little pays little. `made` says that its first frame was made,
+        and paid for, already.
 
         Raises:
             ProtocolError: `too_many_symbols`, or `overloaded`; without an id.
@@ -107,12 +107,13 @@ class Groups:
         group = self._groups.get((selection, interval_ms))
         if group is None:
             matched = self.matched(selection)
-        else:  # what was left out of it matches, too
-            matched = self.store.matched(group.scope) + len(group.scope.denied)
+            cells = _cells(selection, matched)
+        else:
+            matched = self.store.matched(group.scope) + len(group.scope.denied)  # including what was left out of it
+            cells = group.cells
         if matched > self._max_symbols:
             text = f"{matched} symbols match, {self._max_symbols} are allowed; nothing was changed"
             raise ProtocolError("too_many_symbols", text)
-        cells = _cells(selection, matched) if group is None else group.cells
         if group is None:
             for empty in list(self._empty_since):
                 if not self.quota.full(cells):
@@ -132,9 +133,9 @@ class Groups:
         return matched
 
     def fresh(self, known: Group | None, selection: Selection, text: str | None) -> int:
-        """About how many symbols a reader of a group must be told if it gets a selection; at most so many.
+        """Roughly how many symbols a reader must be told when it moves from a group to a selection.
 
-        `text` is that of its cursor.
+        `text` is its cursor; 0 if it leaves less than a turn's work.
         """
         since = self._since(selection, text)
         if since is not None and self.store.changed(since, self.large) < self.large:
@@ -143,7 +144,7 @@ class Groups:
         return matched - self.store.matched(known.scope) if known and _same_fields(known, selection) else matched
 
     def _since(self, selection: Selection, text: str | None) -> int | None:
-        """The version that a cursor lets go on from."""
+        """The version that a cursor allows to resume from, if it does."""
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
         good = since and self.store.floor <= since <= self.store.version and not self._is_capped(selection)
@@ -152,11 +153,11 @@ class Groups:
     def whole(
         self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
     ) -> Iterator[Frame | None]:
-        """What must be done first for a reader who wants a selection, with many pauses; arguments as of `fresh`.
+        """Prepare a selection for a reader, pausing after each step; arguments as for `fresh`.
 
-        If that is very much, the frame for it comes last: of all that there is, or since its cursor. Who wants the same
-        meanwhile shares the work, and who comes a moment later gets the same snapshot. For who only adds symbols, which
-        an update tells, they are encoded.
+        If there is much to tell, the last step yields its frame: a snapshot, or an update since its cursor. Readers who
+        want the same meanwhile share the work, and those who come a moment later get the same snapshot. If symbols are
+        only added, which an ordinary update tells, they are encoded ahead of it.
 
         Raises:
             ProtocolError: `overloaded`; without an id.
@@ -186,9 +187,9 @@ class Groups:
     def join(
         self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
     ) -> Frame:
-        """`enter` with the text of a cursor, if the reader has one, or with what `whole` made for it.
+        """`enter` with the text of a cursor, if the reader has one, or with the frame that `whole` made for it.
 
-        Counted is if a cursor was good.
+        Counts how the cursor was answered.
         """
         cursor = Cursor.parse(text) if text else None
         if whole is not None and self._serves(whole, selection):
@@ -203,7 +204,7 @@ class Groups:
         return frame
 
     def _why(self, cursor: Cursor | None, selection: Selection) -> str:
-        """What a cursor lacks that is answered by everything."""
+        """Why a cursor is answered by a snapshot."""
         if cursor is None or cursor.epoch != self.store.epoch or not 0 < cursor.version <= self.store.version:
             return "epoch"
         return "pruned" if cursor.digest == selection.digest else "selection"
@@ -211,8 +212,8 @@ class Groups:
     def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
-        What the new selection adds comes complete; with other fields everything starts anew, by what `whole` made if it
-        did. A group that it leaves empty is dropped at once: its reader does not come back.
+        Added symbols come complete; other fields are answered by a snapshot, or by the frame that `whole` made, if any.
+        A group that it leaves empty is dropped at once: its reader does not come back.
         """
         old = reader.group
         assert old is not None
@@ -243,7 +244,7 @@ class Groups:
             self._empty_since[group] = self._monotonic()
 
     def ready(self, reader: Reader) -> bool:
-        """A reader can take bytes again; returns whether it has missed something."""
+        """A reader can take bytes again; returns whether `catch_up` must serve it."""
         group = reader.group
         if group is None or reader not in group.lagging:
             return False
@@ -255,7 +256,7 @@ class Groups:
         return True
 
     def forget_empty(self) -> None:
-        """Drop the groups that have been empty for a while, and large frames."""
+        """Drop groups that have been empty for a while, and old large frames."""
         self._large_frames.forget()
         now = self._monotonic()
         for group, since in list(self._empty_since.items()):
@@ -312,17 +313,17 @@ class Groups:
 
     @property
     def returning(self) -> bool:
-        """Whether readers who came back wait for `catch_up`."""
+        """Whether readers that can take bytes again wait for `catch_up`."""
         return bool(self._returning)
 
     def catch_up(self) -> None:
-        """After a flush, or without one: serve readers who came back, as many as a turn of the loop bears."""
+        """Serve readers that can take bytes again, as many as one turn of the loop allows."""
         rows = 0
         while self._returning and rows < self.large:
             rows += self._send_returning(self._returning.pop())
 
     def send_due(self, interval_ms: int) -> None:
-        """The moment of an interval class has come: its groups with news get their frame."""
+        """An interval class is due: send each of its groups with news a frame."""
         version, now = self.store.version, self._monotonic()
         updates = protocol.Updates(version, self._wall_ms())
         for group in list(self._groups.values()):
@@ -338,7 +339,7 @@ class Groups:
                 self._send_returning(group)
 
     def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
-        """What a group that was due is told: of its news alone, unless something came for all, or went."""
+        """The frame for a group that was due: of its news alone, unless a feed's record or a removal came for all."""
         if self._for_all > group.seen:
             changes = self.store.changes(group.scope, group.seen)
             if changes.since is None or changes.records or changes.gone:
@@ -350,7 +351,7 @@ class Groups:
         return updates.frame(group.told, rows, []) if rows else None
 
     def heartbeat(self, older_than_s: float) -> None:
-        """Send a heartbeat to every group that has heard nothing for so long."""
+        """Send a heartbeat to every group that has been sent nothing for this long."""
         now = self._monotonic()
         for group in self._groups.values():
             if group.empty or now - group.sent_at < older_than_s:
@@ -360,7 +361,7 @@ class Groups:
             for reader in group.members:
                 if reader.write(frame):
                     self.counts.sent(frame)
-            for reader in group.returning:  # its class may be slower than its patience
+            for reader in group.returning:  # its interval may be longer than a heartbeat's
                 frame = protocol.heartbeat(reader.since, self._wall_ms())
                 if reader.write(frame):
                     self.counts.sent(frame)
@@ -368,9 +369,9 @@ class Groups:
     # Inside
 
     def _cap(self, group: Group, births: list[str]) -> None:
-        """Leave out of a group what its patterns match beyond the limit since these symbols exist, and say so.
+        """Leave out of a group those of the new symbols that its patterns match beyond the limit, and say so.
 
-        A cursor of it is worth nothing later: it does not tell what was left out.
+        Its cursors are not trusted later: they do not tell what was left out.
         """
         scope = group.scope
         known = len(scope.denied)
@@ -385,20 +386,20 @@ class Groups:
             group.unwarned = set(group.lagging)
 
     def _is_capped(self, selection: Selection) -> bool:
-        """Whether no cursor of it is good, because something is or was left out of it."""
+        """Whether cursors of a selection are not trusted, because something is or was left out of it."""
         return selection in self._capped or len(self._capped) >= MAX_CAPPED
 
     def _claimed(self, text: str | None) -> int:
-        """Up to which version a reader may have seen something, by its cursor of whatever selection."""
+        """The version that a reader may have seen something of, by its cursor, whatever its selection."""
         cursor = Cursor.parse(text) if text else None
         return min(cursor.version, self.store.version) if cursor and cursor.epoch == self.store.epoch else 0
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
-        """Whether a reader can go on from a frame of all that was made a while ago."""
+        """Whether a reader can go on from a large frame that was made a while ago."""
         return whole.version >= self.store.floor and not self._is_capped(selection)
 
     def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
-        """Place a reader who gets such a frame: if it has missed something, it comes back from there like any other."""
+        """Place a reader that gets such a frame; if something has changed since, it catches up like any laggard."""
         group = self._place(reader, selection, interval_ms)
         missed = self.store.changes(group.scope, whole.version)
         if missed.since is None or missed.records or missed.gone:
@@ -411,7 +412,7 @@ class Groups:
         return whole
 
     def _overgrown(self) -> Frame:
-        text = f"your patterns match more than {self._max_symbols} symbols now; new ones are left out"
+        text = f"your patterns now match more than {self._max_symbols} symbols; new ones are left out"
         return protocol.error(None, "too_many_symbols", text)
 
     def _place(self, reader: Reader, selection: Selection, interval_ms: int) -> Group:
@@ -458,11 +459,11 @@ class Groups:
             self._arm(group.interval_ms)
 
     def _seen(self, group: Group) -> int:
-        """The version up to which the group's members were told all there was."""
+        """The version up to which the group's members have been told everything."""
         return group.seen if group.interval_ms and group.due else self.store.version
 
     def _frame(self, group: Group, since: int | None) -> Frame:
-        """The frame from a version to now, made once for all of the group who stand there."""
+        """The frame from a version to now, made once for all of the group's readers at that version."""
         version = self.store.version
         key = version, since
         frame = group.frames.get(key)
@@ -497,7 +498,7 @@ class Groups:
                 reader.since = group.told
 
     def _send_returning(self, group: Group) -> int:
-        """Serve who came back to a group, until a turn's worth of rows was made, and leave the rest to `catch_up`."""
+        """Serve a group's returning readers until a turn's worth of rows was made; leave the rest to `catch_up`."""
         rows = 0
         for reader in list(group.returning):
             ready_made = (self.store.version, reader.since) in group.frames
@@ -529,12 +530,12 @@ def _same_fields(group: Group, selection: Selection) -> bool:
 
 
 def _cells(selection: Selection, matched: int) -> int:
-    """What a selection costs: its symbols, those too that do not exist yet."""
+    """What a selection costs: its symbols, including those that do not exist yet."""
     return max(matched, len(selection.patterns))
 
 
 def _selected(scope: Scope, symbols: frozenset[str], by_wildcard: dict[Wildcard, list[str]]) -> list[str]:
-    """Which of some symbols, which need not exist, a scope selects; a wildcard tests them once, for all scopes."""
+    """Which of these symbols, existing or not, a scope selects; each wildcard tests them once, for all scopes."""
     found = scope.exact & symbols
     for wildcard in scope.wildcards:
         if wildcard not in by_wildcard:

@@ -16,7 +16,7 @@ TOKEN = "token"  # noqa: S105 - a name
 """The parameter of a URL that may carry a token; see `web.auth`."""
 
 LISTS = ("symbols", "fields")
-"""The parameters of a URL that may come several times: `symbols=A&symbols=B`, which many libraries make of a list."""
+"""The parameters of a URL that may be repeated, `symbols=A&symbols=B`: many libraries write a list that way."""
 
 _PARAMETERS = ("symbols", "fields", "interval_ms", "cursor", TOKEN)
 _MAX_ID_LENGTH = 64
@@ -54,7 +54,7 @@ def parse_message(data: bytes | str, max_symbols: int) -> Message:
 
     Args:
         data: its text.
-        max_symbols: how many symbols one message may name; refused before any of them is looked at.
+        max_symbols: how many symbols one message may name; more are refused before any is examined.
 
     Raises:
         ProtocolError: with the code, and a message that says what to do.
@@ -77,14 +77,14 @@ def parse_message(data: bytes | str, max_symbols: int) -> Message:
 
 
 def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: int) -> Subscribe | None:
-    """The subscription that a URL asks for; None if it asks for none. The limit is that of `parse_message`.
+    """The subscription that a URL asks for; None if it asks for none. `max_symbols` as in `parse_message`.
 
     Raises:
-        ProtocolError: an impossible value.
+        ProtocolError: an unknown, repeated or impossible parameter.
     """
     query: dict[str, str] = {}
     for name, value in parameters:
-        if name[:1] == "_":  # against caches, as over HTTP
+        if name[:1] == "_":  # a cache buster, as over HTTP
             continue
         if name not in _PARAMETERS:
             raise ProtocolError("bad_request", f"no parameter {name[:80]!r}{did_you_mean(name[:80], _PARAMETERS)}")
@@ -93,7 +93,7 @@ def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: in
         query[name] = f"{query[name]},{value}" if name in query else value
     if "symbols" not in query:
         if lonely := [name for name in query if name != TOKEN]:
-            raise ProtocolError("bad_request", f"{lonely[0]!r} says nothing without 'symbols'")
+            raise ProtocolError("bad_request", f"{lonely[0]!r} has no effect without 'symbols'")
         return None
     message: dict[str, Any] = {"symbols": _split(query["symbols"])}
     if query.get("fields"):
@@ -117,7 +117,7 @@ def parse_token(data: bytes) -> str | None:
 
 
 def interval_class(interval_ms: int) -> int:
-    """The class that a wish is rounded up to, ms."""
+    """The class that an interval is rounded up to, ms."""
     return next((c for c in INTERVALS_MS if c >= interval_ms), INTERVALS_MS[-1])
 
 
@@ -140,7 +140,7 @@ def _parse(message: dict[str, Any], reply_id: int | str | None, max_symbols: int
     if op == "ping":
         return Ping(reply_id)
     if op == "auth":
-        raise ProtocolError("bad_request", "leave 'auth' out here: no token is asked for, or one was taken already")
+        raise ProtocolError("bad_request", "no 'auth' is expected: no token is required, or one was accepted already")
     raise ProtocolError("unknown_op", "field 'op' must be subscribe, unsubscribe or ping")
 
 
@@ -177,7 +177,7 @@ def _mask(fields: object) -> int | None:
     if fields is None:
         return None
     if not isinstance(fields, list) or not fields or not all(isinstance(f, str) for f in fields):
-        text = "field 'fields' must be a list of at least one field name; leave it out to keep them, at first all"
+        text = "field 'fields' must be a list of field names, not empty; leave it out to keep the current ones"
         raise ProtocolError("bad_request", text)
     try:
         return field_mask(f[:MAX_PATTERN_LENGTH] for f in fields)
@@ -185,9 +185,9 @@ def _mask(fields: object) -> int | None:
         raise ProtocolError(problem.code, str(problem)) from None
 
 
-def _interval_ms(wish: object) -> int | None:
-    if wish is None:
+def _interval_ms(value: object) -> int | None:
+    if value is None:
         return None
-    if isinstance(wish, bool) or not isinstance(wish, int) or wish < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ProtocolError("bad_request", "field 'interval_ms' must be a whole number of milliseconds")
-    return interval_class(wish)
+    return interval_class(value)

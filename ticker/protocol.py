@@ -30,7 +30,7 @@ BINARY_FRAME, BAD_UTF8, TOO_LARGE = 1003, 1007, 1009
 BAD_MESSAGES, UNAUTHORIZED, STALLED, NO_PONG, TOO_MANY_MESSAGES = 4000, 4001, 4008, 4009, 4029
 
 MAX_PIECES = 8
-"""How many encoded forms of a record are kept: one that never changes would gather one for all sorts of fields."""
+"""How many encoded forms of a record are kept: one that never changes would collect one for each set of fields."""
 
 FRAME_KINDS = ("hello", "subscribed", "unsubscribed", "snapshot", "update", "heartbeat", "pong", "error", "bye")
 
@@ -45,12 +45,12 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         kind: one of `FRAME_KINDS`.
         data: the JSON text.
         rows: how many symbols it carries.
-        version: up to which its reader then knows everything; 0 if it does not say.
-        wire, event: room for the transports' own forms of it, made once; an event is that of one selection, whose
-            digest comes first.
+        version: the version that its reader has reached with it; 0 if it does not say.
+        wire, event: the transports' own forms of it, cached; an event is made for one selection, whose digest comes
+            first.
         pays: whether compressing it once pays: it is large, or many share it.
-        packed: room for the compressed form.
-        packing: room for what makes it, while that is not done.
+        packed: the compressed form, cached.
+        packing: what makes that, until it is done.
     """
 
     kind: str
@@ -83,7 +83,7 @@ class Cursor(NamedTuple):
         return None
 
     def since(self, epoch: int, selection: Selection) -> int | None:
-        """The version to go on from, if the cursor is of this epoch and selection."""
+        """The version to resume from, if the cursor is of this epoch and selection."""
         return self.version if self.epoch == epoch and self.digest == selection.digest else None
 
 
@@ -91,7 +91,7 @@ class Cursor(NamedTuple):
 
 
 def piece(record: Record, mask: int) -> bytes:
-    """A record's fields of a mask as `"SYMBOL":{…}`; cached until the record changes, or others are asked for."""
+    """A record's fields in a mask, as `"SYMBOL":{…}`; cached until the record changes or newer forms displace it."""
     cached = record.pieces.get(mask)
     if cached is None:
         if len(record.pieces) >= MAX_PIECES:
@@ -102,7 +102,7 @@ def piece(record: Record, mask: int) -> bytes:
 
 @functools.cache
 def _template(mask: int) -> tuple[str, Callable[[list[Any]], tuple[Any, ...]]] | None:
-    """A piece with all its fields known, as text to fill in and what picks them; None if some need quoting."""
+    """A format string for a piece without nulls, and what picks its values; None if some need quoting."""
     picked = bits(mask)
     if len(picked) < 2 or any(FIELDS[i] not in NUMBER_FIELDS for i in picked):
         return None
@@ -136,7 +136,7 @@ def data_frame(changes: Changes, time_ms: int, told: int | None = None) -> Frame
     Args:
         changes: what to tell.
         time_ms: now, wall clock.
-        told: the version to write as `since`, if that is older than the one the changes were asked for.
+        told: the version to write as `since`, if that is older than that of the changes.
     """
     quotes, feeds = data_pieces(changes)
     if changes.since is None:
@@ -152,9 +152,9 @@ def update(since: int, version: int, time_ms: int, quotes: list[bytes], gone: li
 
 
 def snapshot(epoch: int, version: int, time_ms: int, quotes: list[bytes], feeds: list[bytes]) -> Frame:
-    """All that there is; `quotes` and `feeds` are pieces."""
+    """Everything; `quotes` and `feeds` are pieces."""
     head = b'{"type":"snapshot","epoch":%d,"version":%d,"time":%d' % (epoch, version, time_ms)
-    # A reader may always write `view = m.quotes`.
+    # `quotes` even if empty: a reader may always write `view = m.quotes`.
     return Frame("snapshot", b"".join([head, *members(quotes, [], feeds, always=True), b"}"]), len(quotes), version)
 
 
@@ -165,7 +165,7 @@ def data_pieces(changes: Changes) -> tuple[list[bytes], list[bytes]]:
 
 
 def members(quotes: list[bytes], gone: list[str], feeds: list[bytes], *, always: bool = False) -> Iterator[bytes]:
-    """The text of the members `quotes` (of pieces, perhaps `always`), `gone` and `feeds`, else left out if empty."""
+    """The JSON members `quotes`, `gone` and `feeds`; each is left out if empty, `quotes` not if `always`."""
     if quotes or always:
         yield from (b',"quotes":{', b",".join(quotes), b"}")
     if gone:
@@ -248,7 +248,7 @@ def error(reply_id: int | str | None, code: str, message: str, *, retry: bool = 
 
 
 def bye(reason: str, retry_ms: tuple[int, int], *, reconnect: bool = True) -> Frame:
-    """The server ends the connection; come back within a random moment of `retry_ms`."""
+    """The server ends the connection; reconnect after a random time within `retry_ms`."""
     return _frame("bye", {"reason": reason, "reconnect": reconnect, "retry_ms": list(retry_ms)})
 
 

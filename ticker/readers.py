@@ -1,4 +1,4 @@
-"""Who reads: readers, the groups of those with equal wishes, and what is counted of them."""
+"""Readers, groups of readers with the same selection and interval, and the counters of both."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ticker.selection import Scope
 
 
 class Reader(Protocol):
-    """Somebody who gets frames."""
+    """A receiver of frames."""
 
     address: str
-    """Where it comes from."""
+    """Its network address."""
     group: Group | None
     since: int
-    """The version that it knows while it lags behind; meaningless otherwise."""
+    """The version that it has reached, while it lags behind; meaningless otherwise."""
 
     def write(self, frame: Frame) -> bool:
-        """Take a frame whole, or refuse it whole (closed, or its buffer is not empty).
+        """Take a whole frame, or refuse it (closed, or its buffer is not empty).
 
-        Never raises, and never calls back into the groups: what a write brings about, such as the end of the
-        reader, happens in a later turn.
+        Never raises, and never calls back into the groups: the consequences of a write, such as the end of the
+        reader, come in a later turn of the loop.
         """
 
 
@@ -41,7 +41,7 @@ class FanoutCounts:
     conflated: int = 0
     resumes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("update", "snapshot"), 0))
     resyncs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("epoch", "selection", "pruned"), 0))
-    """Snapshots for who knew something, but not of this epoch, not of its selection, or too long ago."""
+    """Snapshots for readers whose cursor was of another epoch, of another selection, or too old."""
 
     def sent(self, frame: Frame, readers: int = 1) -> None:
         """A frame went out to some readers."""
@@ -56,15 +56,16 @@ class Group:
 
     Attributes:
         told: the version of its last frame, which the next one names as `since`.
-        seen: the version up to which the store was asked; nothing of the group changed in between.
+        seen: the version up to which the store was read; nothing of the group changed between `told` and it.
         members: readers who know everything up to `told`.
         lagging: readers who missed a frame; each has its own `since`.
         returning: lagging readers who can take bytes again.
-        unwarned: lagging readers who do not know yet that the group has outgrown its limit.
+        unwarned: lagging readers who were not told yet that the group has outgrown its limit.
         news: its records that changed since `seen`, in order.
         due: whether there may be news for it since `seen`.
         sent_at: when a frame last went out, monotonic seconds.
-        cells: what it counts for in the quota; not more when it grows.
+        cells: what it counts for in the quota, fixed when it is made.
+        frames: ready-made frames by version and `since`, all of one version.
     """
 
     scope: Scope
