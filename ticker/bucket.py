@@ -1,15 +1,15 @@
-"""A token bucket: how often something may happen, on average and at once."""
+"""A token bucket: a limit on a rate, with bursts."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """Full at first.
+    """Starts full.
 
     Args:
-        rate: tokens that come in a second.
+        rate: tokens added per second.
         burst: the most that it holds.
-        now: monotonic seconds, like every `now` that it is told later.
+        now: monotonic seconds, as in every later call.
     """
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")
@@ -21,7 +21,7 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float, cost: float = 1) -> bool:
-        """Spend `cost` tokens; False if there is not even one. It may sink below empty, which waiting pays back."""
+        """Spend `cost` tokens; False if there is not even one. The balance may go negative; waiting pays it back."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens < 1:

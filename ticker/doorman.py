@@ -1,4 +1,4 @@
-"""The beginning of a connection that showed no token yet: its first message must be one."""
+"""A connection that has not shown a token yet: its first message must be one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ticker.session import Session
 
 
 class Doorman:
-    """Stands in for a session until a token has come, and passes everything on to it from then on.
+    """Stands in for a session until a good token has come, and passes everything on to it from then on.
 
     Args:
         admit: whether a token's text is good; called once.

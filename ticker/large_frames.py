@@ -1,7 +1,7 @@
-"""Large answers: made a slice at a time, once for all who want the same at about the same time.
+"""Large frames: made a slice at a time, once for all readers who want the same at about the same time.
 
-After a restart everybody comes back at once, and many want everything; after a cut, all that has changed since.
-Encoding and joining that for each of them would take minutes.
+After a restart all readers come back at once, and many want everything; after a network outage they want all that has
+changed since. Encoding and joining that for each of them would take minutes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ticker.selection import Selection
 from ticker.store import Store
 
 KEEP_S = 1.0
-"""So long a snapshot is kept: who comes meanwhile gets it, too, and then what has changed since."""
+"""How long a snapshot is kept: readers who come meanwhile get it, too, and then what has changed since."""
 PAYS_BYTES = 16_384
-"""From this size on a frame is worth compressing for whoever asked for it."""
+"""A frame of at least this size is worth compressing even for one reader."""
 
 
 @dataclass(slots=True)
 class Large:
-    """One that somebody is making, or has made at some time, monotonic seconds."""
+    """One frame, and what makes it. `at` is when that was last worked on, monotonic seconds."""
 
     making: Iterator[slices.Told | None]
     at: float = float("-inf")
@@ -31,10 +31,10 @@ class Large:
 
 
 class LargeFrames:
-    """Those of now.
+    """The large frames that are being made or were made lately.
 
     Args:
-        store: what they are of.
+        store: what they tell of.
         quota: what making one counts against.
         monotonic, wall_ms: the clocks.
     """
@@ -49,13 +49,13 @@ class LargeFrames:
     def take(
         self, address: str, selection: Selection, rows: int, since: int | None, least: int
     ) -> Iterator[Frame | None]:
-        """Pauses, and at last a snapshot, or an update since a version; none if it could not be made of one version.
+        """Yield None at each pause, then a snapshot or an update since a version; none in the case of `slices.told`.
 
-        Whoever wants the same meanwhile shares the work. An older one than version `least` will not do: nobody may be
-        told of the past.
+        Readers who want the same meanwhile share the work. A frame older than version `least` is not used: no reader
+        may go back in time.
 
         Raises:
-            ProtocolError: `overloaded`, for the address that would be the first; without an id.
+            ProtocolError: `overloaded`, for an address that would be the first to want it; without an id.
         """
         large = self._known.get((selection, since))
         if large is None or (large.frame is not None and large.frame.version < least):
@@ -72,7 +72,7 @@ class LargeFrames:
                 yield None
             else:
                 large.frame = self._frame(made, since)
-                if since is not None:  # those with other cursors are many
+                if since is not None:  # cursors differ, so it is hardly wanted again
                     self._known.pop((selection, since), None)
         yield large.frame
 
@@ -87,8 +87,8 @@ class LargeFrames:
         return frame
 
     def forget(self) -> None:
-        """Drop those that are old."""
+        """Drop the frames that are old."""
         now = self._monotonic()
-        for wish, large in list(self._known.items()):
+        for key, large in list(self._known.items()):
             if now - large.at >= KEEP_S:
-                del self._known[wish]
+                del self._known[key]

@@ -1,7 +1,7 @@
-"""What readers may take of the service that they share: cells, and symbols in answers; in all and by address.
+"""Limits that readers share: cells, in all and per address, and symbols in answers, per address.
 
-A *cell* is a symbol of a distinct selection: groups cost memory and work by their cells, however many readers share
-them. So a group counts once in all, and once for each address that has a reader in it.
+A *cell* is one symbol of one distinct selection: a group costs memory and work by its cells, however many readers share
+it. So a group counts once in all, and once for each address that has a reader in it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ticker.bucket import TokenBucket
 from ticker.errors import ProtocolError
 
 MAX_ADDRESSES = 10_000
-"""Addresses whose snapshots are remembered."""
+"""How many addresses' snapshots are remembered."""
 
 
 @dataclass(slots=True)
 class _Share:
-    """What the readers of one address have: how many of them are in each group, and the groups' cells."""
+    """The use of one address: how many of its readers are in each group, and the cells of these groups."""
 
     cells: int = 0
     groups: dict[Hashable, int] = field(default_factory=dict)
@@ -28,9 +28,12 @@ class _Share:
 class Quota:
     """The shared limits.
 
+    Attributes:
+        cells: those of all groups now; kept by `Groups`.
+
     Args:
         cells, cells_per_address: how many there may be.
-        snapshots_per_s: symbols that may be put into snapshots, or looked at, for one address, a second.
+        snapshots_per_s: symbols per second that may be put into snapshots, or examined, for one address.
         monotonic: the clock.
     """
 
@@ -46,15 +49,15 @@ class Quota:
         self._snapshots: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def full(self, cells: int) -> bool:
-        """Whether so many more cells would be too many in all."""
+        """Whether this many more cells would be too many in all."""
         return self.cells + cells > self._most
 
     def check_cells(
         self, address: str, group: Hashable | None, cells: int, left: Hashable = None, freed: int = 0
     ) -> None:
-        """Accept that a reader of an address joins a group, or with None makes one of so many cells.
+        """Check that a reader of an address may join a group of this many cells; None if the group is yet to be made.
 
-        `left` is the group that it leaves for that, and `freed` are that one's cells.
+        `left` is the group that it leaves for it, and `freed` the cells of that one.
 
         Raises:
             ProtocolError: `overloaded`; nothing was changed.
@@ -72,10 +75,10 @@ class Quota:
             raise ProtocolError("overloaded", "too many different selections now; nothing was changed")
 
     def check_snapshot(self, address: str, symbols: int) -> None:
-        """Count the symbols of a frame that must be made for an address, or that must be looked at for its answer.
+        """Count the symbols of a frame that must be made, or that must be examined, to answer an address.
 
         Raises:
-            ProtocolError: `overloaded`; it had too many lately.
+            ProtocolError: `overloaded`; there were too many lately.
         """
         rate, now = self._snapshots_per_s, self._monotonic()
         bucket = self._snapshots.pop(address, None) or TokenBucket(rate, 2 * rate, now)
@@ -87,7 +90,7 @@ class Quota:
             raise ProtocolError("overloaded", text)
 
     def join(self, address: str, group: Hashable, cells: int) -> None:
-        """A reader is in a group now."""
+        """A reader has joined a group."""
         share = self._shares.setdefault(address, _Share())
         count = share.groups.get(group, 0)
         share.groups[group] = count + 1

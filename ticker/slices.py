@@ -1,7 +1,7 @@
 """Large answers, prepared a slice at a time, so that no turn of the loop is long.
 
-A frame of thousands of records is quickly joined once each of them is encoded; a selection is quickly resolved once
-all symbols were tested against each of its new patterns.
+A frame of thousands of records is joined quickly once each of them is encoded; a selection is resolved quickly once
+all symbols have been tested against each of its new patterns.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ticker.store import Store
 T = TypeVar("T")
 
 LARGE = 1000
-"""From so many symbols on an answer is made in slices."""
+"""An answer of at least this many symbols is made in slices."""
 SLICE = 500
-"""How many records are encoded in one turn of the loop, which takes some 2 ms."""
+"""How many records are encoded in one turn of the loop, which takes about 2 ms."""
 MOST_PASSES = 5
-"""How often what has changed meanwhile is encoded in slices again, before the rest of it in one turn."""
+"""How many passes over what has changed meanwhile are made at most; the last one is not sliced."""
 TESTS = 5000
-"""How many symbols are tested against a pattern in one, which takes some 3 ms."""
+"""How many symbols are tested against a pattern in one turn, which takes about 3 ms."""
 
 
 def untested(store: Store, selection: Selection) -> list[str]:
-    """The patterns that nobody has used lately: all symbols must be tested against each."""
+    """The patterns that no reader has used lately: all symbols must be tested against each."""
     return [pattern for pattern in selection.patterns if "*" in pattern and not store.wildcards.known(pattern)]
 
 
 def tested(store: Store, selection: Selection) -> Iterator[None]:
-    """Test all symbols against those, and pause after each slice; to resolve the selection costs nothing then.
+    """Test all symbols against those patterns, pausing after each slice; resolving the selection then costs nothing.
 
-    Whoever wants the same pattern meanwhile shares the work.
+    Readers who want the same pattern meanwhile share the work.
     """
     wildcards = []
     try:
@@ -50,7 +50,7 @@ def tested(store: Store, selection: Selection) -> Iterator[None]:
 
 
 def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """All of something, no more than a slice at a time."""
+    """All items, a slice at a time."""
     return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
 
 
@@ -59,11 +59,10 @@ Told = tuple[list[bytes], list[str]]
 
 
 def told(store: Store, selection: Selection, since: int | None = None) -> Iterator[Told | None]:
-    """What must be told to who knows a version of a selection; None for nothing.
+    """What brings a reader of a selection from a version (None: from nothing) to the present, after many pauses.
 
-    It is of one version, that of the moment in which it comes, after many pauses. What has changed meanwhile is
-    encoded anew, in pauses as long as it is much. Nothing comes if more symbols were removed meanwhile than the store
-    remembers.
+    The result comes last and is of one version, that of its moment: what changed during the pauses is encoded again,
+    with pauses as long as it is much. There is none if more symbols were removed meanwhile than the store remembers.
     """
     scope, wanted = store.resolve(selection), selection.mask
     pieces: dict[str, bytes] = {}
@@ -98,6 +97,6 @@ def told(store: Store, selection: Selection, since: int | None = None) -> Iterat
 
 
 def feeds(store: Store, since: int | None) -> list[bytes]:
-    """The same of the feeds, which are few."""
+    """The same for the feeds, which are few."""
     masks = ((record, record.changed_since(since or 0)) for record in store.feeds())
     return [protocol.piece(record, mask) for record, mask in masks if mask]

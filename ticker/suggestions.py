@@ -1,4 +1,4 @@
-"""Symbols that do not exist, and the names most like them: what a reader may have meant."""
+"""Unknown symbols, and the existing ones that a reader may have meant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ticker.errors import nearest
 from ticker.store import Store
 
 MAX_SUGGESTIONS = 5
-"""How many unknown symbols of one message get their nearest names looked up."""
+"""For how many unknown symbols of one message the nearest names are looked up."""
 
 
 def unknown_symbols(store: Store, patterns: Iterable[str], may_look: Callable[[], bool]) -> list[dict[str, Any]]:
-    """The symbols among patterns that do not exist; the first few with the nearest names, as far as `may_look` lets."""
+    """The symbols among patterns that do not exist; the first few with the nearest names, if `may_look` allows."""
     unknown: list[dict[str, Any]] = []
     for name in patterns:
         if "*" not in name and store.get(name) is None:
@@ -25,8 +25,8 @@ def unknown_symbols(store: Store, patterns: Iterable[str], may_look: Callable[[]
 def nearest_symbols(name: str, symbols: Iterable[str], count: int = 3) -> list[str]:
     """The existing symbols most like an unknown one, best first; venue symbols for a venue symbol.
 
-    Only those that begin alike behind the venue are compared letter by letter, so that the cost stays small with
-    many symbols, and one venue's many symbols do not crowd out the right one.
+    Only those whose first two letters after the venue are the same are compared in full, so that the cost stays small
+    with many symbols, and one venue's many symbols do not crowd out the right one.
     """
     head = name.rpartition(":")[2][:2].upper()
     size = len(head)

@@ -1,4 +1,4 @@
-"""Turns of the event loop, shared out: however much is asked at once, prices go out between one piece and the next."""
+"""Sharing the event loop: however much is asked at once, prices go out between one piece of work and the next."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Turns:
-    """Two queues, each of which moves on by one in a turn of the loop.
+    """Two queues, of long work and of waiters, each of which advances by one per turn of the loop.
 
     Args:
-        guarded: calls a step, and sees to its errors.
+        guarded: calls a step and handles its errors.
     """
 
     def __init__(self, guarded: Callable[[Callable[[], None]], None]) -> None:
@@ -24,13 +24,13 @@ class Turns:
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
 
     def spread(self, steps: Iterator[object]) -> None:
-        """Do long work a step at a time: one step of all such work in each turn. It must not raise."""
+        """Do long work in steps: one per turn, whichever work it belongs to, in rotation. It must not raise."""
         self._work.append(steps)
         if len(self._work) == 1:
             self._loop.call_soon(self._guarded, self._step)
 
     async def complete(self, steps: Iterator[T]) -> T | None:
-        """`spread`, and wait until it is done: what its last step has made, if it took any."""
+        """`spread`, and wait for the end; returns what the last step yielded, if there was one."""
         done: asyncio.Future[T | None] = self._loop.create_future()
 
         def to_the_end() -> Iterator[None]:
@@ -39,17 +39,17 @@ class Turns:
                 for step in steps:
                     made = step
                     yield
-            except Exception as error:  # noqa: BLE001 - it is whoever waits who must hear of it
+            except Exception as error:  # noqa: BLE001 - the waiter must get it
                 if not done.done():
                     done.set_exception(error)
-            if not done.done():  # else whoever waited has left
+            if not done.done():  # else the waiter has gone
                 done.set_result(made)
 
         self.spread(to_the_end())
         return await done
 
     async def wait(self) -> None:
-        """Wait until one may go on: of all who wait here one does in each turn, beside any long work."""
+        """Wait for a turn: of all waiters one goes on per turn, beside any long work."""
         mine = self._loop.create_future()
         self._waiting.append(mine)
         if len(self._waiting) == 1:
@@ -57,7 +57,7 @@ class Turns:
         await mine
 
     def _step(self) -> None:
-        steps = self._work[0]  # it stays there meanwhile, because a step may begin other such work
+        steps = self._work[0]  # left in place meanwhile: a step may begin other such work
         try:
             next(steps)
         except StopIteration:
@@ -69,7 +69,7 @@ class Turns:
 
     def _admit(self) -> None:
         first = self._waiting.popleft()
-        if not first.done():  # else whoever waited has left
+        if not first.done():  # else the waiter has gone
             first.set_result(None)
         if self._waiting:
             self._loop.call_soon(self._admit)
