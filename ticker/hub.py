@@ -1,13 +1,13 @@
-"""The heartbeat of the service: when to flush, when a group is due, who has stalled, how to say goodbye.
+"""The clockwork of the service: when to flush, when a group is due, which readers have stalled, how to say goodbye.
 
 Flushing is smart batching. The loop only calls; all decisions are in the store, the groups and the intake.
 
 * The first change after quiet is flushed in the same turn of the loop, what follows it half an interval later.
-* Under load all that arrives within `flush_interval_ms` goes out together, one flush an interval on average. Each is
-  set off by something that comes in, up to half an interval early, and by a timer only if nothing does: so what sets it
-  off has not waited, and a source that speaks once an interval stays in step.
+* Under load all that arrives within `flush_interval_ms` goes out together, one flush per interval on average. Each is
+  triggered by incoming data, up to half an interval early, and by a timer only if none comes: so the data that
+  triggers it has not waited, and a source that speaks once per interval stays in step.
 * When a flush takes long, because very many readers each want something else, the next one comes later: most of the
-  loop's time stays for what comes in, and what is joined need not be written twice.
+  loop's time is left for incoming data, and updates that are merged need not be written twice.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ from ticker.store import Store
 from ticker.turns import Turns
 
 GOODBYE_RETRY_MS = (500, 5000)
-"""The window within which readers come back after a `bye`: wide, so that they do not come at once."""
+"""The window within which readers reconnect after a `bye`: wide, so that they do not all come at once."""
 TRANSPORTS = ("ws", "sse", "poll")
 """How readers are connected."""
 REJECTS = ("full", "stopping", "host", "origin", "auth")
-"""Why somebody was not let in."""
+"""Why a connection was refused."""
 REST = 2.0
-"""After a flush none begins for so many times as long as it took."""
+"""After a flush the next one waits for this many times as long as it took."""
 LONGEST_REST_S = 0.05
 MOST = 2000
-"""So many changes are the work of one turn of the loop, some 20 ms."""
+"""How many changes are the work of one turn of the loop, about 20 ms."""
 PATIENCE = 1.25
-"""Under load what waits is flushed so many intervals after the last flush, if nothing more comes."""
+"""Under load, waiting data is flushed this many intervals after the last flush if nothing more comes."""
 MOMENT_S = 0.02
-"""By then what the kernel has taken has arrived, over a line that is not slow; a slow one is looked at each tick."""
+"""Bytes that the kernel has taken have arrived by then, unless the line is slow; a slow one is checked at each tick."""
 TIMER_GRAIN_S = 0.001
-"""The loop's timers count in milliseconds."""
+"""The resolution of the loop's timers."""
 
 
 class Pause(Protocol):
-    """A time in which a connection takes no frames: what was written to it has not arrived, or an answer is made."""
+    """A time in which a connection takes no frames: what was written has not arrived, or an answer is being made."""
 
     def over(self, now: float) -> bool:
-        """Whether it has, or nearly."""
+        """Whether it is over, or nearly."""
 
     def stalled_s(self, now: float) -> float:
-        """For how many seconds nothing at all was taken."""
+        """For how many seconds no byte was taken."""
 
 
 class Connection(Reader, Protocol):
-    """A reader with a connection of its own that the hub watches over."""
+    """A reader with a connection of its own, watched over by the hub."""
 
     via: str
     """One of `TRANSPORTS`."""
     number: int
-    """By which the journal, and its reader, know it."""
+    """Identifies it in the journal, and to its reader."""
     paused: bool
-    """Whether it takes no frames at the moment; the hub says when that is over."""
+    """Whether it takes no frames at the moment; set and cleared by the hub."""
 
     @property
     def pending_bytes(self) -> int:
-        """What waits in the process to be sent."""
+        """How many bytes wait in the process to be sent."""
 
     def end(self, code: int, reason: str) -> None:
         """Close it with a code."""
@@ -97,10 +97,10 @@ class HubCounts:
 
 
 class Hub:
-    """Everything that happens by the clock between the store and its readers.
+    """Drives everything between the store and its readers: in time, and in turns of the loop.
 
     Args:
-        store, intake: what it drives.
+        store, intake: what it flushes, and what fills that.
         flush_interval_ms: least time between two flushes, on average.
         heartbeat_ms: longest silence towards a reader.
         stall_s: how long a reader may take nothing.
@@ -126,24 +126,24 @@ class Hub:
         self.connections: set[Connection] = set()
         self.connected = dict.fromkeys(TRANSPORTS, 0)
         self.idle: set[Connection] = set()
-        """Those who have not subscribed yet, who get nothing but heartbeats."""
+        """Those that have not subscribed yet; they get nothing but heartbeats."""
         self.addresses: collections.Counter[str] = collections.Counter()
         self.paused: dict[Connection, Pause] = {}
-        """Those who take no frames at the moment."""
+        """Those that take no frames at the moment."""
         self.draining = False
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
-        """For what must not keep prices waiting."""
+        """For work that must not delay prices."""
         self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._flush_interval_s = flush_interval_ms / 1000
         self._heartbeat_s = heartbeat_ms / 1000
         self._stall_s = stall_s
-        self._flushes_until = float("-inf")  # the flushes so far are enough up to this moment
-        self._flush_from = float("-inf")  # from when on what comes in is flushed at once
-        self._flush_by = float("-inf")  # when what waits is flushed, if nothing more comes
-        self._goes_on = False  # the last flush did not take all that had come in
+        self._flushes_until = float("-inf")  # up to here the flushes so far keep the average interval
+        self._flush_from = float("-inf")  # from here on incoming data is flushed at once
+        self._flush_by = float("-inf")  # when waiting data is flushed if nothing more comes
+        self._goes_on = False  # the last flush did not take everything
         self._flush_soon: asyncio.Handle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
@@ -158,7 +158,7 @@ class Hub:
     # Flushing
 
     def wake(self) -> None:
-        """Something came in: flush at once if that may be, else with what comes when it may, or by the timer."""
+        """Data came in: flush at once if allowed, else with the first data that comes once it is, or by the timer."""
         if self._flush_soon is not None:
             return
         now = self._clock.monotonic()
@@ -216,7 +216,7 @@ class Hub:
     def _class_due(self, interval_ms: int) -> None:
         del self._class_timers[interval_ms]
         if self._flush_timer is not None and self._clock.monotonic() > self._flush_from - TIMER_GRAIN_S:
-            self._guarded(self.flush)  # else what waits would wait for the class's next moment, too
+            self._guarded(self.flush)  # else waiting data would miss this moment of the class
         self._guarded(lambda: self.groups.send_due(interval_ms))
         if self.groups.returning:
             self.wake()
@@ -233,7 +233,7 @@ class Hub:
         self.journal.opened(connection)
 
     def remove(self, connection: Connection, code: int) -> None:
-        """A connection is over; harmless if it was removed before."""
+        """A connection has ended; harmless if it was removed before."""
         if connection not in self.connections:
             return
         self.connections.discard(connection)
@@ -248,22 +248,22 @@ class Hub:
         self.journal.ended(connection, code)
 
     def refuse(self, reason: str, address: str) -> int:
-        """Count somebody who was not let in; returns the number by which that is known."""
+        """Count a refused connection; returns the number that it has in the journal."""
         self.counts.rejects[reason] += 1
         return self.journal.refused(reason, address)
 
     @property
     def pending_bytes(self) -> int:
-        """What waits in the process for readers who do not take it."""
+        """How many bytes wait in the process for readers that do not take them."""
         return sum(connection.pending_bytes for connection in self.paused)
 
     def pause(self, connection: Connection, pause: Pause) -> None:
-        """A connection takes no more frames until that is over; it is ended with 4008 if nothing moves meanwhile."""
+        """A connection takes no frames until the pause is over; if no byte moves meanwhile, it is ended with 4008."""
         connection.paused = True
         self.paused[connection] = pause
 
     def taken(self, connection: Connection) -> None:
-        """The kernel has taken all that was written to a connection: its pause is over, or in a moment, or later."""
+        """The kernel has taken all that was written to a connection: its pause is over now, in a moment, or later."""
         self._look_at(connection)
         if connection in self.paused:
             self._loop.call_later(MOMENT_S, self._look_at, connection)
@@ -282,9 +282,9 @@ class Hub:
     # By the clock
 
     async def run(self) -> None:
-        """Tick until cancelled: expiries, heartbeats, stalled readers, empty groups, the loop's own lag.
+        """Tick until cancelled: staleness, heartbeats, stalled readers, empty groups, the loop's own lag.
 
-        Raises whatever broke a flush: without a hub there is no service.
+        Raises whatever error a flush raised: without a hub there is no service.
         """
         next_at = self._clock.monotonic()
         heartbeat_at = next_at + self._heartbeat_s
@@ -310,11 +310,11 @@ class Hub:
                 self._idle_heartbeat()
             for listener in self.on_tick:
                 listener()
-            self.look_at_paused(now, self._stall_s + late_s)  # while we stood still nobody could take a byte
+            self.look_at_paused(now, self._stall_s + late_s)  # while the loop stood still no byte could be taken
             self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
 
     def look_at_paused(self, now: float, stall_s: float) -> None:
-        """End the pauses that are over, and with 4008 those who have taken nothing for so long."""
+        """End the pauses that are over, and with 4008 the connections that have taken no byte for this long."""
         for connection, pause in list(self.paused.items()):
             if pause.over(now):
                 self._resume(connection)
@@ -322,7 +322,7 @@ class Hub:
                 connection.end(protocol.STALLED, "stalled")
 
     def _idle_heartbeat(self) -> None:
-        frame = protocol.heartbeat(0, self._clock.wall_ms())  # nothing was told yet: no version to resume from
+        frame = protocol.heartbeat(0, self._clock.wall_ms())  # they have no data yet: no version to resume from
         for connection in list(self.idle):
             if connection.group is not None:
                 self.idle.discard(connection)
@@ -330,7 +330,7 @@ class Hub:
                 self.groups.counts.sent(frame)
 
     async def drain(self, patience_s: float) -> None:
-        """Say goodbye to everybody and wait until they have gone, at most so long; then drop the rest."""
+        """Say goodbye to all readers, wait for them to leave, but no longer than this, and drop the rest."""
         self.draining = True
         self._guarded(lambda: self.flush(whole=True))
         frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)

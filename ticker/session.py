@@ -1,9 +1,9 @@
 """One reader's side of the protocol: messages in, frames out, no I/O.
 
-A session owns what its reader wants and what it may still send. It answers every message with exactly one reply,
-followed by one data frame if the selection changed; frames without a question come from the groups. The answer to a
-large subscription is made in slices: the session is `busy`, and its owner calls `step` once a turn until it is not. Who
-comes anew and wants very much gets what others got a moment ago, and in a second frame what has changed since.
+A session owns its reader's selection and rate limits. It answers every message with exactly one reply, followed by one
+data frame if the selection changed; all other frames come from the groups. The answer to a large subscription is made
+in slices: the session is `busy`, and its owner calls `step` once per turn until it is not. A new reader who wants very
+much gets the snapshot that others got a moment ago, and in a second frame what has changed since.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ticker import messages, protocol
 from ticker.bucket import TokenBucket
 from ticker.errors import ProtocolError
 from ticker.groups import Groups
-from ticker.messages import Message, Ping, Subscribe, Unsubscribe
+from ticker.messages import Message, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.readers import Reader
 from ticker.selection import ALL_FIELDS, Selection
@@ -27,14 +27,14 @@ from ticker.suggestions import unknown_symbols
 
 MESSAGE_BURST = 50
 MAX_REFUSALS_PER_MINUTE = 10
-"""Messages over the rate that are answered by an error before the connection is closed."""
+"""How many messages over the rate are answered by an error before the connection is closed."""
 MAX_BAD_PER_MINUTE = 20
 LONG_BYTES = 1024
-"""A longer message is answered in a turn of its own: a thousand names take 5 ms, and many may come at once."""
+"""A longer message is answered in a turn of its own: a thousand names take 5 ms, and many messages may come at once."""
 MANY = 100
-"""From so many symbols on a subscription by message is answered in a turn of its own, too."""
+"""A subscription by message to at least this many symbols is answered in a turn of its own, too."""
 LOOKS_PER_TEST = 10
-"""So many symbols of what a reader has already are looked at in the time of one pattern test."""
+"""How many symbols that a reader already has can be looked through in the time of one pattern test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Limits:
     """What a reader may ask for; announced in `hello`.
 
     Attributes:
-        work_per_s: symbols, and tests of a symbol against a pattern, that subscribing may cost.
-        snapshot_symbols_per_s: symbols in snapshots, of all readers of its address; see `ticker.quota`.
+        work_per_s: what subscribing may cost per second: symbols, and tests of a symbol against a pattern.
+        snapshot_symbols_per_s: symbols in snapshots per second, for all readers of its address; see `ticker.quota`.
     """
 
     patterns: int = 1000
@@ -57,11 +57,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a session must know of the service.
+    """What a session must know about the service.
 
     Attributes:
         kinds: the kinds of all feeds, now.
-        loaded: whether every feed knows its symbols by now.
+        loaded: whether every feed knows its symbols yet.
     """
 
     server: str
@@ -78,7 +78,7 @@ class Session:
 
     Attributes:
         selection: what it has subscribed to; None before the first subscription.
-        coming: while it is busy a large frame that is about to come, if that is made.
+        coming: while it is busy, the large frame that will be sent, once that is made.
         closing: the close code and reason once the connection must end; nothing is read after that.
     """
 
@@ -112,7 +112,7 @@ class Session:
         self._refusals = TokenBucket(MAX_REFUSALS_PER_MINUTE / 60, MAX_REFUSALS_PER_MINUTE, now)
         self._bad = TokenBucket(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, now)
         self._work = TokenBucket(work, work, now)
-        self._drops = TokenBucket(work, work, now)  # of its own: who has subscribed to much may change its mind
+        self._drops = TokenBucket(work, work, now)  # its own bucket: subscribing to much must not forbid unsubscribing
         self._steps: Iterator[list[Frame]] | None = None
 
     @property
@@ -121,7 +121,7 @@ class Session:
         return self._steps is not None
 
     def step(self) -> list[Frame]:
-        """Go on with the answer; nothing comes before all of it."""
+        """Go on making the answer; returns nothing until it is complete."""
         assert self._steps is not None
         try:
             frames = next(self._steps)
@@ -144,13 +144,13 @@ class Session:
         try:
             message = messages.parse_subscribe_query(query, limits.patterns)
             if message is not None:
-                frames += self._subscribe(message, LARGE)  # a handshake has a turn of its own already
+                frames += self._subscribe(message, LARGE)  # a handshake already has a turn of its own
         except ProtocolError as problem:
             frames.append(self._refuse(problem))
         return self._counted(frames)
 
     def receive(self, data: bytes) -> list[Frame]:
-        """Answer one text message; the bytes are checked to be UTF-8 here. After a long one the session is `busy`."""
+        """Answer one text message; bad UTF-8 ends the connection. After a long message the session is `busy`."""
         if not self._messages.take(self._facts.monotonic()):
             return self._counted(self._over_rate())
         if len(data) > LONG_BYTES:
@@ -159,7 +159,7 @@ class Session:
         return self._counted(self._answer(data))
 
     def _in_turn(self, data: bytes) -> Iterator[list[Frame]]:
-        yield self._answer(data)  # nothing if it is made in slices, which are the steps by now
+        yield self._answer(data)  # empty if it is made in slices, which have replaced this step
 
     def _answer(self, data: bytes) -> list[Frame]:
         try:
@@ -178,7 +178,7 @@ class Session:
                 received["unsubscribe"] += 1
                 return self._unsubscribe(message)
             received["ping"] += 1
-            return self._ping(message)
+            return [protocol.pong(message.reply_id, self._facts.wall_ms())]
         except ProtocolError as problem:
             if message is not None:
                 problem.reply_id = message.reply_id
@@ -203,11 +203,8 @@ class Session:
             self.closing = (protocol.BAD_MESSAGES, "too many bad messages")
         return protocol.error(problem.reply_id, problem.code, str(problem), retry=early)
 
-    def _ping(self, message: Ping) -> list[Frame]:
-        return [protocol.pong(message.reply_id, self._facts.wall_ms())]
-
     def _subscribe(self, message: Subscribe, many: int) -> list[Frame]:
-        """Answer it at once if fewer than so many symbols must be told, else in slices."""
+        """Answer at once if fewer than `many` symbols must be told, else in slices."""
         old = self.selection
         if message.cursor is not None and old is not None:
             raise ProtocolError("bad_request", "a cursor counts only in the first subscribe of a connection")
@@ -219,14 +216,13 @@ class Session:
         message = message._replace(rejected=message.rejected + surplus)
         store = self._groups.store
         new = len(store) >= LARGE and untested(store, selection)
-        fresh = many if new else self._groups.fresh(self._reader.group, selection, message.cursor)
-        if fresh >= many:
+        if new or self._groups.fresh(self._reader.group, selection, message.cursor) >= many:
             self._steps = self._in_slices(message, selection, interval_ms)
             return []
         return self._place(message, selection, interval_ms)
 
     def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
-        yield []  # one such answer a turn: many may be asked for at once
+        yield []  # one such answer per turn: many may be asked for at once
         reader = self._reader
         try:
             for coming in self._groups.whole(reader.address, selection, reader.group, message.cursor):
@@ -288,9 +284,9 @@ class Session:
         self._pay(self._work, have, set(selection.patterns) - have)
 
     def _pay(self, bucket: TokenBucket, kept: set[str], new: set[str]) -> None:
-        """Take what resolving a selection may cost from a bucket, before the work is done.
+        """Take from a bucket what resolving a selection may cost, before the work is done.
 
-        What its reader has already is not tested again, but looked through.
+        What its reader already has is not tested again, only looked through.
         """
         scope = self._reader.group.scope if self._reader.group is not None else None
         sizes = sorted(len(w.symbols) for w in scope.wildcards if w.text in kept) if scope else []
