@@ -31,6 +31,8 @@ def settings_table() -> str:
             continue
         for name, setting in type(described.default).model_fields.items():
             default = "" if setting.default in {None, "", ()} else setting.default
+            if isinstance(default, bool):
+                default = str(default).lower()  # as in TOML
             rows.append(f"| `{section}.{name}` | {default} | {setting.description} |")
     return "\n".join(rows)
 

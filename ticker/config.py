@@ -1,10 +1,10 @@
 """How four sources become one value of `Settings`.
 
-A flag wins over an environment variable `TICKER_SECTION__KEY`, that over the TOML file, that over the default.
-Everything unknown, out of bounds or of the wrong type is an error that names its place, and all of them are
+A flag overrides an environment variable `TICKER_SECTION__KEY`, which overrides the TOML file, which overrides the
+default. Everything unknown, out of bounds or of the wrong type is an error that names its place, and all of them are
 reported at once.
 
-It reads the one file that it is given, never the environment or the command line by itself.
+It reads only the file that it is given; environment and command line are passed in.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Key = tuple[str, ...]
 """Where a value belongs: `("server", "port")`, `("feeds", "alpha", "symbols")`."""
 
 Flags = Sequence[tuple[str, str]]
-"""Names and texts from the command line: `("--port", "9000")`."""
+"""Names and values from the command line: `("--port", "9000")`."""
 
 _SECTIONS: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items() if name != "feeds"}
 """The model of each section by its name."""
@@ -44,7 +44,7 @@ _MISSPELT = {
     for section, model in _SECTIONS.items()
     for name in model.model_fields
 }
-"""Variables with one underscore where there must be two. Other names may be anybody's: Kubernetes makes many."""
+"""Variables with one underscore where two are needed. Other names may not be meant for us: Kubernetes sets many."""
 
 
 def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> Settings:
@@ -52,9 +52,9 @@ def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> 
 
     Args:
         config_file: a TOML file.
-        flags: the command line's: `--host`, `--port`, `--log-level`; `--feed` with a feed spec, all of which
+        flags: from the command line: `--host`, `--port`, `--log-level`; `--feed` with a feed spec, all of which
             together replace the feeds of file and environment; `--set` with `section.key=value`.
-        environ: the environment; only names `TICKER_…__…` are looked at, and those that miss an underscore.
+        environ: the environment; only names `TICKER_…__…` count, and those that lack an underscore are errors.
 
     Raises:
         ConfigError: one line for each thing that is wrong.
@@ -63,14 +63,14 @@ def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> 
 
 
 def check(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
-    """The settings but for what is wrong, and one line for each thing that is; see `load`."""
+    """The settings without the faulty values, and one line for each fault; see `load`."""
     draft = _Draft(config_file, flags, environ)
     errors, draft.errors = draft.errors, []
     return draft.settle(), errors
 
 
 def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> str:
-    """The settings in force as a TOML text that gives the same settings again, each value with its origin.
+    """The settings in force, as TOML that gives the same settings again, each value with its origin.
 
     Raises:
         ConfigError: as `load`.
@@ -85,7 +85,7 @@ def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) 
 def parse_feed_spec(spec: str) -> tuple[str, dict[str, object]]:
     """Read `[NAME=]ADAPTER[:SELECTION][?option=value&…]` into the feed's name and its table.
 
-    The selection becomes `symbols`, just as it stands. An option's value may be percent-encoded; an option
+    The selection becomes `symbols`, unchanged. An option's value may be percent-encoded; an option
     that is given several times becomes a list.
 
     Raises:
@@ -97,9 +97,9 @@ def parse_feed_spec(spec: str) -> tuple[str, dict[str, object]]:
     if not FEED_NAME.fullmatch(name):
         raise ConfigError(_bad_feed_name(name))
     if equals and not adapter:
-        raise ConfigError(f"name the adapter behind '{name}='")
+        raise ConfigError(f"name the adapter after '{name}='")
     if colon and not selection:
-        raise ConfigError("name symbols behind the ':', or leave it out")
+        raise ConfigError("name symbols after the ':', or leave it out")
     fixed = {"adapter": adapter or name} | ({"symbols": selection} if selection else {})
     options: dict[str, list[str]] = {}
     for part in query.split("&") if query else ():
@@ -120,7 +120,7 @@ class _Said(NamedTuple):
 
 
 class _Draft:
-    """What the sources said, the stronger over the weaker, and what was wrong with it."""
+    """What the sources said, stronger ones overriding weaker ones, and what was wrong with it."""
 
     def __init__(self, config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> None:
         self.values: dict[str, dict[str, _Said]] = {name: {} for name in _SECTIONS}
@@ -166,7 +166,7 @@ class _Draft:
             if name.startswith("TICKER_") and "__" in name:
                 key = tuple(name.removeprefix("TICKER_").lower().split("__"))
                 self._put(key, _typed(key, text), name, name)
-            elif name in _MISSPELT and "://" not in text:  # else it is that of a Kubernetes service `ticker-server`
+            elif name in _MISSPELT and "://" not in text:  # a URL comes from Kubernetes, for a service `ticker-server`
                 self.errors.append(f"{name}: unknown; did you mean '{_MISSPELT[name]}'?")
 
     def _read_flags(self, flags: Flags) -> None:
@@ -197,7 +197,7 @@ class _Draft:
             self._put(("feeds", feed, option), value, "--feed", place)
 
     def _put(self, key: Key, value: object, origin: str, place: str) -> None:
-        """Take a value, or say what is wrong with it; `place` is where it stands in its source."""
+        """Take a value, or note what is wrong with it; `place` is its place in its source."""
         said = _Said(value, origin)
         match key:
             case ("feeds", feed, *_) if not FEED_NAME.fullmatch(feed):
@@ -220,11 +220,11 @@ class _Draft:
             self.errors.append(f"{place}: {problem}")
 
     def _check_tokens(self) -> None:
-        """Whoever wants tokens has some: else everything would be open, and nobody would know."""
+        """Refuse settings about tokens if there are no tokens: everything would be open, unnoticed."""
         said = self.values["auth"]
         for name in ("query", "metrics") if "tokens_file" not in said or not said["tokens_file"].value else ():
             if name in said and said[name].value:
-                text = f"auth.{name} is on, but there are no tokens; name their file: auth.tokens_file"
+                text = f"auth.{name} is on, but there are no tokens; set auth.tokens_file"
                 self.errors.append(f"{said[name].origin}: {text}")
 
 
@@ -243,7 +243,7 @@ def _names(section: str) -> list[str]:
 
 
 def _typed(key: Key, text: str) -> object:
-    """Text as the type that its setting wants; unchanged, to be refused later, if it cannot be."""
+    """Text converted to the type of its setting; unchanged, to be refused later, if that fails."""
     match key:
         case (section, name) if name in _names(section):
             wanted: Any = _SECTIONS[section].model_fields[name].annotation
@@ -273,12 +273,12 @@ def _complaint(section: str, name: str, value: object) -> str:
             choices = get_args(model.model_fields[name].annotation)
             return f"unknown {reprlib.repr(value)}{did_you_mean(str(value), choices)}"
         said = re.sub("^.*? should ", "should ", error["msg"].removeprefix("Value error, "))
-        return said if said.startswith("'") else f"{said}, not {reprlib.repr(value)}"  # a pattern has named itself
+        return said if said.startswith("'") else f"{said}, not {reprlib.repr(value)}"  # it names the bad pattern itself
     return ""
 
 
 def _correction(key: Key, origin: str) -> str:
-    """The clause behind "unknown": the nearest right name, as its source spells names, or all that there are."""
+    """The clause after "unknown": the nearest right name, spelled as in its source, or all that there are."""
     sections = [*_SECTIONS, "feeds"]
     section = key[0] if key[0] in sections else "".join(nearest(key[0], sections))
     homes = [home for home in _SECTIONS if len(key) <= 2 and key[-1] in _names(home)]

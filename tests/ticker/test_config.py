@@ -150,7 +150,7 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[sever]\nprot = 3", "sever.prot: unknown; did you mean 'server.port'?"),
         ("[store]\nport = 3", "store.port: unknown; did you mean 'server.port'?"),
         ("port = 3", "port: unknown; did you mean 'server.port'?"),
-        ("[metrics]\nprices = 5", "metrics.prices: should be a list, or one text with commas, not 5"),
+        ("[metrics]\nprices = 5", "metrics.prices: should be a list, or one string with commas, not 5"),
         ("[sever]", "sever: unknown; did you mean 'server'?"),
         ("[log]\nzzz = 1", "log.zzz: unknown; there is: log.format, log.level"),
         (
@@ -208,7 +208,7 @@ def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
 def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: str) -> None:
     """A browser names a site in just one way: what differs from that would never be let in."""
     [line] = file_errors(tmp_path, f"[server]\norigins = ['{origin}']")
-    assert line.startswith("server.origins: should be scheme, host and port alone, in small letters")
+    assert line.startswith("server.origins: should be scheme, host and port only, in lower case")
 
 
 def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_the_host_may_stand_in_brackets() -> None:
     for text in ("localhost:9000", "[::1]:9000", "http://localhost", "[localhost]", "[::1"):
         with pytest.raises(ConfigError) as caught:
             load(None, [("--host", text)], {})
-        words = "should be an address alone, the port is one of its own: 0.0.0.0, ::1 or [::1]"
+        words = "should be an address, the port is a setting of its own: 0.0.0.0, ::1 or [::1]"
         assert str(caught.value) == f"--host: {words}, not '{text}'"
 
 
@@ -249,7 +249,7 @@ def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
     Seen: with `auth.metrics` alone everybody could read /metrics.
     """
     text = "[auth]\nmetrics = true\nquery = false\n"
-    missing = "is on, but there are no tokens; name their file: auth.tokens_file"
+    missing = "is on, but there are no tokens; set auth.tokens_file"
     assert file_errors(tmp_path, text) == [f"auth.metrics {missing}"]
     assert file_errors(tmp_path, f'{text}tokens_file = ""\n') == [f"auth.metrics {missing}"]
     assert errors(None, [("--set", "auth.metrics=true")], {"TICKER_AUTH__QUERY": "true"}) == [
@@ -317,8 +317,8 @@ def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str)
         ("--set", "feeds.sim.=1", "--set feeds.sim.: unknown; did you mean 'feeds.NAME.OPTION'?"),
         ("--feed", "", "--feed : a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
         ("--feed", "Sim", "--feed Sim: a feed's name is 1 to 32 of a-z 0-9 _ -, not 'Sim'"),
-        ("--feed", "eu=", "--feed eu=: name the adapter behind 'eu='"),
-        ("--feed", "sim:", "--feed sim:: name symbols behind the ':', or leave it out"),
+        ("--feed", "eu=", "--feed eu=: name the adapter after 'eu='"),
+        ("--feed", "sim:", "--feed sim:: name symbols after the ':', or leave it out"),
         ("--feed", "sim?seed", "--feed sim?seed: write option=value, not 'seed'"),
         ("--feed", "sim?=7", "--feed sim?=7: write option=value, not '=7'"),
         ("--feed", "sim?a=1&&b=2", "--feed sim?a=1&&b=2: write option=value, not ''"),
