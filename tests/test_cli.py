@@ -192,7 +192,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["--prt", "3"], "no option '--prt'; did you mean '--port'?"),
         (["show-config", "--hots=x"], "no option '--hots'; did you mean '--host'?"),
         (["adapters", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
-        (["adapters", ""], f"no adapter ''; there is: {', '.join(sorted(loaders()))}"),
+        (["adapters", ""], f"no adapter ''; choose from: {', '.join(sorted(loaders()))}"),
         (["symbols", "--adapter", ""], "a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
         (["symbols", "--adapter", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
         (["symbols", "--adapter", "sim"], "sim is no exchange, so it has no list of symbols"),
@@ -218,7 +218,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
         (
             ["--set", "\x1b[2J=1"],
-            r"--set \x1b[2J: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store",
+            r"--set \x1b[2J: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store",
         ),
     ],
 )
@@ -262,8 +262,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, main: Run) -> None:
     assert main("check-config", "--feed", "krakn", "--feed", "kraken?x=1")[2] == [
         "ticker: feeds.krakn.adapter: unknown 'krakn'; did you mean 'kraken'?",
         (
-            "ticker: feeds.kraken.x: unknown option; there is: base_url, crossed, interval_s, key_env, key_file, mode, "
-            "proxy, record_mb, record_raw, symbols, timeout_s, ws_url"
+            "ticker: feeds.kraken.x: unknown option; choose from: base_url, crossed, interval_s, key_env, key_file, "
+            "mode, proxy, record_mb, record_raw, symbols, timeout_s, ws_url"
         ),
     ]
 

@@ -86,7 +86,7 @@ def test_get_says_that_nothing_matches(called: Call, monkeypatch: pytest.MonkeyP
 def test_exit_statuses_of_get(called: Call) -> None:
     """2 for what cannot be, 3 for what does not exist, with the nearest, 4 for nobody there; nothing on stdout."""
     assert called("get", "BTC-USDX") == (
-        3, "", "ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-EUR\n",
+        3, "", "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n",
     )  # fmt: skip
     nobody = "ticker: cannot connect to http://127.0.0.1:1: connection refused; is it running?\n"
     for command in (("get", "BTC-USD"), ("symbols",), ("candles", "BTC-USD")):
@@ -144,7 +144,7 @@ def test_tail_without_reconnecting_ends_with_the_connection() -> None:
 
 def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
     """Who would wait for it for ever is told what it may have been, also where there is no terminal."""
-    said = "ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-EUR\n"
+    said = "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n"
     status, out, errors = called("tail", "BTC-USDX", "BTC-USD", "--count", "1", "--csv", "--fields", "name")
     assert (status, out, said in errors) == (0, "symbol,name\nBTC-USD,Bitcoin\n", True)
     with subprocess.Popen(
@@ -180,7 +180,7 @@ async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: 
     await until(told)
     live.publish({"ETH-USD": "3101"})
     assert await tail == 0
-    assert "".join(errors).count("ticker: no symbol 'BTC-USDX'; the nearest are BTC-USD\n") == 1
+    assert "".join(errors).count("ticker: no symbol 'BTC-USDX'; nearest: BTC-USD\n") == 1
 
 
 def test_lists_of_a_running_service(called: Call) -> None:

@@ -1,6 +1,6 @@
 """The command line as a process: `python -m ticker`, or the installed `ticker`.
 
-Ctrl-C ends it quietly from the first import on, of which most of its start is made.
+Ctrl-C ends it quietly even during the imports, which are most of its start-up time.
 """
 
 import sys

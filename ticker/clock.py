@@ -1,4 +1,4 @@
-"""Time as something that is handed in.
+"""Time as a dependency that is passed in.
 
 Ages, deadlines and waits use `Clock.monotonic`; `Clock.wall_ms` is for display and for comparing with an
 exchange's own timestamps. Nothing else in the project reads a clock.
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 _ALWAYS = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-"""The clock that goes on while the machine is suspended: Linux has one of its own for that, Windows no other."""
+"""The clock that keeps running while the machine is suspended; Linux has a separate one for it."""
 
 
 class Clock:
     """The machine's clocks.
 
     Attributes:
-        NAP_S: how late a wait may end at most, if the machine was suspended meanwhile.
+        NAP_S: how late a wait may end at most if the machine was suspended meanwhile.
     """
 
     NAP_S = 30.0
 
     def monotonic(self) -> float:
-        """Seconds that never go back, and that pass while the machine is suspended: prices are as old then."""
+        """Seconds that never go back, and that count while the machine is suspended: prices age then, too."""
         return time.monotonic() if _ALWAYS is None else time.clock_gettime(_ALWAYS)
 
     def wall_ms(self) -> int:
@@ -45,14 +45,14 @@ class Clock:
             return
         until, left_s = self.monotonic() + seconds, seconds
         while left_s > 0:
-            await asyncio.sleep(min(left_s, self.NAP_S))  # the loop's clock stops while we are suspended
+            await asyncio.sleep(min(left_s, self.NAP_S))  # the loop's own clock stops while suspended
             left_s = until - self.monotonic()
 
 
 class ManualClock(Clock):
     """A clock that moves only when told, so that an hour of waiting costs a test nothing.
 
-    Whoever is woken has `turns` of the loop until time goes on; somebody who is alone needs one.
+    Tasks that are woken have `turns` turns of the loop before time goes on; a single task needs one.
     """
 
     def __init__(self, wall_ms: int = 1_795_386_000_000, turns: int = 20) -> None:
@@ -79,7 +79,7 @@ class ManualClock(Clock):
         await future
 
     def tick(self, seconds: float) -> None:
-        """Move time without letting anybody run: for code that never sleeps."""
+        """Move time without letting any task run: for code that never sleeps."""
         self._now += seconds
 
     async def advance(self, seconds: float) -> None:

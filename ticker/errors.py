@@ -2,14 +2,14 @@
 
     TickerError
     ├── ConfigError      the user's configuration or command line is wrong: exit status 2
-    ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is tried again
-    │   └── FatalFeedError   trying again cannot help (a bad key): the feed is parked as failed
-    ├── PatternError     a selection cannot be; `code` is one of protocol.ERROR_CODES
+    ├── FeedError        a feed failed; `reason` is one of model.ERROR_REASONS; it is retried
+    │   └── FatalFeedError   retrying cannot help (a bad key): the feed is parked as failed
+    ├── PatternError     a selection is malformed; `code` is one of protocol.ERROR_CODES
     ├── ProtocolError    a client's message is refused; `code` is one of protocol.ERROR_CODES
     └── ClientError      reading from a service failed; raised by `ticker.client` only
         ├── UnreachableError     it cannot be reached, or has no prices yet: exit status 4
-        ├── RefusedError         it refuses, and would again; `code` says why
-        └── UnknownSymbolError   it knows no such symbol; `nearest` names some like it: exit status 3
+        ├── RefusedError         it refuses, and would do so again; `code` says why
+        └── UnknownSymbolError   it knows no such symbol; `nearest` has similar ones: exit status 3
 
 Messages say what is wrong and what to do, in one line, without secrets.
 """
@@ -22,10 +22,10 @@ from typing import Any
 
 
 class TickerError(Exception):
-    """Root of everything that this project raises on purpose."""
+    """Root of all exceptions that this project raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to another process as it is; by default it would be made anew of its message alone, which fails."""
+        """Pickle it as it is; the default would rebuild it from its message alone, which fails."""
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
@@ -39,7 +39,7 @@ class FeedError(TickerError):
     Args:
         message: one line for people, without secrets.
         reason: one of `model.ERROR_REASONS`, the label it is counted under.
-        retry_after_s: the exchange said when to come back, in seconds.
+        retry_after_s: when the exchange said to come back, in seconds.
     """
 
     def __init__(self, message: str, *, reason: str = "protocol", retry_after_s: float | None = None) -> None:
@@ -49,7 +49,7 @@ class FeedError(TickerError):
 
 
 class FatalFeedError(FeedError):
-    """A feed failed in a way that trying again does not mend."""
+    """A feed failed in a way that retrying cannot mend."""
 
 
 class PatternError(TickerError, ValueError):
@@ -69,7 +69,7 @@ class ProtocolError(TickerError):
     """A client's message is refused.
 
     Attributes:
-        reply_id: the message's own `id`, echoed in the error frame; put in by whoever knows it.
+        reply_id: the message's own `id`, echoed in the error frame; set by the first caller that knows it.
 
     Args:
         code: one of `protocol.ERROR_CODES`.
@@ -83,15 +83,15 @@ class ProtocolError(TickerError):
 
 
 class ClientError(TickerError):
-    """Reading from a service failed in a way that the client library does not mend by itself."""
+    """Reading from a service failed in a way that the client library cannot recover from."""
 
 
 class UnreachableError(ClientError):
-    """The service cannot be reached, or does not know its symbols yet; later it may."""
+    """The service cannot be reached, or does not know its symbols yet; a later attempt may succeed."""
 
 
 class RefusedError(ClientError):
-    """The service refuses, and would refuse again.
+    """The service refuses the request, and would refuse it again.
 
     Args:
         message: what it says.
@@ -112,7 +112,7 @@ class UnknownSymbolError(ClientError):
     """
 
     def __init__(self, nearest: dict[str, list[str]], loading: Sequence[str] = ()) -> None:
-        hints = {symbol: f"; the nearest are {', '.join(names)}" if names else "" for symbol, names in nearest.items()}
+        hints = {symbol: f"; nearest: {', '.join(names)}" if names else "" for symbol, names in nearest.items()}
         so_far = f" so far (not loaded yet: {', '.join(loading)})" if loading else ""
         super().__init__("\n".join(f"no symbol '{symbol}'{so_far}{hint}" for symbol, hint in hints.items()))
         self.nearest = nearest
@@ -127,8 +127,8 @@ def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A clause to put behind an error about an unknown word: `; did you mean 'x'?`, or what there is."""
+    """A clause to append to an error about an unknown word: `; did you mean 'x'?`, or a list of all."""
     words = sorted(known)
     if close := nearest(word, words):
         return f"; did you mean '{close[0]}'?"
-    return f"; there is: {', '.join(words)}" if words else ""
+    return f"; choose from: {', '.join(words)}" if words else ""

@@ -1,4 +1,4 @@
-"""Counts of durations by upper bound, as Prometheus wants them; plain lists of ints, filled once a batch."""
+"""Counts of durations by upper bound, for Prometheus; plain lists of ints, filled once per batch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Histogram:
     """One series of counts.
 
     Attributes:
-        bounds: upper bounds, seconds, growing.
-        counts: one a bound, and a last one for everything above.
+        bounds: upper bounds, seconds, ascending.
+        counts: one per bound, and a last one for everything above.
         total: the sum of all values.
     """
 
@@ -27,6 +27,6 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float, times: int = 1) -> None:
-        """Count a value so many times."""
+        """Count a value this many times."""
         self.counts[bisect.bisect_left(self.bounds, value)] += times
         self.total += value * times

@@ -1,7 +1,7 @@
-"""What the log says of connections. Each has a number, which stands on every line about it, and its reader is told it.
+"""What the log says about connections. Each has a number, which is on every line about it and is told to its reader.
 
-Coming, lagging and ordinary ends are for `debug`. What went wrong, a refusal or an end by another code, is `info`, a
-few lines a second at most, so that nobody can fill a disk; metrics count all of it.
+Opening, lagging and ordinary ends are logged at `debug`. Failures, that is refusals and all other ends, are `info`, at
+most a few lines per second so that no client can fill a disk; metrics count all of them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Protocol
 from ticker.bucket import TokenBucket
 
 LINES_PER_S, BURST = 5, 50
-"""Lines of what went wrong."""
+"""How many lines about failures are written per second, and at once."""
 REASONS = {
     1002: "broke the protocol", 1003: "sent a binary frame", 1006: "lost", 1007: "sent bad UTF-8",
     1009: "sent too large a message", 1011: "said that it failed", 1012: "restart", 4000: "sent too many bad messages",
     4001: "no good token", 4008: "stalled", 4009: "answered no ping", 4029: "sent too many messages",
 }  # fmt: skip
-"""What close codes mean, as far as they need a word. 1011 is never ours: Python scripts close so for an exception."""
+"""What close codes mean, where a word helps. 1011 is never ours: Python clients close with it after an exception."""
 ORDINARY = frozenset({1000, 1001, 1005, 1006, 1012})
-"""Codes that need nobody's attention."""
+"""Codes that need no attention."""
 
 log = logging.getLogger("ticker.connections")
 
 
 class Named(Protocol):
-    """A connection, as far as the journal is concerned."""
+    """What the journal needs of a connection."""
 
     number: int
     via: str
@@ -37,7 +37,7 @@ class Named(Protocol):
 
 
 class Journal:
-    """Numbers connections and says what becomes of them.
+    """Numbers connections and logs what becomes of them.
 
     Args:
         monotonic: the clock.
@@ -59,13 +59,13 @@ class Journal:
         log.debug("opened", extra=_of(connection))
 
     def refused(self, reason: str, address: str) -> int:
-        """Somebody was not let in; returns the number by which that is known."""
+        """A connection was refused; returns its number."""
         number = self.number()
         self._complain("refused", {"connection": number, "address": address, "reason": reason})
         return number
 
     def ended(self, connection: Named, code: int) -> None:
-        """A connection is over."""
+        """A connection has ended."""
         words = _of(connection) | {"code": code} | ({"reason": REASONS[code]} if code in REASONS else {})
         if code in ORDINARY:
             log.debug("ended", extra=words)
@@ -73,7 +73,7 @@ class Journal:
             self._complain("ended", words)
 
     def lagging(self, now: AbstractSet[Named]) -> None:
-        """Who lags behind at this moment; said is who begins, and who has caught up or gone."""
+        """Given all that lag behind now, log those that have begun to, and those that have caught up or gone."""
         for connection in now - self._lagging:
             log.debug("lags behind", extra=_of(connection))
         for connection in self._lagging - now:

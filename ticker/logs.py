@@ -3,7 +3,7 @@
 What a caller gives as `extra={"feed": name}` follows the message as key=value on the console, and is a field of
 the object in JSON. Control characters are escaped everywhere, so nothing that a client or an exchange sends can
 forge a line or move a terminal's cursor. Libraries log through the same handler, and only warnings: their lines
-per request or connection would drown ours, and httpx prints whole URLs. A token in an address is never written.
+per request or connection would drown ours, and httpx prints whole URLs. A token in a URL is never written.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def configure(level: str, fmt: str, stream: Stream) -> None:
     """Send every logger's lines to one stream. A later call replaces what an earlier one set.
 
     Args:
-        level: `debug`, `info`, `warning` or `error`. At `debug` uvicorn's lines per request come, too.
+        level: `debug`, `info`, `warning` or `error`. At `debug` uvicorn's lines per request are included.
         fmt: `console` or `json`.
-        stream: standard error, as a rule.
+        stream: usually standard error.
     """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if fmt == "json" else ConsoleFormatter())
@@ -47,26 +47,26 @@ def configure(level: str, fmt: str, stream: Stream) -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn").setLevel(logging.INFO if level == "debug" else logging.WARNING)
-    if level != "debug":  # it warns of each malformed request: a stranger could fill the disk
+    if level != "debug":  # it warns about each malformed request: anyone could fill the disk
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def redact(text: str) -> str:
-    """The text without tokens: uvicorn prints addresses whole."""
+    """The text without tokens: uvicorn prints whole URLs."""
     return _TOKEN.sub(r"\1…", text) if "token=" in text else text
 
 
 def escape(text: str) -> str:
-    """The text on one line: whatever is not printable becomes a backslash sequence."""
+    """The text on one line: characters that are not printable become backslash sequences."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`HH:MM:SS.mmm level logger message key=value`, local time; a traceback follows, indented by a bar."""
+    """`HH:MM:SS.mmm level logger message key=value`, local time; a traceback follows, indented behind a bar."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{self.formatTime(record, '%H:%M:%S')}.{int(record.msecs):03}"
@@ -79,7 +79,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `time` (UTC), `level`, `logger`, `message`, the extras, `exception`."""
+    """One JSON object per line: `time` (UTC), `level`, `logger`, `message`, the extras, `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -96,7 +96,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:
-    """What the caller gave as `extra`, each as something that JSON has."""
+    """What the caller gave as `extra`, each value as a type that JSON has."""
     return {key: _plain(value) for key, value in vars(record).items() if key not in _STANDARD}
 
 

@@ -350,11 +350,11 @@ BODIES: dict[str, Schema] = {
         "title": value("string", "the status, in words", "Not Found"),
         "status": value("integer", "the HTTP status", 404),
         "code": CODE,
-        "detail": value("string", "what is wrong and what to do", "no symbol 'BTC-USDX'; the nearest are BTC-USD"),
+        "detail": value("string", "what is wrong and what to do", "no symbol 'BTC-USDX'; nearest: BTC-USD"),
         "nearest": NEAREST, "loading": LOADING,
     }, ("nearest", "loading"), examples=[{
         "type": "about:blank", "title": "Not Found", "status": 404, "code": "unknown_symbol",
-        "detail": "no symbol 'BTC-USDX'; the nearest are BTC-USD, BTC-USDT", "nearest": ["BTC-USD", "BTC-USDT"],
+        "detail": "no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-USDT", "nearest": ["BTC-USD", "BTC-USDT"],
     }]),
 }  # fmt: skip
 """What HTTP answers, by name."""

@@ -82,8 +82,8 @@ def test_a_feed_is_named_after_its_adapter() -> None:
     [
         ("quite", {}, "feeds.quite.adapter: unknown 'quite'; did you mean 'quiet'?"),
         ("eu", {"adapter": "quit"}, "feeds.eu.adapter: unknown 'quit'; did you mean 'quiet'?"),
-        ("eu", {"adapter": "zzzz"}, "feeds.eu.adapter: unknown 'zzzz'; there is: other, quiet"),
-        ("eu", {"adapter": 3}, "feeds.eu.adapter: unknown 3; there is: other, quiet"),
+        ("eu", {"adapter": "zzzz"}, "feeds.eu.adapter: unknown 'zzzz'; choose from: other, quiet"),
+        ("eu", {"adapter": 3}, "feeds.eu.adapter: unknown 3; choose from: other, quiet"),
         ("eu", {"adapter": ["quiet"]}, "feeds.eu.adapter: unknown ['quiet']; did you mean 'quiet'?"),
         ("quiet", {"intervall_s": 1}, "feeds.quiet.intervall_s: unknown option; did you mean 'interval_s'?"),
         ("quiet", {"interval_s": "x"}, "feeds.quiet.interval_s: give a number, not 'x'"),

@@ -15,7 +15,7 @@ from ticker.config import check, explain, load, parse_feed_spec
 from ticker.errors import ConfigError
 from ticker.settings import Section, Server, Settings
 
-SECTIONS_ARE = "there is: auth, feeds, history, hub, limits, log, metrics, server, store"
+SECTIONS_ARE = "choose from: auth, feeds, history, hub, limits, log, metrics, server, store"
 SECTIONS = ("server", "hub", "store", "limits", "log")
 
 
@@ -152,7 +152,7 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("port = 3", "port: unknown; did you mean 'server.port'?"),
         ("[metrics]\nprices = 5", "metrics.prices: should be a list, or one string with commas, not 5"),
         ("[sever]", "sever: unknown; did you mean 'server'?"),
-        ("[log]\nzzz = 1", "log.zzz: unknown; there is: log.format, log.level"),
+        ("[log]\nzzz = 1", "log.zzz: unknown; choose from: log.format, log.level"),
         (
             "[zzz]\nzzz = 1",
             f"zzz.zzz: unknown; {SECTIONS_ARE}",
@@ -177,8 +177,8 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[hub]\nstall_s = nan", "hub.stall_s: should be a finite number, not nan"),
         ("[store]\nstale_after_s = '5'", "store.stale_after_s: should be a valid number, not '5'"),
         ("[log]\nlevel = 'wran'", "log.level: unknown 'wran'; did you mean 'warning'?"),
-        ("[log]\nlevel = 3", "log.level: unknown 3; there is: debug, error, info, warning"),
-        ('"a\\nb" = 3', "a\\nb: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store"),
+        ("[log]\nlevel = 3", "log.level: unknown 3; choose from: debug, error, info, warning"),
+        ('"a\\nb" = 3', "a\\nb: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store"),
         ("[server\nport = 3", "Expected ']' at the end of a table declaration (at line 1, column 8)"),
         ("[log]\nlevel = 'info'\nlevel = 'info'", "Cannot overwrite a value (at end of document)"),
     ],
@@ -286,7 +286,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("TICKER_FEEDS__KRAKEN", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
         ("TICKER_FEEDS__A__B__C", "1", "unknown; did you mean 'TICKER_FEEDS__NAME__OPTION'?"),
         ("TICKER_FEEDS__A.B__C", "1", "a feed's name is 1 to 32 of a-z 0-9 _ -, not 'a.b'"),
-        ("TICKER_ZZZ__ZZZ", "1", "unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store"),
+        ("TICKER_ZZZ__ZZZ", "1", f"unknown; {SECTIONS_ARE}"),
         ("TICKER_SERVER__PORT", "80a", "should be a valid integer, not '80a'"),
         ("TICKER_SERVER__PORT", "", "should be a valid integer, not ''"),
         ("TICKER_SERVER__PORT", "-1", "should be greater than or equal to 0, not -1"),
@@ -311,7 +311,7 @@ def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str)
         (
             "--set",
             "a.b.c=1",
-            "--set a.b.c: unknown; there is: auth, feeds, history, hub, limits, log, metrics, server, store",
+            "--set a.b.c: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store",
         ),
         ("--set", "log=1", "--set log: should be a table"),
         ("--set", "feeds.sim.=1", "--set feeds.sim.: unknown; did you mean 'feeds.NAME.OPTION'?"),

@@ -69,10 +69,10 @@ def test_errors_go_from_process_to_process(error: TickerError) -> None:
 def test_unknown_symbols_have_a_line_each() -> None:
     """With the names most like it, and, where it is not final, the feeds that may still bring it."""
     nearest_names: dict[str, list[str]] = {"X": ["Y", "Z"], "Q": []}
-    assert str(UnknownSymbolError(nearest_names)) == "no symbol 'X'; the nearest are Y, Z\nno symbol 'Q'"
+    assert str(UnknownSymbolError(nearest_names)) == "no symbol 'X'; nearest: Y, Z\nno symbol 'Q'"
     error = UnknownSymbolError({"X": ["Y"], "Q": []}, ["f", "g"])
     so_far = "so far (not loaded yet: f, g)"
-    assert str(error) == f"no symbol 'X' {so_far}; the nearest are Y\nno symbol 'Q' {so_far}"
+    assert str(error) == f"no symbol 'X' {so_far}; nearest: Y\nno symbol 'Q' {so_far}"
     assert error.loading == ["f", "g"]
 
 
@@ -97,7 +97,7 @@ def test_nearest_is_best_first_and_keeps_the_known_spelling() -> None:
     ("word", "known", "expected"),
     [
         ("prot", ["port", "host"], "; did you mean 'port'?"),
-        ("zzzz", ["port", "host"], "; there is: host, port"),
+        ("zzzz", ["port", "host"], "; choose from: host, port"),
         ("zzzz", [], ""),
     ],
 )

@@ -292,7 +292,7 @@ async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) ->
         answer = await live.get(f"/api/{path}/BTC-USX")
         assert is_problem(answer, 404, "unknown_symbol")
         assert (answer.json["nearest"], answer.json["loading"]) == (["BTC-USD"], ["dead"])
-        assert answer.json["detail"] == "no symbol 'BTC-USX' so far (not loaded yet: dead); the nearest are BTC-USD"
+        assert answer.json["detail"] == "no symbol 'BTC-USX' so far (not loaded yet: dead); nearest: BTC-USD"
     for path in ("quotes", "symbols"):
         document = (await live.get(f"/api/{path}?symbols=BTC-USD,BTC-USX")).json
         assert document["unknown"] == [{"symbol": "BTC-USX", "nearest": ["BTC-USD"]}]
@@ -300,7 +300,7 @@ async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) ->
         assert not {"unknown", "loading"} & (await live.get(f"/api/{path}?symbols=BTC-USD")).json.keys()
     dead.state("failed", "bad key")
     answer = await live.get("/api/quotes/BTC-USX")
-    assert answer.json["detail"] == "no symbol 'BTC-USX'; the nearest are BTC-USD"
+    assert answer.json["detail"] == "no symbol 'BTC-USX'; nearest: BTC-USD"
     for document in (answer.json, (await live.get("/api/quotes?symbols=BTC-USX")).json):
         assert "loading" not in document
 

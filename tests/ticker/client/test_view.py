@@ -225,7 +225,7 @@ async def test_get_answers_once(live: Live) -> None:
 @serving()
 async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
     """A symbol that does not exist is a typed error with its nearest names."""
-    with pytest.raises(UnknownSymbolError, match="no symbol 'BTC-USDX'; the nearest are BTC-USD") as error:
+    with pytest.raises(UnknownSymbolError, match="no symbol 'BTC-USDX'; nearest: BTC-USD") as error:
         await get(url(live), "BTC-USDX", "ETH-USD")
     assert error.value.nearest == {"BTC-USDX": ["BTC-USD"]}
 

@@ -89,5 +89,5 @@ def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixtur
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
 def test_what_is_no_condition_is_refused_by_an_example(text: str) -> None:
     """The message shows how to write one, or names the nearest field."""
-    with pytest.raises(ValueError, match=r"write 'BTC-USD > 100000'|did you mean|there is:"):
+    with pytest.raises(ValueError, match=r"write 'BTC-USD > 100000'|did you mean|choose from:"):
         Condition.of(text)

@@ -53,9 +53,9 @@ def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
 def test_a_mistyped_symbol_is_told() -> None:
     """The last line names it, and what it may have been; all of them, if there are several."""
     board = Board(["BTC-USDX"], "http://localhost:8000", unknown={"BTC-USDX": ["BTC-USD"]})
-    assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD"
+    assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD"
     board.unknown["NOPE"] = []
-    assert drawn(board)[-1] == "no symbol 'BTC-USDX'; the nearest are BTC-USD · no symbol 'NOPE'"
+    assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD · no symbol 'NOPE'"
 
 
 def test_a_kind_of_a_later_service_is_shown() -> None:
