@@ -1,18 +1,18 @@
-"""Prices as bars of a second and of a minute, in compact rings, folded to longer ones on request. Pure.
+"""Prices as bars of a second and of a minute, in compact rings, folded into longer ones on request. Pure.
 
 What a bar is:
 
-* The price is `last`, else the mid of bid and ask while there is no last.
-* A bar is made of what was said within its interval: the first price is its open, the last one its close. A quote
-  that repeats the price counts, too; that is how an interval in which nothing changed differs from the next case.
-* An interval in which nothing was said carries the close before it, open = high = low = close: no change is
-  information, too, as long as the symbol is neither stale nor down.
-* A bar has a *gap* if the symbol was stale or down at any moment of it, or its beginning was not seen. The moment in
-  which data goes missing says the price once more, for it stood until then. An interval that is nothing but gap
-  carries the close before it as well, but nothing was said in it.
+* The price is `last`, or the mid of bid and ask while there is no last.
+* A bar is made of the quotes within its interval: the first price is its open, the last one its close. A quote that
+  repeats the price counts, too; that is how an interval in which nothing changed differs from the next case.
+* An interval without quotes carries the previous close, open = high = low = close: no change is information, too, as
+  long as the symbol is neither stale nor down.
+* A bar has a *gap* if the symbol was stale or down at any moment of it, or its beginning was not seen. The moment at
+  which data goes missing counts as a quote of the price, which held until then. An interval that is nothing but gap
+  also carries the previous close, but has no quote.
 
-Times are the service's clock, ms since 1970 UTC; intervals begin at their multiples. A clock that is set back a little
-makes the newest bar last until the time it began has come again. Prices here are floats: a bar is for looking at.
+Times are the service's clock, ms since 1970 UTC; intervals begin at their multiples. If the clock is set back a little,
+the newest bar lasts until the time at which it began has come again. Prices here are floats: a bar is for display.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from ticker.model import Value
 
 SECOND_MS, MINUTE_MS = 1000, 60_000
 SECONDS, MINUTES = 600, 1440
-"""How many bars the rings hold at most."""
+"""The capacities of the rings, in bars."""
 CHUNK = 60
 """Bars that a ring grows by."""
 TAPE_BYTES = 1000
-"""What a tape takes besides its rings' bars, and the tables that it stands in."""
+"""What a tape takes in addition to its bars, including its entries in tables."""
 
 GAP, GAP_AFTER = 1, 2
-"""Flags of a said bar: data was missing in it; it was missing still when the bar ended."""
+"""Flags of a bar with quotes: data was missing in it; data was still missing when it ended."""
 
 Said = tuple[int, float, float, float, float, int]
-"""A bar in which something was said: start, open, high, low, close, flags."""
+"""A bar with quotes: start, open, high, low, close, flags."""
 _CELL = struct.Struct("<q4dB")
 
 
 class Slot(NamedTuple):
-    """The bar of one interval. `said` is whether any price was said in it; otherwise it carries the one before."""
+    """The bar of one interval. `said` is whether it has a quote; otherwise it carries the previous close."""
 
     t: int
     open: float
@@ -54,7 +54,7 @@ class Slot(NamedTuple):
 
 
 class Ring:
-    """The newest said bars of one length, packed; it grows by chunks up to its capacity."""
+    """The newest bars with quotes, of one length, packed; it grows by chunks up to its capacity."""
 
     __slots__ = ("_capacity", "_cells", "_count")
 
@@ -68,7 +68,7 @@ class Ring:
         return len(self._cells)
 
     def append(self, said: Said) -> int:
-        """Add a bar; a full ring forgets its oldest. Returns the bytes that it grew by."""
+        """Add a bar; a full ring drops its oldest. Returns the bytes that it grew by."""
         at = self._count % self._capacity * _CELL.size
         grown = 0
         if at == len(self._cells):
@@ -79,7 +79,7 @@ class Ring:
         return grown
 
     def newest(self, count: int) -> Iterator[Said]:
-        """The last bars, as many as there are up to a count, oldest first."""
+        """The last bars, up to a count, oldest first."""
         count = min(count, self._count, self._capacity)
         first = (self._count - count) % self._capacity
         cells = self._cells[first * _CELL.size : (first + count) * _CELL.size]
@@ -88,14 +88,14 @@ class Ring:
 
 
 class Tape:
-    """What one symbol's price did.
+    """The recorded prices of one symbol.
 
     Attributes:
         source: the venue symbol whose quotes it takes.
-        seconds: None if there was no room for it.
-        since: when the first price was said; None before.
+        seconds: its bars of seconds; None if there was no room for them.
+        since: when the first quote came; None before.
         missing: whether the symbol is stale or down.
-        whole_since: since when nothing is missing; infinite while something is.
+        whole_since: since when no data has been missing; infinite while it is.
     """
 
     __slots__ = (
@@ -125,7 +125,7 @@ class Tape:
         return TAPE_BYTES + self.minutes.bytes + (self.seconds.bytes if self.seconds is not None else 0)
 
     def take(self, values: Mapping[str, Value], wall_ms: int) -> int:
-        """A quote says these fields now. Returns the bytes that the tape grew by."""
+        """Record a quote with these fields. Returns the bytes that the tape grew by."""
         last = values.get("last")
         if last is not None:
             self._traded = True
@@ -146,7 +146,7 @@ class Tape:
         return 0
 
     def follow(self, source: str, values: Mapping[str, Value], wall_ms: int) -> int:
-        """Take another venue symbol's quotes from now on; these are its fields. Returns as `take`."""
+        """Take another venue symbol's quotes from now on; `values` are its fields. Returns as `take`."""
         self.source = source
         self._traded, self._bid, self._ask = False, None, None
         return self.take(values, wall_ms)
@@ -157,7 +157,7 @@ class Tape:
             return 0
         grown = 0
         if missing:
-            if self._end and wall_ms >= self._end:  # what was quiet up to here is not missing
+            if self._end and wall_ms >= self._end:  # a quiet time up to here is not a gap
                 grown = self._begin(wall_ms, self._close)
             self._flags = GAP
         self.missing = missing
@@ -165,7 +165,7 @@ class Tape:
         return grown
 
     def lose(self, from_ms: int, wall_ms: int) -> int:
-        """Nobody was there to hear anything from one time to now. Returns as `take`."""
+        """Nothing could be received from one time until now. Returns as `take`."""
         if self.missing or wall_ms < self._end or not self._end:
             return 0
         grown = self.mark(True, from_ms) + self._begin(wall_ms, self._close)
@@ -173,7 +173,7 @@ class Tape:
         return grown
 
     def restart(self, wall_ms: int) -> int:
-        """Forget all bars but for the price of now: the clock that dated them was wrong. Returns as `take`."""
+        """Drop all bars and keep the current price: the clock that dated them was wrong. Returns as `take`."""
         before = self.bytes
         self.minutes, self._minute, self._flags = Ring(MINUTES), None, GAP
         if self.seconds is not None:
@@ -184,16 +184,16 @@ class Tape:
         return self.bytes - before
 
     def slots(self, span_ms: int, first: int, last: int) -> list[Slot]:
-        """The bars from the one that begins at `first` to that of now, which begins at `last`; fewer if less is known.
+        """The bars from the one that begins at `first` to the current one at `last`; fewer if less is known.
 
         Bars of a second are made of seconds, all others of minutes.
         """
         base_ms = SECOND_MS if span_ms == SECOND_MS else MINUTE_MS
-        # One more than there are intervals: the bar before the first is what a quiet first one carries.
+        # One more than there are intervals: a quiet first one carries the close of the bar before it.
         return fold(self._said(base_ms, (last + span_ms - first) // base_ms + 1), span_ms, first, last)
 
     def _mid(self, values: Mapping[str, Value]) -> float | None:
-        """The mid; None until both sides have been said since the last was withdrawn."""
+        """The mid; None until both sides were quoted after the last was withdrawn."""
         if self._traded:
             self._traded, self._bid, self._ask = False, None, None
         self._bid = values.get("bid", self._bid)
@@ -201,7 +201,7 @@ class Tape:
         return None if self._bid is None or self._ask is None else (float(self._bid) + float(self._ask)) / 2
 
     def _begin(self, wall_ms: int, price: float) -> int:
-        """Close the open second and begin the one of now."""
+        """Close the open second and begin the current one."""
         grown = 0
         if self._end:
             second = self._second()
@@ -230,7 +230,7 @@ class Tape:
         return second[0] - second[0] % MINUTE_MS, *second[1:]
 
     def _said(self, base_ms: int, count: int) -> Iterable[Said]:
-        """The said bars of a second or a minute: the newest closed ones up to a count, then the open one."""
+        """The bars with quotes, of a second or a minute: the newest closed ones up to a count, then the open one."""
         if not self._end:
             return ()
         second = self._second()
@@ -240,15 +240,15 @@ class Tape:
 
 
 def joined(earlier: Said, later: Said) -> Said:
-    """The bar of two that follow one another, which begins where the first one does."""
+    """Two consecutive bars as one, which begins where the earlier one does."""
     t, open_, high, low, _, flags = earlier
     return t, open_, max(high, later[2]), min(low, later[3]), later[4], (GAP if flags else 0) | later[5]
 
 
 def fold(said: Iterable[Said], span_ms: int, first: int, last: int) -> list[Slot]:
-    """Bars of a longer interval, the quiet ones filled in, from `first` to `last`.
+    """Bars of a longer interval from `first` to `last`, with the quiet ones filled in.
 
-    The oldest bar of all is one with a gap unless it begins with its interval: what was before it is not known.
+    The oldest bar of all has a gap unless it begins with its interval: what came before it is not known.
     """
     folded: list[Said] = []
     for bar in said:

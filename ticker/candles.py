@@ -1,15 +1,15 @@
-"""The recent past of every price, in memory: bars and sparklines of what was recorded, completed by the venue's own.
+"""The recent past of every price, in memory: recorded bars and sparklines, completed by the venues' own bars.
 
-Quotes are folded as they come, before conflation, so that highs and lows between two flushes count. A consolidated
+Quotes are folded as they arrive, before conflation, so that highs and lows between two flushes count. A consolidated
 symbol takes the quotes of its current source: the flush says when that changes, so a tick costs one look-up, and the
-tick of a venue that nobody follows costs no more. Consolidated symbols are recorded from their birth on, venue
+tick of a venue that no symbol follows costs no more. Consolidated symbols are recorded from their birth on, venue
 symbols from the first request on.
 
-All of it stays below one budget of bytes. When that is full, symbols that nobody asked for lose their bars of
-seconds, then all; after them the others, the least recently asked first. What a venue told may take a quarter.
+All of it stays below one budget of bytes. When that is full, symbols that nobody requested lose their bars of
+seconds, then all bars; then the others do, the least recently requested first. Venues' bars may take a quarter.
 
-An answer prefers what was recorded here. Where that has a gap, or does not reach back so far, the venue's own bar
-stands in, if the feed has a history. A volume is always the venue's, of a bar that has ended.
+An answer prefers what was recorded here. Where that has a gap, or does not reach back far enough, the venue's own bar
+is used, if the feed has a history. A volume is always the venue's, and only given for a bar that has ended.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ticker.past import Past
 from ticker.record import INDEX, Flush, Record
 
 SLEPT_MS = 5000
-"""Without a tick for longer than this the process, or its machine, stood still: data is missing meanwhile."""
+"""If no tick comes for longer than this, the process or its machine stood still, and data is missing."""
 SET_BACK_MS = 60_000
-"""A clock that is set back by more than a bar of minutes had dated them wrongly: all are forgotten."""
+"""If the clock is set back by more than a minute's bar, the bars were dated wrongly: all are dropped."""
 
 _SOURCE = 1 << INDEX["source"]
 _TURN = _SOURCE | 1 << INDEX["state"]
 _LOST = frozenset({"stale", "down"})
-"""States in which data is missing. A halted or closed market is quiet, and that is known."""
+"""States in which data is missing. A halted or closed market is known to be quiet."""
 
 
 class Row(NamedTuple):
@@ -75,7 +75,7 @@ class Candles:
         """What all history takes, in bytes."""
         return self._tape_bytes + self.past.bytes
 
-    # What it hears
+    # Listening
 
     def take(self, quotes: Iterable[Quote], wall_ms: int) -> None:
         """Quotes were accepted."""
@@ -90,7 +90,7 @@ class Candles:
             self._grow(grown)
 
     def tick(self) -> None:
-        """Time passes; called often, so that it shows when nobody was there, or the clock was set back."""
+        """Called often, to notice that the process stood still, or that the clock was set back."""
         now, before = self._clock.wall_ms(), self._ticked_ms
         self._ticked_ms = now
         if now - before > SLEPT_MS:
@@ -100,7 +100,7 @@ class Candles:
             self._grow(sum(tape.restart(now) for tape in self._tapes.values()))
 
     def flushed(self, flush: Flush) -> None:
-        """Records have changed: symbols were born or are gone, sources and states have turned."""
+        """Records have changed: symbols were born or are gone, sources and states are different."""
         wall_ms = self._clock.wall_ms()
         for symbol in flush.gone:
             self._drop(symbol)
@@ -117,12 +117,12 @@ class Candles:
             else:
                 self._grow(tape.mark(record.get("state") in _LOST, wall_ms))
 
-    # What it answers
+    # Answering
 
     async def bars(self, record: Record, interval: str, limit: int) -> tuple[int | None, list[Row]]:
-        """The newest bars of a symbol, and since when it has been recorded, ms; None if no price was said yet.
+        """The newest bars of a symbol, and since when it has been recorded, ms; None if it has had no price yet.
 
-        There may be fewer bars than asked for, and intervals missing of which neither we nor the venue know a price.
+        Intervals are left out for which neither we nor the venue know a price.
         """
         span_ms = BAR_LENGTHS_MS[interval]
         tape = self._asked(record, seconds=span_ms == SECOND_MS)
@@ -147,10 +147,10 @@ class Candles:
     async def closes(
         self, records: Iterable[Record], points: int
     ) -> tuple[int, Iterator[tuple[Record, list[float | None]]]]:
-        """When the newest minute ends, which is still open, and the closes of so many minutes, None where unknown.
+        """The end of the newest minute, which is still open, and the closes of the last `points` ones; None if unknown.
 
-        Those of a symbol are put together as they are taken. Venues are not asked, a hundred questions would be too
-        many; feeds that have their past at hand are.
+        Each symbol's are put together as they are taken. Venues are not asked, since a hundred requests would be too
+        many; local feeds are.
         """
         tapes = {record: self._asked(record, seconds=False) for record in records}
         first, last = self._window(MINUTE_MS, points)
@@ -164,7 +164,7 @@ class Candles:
     # Inside
 
     def _window(self, span_ms: int, count: int) -> tuple[int, int]:
-        """The starts of the first and the last of so many intervals, the last being that of now."""
+        """The starts of the first and the last of this many intervals, of which the last is the current one."""
         now = self._clock.wall_ms()
         last = now - now % span_ms
         return last - (count - 1) * span_ms, last
@@ -193,7 +193,7 @@ class Candles:
         return [closes.get(t) for t in range(first, last + 1, MINUTE_MS)]
 
     def _asked(self, record: Record, *, seconds: bool) -> Tape:
-        """The tape of a symbol that somebody asks for; begun, or given bars of seconds again, if need be."""
+        """The tape of a requested symbol; begun, or given bars of seconds again, if need be."""
         tape = self._tapes.get(record.key)
         if tape is None:
             return self._record(record, self._shelves[2])
@@ -223,7 +223,7 @@ class Candles:
             self._listeners[tape.source] = others
 
     def _grow(self, grown: int) -> None:
-        """So many bytes more; make room if that is too much."""
+        """Count bytes more; make room if they are too many."""
         self._tape_bytes += grown
         while self.bytes > self._max_bytes:
             n, shelf = next((n, shelf) for n, shelf in enumerate(self._shelves) if shelf)
@@ -249,13 +249,13 @@ def _is_consolidated(record: Record) -> bool:
 
 
 def _known_closes(tape: Tape, first: int, last: int, told: Collection[int] = ()) -> dict[int, float]:
-    """The closes that were heard here; the venue's word on a minute with a gap, if it told any, is better."""
+    """The closes recorded here, but for minutes with a gap that the venue told, whose close is better."""
     slots = tape.slots(MINUTE_MS, first, last)
     return {slot.t: slot.close for slot in slots if not slot.gap or (slot.said and slot.t not in told)}
 
 
 def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> Row | None:
-    """One bar of what was recorded and what the venue told.
+    """One bar from what was recorded and what the venue told.
 
     `final` is whether the bar had ended when the venue told it, `whole` whether nothing was missing here since then.
     """
@@ -265,7 +265,7 @@ def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> 
         return None if ours is None else Row(*ours[:5], None, "g")
     if final:
         return Row(*theirs, "v")
-    # The venue knows its beginning, we know what came then, if anything did; its volume is out of date.
+    # The venue knows how it began, we know the rest, if there was any; the venue's volume is out of date.
     if ours is None or not ours.said:
         return Row(*theirs[:5], None, "gv")
     high, low = max(ours.high, theirs.high), min(ours.low, theirs.low)

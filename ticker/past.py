@@ -1,8 +1,8 @@
-"""The bars that venues tell of their own past: asked for on demand, kept for a while, never more than needed.
+"""Historical bars from the venues: fetched on demand, kept for a while, never more than needed.
 
-A bar that has ended does not change, so what was told once is not asked again; only what is newer, or older, is.
-Whoever asks for the same at the same time waits for the same answer. A venue that fails or is slow costs its
-reader one deadline; then it is left alone for a while, and there is simply no past.
+A bar that has ended does not change, so it is fetched only once; later requests ask for what is newer, or older.
+Concurrent requests for the same wait for one answer. A venue that fails or is slow costs its reader one deadline;
+then it is left alone for a while, and there is simply no past.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ticker.clock import Clock
 from ticker.model import Bar
 
 MAX_BARS = 1440
-"""Bars kept of one symbol and interval."""
+"""Bars kept per symbol and interval."""
 AT_ONCE = 2
-"""Questions to one venue at a time: charts are not what its rate budget is for."""
+"""Concurrent requests to one venue: its rate budget is not meant for charts."""
 PAUSE_MS = (5000, 60_000)
-"""A venue is asked again for the same after one bar, but no sooner and no later than this."""
+"""The same is requested again after the length of one bar, but no sooner and no later than this."""
 ENTRY_BYTES = 1000
-"""What an entry takes besides its bars."""
+"""What an entry takes in addition to its bars."""
 
 History = Callable[[str, int, int], Awaitable[list[Bar]]]
 """A feed's `history(symbol, interval_s, limit)`."""
@@ -39,8 +39,9 @@ class Told:
     """What a venue told of one symbol's bars of one length.
 
     Attributes:
-        first, until: it was asked for everything between; bars that ended by `until` are final.
-        again_at: when it may be asked again.
+        first, until: everything between was requested; bars that ended by `until` are final.
+        again_at: when it may be requested again.
+        failed: whether the last request failed.
     """
 
     first: int = 0
@@ -51,7 +52,7 @@ class Told:
     cells: bytes = b""
 
     def covers(self, first: int, end: int) -> bool:
-        """Whether all that the venue has to say of a span of time is here."""
+        """Whether all that the venue knows of a span of time is here."""
         return self.first <= first and end <= self.until
 
     def bars(self, first: int, span_ms: int) -> dict[int, Bar]:
@@ -71,7 +72,7 @@ class Told:
 
 @dataclass(slots=True)
 class Venue:
-    """A feed that can be asked. `local` means that asking costs nobody else anything: there is no real venue."""
+    """A feed that has a history. `local` means that requests cost no one else anything: there is no real venue."""
 
     name: str
     history: History
@@ -80,18 +81,18 @@ class Venue:
     failing: bool = False
 
     def fail(self, message: str) -> None:
-        """It did not tell; the log hears of the first time only."""
+        """A request failed; only the first failure in a row is logged."""
         if not self.failing:
             log.warning(message, extra={"feed": self.name, "history": "failed"})
         self.failing = True
 
 
 class Past:
-    """All that venues told.
+    """All historical bars that venues told.
 
     Args:
         clock: the service's clock.
-        max_bytes: beyond it the least recently used entries are forgotten.
+        max_bytes: beyond it the least recently used entries are dropped.
         deadline_s: how long a reader waits.
     """
 
@@ -104,21 +105,21 @@ class Past:
         self._told: OrderedDict[tuple[str, int], Told] = OrderedDict()
 
     def offer(self, feed: str, history: History, *, local: bool) -> None:
-        """A feed's symbols can be asked for."""
+        """Register a feed that has a history of its symbols."""
         self._venues[feed] = Venue(feed, history, local)
 
     def forget(self) -> None:
-        """What was told is dated by a clock that was wrong: ask again."""
+        """Drop everything: what was fetched until when was dated by a clock that was wrong."""
         self._told.clear()
         self.bytes = 0
 
     def is_local(self, symbol: str) -> bool:
-        """Whether a venue symbol's past can be had without a request to anybody."""
+        """Whether a venue symbol's past can be had without a request to a real venue."""
         venue = self._venue(symbol)
         return venue is not None and venue.local
 
     def told(self, symbol: str, span_ms: int) -> Told:
-        """What is known of a venue symbol by now, without asking."""
+        """What is known of a venue symbol already, without a request."""
         key = symbol, span_ms
         if key not in self._told:
             return Told()
@@ -126,7 +127,7 @@ class Past:
         return self._told[key]
 
     async def ask(self, symbol: str, span_ms: int, first: int) -> None:
-        """Have the venue tell a symbol's bars from the one that begins at `first` on, if it can and may be asked."""
+        """Fetch a symbol's bars, from the one that begins at `first`, if the venue can tell and may be asked now."""
         venue = self._venue(symbol)
         if venue is None:
             return
@@ -146,15 +147,15 @@ class Past:
 
     async def _tell(self, venue: Venue, key: tuple[str, int], told: Told, first: int, now: int) -> None:
         symbol, span_ms = key
-        told.failed = True  # until it has succeeded: a deadline ends this without another word
+        told.failed = True  # until it succeeds: the deadline may cancel this at any await
         oldest = now - now % span_ms - (MAX_BARS - 1) * span_ms
         known = told.covers(first, first)
-        # Of the bar that was open when it was asked last, and of all later ones, the end is not known yet.
+        # The bar that was open at the last request, and all later ones, are not final yet.
         begin = max(told.until - told.until % span_ms if known else first, oldest)
         try:
             async with venue.gate:
                 bars = await venue.history(symbol, span_ms // 1000, (now - begin) // span_ms + 1)
-        except Exception as error:  # noqa: BLE001 - a feed's failure or bug shall not take what we recorded ourselves
+        except Exception as error:  # noqa: BLE001 - a feed's failure or bug must not hide what was recorded here
             venue.fail(f"{type(error).__name__}: {error}")
             return
         venue.failing = told.failed = False

@@ -1,13 +1,13 @@
-"""Who may read: tokens of a file, kept as hashes, each with a name, perhaps an end, and what it is for.
+"""Who may read prices: tokens from a file, kept as hashes, each with a name, its uses, and perhaps an expiry.
 
     [grafana]                                  # the name, for the log
     sha256 = "9f86d081884c7d659a2feaa0…"       # of the token's text
     expires = 2027-01-01T00:00:00Z             # optional
     for = ["prices", "metrics"]                # optional; without it ["prices"]
 
-The file is read again when it has changed, so tokens come and go without a restart: once nobody has written to it for
-a second, because half of it may look like a whole one. A file that is broken then changes nothing, and the log says so
-once. Comparison takes the same time whatever is compared, and nothing here keeps, shows or logs the text of a token.
+The file is read again after a change, so tokens come and go without a restart. It must have been left alone for a
+second first, as half a file may look like a whole one. If it is then broken nothing changes, and the log says so once.
+Comparison takes constant time, and nothing here keeps, shows or logs the text of a token.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ticker.errors import ConfigError, did_you_mean
 
 USES = ("prices", "metrics")
 SETTLED_MS = 1000
-"""Who rewrites a file is done with it after so long."""
+"""A file that was not written to for this long is taken as complete."""
 
 log = logging.getLogger("ticker.tokens")
 
@@ -45,10 +45,10 @@ class Tokens:
 
     Args:
         path: the file.
-        wall_ms: the clock that tokens end by.
+        wall_ms: the clock that tokens expire by.
 
     Raises:
-        ConfigError: it cannot be read, or what is wrong with it.
+        ConfigError: it cannot be read or is faulty.
     """
 
     def __init__(self, path: Path, wall_ms: Callable[[], int]) -> None:
@@ -58,17 +58,17 @@ class Tokens:
         self._tokens = _tokens(_bytes(path), path)
 
     def find(self, text: str, use: str) -> Token | None:
-        """The token of this text, if it is known, has not ended, and is for this use."""
+        """The token with this text, if it is known, has not expired, and is for this use."""
         self._refresh()
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).digest()
         found = None
-        for token in self._tokens:  # all of them, always
+        for token in self._tokens:  # always all of them: constant time
             if hmac.compare_digest(token.digest, digest) and use in token.uses and self._lasts(token):
                 found = token
         return found
 
     def holds(self, token: Token) -> bool:
-        """Whether a token that was good still is: it has not ended and still stands in the file."""
+        """Whether a token that was good still is: it has not expired and is still in the file."""
         self._refresh()
         return token in self._tokens and self._lasts(token)
 
@@ -87,7 +87,7 @@ class Tokens:
         if stamp == self._read or (stamp and abs(self._wall_ms() - stamp[0] // 1_000_000) < SETTLED_MS):
             return
         try:
-            data = _bytes(self._path)  # tried again until it succeeds: too many open files, say, have an end
+            data = _bytes(self._path)  # retried until it succeeds: too many open files, say, is temporary
             self._read = stamp
             self._tokens = _tokens(data, self._path)
         except ConfigError as error:
