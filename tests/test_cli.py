@@ -281,7 +281,7 @@ def test_text_that_is_not_utf8_is_no_traceback() -> None:
 def test_where_it_cannot_serve_it_says_so(main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: on Windows the first command of the README ended in a traceback of `import resource`."""
     monkeypatch.setattr(sys, "platform", "win32")
-    said = "ticker: the service runs on Linux and macOS; here start it in WSL or a container, then ask it"
+    said = "ticker: the service needs Linux or macOS; start it in WSL or a container, other commands work here"
     assert main("--port", "0") == (1, "", [said])
 
 

@@ -2,8 +2,8 @@
 
 Data goes to standard output, all else to standard error, an error as one line `ticker: …` without a traceback.
 Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 3 unknown symbol, 4 cannot connect,
-130 interrupted. What a command needs is imported inside it, so that `ticker --help` costs nothing; the commands
-that ask a running service have a module each in `ticker.commands`, imported when one is called.
+130 interrupted. What a command needs is imported inside it, so that `ticker --help` is fast; the commands that
+ask a running service are in modules of `ticker.commands`, imported when one is called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 STATUSES: dict[type[TickerError], int] = {ConfigError: 2, PatternError: 2, UnknownSymbolError: 3, UnreachableError: 4}
 """Exit status by error; any other is 1."""
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""What is wrong with standard output, not with us."""
+"""Errors of standard output that are not bugs of ours."""
 ASKING = {
     "adapters": ("adapters", "List what a feed can be."),
     "alert": ("alert", "Wait for a price: 'BTC-USD > 100000'."),
@@ -51,7 +51,7 @@ ASKING = {
     "tail": ("tail", "Print a line for each change."),
     "watch": ("watch", "Watch prices in a live table."),
 }
-"""Commands that have a module of `ticker.commands`, each the attribute of its name there; and their help in short."""
+"""Commands in modules of `ticker.commands`, by name: the module that has them as an attribute, and their short help."""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -70,24 +70,24 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except OSError as error:
-        enough = isinstance(error, BrokenPipeError)  # the reader, `head` say, has all it wants
+        enough = isinstance(error, BrokenPipeError)  # the reader, `head` for example, has all it wants
         if not enough and error.errno not in _UNWRITABLE:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor shall the flush at exit complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail, too
         return 1 if enough else _fail(f"cannot write to standard output: {error.strerror}", 1)
     return status or 0
 
 
 def _mend_standard_streams() -> None:
-    """Have all three standard streams, and let any text be written to the two that go out."""
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed before we came; no socket may take its number
+    """Make sure that all three standard streams exist, and that any text can be written to the two outputs."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # closed when we started; no socket may take its number
         pass
     os.close(spare)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - for the life of the process
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # text that is not UTF-8 came in by an argument or a variable
+        if hasattr(stream, "reconfigure"):  # text from an argument or a variable need not be UTF-8
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -100,7 +100,7 @@ def _fail(message: str, status: int) -> int:
 
 
 class ServeByDefault(click.Group):
-    """A group that takes a command line without a command as one for `serve`, and imports others when they are used."""
+    """A group that takes a command line without a command as one for `serve`, and imports commands on use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands' names."""
@@ -150,9 +150,9 @@ def cli() -> None:
 
 
 def configured(command: Command) -> Command:
-    """Give a command the options that make settings; it gets them as `config` and in keyword arguments."""
+    """Add the options that make settings; the command gets them as `config` and keyword arguments."""
     options = [
-        click.option("--config", metavar="FILE", help="Settings, a TOML file."),
+        click.option("--config", metavar="FILE", help="TOML file of settings."),
         click.option("--host", metavar="ADDRESS", help="Address to listen on.  [127.0.0.1]"),
         click.option("--port", metavar="PORT", help="TCP port to listen on, 0 for a free one.  [8000]"),
         click.option(
@@ -162,7 +162,7 @@ def configured(command: Command) -> Command:
             help="Run this feed, [NAME=]ADAPTER[:SELECTION][?option=value&…]; repeatable. Replaces the feeds of "
             "file and environment.  [sim]",
         ),
-        click.option("--set", metavar="SECTION.KEY=VALUE", multiple=True, help="Set anything; repeatable."),
+        click.option("--set", metavar="SECTION.KEY=VALUE", multiple=True, help="Set any setting; repeatable."),
         click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]"),
     ]
     for option in reversed(options):
@@ -170,9 +170,9 @@ def configured(command: Command) -> Command:
     return command
 
 
-EPILOG = """A value given here wins over the environment (TICKER_SECTION__KEY, for example TICKER_SERVER__PORT),
-that over the file, that over the default. `ticker show-config` lists all settings and where their values come
-from, `ticker adapters` what a feed can be, `ticker adapters NAME` its options.
+EPILOG = """A value given here overrides the environment (TICKER_SECTION__KEY, for example TICKER_SERVER__PORT),
+which overrides the file, which overrides the default. `ticker show-config` lists all settings and the origin of each
+value, `ticker adapters` the adapters for feeds, `ticker adapters NAME` the options of one.
 
 \b
 Feeds, for example:
@@ -185,9 +185,9 @@ Feeds, for example:
 @cli.command(epilog=EPILOG)
 @configured
 def serve(config: str | None, **given: Any) -> int:
-    """Run the service until it is stopped, by Ctrl-C say."""
+    """Run the service until it is stopped, for example by Ctrl-C."""
     if sys.platform == "win32":
-        raise TickerError("the service runs on Linux and macOS; here start it in WSL or a container, then ask it")
+        raise TickerError("the service needs Linux or macOS; start it in WSL or a container, other commands work here")
     from ticker import logs
     from ticker.config import load
 
@@ -239,7 +239,7 @@ def show_config(config: str | None, **given: Any) -> None:
 
 
 def _file(config: str | None) -> Path | None:
-    if config == "":  # a variable that is not set: serving something else would be worse than nothing
+    if config == "":  # an unset shell variable: serving something else would be worse
         raise ConfigError("--config: name a file, or leave it out")
     return None if config is None else Path(config)
 

@@ -36,14 +36,14 @@ _OF_FEEDS: tuple[tuple[Any, str, str, Callable[[FeedStatus], float]], ...] = (
     (GaugeMetricFamily, "ticker_feed_symbols", "Symbols of the feed.", lambda f: f.symbols),
     (CounterMetricFamily, "ticker_feed_updates", "Accepted quotes.", lambda f: f.updates),
     (CounterMetricFamily, "ticker_feed_reconnects", "Starts after a failure.", lambda f: f.reconnects),
-    (CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the ones before, shown.", lambda f: f.jumps),
+    (CounterMetricFamily, "ticker_feed_jumps", "Last prices far from the previous one, shown.", lambda f: f.jumps),
     (CounterMetricFamily, "ticker_feed_received_bytes", "Bytes received.", lambda f: f.received_bytes),
     (CounterMetricFamily, "ticker_feed_idle_messages", "Heartbeats of a stream, and messages of unknown kinds.",
      lambda f: f.idle_messages),
     (CounterMetricFamily, "ticker_feed_rate_limit_wait_seconds", "Time spent waiting for our own rate limit.",
      lambda f: f.rate_limit_wait_s),
 )  # fmt: skip
-"""What there is one number of for each feed: kind of metric, name, help, value."""
+"""Metrics with one value per feed: family, name, help, value."""
 
 
 def make_registry(service: Service) -> CollectorRegistry:
@@ -56,13 +56,13 @@ def make_registry(service: Service) -> CollectorRegistry:
 
 
 class ServiceCollector(Collector):
-    """Reads one service; in its loop."""
+    """Reads one service; called in its event loop."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
-        """All families, with the values of now."""
+        """All families, with their current values."""
         yield InfoMetricFamily(
             "ticker_build", "The running release.", {"version": __version__, "python": platform.python_version()}
         )
@@ -78,18 +78,18 @@ class ServiceCollector(Collector):
             for feed in feeds:
                 metric.add_metric([feed.name], value(feed))
             yield metric
-        polls = CounterMetricFamily("ticker_feed_polls", "Polls by how they ended.", labels=["feed", "outcome"])
-        errors = CounterMetricFamily("ticker_feed_errors", "Failures by reason.", labels=["feed", "reason"])
+        polls = CounterMetricFamily("ticker_feed_polls", "Polls, by outcome.", labels=["feed", "outcome"])
+        errors = CounterMetricFamily("ticker_feed_errors", "Failures, by reason.", labels=["feed", "reason"])
         rejects = CounterMetricFamily("ticker_feed_rejects", "Rows not shown, by reason.", labels=["feed", "reason"])
         for feed in feeds:
             for family, counts in ((polls, feed.polls), (errors, feed.errors), (rejects, feed.rejects)):
                 for label, count in counts.items():
                     family.add_metric([feed.name, label], count)
         yield from (polls, errors, rejects)
-        yield _histograms("ticker_feed_poll_duration_seconds", "The exchange's answer time, a request.",
+        yield _histograms("ticker_feed_poll_duration_seconds", "Response time of the exchange, per request.",
                           {f.name: f.answer_time for f in feeds})  # fmt: skip
         yield _histograms("ticker_feed_source_lag_seconds",
-                          "The exchange's time to our receipt, the newest row of each batch; with the clocks' skew.",
+                          "From the exchange's time to receipt, for the newest row of each batch; includes clock skew.",
                           {f.name: f.source_lag for f in feeds})  # fmt: skip
 
     def _store(self) -> Iterator[Metric]:
@@ -116,7 +116,7 @@ class ServiceCollector(Collector):
             "ticker_hub_disconnects", "Connections ended, by close code.", "code", _codes(counts.disconnects)
         )
         yield GaugeMetricFamily("ticker_hub_subscriptions", "Distinct selections.", len(hub.groups))
-        yield _by_label("ticker_hub_messages_received", "Messages of readers.", "op", hub.groups.counts.received)
+        yield _by_label("ticker_hub_messages_received", "Messages from readers.", "op", hub.groups.counts.received)
         yield _by_label("ticker_hub_messages_sent", "Frames sent.", "kind", fanout.messages)
         yield CounterMetricFamily("ticker_hub_updates_sent", "Symbol rows sent.", fanout.rows)
         yield CounterMetricFamily("ticker_hub_sent_bytes", "Payload bytes sent.", fanout.bytes)
@@ -124,9 +124,9 @@ class ServiceCollector(Collector):
                                   fanout.conflated)  # fmt: skip
         yield _by_label("ticker_hub_resumes", "Cursors presented, by the answer.", "outcome", fanout.resumes)
         yield _by_label("ticker_hub_resyncs", "Full snapshots forced, by reason.", "reason", fanout.resyncs)
-        yield GaugeMetricFamily("ticker_hub_lagging_connections", "Readers who missed a frame.", hub.groups.lagging)
+        yield GaugeMetricFamily("ticker_hub_lagging_connections", "Readers that missed a frame.", hub.groups.lagging)
         yield GaugeMetricFamily("ticker_hub_pending_bytes", "Bytes waiting for slow readers.", hub.pending_bytes)
-        yield _histograms("ticker_hub_fanout_lag_seconds", "Receipt of a price to its write to the sockets.",
+        yield _histograms("ticker_hub_fanout_lag_seconds", "From the receipt of a price to its write to the sockets.",
                           {None: counts.fanout_lag})  # fmt: skip
         yield _histograms("ticker_hub_flush_duration_seconds", "One flush with all its writes.", {None: counts.flush})
         yield _histograms("ticker_event_loop_lag_seconds", "How late the loop's own tick was.",

@@ -1,8 +1,8 @@
-"""Prices as gauges, for graphs beside the service's own: opt-in, of some symbols only, never more than a cap.
+"""Prices as gauges, for graphs beside the service's own: opt-in, for some symbols only, and capped.
 
-A series a symbol is what a metrics store bears least, so there is a page of its own for it (`/metrics/prices`),
-scraped by a job of its own with a limit of its own. Consolidated symbols only: they do not change their name
-when the venue changes.
+One series per symbol is a heavy load for a metrics store, so they have a path of their own (`/metrics/prices`), to be
+scraped by a job of its own with a limit of its own. Consolidated symbols only: their names do not change with the
+venue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ticker.selection import Selection
 from ticker.store import Store
 
 MOST = 500
-"""Symbols that are shown at most; how many more were wanted is a series of its own."""
+"""The most symbols that are shown; the number of those left out is a series of its own."""
 
 
 def make_price_registry(store: Store, patterns: Sequence[str]) -> CollectorRegistry:
@@ -36,9 +36,9 @@ class PriceCollector(Collector):
         self._selection = selection
 
     def collect(self) -> Iterator[Metric]:
-        """The prices of now, by symbol in alphabetical order; a symbol without a price has no series."""
+        """The current prices, in alphabetical order of the symbols; a symbol without a price has no series."""
         prices = GaugeMetricFamily("ticker_price", "Last price, or the mid where there is none.", labels=["symbol"])
-        times = GaugeMetricFamily("ticker_price_timestamp_seconds", "When the price was made.", labels=["symbol"])
+        times = GaugeMetricFamily("ticker_price_timestamp_seconds", "The time of the price.", labels=["symbol"])
         wanted = self._wanted()
         for record in wanted[:MOST]:
             if (price := _price(record)) is not None:

@@ -1,4 +1,4 @@
-"""How far replays are: on the last line of a terminal, below the log, and nowhere else."""
+"""The progress of replays: on the last line of a terminal, below the log, and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from feeds.base import Feed
 from ticker.clock import Clock
 
 PATIENCE_S = 1.0
-"""What takes no longer needs no display."""
+"""What takes no longer than this needs no display."""
 
 
 class StatusLine:
-    """A stream for the log of a terminal, whose last line says something that changes."""
+    """A stream for the log on a terminal, with a status below it on the last line."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
         self._shown = ""
 
     def write(self, text: str) -> int:
-        """Write whole lines above what is shown."""
+        """Write whole lines above the status."""
         self._terminal.write(f"\r\x1b[K{text}{self._shown}" if self._shown else text)
         return len(text)
 
     def flush(self) -> None:
-        """Let it be seen."""
+        """Flush it."""
         self._terminal.flush()
 
     def show(self, text: str) -> None:
-        """Show this from now on; an empty text takes it away."""
+        """Show this status from now on; an empty text removes it."""
         text = text[: shutil.get_terminal_size().columns - 1]
         if text != self._shown:
             self._terminal.write(f"\r\x1b[K{text}")
@@ -39,7 +39,7 @@ class StatusLine:
 
 
 def reporter(feeds: Sequence[Feed], line: StatusLine, clock: Clock) -> Callable[[], None]:
-    """What to call now and then: the line says how far those feeds are that have an end, by their `progress`."""
+    """A function to call regularly: it shows the `progress` of those feeds that have an end."""
     began = clock.monotonic()
 
     def report() -> None:

@@ -23,13 +23,13 @@ from web.certificate import Certificate
 from web.server import listen, make_server
 
 OTHER_FILES = 200
-"""Open files that are no streams: feeds, plain requests, the log."""
+"""Open files that are not streams: feeds, plain requests, the log."""
 MACOS_FILES = 10_240
-"""The most that macOS grants, which begins with 256 and refuses the "unlimited" that it names."""
+"""The most that macOS grants; its default is 256, and it refuses the "unlimited" that it reports."""
 CLOSE_S = 1.0
-"""How long the loop may take to close; it waits for lookups of names, and these for a resolver that may be mute."""
+"""How long closing the loop may take: it waits for DNS look-ups, which wait for a resolver that may not answer."""
 MANY_MORE = 1.5
-"""Times as many symbols as the last time, of which it is worth telling the garbage collector."""
+"""By what factor the symbols must have grown before they are frozen again."""
 
 log = logging.getLogger("ticker.service")
 
@@ -41,17 +41,17 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: Sta
         settings: how to serve.
         feeds: what is served.
         context: what the feeds get from outside.
-        line: where a person sees how far replays are.
+        line: shows the progress of replays.
 
     Raises:
-        TickerError: the address cannot be had.
+        TickerError: it cannot listen on the address.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, feeds, context, line))
-        patience = threading.Timer(CLOSE_S, os._exit, (0,))
-        patience.daemon = True
-        patience.start()
-    patience.cancel()
+        deadline = threading.Timer(CLOSE_S, os._exit, (0,))
+        deadline.daemon = True
+        deadline.start()
+    deadline.cancel()
     return 0
 
 
@@ -90,10 +90,10 @@ def _shown(host: str) -> str:
 
 
 def _freezer(service: Service) -> Callable[[], None]:
-    """What to call now and then: once prices are there, the garbage collector is told that all of this stays.
+    """A function to call regularly: once prices are there, it freezes all objects in the garbage collector.
 
-    Looking through it again and again would stop the service for 0.1 s each time. It is told again when many more
-    symbols have come.
+    To scan them again and again would stop the service for 0.1 s each time. It freezes again when many more symbols
+    have come.
     """
     frozen = 0
 
@@ -108,9 +108,9 @@ def _freezer(service: Service) -> Callable[[], None]:
 
 
 def _within_files(settings: Settings) -> Settings:
-    """Take as many open files as the system allows; every connection is one, so no more of them than that.
+    """Raise the limit on open files as far as the system allows, and lower that on connections to it: each is a file.
 
-    Who comes when all are taken shall get a polite refusal, not a reset. It is a warning only if more were asked for.
+    Surplus clients then get a polite refusal, not a reset. It is a warning only if more connections were asked for.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (hard, max(soft, MACOS_FILES)):  # a sandbox may refuse anything

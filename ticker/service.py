@@ -1,6 +1,6 @@
 """The service as one object: its parts wired together, whether it is ready, and the order in which it stops.
 
-It knows neither the web nor the feeds: the composition root hands it a server and one coroutine a feed.
+It knows neither the web nor the feeds: the composition root hands it a server and one coroutine per feed.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from ticker.settings import Settings
 from ticker.store import Store
 
 LAME_DUCK_S = 0.2
-"""How long a stopping service still serves after it has said that it is not ready."""
+"""How long a stopping service goes on serving after it first reports that it is not ready."""
 DRAIN_SHARE = 0.6
-"""The part of the shutdown grace that readers get to say goodbye."""
+"""The share of the shutdown grace that readers get to leave."""
 LOCAL_KINDS = frozenset({"replay", "simulated"})
-"""Kinds of feeds that ask nobody: their past is at hand."""
+"""Kinds of feeds without a real venue: asking for their history costs no one else anything."""
 
 log = logging.getLogger("ticker.service")
 
 
 class Server(Protocol):
-    """What listens: returns from `serve` some time after `should_exit` was set."""
+    """The web server: returns from `serve` some time after `should_exit` was set."""
 
     should_exit: bool
     force_exit: bool
@@ -102,7 +102,7 @@ class Service:
     def feed(
         self, name: str, kind: str, clock: str, stale_after_s: float, history: History | None = None
     ) -> FeedIntake:
-        """The door of a feed; its place in the order of calls is its place of preference."""
+        """Make the door of a feed; the order of these calls is the order of preference."""
         if history is not None:
             self.candles.past.offer(name, history, local=kind in LOCAL_KINDS)
         return self.intake.feed(name, kind, clock, self.settings.store.stale_after_s or stale_after_s)
@@ -112,7 +112,7 @@ class Service:
         return sorted({feed.status.kind for feed in self.intake.feeds.values()})
 
     def begun(self) -> bool:
-        """Whether any feed knows its symbols by now, and they are there."""
+        """Whether any feed knows its symbols, and they are visible."""
         return not self.store.behind and any(feed.status.loaded for feed in self.intake.feeds.values())
 
     def loading(self) -> list[str]:
@@ -121,11 +121,11 @@ class Service:
         return [f.name for f in feeds if not f.loaded and f.state != "failed"]
 
     def loaded(self) -> bool:
-        """Whether no symbol can come any more that is not there by now."""
+        """Whether all feeds know their symbols, and these are visible: any other symbol is unknown."""
         return self.begun() and not self.loading()
 
     def not_ready(self) -> list[str]:
-        """Why no new readers should come here; empty if they may."""
+        """Why no new readers should be sent here; empty if they may."""
         reasons = ["shutting down"] if self._stopping.is_set() else []
         feeds = [feed.status for feed in self.intake.feeds.values()]
         reasons += [f"feed {f.name} has not delivered yet" for f in feeds if f.state == "connecting"]
@@ -144,13 +144,13 @@ class Service:
         """Run until stopped by SIGTERM, SIGINT, a terminal that closes, or `stop`.
 
         Raises:
-            TickerError: the hub or the server broke, after everybody was sent away; a feed never does.
+            TickerError: the hub or the server failed, and has been shut down. A failing feed never ends it.
         """
         loop = asyncio.get_running_loop()
         signals = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else it was started to outlive its terminal
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it is to outlive its terminal
             signals.append(signal.SIGHUP)
-        with contextlib.suppress(ValueError):  # not the main thread: whoever runs us calls stop()
+        with contextlib.suppress(ValueError):  # not the main thread: the caller uses stop()
             for number in signals:
                 loop.add_signal_handler(number, self.stop)
         try:
@@ -172,13 +172,13 @@ class Service:
                     loop.remove_signal_handler(number)
 
     async def _vital(self, part: str, work: Coroutine[Any, Any, None]) -> None:
-        """Something without which there is no service: its failure is kept, and ends `run`."""
+        """Run a part without which there is no service: its failure is kept, and ends `run`."""
         try:
             await work
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
-            self._failure = f"the {part} failed by a bug: {type(error).__name__}: {error} at {place}"
+            self._failure = f"a bug stopped the {part}: {type(error).__name__}: {error} at {place}"
             log.debug("the traceback", exc_info=error)
 
     async def _shut_down(self, server: Server, serving: asyncio.Task[None], feeds: list[asyncio.Task[None]]) -> None:
@@ -195,7 +195,7 @@ class Service:
                 server.should_exit = True
                 await asyncio.shield(_settled([serving]))
         except TimeoutError:
-            log.warning("stopped before everybody had gone", extra={"readers": len(self.hub.connections)})
+            log.warning("stopped before all readers had left", extra={"readers": len(self.hub.connections)})
             for connection in list(self.hub.connections):
                 connection.abort()
             for feed in feeds:
