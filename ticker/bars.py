@@ -36,13 +36,13 @@ TAPE_BYTES = 1000
 GAP, GAP_AFTER = 1, 2
 """Flags of a bar with quotes: data was missing in it; data was still missing when it ended."""
 
-Said = tuple[int, float, float, float, float, int]
+Quoted = tuple[int, float, float, float, float, int]
 """A bar with quotes: start, open, high, low, close, flags."""
 _CELL = struct.Struct("<q4dB")
 
 
 class Slot(NamedTuple):
-    """The bar of one interval. `said` is whether it has a quote; otherwise it carries the previous close."""
+    """The bar of one interval. `quoted` is whether it has a quote; otherwise it carries the previous close."""
 
     t: int
     open: float
@@ -50,7 +50,7 @@ class Slot(NamedTuple):
     low: float
     close: float
     gap: bool
-    said: bool
+    quoted: bool
 
 
 class Ring:
@@ -67,18 +67,18 @@ class Ring:
     def bytes(self) -> int:
         return len(self._cells)
 
-    def append(self, said: Said) -> int:
+    def append(self, bar: Quoted) -> int:
         """Add a bar; a full ring drops its oldest. Returns the bytes that it grew by."""
         at = self._count % self._capacity * _CELL.size
         grown = 0
         if at == len(self._cells):
             grown = CHUNK * _CELL.size
             self._cells = self._cells + bytes(grown)  # not `+=`, which reserves more than is counted
-        _CELL.pack_into(self._cells, at, *said)
+        _CELL.pack_into(self._cells, at, *bar)
         self._count += 1
         return grown
 
-    def newest(self, count: int) -> Iterator[Said]:
+    def newest(self, count: int) -> Iterator[Quoted]:
         """The last bars, up to a count, oldest first."""
         count = min(count, self._count, self._capacity)
         first = (self._count - count) % self._capacity
@@ -117,7 +117,7 @@ class Tape:
         self._end = 0
         self._open = self._high = self._low = self._close = math.nan
         self._flags = GAP
-        self._minute: Said | None = None
+        self._minute: Quoted | None = None
 
     @property
     def bytes(self) -> int:
@@ -190,7 +190,7 @@ class Tape:
         """
         base_ms = SECOND_MS if span_ms == SECOND_MS else MINUTE_MS
         # One more than there are intervals: a quiet first one carries the close of the bar before it.
-        return fold(self._said(base_ms, (last + span_ms - first) // base_ms + 1), span_ms, first, last)
+        return fold(self._quoted(base_ms, (last + span_ms - first) // base_ms + 1), span_ms, first, last)
 
     def _mid(self, values: Mapping[str, Value]) -> float | None:
         """The mid; None until both sides were quoted after the last was withdrawn."""
@@ -219,17 +219,17 @@ class Tape:
         self._open = self._high = self._low = self._close = price
         return grown
 
-    def _second(self) -> Said:
+    def _second(self) -> Quoted:
         """The open second."""
         flags = self._flags | GAP_AFTER if self.missing else self._flags
         return self._end - SECOND_MS, self._open, self._high, self._low, self._close, flags
 
-    def _open_minute(self, second: Said) -> Said:
+    def _open_minute(self, second: Quoted) -> Quoted:
         if self._minute is not None:
             return joined(self._minute, second)
         return second[0] - second[0] % MINUTE_MS, *second[1:]
 
-    def _said(self, base_ms: int, count: int) -> Iterable[Said]:
+    def _quoted(self, base_ms: int, count: int) -> Iterable[Quoted]:
         """The bars with quotes, of a second or a minute: the newest closed ones up to a count, then the open one."""
         if not self._end:
             return ()
@@ -239,19 +239,19 @@ class Tape:
         return chain(self.seconds.newest(count) if self.seconds is not None else (), (second,))
 
 
-def joined(earlier: Said, later: Said) -> Said:
+def joined(earlier: Quoted, later: Quoted) -> Quoted:
     """Two consecutive bars as one, which begins where the earlier one does."""
     t, open_, high, low, _, flags = earlier
     return t, open_, max(high, later[2]), min(low, later[3]), later[4], (GAP if flags else 0) | later[5]
 
 
-def fold(said: Iterable[Said], span_ms: int, first: int, last: int) -> list[Slot]:
+def fold(bars: Iterable[Quoted], span_ms: int, first: int, last: int) -> list[Slot]:
     """Bars of a longer interval from `first` to `last`, with the quiet ones filled in.
 
     The oldest bar of all has a gap unless it begins with its interval: what came before it is not known.
     """
-    folded: list[Said] = []
-    for bar in said:
+    folded: list[Quoted] = []
+    for bar in bars:
         t = bar[0] - bar[0] % span_ms
         if folded and folded[-1][0] == t:
             folded[-1] = joined(folded[-1], bar)
@@ -261,10 +261,10 @@ def fold(said: Iterable[Said], span_ms: int, first: int, last: int) -> list[Slot
     ends = [bar[0] for bar in folded[1:]] + [last + span_ms]
     for (t, open_, high, low, close, flags), end in zip(folded, ends, strict=False):
         if t >= first:
-            slots.append(Slot(t, open_, high, low, close, bool(flags & GAP), said=True))
+            slots.append(Slot(t, open_, high, low, close, bool(flags & GAP), quoted=True))
         lost = bool(flags & GAP_AFTER)
         slots += [
-            Slot(quiet, close, close, close, close, lost, said=False)
+            Slot(quiet, close, close, close, close, lost, quoted=False)
             for quiet in range(max(t + span_ms, first), end, span_ms)
         ]
     return slots

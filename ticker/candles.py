@@ -129,17 +129,17 @@ class Candles:
         first, last = self._window(span_ms, limit)
         slots = tape.slots(span_ms, first, last)
         if (lacking := self._lacking(tape, slots, span_ms, range(first, last, span_ms))) is not None:
-            await self.past.ask(tape.source, span_ms, lacking)
+            await self.past.fetch(tape.source, span_ms, lacking)
             self._grow(0)
             first, last = self._window(span_ms, limit)
             slots = tape.slots(span_ms, first, last)
         ours = {slot.t: slot for slot in slots}
-        told = self.past.told(tape.source, span_ms)
-        theirs = told.bars(first, span_ms)
+        known = self.past.known(tape.source, span_ms)
+        theirs = known.bars(first, span_ms)
         rows = []
         for t in range(first, last + 1, span_ms):
-            final = told.covers(t, t + span_ms)
-            row = _row(ours.get(t), theirs.get(t), final=final, whole=told.until >= tape.whole_since)
+            final = known.covers(t, t + span_ms)
+            row = _row(ours.get(t), theirs.get(t), final=final, whole=known.until >= tape.whole_since)
             if row is not None:
                 rows.append(row if t < last else row._replace(flags="o" + row.flags))
         return tape.since, rows
@@ -156,7 +156,7 @@ class Candles:
         first, last = self._window(MINUTE_MS, points)
         local = [tape for tape in tapes.values() if self.past.is_local(tape.source)]
         lacking = [(tape, self._unknown_close(tape, first, last)) for tape in local]
-        await asyncio.gather(*(self.past.ask(tape.source, MINUTE_MS, t) for tape, t in lacking if t is not None))
+        await asyncio.gather(*(self.past.fetch(tape.source, MINUTE_MS, t) for tape, t in lacking if t is not None))
         self._grow(0)
         first, last = self._window(MINUTE_MS, points)
         return last + MINUTE_MS, ((record, self._closes(tape, first, last)) for record, tape in tapes.items())
@@ -171,24 +171,24 @@ class Candles:
 
     def _lacking(self, tape: Tape, slots: list[Slot], span_ms: int, closed: range) -> int | None:
         """The first interval that only the venue can complete, and has not; a local one is asked for volumes, too."""
-        told = self.past.told(tape.source, span_ms)
+        known = self.past.known(tape.source, span_ms)
         whole = {slot.t for slot in slots if not slot.gap}
         enough = set() if self.past.is_local(tape.source) else whole
         for t in closed:
-            if t not in enough and not told.covers(t, t + span_ms):
+            if t not in enough and not known.covers(t, t + span_ms):
                 return t
-        return None if closed.stop in whole or told.until >= max(closed.stop, tape.whole_since) else closed.stop
+        return None if closed.stop in whole or known.until >= max(closed.stop, tape.whole_since) else closed.stop
 
     def _unknown_close(self, tape: Tape, first: int, last: int) -> int | None:
-        told = self.past.told(tape.source, MINUTE_MS)
+        known = self.past.known(tape.source, MINUTE_MS)
         ours = _known_closes(tape, first, last)
         minutes = range(first, last, MINUTE_MS)
-        return next((t for t in minutes if t not in ours and not told.covers(t, t + MINUTE_MS)), None)
+        return next((t for t in minutes if t not in ours and not known.covers(t, t + MINUTE_MS)), None)
 
     def _closes(self, tape: Tape, first: int, last: int) -> list[float | None]:
-        told = self.past.told(tape.source, MINUTE_MS)
-        theirs = told.bars(first, MINUTE_MS)
-        final = {t for t in theirs if told.covers(t, t + MINUTE_MS)}
+        known = self.past.known(tape.source, MINUTE_MS)
+        theirs = known.bars(first, MINUTE_MS)
+        final = {t for t in theirs if known.covers(t, t + MINUTE_MS)}
         closes = {t: bar.close for t, bar in theirs.items()} | _known_closes(tape, first, last, final)
         return [closes.get(t) for t in range(first, last + 1, MINUTE_MS)]
 
@@ -248,16 +248,16 @@ def _is_consolidated(record: Record) -> bool:
     return ":" not in record.key
 
 
-def _known_closes(tape: Tape, first: int, last: int, told: Collection[int] = ()) -> dict[int, float]:
-    """The closes recorded here, but for minutes with a gap that the venue told, whose close is better."""
+def _known_closes(tape: Tape, first: int, last: int, final: Collection[int] = ()) -> dict[int, float]:
+    """The closes recorded here, but for minutes with a gap for which the venue has a final bar."""
     slots = tape.slots(MINUTE_MS, first, last)
-    return {slot.t: slot.close for slot in slots if not slot.gap or (slot.said and slot.t not in told)}
+    return {slot.t: slot.close for slot in slots if not slot.gap or (slot.quoted and slot.t not in final)}
 
 
 def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> Row | None:
-    """One bar from what was recorded and what the venue told.
+    """One bar from what was recorded and the venue's own.
 
-    `final` is whether the bar had ended when the venue told it, `whole` whether nothing was missing here since then.
+    `final` is whether the bar had ended when the venue told it, `whole` whether no data has been missing since then.
     """
     if ours is not None and not ours.gap:
         return Row(*ours[:5], theirs.volume if theirs and final else None, "")
@@ -266,7 +266,7 @@ def _row(ours: Slot | None, theirs: Bar | None, *, final: bool, whole: bool) -> 
     if final:
         return Row(*theirs, "v")
     # The venue knows how it began, we know the rest, if there was any; the venue's volume is out of date.
-    if ours is None or not ours.said:
+    if ours is None or not ours.quoted:
         return Row(*theirs[:5], None, "gv")
     high, low = max(ours.high, theirs.high), min(ours.low, theirs.low)
     return Row(theirs.t, theirs.open, high, low, ours.close, None, "v" if whole else "gv")

@@ -168,7 +168,7 @@ class Groups:
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
             if known and _same_fields(known, selection):
-                yield from (None for _ in slices.told(self.store, selection))
+                yield from (None for _ in slices.encoded(self.store, selection))
             elif matched <= self._max_symbols:
                 since = self._since(selection, text)
                 told = matched if since is None else self.store.changed(since, matched)

@@ -25,7 +25,7 @@ PAYS_BYTES = 16_384
 class Large:
     """One frame, and what makes it. `at` is when that was last worked on, monotonic seconds."""
 
-    making: Iterator[slices.Told | None]
+    making: Iterator[slices.Encoded | None]
     at: float = float("-inf")
     frame: Frame | None = None
 
@@ -49,7 +49,7 @@ class LargeFrames:
     def take(
         self, address: str, selection: Selection, rows: int, since: int | None, least: int
     ) -> Iterator[Frame | None]:
-        """Yield None at each pause, then a snapshot or an update since a version; none in the case of `slices.told`.
+        """Yield None at each pause, then a snapshot or an update since a version; none in the case of `slices.encoded`.
 
         Readers who want the same meanwhile share the work. A frame older than version `least` is not used: no reader
         may go back in time.
@@ -60,7 +60,7 @@ class LargeFrames:
         large = self._known.get((selection, since))
         if large is None or (large.frame is not None and large.frame.version < least):
             self._quota.check_snapshot(address, rows)
-            large = self._known[selection, since] = Large(slices.told(self._store, selection, since))
+            large = self._known[selection, since] = Large(slices.encoded(self._store, selection, since))
         while large.frame is None:
             large.at = self._monotonic()
             try:
@@ -76,7 +76,7 @@ class LargeFrames:
                     self._known.pop((selection, since), None)
         yield large.frame
 
-    def _frame(self, made: slices.Told, since: int | None) -> Frame:
+    def _frame(self, made: slices.Encoded, since: int | None) -> Frame:
         (quotes, gone), store, now_ms = made, self._store, self._wall_ms()
         feeds = slices.feeds(store, since)
         if since is None:

@@ -35,8 +35,8 @@ _CELL = struct.Struct("<q5d")
 
 
 @dataclass(slots=True)
-class Told:
-    """What a venue told of one symbol's bars of one length.
+class VenueBars:
+    """What a venue delivered of one symbol's bars of one length.
 
     Attributes:
         first, until: everything between was requested; bars that ended by `until` are final.
@@ -88,7 +88,7 @@ class Venue:
 
 
 class Past:
-    """All historical bars that venues told.
+    """All historical bars that venues delivered.
 
     Args:
         clock: the service's clock.
@@ -102,7 +102,7 @@ class Past:
         self._max_bytes = max_bytes
         self._deadline_s = deadline_s
         self._venues: dict[str, Venue] = {}
-        self._told: OrderedDict[tuple[str, int], Told] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int], VenueBars] = OrderedDict()
 
     def offer(self, feed: str, history: History, *, local: bool) -> None:
         """Register a feed that has a history of its symbols."""
@@ -110,7 +110,7 @@ class Past:
 
     def forget(self) -> None:
         """Drop everything: what was fetched until when was dated by a clock that was wrong."""
-        self._told.clear()
+        self._known.clear()
         self.bytes = 0
 
     def is_local(self, symbol: str) -> bool:
@@ -118,54 +118,54 @@ class Past:
         venue = self._venue(symbol)
         return venue is not None and venue.local
 
-    def told(self, symbol: str, span_ms: int) -> Told:
+    def known(self, symbol: str, span_ms: int) -> VenueBars:
         """What is known of a venue symbol already, without a request."""
         key = symbol, span_ms
-        if key not in self._told:
-            return Told()
-        self._told.move_to_end(key)
-        return self._told[key]
+        if key not in self._known:
+            return VenueBars()
+        self._known.move_to_end(key)
+        return self._known[key]
 
-    async def ask(self, symbol: str, span_ms: int, first: int) -> None:
+    async def fetch(self, symbol: str, span_ms: int, first: int) -> None:
         """Fetch a symbol's bars, from the one that begins at `first`, if the venue can tell and may be asked now."""
         venue = self._venue(symbol)
         if venue is None:
             return
         key = symbol, span_ms
-        if key not in self._told:
-            self._told[key] = Told()
+        if key not in self._known:
+            self._known[key] = VenueBars()
             self._grow(ENTRY_BYTES)
-        told = self._told[key]
+        entry = self._known[key]
         try:
-            async with asyncio.timeout(self._deadline_s), told.lock:
+            async with asyncio.timeout(self._deadline_s), entry.lock:
                 now = self._clock.wall_ms()
-                if now >= told.again_at or (first < told.first and not told.failed):
-                    told.again_at = now + min(max(span_ms, PAUSE_MS[0]), PAUSE_MS[1])
-                    await self._tell(venue, key, told, first, now)
+                if now >= entry.again_at or (first < entry.first and not entry.failed):
+                    entry.again_at = now + min(max(span_ms, PAUSE_MS[0]), PAUSE_MS[1])
+                    await self._request(venue, key, entry, first, now)
         except TimeoutError:
             venue.fail(f"no answer within {self._deadline_s:g} s")
 
-    async def _tell(self, venue: Venue, key: tuple[str, int], told: Told, first: int, now: int) -> None:
+    async def _request(self, venue: Venue, key: tuple[str, int], entry: VenueBars, first: int, now: int) -> None:
         symbol, span_ms = key
-        told.failed = True  # until it succeeds: the deadline may cancel this at any await
+        entry.failed = True  # until it succeeds: the deadline may cancel this at any await
         oldest = now - now % span_ms - (MAX_BARS - 1) * span_ms
-        known = told.covers(first, first)
+        continues = entry.covers(first, first)
         # The bar that was open at the last request, and all later ones, are not final yet.
-        begin = max(told.until - told.until % span_ms if known else first, oldest)
+        begin = max(entry.until - entry.until % span_ms if continues else first, oldest)
         try:
             async with venue.gate:
                 bars = await venue.history(symbol, span_ms // 1000, (now - begin) // span_ms + 1)
         except Exception as error:  # noqa: BLE001 - a feed's failure or bug must not hide what was recorded here
             venue.fail(f"{type(error).__name__}: {error}")
             return
-        venue.failing = told.failed = False
-        kept = told.bars(max(told.first, oldest), span_ms) if known else {}
+        venue.failing = entry.failed = False
+        kept = entry.bars(max(entry.first, oldest), span_ms) if continues else {}
         kept.update((bar.t, bar) for bar in bars if bar.t >= begin)
-        before = told.bytes
-        told.cells = b"".join(_packed(kept[t]) for t in sorted(kept))
-        told.first, told.until = max(told.first, oldest) if known else begin, now
-        if self._told.get(key) is told:
-            self._grow(told.bytes - before)
+        before = entry.bytes
+        entry.cells = b"".join(_packed(kept[t]) for t in sorted(kept))
+        entry.first, entry.until = max(entry.first, oldest) if continues else begin, now
+        if self._known.get(key) is entry:
+            self._grow(entry.bytes - before)
 
     def _venue(self, symbol: str) -> Venue | None:
         return self._venues.get(symbol.partition(":")[0])
@@ -173,8 +173,8 @@ class Past:
     def _grow(self, grown: int) -> None:
         self.bytes += grown
         while self.bytes > self._max_bytes:
-            _, told = self._told.popitem(last=False)
-            self.bytes -= told.bytes
+            _, entry = self._known.popitem(last=False)
+            self.bytes -= entry.bytes
 
 
 def _packed(bar: Bar) -> bytes:

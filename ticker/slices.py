@@ -54,11 +54,11 @@ def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
 
 
-Told = tuple[list[bytes], list[str]]
+Encoded = tuple[list[bytes], list[str]]
 """Encoded records, and the names of those to drop."""
 
 
-def told(store: Store, selection: Selection, since: int | None = None) -> Iterator[Told | None]:
+def encoded(store: Store, selection: Selection, since: int | None = None) -> Iterator[Encoded | None]:
     """What brings a reader of a selection from a version (None: from nothing) to the present, after many pauses.
 
     The result comes last and is of one version, that of its moment: what changed during the pauses is encoded again,

@@ -17,7 +17,7 @@ from ticker.protocol import Cursor, members
 from ticker.record import Changes
 from ticker.selection import ALL_FIELDS, Scope, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, feeds, told
+from ticker.slices import LARGE, encoded, feeds
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
@@ -138,7 +138,7 @@ def _is_empty(changes: Changes) -> bool:
 def _made(service: Service, address: str, scope: Scope, since: int | None) -> Iterator[Response | None]:
     """Make a large answer, in turns: it is of the moment in which it is done."""
     store, selection = service.store, scope.selection
-    for made in told(store, selection, since):
+    for made in encoded(store, selection, since):
         if made is None:
             yield None
         else:

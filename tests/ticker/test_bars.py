@@ -61,7 +61,7 @@ def by_hand(events: Iterable[Event], span_ms: int) -> list[Slot]:
         gap = t <= first or any(begin < t + span_ms and end >= t for begin, end in lost)
         ohlc = (prices[0], max(prices), min(prices), prices[-1]) if prices else (close,) * 4
         close = ohlc[3]
-        found.append(Slot(t, *ohlc, gap, said=bool(prices)))
+        found.append(Slot(t, *ohlc, gap, quoted=bool(prices)))
     return found
 
 
@@ -116,10 +116,10 @@ def test_a_quiet_interval_carries_the_close() -> None:
     """Nothing said and nothing missing: the price stood still, and the bar is as good as any."""
     tape = tape_of((0, "10"), (300, "12"), (2500, "11"))
     assert slots(tape, SECOND_MS, START + 3999) == [
-        Slot(START, 10, 12, 10, 12, gap=True, said=True),  # its beginning was not seen
-        Slot(START + 1000, 12, 12, 12, 12, gap=False, said=False),
-        Slot(START + 2000, 11, 11, 11, 11, gap=False, said=True),
-        Slot(START + 3000, 11, 11, 11, 11, gap=False, said=False),
+        Slot(START, 10, 12, 10, 12, gap=True, quoted=True),  # its beginning was not seen
+        Slot(START + 1000, 12, 12, 12, 12, gap=False, quoted=False),
+        Slot(START + 2000, 11, 11, 11, 11, gap=False, quoted=True),
+        Slot(START + 3000, 11, 11, 11, 11, gap=False, quoted=False),
     ]
 
 
@@ -131,7 +131,7 @@ def test_a_missing_interval_carries_the_close_and_says_so() -> None:
     tape.take({"last": "13"}, START + 4200)
     tape.mark(missing=False, wall_ms=START + 4210)
     assert tape.whole_since == START + 4210
-    assert [(s.close, s.gap, s.said) for s in slots(tape, SECOND_MS, START + 5000)] == [
+    assert [(s.close, s.gap, s.quoted) for s in slots(tape, SECOND_MS, START + 5000)] == [
         (10, True, True), (10, False, False), (10, True, True), (10, True, False), (13, True, True), (13, False, False)
     ]  # fmt: skip
 
@@ -141,7 +141,7 @@ def test_stale_and_then_down_is_one_gap() -> None:
     tape = tape_of((0, "10"))
     for at_ms in (1000, 3000):
         tape.mark(missing=True, wall_ms=START + at_ms)
-    assert [s.said for s in slots(tape, SECOND_MS, START + 4000)] == [True, True, False, False, False]
+    assert [s.quoted for s in slots(tape, SECOND_MS, START + 4000)] == [True, True, False, False, False]
 
 
 def test_another_source_goes_on_with_its_own_price() -> None:

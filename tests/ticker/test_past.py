@@ -65,12 +65,12 @@ class World:
     async def ask(self, minutes: int, symbol: str = "v:X") -> None:
         """Ask for the bars from so many minutes before the open one."""
         now = self.clock.wall_ms()
-        await self.past.ask(symbol, MINUTE, now - now % MINUTE - minutes * MINUTE)
+        await self.past.fetch(symbol, MINUTE, now - now % MINUTE - minutes * MINUTE)
 
     def closes(self, minutes: int = MAX_BARS, symbol: str = "v:X") -> list[int]:
         """The closes that are known, as minutes from the start."""
         now = self.clock.wall_ms()
-        bars = self.past.told(symbol, MINUTE).bars(now - now % MINUTE - minutes * MINUTE, MINUTE)
+        bars = self.past.known(symbol, MINUTE).bars(now - now % MINUTE - minutes * MINUTE, MINUTE)
         assert list(bars) == [bar.t for bar in bars.values()]
         return [round(bar.close) - START // MINUTE for bar in bars.values()]
 
@@ -87,7 +87,7 @@ def test_bars_come_back_as_they_were_told() -> None:
         await world.ask(3)
         wanted = [world.venue.bar(START // MINUTE + n, MINUTE) for n in range(-3, 1)]
         assert {bar.volume for bar in wanted} > {None}
-        told = world.past.told("v:X", MINUTE)
+        told = world.past.known("v:X", MINUTE)
         assert list(told.bars(START - 3 * MINUTE, MINUTE).values()) == wanted
         assert list(told.bars(START - MINUTE, MINUTE)) == [START - MINUTE, START]
         assert told.covers(START - 3 * MINUTE, START)
@@ -107,7 +107,7 @@ def test_only_what_is_new_is_asked_for() -> None:
         await world.ask(100)
         assert world.venue.asked == [("v:X", 60, 101), ("v:X", 60, 4)]
         assert world.closes() == list(range(-100, 4))
-        told = world.past.told("v:X", MINUTE).bars(START, MINUTE)
+        told = world.past.known("v:X", MINUTE).bars(START, MINUTE)
         assert told[START + MINUTE].volume == 60, "the bar was told again after it had ended"
 
     scenario(run())
@@ -155,7 +155,7 @@ def test_no_more_is_kept_than_anybody_gets() -> None:
             await world.ask(MAX_BARS - 1)
             assert len(world.closes(10 * MAX_BARS)) == MAX_BARS
             now = world.clock.wall_ms()
-            assert not world.past.told("v:X", MINUTE).covers(now - (MAX_BARS + 1) * MINUTE, now)
+            assert not world.past.known("v:X", MINUTE).covers(now - (MAX_BARS + 1) * MINUTE, now)
         assert [limit for _, _, limit in world.venue.asked] == [MAX_BARS, 101, 101, 101]
         assert world.past.bytes == ENTRY_BYTES + 48 * MAX_BARS
 
@@ -264,7 +264,7 @@ def test_a_venue_is_asked_again_after_a_while(span_s: int, pause_s: int) -> None
     async def run() -> None:
         world = World()
         for _ in range(2 * pause_s + 1):
-            await world.past.ask("v:X", span_s * 1000, world.clock.wall_ms())
+            await world.past.fetch("v:X", span_s * 1000, world.clock.wall_ms())
             world.clock.tick(1)
         assert len(world.venue.asked) == 3
 
@@ -310,7 +310,7 @@ def test_an_answer_that_comes_too_late_is_not_counted() -> None:
             await world.clock.advance(0)
             world.venue.open.set()
         assert world.past.bytes <= 2 * ENTRY_BYTES
-        assert world.past.bytes == sum(told.bytes for told in world.past._told.values())
+        assert world.past.bytes == sum(told.bytes for told in world.past._known.values())
 
     scenario(run())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ticker import protocol, slices
 from ticker.selection import Selection
-from ticker.slices import MOST_PASSES, SLICE, TESTS, parts, told, untested
+from ticker.slices import MOST_PASSES, SLICE, TESTS, encoded, parts, untested
 from ticker.store import Store
 
 ALL = Selection.of(["*"])
@@ -15,7 +15,7 @@ ALL = Selection.of(["*"])
 
 def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
     """What is told to who knows nothing: pauses, and at last all records; nothing is to be dropped then."""
-    for made in told(store, selection):
+    for made in encoded(store, selection):
         assert made is None or made[1] == []
         yield made and made[0]
 
