@@ -35,7 +35,7 @@ class Venue:
 
 
 class Wall(ManualClock):
-    """A clock whose wall time is somebody else's to set."""
+    """A clock whose wall time can be set."""
 
     ahead_ms = 0
 
@@ -57,7 +57,7 @@ class Market:
         self.feeds: dict[str, FeedIntake] = {}
 
     def feed(self, name: str, *, local: bool | None = None) -> Venue:
-        """Add a feed; it has a past if it is said whether that is local."""
+        """Add a feed; it has a history if `local` is given."""
         self.feeds[name] = self.intake.feed(name, "live", "received", 5.0)
         venue = Venue(self.clock)
         if local is not None:
@@ -75,14 +75,14 @@ class Market:
         self.store.flush(self.clock.monotonic())
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, with a look at the deadlines as often as the service has."""
+        """Let time pass, checking deadlines as often as the service does."""
         for _ in range(round(seconds / TICK_S)):
             self.clock.tick(TICK_S)
             list(self.intake.expire())
             self.flush()
 
     def beat(self, seconds: int, prices: Mapping[str, str]) -> None:
-        """Let time pass, these prices being repeated each second."""
+        """Let time pass, repeating these prices each second."""
         for _ in range(seconds):
             self.wait(1)
             self.say(prices)

@@ -14,7 +14,7 @@ STALE_AFTER_S = 4.0
 
 
 class Service:
-    """An intake with its store; time passes as in the service, a look at the deadlines every `TICK_S`."""
+    """An intake with its store; time passes as in the service, with deadlines checked every `TICK_S`."""
 
     def __init__(self, max_symbols: int = 100) -> None:
         self.clock = ManualClock()

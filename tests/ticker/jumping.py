@@ -1,4 +1,4 @@
-"""A hub in a loop whose time jumps, with readers that note what they hear and when.
+"""A hub in a loop whose time jumps, with readers that note what they get and when.
 
 Nothing here waits. `JumpingLoop` is asyncio's own loop with another clock: when nothing is ready it moves its time to
 the next timer, so that an hour of the service costs a test nothing and every moment is exact.
@@ -29,7 +29,7 @@ STALL_S = 10.0
 
 
 class JumpingSelector(selectors.DefaultSelector):
-    """Never waits: tells how long it would have."""
+    """Never waits; returns how long it would have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class JumpingSelector(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop whose time moves only when nobody has anything to do."""
+    """A loop whose time moves only when nothing else is to be done."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -127,7 +127,7 @@ class Peer:
         self.write(frame)
 
     def take(self, kind: str = "update") -> list[tuple[float, Any]]:
-        """The frames of a kind since the last call, each with its moment; other frames are forgotten."""
+        """The frames of a kind since the last call, each with its time; other frames are dropped."""
         frames, self.frames = self.frames, []
         return [(round(at, 6), frame) for at, frame in frames if frame["type"] == kind]
 
@@ -137,7 +137,7 @@ class Peer:
 
 
 class Service:
-    """A hub with all that it drives, and one feed."""
+    """A hub with everything that it drives, and one feed."""
 
     def __init__(self, flush_interval_ms: int) -> None:
         self.clock = LoopClock()
@@ -157,7 +157,7 @@ class Service:
         self.feed.publish([Quote(symbol, {"last": str(last), **more})])
 
     def peer(self, *patterns: str, interval_ms: int = 0) -> Peer:
-        """A connection that has subscribed and forgotten its first frames."""
+        """A connection that has subscribed and dropped its first frames."""
         peer = Peer(self.hub)
         peer.subscribe(*(patterns or ("v:A",)), interval_ms=interval_ms)
         peer.take()
@@ -193,7 +193,7 @@ def play(story: Callable[[Service], Awaitable[None]], flush_interval_ms: int = F
 
 
 async def turns(count: int = 3) -> None:
-    """Let everybody run who can without waiting."""
+    """Let every task run that need not wait."""
     for _ in range(count):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""The references that the core is held against: a reader and a market that could not be simpler.
+"""The references that the core is checked against: a reader and a market that could not be simpler.
 
 `ModelReader` knows `protocol.md` and nothing of the code: it gets frames as JSON text, keeps every number as the
 text it came in, and fails on whatever the protocol forbids. `ModelMarket` says what a store must show after a
@@ -67,7 +67,7 @@ class ModelReader:
         return f"{self.epoch}:{self.version}:{self._digest}"
 
     def apply(self, text: bytes) -> None:
-        """Do what the protocol says to do with a frame.
+        """Apply a frame as the protocol says.
 
         Raises:
             AssertionError: the server did what the protocol forbids.
@@ -92,7 +92,7 @@ class ModelReader:
                 self.version = max(self.version, int(frame["version"]))
 
     def connect(self) -> None:
-        """A new connection begins, with what is known from the last one."""
+        """Begin a new connection, with what is known from the last one."""
         self._told = self.version
 
     def _merge(self, frame: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ class StreamMachine(RuleBasedStateMachine):
         stranger=rarely(st.sampled_from([(0, 1), (0, 3), (-1, 0), (1, -1)])),
     )
     def connect(self, slot: int, selection: Selection, interval_ms: int, stranger: tuple[int, int] | None) -> None:
-        """Somebody new, with nothing, or with a cursor of another epoch, or of a version that never was."""
+        """A new reader, with nothing, or with a cursor of another epoch, or of a version that never existed."""
         world = self.world
         world.cut(slot)
         cursor = None
@@ -150,7 +150,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(slot=slots, lost=st.integers(0, MAX_LOST), other=rarely(selections))
     def resume(self, slot: int, lost: int, other: Selection | None) -> None:
-        """The connection breaks, and the reader comes back with what has arrived, perhaps with another wish."""
+        """The connection breaks, and the reader comes back with what has arrived, perhaps with another selection."""
         link = self.world.links.get(slot)
         selection = other or (link.selection if link else Selection.of(self.world.readers[slot].patterns))
         self.world.cut(slot, lost)
@@ -176,7 +176,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(which=st.sets(slots, min_size=1), taken=st.booleans())
     def block(self, which: set[int], taken: bool) -> None:
-        """From now on, or after one more frame, some take nothing."""
+        """From now on, or after one more frame, some readers take nothing."""
         for link in self.links_of(which):
             link.chokes, link.blocked = taken and not link.blocked, not taken or link.blocked
 

@@ -156,14 +156,14 @@ class World:
         assert {r.key for r in flush.changed} >= {key for key in after if after[key] != before.get(key)}
 
     def check_market(self, contents: dict[str, Values]) -> None:
-        """What is visible is what the model says."""
+        """The visible records are those of the model."""
         assert contents == self.market.records
 
     def check_view(self, view: View) -> None:
-        """A reader may look at it now: nothing in it contradicts anything else in it."""
+        """The view is consistent: a reader may look at it now."""
 
     def wait(self, wait_s: float) -> None:
-        """Time passes, and then comes a turn of the hub."""
+        """Time passes, followed by a turn of the hub."""
         self.clock.tick(wait_s)
         self.flush()
         if wait_s >= INTERVAL_MS / 1000:
@@ -176,13 +176,13 @@ class World:
             self.groups.send_due(self.armed.pop())
 
     def forget_empty(self) -> None:
-        """Nobody comes back for a long time."""
+        """No reader comes back for a long time."""
         self.clock.tick(KEEP_EMPTY_S + 1)
         self.groups.forget_empty()
         assert not any(group.empty for group in self.groups)
 
     def heartbeat(self) -> None:
-        """Whoever takes bytes hears something, unless the next turn of the hub brings it a frame anyway."""
+        """Every reader that takes bytes gets a frame, unless the next turn of the hub brings one anyway."""
         for link in self.links.values():
             link.heard = False
         self.groups.heartbeat(0.0)
@@ -283,7 +283,7 @@ class World:
         assert self.store.tombstones <= MAX_TOMBSTONES
 
     def settle(self) -> None:
-        """Everybody takes bytes again: after one flush and one round of timers everybody knows everything."""
+        """All readers take bytes again: after one flush and one round of timers all know everything."""
         for link in self.links.values():
             self.unblock(link)
         self.flush()
@@ -293,7 +293,7 @@ class World:
         self.check()
 
     def end(self) -> None:
-        """Everybody catches up and leaves, and nothing of them stays."""
+        """All readers catch up and leave, and nothing of them is left."""
         self.settle()
         for slot in list(self.links):
             self.cut(slot)

@@ -1,4 +1,4 @@
-"""Bars: what a bar is made of, what quiet and missing intervals are, and how much memory rings take."""
+"""Bars: what they are made of, quiet and missing intervals, and how much memory rings take."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Event(NamedTuple):
 
 
 def slots(tape: Tape, span_ms: int, now: int, count: int = 300) -> list[Slot]:
-    """The bars of the last intervals up to that of now."""
+    """The bars of the last intervals, up to the current one."""
     last = now - now % span_ms
     return tape.slots(span_ms, last - (count - 1) * span_ms, last)
 
 
 def tape_of(*said: tuple[int, str | dict[str, Value]]) -> Tape:
-    """A tape that was told prices, or whole quotes, at so many ms after the start."""
+    """A tape that took prices, or whole quotes, at these times in ms after the start."""
     tape = Tape()
     for at_ms, quote in said:
         tape.take({"last": quote} if isinstance(quote, str) else quote, START + at_ms)
@@ -40,7 +40,7 @@ def tape_of(*said: tuple[int, str | dict[str, Value]]) -> Tape:
 
 
 def by_hand(events: Iterable[Event], span_ms: int) -> list[Slot]:
-    """The same bars made in the plainest way: of all that was said, looked at interval by interval."""
+    """The same bars made in the plainest way: from all quotes, interval by interval."""
     now = START
     said: list[tuple[int, float]] = []
     lost: list[tuple[int, float]] = []  # from when to when data was missing
@@ -100,20 +100,20 @@ def test_folding_equals_bars_made_by_hand(events: list[Event]) -> None:
     ],
 )
 def test_the_price_of_a_bar(quotes: list[dict[str, Value]], close: float) -> None:
-    """It is the last, or the mid while there is no last; absent fields keep what was said before."""
+    """It is the last, or the mid while there is no last; absent fields keep their values."""
     tape = tape_of(*((0, quote) for quote in quotes))
     assert [slot.close for slot in slots(tape, SECOND_MS, START)] == [close]
 
 
 def test_without_a_price_there_is_no_bar() -> None:
-    """A quote with no price, or with one side only, begins nothing."""
+    """A quote without a price, or with one side only, begins no bar."""
     tape = tape_of((0, {"bid": "1"}), (0, {"state": "live"}))
     tape.mark(missing=True, wall_ms=START)
     assert (slots(tape, SECOND_MS, START), slots(tape, MINUTE_MS, START), tape.since) == ([], [], None)
 
 
 def test_a_quiet_interval_carries_the_close() -> None:
-    """Nothing said and nothing missing: the price stood still, and the bar is as good as any."""
+    """Without quotes but with nothing missing, the price stood still, and the bar has no gap."""
     tape = tape_of((0, "10"), (300, "12"), (2500, "11"))
     assert slots(tape, SECOND_MS, START + 3999) == [
         Slot(START, 10, 12, 10, 12, gap=True, quoted=True),  # its beginning was not seen
@@ -124,7 +124,7 @@ def test_a_quiet_interval_carries_the_close() -> None:
 
 
 def test_a_missing_interval_carries_the_close_and_says_so() -> None:
-    """From the moment that data is missing until it is back, bars have a gap; the quiet before is none."""
+    """From the moment that data is missing until it is back, bars have a gap; the quiet time before is none."""
     tape = tape_of((0, "10"))
     tape.mark(missing=True, wall_ms=START + 2400)
     assert tape.whole_since == math.inf
@@ -137,7 +137,7 @@ def test_a_missing_interval_carries_the_close_and_says_so() -> None:
 
 
 def test_stale_and_then_down_is_one_gap() -> None:
-    """A second reason for the same silence adds nothing."""
+    """Being marked again as missing adds nothing."""
     tape = tape_of((0, "10"))
     for at_ms in (1000, 3000):
         tape.mark(missing=True, wall_ms=START + at_ms)
@@ -145,7 +145,7 @@ def test_stale_and_then_down_is_one_gap() -> None:
 
 
 def test_another_source_goes_on_with_its_own_price() -> None:
-    """What the old source said of bid and ask does not mix with the new one's."""
+    """Bid and ask of the old source do not mix with those of the new one."""
     tape = tape_of((0, {"bid": "1", "ask": "2"}))
     tape.follow("b:X", {"last": None, "bid": None, "ask": "9"}, START + 100)
     tape.take({"bid": "7"}, START + 200)
@@ -153,7 +153,7 @@ def test_another_source_goes_on_with_its_own_price() -> None:
 
 
 def test_a_clock_that_is_set_back_spoils_nothing() -> None:
-    """The newest bar goes on until the time that it began has come again; order and older bars stay."""
+    """The newest bar lasts until the time at which it began has come again; order and older bars stay."""
     tape = tape_of((0, "10"), (5000, "11"), (1000, "15"), (4000, "9"), (6000, "12"))
     assert [(s.high, s.low) for s in slots(tape, SECOND_MS, START + 6000)] == [
         (10, 10), (10, 10), (10, 10), (10, 10), (10, 10), (15, 9), (12, 12)
@@ -161,7 +161,7 @@ def test_a_clock_that_is_set_back_spoils_nothing() -> None:
 
 
 def test_only_what_is_asked_for_is_given() -> None:
-    """A bar before the first interval is not given, but tells what a quiet first one carries."""
+    """A bar before the first interval is not returned, but gives the close that a quiet first one carries."""
     tape = tape_of((0, "10"), (7000, "11"), (10_000, "12"))
     assert [(s.t - START, s.close) for s in slots(tape, SECOND_MS, START + 11_000, count=3)] == [
         (9000, 11), (10_000, 12), (11_000, 12)
@@ -179,7 +179,7 @@ def test_without_a_ring_of_seconds_the_open_one_is_left() -> None:
 
 
 def test_what_the_ring_has_forgotten_leaves_a_gap() -> None:
-    """A folded bar of which the ring has lost the beginning is not passed off as whole."""
+    """A folded bar whose beginning the ring has lost has a gap."""
     tape = Tape()
     for minute in range(1440 + 7):
         tape.take({"last": "10"}, START + minute * MINUTE_MS)
@@ -188,7 +188,7 @@ def test_what_the_ring_has_forgotten_leaves_a_gap() -> None:
 
 
 def test_rings_grow_by_chunks_and_keep_the_newest() -> None:
-    """A ring takes what it says, to the byte, never more than its capacity needs, and gives back what went in."""
+    """A ring takes exactly the bytes that it says, never more than its capacity, and returns what went in."""
     ring = Ring(SECONDS)
     bare = sys.getsizeof(ring._cells)
     bars = [(START + i * SECOND_MS, 1.0 + i, 2.0 + i, 0.5 + i, 1.5 + i, GAP * (i % 2)) for i in range(SECONDS * 2 + 7)]

@@ -51,7 +51,7 @@ def test_a_consolidated_symbol_follows_its_source(market: Market) -> None:
 
 
 def test_a_venue_symbol_is_recorded_from_the_first_request_on(market: Market) -> None:
-    """What nobody asked for costs nothing; the first answer has the price of now."""
+    """A symbol that nobody requested costs nothing; the first answer has the current price."""
     market.feed("a")
     market.say({"a:X": "10"})
     market.beat(3, {"a:X": "11"})
@@ -137,7 +137,7 @@ def test_a_clock_that_was_far_ahead_leaves_nothing_behind(market: Market, first:
 
 
 def test_a_symbol_born_stale_is_all_gap(market: Market) -> None:
-    """A price that was old when it came is shown, but never as known."""
+    """A price that was stale when it arrived is shown, but with a gap."""
     market.feed("a")
     market.feeds["a"].publish([Quote("a:X", {"last": "10"}, ts=START - 10 * MINUTE)])
     market.flush()
@@ -155,7 +155,7 @@ def test_a_closed_market_is_no_gap(market: Market) -> None:
 
 
 def test_what_is_gone_is_forgotten(market: Market) -> None:
-    """A delisted symbol gives its memory back; reborn, it begins anew."""
+    """A delisted symbol frees its memory; reborn, it starts from scratch."""
     market.feed("a")
     market.say({"a:X": "10", "a:Y": "5"})
     market.beat(3, {"a:X": "11"})
@@ -168,7 +168,7 @@ def test_what_is_gone_is_forgotten(market: Market) -> None:
 
 
 def test_a_symbol_that_is_reborn_within_a_flush_goes_on(market: Market) -> None:
-    """Removed and said again before anybody saw it, it was never gone."""
+    """Removed and reborn within one flush, it was never gone."""
     market.feed("a")
     market.say({"a:X": "10"})
     market.wait(1)
@@ -195,7 +195,7 @@ def test_bars_begin_at_multiples_of_their_interval(market: Market, interval: str
 
 
 def test_older_bars_are_the_venues(market: Market) -> None:
-    """Before the recording began there are the venue's own bars, marked, with their volume."""
+    """From before the recording began there are the venue's own bars, marked, with their volume."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
     assert market.rows("X", "1m", limit=3) == [
@@ -208,7 +208,7 @@ def test_older_bars_are_the_venues(market: Market) -> None:
 
 
 def test_the_open_bar_joins_both(market: Market) -> None:
-    """It begins as the venue says and goes on with what was recorded since, higher highs included."""
+    """It begins as the venue says and continues with what was recorded since, higher highs included."""
     market.feed("a", local=False)
     market.say({"a:X": "70"})
     market.rows("X", "1m", limit=1)
@@ -219,7 +219,7 @@ def test_the_open_bar_joins_both(market: Market) -> None:
 
 
 def test_what_is_said_while_the_venue_is_asked_counts(market: Market) -> None:
-    """The answer is of the moment when it is given."""
+    """The answer is of the moment in which it is given."""
     venue = market.feed("a")
     market.say({"a:X": "10"})
 
@@ -232,7 +232,7 @@ def test_what_is_said_while_the_venue_is_asked_counts(market: Market) -> None:
 
 
 def test_a_gap_after_the_venue_told_stays_a_gap(market: Market) -> None:
-    """Until the venue is asked again, a bar that both know only in part says that data was missing."""
+    """Until the venue is asked again, a bar that both know only in part is marked as having a gap."""
     market.feed("a", local=False)
     market.say({"a:X": "70"})
     market.rows("X", "1m", limit=1)
@@ -269,7 +269,7 @@ def test_a_long_bar_with_a_gap_is_told_again(market: Market) -> None:
 
 
 def test_a_bar_with_a_gap_is_replaced_when_it_has_ended(market: Market) -> None:
-    """The first minute was not seen from its beginning: later the venue's bar stands for it, once it is final."""
+    """The first minute was not seen from its beginning: the venue's bar replaces it once it is final."""
     venue = market.feed("a", local=False)
     market.wait(10)
     market.say({"a:X": "70"})
@@ -293,7 +293,7 @@ def test_a_venue_that_fails_leaves_what_was_recorded(market: Market) -> None:
 
 
 def test_a_bar_whose_end_nobody_knows_has_a_gap(market: Market) -> None:
-    """The venue told it while it was open, the recording began after it: what was between is missing."""
+    """The venue's bar was still open and the recording began after it: what came between is missing."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
     market.rows("a:X", "1m", limit=1)
@@ -305,7 +305,7 @@ def test_a_bar_whose_end_nobody_knows_has_a_gap(market: Market) -> None:
 
 
 def test_a_consolidated_symbol_asks_its_source(market: Market) -> None:
-    """Its past is that of the venue it follows now, shared with the venue symbol's own."""
+    """Its past is that of its current source, shared with that of the venue symbol."""
     a, b = market.feed("a", local=False), market.feed("b", local=False)
     market.say({"a:X": "70", "b:X": "71"})
     market.rows("X", "5m", limit=3)
@@ -317,7 +317,7 @@ def test_a_consolidated_symbol_asks_its_source(market: Market) -> None:
 
 
 def test_a_local_feed_gives_every_bar_its_volume(market: Market) -> None:
-    """Where asking costs nothing, bars that were recorded without a gap get the volume that the feed tells."""
+    """Where requests cost nothing, bars that were recorded without a gap get the feed's volume."""
     market.feed("a", local=True)
     market.say({"a:X": "70"})
     market.beat(185, {"a:X": "70"})
@@ -330,7 +330,7 @@ def test_a_local_feed_gives_every_bar_its_volume(market: Market) -> None:
 
 
 def test_sparklines_of_a_local_feed_are_full_at_once(market: Market) -> None:
-    """The first page sees the whole hour; from then on the recording alone goes on."""
+    """The first page gets the whole hour; from then on the recording alone continues it."""
     venue = market.feed("a", local=True)
     market.say({"a:X": "70", "a:Y": "80"})
     assert market.closes("X", "a:Y") == [[60, 60, 60, 60, 70], [60, 60, 60, 60, 80]]
@@ -340,7 +340,7 @@ def test_sparklines_of_a_local_feed_are_full_at_once(market: Market) -> None:
 
 
 def test_sparklines_do_not_ask_venues(market: Market) -> None:
-    """A page of a hundred symbols costs a venue nothing; what a chart had it tell is used."""
+    """A page of a hundred symbols costs a venue nothing; bars that were fetched for a chart are used."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
     assert market.closes("X") == [[None, None, None, None, 70]]
@@ -362,7 +362,7 @@ def test_a_sparkline_closes_as_the_chart_does(market: Market) -> None:
 
 
 def test_a_missing_minute_is_unknown_in_a_sparkline(market: Market) -> None:
-    """A quiet minute has the close before it; one that is nothing but gap has none."""
+    """A quiet minute has the previous close; one that is nothing but gap has none."""
     market.feed("a")
     market.feeds["a"].publish([Quote("a:X", {"last": "10", "state": "halted"})])
     market.wait(125)
@@ -386,19 +386,19 @@ steps = st.lists(
 
 
 class Truth:
-    """Every trade there was, also while nobody listened, and the bars that they make."""
+    """Every trade, including those that were not received, and the bars that they make."""
 
     def __init__(self) -> None:
         self.trades = [(START - 90_000, 90.0), (START - 30_500, 95.0)]
         self.fails = False
 
     def bar(self, t: int, span_ms: int) -> Bar | None:
-        """Made in the plainest way; None if nobody traded."""
+        """A bar made in the plainest way; None if there was no trade."""
         prices = [price for at, price in self.trades if t <= at < t + span_ms]
         return Bar(t, prices[0], max(prices), min(prices), prices[-1], float(len(prices))) if prices else None
 
     def carried(self, t: int, span_ms: int) -> Bar:
-        """The same, or the close before."""
+        """The same, or the previous close."""
         last = [price for at, price in self.trades if at < t + span_ms][-1]
         return self.bar(t, span_ms) or Bar(t, last, last, last, last, 0)
 

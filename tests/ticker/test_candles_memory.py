@@ -1,4 +1,4 @@
-"""History within its budget: what is counted, and what is forgotten first."""
+"""History within its budget: what is counted, and what is dropped first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ring_bytes(*tapes: Tape) -> int:
 
 @pytest.mark.parametrize("question", ["bars", "sparklines"])
 def test_the_budget_holds(question: str) -> None:
-    """Whatever is recorded and asked for, the arrays stay within the budget, and the count is exact."""
+    """Whatever is recorded and requested, the arrays stay within the budget, and the count is exact."""
     budget = 40_000
     market = Market(budget)
     venue = market.feed("a", local=True)
@@ -65,13 +65,13 @@ def test_what_a_wrong_clock_has_dated_gives_its_memory_back() -> None:
 
 
 def grown(market: Market, *symbols: str) -> dict[str, str]:
-    """Which of the symbols have how much: `all`, `minutes`, or nothing."""
+    """How much each symbol has: `all`, `minutes`, or nothing."""
     tapes = market.candles._tapes
     return {s: "minutes" if tapes[s].seconds is None else "all" for s in symbols if s in tapes}
 
 
 def test_the_least_recently_asked_are_forgotten_first() -> None:
-    """What nobody asked for loses its seconds, then all; then the others, in the order in which they were asked."""
+    """Symbols nobody requested lose their seconds, then all; then the others, the least recently requested first."""
     symbols = ["S0", "S1", "S2", "S3"]
     full = 4 * (TAPE_BYTES + CHUNK_BYTES)
     wanted = [
@@ -98,7 +98,7 @@ def test_the_least_recently_asked_are_forgotten_first() -> None:
 
 
 def test_seconds_go_before_anybodys_minutes() -> None:
-    """A symbol that was asked for long ago keeps its minutes as long as another one has seconds."""
+    """A symbol that was requested long ago keeps its minutes as long as another one has seconds."""
     market = Market(2 * TAPE_BYTES)
     market.feed("a")
     market.say({"a:X": "10", "a:Y": "10"})
@@ -114,7 +114,7 @@ def test_seconds_go_before_anybodys_minutes() -> None:
 
 
 def test_seconds_come_back_when_they_are_asked_for() -> None:
-    """Whoever asks for bars of seconds gets them recorded again; a chart of minutes does not need them."""
+    """A request for bars of seconds gets them recorded again; a chart of minutes does not need them."""
     market = Market(2 * TAPE_BYTES)
     market.feed("a")
     market.say({"a:X": "10"})
@@ -129,7 +129,7 @@ def test_seconds_come_back_when_they_are_asked_for() -> None:
 
 
 def test_what_was_forgotten_begins_anew_when_asked_for() -> None:
-    """There is always an answer, though it may know only the price of now; flushes alone do not bring it back."""
+    """There is always an answer, if only the current price; flushes alone do not bring a tape back."""
     market = Market(TAPE_BYTES - 1)
     market.feed("a")
     market.say({"a:X": "10"})
@@ -146,7 +146,7 @@ def test_what_was_forgotten_begins_anew_when_asked_for() -> None:
 
 
 def test_what_is_counted_is_what_is_taken() -> None:
-    """The bytes that are counted are not less than those that Python took."""
+    """No fewer bytes are counted than Python takes."""
     market = Market()
     market.feed("a")
     prices = {f"a:S{n}": "10.5" for n in range(300)}

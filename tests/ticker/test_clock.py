@@ -1,4 +1,4 @@
-"""Time as a value: the manual clock moves only when told and wakes sleepers in the order of their moments."""
+"""Clocks: the manual one moves only when told and wakes sleepers in the order of their times."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_sleeping_for_nothing_yields_once() -> None:
 
 
 def test_waits_pass_while_suspended() -> None:
-    """A wait is over when its time is, although the machine slept through it.
+    """A wait ends on time even if the machine was suspended during it.
 
     Seen: who polled hourly, or was banned for ten minutes, had no price for as long after a night as was left of that
     wait in the evening: the loop's own clock had stopped.
@@ -84,7 +84,7 @@ def test_manual_clock_stands_still() -> None:
 
 
 def test_sleepers_wake_in_order_each_at_its_own_moment() -> None:
-    """However they went to sleep, sleepers wake by time, equal times first come first served, and see their moment."""
+    """In whatever order they went to sleep, sleepers wake by time, equal times in that order, and see their moment."""
 
     async def main() -> list[tuple[str, float]]:
         clock = ManualClock()
@@ -107,7 +107,7 @@ def test_sleepers_wake_in_order_each_at_its_own_moment() -> None:
 
 
 def test_what_a_wakened_task_starts_belongs_to_the_same_time() -> None:
-    """A task that sleeps again, or starts others that sleep, wakes at all its moments within one advance."""
+    """A task that sleeps again, or starts others that sleep, wakes at each moment within one advance."""
 
     async def main() -> list[float]:
         clock = ManualClock()
@@ -131,7 +131,7 @@ def test_what_a_wakened_task_starts_belongs_to_the_same_time() -> None:
 
 
 def test_turns_are_what_a_wakened_task_is_given() -> None:
-    """Who needs more turns of the loop than the clock gives to a wake-up comes after its moment."""
+    """A task that needs more turns of the loop than the clock gives to a wake-up is late."""
 
     async def main(turns: int) -> float:
         clock = ManualClock(turns=turns)
@@ -150,7 +150,7 @@ def test_turns_are_what_a_wakened_task_is_given() -> None:
 
 
 def test_cancelled_sleeper_does_not_stop_the_clock() -> None:
-    """A sleep that was cancelled is passed over, and the others wake as they would."""
+    """A cancelled sleep is skipped, and the others wake as they would."""
 
     async def main() -> list[str]:
         clock = ManualClock()

@@ -1,4 +1,4 @@
-"""Settings: four sources, one value, and an error of one line for everything that is wrong."""
+"""Settings: four sources, one value, and a line for each error."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ PORTS = {0: 8000, FILE: 1001, VARIABLE: 1002, SET: 1003, FLAG: 1004}
 
 @pytest.mark.parametrize("sources", range(16))
 def test_the_strongest_source_wins(tmp_path: Path, sources: int) -> None:
-    """Flag over variable over file over default, in every combination of them; a flag's order decides among flags."""
+    """Flag over variable over file over default, in every combination; among flags the last one wins."""
     file = written(tmp_path, "[server]\nport = 1001\n") if sources & FILE else None
     environ = {"TICKER_SERVER__PORT": "1002"} if sources & VARIABLE else {}
     flags = [("--set", "server.port=1003")] if sources & SET else []
@@ -115,7 +115,7 @@ def test_text_takes_the_type_of_its_setting() -> None:
 
 
 def test_variables_without_two_underscores_are_not_ours() -> None:
-    """What a client or an orchestrator puts into the environment changes nothing."""
+    """Variables of a client or an orchestrator change nothing."""
     environ = {"TICKER_URL": "x", "TICKER_PORT": "tcp://10.0.0.1:80", "TICKER": "y", "OTHER__THING": "z"}
     environ |= {"TICKER_SERVER_PORT": "tcp://10.0.0.1:80", "TICKER_SERVER_SERVICE_PORT": "80"}
     assert load(None, [], environ) == Settings()
@@ -135,7 +135,7 @@ def test_feeds_of_file_and_environment_are_merged(tmp_path: Path) -> None:
 
 
 def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -> None:
-    """`--feed` takes the place of all feeds of file and environment; `--set` then adds to what there is."""
+    """`--feed` replaces all feeds of file and environment; `--set` then adds to these."""
     file = written(tmp_path, "[feeds.eu]\nadapter = 'kraken'\n")
     flags = [("--set", "feeds.sim.seed=7"), ("--feed", "sim:10"), ("--feed", "b=sim")]
     feeds = load(file, flags, {"TICKER_FEEDS__KRAKEN__SYMBOLS": "*"}).feeds
@@ -184,7 +184,7 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
     ],
 )
 def test_what_a_file_has_wrong_is_named(tmp_path: Path, text: str, expected: str) -> None:
-    """Each mistake in a file gives one line with its place and what would be right."""
+    """Each mistake in a file gives one line with its place and what is expected."""
     [line] = file_errors(tmp_path, text)
     assert line == expected
 
@@ -206,7 +206,7 @@ def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://App.example", "https://*"])
 def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: str) -> None:
-    """A browser names a site in just one way: what differs from that would never be let in."""
+    """A browser writes an origin in just one way: any other spelling would never match."""
     [line] = file_errors(tmp_path, f"[server]\norigins = ['{origin}']")
     assert line.startswith("server.origins: should be scheme, host and port only, in lower case")
 
@@ -223,7 +223,7 @@ def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
 
 
 def test_the_host_may_stand_in_brackets() -> None:
-    """An IPv6 address may be written as in a URL, where it is copied from; one with a port is told how to write it."""
+    """An IPv6 address may be written as in a URL; one with a port gets an error that says how to write it."""
     for text, host in (("[::1]", "::1"), ("[::]", "::"), ("::1", "::1"), ("fe80::1%lo", "fe80::1%lo"), ("lan", "lan")):
         assert load(None, [("--host", text)], {}).server.host == host
     for text in ("localhost:9000", "[::1]:9000", "http://localhost", "[localhost]", "[::1"):
@@ -244,7 +244,7 @@ def test_hosts_are_names_alone(tmp_path: Path) -> None:
 
 
 def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
-    """Whatever asks for them does nothing without their file, which any source may name.
+    """Settings about tokens are refused without a file of tokens, which any source may name.
 
     Seen: with `auth.metrics` alone everybody could read /metrics.
     """
@@ -263,7 +263,7 @@ def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """A missing file, a folder and a file of bytes are one line each, and no file is looked for on its own."""
+    """A missing file, a folder and a binary file give one line each, and no file is read unless named."""
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     assert errors(tmp_path / "no.toml", [], {}) == [f"{tmp_path / 'no.toml'}: no such file or directory"]
@@ -272,7 +272,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
-    """A file that an editor began with a byte order mark is read."""
+    """A file with a byte order mark is read."""
     assert load(written(tmp_path, "\ufeff[server]\nport = 3\n"), [], {}).server.port == 3
 
 
@@ -332,7 +332,7 @@ def test_what_a_flag_has_wrong_is_named(flag: str, text: str, expected: str) -> 
 
 
 def test_two_feeds_of_one_name_are_told_how_to_differ() -> None:
-    """A second feed of a name is refused with the spec that would do."""
+    """A second feed of the same name is refused with a spec that would work."""
     assert errors(None, [("--feed", "kraken:A"), ("--feed", "kraken:B")], {}) == [
         "--feed kraken:B: there is a feed 'kraken' already; name this one: NAME=kraken:B"
     ]
@@ -342,7 +342,7 @@ def test_two_feeds_of_one_name_are_told_how_to_differ() -> None:
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
-    """Mistakes of all sources come together, one a line, also in values that a stronger source replaces."""
+    """Mistakes of all sources are reported together, one per line, also in values that a stronger source overrides."""
     file = written(tmp_path, "[server]\nport = -1\nhots = 'x'\n")
     assert errors(file, [("--port", "8001"), ("--set", "log.levle=x")], {"TICKER_HUB__STALL_S": "no"}) == [
         f"{file}: server.port: should be greater than or equal to 0, not -1",
@@ -353,7 +353,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_settings_do_not_change() -> None:
-    """Settings are frozen, and made directly they refuse what is unknown at every level."""
+    """Settings are frozen, and refuse unknown names at every level even if made directly."""
     settings = Settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.server.port = 1
@@ -366,7 +366,7 @@ def test_settings_do_not_change() -> None:
 
 
 def test_every_setting_is_described_and_bounded() -> None:
-    """Each setting says what it is, and each number has a least and a greatest value."""
+    """Each setting has a description, and each number a minimum and a maximum."""
     for section in SECTIONS:
         model = type(getattr(Settings(), section))
         assert issubclass(model, Section)
@@ -379,7 +379,7 @@ def test_every_setting_is_described_and_bounded() -> None:
 
 
 def test_explain_names_each_origin(tmp_path: Path) -> None:
-    """The explanation has every setting with its value and the source that gave it."""
+    """The explanation has every setting with its value and its origin."""
     file = written(tmp_path, "[feeds.eu]\nadapter = 'kraken'\n[server]\nport = 1\n")
     environ = {"TICKER_LIMITS__SYMBOLS": "5", "TICKER_FEEDS__EU__SYMBOLS": "*-EUR"}
     text = explain(file, [("--host", "::"), ("--set", "log.level=debug")], environ)
@@ -435,7 +435,7 @@ def test_what_explain_writes_load_reads(
 
 
 def _as_toml(port: int, stall_s: float, feeds: dict[str, dict[str, object]]) -> str:
-    """A file by the simplest writer that is surely right: every character of a text as an escape."""
+    """A file by the simplest writer that is surely correct: every character of a string escaped."""
 
     def spelled(value: object) -> str:
         if isinstance(value, str):
@@ -495,7 +495,7 @@ def test_feed_specs(spec: str, name: str, table: dict[str, object]) -> None:
 def test_a_spec_that_was_written_is_read_back(
     name: str, adapter: str | None, selection: str | None, options: dict[str, str | list[str]]
 ) -> None:
-    """Whatever a feed is to be told, some spec says it."""
+    """Any options of a feed can be written as a spec."""
     pairs = [
         f"{option}={quote(text, safe='')}"
         for option, texts in options.items()

@@ -83,7 +83,7 @@ def test_both_records_change_in_one_version(market: Market) -> None:
 
 
 def test_other_sources_do_not_touch_the_price(market: Market) -> None:
-    """What a venue says that is not the source changes only its own record."""
+    """A row of a venue that is not the source changes only its own record."""
     market.start("a", "b")
     market.put("b", last="9.99")
     flush = market.flush(1.0)
@@ -94,7 +94,7 @@ def test_other_sources_do_not_touch_the_price(market: Market) -> None:
 
 @pytest.mark.parametrize("state", ["stale", "down", "halted", "closed"])
 def test_failover_is_immediate(market: Market, state: str) -> None:
-    """A source that is no longer live is left in the very flush that says so, for the next live one in order."""
+    """A source that is no longer live is left in the same flush, for the next live one in order."""
     market.start("a", "b", "c")
     market.put("a", state, last="0.50")
     flush = market.flush(1.0)
@@ -116,7 +116,7 @@ def test_switch_replaces_all_fields(market: Market) -> None:
 
 
 def test_source_without_a_live_rival_is_kept(market: Market) -> None:
-    """When nobody is live the price stays where it is, and its state is told; the first to live takes over."""
+    """When no source is live the price stays where it is, and its state is told; the first live one takes over."""
     market.start("a", "b")
     market.put("b", "stale")
     market.put("a", "stale")
@@ -198,7 +198,7 @@ def test_a_source_that_flaps_is_asked_for_once(market: Market) -> None:
 
 
 def test_those_of_a_feed_that_was_away_return_in_parts(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them are due in the same moment: each flush takes as many as a turn of the loop bears."""
+    """They are all due in the same moment: each flush takes as many as one turn of the loop allows."""
     monkeypatch.setattr("ticker.consolidate.RETURNS", 2)
     names = [f"S{i}" for i in range(5)]
     for state in ("live", "down", "live"):
@@ -231,7 +231,7 @@ def test_patience_ends_when_the_stand_in_fails(market: Market) -> None:
 
 
 def test_best_of_several_that_come_back(market: Market) -> None:
-    """The price returns step by step to whoever is best and has been live long enough."""
+    """The price returns step by step to the best source that has been live long enough."""
     market.start("a", "b", "c")
     for feed in ("a", "b"):
         market.put(feed, "down")
@@ -299,7 +299,7 @@ def test_invented_prices_wait_for_the_real_ones(market: Market) -> None:
 
 
 def test_simulated_prices_fail_over_among_themselves(market: Market) -> None:
-    """Within the best kind that there is, order and failover hold as ever."""
+    """Within the best available kind, order and failover work as usual."""
     market.start("sim", "sim2")
     market.put("sim", "stale")
     market.flush(1.0)
@@ -317,7 +317,7 @@ def test_removed_source_is_left_at_once(market: Market) -> None:
 
 
 def test_removed_source_without_a_live_rival(market: Market) -> None:
-    """Then the first of those that are left is shown, as stale as it is; a worse kind only if nothing else is left."""
+    """The first of the remaining ones is shown, even if stale; a worse kind only if nothing else is left."""
     market.start("sim", "a", "b")
     market.put("b", "stale")
     market.store.remove("a:BTC-USD")
@@ -357,7 +357,7 @@ def test_symbol_without_sources_is_gone(market: Market) -> None:
 
 
 def test_source_that_is_reborn_in_one_flush(market: Market) -> None:
-    """A source that is removed and comes back before anybody looked is a new record, copied whole."""
+    """A source that is removed and reborn within one flush is a new record, followed as a whole."""
     market.put("a", "live", last="1", bid="0.9")
     market.flush()
     market.store.remove("a:BTC-USD")
@@ -385,7 +385,7 @@ def test_reborn_source_is_no_better_than_it_says(market: Market) -> None:
 
 
 def test_instruments_do_not_mix(market: Market) -> None:
-    """Each instrument has its own sources; a feed's record is none of them, and nobody else's trouble is its own."""
+    """Each instrument has its own sources; a feed's record is none of them, and other instruments do not affect it."""
     market.store.ingest("@a", {"state": "live"})
     market.put("a", "live", symbol="BTC-USD", last="1")
     market.put("a", "live", symbol="BTC-USDT", last="2")
@@ -398,7 +398,7 @@ def test_instruments_do_not_mix(market: Market) -> None:
 
 
 def test_symbol_without_a_venue_is_left_alone(market: Market) -> None:
-    """A record that no venue stands behind is nobody's source, neither when it comes nor when it goes."""
+    """A record without a venue is no source, neither when it appears nor when it goes."""
     market.store.ingest("AAPL", {"state": "live", "last": "1"})
     flush = market.flush()
     assert flush is not None
@@ -468,7 +468,7 @@ def test_promises_hold_in_any_story(story: list[tuple[str, Any]]) -> None:
 
 @pytest.mark.parametrize("feeds", [("a",), ("a", "b")])
 def test_a_source_that_is_removed_and_reborn_is_followed_on(market: Market, feeds: tuple[str, ...]) -> None:
-    """In one flush another record takes the name of the source: the price goes on with that one, all of it anew."""
+    """If another record takes the name of the source within one flush, the price follows that one, with all fields."""
     market.start(*feeds)
     market.store.remove("a:BTC-USD")
     market.put("a", "live", last="7.00")

@@ -1,4 +1,4 @@
-"""Who showed no token yet: nothing before a good one, everything as in a session after it."""
+"""Connections without a token: nothing before a good one, everything as in a session after it."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def entrance() -> Entrance:
 
 
 def test_before_the_token_there_is_nothing(entrance: Entrance) -> None:
-    """Neither a frame nor work, nor a reason to close."""
+    """There is no frame, no work, and no reason to close."""
     doorman = entrance.doorman
     assert (doorman.busy, doorman.coming, doorman.closing, entrance.shown) == (False, None, None, [])
 
 
 def test_a_good_token_opens_the_session(entrance: Entrance) -> None:
-    """`hello` answers it; from then on messages are the session's, a second token is one that it does not know."""
+    """`hello` answers it; from then on messages go to the session, which refuses a second token."""
     assert entrance.say(GOOD) == ["hello"]
     assert entrance.say(b'{"op":"ping","id":1}') == ["pong"]
     assert entrance.say(GOOD) == ["error"]
@@ -61,7 +61,7 @@ def test_a_good_token_opens_the_session(entrance: Entrance) -> None:
 
 
 def test_behind_the_token_work_and_end_are_the_sessions(entrance: Entrance) -> None:
-    """A large subscription is made in steps, with the frame that is coming; a session that closes, closes."""
+    """A large subscription is answered in steps, with the coming frame; a closing session closes the connection."""
     entrance.say(GOOD)
     doorman, session = entrance.doorman, entrance.desk.session
     assert entrance.say(b'{"op":"subscribe","symbols":["*"]}') == []
@@ -90,7 +90,7 @@ def test_behind_the_token_work_and_end_are_the_sessions(entrance: Entrance) -> N
     ],
 )
 def test_anything_else_is_the_end(entrance: Entrance, data: bytes, asked: list[str]) -> None:
-    """Only a token is asked about, and only once: a good one that follows comes too late."""
+    """Only the first message is checked, and only once: a good token after it comes too late."""
     assert entrance.say(data) == []
     assert entrance.doorman.closing == (protocol.UNAUTHORIZED, "the first message must be a good token")
     assert entrance.say(GOOD) == []

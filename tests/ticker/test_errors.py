@@ -24,7 +24,7 @@ from ticker.errors import (
 
 
 def test_tree_is_the_drawn_one() -> None:
-    """Every exception of the module stands in its docstring's drawing, under its base."""
+    """Every exception of the module is in the tree of its docstring, under its base."""
     drawn = re.findall(
         r"^ {4}([ \u2502\u251c\u2514\u2500]*)([A-Za-z]+Error)", inspect.getdoc(errors) or "", re.MULTILINE
     )
@@ -40,7 +40,7 @@ def test_tree_is_the_drawn_one() -> None:
 
 
 def test_feed_error_says_why_and_when_to_come_back() -> None:
-    """A feed's failure carries its reason and the exchange's wish; a fatal one is a feed's failure, too."""
+    """A feed's failure carries its reason and the exchange's retry time; a fatal one is a feed's failure, too."""
     plain, told = FeedError("no answer"), FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5)
     assert (str(plain), plain.reason, plain.retry_after_s) == ("no answer", "protocol", None)
     assert (str(told), told.reason, told.retry_after_s) == ("bad key", "http_4xx", 2.5)
@@ -48,7 +48,7 @@ def test_feed_error_says_why_and_when_to_come_back() -> None:
 
 
 def test_protocol_error_carries_code_and_id() -> None:
-    """A refusal knows its code and whose message it answers."""
+    """A refusal carries its code and the id of the message that it answers."""
     error = ProtocolError("bad_request", "say more")
     assert error.reply_id is None
     error.reply_id = "x1"
@@ -60,7 +60,7 @@ def test_protocol_error_carries_code_and_id() -> None:
     ProtocolError("bad_request", "say more"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}, ["f"]),
 ])  # fmt: skip
 def test_errors_go_from_process_to_process(error: TickerError) -> None:
-    """Seen: what a worker of a process pool raised could not be read by its parent, which broke the pool."""
+    """Seen: an error from a worker of a process pool could not be unpickled by its parent, which broke the pool."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(error, protocol))
         assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
@@ -85,7 +85,7 @@ def test_pattern_error_is_a_value_error() -> None:
 
 
 def test_nearest_is_best_first_and_keeps_the_known_spelling() -> None:
-    """Case does not matter, the words come back as they are known, and unlike ones do not come at all."""
+    """Case does not matter, words are returned as they are known, and dissimilar ones are left out."""
     known = ["BTC-USD", "BTC-USDT", "ETH-USD", "zebra"]
     assert nearest("btc-usdx", known, 3)[:2] == ["BTC-USD", "BTC-USDT"]
     assert nearest("BTC-USD", known) == ["BTC-USD"]
@@ -102,5 +102,5 @@ def test_nearest_is_best_first_and_keeps_the_known_spelling() -> None:
     ],
 )
 def test_did_you_mean(word: str, known: list[str], expected: str) -> None:
-    """The clause names the nearest word, else all there are, else nothing."""
+    """The clause names the nearest word, or else all of them, or is empty."""
     assert did_you_mean(word, known) == expected

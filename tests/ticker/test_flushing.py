@@ -1,4 +1,4 @@
-"""When the hub flushes, and when readers hear: at once, by intervals, or when they can take bytes again."""
+"""When the hub flushes, and when readers get frames: at once, by intervals, or when they can take bytes again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ticker.protocol import Frame
 
 
 def test_first_change_after_quiet_goes_out_in_the_same_turn() -> None:
-    """No timer stands between a change after quiet and its readers: the time has not moved when they have it."""
+    """No timer delays a change after quiet: readers have it before any time has passed."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -29,7 +29,7 @@ def test_first_change_after_quiet_goes_out_in_the_same_turn() -> None:
 
 
 def test_changes_within_the_interval_go_out_together() -> None:
-    """One flush an interval, after quiet half an interval early; each carries the newest of all that came."""
+    """One flush per interval, half an interval early after quiet; each carries the newest of all that came."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -81,7 +81,7 @@ def test_a_source_in_step_with_the_interval_is_in_step_again_after_another_came_
 
 
 def test_a_flush_waits_for_the_batch_that_comes_within_the_interval() -> None:
-    """Of a source of twice the interval's rhythm each flush goes out with a batch, none between two."""
+    """With a source at twice the interval's rate, each flush goes out with a batch, none between two."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -142,7 +142,7 @@ def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came in before the service stops is told before `bye`, however much that is."""
+    """What came in before the service stops is sent before `bye`, however much it is."""
 
     async def story(service: Service) -> None:
         monkeypatch.setattr("ticker.hub.MOST", 8)
@@ -154,7 +154,7 @@ def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_everything_of_one_turn_is_one_version() -> None:
-    """What several callers put in before the loop turns is one flush, and one frame."""
+    """What several callers ingest in one turn of the loop is one flush, and one frame."""
 
     async def story(service: Service) -> None:
         peer = service.peer("v:*")
@@ -183,7 +183,7 @@ def test_without_an_interval_every_turn_flushes() -> None:
 
 
 def test_a_flush_that_takes_long_is_followed_by_a_rest() -> None:
-    """Twice as long as it took, 0.05 s at most, the loop does everything else; what comes then goes out together."""
+    """For twice as long as it took, 0.05 s at most, the loop does other work; what comes then goes out together."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -226,7 +226,7 @@ def test_flush_without_news_sends_nothing() -> None:
 
 
 def test_lag_is_measured_from_receipt_for_each_row() -> None:
-    """A row that waited for the interval counts with its wait; a flush that nobody reads counts no lag."""
+    """The wait of a row for the interval counts as lag; a flush without readers counts none."""
 
     async def story(service: Service) -> None:
         lag = service.hub.counts.fanout_lag
@@ -248,7 +248,7 @@ def test_lag_is_measured_from_receipt_for_each_row() -> None:
 
 
 def test_broken_flush_ends_the_hub() -> None:
-    """Without a hub there is no service: what broke a flush comes out of `run`, the first of several errors."""
+    """Without a hub there is no service: `run` raises the error of a flush, the first if there are several."""
 
     async def story(service: Service) -> None:
         def broken(flush: object) -> None:
@@ -294,7 +294,7 @@ def test_broken_interval_frame_ends_the_hub() -> None:
 
 
 def test_interval_reader_gets_multiples_and_the_last_value() -> None:
-    """Readers of a class hear at its multiples what is newest then; the last value before silence always comes."""
+    """Readers of a class get the newest values at its multiples; the last value before silence always comes."""
 
     async def story(service: Service) -> None:
         fast, slow = service.peer(), service.peer(interval_ms=250)
@@ -328,7 +328,7 @@ def test_what_waits_to_be_flushed_comes_with_the_moment_of_a_class() -> None:
 
 
 def test_readers_of_a_class_hear_at_the_same_moment() -> None:
-    """However different their selections, those with one interval are served together, and others by their own."""
+    """However different their selections, readers with one interval are served together, others at their own."""
 
     async def story(service: Service) -> None:
         one, two, rare = (service.peer(p, interval_ms=ms) for p, ms in (("v:A", 250), ("v:*", 250), ("v:A", 1000)))
@@ -341,7 +341,7 @@ def test_readers_of_a_class_hear_at_the_same_moment() -> None:
 
 
 def test_timer_of_a_class_rests_without_news() -> None:
-    """While nothing happens no interval's timer runs: quiet costs nothing."""
+    """While nothing changes no interval's timer runs: quiet costs nothing."""
 
     async def story(service: Service) -> None:
         peer = service.peer(interval_ms=250)
@@ -393,7 +393,7 @@ def test_who_has_nearly_taken_all_is_looked_at_again_in_a_moment() -> None:
 
 @pytest.mark.parametrize("interval_ms", [0, 100])
 def test_many_who_return_are_served_one_flush_after_the_other(interval_ms: int) -> None:
-    """Without another change: who is left by one turn is not left for the next news."""
+    """Without another change: readers left over by one turn do not wait for the next news."""
 
     async def story(service: Service) -> None:
         service.hub.groups.large = 1

@@ -1,4 +1,4 @@
-"""Groups: one frame for all who want the same, no queue for anybody, and every reader exact in the end.
+"""Groups: one frame for all who want the same, no queue for any reader, and every reader exact in the end.
 
 The two machines at the end are the proof; the tests before them say one promise each.
 """
@@ -30,7 +30,7 @@ HOUR_MS = 3_600_000
 
 
 class Peer:
-    """A reader that keeps what it is given, while it takes anything."""
+    """A reader that keeps the frames it is given, as long as it takes any."""
 
     def __init__(self) -> None:
         self.group: Group | None = None
@@ -45,7 +45,7 @@ class Peer:
         return self.takes
 
     def take(self) -> list[Any]:
-        """What came since the last call, as JSON without the times."""
+        """The frames since the last call, as JSON without the times."""
         frames, self.frames = self.frames, []
         return [read(frame) for frame in frames]
 
@@ -77,7 +77,7 @@ class Market:
         return self.store.flush(self.clock.monotonic())
 
     def last(self, *symbols: str) -> None:
-        """A new last price, which is the number of the version, for some symbols."""
+        """Set a new last price, the number of the version, for some symbols."""
         self.put(**{symbol: {"last": str(self.store.version + 1)} for symbol in symbols})
 
     def drop(self, *symbols: str) -> None:
@@ -86,13 +86,13 @@ class Market:
         self.store.flush(self.clock.monotonic())
 
     def join(self, selection: Selection = ALL, interval_ms: int = 0, since: int | None = None) -> Peer:
-        """A new reader with its first frame."""
+        """Make a new reader with its first frame."""
         peer = Peer()
         assert peer.write(self.groups.enter(peer, selection, interval_ms, since))
         return peer
 
     def joined(self, selection: Selection = ALL, interval_ms: int = 0) -> Peer:
-        """The same, its first frame forgotten."""
+        """The same, with its first frame discarded."""
         peer = self.join(selection, interval_ms)
         peer.frames.clear()
         return peer
@@ -106,7 +106,7 @@ def market() -> Market:
 
 
 def test_a_cursor_as_text_is_counted(market: Market) -> None:
-    """A good one gives an update, anything else everything; both are counted, and no cursor is not."""
+    """A good one gives an update, any other a snapshot; both are counted, a missing cursor is not."""
     store, groups = market.store, market.groups
     good = f"1:{store.version}:{ALL.digest}"
     market.last("A")
@@ -142,7 +142,7 @@ def test_equal_readers_share_the_bytes(market: Market) -> None:
 
 
 def test_other_wishes_are_other_groups(market: Market) -> None:
-    """Patterns, fields and interval tell groups apart."""
+    """Patterns, fields and interval distinguish groups."""
     wishes = [(ALL, 0), (ALL, 250), (Selection.of(["*"], ["last"]), 0), (Selection.of(["A"]), 0)]
     peers = [market.joined(*wish) for wish in wishes]
     assert {peer.group for peer in peers} == set(market.groups)
@@ -150,7 +150,7 @@ def test_other_wishes_are_other_groups(market: Market) -> None:
 
 
 def test_a_frame_has_what_its_group_wants(market: Market) -> None:
-    """Each symbol once, however many patterns select it; only fields that were asked for; nothing is no frame."""
+    """Each symbol once, however many patterns select it; only the requested fields; no news, no frame."""
     narrow = market.joined(Selection.of(["A", "*", "A*"], ["last", "ask"]))
     by_name = market.joined(Selection.of(["B"]))
     market.put(A={"last": "5", "bid": "4"}, C={"bid": "1"})
@@ -161,7 +161,7 @@ def test_a_frame_has_what_its_group_wants(market: Market) -> None:
 
 
 def test_since_is_what_the_group_was_told(market: Market) -> None:
-    """Versions without news for a group are not told: its next frame goes on from its last."""
+    """Versions without news for a group are not sent: its next frame continues from its last."""
     peer = market.joined(Selection.of(["A"]))
     for symbol in "BBAB":
         market.last(symbol)
@@ -174,7 +174,7 @@ def test_since_is_what_the_group_was_told(market: Market) -> None:
 
 
 def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> None:
-    """A feed's record reaches a reader of nothing; a removal concerns those whose patterns match it."""
+    """A feed's record reaches even a reader without symbols; a removal those whose patterns match it."""
     one, other, nobody = market.joined(Selection.of(["A"])), market.joined(), market.joined(Selection())
     market.store.ingest("@k", {"state": "live"})
     market.last("B")
@@ -210,7 +210,7 @@ def test_each_of_many_readers_is_told_what_it_loses() -> None:
 
 
 def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
-    """Nothing known is a snapshot, a known version an update from there, however old."""
+    """Without a version there is a snapshot, from a known version an update, however old it is."""
     market.last("A")
     market.last("B")
     assert [read(market.join(since=v).frames[0]) for v in (None, 3)] == [
@@ -298,7 +298,7 @@ def test_what_was_missed_is_told_by_and_by_if_it_is_much(market: Market) -> None
 
 
 def test_who_missed_nothing_is_told_nothing(market: Market) -> None:
-    """Behind a frame of everything no empty one comes, though others have changed since; the next one joins on."""
+    """No empty frame follows a snapshot, though other symbols have changed since; the next one continues from it."""
     some = Selection.of(["S*"])
     market.last(*(f"S{i}" for i in range(LARGE)))
     frame = list(market.groups.whole("", some))[-1]
@@ -335,7 +335,7 @@ def test_nobody_is_told_of_the_past(market: Market) -> None:
 
 
 def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Market) -> None:
-    """However much changed while many waited for their turn: it is made once for all who stand there, in one turn."""
+    """However much changed while many waited for their turn: it is made once for all at that version, in one turn."""
     market.last(*(f"S{i}" for i in range(2 * SLICE)))
     frame = list(market.groups.whole("", ALL))[-1]
     market.last(*(f"S{i}" for i in range(LARGE)))
@@ -349,7 +349,7 @@ def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Marke
 
 
 def test_no_frame_of_everything_is_made_of_what_was_forgotten(market: Market) -> None:
-    """Of more removals than are remembered nobody knows what they were: who came meanwhile gets all in one go."""
+    """After more removals than are remembered they are unknown: readers who came meanwhile get a snapshot at once."""
     market.last(*(f"S{i}" for i in range(3 * SLICE)))
     market.store.resolve(ALL)  # somebody has it: nothing is to be tested
     making = market.groups.whole("", ALL)
@@ -364,7 +364,7 @@ def test_no_frame_of_everything_is_made_of_what_was_forgotten(market: Market) ->
 
 
 def test_large_frames_are_bounded_in_bytes(market: Market) -> None:
-    """In a quiet market nobody fills the memory by ever other cursors that all are answered by much."""
+    """In a quiet market no one can fill the memory with ever different cursors, each with a large answer."""
     group = market.joined().group
     assert group is not None
     for _ in range(20):
@@ -384,7 +384,7 @@ def test_large_frames_are_bounded_in_bytes(market: Market) -> None:
 
 
 def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
-    """The others get theirs; the laggard gets nothing, and later one update from what it knows."""
+    """The others get theirs; the laggard gets nothing, and later one update from its own version."""
     slow, fast = market.joined(), market.joined()
     slow.takes = False
     market.last("A")
@@ -404,7 +404,7 @@ def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
 
 
 def test_a_flush_serves_the_returning(market: Market) -> None:
-    """Who came back since gets the flush's news with what it missed, once."""
+    """A reader that came back since gets the flush's news with what it missed, once."""
     slow = market.joined()
     slow.takes = False
     market.last("A")
@@ -418,7 +418,7 @@ def test_a_flush_serves_the_returning(market: Market) -> None:
 
 
 def test_many_who_return_are_served_in_turns(market: Market) -> None:
-    """Each has missed something else, and making so many rows is a turn's work; a frame that is there costs nothing."""
+    """Each missed something different, and making that many rows is a turn's work; a ready-made frame costs nothing."""
     market.groups.large = 2
     slow = [market.joined() for _ in range(4)]
     for missing in (slow[:1], slow[1:2], slow[2:]):
@@ -452,7 +452,7 @@ def test_laggards_of_one_version_share_their_frame(market: Market) -> None:
 
 
 def test_who_refuses_again_waits_for_its_next_word(market: Market) -> None:
-    """It stays where it was, and is asked again only after it said that it can take bytes."""
+    """It keeps its version, and is offered nothing until it says that it can take bytes."""
     slow = market.joined()
     slow.takes = False
     market.last("A")
@@ -467,7 +467,7 @@ def test_who_refuses_again_waits_for_its_next_word(market: Market) -> None:
 
 
 def test_who_missed_nothing_has_nothing_to_catch_up(market: Market) -> None:
-    """`ready` is harmless for a member, and for somebody who is in no group."""
+    """`ready` is harmless for a member, and for a reader in no group."""
     peer = market.joined()
     assert not market.groups.ready(peer)
     market.groups.leave(peer)
@@ -491,7 +491,7 @@ def test_who_lagged_too_long_begins_anew() -> None:
 
 
 def test_frames_rows_and_bytes_are_counted_for_each_reader(market: Market) -> None:
-    """Only what was taken counts."""
+    """Only frames that were taken count."""
     peers = [market.joined() for _ in range(3)]
     peers[0].takes = False
     market.last("A", "B")
@@ -503,7 +503,7 @@ def test_frames_rows_and_bytes_are_counted_for_each_reader(market: Market) -> No
 
 
 def test_a_class_is_armed_once_and_sends_the_union(market: Market) -> None:
-    """Its readers hear nothing between two moments, and then one frame of everything."""
+    """Its readers get nothing between two moments of the class, and then one frame with everything."""
     peer = market.joined(Selection.of(["A", "B"]), 250)
     market.last("C")
     assert market.armed == []
@@ -521,7 +521,7 @@ def test_a_class_is_armed_once_and_sends_the_union(market: Market) -> None:
 
 
 def test_a_joiner_takes_nothing_from_the_others(market: Market) -> None:
-    """What waits for the class's next moment is sent although somebody came in between who knows it."""
+    """What waits for the class's next moment is sent even if a reader joined in between that has it already."""
     peer = market.joined(interval_ms=250)
     market.last("A")
     late = market.joined(interval_ms=250)
@@ -530,7 +530,7 @@ def test_a_joiner_takes_nothing_from_the_others(market: Market) -> None:
 
 
 def test_an_interval_without_news_for_a_group_sends_nothing(market: Market) -> None:
-    """Other fields changed; the group knows that it was asked up to here."""
+    """Only other fields changed; the group notes that the store was read up to here."""
     peer = market.joined(Selection.of(["*"], ["ask"]), 250)
     market.last("A")
     market.groups.send_due(250)
@@ -571,7 +571,7 @@ def test_removals_that_were_forgotten_are_told_by_an_empty_snapshot() -> None:
 
 
 def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
-    """The store's, or for a group with unsent news the last one before them; only after silence."""
+    """It is the store's, or for a group with unsent news the last one before them; and only after silence."""
     at_once, later = market.joined(Selection.of(["A"])), market.joined(interval_ms=HOUR_MS)
     quiet = market.joined(Selection.of(["A"]), HOUR_MS)
     market.last("B")
@@ -598,7 +598,7 @@ def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
 
 
 def test_a_heartbeat_moves_nobody(market: Market) -> None:
-    """Who refuses one has missed nothing; who lags gets none, for it can take none."""
+    """A reader that refuses one has missed nothing; a laggard gets none, for it can take none."""
     lagging, member = market.joined(), market.joined()
     lagging.takes = False
     market.last("A")
@@ -635,7 +635,7 @@ def test_who_waits_for_its_interval_to_catch_up_hears_heartbeats(market: Market)
 
 
 def test_more_symbols_come_whole_in_an_update(market: Market) -> None:
-    """What was known goes on from its version, what is new comes with all its fields, changed or not."""
+    """Known symbols continue from their version, added ones come with all their fields, changed or not."""
     peer = market.joined(Selection.of(["A"]))
     market.put(C={"bid": "7"})
     frame = read(market.groups.change(peer, ALL, 0))
@@ -653,7 +653,7 @@ def test_other_fields_start_anew(market: Market) -> None:
 
 
 def test_another_interval_brings_what_was_not_sent(market: Market) -> None:
-    """News that waited for the old class come at once, and nothing comes twice."""
+    """News that waited for the old class is sent at once, and nothing is sent twice."""
     peer = market.joined(interval_ms=250)
     market.last("A")
     assert read(market.groups.change(peer, ALL, 0)) == update(2, 3, quotes={"A": {"last": 3}})
@@ -663,7 +663,7 @@ def test_another_interval_brings_what_was_not_sent(market: Market) -> None:
 
 
 def test_a_laggard_that_changes_is_up_to_date(market: Market) -> None:
-    """The frame goes on from what it knows; afterwards it is a member of its new group."""
+    """The frame continues from its own version; afterwards it is a member of its new group."""
     peer, other = market.joined(Selection.of(["A"])), market.joined(Selection.of(["A"]))
     peer.takes = False
     market.last("A")
@@ -685,7 +685,7 @@ def test_fewer_symbols_need_no_words(market: Market) -> None:
 
 
 def test_an_empty_group_is_kept_for_a_while(market: Market) -> None:
-    """Who comes back in time finds it, and goes on from the newest version; else it is dropped with its wildcards."""
+    """A reader that returns in time finds it, at the newest version; otherwise it is dropped with its wildcards."""
     peer = market.joined(Selection.of(["*", "A"]))
     group = peer.group
     market.groups.leave(peer)
@@ -712,7 +712,7 @@ def test_an_empty_group_is_kept_for_a_while(market: Market) -> None:
 
 
 def test_a_group_is_not_empty_while_one_stays(market: Market) -> None:
-    """Who leaves takes nothing from the others, however long ago; a laggard counts, too."""
+    """A leaving reader takes nothing from the others, however long ago; a laggard counts, too."""
     stays, lags, leaves = market.joined(), market.joined(), market.joined()
     market.groups.leave(leaves)
     market.clock.tick(KEEP_EMPTY_S)
@@ -758,7 +758,7 @@ def test_who_changes_its_mind_again_and_again_leaves_no_groups(market: Market) -
 
 
 def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> None:
-    """Its next reader has them in its first frame, so the timer that is still armed sends nothing."""
+    """Its next reader has the news in its first frame, so the timer that is still armed sends nothing."""
     market.groups.leave(market.joined(interval_ms=250))
     peer = market.joined(interval_ms=250)
     market.last("A")

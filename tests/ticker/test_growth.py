@@ -1,4 +1,4 @@
-"""Patterns that grow beyond the limit: what is too much is left out, said once, and never mistaken for known."""
+"""Patterns that grow beyond the limit: the surplus is left out, reported once, and never taken for known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ticker.store import Store
 
 
 class Peer:
-    """A reader that keeps what it is given."""
+    """A reader that keeps the frames it is given."""
 
     address = "192.0.2.1"
 
@@ -42,7 +42,7 @@ class Peer:
 
 
 class Desk:
-    """A store of a few symbols, and groups that may have three each."""
+    """A store with a few symbols, and groups that may have three each."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -67,7 +67,7 @@ class Desk:
 
 
 def test_what_is_too_much_is_left_out_and_said_once() -> None:
-    """A pattern grows to the limit and not beyond; its readers get one error; what they have goes on."""
+    """A pattern grows to the limit and not beyond; its readers get one error and keep what they have."""
     desk = Desk()
     peer, _ = desk.enter("*")
     other, _ = desk.enter("A")
@@ -104,7 +104,7 @@ def test_who_lags_behind_is_told_too(lagged: bool) -> None:
 
 
 def test_a_late_warning_reaches_who_had_nothing_else_to_hear() -> None:
-    """All that came was left out, so that no frame followed: the error comes all the same."""
+    """If all new symbols are left out no frame follows, but the error comes all the same."""
     desk = Desk()
     peer, _ = desk.enter("*")
     desk.put("C")
@@ -120,7 +120,7 @@ def test_a_late_warning_reaches_who_had_nothing_else_to_hear() -> None:
 
 
 def test_a_name_is_never_left_out() -> None:
-    """What was asked for by name comes, however much the patterns match."""
+    """Symbols selected by name come, however much the patterns match."""
     desk = Desk()
     peer, _ = desk.enter("*", "E")
     desk.put("C")
@@ -129,7 +129,7 @@ def test_a_name_is_never_left_out() -> None:
 
 
 def test_a_delayed_group_leaves_out_the_same() -> None:
-    """An interval group asks the store when it is due; what is left out is left out there, too."""
+    """An interval group reads the store when it is due; symbols are left out there, too."""
     desk = Desk()
     peer, _ = desk.enter("*", interval_ms=50)
     desk.put("C", "D")
@@ -140,7 +140,7 @@ def test_a_delayed_group_leaves_out_the_same() -> None:
 
 
 def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
-    """Room that appears later does not make a cursor good that never told of what was left out: all comes anew."""
+    """Room that appears later does not make a cursor valid that lacks what was left out: a snapshot comes."""
     desk = Desk()
     peer, _ = desk.enter("*")
     desk.put("C", "D")
@@ -156,7 +156,7 @@ def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
 
 
 def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be remembered is not trusted."""
+    """Cursors of selections that cannot be remembered are not trusted."""
     monkeypatch.setattr(groups, "MAX_CAPPED", 1)
     desk = Desk()
     peers = [desk.enter("*"), desk.enter("*", "A")]
@@ -166,7 +166,7 @@ def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.
 
 
 def test_a_symbol_that_is_gone_is_not_left_out_any_more() -> None:
-    """A removed symbol frees its place, and its name, when it comes back, is judged anew."""
+    """A removed symbol frees its place; when it is reborn it is judged again."""
     desk = Desk()
     peer, _ = desk.enter("*")
     desk.put("C", "D")
@@ -179,7 +179,7 @@ def test_a_symbol_that_is_gone_is_not_left_out_any_more() -> None:
 
 
 def test_changing_the_selection_judges_all_anew() -> None:
-    """Who changes to fewer patterns gets complete what was left out before."""
+    """A reader that changes to fewer patterns gets what was left out before, complete."""
     desk = Desk()
     peer, _ = desk.enter("*")
     desk.put("C", "D")
@@ -189,7 +189,7 @@ def test_changing_the_selection_judges_all_anew() -> None:
 
 
 def test_no_frame_of_everything_is_shared_where_something_is_left_out() -> None:
-    """Whoever joined by it would take for known what it may not see."""
+    """A reader that joined with it would take for known what it may not see."""
     desk = Desk()
     desk.groups.large = 1
     desk.enter("*")

@@ -1,4 +1,4 @@
-"""What the hub does by the clock, and how connections come, go and are told goodbye."""
+"""What the hub does by the clock, and how connections open, end and are told goodbye."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ticker.selection import Selection
 
 
 def test_silence_is_noticed_by_itself() -> None:
-    """Nobody has to ask: a symbol that stays away becomes stale, and its readers are told."""
+    """Without any request, a silent symbol becomes stale, and its readers are told."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -30,7 +30,7 @@ def test_silence_is_noticed_by_itself() -> None:
 
 
 def test_better_source_comes_back_by_itself() -> None:
-    """When the patience with a better source ends, the consolidated price returns without any new data."""
+    """When a better source has been live long enough, the consolidated price returns to it without any new data."""
 
     async def story(service: Service) -> None:
         other = service.new_feed("w")
@@ -51,7 +51,7 @@ def test_better_source_comes_back_by_itself() -> None:
 
 
 def test_newer_time_alone_becomes_visible_within_a_second() -> None:
-    """A row that changes nothing but its time is told late, but told, although nothing else happens."""
+    """A row that changes nothing but its time is sent late, but sent, even if nothing else happens."""
 
     async def story(service: Service) -> None:
         peer = service.peer()
@@ -92,7 +92,7 @@ def test_quiet_readers_get_heartbeats() -> None:
 
 
 def test_heartbeats_before_a_subscription_end_with_it() -> None:
-    """A subscriber is looked after by its group; one that takes nothing is not counted as told."""
+    """A subscriber gets its group's heartbeats; one that takes nothing is not counted."""
 
     async def story(service: Service) -> None:
         peer, deaf = Peer(service.hub), Peer(service.hub)
@@ -131,7 +131,7 @@ def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
 
 
 def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() -> None:
-    """What changed between a snapshot and its reader's turn comes with the next tick if no flush does."""
+    """What changed between a snapshot and its reader's turn comes with the next tick if no flush comes first."""
 
     async def story(service: Service) -> None:
         service.put(1)
@@ -150,7 +150,7 @@ def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() 
 
 
 def test_nobody_has_stalled_while_the_machine_was_suspended() -> None:
-    """In the first look after it that time does not count, for nobody could take a byte; in the next one it does."""
+    """The first check after it does not count that time, as no byte could be taken; the next one counts it."""
 
     async def story(service: Service) -> None:
         service.hub.pause(service.peer(), Held(service.hub))
@@ -181,7 +181,7 @@ def test_empty_groups_are_forgotten() -> None:
 
 
 def test_loop_lag_is_measured_and_not_caught_up() -> None:
-    """A process that was suspended notes one great lag and then ticks on, not once for each tick that it missed."""
+    """A process that was suspended records one large lag and ticks on, not once for each missed tick."""
 
     async def story(service: Service) -> None:
         lag = service.hub.counts.loop_lag
@@ -200,7 +200,7 @@ def test_loop_lag_is_measured_and_not_caught_up() -> None:
 
 
 def test_connections_are_counted_once() -> None:
-    """Coming and going are counted by address and close code; to remove twice is harmless, and so is a stranger."""
+    """Connections are counted by address and close code; removing one twice is harmless, and so is an unknown one."""
 
     async def story(service: Service) -> None:
         hub = service.hub
@@ -244,7 +244,7 @@ def test_drain_says_goodbye_and_waits() -> None:
 
 
 def test_drain_drops_who_does_not_leave() -> None:
-    """After its patience, draining aborts who is still there; it takes no longer."""
+    """At its deadline draining aborts the remaining connections; it takes no longer."""
 
     async def story(service: Service) -> None:
         polite, stubborn = service.peer(), service.peer()
@@ -258,7 +258,7 @@ def test_drain_drops_who_does_not_leave() -> None:
 
 
 def test_closed_hub_does_nothing_more() -> None:
-    """No timer of a closed hub fires: neither the flush that was due nor an interval's."""
+    """No timer of a closed hub fires: neither that of a pending flush nor an interval's."""
 
     async def story(service: Service) -> None:
         peer, slow = service.peer(), service.peer(interval_ms=100)

@@ -1,4 +1,4 @@
-"""The door of the prices: order, limits, removal and rank, on a clock that only tests move."""
+"""The door for prices: order, limits, removal and rank, on a clock that only tests move."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def service() -> Service:
 
 
 def test_first_row_makes_a_live_record_of_its_venue(service: Service) -> None:
-    """A new symbol is live, says its venue, keeps the price's text, and is dated by its arrival if not otherwise."""
+    """A new symbol is live, names its venue, keeps the price's text, and is dated by its arrival without a time."""
     feed = service.feed("kraken")
     put(feed, "kraken:BTC-USD", last="97412.30", bid=None)
     fields = ("last", "bid", "state", "source", "ts")
@@ -35,7 +35,7 @@ def test_first_row_makes_a_live_record_of_its_venue(service: Service) -> None:
 
 
 def test_feed_is_live_from_its_first_data(service: Service) -> None:
-    """A feed's record is there at once as connecting, and its first row, not its first call, makes it live."""
+    """A feed's record starts as connecting, and its first row, not its first call, makes it live."""
     started = service.clock.wall_ms()
     feed = service.feed("kraken")
     assert [service.get("@kraken", f) for f in ("state", "since", "kind", "clock", "message")] == [
@@ -81,7 +81,7 @@ def test_loaded_is_the_feeds_word(service: Service) -> None:
     [("1 1.5 1", 0), ("1 1.51", 1), ("3 2 3", 0), ("3 1.9 1.9", 1), ("100 0.1 100", 2), ("5 ", 0), ("5  9", 1)],
 )
 def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -> None:
-    """A last price far from the one before is shown like any other, and counted, also over a gap without any."""
+    """A last price far from the previous one is shown like any other and counted, even after rows without one."""
     feed = service.feed()
     for last in lasts.split(" "):
         put(feed, "v:A", last=last or None)
@@ -90,7 +90,7 @@ def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -
 
 
 def test_listener_sees_every_accepted_row(service: Service) -> None:
-    """Before anything is merged, each accepted row is shown with its time of arrival, and no refused one is."""
+    """Listeners get each accepted row, before anything is merged, with its time of arrival, and no refused one."""
     seen: list[tuple[Quote, int]] = []
     service.intake.on_ingest.append(lambda quotes, wall_ms: seen.extend((quote, wall_ms) for quote in quotes))
     rows = [Quote("v:A", {"last": "1"}, 1000), Quote("v:A", {"last": "2"}, 900), Quote("v:A", {"last": "1"}, 1000)]
@@ -125,7 +125,7 @@ def test_flush_is_asked_for_only_when_there_is_something(service: Service) -> No
 
 
 def test_intake_works_without_a_hub() -> None:
-    """Nobody has to listen."""
+    """Nothing needs to be woken."""
     clock = ManualClock()
     store = Store(1)
     put(Intake(store, clock, 1).feed("v", "live", "received", 5.0), "v:A")
@@ -136,7 +136,7 @@ def test_intake_works_without_a_hub() -> None:
 
 
 def test_late_row_is_dropped_by_time(service: Service) -> None:
-    """A row that dates itself before the last one is counted and dropped; at equal time the later arrival wins."""
+    """A row dated before the last one is counted and dropped; at equal time the later arrival wins."""
     feed = service.feed()
     put(feed, "v:A", ts=1000, last="1")
     put(feed, "v:A", ts=999, last="2")
@@ -172,7 +172,7 @@ def test_order_is_each_symbols_own(service: Service) -> None:
 
 @pytest.mark.parametrize("state", ["down", "connecting", "failed"])
 def test_sequence_starts_anew_with_a_new_run(service: Service, state: str) -> None:
-    """After the feed was away, a source may count from one again, each symbol for itself; time still decides."""
+    """After a feed's outage a source may count from one again, each symbol for itself; time still decides."""
     feed = service.feed()
     put(feed, "v:A", "v:B", seq=1000, ts=1000)
     feed.state(state)
@@ -195,7 +195,7 @@ def test_sequence_goes_on_when_the_feed_was_only_stale(service: Service) -> None
 
 
 def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
-    """What is behind by its number is late while the number ahead is news; after that the source counts anew.
+    """A row with a lower number is late while the higher one is recent; after that the source has restarted its count.
 
     Seen: an exchange restarted its counting and the feed was back before it counted as down, or one absurd number
     came. Bid and ask then stood still for good, as live, for rows without a number went on.
@@ -215,7 +215,7 @@ def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
 
 
 def test_a_number_ahead_is_news_after_any_silence(service: Service) -> None:
-    """As in the second round of a replay, whose times are older, of a symbol that is quoted rarely."""
+    """As in the second round of a replay, with its older times, for a symbol that is rarely quoted."""
     feed = service.feed("v", "replay")
     put(feed, "v:A", seq=1, ts=2000, last="1")
     service.wait(10 * STALE_AFTER_S)
@@ -226,7 +226,7 @@ def test_a_number_ahead_is_news_after_any_silence(service: Service) -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=20))
 def test_visible_price_is_never_older_than_one_before(rows: list[tuple[int | None, int | None]]) -> None:
-    """In any mix of rows, what becomes visible is never before the last accepted one, by number or else by time."""
+    """In any mix of rows, none is accepted that is older than the last accepted one, by number or else by time."""
     service = Service()
     feed = service.feed("v", "replay")
     seq = ts = None
@@ -248,7 +248,7 @@ def test_visible_price_is_never_older_than_one_before(rows: list[tuple[int | Non
 
 @pytest.mark.parametrize("symbol", ["", "BTC-USD", "v:", "v:BTC/USD", "V:A", "v:A:B", "v:*", "v:" + "A" * 65, "v:\n"])
 def test_malformed_symbol_is_counted_and_dropped(service: Service, symbol: str) -> None:
-    """A name that is no venue symbol never enters the store; the other rows of the publication do."""
+    """A name that is not a venue symbol never enters the store; the other rows of the publication do."""
     feed = service.feed()
     put(feed, symbol, "v:GOOD")
     assert (rejects(feed), feed.status.symbols) == ({"symbol": 1}, 1)
@@ -284,7 +284,7 @@ def test_surplus_is_said_by_a_feed_that_is_live(service: Service) -> None:
 
 
 def test_surplus_alone_does_not_make_a_feed_live(caplog: pytest.LogCaptureFixture) -> None:
-    """A feed none of whose rows has room delivers nothing, and says why; the log hears of it once."""
+    """A feed whose rows all exceed the limit delivers nothing, and says why; it is logged once."""
     service = Service(max_symbols=0)
     put(service.feed(), "v:A")
     put(service.feed("w"), "w:A", "w:B")
@@ -298,7 +298,7 @@ def test_surplus_alone_does_not_make_a_feed_live(caplog: pytest.LogCaptureFixtur
 
 
 def test_room_of_removed_symbols_is_free_again() -> None:
-    """The limit counts what exists."""
+    """The limit counts only existing symbols."""
     service = Service(max_symbols=1)
     feed = service.feed()
     put(feed, "v:A")
@@ -333,7 +333,7 @@ def test_feed_cannot_remove_what_is_not_its_own(service: Service) -> None:
 
 @pytest.mark.parametrize("first", ["kraken", "old"])
 def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str) -> None:
-    """Recorded prices never get under a live feed's names, whoever comes first; the recording says what it misses.
+    """Recorded prices never get under a live feed's names, whichever comes first; the recording says what is left out.
 
     Seen: `--feed kraken --feed 'old=replay:DIR/kraken'` showed both prices in turn, as live, as `kraken:BTC-USD`.
     """
@@ -348,7 +348,7 @@ def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str)
 
 
 def test_recordings_of_one_venue(service: Service) -> None:
-    """Two of a kind may share a venue's name, but no symbol: that is of the feed that brought it first."""
+    """Two feeds of a kind may share a venue's name, but no symbol: it belongs to the feed that brought it first."""
     first, second = service.feed("oanda", "replay"), service.feed("more", "replay")
     put(first, "oanda:EUR-USD", last="1.1")
     put(second, "oanda:EUR-USD", "oanda:XAU-USD", last="1.2")

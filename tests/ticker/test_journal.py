@@ -1,4 +1,4 @@
-"""Connections in the log: a number on every line, what went wrong at `info`, and never a flood."""
+"""Connections in the log: a number on every line, failures at `info`, and never a flood."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, Any]]:
 
 
 def test_a_connections_lines_have_its_number(caplog: pytest.LogCaptureFixture) -> None:
-    """From its coming to its end; an ordinary end is for debugging, any other has its reason."""
+    """From its start to its end; an ordinary end is logged at debug, any other with its reason."""
     caplog.set_level(logging.DEBUG)
     journal = Journal(ManualClock().monotonic)
     first, second = Peer(journal.number()), Peer(journal.number(), "sse")
@@ -49,7 +49,7 @@ def test_a_connections_lines_have_its_number(caplog: pytest.LogCaptureFixture) -
 
 
 def test_a_refusal_has_a_number_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    """It is the one that the refused client is told."""
+    """It is the number that the refused client is told."""
     caplog.set_level(logging.INFO)
     journal = Journal(ManualClock().monotonic)
     numbers = [journal.number(), journal.refused("origin", "192.0.2.9"), journal.refused("full", "192.0.2.9")]
@@ -58,14 +58,14 @@ def test_a_refusal_has_a_number_of_its_own(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_the_fault_of_a_script_is_not_called_ours(caplog: pytest.LogCaptureFixture) -> None:
-    """Seen: scripts that ended by an exception closed with 1011, and the log said "our fault" of each."""
+    """Seen: scripts that ended with an exception closed with 1011, and the log called each of them our fault."""
     caplog.set_level(logging.INFO)
     Journal(ManualClock().monotonic).ended(Peer(7), 1011)
     assert vars(caplog.records[0])["reason"] == "said that it failed"
 
 
 def test_a_stranger_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Beyond the budget lines are left out, and the next one that is written says how many."""
+    """Beyond the rate lines are left out, and the next one that is written says how many."""
     caplog.set_level(logging.INFO)
     clock = ManualClock()
     journal = Journal(clock.monotonic)

@@ -1,4 +1,4 @@
-"""The log: one line per event in both formats, whatever is in it."""
+"""The log: one line per event in both formats, whatever it contains."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_console_line_has_time_level_logger_message_and_extras(stream: io.Stri
 
 
 def test_a_json_line_has_the_same_as_fields(stream: io.StringIO) -> None:
-    """One object a line with UTC time, level, logger, message, then the extras; numbers stay numbers."""
+    """One object per line with UTC time, level, logger, message, then the extras; numbers stay numbers."""
     configure("info", "json", stream)
     record = logging.makeLogRecord(
         {"name": "hub", "levelname": "INFO", "levelno": 20, "msg": "full: %d", "args": (3,), "created": 1795386017.402}
@@ -75,7 +75,7 @@ def test_only_the_level_and_above_is_written(stream: io.StringIO) -> None:
 
 
 def test_nothing_printable_is_changed() -> None:
-    """Text of one line stays as it is, in any script."""
+    """Printable text stays as it is, in any script."""
     for text in ("", "plain text", "é 価格 🙂 back\\slash"):
         assert escape(text) == text
     assert escape(HOSTILE) == HOSTILE_ESCAPED
@@ -128,7 +128,7 @@ def test_a_json_traceback_is_a_field(stream: io.StringIO) -> None:
 
 
 def test_libraries_join_the_format_and_only_warn(stream: io.StringIO) -> None:
-    """What uvicorn and httpx set up for themselves is undone; their lines per request are off."""
+    """The logging that uvicorn and httpx set up is undone; their lines per request are off."""
     own = logging.getLogger("uvicorn.access")
     own.addHandler(logging.StreamHandler(io.StringIO()))
     own.propagate = False
@@ -160,7 +160,7 @@ def test_a_stranger_cannot_fill_the_log(stream: io.StringIO) -> None:
 
 @pytest.mark.parametrize("fmt", ["console", "json"])
 def test_a_token_in_an_address_is_not_written(stream: io.StringIO, fmt: str) -> None:
-    """Whoever prints an address prints it without its token."""
+    """A URL is always printed without its token."""
     configure("debug", fmt, stream)
     logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "1.2.3.4:5", "/ws?a=b&token=s3cret&c=d")
     assert "s3cret" not in stream.getvalue()

@@ -1,4 +1,4 @@
-"""What clients send: each documented message is understood, anything else is refused by its code, nothing does harm."""
+"""Client messages: each documented one is understood, anything else is refused with its code, nothing does harm."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_id_is_any_sane_integer_or_short_text(reply_id: int | str | None) -> Non
 
 @pytest.mark.parametrize(("interval_ms", "expected"), [(0, 0), (1, 50), (1 << 63, 60_000)])
 def test_interval_of_a_message_is_a_class(interval_ms: int, expected: int) -> None:
-    """Any whole number of milliseconds from zero on is rounded up."""
+    """Any whole number of milliseconds, zero included, is rounded up."""
     message = parse_message(json.dumps(SUBSCRIBE | {"interval_ms": interval_ms}), MAX_SYMBOLS)
     assert isinstance(message, Subscribe)
     assert message.interval_ms == expected
@@ -145,7 +145,7 @@ def test_patterns_are_taken_once_and_malformed_ones_by_name() -> None:
     ],
 )
 def test_malformed_message_is_refused_by_code(data: Any, code: str, reply_id: int | None) -> None:
-    """Each kind of bad message gets its own code, the id if there is a good one, and one short line of advice."""
+    """Each kind of bad message gets its own code, its id if that is valid, and one short line of advice."""
     text = json.dumps(data) if isinstance(data, dict) else data
     with pytest.raises(ProtocolError) as caught:
         parse_message(text, MAX_SYMBOLS)
@@ -154,7 +154,7 @@ def test_malformed_message_is_refused_by_code(data: Any, code: str, reply_id: in
 
 
 def test_unknown_field_is_told_the_nearest() -> None:
-    """A typing error in a field's name is answered by the right name."""
+    """A misspelt field is answered with the right name."""
     with pytest.raises(ProtocolError, match=r"^no field 'chnage_pct'; did you mean 'change_pct'\?$"):
         parse_message('{"op":"subscribe","symbols":["A"],"fields":["chnage_pct"]}', MAX_SYMBOLS)
 
@@ -186,7 +186,7 @@ def refused(problem: ProtocolError) -> None:
 
 
 def check_parse(data: bytes | str) -> None:
-    """A message is refused by a known code, or what comes of it can be trusted and answered."""
+    """A message is refused with a known code, or its parsed form is valid and can be answered."""
     try:
         message = parse_message(data, MAX_SYMBOLS)
     except ProtocolError as problem:
@@ -211,7 +211,7 @@ def test_arbitrary_text_raises_nothing_else(data: bytes | str) -> None:
 @settings(deadline=None, max_examples=400)
 @given(st.one_of(nearly_messages, json_values))
 def test_arbitrary_json_raises_nothing_else(value: object) -> None:
-    """So is any JSON, in particular what is nearly a message."""
+    """So is any JSON, in particular what is almost a message."""
     check_parse(json.dumps(value))
 
 
@@ -221,7 +221,7 @@ def test_arbitrary_json_raises_nothing_else(value: object) -> None:
 @settings(deadline=None)
 @given(st.integers(0, 1 << 64))
 def test_interval_is_rounded_up_to_a_class(interval_ms: int) -> None:
-    """The class is the smallest that is not shorter than the wish; the longest one serves all beyond."""
+    """The class is the smallest that is not shorter than the request; the longest one serves all beyond."""
     chosen = interval_class(interval_ms)
     assert [c for c in INTERVALS_MS if c >= interval_ms][:1] in ([chosen], [])
     assert chosen >= interval_ms or chosen == 60_000
@@ -289,7 +289,7 @@ def test_impossible_url_is_refused_by_code(query: dict[str, str], code: str) -> 
     )
 )
 def test_arbitrary_url_raises_nothing_else(query: dict[str, str]) -> None:
-    """Whatever stands in a URL is a subscription or a `ProtocolError`."""
+    """Whatever a URL contains is a subscription or a `ProtocolError`."""
     try:
         message = parse_subscribe_query(query.items(), MAX_SYMBOLS)
     except ProtocolError as problem:

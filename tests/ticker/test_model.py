@@ -1,4 +1,4 @@
-"""Values: the tables agree with the protocol."""
+"""Values: their tables agree with the protocol."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ticker.model import (
 
 
 def test_fields_are_those_of_the_protocol() -> None:
-    """Names and order are the protocol's table; text fields are those that are no number there."""
+    """Names and order are those of the protocol's table; text fields are those that are not numbers there."""
     assert FIELDS == (
         "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume", "change_pct",
         "ts", "state", "source", "decimals", "name",
@@ -58,13 +58,13 @@ def test_fields_are_those_of_the_protocol() -> None:
     ],
 )
 def test_names(symbol: str, is_symbol: bool, is_venue_symbol: bool) -> None:
-    """Only plain names pass, whole; a venue symbol fits into a pattern's 80 characters, so that it can be asked for."""
+    """Only plain names match, as a whole; a venue symbol fits into a pattern's 80 characters."""
     assert bool(SYMBOL.fullmatch(symbol)) is is_symbol
     assert bool(VENUE_SYMBOL.fullmatch(symbol)) is is_venue_symbol
 
 
 def test_status_counts_from_zero_under_every_reason() -> None:
-    """A new feed is connecting, and every outcome and reason has its counter from the start, its own."""
+    """A new feed is connecting, and has its own counter for every outcome and reason from the start."""
     status, other = FeedStatus("kraken", "live"), FeedStatus("sim", "simulated")
     assert (status.state, status.loaded, status.last_data_at, status.message) == ("connecting", False, None, None)
     counters = (status.since, status.symbols, status.updates, status.reconnects, status.received_bytes)
@@ -89,5 +89,5 @@ def test_status_remembers_the_last_twenty_changes() -> None:
     [("BTC-USD", "BTC", "USD"), ("BTC-USDT.PERP", "BTC", "USDT"), ("BRK.B", "BRK.B", None), ("^GSPC", "^GSPC", None)],
 )
 def test_currencies(symbol: str, of: str, unit: str | None) -> None:
-    """A contract's market is not part of its currency, and a share has none in its name."""
+    """A contract's market is not part of its currency; a share's name has no currency."""
     assert currencies(symbol) == (of, unit)

@@ -1,4 +1,4 @@
-"""Cores with one rule taken out: the machine that the real one passes must fail on each of them.
+"""Cores with one rule taken out: the machine that passes on the real one must fail on each of them.
 
 Without this, nobody knows whether `stream_machine.py` looks closely enough to prove anything.
 """
@@ -110,7 +110,7 @@ class GroupsThatTrustEveryWrite(Groups):
 
 
 class GroupsWithoutCatchUp(Groups):
-    """Who can take bytes again is a member again, whatever it missed."""
+    """A reader that can take bytes again is a member again, whatever it missed."""
 
     def _send_returning(self, group: Group) -> int:
         group.members |= group.returning
@@ -120,7 +120,7 @@ class GroupsWithoutCatchUp(Groups):
 
 
 class GroupsThatForgetWhatWaits(Groups):
-    """What a group with an interval was not sent yet counts as sent: in heartbeats, and to who changes."""
+    """What was not sent yet to a group with an interval counts as sent: in heartbeats, and when a reader changes."""
 
     def _seen(self, group: Group) -> int:
         return self.store.version
@@ -153,7 +153,7 @@ class GroupsThatSkipVersions(Groups):
 
 
 class GroupsThatForgetRemovals(Groups):
-    """What came for all or went is no reason to ask the store when an interval is over."""
+    """A feed's record or a removal is no reason to read the store when an interval is over."""
 
     def send_due(self, interval_ms: int) -> None:
         self._for_all = 0
@@ -193,7 +193,7 @@ class ConsolidatorOneFlushLate(Consolidator):
 
 
 class ConsolidatorThatClings(Consolidator):
-    """It never leaves its source."""
+    """A consolidated symbol never leaves its source."""
 
     def _choose(self, instrument: Instrument | None, now: float) -> Follow | None:
         clings = instrument is not None and instrument.venues and instrument.source is not None
@@ -209,7 +209,7 @@ CORES = (
 
 
 def machine_with(machine: type[StreamMachine], part: type) -> type[StreamMachine]:
-    """The machine with one broken part in the place of the real one."""
+    """The machine with one broken part in place of the real one."""
     world = machine.world_type
     [place] = [name for name in dir(world) if name.endswith("_type") and issubclass(part, getattr(world, name))]
     return type(part.__name__, (machine,), {"world_type": type(part.__name__, (world,), {place: part})})

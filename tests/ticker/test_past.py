@@ -1,4 +1,4 @@
-"""What venues tell of their past: asked once, shared, bounded, and no reader waits for a bad one."""
+"""Bars from venues: fetched once, shared, bounded, and no reader waits long for a failing venue."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ START = 1_795_386_000_000  # a whole hour
 
 
 class Venue:
-    """A venue that tells bars of any time, the last one open; each closes at the number of its minute."""
+    """A venue that has bars of any time, the last one open; each closes at the number of its minute."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.asked: list[tuple[str, int, int]] = []
         self.failure: Exception | None = None
         self.oldest = 0
         self.surplus = 0
-        """How many older bars it tells than it was asked for."""
+        """How many older bars it delivers than were requested."""
         self.open = asyncio.Event()
         self.open.set()
         self.waiting = 0
@@ -54,7 +54,7 @@ class Venue:
 
 
 class World:
-    """A clock, a venue behind the feed `v`, and what it told."""
+    """A clock, a venue behind the feed `v`, and what it delivered."""
 
     def __init__(self, max_bytes: int = 10**6, deadline_s: float = 5.0) -> None:
         self.clock = ManualClock(START + 30_000)
@@ -63,7 +63,7 @@ class World:
         self.past.offer("v", self.venue.history, local=False)
 
     async def ask(self, minutes: int, symbol: str = "v:X") -> None:
-        """Ask for the bars from so many minutes before the open one."""
+        """Fetch the bars from this many minutes before the open one."""
         now = self.clock.wall_ms()
         await self.past.fetch(symbol, MINUTE, now - now % MINUTE - minutes * MINUTE)
 
@@ -98,7 +98,7 @@ def test_bars_come_back_as_they_were_told() -> None:
 
 
 def test_only_what_is_new_is_asked_for() -> None:
-    """Bars that have ended are not asked for again: later only what came since, the bar that was open included."""
+    """Bars that have ended are not fetched again: later requests are for newer ones, and the one that was open."""
 
     async def run() -> None:
         world = World()
@@ -114,7 +114,7 @@ def test_only_what_is_new_is_asked_for() -> None:
 
 
 def test_longer_back_is_asked_for_at_once() -> None:
-    """A reader who looks further back than the one before does not wait, and what was known is not lost."""
+    """A reader who looks further back than the previous one need not wait, and known bars are not lost."""
 
     async def run() -> None:
         world = World()
@@ -129,7 +129,7 @@ def test_longer_back_is_asked_for_at_once() -> None:
 
 
 def test_after_a_long_time_all_is_asked_for_again() -> None:
-    """What was told so long ago that it does not join on to what is wanted now is replaced."""
+    """Bars too old to join on to those that are wanted now are replaced."""
 
     async def run() -> None:
         world = World()
@@ -143,7 +143,7 @@ def test_after_a_long_time_all_is_asked_for_again() -> None:
 
 
 def test_no_more_is_kept_than_anybody_gets() -> None:
-    """However long it goes on, however far back somebody asks and the venue tells, only the newest bars are kept."""
+    """However long it runs, and however far back a request and its answer go, only the newest bars are kept."""
 
     async def run() -> None:
         world = World()
@@ -163,7 +163,7 @@ def test_no_more_is_kept_than_anybody_gets() -> None:
 
 
 def test_the_same_question_is_asked_once() -> None:
-    """Readers who come while a question is under way get its answer."""
+    """Readers who come while a request is under way get its answer."""
 
     async def run() -> None:
         world = World()
@@ -202,7 +202,7 @@ def test_a_venue_is_asked_few_things_at_a_time() -> None:
 
 @pytest.mark.parametrize("failure", [FeedError("no"), OSError(), TimeoutError(), KeyError("a bug")], ids=repr)
 def test_a_failure_is_met_with_what_is_known(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    """It raises nothing, is logged once a time, and is tried again after a minute; what was told before stays."""
+    """It raises nothing, is logged once per outage, and is retried after a minute; earlier bars stay."""
 
     async def run() -> None:
         world = World()
@@ -230,7 +230,7 @@ def test_a_failure_is_met_with_what_is_known(failure: Exception, caplog: pytest.
 
 
 def test_a_slow_venue_costs_its_reader_a_deadline(caplog: pytest.LogCaptureFixture) -> None:
-    """One that does not answer is given up, for all who wait, and left alone for a while; the log says so once."""
+    """A venue that does not answer is given up, for all who wait, and left alone for a while; it is logged once."""
 
     async def run() -> None:
         world = World(deadline_s=0.0)
@@ -244,7 +244,7 @@ def test_a_slow_venue_costs_its_reader_a_deadline(caplog: pytest.LogCaptureFixtu
 
 
 def test_what_a_wrong_clock_has_dated_is_asked_for_again() -> None:
-    """Forgotten, it takes no memory, and nobody has to wait until it may be asked for."""
+    """Once dropped it takes no memory, and a request need not wait until it may be fetched again."""
 
     async def run() -> None:
         world = World()
@@ -259,7 +259,7 @@ def test_what_a_wrong_clock_has_dated_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize(("span_s", "pause_s"), [(1, 5), (60, 60), (86_400, 60)])
 def test_a_venue_is_asked_again_after_a_while(span_s: int, pause_s: int) -> None:
-    """That is one bar, but neither every second nor only once a day."""
+    """The pause is one bar, but neither a second nor a whole day."""
 
     async def run() -> None:
         world = World()
@@ -272,7 +272,7 @@ def test_a_venue_is_asked_again_after_a_while(span_s: int, pause_s: int) -> None
 
 
 def test_an_unknown_feed_has_no_past() -> None:
-    """Symbols of a feed that offered nothing are simply not known."""
+    """A feed without a history has no past."""
 
     async def run() -> None:
         world = World()
@@ -284,7 +284,7 @@ def test_an_unknown_feed_has_no_past() -> None:
 
 
 def test_the_least_recently_used_is_forgotten_first() -> None:
-    """The budget holds after every answer; what is looked at stays."""
+    """The budget holds after every answer; entries that are used stay."""
 
     async def run() -> None:
         size = ENTRY_BYTES + 48 * 101
@@ -316,7 +316,7 @@ def test_an_answer_that_comes_too_late_is_not_counted() -> None:
 
 
 def test_what_is_counted_is_what_is_taken() -> None:
-    """The bytes that are counted are not less than those that Python took."""
+    """No fewer bytes are counted than Python takes."""
 
     async def run() -> None:
         world = World(max_bytes=10**9)

@@ -26,7 +26,7 @@ EPOCH = 1795386000123
 
 
 def record(key: str, values: dict[str, Any]) -> Record:
-    """A record with these values, the others not known."""
+    """A record with these values; the others are not known."""
     made = Record(key, 1)
     for name, value in values.items():
         made.values[made.places[name][0]] = value
@@ -53,7 +53,7 @@ KRAKEN_STALE = row("@kraken", {"state": "stale", "since": 1795386012000})
 
 
 def test_hello() -> None:
-    """The first frame is the documented one, byte for byte."""
+    """The first frame is as documented, byte for byte."""
     limits = {"patterns": 1000, "symbols": 50000, "message_bytes": 65536, "messages_per_s": 20, "min_interval_ms": 0}
     frame = protocol.hello("ticker/0.3.0", EPOCH, 4711, 1795386012345, ["simulated"], 5000, 17, limits)
     assert frame.data == (
@@ -65,7 +65,7 @@ def test_hello() -> None:
 
 
 def test_subscribed() -> None:
-    """The answer to `subscribe` is the documented one; the selection's digest is the cursor's SEL."""
+    """The answer to `subscribe` is as documented; the selection's digest is the cursor's SEL."""
     selection = Selection.of(["kraken:*", "BTC-USD"])
     text = "at most two '*' in a pattern"
     frame = protocol.subscribed(
@@ -153,7 +153,7 @@ def test_update() -> None:
     ],
 )
 def test_empty_members_are_left_out(rows: list[tuple[Record, int]], gone: list[str], body: bytes) -> None:
-    """`quotes`, `gone` and `feeds` stand in an update only if there are any."""
+    """`quotes`, `gone` and `feeds` are in an update only if not empty."""
     frame = data_frame(Changes(EPOCH, 3, 3, rows, gone), 7)
     assert frame.data == b'{"type":"update","since":3,"version":3,"time":7%b}' % body
 
@@ -181,7 +181,7 @@ def test_update_names_what_the_reader_was_told_last() -> None:
 def test_updates_for_many_groups_are_those_for_one(
     rows: list[tuple[Record, int]], feeds: list[tuple[Record, int]], gone: list[str]
 ) -> None:
-    """What shares its common part is byte for byte what is encoded alone."""
+    """Updates that share their common part are byte for byte those that are encoded alone."""
     for feed, mask in feeds:
         feed.mask = mask
     alone = data_frame(Changes(EPOCH, 7, 9, rows + feeds, gone), 1795386012401)
@@ -220,7 +220,7 @@ def test_updates_for_many_groups_are_those_for_one(
     ],
 )  # fmt: skip
 def test_other_frames(frame: protocol.Frame, expected: bytes) -> None:
-    """Each of the small frames is the documented one; its kind is its type, and it carries no rows."""
+    """Each of the small frames is as documented; its kind is its type, and it carries no rows."""
     assert frame.data == expected
     assert frame.kind == json.loads(expected)["type"]
     assert frame.kind in protocol.FRAME_KINDS
@@ -242,7 +242,7 @@ values = st.fixed_dictionaries(
 @settings(deadline=None, max_examples=200)
 @given(values, st.integers(1, ALL_FIELDS))
 def test_record_is_strict_json_with_the_exchanges_digits(known: dict[str, Value], mask: int) -> None:
-    """Whatever a record holds, its fields come in table order, with the number's own text, or null."""
+    """Whatever a record holds, its fields come in table order, numbers as their own text, or null."""
     made = record("v:A-B", known)
     expected = [(f, known.get(f)) for i, f in enumerate(FIELDS) if mask >> i & 1]
     as_text = [(f, v if v is None or f not in NUMBER_FIELDS else str(v)) for f, v in expected]
@@ -252,7 +252,7 @@ def test_record_is_strict_json_with_the_exchanges_digits(known: dict[str, Value]
 @settings(deadline=None)
 @given(texts, st.sampled_from(["live", "down"]))
 def test_feed_record_is_strict_json(message: str, state: str) -> None:
-    """A feed's message may be any text; its record goes under the feed's name."""
+    """A feed's message may be any text; its record is under the feed's name."""
     made = record("@k", {"state": state, "since": 5, "message": message})
     expected = [("k", [("state", state), ("since", "5"), ("kind", None), ("clock", None), ("message", message)])]
     assert exact(b"{%b}" % piece(made, made.everything)) == expected
@@ -271,7 +271,7 @@ def test_piece_is_encoded_once_for_each_mask() -> None:
 
 
 def test_a_record_that_never_changes_keeps_few_pieces() -> None:
-    """Whoever asks for ever other fields of a quiet market does not fill the memory: the oldest piece goes first."""
+    """Requests for ever different fields in a quiet market do not fill the memory: the oldest piece is dropped."""
     made = record("A", {"last": "1.0", "bid": "2"})
     for mask in range(1, 100):
         piece(made, mask)
@@ -279,7 +279,7 @@ def test_a_record_that_never_changes_keeps_few_pieces() -> None:
 
 
 def test_codes_are_those_of_the_protocol() -> None:
-    """Close codes and error codes are the documented ones."""
+    """Close codes and error codes are as documented."""
     assert (protocol.NORMAL, protocol.GOING_AWAY, protocol.RESTART) == (1000, 1001, 1012)
     assert (protocol.BINARY_FRAME, protocol.BAD_UTF8, protocol.TOO_LARGE) == (1003, 1007, 1009)
     assert (protocol.BAD_MESSAGES, protocol.UNAUTHORIZED, protocol.STALLED) == (4000, 4001, 4008)
@@ -296,14 +296,14 @@ def test_codes_are_those_of_the_protocol() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 10**19 - 1), st.integers(0, 10**19 - 1), st.from_regex(r"\A[0-9a-f]{16}\Z"))
 def test_cursor_comes_back_as_it_went(epoch: int, version: int, digest: str) -> None:
-    """What a reader joins and sends back is the same place."""
+    """What a reader puts together and sends back is the same cursor."""
     assert Cursor.parse(str(Cursor(epoch, version, digest))) == (epoch, version, digest)
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.one_of(st.text(), st.text("0123456789:abcdef-+ _\u0663\uff11\u00b2")))
 def test_hostile_cursor_is_none_or_a_place(text: str) -> None:
-    """Any text is either no cursor, or one with whole numbers that are not negative and not absurd."""
+    """Any text is either no cursor, or one with whole numbers that are neither negative nor absurd."""
     cursor = Cursor.parse(text)
     if cursor is not None:
         assert 0 <= cursor.epoch < 10**19
@@ -317,7 +317,7 @@ def test_hostile_cursor_is_none_or_a_place(text: str) -> None:
      "\u00b2:2:x", "1" * 20 + ":2:x", "1:" + "2" * 400 + ":x", "None:None:None"],
 )  # fmt: skip
 def test_malformed_cursor_means_from_the_beginning(text: str) -> None:
-    """What is not `EPOCH:VERSION:SEL` is no cursor, without an exception."""
+    """Text that is not `EPOCH:VERSION:SEL` is no cursor, and raises nothing."""
     assert Cursor.parse(text) is None
 
 

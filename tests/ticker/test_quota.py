@@ -1,4 +1,4 @@
-"""What readers share: cells of distinct selections, and symbols in snapshots, in all and by address."""
+"""Shared limits: cells of distinct selections, and symbols in snapshots, in all and per address."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_address_has_its_share_of_cells() -> None:
 
 
 def test_what_a_reader_leaves_is_free_for_what_it_takes() -> None:
-    """Who changes its selection pays only the difference, unless another reader still needs the old one."""
+    """A changed selection costs only the difference, unless another reader still needs the old one."""
     shared, _ = make()
     shared.join(HERE, "a", 30)
     shared.check_cells(HERE, None, 50, "a", 30)
@@ -56,7 +56,7 @@ def test_what_a_reader_leaves_is_free_for_what_it_takes() -> None:
 
 
 def test_all_cells_together_are_limited() -> None:
-    """When all is taken nobody makes a new group, but existing ones are open to everybody."""
+    """When all cells are taken no new group is made, but existing ones are open to all."""
     shared, _ = make()
     shared.cells = 90
     shared.check_cells(HERE, None, 10)
@@ -81,7 +81,7 @@ def test_snapshots_of_an_address_are_paced() -> None:
 
 
 def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address that asked least recently is forgotten first."""
+    """The least recently active address is forgotten first."""
     monkeypatch.setattr(quota, "MAX_ADDRESSES", 2)
     shared, _ = make()
     for address in ("a", "b", "c"):

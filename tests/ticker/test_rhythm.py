@@ -1,4 +1,4 @@
-"""How long something may stay away that came so often."""
+"""How long a silence is normal for something that happened this often."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ticker.rhythm import GAPS, Rhythm
 
 
 def test_rhythm_is_not_known_before_eight_gaps() -> None:
-    """Until then a minute is granted, or what the feed asks for if that is longer."""
+    """Until then a minute is allowed, or the feed's own minimum if that is longer."""
     rhythm = Rhythm(0.0)
     for i in range(1, 8):
         rhythm.beat(float(i))
@@ -32,7 +32,7 @@ def test_rhythm_is_not_known_before_eight_gaps() -> None:
     ],
 )
 def test_limit_follows_the_gaps(gaps: list[float], expected: float) -> None:
-    """It is 8 medians of the last 32 gaps or 4 of the longest but one, at least what is asked for, at most an hour."""
+    """It is 8 medians of the last 32 gaps or 4 second-longest ones, at least the given minimum, at most an hour."""
     rhythm, now = Rhythm(0.0), 0.0
     for gap in gaps:
         now += gap

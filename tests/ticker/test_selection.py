@@ -1,4 +1,4 @@
-"""Selections: what a pattern matches, what it may cost, and one name for one wish everywhere."""
+"""Selections: what a pattern matches, what it may cost, and one digest for equal selections everywhere."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_patterns_that_are_taken(text: str) -> None:
     ],
 )
 def test_patterns_that_are_refused(text: str, message: str) -> None:
-    """Anything else is refused by a sentence that says what to do."""
+    """Anything else is refused with a message that says what to do."""
     with pytest.raises(PatternError) as caught:
         check_pattern(text)
     assert str(caught.value) == message
@@ -90,7 +90,7 @@ def test_what_a_pattern_selects(pattern: str, selected: list[str], not_selected:
     st.text("AB:", max_size=8),
 )
 def test_matching_is_what_the_protocol_says(pattern: str, symbol: str) -> None:
-    """Matching agrees with a matcher that tries letter by letter; so does a wildcard, which passes most by early."""
+    """Matching agrees with a matcher that tries letter by letter; so does a wildcard, which rejects most early."""
     assert pattern_matches(pattern, symbol) == Wildcard(pattern).fits(symbol) == matches(pattern, symbol)
 
 
@@ -117,7 +117,7 @@ def test_a_hostile_pattern_is_tried_once(pattern: str) -> None:
 
 
 def test_equal_wishes_are_equal_values() -> None:
-    """Neither order, nor repetition, nor naming every field makes another selection."""
+    """Neither order, nor repetition, nor naming every field makes a different selection."""
     one = Selection.of(["kraken:*", "BTC-USD", "BTC-USD"])
     assert one == Selection.of(["BTC-USD", "kraken:*"], reversed(QUOTE_FIELDS))
     assert hash(one) == hash(Selection.of(["BTC-USD", "kraken:*"]))
@@ -131,7 +131,7 @@ def test_a_malformed_pattern_makes_no_selection() -> None:
 
 
 def test_fields_stand_in_table_order() -> None:
-    """However they were given, fields are those of the protocol's table, in its order."""
+    """However they were given, fields come in the order of the protocol's table."""
     assert Selection.of(["*"], ["ts", "last", "ts"]).fields == ("last", "ts")
     assert Selection.of(["*"], ["last", "ts"]) == Selection.of(["*"], ["ts", "last"])
 
@@ -145,7 +145,7 @@ def test_fields_stand_in_table_order() -> None:
     ],
 )
 def test_fields_that_are_refused(names: list[str], message: str) -> None:
-    """An unknown field is named, with the nearest one; no field at all is no wish."""
+    """An unknown field is named, with the nearest one; an empty list of fields is refused."""
     with pytest.raises(PatternError) as caught:
         field_mask(names)
     assert message in str(caught.value)
@@ -160,12 +160,12 @@ def test_fields_that_are_refused(names: list[str], message: str) -> None:
     ],
 )
 def test_the_digest_is_the_same_in_every_process(patterns: list[str], fields: list[str] | None, digest: str) -> None:
-    """SEL of a cursor outlives the server: these very digits, whatever the hash seed, machine or release."""
+    """SEL of a cursor outlives the server: exactly these digits, whatever the hash seed, machine or release."""
     assert Selection.of(patterns, fields).digest == digest
 
 
 def test_the_digest_is_sha256_of_the_canonical_form() -> None:
-    """Patterns, an empty line, all fields by name: so a list of patterns never reads like one of fields."""
+    """Patterns, an empty line, all fields by name: a list of patterns can never read like one of fields."""
     text = b"A\nb:*\n\nlast\nts"
     assert Selection.of(["b:*", "A"], ["ts", "last"]).digest == hashlib.sha256(text).hexdigest()[:16]
     digests = {Selection.of(p, f).digest for p in ([], ["last"], ["ts"]) for f in (None, ["last"], ["ts"])}
@@ -176,7 +176,7 @@ def test_the_digest_is_sha256_of_the_canonical_form() -> None:
 
 
 def test_a_wildcard_exists_once() -> None:
-    """Everybody who acquires a text gets the same wildcard, in use until the last one has released it."""
+    """All who acquire a pattern get the same wildcard, which is in use until the last has released it."""
     wildcards = Wildcards()
     first = wildcards.acquire(KRAKEN, ["kraken:A", "A"])
     assert wildcards.acquire(KRAKEN, []) is first
@@ -188,7 +188,7 @@ def test_a_wildcard_exists_once() -> None:
 
 
 def test_an_unused_wildcard_is_kept_current_for_the_next_one() -> None:
-    """It learns of births and is not resolved again; of many unused ones the oldest are forgotten."""
+    """It learns of births and is not resolved again; if there are many unused ones, the oldest are forgotten."""
     wildcards = Wildcards()
     first = wildcards.acquire(KRAKEN, ["kraken:A"])
     wildcards.release(first)
@@ -203,7 +203,7 @@ def test_an_unused_wildcard_is_kept_current_for_the_next_one() -> None:
 
 
 def test_a_wildcard_may_be_tested_by_and_by() -> None:
-    """Meanwhile it is not known, and learns of births and deaths all the same; who acquires it tests the rest."""
+    """It is not known meanwhile, but learns of births and deaths; acquiring it tests the rest."""
     wildcards = Wildcards()
     begun = wildcards.begin(EUR, [f"{name}-EUR" for name in "ABCDEF"])
     wildcards.test(begun, 2)  # the last ones first
@@ -221,7 +221,7 @@ def test_a_wildcard_may_be_tested_by_and_by() -> None:
 
 
 def test_a_wildcard_that_nobody_tests_to_the_end_is_forgotten() -> None:
-    """Nothing of it is left, and the next one begins anew."""
+    """Nothing of it is left, and the next one starts from scratch."""
     wildcards = Wildcards()
     begun = wildcards.begin(EUR, ["A-EUR", "B-EUR"])
     wildcards.test(begun, 1)
@@ -233,7 +233,7 @@ def test_a_wildcard_that_nobody_tests_to_the_end_is_forgotten() -> None:
 
 
 def test_as_many_unused_wildcards_are_kept_as_one_reader_may_have() -> None:
-    """Between two steps of one subscription nobody uses them, and testing all symbols for each again takes long."""
+    """Between two steps of one subscription no reader uses them, and testing all symbols again takes long."""
     wildcards = Wildcards()
     texts = [f"k*{i}" for i in range(Limits().wildcards)]
     first = [wildcards.acquire(text, []) for text in texts]
@@ -279,7 +279,7 @@ def scope(exact: set[str], *wild: list[str]) -> Scope:
 
 
 def test_a_scope_names_each_symbol_once() -> None:
-    """By name, whether it exists or not, then by wildcard; what several of them select comes once."""
+    """By name, whether it exists or not, then by wildcard; a symbol that several of them select comes once."""
     overlapping = scope({"A", "NONE"}, ["A", "B"], ["B", "C"], ["A", "C", "D"])
     assert sorted(overlapping.symbols()) == ["A", "B", "C", "D", "NONE"]
     assert overlapping.size == 9
@@ -294,13 +294,13 @@ def test_a_scope_contains_what_it_names() -> None:
 
 
 def test_a_scope_matches_symbols_that_do_not_exist() -> None:
-    """By name or by pattern; those that were removed must be told."""
+    """By name or by pattern; it also answers for removed symbols."""
     both = Scope(Selection(), frozenset("A"), (Wildcard("C*"), Wildcard("k:*")))
     assert [s for s in ("A", "B", "C", "C2", "AC", "k:A") if both.matches(s)] == ["A", "C", "C2", "k:A"]
 
 
 def test_a_scope_tells_what_it_has_beyond_another() -> None:
-    """By name, by another wildcard, or because the other one leaves it out; each once."""
+    """By name, by another wildcard, or because the other scope leaves it out; each once."""
     wide, other = scope({"A", "B"}, ["B", "C", "D"], ["D", "E"], ["F", "G"]), scope({"B", "E"})
     other.wildcards, other.denied = wide.wildcards[2:], {"F", "Z"}
     assert list(other.beyond(other)) == []

@@ -28,7 +28,7 @@ EPOCH = 1795386000000
 
 
 class Reader:
-    """Remembers what it was sent."""
+    """A reader that keeps the frames it was sent."""
 
     def __init__(self) -> None:
         self.group: Group | None = None
@@ -42,7 +42,7 @@ class Reader:
 
 
 class Desk:
-    """A store with groups, and one reader's session at it."""
+    """A store with groups, and one reader's session on it."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.clock = ManualClock()
@@ -92,7 +92,7 @@ class Desk:
         return self.say(op="unsubscribe", symbols=symbols, **more)
 
     def pushed(self) -> list[Any]:
-        """The frames that came without a question since the last call."""
+        """The frames that came unasked since the last call."""
         frames, self.reader.frames = self.reader.frames, []
         return [json.loads(frame.data) for frame in frames]
 
@@ -102,12 +102,12 @@ def kinds(frames: Sequence[Any]) -> list[str]:
 
 
 def complete(**values: Any) -> dict[str, Any]:
-    """A whole record, what is not known being null."""
+    """A whole record, with null for what is not known."""
     return dict.fromkeys(FIELDS) | values
 
 
 def cursor_of(subscribed: Any, data: Any) -> str:
-    """The cursor that a reader joins."""
+    """The cursor that a reader puts together."""
     return f"{EPOCH}:{data['version']}:{subscribed['selection']}"
 
 
@@ -158,7 +158,7 @@ def test_snapshot_follows_even_if_empty() -> None:
 
 
 def test_news_follow_the_snapshot(desk: Desk) -> None:
-    """After the answer, changes come unasked, from the snapshot's version on."""
+    """After the answer, changes are pushed, from the snapshot's version on."""
     _, data = desk.subscribe("BTC-USD")
     desk.put("BTC-USD", last="2.0")
     desk.put("ETH-USD", last="3.0")
@@ -171,7 +171,7 @@ def test_news_follow_the_snapshot(desk: Desk) -> None:
 
 
 def test_later_subscribe_adds_complete_records_in_one_update(desk: Desk) -> None:
-    """What is added comes with all fields; what the reader has already is not repeated."""
+    """Added symbols come with all fields; those that the reader has already are not repeated."""
     _, first = desk.subscribe("BTC-USD", id=1)
     reply, data = desk.subscribe("ETH-USD", "k:BTC-USD", id=2)
     assert (reply["id"], reply["patterns"], reply["matched"]) == (2, ["BTC-USD", "ETH-USD", "k:BTC-USD"], 3)
@@ -180,7 +180,7 @@ def test_later_subscribe_adds_complete_records_in_one_update(desk: Desk) -> None
 
 
 def test_subscribing_to_the_same_again_is_an_empty_update(desk: Desk) -> None:
-    """Nothing new is still one reply and one data frame."""
+    """Without anything new there is still one reply and one data frame."""
     desk.subscribe("BTC-USD")
     reply, data = desk.subscribe("BTC-USD", id=2)
     assert (reply["id"], data["type"]) == (2, "update")
@@ -188,7 +188,7 @@ def test_subscribing_to_the_same_again_is_an_empty_update(desk: Desk) -> None:
 
 
 def test_change_of_fields_is_a_snapshot(desk: Desk) -> None:
-    """Other fields start anew; the same ones, or none given, do not."""
+    """Other fields bring a new snapshot; the same ones, or none given, do not."""
     desk.subscribe("BTC-USD", fields=["last", "bid"])
     reply, data = desk.subscribe("BTC-USD", fields=["last"])
     assert (reply["fields"], data["type"], data["quotes"]) == (["last"], "snapshot", {"BTC-USD": {"last": 1.5}})
@@ -223,7 +223,7 @@ def test_unsubscribe_takes_patterns_away(desk: Desk) -> None:
 
 
 def test_unsubscribe_from_all_and_come_back(desk: Desk) -> None:
-    """A connection may have nothing; what it adds then comes complete."""
+    """A connection may have no symbols left; what it adds then comes complete."""
     desk.subscribe("BTC-USD")
     reply, _ = desk.unsubscribe("BTC-USD")
     assert (reply["patterns"], reply["matched"]) == ([], 0)
@@ -234,7 +234,7 @@ def test_unsubscribe_from_all_and_come_back(desk: Desk) -> None:
 
 @pytest.mark.parametrize("symbols", [["k:*"], ["BTC-USD", "ETH-USD"], ["btc-usd"], ["*"], ["\n" * 200]])
 def test_not_subscribed_changes_nothing(desk: Desk, symbols: list[str]) -> None:
-    """Patterns are taken away only exactly as they were given, and all of them or none."""
+    """Patterns are removed only exactly as they were given, and either all of them or none."""
     desk.subscribe("BTC-USD")
     (reply,) = desk.unsubscribe(*symbols, id=3)
     assert (reply["type"], reply["id"], reply["code"], reply["retry"]) == ("error", 3, "not_subscribed", False)
@@ -254,7 +254,7 @@ def test_ping_is_answered_by_its_id(desk: Desk) -> None:
 
 
 def test_a_long_message_is_answered_in_a_turn_of_its_own(desk: Desk) -> None:
-    """Its answer is the same, and is counted once, when it comes: a thousand names take the loop 5 ms."""
+    """Its answer is the same, and is counted once, when it is sent: a thousand names take the loop 5 ms."""
     names = [f"S{i}-USD" for i in range(LONG_BYTES // 8)]
     message = json.dumps({"op": "subscribe", "id": 1, "symbols": ["BTC-USD", *names]}).encode()
     assert (desk.session.receive(message), desk.session.busy) == ([], True)
@@ -282,7 +282,7 @@ def test_bad_message_is_answered_by_one_error(desk: Desk) -> None:
 
 
 def test_cursor_resumes_with_one_update(desk: Desk) -> None:
-    """Same epoch, known version, same selection: only what changed since, however long ago."""
+    """Same epoch, known version, same selection: only what changed since, however long ago that was."""
     reply, data = desk.subscribe("*", "k:*")
     cursor = cursor_of(reply, data)
     desk.reconnect()
@@ -323,7 +323,7 @@ def test_any_other_cursor_is_a_snapshot(desk: Desk, change: Any, resync: str) ->
 
 
 def test_forgotten_version_is_a_snapshot() -> None:
-    """A cursor older than the removals that are remembered gets everything."""
+    """A cursor older than the remembered removals gets everything."""
     desk = Desk()
     desk.store.max_tombstones = 0
     desk.put("A", "B")
@@ -337,7 +337,7 @@ def test_forgotten_version_is_a_snapshot() -> None:
 
 
 def test_cursor_in_a_later_subscribe_is_refused(desk: Desk) -> None:
-    """A cursor counts only in the first one; later it is `bad_request` and changes nothing."""
+    """A cursor is allowed only in the first one; later it is `bad_request` and changes nothing."""
     reply, data = desk.subscribe("BTC-USD")
     for cursor in (cursor_of(reply, data), ""):
         (error,) = desk.subscribe("ETH-USD", cursor=cursor, id=2)
@@ -347,7 +347,7 @@ def test_cursor_in_a_later_subscribe_is_refused(desk: Desk) -> None:
 
 
 def test_empty_cursor_is_none(desk: Desk) -> None:
-    """A reader that has no place yet may send an empty cursor; that is no failed resume."""
+    """A reader without a cursor may send an empty one; that does not count as a failed resume."""
     reply, data = desk.subscribe("BTC-USD", cursor="")
     assert (reply["resumed"], data["type"]) == (False, "snapshot")
     assert sum(desk.groups.counts.resyncs.values()) == 0
@@ -357,7 +357,7 @@ def test_empty_cursor_is_none(desk: Desk) -> None:
 
 
 def test_malformed_pattern_is_rejected_and_the_rest_counts(desk: Desk) -> None:
-    """One bad pattern does not spoil the others."""
+    """One malformed pattern does not affect the others."""
     reply, data = desk.subscribe("*A*A*A", "BTC-USD", "BTC/USD")
     assert reply["patterns"] == ["BTC-USD"]
     assert [(r["pattern"], r["code"]) for r in reply["rejected"]] == [
@@ -373,7 +373,7 @@ def test_nothing_but_malformed_patterns_selects_nothing(desk: Desk) -> None:
 
 
 def test_unknown_symbol_stays_and_is_filled_when_it_appears(desk: Desk) -> None:
-    """A well-formed name that does not exist is told with its nearest, stays selected, and comes whole once born."""
+    """An unknown symbol is reported with the nearest ones, stays selected, and comes complete once born."""
     desk.put("BTC-USDT")
     reply, _ = desk.subscribe("BTC-USDX", "ETH-USD", "N*")
     assert reply["unknown"] == [{"symbol": "BTC-USDX", "nearest": ["BTC-USD", "BTC-USDT"]}]
@@ -383,19 +383,19 @@ def test_unknown_symbol_stays_and_is_filled_when_it_appears(desk: Desk) -> None:
 
 
 def test_unknown_is_not_said_before_the_feeds_have_loaded(desk: Desk) -> None:
-    """While a feed does not know its symbols yet, nobody can say that one does not exist."""
+    """While a feed does not know its symbols yet, none can be called unknown."""
     desk.loaded = False
     assert desk.subscribe("BTC-USDX")[0]["unknown"] == []
 
 
 def test_many_unknown_symbols_are_all_named_but_few_looked_up(desk: Desk) -> None:
-    """Each unknown symbol is named; only the first few get suggestions, which cost a walk over all symbols."""
+    """Each unknown symbol is named; only the first few get suggestions, which cost a scan of all symbols."""
     reply, _ = desk.subscribe(*(f"BTC-USD{i}" for i in range(8)))
     assert [bool(entry["nearest"]) for entry in reply["unknown"]] == [True] * 5 + [False] * 3
 
 
 def test_surplus_wildcards_are_rejected_by_name(desk: Desk) -> None:
-    """A connection has 32 wildcards and no more; names, and wildcards that it has already, still count."""
+    """A connection has at most 32 wildcards; names, and wildcards that it has already, are still accepted."""
     wildcards = [f"k:{i}*" for i in range(32)]
     assert desk.subscribe(*wildcards[:-1])[0]["rejected"] == []
     reply, _ = desk.subscribe(wildcards[0], "x*", "y*", "BTC-USD", wildcards[1], "z*")
@@ -414,7 +414,7 @@ def test_wildcard_and_name_of_one_symbol_match_once(desk: Desk) -> None:
 
 @pytest.mark.parametrize("symbols", [["k:*"], ["C-USD", "D-USD", "E-USD"]])
 def test_too_many_symbols_changes_nothing(symbols: list[str]) -> None:
-    """Over the limit of matched symbols or of patterns, selection, fields and interval stay as they were."""
+    """Above the limit on matched symbols or on patterns, selection, fields and interval stay as they were."""
     desk = Desk(Limits(patterns=4, symbols=3))
     desk.put("A-USD", "B-USD", "k:A", "k:B", "k:C")
     desk.subscribe("A-USD", "B-USD")
@@ -436,7 +436,7 @@ def test_message_may_not_name_more_than_the_limit() -> None:
 
 
 def test_limits_may_be_reached() -> None:
-    """Exactly as many patterns and symbols as are allowed are no surplus."""
+    """Exactly as many patterns and symbols as are allowed are accepted."""
     desk = Desk(Limits(patterns=4, symbols=3))
     desk.put("A", "B", "k:A")
     assert desk.subscribe("A", "B")[0]["matched"] == 2
@@ -446,7 +446,7 @@ def test_limits_may_be_reached() -> None:
 
 
 def test_nothing_is_left_of_a_subscription() -> None:
-    """Neither one that was refused nor one that is over keeps a pattern alive, which every new symbol would pay for."""
+    """Neither a refused one nor one that has ended keeps a wildcard alive, which would slow down every birth."""
     desk = Desk(Limits(symbols=1))
     desk.put("A", "B", "k:A")
     desk.subscribe("*")
@@ -525,7 +525,7 @@ def test_looking_at_one_symbol_after_another_costs_little() -> None:
 
 
 def test_suggestions_end_with_the_budget() -> None:
-    """Looking for the nearest names is work as well; when it is spent, unknown symbols are only named."""
+    """Looking for the nearest names counts as work; when that is used up, unknown symbols are only named."""
     desk = Desk()
     desk.put(*(f"S{i}" for i in range(9000)))
     reply, _ = desk.subscribe("S1x", "S2x", "S3x", "S4x")
@@ -545,7 +545,7 @@ def test_over_the_message_rate_is_refused_then_closed(desk: Desk) -> None:
 
 
 def test_polite_reader_recovers(desk: Desk) -> None:
-    """A reader that slows down after `rate_limited` goes on for ever."""
+    """A reader that slows down after `rate_limited` is never closed."""
     for _ in range(53):
         last = desk.say(op="ping")
     assert kinds(last) == ["error"]
@@ -569,7 +569,7 @@ def test_steady_flood_is_closed() -> None:
 
 
 def test_bad_messages_end_the_connection(desk: Desk) -> None:
-    """20 bad messages in a minute are answered; the one after that is answered too, and closes with 4000."""
+    """20 bad messages in a minute are answered; the next one is answered, too, and closes with 4000."""
     for i in range(21):
         assert desk.session.closing is None
         assert kinds(desk.say(op="sing", id=i)) == ["error"]
@@ -597,7 +597,7 @@ def test_steady_bad_messages_end_the_connection(desk: Desk) -> None:
 
 @pytest.mark.parametrize("data", [b"\xff", b'{"op":"ping"}\xc3', b"\xed\xa0\x80", b"\xc0\xaf"])
 def test_invalid_utf8_closes(desk: Desk, data: bytes) -> None:
-    """A text that is no UTF-8 gets no answer but the close code 1007."""
+    """Text that is not UTF-8 gets no answer but the close code 1007."""
     assert desk.session.receive(data) == []
     assert desk.session.closing == (1007, "a text message must be UTF-8")
 
@@ -647,7 +647,7 @@ def test_impossible_url_is_answered_by_an_error(query: dict[str, str], code: str
 
 
 def test_frames_and_messages_are_counted(desk: Desk) -> None:
-    """Every frame of an answer counts by its kind, with its rows and bytes; every message by what it was."""
+    """Every frame of an answer is counted by kind, with its rows and bytes; every message by its op."""
     frames = desk.session.open([("symbols", "*")], 17)
     for message in (
         b'{"op":"ping"}',
@@ -686,7 +686,7 @@ def visible(record: Record, mask: int) -> dict[str, Any]:
 @settings(deadline=None, max_examples=150)
 @given(steps)
 def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[str]]]) -> None:
-    """Whatever is said, changed, removed and resumed: one reply and one data frame a message, and an exact view."""
+    """Whatever is sent, changed, removed and resumed: one reply and one data frame per message, and an exact view."""
     desk, view = Desk(), View()
 
     def converse(**message: Any) -> None:

@@ -1,4 +1,4 @@
-"""Large answers: made a slice a turn, of one version all the same, and nothing is left of one that is given up."""
+"""Large answers: made a slice per turn, yet of one version, and nothing is left of one that is abandoned."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ALL = Selection.of(["*"])
 
 
 def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
-    """What is told to who knows nothing: pauses, and at last all records; nothing is to be dropped then."""
+    """A whole answer: pauses, and at last all records; it has nothing to drop."""
     for made in encoded(store, selection):
         assert made is None or made[1] == []
         yield made and made[0]
 
 
 def market(size: int, max_tombstones: int = 1000) -> Store:
-    """A store with so many symbols."""
+    """A store with this many symbols."""
     store = Store(1, max_tombstones=max_tombstones)
     change(store, *names(size), last="1")
     return store
@@ -60,7 +60,7 @@ def decoded(pieces: list[bytes]) -> dict[str, object]:
 
 
 def pauses(answer: Iterator[list[bytes] | None]) -> int:
-    """Let it come to its end, where nothing must have come."""
+    """Run it to its end; it must yield no result."""
     count = 0
     for quotes in answer:
         assert quotes is None
@@ -90,7 +90,7 @@ def test_what_fits_into_a_slice_comes_at_once() -> None:
 
 
 def test_what_changes_meanwhile_is_as_it_is_at_the_end() -> None:
-    """Changed, born and removed in the pauses: the answer is that of the moment in which it comes."""
+    """With changes, births and removals in the pauses the answer is that of the moment in which it comes."""
     size = 3 * SLICE
     store = market(size)
     answer = whole(store, ALL)
@@ -113,7 +113,7 @@ def test_what_changes_meanwhile_is_as_it_is_at_the_end() -> None:
 
 
 def test_endless_changes_do_not_hold_it_up() -> None:
-    """After some passes what is left is encoded in one turn, however much that is."""
+    """After some passes the rest is encoded in one turn, however much it is."""
     size = 2 * SLICE
     store = market(size)
     for count, quotes in enumerate(whole(store, ALL)):
@@ -126,7 +126,7 @@ def test_endless_changes_do_not_hold_it_up() -> None:
 
 
 def test_too_many_removals_end_it_without_an_answer() -> None:
-    """What the store has forgotten cannot be left out; whoever wants it asks again."""
+    """Removals that the store has forgotten cannot be told; the reader asks again."""
     store = market(3 * SLICE, max_tombstones=1)
     answer = whole(store, ALL)
     next(answer)
@@ -136,7 +136,7 @@ def test_too_many_removals_end_it_without_an_answer() -> None:
 
 
 def test_an_answer_that_is_given_up_leaves_nothing() -> None:
-    """Neither does one that is done: no pattern is held for it."""
+    """Nor does one that is done: no pattern is held for it."""
     store = market(3 * SLICE)
     answer = whole(store, ALL)
     next(answer)
@@ -148,7 +148,7 @@ def test_an_answer_that_is_given_up_leaves_nothing() -> None:
 
 
 def test_new_patterns_are_tested_a_slice_at_a_time() -> None:
-    """With a pause before each pattern and after each slice; who resolves them then tests nothing."""
+    """With a pause before each pattern and after each slice; resolving them then tests nothing."""
     store = market(2 * TESTS)
     selection = Selection.of(["S1*", "S*9", "S7", "NO*"])
     assert sorted(untested(store, selection)) == ["NO*", "S*9", "S1*"]
@@ -177,7 +177,7 @@ def test_symbols_that_come_and_go_between_the_slices_count() -> None:
 
 
 def test_a_pattern_that_nobody_waits_for_any_more_is_forgotten() -> None:
-    """Half tested it would be of no use."""
+    """Half tested it would be useless."""
     store = market(2 * TESTS)
     selection = Selection.of(["S*"])
     steps = slices.tested(store, selection)

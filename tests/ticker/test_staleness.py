@@ -1,4 +1,4 @@
-"""When silence becomes staleness: of symbols, of whole feeds, and of rows that date themselves."""
+"""When silence becomes staleness: of symbols, of whole feeds, and of rows with an old time of their own."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def service() -> Service:
 
 @pytest.mark.parametrize("trades", [1, 2, 3])
 def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service: Service, trades: int) -> None:
-    """Seen: a quiet market in which an order takes several others at a time was stale between any two orders.
+    """Seen: a quiet market in which each order fills several others was stale between any two orders.
 
-    Cause: most gaps were those between trades of one order. Promise: what comes in one moment counts once.
+    Cause: most gaps were those between trades of one order. Promise: events in one moment count once.
     """
     feed = service.feed()
     for _ in range(40):
@@ -36,9 +36,9 @@ def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service:
 
 
 def test_thousands_are_looked_at_in_turns() -> None:
-    """Seen: 50,000 symbols, most of them due in the same moment, took 60 ms of the loop every few seconds.
+    """Seen: 50,000 symbols, most of them due in the same moment, blocked the loop for 60 ms every few seconds.
 
-    What comes between two turns still counts.
+    Rows that come between two turns still count.
     """
     service = Service(2 * SLICE)
     feed = service.feed()
@@ -59,9 +59,9 @@ def test_thousands_are_looked_at_in_turns() -> None:
 
 
 def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service) -> None:
-    """Seen: of a day's real quotes of EUR-USD, those of a quarter of the time were called stale, 3,000 times.
+    """Seen: on a day of real quotes EUR-USD was called stale for a quarter of the time, 3,000 times.
 
-    Cause: half of the gaps are those within a cluster. Promise: silence as long as it often is says nothing.
+    Cause: half of the gaps are within clusters. Promise: a silence that is often as long means nothing.
     """
     feed = service.feed()
     for i in range(60):
@@ -73,7 +73,7 @@ def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service
 
 
 def test_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
-    """While others go on, a symbol is stale after 8 of its gaps in silence, not sooner; nothing else of it changes."""
+    """While others go on, a symbol is stale after 8 of its gaps in silence, not sooner; its other fields stay."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
     last, ts = service.get("v:A", "last"), service.get("v:A", "ts")
@@ -98,7 +98,7 @@ def test_data_ends_staleness(service: Service) -> None:
 
 
 def test_new_symbol_has_a_minute(service: Service) -> None:
-    """Whose rhythm is not known yet is not judged by the least silence, but after a minute it is."""
+    """A symbol whose rhythm is unknown is stale only after a minute, not after the minimum silence."""
     feed = service.feed()
     put(feed, "v:A")
     others_go_on(service, feed, 59)
@@ -132,7 +132,7 @@ def test_deadlines_do_not_pile_up(service: Service) -> None:
 
 
 def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
-    """One trade every five minutes is a rhythm: 39 minutes of silence are usual then, 41 are not."""
+    """One trade every five minutes is a rhythm: 39 minutes of silence are normal then, 41 are not."""
     feed = service.feed()
     for i in range(20):
         put(feed, "v:THIN", last=str(i + 1))
@@ -159,7 +159,7 @@ def test_quickened_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
 
 @pytest.mark.parametrize("market", ["halted", "closed"])
 def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -> None:
-    """What the venue says of its market stands however long nothing comes, even when the whole feed is silent."""
+    """A market's own state stays however long nothing comes, even when the whole feed is silent."""
     feed = service.feed()
     put(feed, "v:A", state=market, last="5")
     put(feed, "v:B")
@@ -170,7 +170,7 @@ def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -
 
 
 def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) -> None:
-    """Even where every silence counts at once, a halted symbol is looked at once in a tick, not for ever."""
+    """Even where every silence counts at once, a halted symbol is checked once per tick, not endlessly."""
     feed = service.feed(stale_after_s=0.0)
     put(feed, "v:A", state="halted")
     service.wait(120.0)
@@ -178,7 +178,7 @@ def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) 
 
 
 def test_opened_market_is_judged_again_at_once(service: Service) -> None:
-    """A market that has just opened and falls silent is stale like any other, not when a halt is next looked at."""
+    """A market that has just opened and falls silent is stale like any other, not only at the next check of a halt."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
     put(feed, "v:A", state="halted")
@@ -207,7 +207,7 @@ def test_market_state_stays_until_the_venue_says_another(service: Service) -> No
 
 
 def test_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> None:
-    """When nothing at all comes for 8 usual gaps of the feed, it is stale and so are even its slowest symbols."""
+    """When nothing at all comes for 8 usual gaps of the feed, it is stale, and so are even its slowest symbols."""
     feed, other = service.feed("v"), service.feed("w")
     put(other, "w:A")
     put(feed, "v:SLOW")
@@ -221,7 +221,7 @@ def test_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> 
 
 
 def test_heartbeats_are_no_data(service: Service) -> None:
-    """Empty publications and rows that are refused do not keep a feed live."""
+    """Empty publications and refused rows do not keep a feed live."""
     feed = service.feed()
     beat(service, feed, ["v:A"], 10, 1.0)
     put(feed, "v:A", ts=service.clock.wall_ms())
@@ -234,7 +234,7 @@ def test_heartbeats_are_no_data(service: Service) -> None:
 
 
 def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """The next row makes the feed live without its old message; each symbol waits for its own row; the log has both."""
+    """The next row makes the feed live and clears its message; each symbol waits for its own row; both are logged."""
     caplog.set_level("INFO")
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
@@ -287,7 +287,7 @@ def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str)
 
 
 def test_delayed_prices_may_rest_for_longer(service: Service) -> None:
-    """They end a quarter of an hour after their session, and only later is it known that this was all."""
+    """They end a quarter of an hour after their session, and only later is it known that no more will come."""
     feed = service.feed(kind="delayed")
     beat(service, feed, ["v:A"], 10, 2.0)
     for minutes, state in ((29, "live"), (2, "stale")):
@@ -317,7 +317,7 @@ def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
 
 
 def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
-    """With the first change the feed is live again, and so are all rows of that poll."""
+    """With the first change the feed is live again, and so are all symbols of that poll."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
     for _ in range(10):
@@ -344,7 +344,7 @@ def test_refused_rows_do_not_hide_a_frozen_cache(service: Service) -> None:
 
 
 def test_feed_that_hardly_ever_changed_is_not_judged_by_changes(service: Service) -> None:
-    """With fewer than eight changes nobody knows how often rows change; good polls confirm them."""
+    """With fewer than eight changes it is unknown how often rows change; good polls confirm them."""
     feed = service.feed()
     for _ in range(500):
         put(feed, "v:A", last="5")
@@ -373,7 +373,7 @@ def test_cache_is_still_frozen_after_an_outage(service: Service) -> None:
 
 @pytest.mark.parametrize("state", ["down", "failed"])
 def test_feed_that_is_down_takes_its_symbols_along(service: Service, state: str) -> None:
-    """All its symbols are `down` at once, halted and stale ones too, with their last values, and stay so in silence."""
+    """Its symbols are all `down`, even halted and stale ones, with their last values, and stay so in silence."""
     feed, other = service.feed("v"), service.feed("w")
     put(feed, "v:A", "v:HALT")
     put(feed, "v:HALT", state="halted")
@@ -399,7 +399,7 @@ def test_next_data_ends_an_outage(service: Service) -> None:
 
 
 def test_state_is_told_once(service: Service) -> None:
-    """The same state again is no news; another message keeps `since`; every real change is remembered."""
+    """The same state again is no change; another message keeps `since`; every real change is remembered."""
     feed = service.feed()
     put(feed, "v:A")
     service.clock.tick(1.0)
@@ -422,7 +422,7 @@ def test_state_is_told_once(service: Service) -> None:
 
 
 def test_other_counts_are_no_change(service: Service) -> None:
-    """What is said again with other counts is the change that it was, in its newest words; a status is no count.
+    """A message repeated with other counts is the same change, in its newest wording; a status code is no count.
 
     Seen: each of an exchange's connections that was lost or came back was one of the twenty changes that are kept.
     """
@@ -441,7 +441,7 @@ def test_other_counts_are_no_change(service: Service) -> None:
 
 
 def test_feed_may_be_live_with_a_word(service: Service) -> None:
-    """What a live feed says of itself stays while its data come."""
+    """The message of a live feed stays while data comes."""
     feed = service.feed()
     feed.state("live", "half of the list")
     put(feed, "v:A")
@@ -449,7 +449,7 @@ def test_feed_may_be_live_with_a_word(service: Service) -> None:
 
 
 def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
-    """A feed that connects anew keeps its prices as they are until it is known to be down."""
+    """A feed that reconnects keeps its prices as they are until it is known to be down."""
     feed = service.feed()
     put(feed, "v:A")
     feed.state("connecting")
@@ -457,7 +457,7 @@ def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
 
 
 def test_feed_without_data_is_not_judged_by_silence(service: Service) -> None:
-    """Who never delivered is connecting, not stale."""
+    """A feed that never delivered is connecting, not stale."""
     service.feed()
     service.wait(300.0)
     assert service.get("@v") == "connecting"
@@ -482,7 +482,7 @@ def test_row_with_an_old_time_is_stale(service: Service) -> None:
 
 
 def test_old_rows_do_not_confirm(service: Service) -> None:
-    """The exchange answers with the same old row for ever: the symbol becomes stale and stays so."""
+    """If the exchange keeps answering with the same old row, the symbol becomes stale and stays so."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
     ts = service.clock.wall_ms()

@@ -1,4 +1,4 @@
-"""The store: its six rules one by one, the time that is no news, and what an answer costs.
+"""The store: its six rules one by one, a `ts` that is no news by itself, and what an answer costs.
 
 That all of them together make every reader exact is proven in `test_groups.py`, that each of them is needed in
 `test_mutants.py`.
@@ -69,7 +69,7 @@ def test_nothing_is_visible_before_a_flush(store: Store) -> None:
 
 
 def test_a_flush_without_news_is_none(store: Store) -> None:
-    """Nothing collected, the same values again, or the removal of a stranger: the version stays."""
+    """Nothing collected, the same values again, or the removal of an unknown symbol: the version stays."""
     put(store, A={"last": "1"})
     assert (store.flush(0.0), put(store, A={"last": "1"}), drop(store, "B")) == (None, None, None)
     assert (store.version, store.counts.commits, store.counts.changed, store.counts.unchanged) == (2, 1, 1, 1)
@@ -88,7 +88,7 @@ def test_later_values_win_absent_ones_stay_and_none_clears(store: Store) -> None
 
 
 def test_the_caller_keeps_its_dict(store: Store) -> None:
-    """What is ingested is copied: neither side sees what the other does to it later."""
+    """Merging later values into what was ingested does not change the caller's dict."""
     values: dict[str, Value] = {"last": "1"}
     store.ingest("A", values)
     store.ingest("A", {"last": "2"})
@@ -103,7 +103,7 @@ def test_records_stand_in_order_of_last_change(store: Store) -> None:
 
 
 def test_differs_compares_with_what_is_visible(store: Store) -> None:
-    """A stranger differs, a pending value does not count, and `state` never does: the service judges it."""
+    """An unknown symbol differs, a pending value does not count, and `state` never does: the service judges it."""
     assert store.differs("A", {})
     put(store, A={"last": "1", "state": "live"})
     store.ingest("A", {"last": "2"})
@@ -169,7 +169,7 @@ def test_a_record_born_since_comes_whole(store: Store) -> None:
 
 
 def test_a_reader_gets_its_fields_only(store: Store) -> None:
-    """In full and in delta answers; a record none of whose wanted fields changed is left out."""
+    """In full answers and in deltas; a record is left out if none of the wanted fields changed."""
     put(store, A={"last": "1", "bid": "1"}, B=LAST)
     put(store, A={"bid": "2"}, B={"last": "2"})
     scope = scope_of(store, "*", fields=["last", "name"])
@@ -178,7 +178,7 @@ def test_a_reader_gets_its_fields_only(store: Store) -> None:
 
 
 def test_feeds_go_to_everybody_whole(store: Store) -> None:
-    """Whatever a reader selects and whatever fields it wants, it gets the feeds' records with all theirs."""
+    """Whatever symbols and fields a reader selects, it gets the feeds' records with all their fields."""
     feed = dict.fromkeys(FEED_FIELDS) | {"state": "live"}
     put(store, A=LAST)
     store.ingest("@k", {"state": "live"})
@@ -222,7 +222,7 @@ def test_removals_are_told_to_who_selected_them(store: Store) -> None:
 
 
 def test_a_cursor_older_than_a_forgotten_removal_gets_everything() -> None:
-    """The floor is the version of the newest forgotten removal: who knows that one is told the rest."""
+    """The floor is the version of the newest forgotten removal: a reader at that version is told the rest."""
     store = Store(EPOCH, max_tombstones=1)
     put(store, A=LAST, B=LAST, C=LAST)
     drop(store, "A")
@@ -245,7 +245,7 @@ def test_tombstones_of_one_flush_may_be_forgotten_in_it() -> None:
 
 
 def test_a_reborn_symbol_drops_its_tombstone(store: Store) -> None:
-    """Then it is changed and no longer gone: a name in both would destroy the reader's record."""
+    """It is then changed and no longer gone: a name in both would destroy the reader's record."""
     put(store, A={"last": "1", "bid": "1"})
     drop(store, "A")
     put(store, A={"last": "2"})
@@ -347,7 +347,7 @@ def test_a_quote_without_time_leaves_the_withheld_one_waiting(store: Store) -> N
 
 
 def test_withheld_times_stand_in_a_line(store: Store) -> None:
-    """Nobody waits longer than a second from the moment that its time was withheld."""
+    """No symbol waits longer than a second after its time was withheld."""
     store.ingest("A", LAST, 1)
     store.flush(0.0)
     store.ingest("B", LAST, 1)
@@ -383,7 +383,7 @@ def test_withheld_times_cost_a_flush_nothing(store: Store) -> None:
 
 
 def test_a_withheld_time_dies_with_its_record(store: Store) -> None:
-    """It is never shown on another record of the same name."""
+    """It is never shown on a later record of the same name."""
     store.ingest("A", LAST, 1000)
     store.flush(0.0)
     store.ingest("A", {}, 2000)
@@ -407,7 +407,7 @@ def test_a_withheld_time_dies_with_its_record(store: Store) -> None:
 def test_our_own_time_stands_in_where_a_source_gives_none(
     store: Store, values: dict[str, Value], ts: int | None, shown: int | None
 ) -> None:
-    """`received_ms` becomes `ts` if the price really changed and the exchange gave no time of it."""
+    """`received_ms` becomes `ts` if the price really changed and the exchange gave no time for it."""
     put(store, A={"last": "1"})
     store.ingest("A", values, ts, 7000)
     store.flush(0.0)
@@ -415,7 +415,7 @@ def test_our_own_time_stands_in_where_a_source_gives_none(
 
 
 def test_of_two_quotes_in_one_flush_the_exchange_has_the_time(store: Store) -> None:
-    """A quote without time does not take away the one that came before it, and later ones replace it."""
+    """A quote without a time does not remove the previous one's time; a later time replaces it."""
     for ts, received_ms in ((900, None), (1000, 7000), (None, 8000)):
         store.ingest("A", LAST, ts, received_ms)
     store.flush(0.0)
@@ -462,7 +462,7 @@ def test_newest_moves_with_what_a_scope_selects(store: Store) -> None:
 
 
 def test_newest_counts_what_was_forgotten() -> None:
-    """A forgotten removal may have been one of the scope's, so the floor counts for everybody."""
+    """A forgotten removal may have been one of the scope's, so the floor counts for every scope."""
     store = Store(EPOCH, max_tombstones=0)
     put(store, A=LAST, B=LAST)
     drop(store, "A")
@@ -473,7 +473,7 @@ def test_newest_counts_what_was_forgotten() -> None:
 
 
 class CountedScope(Scope):
-    """A scope that counts the symbols it is asked about."""
+    """A scope that counts the symbols it is tested for."""
 
     __slots__ = ("asked", "listed")
 
@@ -496,7 +496,7 @@ class CountedScope(Scope):
 
 
 def market_of(count: int) -> tuple[Store, dict[str, dict[str, Value]]]:
-    """A store with so many symbols, at version 2, and their values."""
+    """A store with `count` symbols at version 2, and their values."""
     store = Store(EPOCH)
     values: dict[str, dict[str, Value]] = {f"S{i}": {"last": "1"} for i in range(count)}
     put(store, **values)
@@ -504,7 +504,7 @@ def market_of(count: int) -> tuple[Store, dict[str, dict[str, Value]]]:
 
 
 def test_an_answer_costs_what_changed() -> None:
-    """With 2,000 symbols selected and 3 changed, 3 are looked at."""
+    """With 2,000 symbols selected and 3 changed, 3 are examined."""
     store, _ = market_of(2000)
     put(store, S1={"last": "2"}, S7={"last": "2"}, S9={"last": "2"})
     scope = CountedScope(scope_of(store, "*"))
@@ -513,7 +513,7 @@ def test_an_answer_costs_what_changed() -> None:
 
 
 def test_an_answer_costs_what_is_selected() -> None:
-    """With 2 symbols selected and 2,000 changed, the 2 are looked at, after at most 10 of the others."""
+    """With 2 symbols selected and 2,000 changed, the 2 are examined, after at most 10 of the others."""
     store, values = market_of(2000)
     put(store, **{key: {"last": "2"} for key in values})
     store.ingest("@k", {"state": "live"})
@@ -558,7 +558,7 @@ def test_a_pattern_finds_what_it_matches() -> None:
 
 
 def test_a_venue_is_known_while_a_record_has_it() -> None:
-    """What a pattern of one name with any venue costs follows the venues that there are, not all that ever were."""
+    """The cost of a pattern for one name at any venue depends on the venues that exist, not on all that ever did."""
     store, _ = market_of(0)
     put(store, **dict.fromkeys(("A", "k:A", "k:B", "b:A"), LAST))
     assert store.tests("*:A") == 2
@@ -592,7 +592,7 @@ def test_removals_cost_those_since() -> None:
 
 @given(st.data())
 def test_both_ways_to_an_answer_tell_the_same(data: st.DataObject) -> None:
-    """For any history and any scope, the answer is that of looking at every record."""
+    """For any history and any scope, the answer is the same as that of examining every record."""
     store = Store(EPOCH)
     names = [f"S{i}" for i in range(14)]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -610,7 +610,7 @@ def test_both_ways_to_an_answer_tell_the_same(data: st.DataObject) -> None:
 
 
 def flush_in_parts(store: Store, most: int) -> list[Flush]:
-    """Flush until nothing waits; each flush is of at most so much work."""
+    """Flush until nothing waits, with at most this much work per flush."""
     flushes = []
     while store.waiting(0.0):
         flush = store.flush(0.0, most)
@@ -620,7 +620,7 @@ def flush_in_parts(store: Store, most: int) -> list[Flush]:
 
 
 def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
-    """A new symbol counts as four changes; what waits keeps its place, whatever comes for it meanwhile."""
+    """A new symbol counts as four changes; a waiting symbol keeps its place, whatever arrives for it meanwhile."""
     put(store, A=LAST, B=LAST, C=LAST)
     for key in "DCABE":
         store.ingest(key, {"last": "2"})
@@ -635,7 +635,7 @@ def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
 
 
 def test_a_symbol_whose_removal_waits_is_not_born_anew_before(store: Store) -> None:
-    """Its reader would never see it go, and the removal would drop what came after it."""
+    """Otherwise its reader would never see it go, and the removal would drop what came after it."""
     put(store, A=LAST, B=LAST)
     store.remove("A")
     store.remove("B")
@@ -647,7 +647,7 @@ def test_a_symbol_whose_removal_waits_is_not_born_anew_before(store: Store) -> N
 
 @given(st.data())
 def test_parts_end_where_one_flush_ends(data: st.DataObject) -> None:
-    """Whatever was collected, and however much each takes: the same records with the same values, and every removal."""
+    """Whatever was collected, and however much each flush takes: the same records and values, and every removal."""
     whole, parted = Store(EPOCH), Store(EPOCH)
     names = st.sampled_from([f"S{i}" for i in range(9)])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -686,13 +686,13 @@ def test_a_scope_follows_the_market(store: Store) -> None:
     ("patterns", "count"), [([], 0), (["A"], 1), (["NONE"], 0), (["*"], 2), (["*", "A"], 2), (["*", "A*", "k:A"], 3)]
 )
 def test_matched_counts_existing_symbols_once(store: Store, patterns: list[str], count: int) -> None:
-    """However many patterns select a symbol; names that do not exist count for nothing."""
+    """However many patterns select a symbol, it counts once; names that do not exist do not count."""
     put(store, A=LAST, B=LAST, k__A=LAST)
     assert store.matched(scope_of(store, *patterns)) == count
 
 
 def test_wildcards_are_shared_and_given_back(store: Store) -> None:
-    """Equal texts are one wildcard for all scopes, and the last release ends it."""
+    """Equal patterns are one wildcard for all scopes, and the last release ends it."""
     scopes = [scope_of(store, "*", "k:*", "A"), scope_of(store, "*")]
     assert (len(store.wildcards), scopes[0].wildcards[0]) == (2, scopes[1].wildcards[0])
     for scope in scopes:
@@ -734,7 +734,7 @@ def test_derived_records_belong_to_the_same_version(mirrored: Store) -> None:
 
 
 def test_a_copy_of_another_source_is_all_new(mirrored: Store) -> None:
-    """Fields that the two sources have in common are sent as well: nobody can tell any more what was visible."""
+    """Fields with the same value at both sources are sent as well: what was visible is no longer known."""
     put(mirrored, k__A={"last": "1", "bid": "1"})
     put(mirrored, l__A={"last": "2", "bid": "1"})
     assert told(mirrored.changes(scope_of(mirrored, "A"), 2)) == {"A": full(last="2", bid="1")}
@@ -755,7 +755,7 @@ def test_derived_records_die_with_their_source(mirrored: Store) -> None:
 
 
 def test_a_derivation_may_wait_for_time(mirrored: Store) -> None:
-    """Then a flush is due although nothing came in."""
+    """A flush is then due although nothing was ingested."""
     assert [mirrored.waiting(now) for now in (8.0, 9.0)] == [False, True]
 
 
@@ -771,5 +771,5 @@ def test_a_record_knows_its_fields_by_name() -> None:
 
 
 def test_bits_are_positions() -> None:
-    """From the lowest up."""
+    """The lowest comes first."""
     assert [bits(mask) for mask in (0, 1, 0b1010)] == [(), (0,), (1, 3)]

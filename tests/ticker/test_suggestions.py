@@ -1,4 +1,4 @@
-"""Which names are like one that does not exist."""
+"""Suggestions for a symbol that does not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: what the file may say, when it is read again, and who is who."""
+"""Tokens: what the file may contain, when it is read again, and which token is which."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Desk:
         self.tokens = Tokens(self.path, self.clock.wall_ms)
 
     def rewrite(self, text: str, ago_ms: int = 60_000) -> None:
-        """As an editor does, so long ago: another file takes the name."""
+        """Replace the file as an editor does, this long ago: another file takes its name."""
         other = self.path.with_suffix(".new")
         other.write_text(text)
         at_ns = (self.clock.wall_ms() - ago_ms) * 1_000_000
@@ -42,7 +42,7 @@ class Desk:
 
 
 def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
-    """Each token has its name and what it is for; the hash itself, a prefix or another text is none."""
+    """Each token has its name and uses; the hash itself, a prefix or another text is no token."""
     both = entry("admin", "secret-3", 'for = ["metrics", "prices"]')
     desk = Desk(tmp_path, entry("wall", "secret-1") + entry("grafana", "secret-2", 'for = ["metrics"]') + both)
     assert (desk.name("secret-1"), desk.name("secret-1", "metrics")) == ("wall", None)
@@ -54,7 +54,7 @@ def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
 
 
 def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
-    """A long one (a JWT) is known, and what is put behind a token makes it another.
+    """A long one (a JWT) is known, and anything appended to a token makes it a different one.
 
     Seen: one of more than 512 characters was never good, and behind the 512th anything could stand.
     """
@@ -64,14 +64,14 @@ def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
 
 
 def test_a_token_may_stand_in_several_entries(tmp_path: Path) -> None:
-    """Each of them counts, for what it is for and as long as it lasts, in whatever order they stand."""
+    """Each of them is valid for its uses until it expires, in whatever order they are listed."""
     ended, metrics = "expires = 2026-01-01T00:00:00Z", 'for = ["metrics"]'
     desk = Desk(tmp_path, entry("now", "x") + entry("old", "x", ended) + entry("scrape", "x", metrics))
     assert (desk.name("x"), desk.name("x", "metrics")) == ("now", "scrape")
 
 
 def test_a_token_ends(tmp_path: Path) -> None:
-    """From the moment of its end on it is not good, neither for a newcomer nor for who has shown it."""
+    """From its expiry on it is invalid, both for a new client and for one that has shown it."""
     desk = Desk(tmp_path, entry("a", "x", "expires = 2026-11-22T23:20:10+01:00"))
     token = desk.tokens.find("x", "prices")
     assert token is not None
@@ -83,7 +83,7 @@ def test_a_token_ends(tmp_path: Path) -> None:
 
 
 def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A changed file counts; a broken or missing one changes nothing, and the log says so once."""
+    """A changed file takes effect; a broken or missing one changes nothing, and the log says so once."""
     caplog.set_level(logging.INFO)
     desk = Desk(tmp_path, entry("a", "x"))
     token = desk.tokens.find("x", "prices")
@@ -104,7 +104,7 @@ def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_a_file_counts_once_nobody_writes_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What is found while somebody rewrites the file, nothing or a part, changes nothing; what stays for a second does.
+    """A file that is empty or incomplete while it is rewritten changes nothing; one left alone for a second does.
 
     Seen: a guest whose token stood in the file before and after was closed with 4001.
     """
@@ -118,14 +118,14 @@ def test_a_file_counts_once_nobody_writes_to_it(tmp_path: Path, caplog: pytest.L
 
 
 def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Not as itself but by what the system lacks at the moment: nobody need touch it once more; the log says so once.
+    """If the cause is a temporary lack of resources, the file need not be touched again; the log says so once.
 
-    Seen: read while there were too many open files, it counted only after its next change.
+    Seen: read while there were too many open files, it took effect only after its next change.
     """
     desk = Desk(tmp_path, entry("a", "x"))
     desk.rewrite(entry("b", "y"))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    last = os.open(os.devnull, os.O_RDONLY)  # of no file at all a thread of another test could not even wait for one
+    last = os.open(os.devnull, os.O_RDONLY)  # with no spare file a thread of another test could not even wait for one
     resource.setrlimit(resource.RLIMIT_NOFILE, (last + 1, hard))
     try:
         assert [desk.name("x") for _ in range(3)] == ["a"] * 3
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytes
     ],
 )
 def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, error: str) -> None:
-    """A service does not start with a file that it does not understand, and says which entry it is; never a token."""
+    """A service does not start with a malformed file, and names the faulty entry, but never a token."""
     with pytest.raises(ConfigError) as caught:
         Desk(tmp_path, text)
     assert str(caught.value).startswith(f"auth.tokens_file {tmp_path / 'tokens.toml'}: ")
@@ -163,7 +163,7 @@ def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, error: s
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    """The name of the file is in the error."""
+    """The error names the file."""
     with pytest.raises(ConfigError, match=r"tokens_file .*none\.toml: no such file"):
         Tokens(tmp_path / "none.toml", ManualClock().wall_ms)
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing was made either

@@ -1,4 +1,4 @@
-"""Long work and requests: one step of the one and one of the other in each turn of the loop."""
+"""Long work and requests: one step of each in every turn of the loop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_long_work_takes_one_step_a_turn() -> None:
 
 
 def test_long_work_that_fails_is_its_askers_failure() -> None:
-    """Whoever waits for it hears of it, unless they have left; others' work comes to its end."""
+    """The waiter gets the error, unless it has gone; other work is completed."""
 
     async def story(service: Service) -> None:
         def work(*, good: bool) -> Iterator[None]:
@@ -57,7 +57,7 @@ def test_long_work_that_fails_is_its_askers_failure() -> None:
 
 
 def test_who_waits_for_a_turn_waits_for_no_long_work() -> None:
-    """One goes on in each turn, in order and past who has left, beside any long work: so health is told in time."""
+    """One goes on per turn, in order, skipping those that have gone, beside any long work: health is told in time."""
 
     async def story(service: Service) -> None:
         done: list[int] = []
