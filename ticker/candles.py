@@ -67,7 +67,7 @@ class Candles:
         self._ticked_ms = math.nan
         self._tapes: dict[str, Tape] = {}
         self._listeners: dict[str, tuple[Tape, ...]] = {}  # by the venue symbol whose quotes they take
-        # In order of eviction: nobody asked, with and without bars of seconds; somebody did, with and without.
+        # In order of eviction: never requested, with and without bars of seconds; requested, with and without.
         self._shelves: tuple[OrderedDict[str, Tape], ...] = tuple(OrderedDict() for _ in range(4))
 
     @property

@@ -137,7 +137,7 @@ class ModelMarket:
     """What a store must show: the records as dicts, `@NAME` for feeds.
 
     `ts` follows its own rule: shown with any other change, else at most once a second; those that are withheld
-    stand in a line.
+    wait in a queue.
     """
 
     def __init__(self) -> None:

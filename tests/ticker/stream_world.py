@@ -27,7 +27,7 @@ MAX_LOST = 3
 class Link:
     """The server's end of one connection, and the reader at the other end.
 
-    It behaves as the transport does: while blocked it refuses, and a write that fills the kernel's buffer is still
+    It behaves like the transport: while blocked it refuses, and a write that fills the kernel's buffer is still
     taken whole. `past` is what the reader knew before each of the last frames: they may be lost on the way.
     """
 

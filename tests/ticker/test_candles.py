@@ -32,9 +32,9 @@ def test_prices_between_two_flushes_count(market: Market) -> None:
 
 
 def test_a_consolidated_symbol_follows_its_source(market: Market) -> None:
-    """Another venue's prices are no part of its bars, until it becomes the source; then its price counts at once.
+    """Another venue's prices are no part of its bars until it becomes the source; then its price counts at once.
 
-    What was its source has bars of its own, which go on.
+    The previous source has bars of its own, which continue.
     """
     market.feed("a")
     market.feed("b")
@@ -85,10 +85,10 @@ def test_a_stale_symbol_has_a_gap(market: Market) -> None:
 
 @pytest.mark.parametrize("first", ["tick", "data"])
 def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first: str) -> None:
-    """Seen: after a laptop's sleep the hours were flat bars, taken for known, which no venue's bars replaced.
+    """Seen: after a laptop's sleep the hours were flat bars, taken as known, which no venue's bars replaced.
 
-    Cause: no symbol was stale before, and afterwards the next price ended the silence. Promise: until the process is
-    back, data is missing, whoever notices first; of a symbol that was down before nothing new is said.
+    Cause: no symbol was stale before, and the next price ended the silence. Promise: until the process is back data is
+    missing, whichever part notices first; a symbol that was down before gets no new quote.
     """
     market.feed("a", local=False)
     market.say({"a:X": "10", "a:DOWN": "5"})
@@ -113,8 +113,8 @@ def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first:
 def test_a_clock_that_was_far_ahead_leaves_nothing_behind(market: Market, first: str) -> None:
     """Seen: where the clock was two hours ahead until it was set, no price went into a bar for two hours.
 
-    Cause: the newest bar lasts until the time it began has come again, and a venue's word was final until then.
-    Promise: what was dated so is forgotten, the price aside, and the venue asked again.
+    Cause: the newest bar lasts until the time at which it began has come again, and the venue's bars were final until
+    then. Promise: bars dated so are dropped, except the price, and the venue is asked again.
     """
     venue = market.feed("a", local=False)
     market.clock.ahead_ms = 120 * MINUTE
@@ -406,9 +406,9 @@ class Truth:
 @settings(max_examples=100, derandomize=True)
 @given(steps)
 def test_what_is_not_marked_as_a_gap_is_true(story: list[Step]) -> None:
-    """Whatever was heard, missed, asked and told: a bar without a gap is the one that all trades make.
+    """Whatever was received, missed and fetched: a bar without a gap is the one that all trades make.
 
-    One with a gap has no price that was not of its time, once the venue has told of it.
+    A bar with a gap has no price from another time, once the venue has delivered it.
     """
     market, truth = Market(), Truth()
     market.feed("a")

@@ -12,10 +12,10 @@ from ticker.clock import Clock, ManualClock
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="a clock of Linux")
 def test_machine_clock_reads_the_machine() -> None:
-    """Wall milliseconds are the machine's own, and so are monotonic seconds, those of suspension included.
+    """Wall milliseconds and monotonic seconds are the machine's, including those of suspension.
 
-    Seen: after a night with the lid closed, prices of the evening were live for another minute, those of rare trades
-    for up to an hour, because the usual clock had stopped.
+    Seen: after a night with the lid closed, the evening's prices were live for another minute, those of rare trades for
+    up to an hour, because the usual clock had stopped.
     """
     clock = Clock()
     before = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
@@ -48,8 +48,8 @@ def test_sleeping_for_nothing_yields_once() -> None:
 def test_waits_pass_while_suspended() -> None:
     """A wait ends on time even if the machine was suspended during it.
 
-    Seen: who polled hourly, or was banned for ten minutes, had no price for as long after a night as was left of that
-    wait in the evening: the loop's own clock had stopped.
+    Seen: a feed that polled hourly, or was banned for ten minutes, had no price after a night for as long as was left
+    of that wait in the evening: the loop's own clock had stopped.
     """
 
     class Suspended(Clock):
@@ -173,7 +173,7 @@ def test_cancelled_sleeper_does_not_stop_the_clock() -> None:
 def test_advance_after_tick_never_turns_time_back() -> None:
     """Seen: `tick` went past a sleeper, and the next `advance` set the clock back to the sleeper's moment.
 
-    Cause: waking took the sleeper's moment for the time. Promise: a sleeper that is overdue wakes now.
+    Cause: waking set the time to the sleeper's moment. Promise: an overdue sleeper wakes now.
     """
 
     async def main() -> list[float]:

@@ -246,7 +246,7 @@ def test_hosts_are_names_alone(tmp_path: Path) -> None:
 def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
     """Settings about tokens are refused without a file of tokens, which any source may name.
 
-    Seen: with `auth.metrics` alone everybody could read /metrics.
+    Seen: with `auth.metrics` alone anyone could read /metrics.
     """
     text = "[auth]\nmetrics = true\nquery = false\n"
     missing = "is on, but there are no tokens; set auth.tokens_file"

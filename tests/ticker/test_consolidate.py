@@ -180,8 +180,8 @@ def test_relapse_starts_the_patience_anew(market: Market) -> None:
 
 
 def test_a_source_that_flaps_is_asked_for_once(market: Market) -> None:
-    """However often a better source fails and comes back while it is waited for, that makes one moment to look again,
-    not one each time: a thousand symbols of such a feed would fill the memory, and wake the loop for nothing.
+    """However often a better source fails and comes back while its return is pending, there is one deadline, not one
+    each time: a thousand symbols of such a feed would fill the memory, and wake the loop for nothing.
     """
     market.start("a", "b")
     for _ in range(100):
@@ -279,7 +279,7 @@ def test_real_price_is_never_replaced_by_an_invented_one(market: Market) -> None
 
 
 def test_invented_prices_wait_for_the_real_ones(market: Market) -> None:
-    """Seen: with an exchange that was away at the start, and for a second at each, `BTC-USD` was simulated, and live.
+    """Seen: while an exchange was away at the start, and for a second at each start, `BTC-USD` was simulated, and live.
 
     Promise: as long as a feed of real prices has not delivered any, it may have any instrument. Delayed ones are real.
     """
@@ -428,8 +428,8 @@ events = st.lists(
 @settings(deadline=None, max_examples=300)
 @given(events)
 def test_promises_hold_in_any_story(story: list[tuple[str, Any]]) -> None:
-    """After every flush: an exact copy of one source of the best kind, live if any of those is, and never a return
-    to one that was away for less than the patience while the stand-in was live.
+    """After every flush: an exact copy of one source of the best kind, live if any of those is, and never a return to
+    one that was live for less than `failback_after_s` while its stand-in was live.
     """
     market = Market()
     back_at: dict[str, float] = {}

@@ -20,7 +20,7 @@ class Entrance:
     """A doorman in front of a session.
 
     Attributes:
-        shown: the tokens that were asked about.
+        shown: the tokens that were checked.
     """
 
     def __init__(self) -> None:

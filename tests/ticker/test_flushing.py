@@ -43,10 +43,10 @@ def test_changes_within_the_interval_go_out_together() -> None:
 
 
 def test_a_source_in_step_with_the_interval_never_waits() -> None:
-    """Seen: prices each 10 ms at an interval of 10 ms reached their readers 8 ms late, all of them.
+    """Seen: prices every 10 ms at an interval of 10 ms all reached their readers 8 ms late.
 
-    Cause: one batch came late; the next flush was a whole interval after it, and so for ever. Promise: the batch
-    after a late one, which comes in time again, goes out at once, and so do all that follow.
+    Cause: one batch came late; the next flush was a whole interval after it, and so on for ever. Promise: the batch
+    after a late one, which is on time again, goes out at once, and so do all that follow.
     """
 
     async def story(service: Service) -> None:
@@ -62,7 +62,7 @@ def test_a_source_in_step_with_the_interval_never_waits() -> None:
 
 
 def test_a_source_in_step_with_the_interval_is_in_step_again_after_another_came_between() -> None:
-    """Seen: prices each 10 ms at an interval of 10 ms reached their readers 5 ms late, and each woke the loop twice.
+    """Seen: prices every 10 ms at an interval of 10 ms reached their readers 5 ms late, and each woke the loop twice.
 
     Cause: once another feed had brought a flush between two batches, each flush was a whole interval after the last
     one, by the timer. Promise: a batch is flushed as it comes if the one before waited for it.
@@ -119,10 +119,10 @@ async def very_much(service: Service) -> Peer:
 
 
 def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen: 50,000 symbols that came at once kept everybody waiting for 2.4 s, and as many that went down for 1.2 s.
+    """Seen: 50,000 symbols that came at once delayed everything by 2.4 s, and as many that went down by 1.2 s.
 
-    Promise: each turn of the loop makes so much visible as it bears, and the others have their turn between; no time
-    passes meanwhile, and the next change is flushed as after any other flush.
+    Promise: each turn of the loop makes visible what fits into one, with turns for other work between; no time passes
+    meanwhile, and the next change is flushed as after any other flush.
     """
 
     async def story(service: Service) -> None:
@@ -268,9 +268,9 @@ def test_broken_flush_ends_the_hub() -> None:
 
 
 def test_broken_interval_frame_ends_the_hub() -> None:
-    """Seen: an error while an interval's frame was made was only logged, and its readers heard nothing for ever.
+    """Seen: an error while an interval's frame was made was only logged, and its readers got no more frames.
 
-    Cause: only flushes were watched. Promise: an error in any timer of the hub comes out of `run`.
+    Cause: only flushes were watched. Promise: `run` raises an error of any timer of the hub.
     """
 
     async def story(service: Service) -> None:

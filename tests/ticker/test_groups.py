@@ -1,6 +1,6 @@
 """Groups: one frame for all who want the same, no queue for any reader, and every reader exact in the end.
 
-The two machines at the end are the proof; the tests before them say one promise each.
+The two machines at the end are the proof; each test before them states one promise.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> N
 
 
 def test_each_of_many_readers_is_told_what_it_loses() -> None:
-    """Of thousands of symbols that go at once each of many readers hears of its own, by name or by pattern, and each
-    only once; so do those who have an interval, and those who come back.
+    """When thousands of symbols go at once each of many readers is told its own, by name or by pattern, and each only
+    once; so are readers with an interval, and those that come back.
     """
     market = Market(max_tombstones=20_000)
     market.last(*(f"{i}-USD" for i in range(10_000)))
@@ -220,8 +220,8 @@ def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
 
 
 def test_ready_made_frames_are_bounded(market: Market) -> None:
-    """However many places readers resume from, a group keeps few frames, all of the newest version; those who
-    resume from one place share theirs.
+    """However many versions readers resume from, a group keeps few frames, all of the newest version; readers that
+    resume from the same version share theirs.
     """
     for _ in range(MAX_FRAMES + 9):
         market.last("A")
@@ -240,8 +240,8 @@ def test_ready_made_frames_are_bounded(market: Market) -> None:
 
 
 def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
-    """It is of the moment in which it is done, whatever happens meanwhile; all who want it by then share it, and are
-    told next what has changed since. A moment later another one is made.
+    """It is of the moment in which it is done, whatever happens meanwhile; all who want it until then share it, and
+    next get what has changed since. A moment later another one is made.
     """
     market.put(**{"@k": {"state": "live"}})
     market.last(*(f"S{i}" for i in range(2 * SLICE)))
@@ -267,10 +267,10 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
 
 
 def test_what_was_missed_is_told_by_and_by_if_it_is_much(market: Market) -> None:
-    """A good cursor is answered by one update, however much has changed since, is born, gone or both while it is made.
+    """A good cursor is answered by one update, however much changes, is born, goes, or both while it is made.
 
-    It is shared by all who come with that cursor meanwhile, and kept for nobody. Seen: of fifty who came back to 50,000
-    symbols after a cut each had one made in a turn of 0.2 s.
+    It is shared by all who come with that cursor meanwhile, and not kept. Seen: for each of fifty readers who came back
+    to 50,000 symbols after a network outage, one was made in a turn of 0.2 s.
     """
     names = [f"S{i}" for i in range(LARGE + 3 * SLICE)]
     market.put(**{"@k": {"state": "live"}, "@b": {"state": "live"}})
@@ -316,9 +316,9 @@ def test_who_missed_nothing_is_told_nothing(market: Market) -> None:
 
 
 def test_nobody_is_told_of_the_past(market: Market) -> None:
-    """A kept frame is not for those who know something newer, of whatever selection: another one is made.
+    """A kept frame is not for readers who know something newer, of whatever selection: another one is made.
 
-    Seen: who came back with a cursor of other symbols got prices that were up to a second older than its own.
+    Seen: a reader that came back with a cursor of other symbols got prices that were up to a second older than its own.
     """
     market.last(*(f"S{i}" for i in range(LARGE)))
     kept = list(market.groups.whole("", ALL))[-1]
@@ -554,9 +554,9 @@ def test_a_laggard_obeys_its_interval(market: Market) -> None:
 
 
 def test_removals_that_were_forgotten_are_told_by_an_empty_snapshot() -> None:
-    """Seen: all symbols of a slow reader were removed, more of them than the store remembers, and the reader kept
-    them for ever. Cause: "nothing to tell" was taken for no news, although the answer was "replace all by
-    nothing". Promised: that answer is sent.
+    """Seen: all symbols of a slow reader were removed, more than the store remembers, and the reader kept them for
+    ever. Cause: "nothing to tell" was taken for no news, although the answer was "replace everything by nothing".
+    Promise: that answer is sent.
     """
     market = Market(max_tombstones=1)
     market.last("A", "B")
@@ -614,9 +614,9 @@ def test_a_heartbeat_moves_nobody(market: Market) -> None:
 
 
 def test_who_waits_for_its_interval_to_catch_up_hears_heartbeats(market: Market) -> None:
-    """Seen: a reader of a slow class that had missed a frame and could take bytes again heard nothing until the
-    class's next moment, took that for a dead connection and came back. Cause: heartbeats went to members only.
-    Promised: it gets one, with the version that it knows itself.
+    """Seen: a reader of a slow class that had missed a frame and could take bytes again heard nothing until the class's
+    next moment, took that for a dead connection and reconnected. Cause: heartbeats went to members only. Promise: it
+    gets one, with its own version.
     """
     peer = market.joined(interval_ms=HOUR_MS)
     market.last("A")
@@ -743,9 +743,9 @@ def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None
 
 
 def test_who_changes_its_mind_again_and_again_leaves_no_groups(market: Market) -> None:
-    """One client that takes its patterns away one by one must not hold a group, and its cells, for each of them.
+    """A client that removes its patterns one by one must not hold a group, and its cells, for each of them.
 
-    Each stayed for ten seconds: with 20 messages a second about 10,000 symbols they would have been all there are.
+    Seen: each stayed for ten seconds; with 20 messages a second about 10,000 symbols all cells would have been taken.
     """
     patterns = ["*", *"CDEFG"]
     peer = market.joined(Selection.of(patterns))
@@ -778,8 +778,8 @@ def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> No
 @pytest.mark.timeout(600)  # a failure is worth the time to shrink it
 @pytest.mark.parametrize("machine", [StreamMachine, ConsolidatedMachine])
 def test_every_reader_sees_the_store_restricted_to_its_selection(machine: type[RuleBasedStateMachine]) -> None:
-    """Always, for any order of writes, removals, refusals, losses, resumes, restarts and changes of selection; and
-    with consolidation, a consolidated price is its source's own in every frame.
+    """Always, for any order of writes, removals, refusals, losses, resumes, restarts and changes of selection; and with
+    consolidation, a consolidated price is its source's own in every frame.
     """
     search = settings(max_examples=100, stateful_step_count=50, derandomize=True, deadline=None, print_blob=True)
     run_state_machine_as_test(machine, settings=search)

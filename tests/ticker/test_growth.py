@@ -82,8 +82,8 @@ def test_what_is_too_much_is_left_out_and_said_once() -> None:
 
 @pytest.mark.parametrize("lagged", [True, False])
 def test_who_lags_behind_is_told_too(lagged: bool) -> None:
-    """A reader who could take nothing when the pattern outgrew its limit gets the error before anything else, once,
-    and then what it has missed, also when it takes one frame at a time, and when it had missed nothing before.
+    """A reader who could take nothing when the pattern outgrew its limit gets the error before anything else, once, and
+    then what it has missed, also when it takes one frame at a time, and when it had missed nothing before.
     """
     desk = Desk()
     peer, _ = desk.enter("*")

@@ -69,10 +69,11 @@ def test_newer_time_alone_becomes_visible_within_a_second() -> None:
 
 
 def test_quiet_readers_get_heartbeats() -> None:
-    """Who has heard nothing for the interval gets a heartbeat, subscribed or not; who heard something does not.
+    """A reader that was sent nothing for the interval gets a heartbeat, subscribed or not; others do not.
 
-    Seen: who had not subscribed was told the store's version; one that adopted it and resumed with it would have
-    missed all that changed before. Cause: the same frame for all. Promise: before the first data it is version 0.
+    Seen: a reader without a subscription was told the store's version; had it adopted that and resumed with it, it
+    would have missed all that changed before. Cause: the same frame for all. Promise: before the first data it is
+    version 0.
     """
 
     async def story(service: Service) -> None:

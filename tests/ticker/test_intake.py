@@ -197,8 +197,8 @@ def test_sequence_goes_on_when_the_feed_was_only_stale(service: Service) -> None
 def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
     """A row with a lower number is late while the higher one is recent; after that the source has restarted its count.
 
-    Seen: an exchange restarted its counting and the feed was back before it counted as down, or one absurd number
-    came. Bid and ask then stood still for good, as live, for rows without a number went on.
+    Seen: an exchange restarted its count and the feed was back before it counted as down, or one absurd number came.
+    Bid and ask then stood still for good, and live, because rows without a number went on.
     """
     feed = service.feed()
     put(feed, "v:A", seq=2**63, ts=1000, bid="1")

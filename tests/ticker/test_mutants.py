@@ -1,6 +1,6 @@
 """Cores with one rule taken out: the machine that passes on the real one must fail on each of them.
 
-Without this, nobody knows whether `stream_machine.py` looks closely enough to prove anything.
+Without this it would be unknown whether `stream_machine.py` checks enough to prove anything.
 """
 
 from __future__ import annotations

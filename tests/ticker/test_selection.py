@@ -96,8 +96,8 @@ def test_matching_is_what_the_protocol_says(pattern: str, symbol: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*" + "A" * 40 + "*", "A*" + "A" * 61 + "*", "*" + "A" * 62 + "B*", "*A*"])
 def test_a_hostile_pattern_is_tried_once(pattern: str) -> None:
-    """Seen: a pattern of 62 characters blocked a regular expression for seconds. Promised: no way of looking
-    through a symbol is gone twice, whatever the pattern.
+    """Seen: a pattern of 62 characters blocked a regular expression for seconds. Promise: no path through a symbol is
+    tried twice, whatever the pattern.
     """
     check_pattern(pattern)
     looks: Counter[str] = Counter()

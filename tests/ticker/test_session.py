@@ -427,7 +427,7 @@ def test_too_many_symbols_changes_nothing(symbols: list[str]) -> None:
 
 
 def test_message_may_not_name_more_than_the_limit() -> None:
-    """Seen: one message of 64 KiB with thousands of bad names was answered by a megabyte, one with as many names to
+    """Seen: one message of 64 KiB with thousands of bad names was answered with a megabyte; one with as many names to
     unsubscribe blocked the loop for 0.2 s. Cause: the limit was checked after the work. Promise: before it.
     """
     desk = Desk(Limits(patterns=4))
@@ -472,10 +472,10 @@ def test_first_subscribe_over_the_limit_leaves_the_reader_new(most: int) -> None
 
 
 def test_subscribing_costs_and_waiting_pays() -> None:
-    """Seen: 20 messages a second, each with wildcards over 50,000 symbols, kept the loop busy for a second a second.
+    """Seen: 20 messages a second, each with wildcards over 50,000 symbols, kept the loop fully busy.
 
     Cause: only messages were limited, not their work. Promise: work beyond the budget is refused before it is done,
-    with `retry`, is not held against the reader as a bad message, and is possible again after a while.
+    with `retry`, does not count as a bad message, and is possible again after a while.
     """
     desk = Desk()
     desk.put(*(f"S{i}" for i in range(5000)))
@@ -491,7 +491,7 @@ def test_subscribing_costs_and_waiting_pays() -> None:
 
 def test_unsubscribing_costs_what_is_left() -> None:
     """Seen: three readers with a few wildcards over 50,000 symbols and many names, which they unsubscribed one by one,
-    took half of a core, and turns of two seconds. Who has just subscribed to much may still change its mind.
+    took half of a core, and turns of two seconds. After subscribing to much a reader may still change its mind.
     """
     desk = Desk()
     desk.put(*(f"S{i}" for i in range(9000)))
@@ -511,8 +511,9 @@ def test_unsubscribing_costs_what_is_left() -> None:
 
 
 def test_looking_at_one_symbol_after_another_costs_little() -> None:
-    """Seen: the page, which wants all that is shown and every venue of what is looked at, was refused when the fourth
-    symbol of 50,000 was looked at in ten seconds, and began anew: all was tested against both patterns each time.
+    """Seen: the page, which subscribes to all that is shown and to every venue of the open symbol, was refused when the
+    fourth symbol of 50,000 was opened in ten seconds, and started over: all symbols were tested against both patterns
+    each time.
     """
     desk = Desk()
     desk.put(*(f"S{i}" for i in range(6000)), *(f"{venue}:S{i}" for venue in ("k", "b") for i in range(6000)))
@@ -558,7 +559,7 @@ def test_polite_reader_recovers(desk: Desk) -> None:
 def test_steady_flood_is_closed() -> None:
     """Seen: a reader at ten times the rate was never closed, and got an error frame for most of its messages.
 
-    Cause: each message that found a token forgave all refusals before it. Promise: refusals count by the minute.
+    Cause: each message that found a token cleared all refusals before it. Promise: refusals are counted per minute.
     """
     desk = Desk()
     for _ in range(200):

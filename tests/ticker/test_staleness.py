@@ -147,8 +147,8 @@ def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
 def test_quickened_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
     """Seen: a symbol that fell silent after a lively minute was called live for up to an hour more.
 
-    Cause: it was looked at again only when its earlier, slower rhythm would have run out. Promise: not later than
-    its present limit, and at most the feed's least silence after it.
+    Cause: it was checked again only when its earlier, slower limit would have expired. Promise: it is at the latest
+    when its present limit has, plus the feed's minimum silence.
     """
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 300.0)
@@ -268,9 +268,9 @@ def test_frozen_cache_is_stale(service: Service) -> None:
 
 @pytest.mark.parametrize("market", ["halted", "closed"])
 def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str) -> None:
-    """Seen: a feed of one stock exchange was stale each evening, and paged, though its polls went on.
+    """Seen: a feed of one stock exchange was stale each evening, and paged its operator, though its polls went on.
 
-    Cause: its rows do not change until the next session. Promise: they count again from when a market is open.
+    Cause: its rows do not change until the next session. Promise: they count again once a market is open.
     """
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
@@ -355,7 +355,8 @@ def test_feed_that_hardly_ever_changed_is_not_judged_by_changes(service: Service
 def test_cache_is_still_frozen_after_an_outage(service: Service) -> None:
     """Seen: a frozen feed that broke off and came back, still frozen, stayed `down` while it delivered.
 
-    Cause: only a feed that is not frozen was shown again. Promise: it is what it was before, and live with a change.
+    Cause: only a feed that is not frozen was shown again. Promise: it is shown as before, and is live with the first
+    change.
     """
     feed = service.feed()
     beat(service, feed, ["v:A"], 10, 2.0)
@@ -424,7 +425,7 @@ def test_state_is_told_once(service: Service) -> None:
 def test_other_counts_are_no_change(service: Service) -> None:
     """A message repeated with other counts is the same change, in its newest wording; a status code is no count.
 
-    Seen: each of an exchange's connections that was lost or came back was one of the twenty changes that are kept.
+    Seen: each lost or restored connection of an exchange took one of the twenty changes that are kept.
     """
     feed = service.feed()
     put(feed, "v:A")
@@ -496,10 +497,11 @@ def test_old_rows_do_not_confirm(service: Service) -> None:
 
 
 def test_time_of_a_quiet_trade_is_judged_by_the_rhythm_of_trades(service: Service) -> None:
-    """Seen: what traded every two minutes was stale for one of them, though a poll had just confirmed its last trade.
+    """Seen: a symbol that traded every two minutes was stale for one of them, though a poll had just confirmed its last
+    trade.
 
-    Cause: a row that is dated by its trade was old by the rhythm of polls. Promise: by that of trades, where it is
-    known; and without a trade for far longer it is stale after all.
+    Cause: a row dated by its trade was judged by the rhythm of polls. Promise: by that of trades, where it is known;
+    and without a trade for far longer it is stale after all.
     """
     feed = service.feed()
     seen = set()

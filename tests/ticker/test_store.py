@@ -1,7 +1,6 @@
 """The store: its six rules one by one, a `ts` that is no news by itself, and what an answer costs.
 
-That all of them together make every reader exact is proven in `test_groups.py`, that each of them is needed in
-`test_mutants.py`.
+`test_groups.py` proves that together they make every reader exact, `test_mutants.py` that each of them is needed.
 """
 
 from __future__ import annotations
@@ -266,9 +265,8 @@ def test_removal_and_rebirth_in_one_flush(store: Store) -> None:
 
 @pytest.mark.parametrize(("ts", "received_ms"), [(1000, None), (None, 1000), (None, None)])
 def test_a_rebirth_needs_no_values(store: Store, ts: int | None, received_ms: int | None) -> None:
-    """Seen: a quote without values after a removal in the same flush was lost, while the same quote makes a
-    record where none was. Cause: "nothing since the removal" was told by there being no values. Promised: any
-    quote makes a record.
+    """Seen: a quote without values after a removal in the same flush was lost, while the same quote creates a record
+    where none was. Cause: having no values meant "nothing since the removal". Promise: any quote creates a record.
     """
     put(store, A={"last": "1"})
     store.remove("A")
@@ -320,8 +318,8 @@ def test_a_new_time_after_a_quiet_second_is_shown_at_once(store: Store) -> None:
 
 
 def test_a_time_that_goes_back_is_withheld_no_more(store: Store) -> None:
-    """Seen: visible 1000, then 2000 withheld, then 1000 again, and a second later 2000 was shown. Cause: a time
-    equal to the visible one was taken for no time. Promised: the last one given is shown in the end.
+    """Seen: visible 1000, then 2000 withheld, then 1000 again, and a second later 2000 was shown. Cause: a time equal
+    to the visible one was taken as no time. Promise: the last one given is shown in the end.
     """
     store.ingest("A", LAST, 1000)
     store.flush(0.0)
@@ -362,8 +360,8 @@ def test_withheld_times_stand_in_a_line(store: Store) -> None:
 
 
 def test_withheld_times_cost_a_flush_nothing(store: Store) -> None:
-    """Seen: with 50,000 withheld times every flush took 16 ms. Cause: each flush looked at all of them. Promised:
-    it looks at those that are due, and at one more.
+    """Seen: with 50,000 withheld times every flush took 16 ms. Cause: each flush examined all of them. Promise: it
+    examines those that are due, and one more.
     """
     looks = []
 
@@ -529,9 +527,9 @@ def test_an_answer_costs_what_is_selected() -> None:
 
 
 def test_the_newest_version_costs_what_is_selected() -> None:
-    """Of a few symbols that have been quiet for long, those few are looked at, after at most as many others and 8.
+    """For a few symbols that have been quiet for long, those few are examined, after at most as many others and 8.
 
-    Seen: each answer over HTTP about one quiet symbol looked through all 10,000 for its ETag, which took 5 ms.
+    Seen: each answer over HTTP about one quiet symbol scanned all 10,000 for its ETag, which took 5 ms.
     """
     store, values = market_of(2000)
     store.ingest("@k", {"state": "live"})

@@ -17,8 +17,8 @@ def test_nearest_symbols_are_of_the_same_sort() -> None:
 
 
 def test_nearest_symbol_is_found_among_many_of_its_venue() -> None:
-    """Seen: with 1,500 symbols of a venue, the right one was not suggested. Cause: the first 500 that began with the
-    same letters were compared, and venue symbols all begin with their venue. Promise: what follows it decides.
+    """Seen: with 1,500 symbols of a venue, the right one was not suggested. Cause: only the first 500 with the same
+    first letters were compared, and all venue symbols begin with their venue. Promise: what follows it decides.
     """
     symbols = [f"kraken:S{i}-USD" for i in range(1500)] + ["kraken:BTC-USD"]
     assert nearest_symbols("kraken:BTC-USX", symbols) == ["kraken:BTC-USD"]

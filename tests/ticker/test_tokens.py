@@ -56,7 +56,7 @@ def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
 def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
     """A long one (a JWT) is known, and anything appended to a token makes it a different one.
 
-    Seen: one of more than 512 characters was never good, and behind the 512th anything could stand.
+    Seen: one of more than 512 characters was never valid, and anything could follow the 512th.
     """
     desk = Desk(tmp_path, entry("long", "x" * 600) + entry("other", "y" * 512))
     assert (desk.name("x" * 600), desk.name("y" * 512)) == ("long", "other")
@@ -106,7 +106,7 @@ def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCapt
 def test_a_file_counts_once_nobody_writes_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file that is empty or incomplete while it is rewritten changes nothing; one left alone for a second does.
 
-    Seen: a guest whose token stood in the file before and after was closed with 4001.
+    Seen: a client whose token was in the file before and after was closed with 4001.
     """
     desk = Desk(tmp_path, entry("a", "x") + entry("b", "y"))
     for part in ("", entry("a", "x"), entry("a", "x") + "[b]\nsha2"):

@@ -10,9 +10,10 @@ from tests.ticker.jumping import Service, play, turns
 
 
 def test_long_work_takes_one_step_a_turn() -> None:
-    """Of all long work together, in turns, also of what begins within a step of other work; all of it comes to its end.
+    """One step of all long work per turn, in rotation, also of work that begins within another's step; all of it is
+    completed.
 
-    Seen: work that a step had begun made two steps a turn from then on. Cause: the queue looked empty meanwhile.
+    Seen: work begun by a step made two steps per turn from then on. Cause: the queue looked empty meanwhile.
     """
 
     async def story(service: Service) -> None:
