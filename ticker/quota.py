@@ -55,7 +55,7 @@ class Quota:
     def check_cells(
         self, address: str, group: Hashable | None, cells: int, left: Hashable = None, freed: int = 0
     ) -> None:
-        """Check that a reader of an address may join a group of this many cells; None if the group is yet to be made.
+        """Check that a reader of an address may join a group, or, if it is None, make one, of this many cells.
 
         `left` is the group that it leaves for it, and `freed` the cells of that one.
 

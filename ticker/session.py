@@ -207,7 +207,7 @@ class Session:
         """Answer at once if fewer than `many` symbols must be told, else in slices."""
         old = self.selection
         if message.cursor is not None and old is not None:
-            raise ProtocolError("bad_request", "a cursor counts only in the first subscribe of a connection")
+            raise ProtocolError("bad_request", "a cursor is allowed only in the first subscribe of a connection")
         patterns, surplus = self._within_wildcards(set(old.patterns) if old else set(), message.patterns)
         mask = message.mask or (old.mask if old else ALL_FIELDS)
         selection = Selection(tuple(sorted(patterns)), mask)
@@ -269,7 +269,7 @@ class Session:
         for pattern in more:
             if "*" in pattern and pattern not in have:
                 if wildcards >= most:
-                    text = f"at most {most} patterns with '*' a connection"
+                    text = f"at most {most} patterns with '*' per connection"
                     surplus.append({"pattern": pattern, "code": "bad_request", "message": text})
                     continue
                 wildcards += 1
@@ -279,7 +279,7 @@ class Session:
     def _check_patterns(self, selection: Selection) -> None:
         most = self._facts.limits.patterns
         if len(selection.patterns) > most:
-            raise ProtocolError("too_many_symbols", f"at most {most} patterns a connection; nothing was changed")
+            raise ProtocolError("too_many_symbols", f"at most {most} patterns per connection; nothing was changed")
         have = set(self.selection.patterns) if self.selection else set[str]()
         self._pay(self._work, have, set(selection.patterns) - have)
 
