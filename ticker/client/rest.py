@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
+import io
 import json
 import os
 import re
+import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from ticker.client.address import UNAUTHORIZED, Address
 from ticker.clock import Clock
 from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 MAX_BODY_BYTES = 64 << 20
 """50,000 quotes are about a quarter of it."""
@@ -32,7 +38,7 @@ class Answer(NamedTuple):
 def request(address: Address, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0) -> Answer:
     """The answer of a path, whatever its status; neither by a proxy nor after a redirect.
 
-    It may take `timeout_s` in all; if the head of the answer drips, for each part of that.
+    Connecting to each of the host's addresses may take `timeout_s`, and the answer must be complete by then.
 
     Raises:
         UnreachableError: there is none.
@@ -43,22 +49,13 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
     clock = Clock()
     deadline = clock.monotonic() + timeout_s
-
-    def hurry() -> None:
-        left_s = deadline - clock.monotonic()
-        if left_s <= 0:
-            text = f"the answer did not come whole within {timeout_s:g} s; ask for fewer symbols or fields"
-            raise UnreachableError(text)
-        sock.settimeout(left_s)
-
     connection = kind(host, timeout=timeout_s)
     try:
-        connection.connect()
-        sock = connection.sock
-        hurry()
         connection.request("GET", f"{address.path}{path}", headers=basic | dict(headers or {}))
-        response = connection.getresponse()
-        return Answer(response.status, _body(response, hurry))
+        incoming: Any = _Incoming(connection.sock, lambda: deadline - clock.monotonic())
+        response = http.client.HTTPResponse(incoming, method="GET")
+        response.begin()
+        return Answer(response.status, _body(response))
     except ssl.SSLCertVerificationError as error:
         raise distrust(error) from error
     except (OSError, http.client.HTTPException) as error:
@@ -124,14 +121,54 @@ def distrust(error: ssl.SSLCertVerificationError) -> RefusedError:
     )
 
 
-def _body(response: http.client.HTTPResponse, hurry: Callable[[], None]) -> bytes:
+def _body(response: http.client.HTTPResponse) -> bytes:
     parts, size = [], 0
     while part := response.read1(1 << 20):
         parts.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
-            raise ConnectionError(f"an answer of more than {MAX_BODY_BYTES >> 20} MB")
-        hurry()
+            text = f"the answer has more than {MAX_BODY_BYTES >> 20} MB; ask for fewer symbols or fields"
+            raise UnreachableError(text)
     if response.length:
-        raise ConnectionError("the connection was lost")
+        raise UnreachableError("the connection was lost before the answer was complete")
     return b"".join(parts)
+
+
+class _Incoming(io.RawIOBase):
+    """What a socket receives before its time is up; stands in for the socket that an `HTTPResponse` reads from.
+
+    Args:
+        sock: the connection.
+        left_s: how many seconds are left.
+    """
+
+    def __init__(self, sock: socket.socket, left_s: Callable[[], float]) -> None:
+        self._sock = sock
+        self._left_s = left_s
+        self._begun = False
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        """The file to read from."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Receive what has come, or wait for it.
+
+        Raises:
+            TimeoutError: nothing came in time.
+            UnreachableError: only a part came in time.
+        """
+        left_s = self._left_s()
+        if left_s > 0:
+            self._sock.settimeout(left_s)
+            with contextlib.suppress(TimeoutError):
+                size = self._sock.recv_into(buffer)
+                self._begun = True
+                return size
+        if self._begun:
+            raise UnreachableError("the answer was not complete in time; ask for fewer symbols or fields")
+        raise TimeoutError

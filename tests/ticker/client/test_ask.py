@@ -71,19 +71,30 @@ def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         sync.get(f"http://{host}", "BTC-USD")
 
 
-def test_an_answer_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deadline is that of the whole, also while something comes all the time; then the service does run."""
+@pytest.mark.parametrize(
+    "text", [response("200 OK", " " * (8 << 20)), response("200 OK", "", *(f"X-{i}: {' ' * 60_000}" for i in range(9)))]
+)
+def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The deadline holds for the whole answer, head and body, even while some of it keeps coming."""
 
-    class Late(Clock):
-        def __init__(self) -> None:
-            self.times = [100.0, 0.0, 0.0]
+    class Hasty(Clock):
+        now = 0.0
 
         def monotonic(self) -> float:
-            return self.times.pop()
+            self.now += 3.0
+            return self.now
 
-    monkeypatch.setattr(rest, "Clock", Late)
-    with answering(response("200 OK", "[]")) as (host, _), pytest.raises(UnreachableError, match="not come whole"):
+    monkeypatch.setattr(rest, "Clock", Hasty)
+    with answering(text) as (host, _), pytest.raises(UnreachableError, match="not complete in time"):
         sync.get(f"http://{host}", "BTC-USD")
+
+
+def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing at all in time is as bad as no connection, and the message says so."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UnreachableError, match=f"cannot connect to {url}: no answer in time; is it running"):
+            sync.get(url, "BTC-USD", timeout_s=0.01)
 
 
 def test_an_address_may_hold_a_login_and_a_base_path() -> None:
