@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from decimal import Decimal
 from typing import Any, Literal, Unpack, overload
 
 from ticker.client.ask import ask
+from ticker.client.quote import Quote
 from ticker.client.stream import Options, open_stream
 from ticker.client.view import View
+
+_ROOM = threading.Semaphore(8)
+"""Requests that a process makes at the same time; the others wait."""
 
 
 @overload
@@ -44,7 +50,7 @@ async def get(
     """The quotes of symbols and patterns, once: a list of dicts, as data frames take them.
 
     Symbols by name come in the order given, then what patterns match, sorted. Tries once, over HTTP, in a thread of its
-    own: a question needs no stream.
+    own: a question needs no stream. Once `get` is cancelled, nothing waits for that thread.
 
     Args:
         symbols: as in `watch`.
@@ -62,5 +68,15 @@ async def get(
         ConfigError, PatternError: the arguments cannot be.
     """
     make: Any = Decimal if exact else float
-    quotes = await asyncio.to_thread(ask, symbols, make, url, fields, token, headers, timeout_s)
-    return [quote.row() for quote in quotes]
+    answer: Future[list[Quote[Any]]] = Future()
+
+    def work() -> None:
+        with _ROOM:
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(ask(symbols, make, url, fields, token, headers, timeout_s))
+                except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
+                    answer.set_exception(error)
+
+    threading.Thread(target=work, name="ticker.client.get", daemon=True).start()  # the loop would wait for its own
+    return [quote.row() for quote in await asyncio.wrap_future(answer)]

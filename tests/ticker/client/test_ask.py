@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import ROOT
+from ticker import client
 from ticker.client import rest, sync
 from ticker.client.ask import MAX_QUERY, parts
 from ticker.clock import Clock
@@ -95,6 +97,31 @@ def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mo
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(UnreachableError, match=f"cannot connect to {url}: no answer in time; is it running"):
             sync.get(url, "BTC-USD", timeout_s=0.01)
+
+
+def test_a_cancelled_question_holds_nobody_up() -> None:
+    """The loop ends while the question still waits for its answer.
+
+    Seen: after Ctrl-C a script hung until `timeout_s` was over, for its loop waits for the threads of `to_thread`.
+    """
+
+    async def scenario() -> None:
+        asking = asyncio.create_task(client.get(url, "BTC-USD", timeout_s=60))
+        connections.append((await asyncio.to_thread(silent.accept))[0])
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asyncio.run(scenario())
+    with connections[0] as connection:
+        while connection.recv(1 << 16).find(b"\r\n\r\n") < 0:
+            pass
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):  # else the question had given up, and the loop had waited for that
+            connection.recv(1)
 
 
 def test_an_address_may_hold_a_login_and_a_base_path() -> None:
