@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from ticker.client.address import Address, heads
+from ticker.client.ask import inquire
 from ticker.clock import Clock
 from ticker.commands import options
 from ticker.commands.notices import patience
@@ -27,23 +31,10 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
     Patterns narrow the list: BTC-*, *-EUR; alpha:* are a venue's own.
     """
     check_patterns(patterns)
-    venues = "?symbols=*,*:*" if any(":" in text for text in patterns) else ""
-    listed = fetch(url, f"/api/symbols{venues}", "symbols")["symbols"] if adapter is None else _of_exchange(adapter)
-    names = [entry["symbol"] for entry in listed]
-    unknown = [text for text in patterns if "*" not in text and text not in names]
-    if unknown:
-        loading: list[str] = []
-        if adapter is None:
-            try:
-                fetch(url, f"/api/quotes/{unknown[0]}", "quote")  # which is refused while nobody can know
-            except UnknownSymbolError as error:
-                loading = error.loading
-        raise UnknownSymbolError({text: nearest(text, names, 3) for text in unknown}, loading)
-    if patterns:
-        listed = [entry for entry in listed if any(pattern_matches(text, entry["symbol"]) for text in patterns)]
-    heads = ("symbol", "name", "base", "quote", "decimals", "venues")
-    rows = [[*(entry[head] for head in heads[:-1]), " ".join(entry["venues"])] for entry in listed]
-    print_table(form, heads, rows, listed)
+    listed = _of_service(patterns, url) if adapter is None else _of_exchange(adapter, patterns)
+    columns = ("symbol", "name", "base", "quote", "decimals", "venues")
+    rows = [[*(entry[column] for column in columns[:-1]), " ".join(entry["venues"])] for entry in listed]
+    print_table(form, columns, rows, listed)
 
 
 @click.command()
@@ -53,25 +44,35 @@ def feeds(form: str | None, url: str | None) -> None:
     """List the feeds of the running service, and how they are."""
     listed = fetch(url, "/api/feeds", "feeds")["feeds"]
     now_ms = Clock().wall_ms()
-    heads = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
+    columns = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
     rows = []
     for name, feed in listed.items():
         last = None if feed["last_data"] is None else age_text(now_ms - feed["last_data"])
         times = [feed["state"], age_text(now_ms - feed["since"]), feed["kind"], feed["symbols"], feed["rate"], last]
         rows.append([name, *times, sum(feed["errors"].values()), feed["message"]])
     objects = [{"feed": name, **feed, "rate": float(feed["rate"])} for name, feed in listed.items()]
-    print_table(form, heads, rows, objects)
+    print_table(form, columns, rows, objects)
 
 
-def _of_exchange(spec: str) -> list[dict[str, Any]]:
+def _of_service(patterns: Sequence[str], url: str | None) -> list[dict[str, Any]]:
+    address = Address.of(url, os.environ)
+    with patience(f"asking {address}"):
+        found = inquire(address, "symbols", patterns or ["*"], {}, heads(None, None, os.environ))
+    return [found[symbol] for symbol in sorted(found)]
+
+
+def _of_exchange(spec: str, patterns: Sequence[str]) -> list[dict[str, Any]]:
     """What an exchange lists, in the form of `/api/symbols`; and the state of markets that are not open."""
     from ticker.commands.adapters import listings
 
     with patience(f"asking {spec.partition('?')[0]}"):
         name, listed = listings(spec)
-    entries = []
+    entries: list[dict[str, Any]] = []
     for one in listed:
         base, quote = currencies(one.symbol)
         entry = {"symbol": one.symbol, "name": one.name, "base": base, "quote": quote, "decimals": one.decimals}
         entries.append({**entry, "venues": [name], "wires": list(one.wires), "state": one.state or "live"})
-    return entries
+    names = [entry["symbol"] for entry in entries]
+    if unknown := [text for text in patterns if "*" not in text and text not in names]:
+        raise UnknownSymbolError({text: nearest(text, names, 3) for text in unknown})
+    return [entry for entry in entries if any(pattern_matches(text, entry["symbol"]) for text in patterns or ["*"])]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import ROOT
-from ticker import client
+from ticker import cli, client
 from ticker.client import rest, sync
 from ticker.client.ask import MAX_QUERY, parts
 from ticker.clock import Clock
@@ -142,6 +142,16 @@ def test_long_lists_are_asked_for_in_parts() -> None:
     assert max(len(",".join(part)) for part in asked) <= MAX_QUERY
     assert len(asked) == 6
     assert list(parts(["*"])) == [["*"]]
+
+
+def test_symbols_are_looked_up_by_one_question(capsys: pytest.CaptureFixture[str]) -> None:
+    """One answer says which symbols exist, which do not, and which feeds may still bring them."""
+    body = '{"symbols":[],"unknown":[{"symbol":"A:X","nearest":["A:XY"]}],"loading":["slow"]}'
+    with answering(response("200 OK", body)) as (host, asked):
+        assert cli.main(["symbols", "A:X", "*-EUR", "--url", f"http://{host}"]) == 3
+    assert asked[0].startswith(b"GET /api/symbols?symbols=A:X,*-EUR HTTP")
+    error = "ticker: no symbol 'A:X' so far (not loaded yet: slow); the nearest are A:XY\n"
+    assert capsys.readouterr() == ("", error)
 
 
 def test_asking_starts_fast() -> None:

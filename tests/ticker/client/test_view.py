@@ -233,7 +233,7 @@ async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
 @serving(prices={})
 async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
     """While the symbol may still come it is no unknown symbol."""
-    with pytest.raises(UnreachableError, match="no price of BTC-USD, ETH-USD yet"):
+    with pytest.raises(UnreachableError, match="cannot look up BTC-USD, ETH-USD: no feed has loaded"):
         await get(url(live), "BTC-USD", "ETH-USD")
 
 
