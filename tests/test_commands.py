@@ -378,7 +378,7 @@ def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
                 if out is not pipes[-1][0]:  # an alert that is not true has nothing to say
                     assert "BTC-USD" in out.readline()
         for process, (_, errors) in zip(waiting, pipes, strict=True):
-            assert errors.readline() == "ticker: connection lost; coming back\n"
+            assert errors.readline() == "ticker: connection lost; reconnecting\n"
             process.send_signal(signal.SIGINT)
             rest, last = _last_words(process)
             assert process.wait(READY_S) == 130

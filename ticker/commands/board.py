@@ -23,7 +23,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _STATES = {
     "live": ("● live", "green"),
     "reconnecting": ("◌ reconnecting", "yellow"),
-    "stale": ("▲ no answer in time", "red"),
+    "stale": ("▲ stale", "red"),
 }
 
 
@@ -55,6 +55,7 @@ class Board:
     Attributes:
         closes: the last minutes' closes by symbol, for sparklines.
         unknown: symbols asked for that do not exist, each with the names most like it.
+        trouble: why the last connection ended or could not be made, shown while there are no live prices.
         skew_ms: how far the service's clock is ahead of ours.
     """
 
@@ -63,6 +64,7 @@ class Board:
     rows: dict[str, Row] = field(default_factory=dict)
     closes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     unknown: dict[str, list[str]] = field(default_factory=dict)
+    trouble: str = ""
     skew_ms: int = 0
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -101,7 +103,9 @@ class Board:
         shown = [self.rows[symbol] for symbol in order[: max(1, height - 3)]]
         rest = len(order) - len(shown)
         foot = f"{rest} more: a larger window or fewer symbols show them" if rest else "Ctrl-C ends"
-        if self.unknown:
+        if self.trouble and state != "live":
+            foot = escape(f"last error: {self.trouble}")
+        elif self.unknown:
             foot = escape(str(UnknownSymbolError(self.unknown)).replace("\n", " · "))
         return Group(
             self._head(width, state, kinds, now_ms),

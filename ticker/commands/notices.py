@@ -67,7 +67,11 @@ def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
             _say("live now")
 
 
-_NEWS = {"live": "live again", "reconnecting": "connection lost; coming back", "stale": "no answer in time"}
+_NEWS = {
+    "live": "live again",
+    "reconnecting": "connection lost; reconnecting",
+    "stale": "no current data; prices are stale",
+}
 
 
 def telling() -> Callable[[State], None]:

@@ -99,7 +99,7 @@ async def _draw(view: View[Any], board: Board, live: Live, reader: asyncio.Task[
     clock = Clock()
     while not reader.done():
         width, height = live.console.size
-        board.unknown = view.unknown
+        board.unknown, board.trouble = view.unknown, view.trouble
         kinds = {str(feed["kind"]) for feed in view.feeds.values() if "kind" in feed}
         live.update(board.render(width, height, view.state, kinds, clock.wall_ms() + board.skew_ms), refresh=True)
         await asyncio.wait([reader], timeout=REFRESH_S)

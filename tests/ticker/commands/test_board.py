@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ticker.client import Change, Quote
+from ticker.client import Change, Quote, State
 from ticker.client.quote import Record
 
 pytest.importorskip("rich", reason="the live table needs rich")
@@ -16,10 +16,10 @@ from rich.console import Console
 from ticker.commands.board import Board, Row
 
 
-def drawn(board: Board, *kinds: str) -> list[str]:
+def drawn(board: Board, *kinds: str, state: State = "live") -> list[str]:
     console = Console(width=80, height=24, color_system=None)
     with console.capture() as capture:
-        console.print(board.render(80, 24, "live", {"live", *kinds}, 2000))
+        console.print(board.render(80, 24, state, {"live", *kinds}, 2000))
     return capture.get().splitlines()
 
 
@@ -56,6 +56,19 @@ def test_a_mistyped_symbol_is_told() -> None:
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD"
     board.unknown["NOPE"] = []
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD · no symbol 'NOPE'"
+
+
+def test_a_lost_connection_is_told_with_its_reason() -> None:
+    """The first line says what the prices are worth, and whose they are; the last one why, as long as that is so.
+
+    Seen: the table of a service that was not running said "no answer in time", and never that it had been refused.
+    """
+    board = Board(["*"], "http://localhost:8000", unknown={"BTC-USDX": []}, trouble="connection\x1b[2J refused")
+    for state in ("reconnecting", "stale"):
+        first, *_, last = drawn(board, "simulated", state=state)
+        assert (state in first, "http://localhost:8000" in first) == (True, True)
+        assert last == r"last error: connection\x1b[2J refused"
+    assert drawn(board)[-1] == "no symbol 'BTC-USDX'"
 
 
 def test_a_kind_of_a_later_service_is_shown() -> None:
