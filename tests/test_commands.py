@@ -284,11 +284,14 @@ def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:
 
 
 def test_alert_ends_when_it_fires(called: Call) -> None:
-    """Status 0 and a line when the condition holds, 1 if it did not in time, 2 for what is none."""
+    """Status 0 and a line when the condition holds, 2 for wrong usage, 4 if the service never answered."""
     status, out, _ = called("alert", "BTC-USD > 1")
     assert status == 0
     assert re.fullmatch(r"BTC-USD price \d+\.\d+ > 1\n", out)
-    assert called("alert", "BTC-USD < 1", "--for", "50ms")[:2] == (1, "")
+    nobody = "http://127.0.0.1:1"
+    assert called("alert", "BTC-USD > 1", "--for", "50ms", "--url", nobody) == (
+        4, "", f"ticker: {nobody} did not answer within --for\n",
+    )  # fmt: skip
     assert called("alert", "BTC-USD")[0] == 2
     assert called("alert", "BTC-USD > 1", "--hysteresis", "much")[0] == 2
     status, _, errors = called("alert", "BTC-USD > 1", "--for", "soon")

@@ -17,6 +17,7 @@ from ticker.commands import options
 from ticker.commands.condition import Condition, Trigger, slack
 from ticker.commands.notices import note, telling, waiting, warning
 from ticker.commands.tail import end_with_the_reader
+from ticker.errors import UnreachableError
 
 
 @click.command()
@@ -31,7 +32,11 @@ from ticker.commands.tail import end_with_the_reader
     "--hysteresis", metavar="AMOUNT", default="0", help="Fire again only after the value went back by 50 or 0.5%."
 )
 @click.option(
-    "--for", "for_s", type=options.Duration(), metavar="TIME", help="Give up after 10s, 5m or 1h, with status 1."
+    "--for",
+    "for_s",
+    type=options.Duration(),
+    metavar="TIME",
+    help="Give up after 10s, 5m or 1h, with status 1; 4 if the service never answered.",
 )
 @options.service
 def alert(condition: str, command: str | None, hysteresis: str, for_s: float | None, url: str | None) -> int:
@@ -56,12 +61,12 @@ def alert(condition: str, command: str | None, hysteresis: str, for_s: float | N
             silence.set()
 
     view = watch(parsed.symbol, url=url, on_state=notice, on_unknown=warning())
-    return asyncio.run(_alert(view, _quotes(view, silence, address), trigger, command, for_s))
+    return asyncio.run(_alert(view, _quotes(view, silence, address), trigger, command, for_s, address))
 
 
 async def _alert(
     view: View[Decimal], quotes: AsyncGenerator[Quote[Decimal] | None], trigger: Trigger, command: str | None,
-    for_s: float | None,
+    for_s: float | None, address: str,
 ) -> int:  # fmt: skip
     try:
         with end_with_the_reader():
@@ -74,6 +79,8 @@ async def _alert(
                             return 0
                         await _run(command, symbol, value)
     except TimeoutError:
+        if view.cursor is None:
+            raise UnreachableError(f"{address} did not answer within --for") from None
         note("the condition did not come true in time")
         return 1
     finally:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from ticker.client import Quote
 from ticker.client.quote import Raw
-from ticker.commands.alert import _run
+from ticker.commands.alert import _alert, _run
 from ticker.commands.condition import Condition, Trigger
+from ticker.errors import UnreachableError
 
 
 def quote(**record: Raw) -> Quote[Decimal]:
@@ -84,6 +88,28 @@ def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixtur
 
     asyncio.run(scenario())
     assert capfd.readouterr().err == "ticker: the command ended with status 3\n"
+
+
+@pytest.mark.parametrize("cursor", ["1:1:aa", None])
+def test_time_that_is_up_is_told_from_a_service_that_never_answered(cursor: str | None) -> None:
+    """The one is status 1, the other an error, as of `ticker tail`; the view is closed after either.
+
+    Seen: an alert at a mistyped address ended as one whose condition had not come true.
+    """
+
+    async def nothing() -> AsyncGenerator[Quote[Decimal] | None]:
+        await asyncio.Event().wait()
+        yield None
+
+    view: Any = Mock(cursor=cursor, close=AsyncMock())
+    trigger = Trigger(Condition.of("A > 1"), Decimal(0))
+    ended = _alert(view, nothing(), trigger, None, 0.0, "http://here")
+    if cursor:
+        assert asyncio.run(ended) == 1
+    else:
+        with pytest.raises(UnreachableError, match="http://here did not answer within --for"):
+            asyncio.run(ended)
+    view.close.assert_awaited_once()
 
 
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
