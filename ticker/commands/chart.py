@@ -171,8 +171,8 @@ def _times(times: Sequence[int]) -> tuple[str, str]:
             at = datetime.fromtimestamp(time_ms / 1000, UTC)
             day = time_ms % 86_400_000 == 0
             text = f"{at:%d %b}" if day else f"{at:%H:%M:%S}" if span_s < 60 else f"{at:%H:%M}"
-            start = max(0, x - len(text) // 2)
+            start = max(0, min(x - len(text) // 2, len(times) - len(text)))
             if start >= len(labels) + (2 if labels else 0):
                 axis[x] = "┴"
                 labels = f"{labels:<{start}}{text}"
-    return "".join(axis), f"{labels:<{len(times) + 1}}UTC"
+    return "".join(axis), f"{labels:<{len(times)}} UTC"

@@ -24,7 +24,7 @@ def test_bodies_and_wicks_stand_at_their_prices() -> None:
         "╽┃┃│",
         "╿ ╹┤1.0",
         "┴──┘",
-        "01 JanUTC",
+        "01 Jan UTC",
     ]
 
 
@@ -52,6 +52,8 @@ def test_scales_have_round_labels() -> None:
     assert lines[-1].split() == ["23:30", "23:40", "23:50", "02", "Jan", "00:10", "00:20", "UTC"]
     axis, labels = lines[-2:]
     assert [axis.index("┴", 25), labels.index("02 Jan")] == [30, 27]
+    last = chart("A", "1m", rows[:41], width=80, height=24, color=False).splitlines()[-1]
+    assert last.endswith("02 Jan   00:10 UTC"), "a label at the end leaves room for the zone, and is not cut"
 
 
 def test_volume_stands_below_where_it_is_known() -> None:
