@@ -88,7 +88,7 @@ def test_exit_statuses_of_get(called: Call) -> None:
     assert called("get", "BTC-USDX") == (
         3, "", "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n",
     )  # fmt: skip
-    nobody = "ticker: cannot connect to http://127.0.0.1:1: connection refused; is it running?\n"
+    nobody = "ticker: cannot connect to http://127.0.0.1:1: connection refused; is the service running?\n"
     for command in (("get", "BTC-USD"), ("symbols",), ("candles", "BTC-USD")):
         assert called(*command, "--url", "http://127.0.0.1:1") == (4, "", nobody)
     for arguments in (("get", "B D"), ("get", "BTC-USD", "--fields", "lst"), ("get", "BTC-USD", "--url", "x")):
@@ -370,7 +370,7 @@ def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
         ]  # fmt: skip
         pipes = [(process.stdout, process.stderr) for process in waiting if process.stdout and process.stderr]
         for _, errors in pipes:
-            why = r"( \(no WebSocket answered there\))?"  # a busy machine may not have tried yet
+            why = r"( \(it does not speak WebSocket\))?"  # a busy machine may not have tried yet
             assert re.fullmatch(f"ticker: no prices from {url} yet{why}; still trying\n", errors.readline())
         stranger.shutdown()
         thread.join()

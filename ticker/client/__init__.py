@@ -1,11 +1,11 @@
-"""Prices for scripts: `watch` a live view, `get` quotes once; blocking twins of both are in `ticker.client.sync`.
+"""Prices for scripts: `watch` for a live view, `get` for quotes once. `ticker.client.sync` has both without asyncio.
 
-    async with watch("BTC-USD", "alpha:*") as view:
+    async with watch("BTC-USD", "sim:*") as view:
         async for change in view:
             print(change.symbol, change.quote.last)
 
-Reconnecting, resuming and falling behind are dealt with inside. Needs neither the service's web framework nor its
-settings library.
+A view reconnects, resumes where it was, and merges changes for a slow reader. The library needs neither the service's
+web framework nor its settings library.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HOMES = {
     "Change": "quote", "Frame": "quote", "Options": "stream", "Quote": "quote", "State": "stream", "View": "view",
     "get": "live", "watch": "live",
 }  # fmt: skip
-"""Imported when they are first used: what blocks needs no asyncio, and must start fast."""
+"""The module of each name, imported on first use: `ticker get` imports this package, and must start fast."""
 
 
 def __getattr__(name: str) -> object:

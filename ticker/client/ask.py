@@ -1,4 +1,4 @@
-"""One question to a service and its answer: the quotes of some symbols now."""
+"""Requests about symbols over HTTP: each is answered once, with what is known now."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from ticker.client.address import Address, addressed, heads, wanted
+from ticker.client.address import Address, check_selection, request_headers, split_address
 from ticker.client.quote import Number, Quote
 from ticker.client.rest import fetch
 from ticker.errors import UnknownSymbolError, UnreachableError
 
 MAX_QUERY = 6000
-"""Letters of patterns in one request; proxies take addresses of 8,000."""
+"""Most characters of patterns in one request: proxies accept URLs of about 8,000."""
 
 
 def ask(
@@ -25,12 +25,13 @@ def ask(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[Quote[Number]]:
-    """The quotes that `get` makes rows of."""
-    address, patterns = addressed(symbols, url, os.environ)
-    names = wanted(patterns, fields)
+    """The quotes that `get` turns into rows, with the same arguments and errors; `make` is `Decimal` or `float`."""
+    address, patterns = split_address(symbols, url, os.environ)
+    names = check_selection(patterns, fields)
     query = {} if fields is None else {"fields": ",".join(fields)}
     number = float if make is float else str
-    records = inquire(address, "quotes", names, query, heads(headers, token, os.environ), timeout_s, number)
+    sent = request_headers(headers, token, os.environ)
+    records = inquire(address, "quotes", names, query, sent, timeout_s, number)
     named = [name for name in names if "*" not in name]
     return [Quote(name, records[name], make) for name in (*named, *sorted(records.keys() - set(named)))]
 
@@ -44,12 +45,21 @@ def inquire(
     timeout_s: float = 15.0,
     number: Callable[[str], Any] = str,
 ) -> dict[str, Any]:
-    """What `/api/quotes` or `/api/symbols` answers, by symbol, in as many requests as the patterns need.
+    """The entries of `/api/quotes` or `/api/symbols` by symbol, asked for in as many requests as the patterns need.
+
+    Args:
+        address: the service.
+        what: `quotes` or `symbols`, the path and the member of its answer.
+        patterns: which symbols.
+        query: further parameters.
+        headers: to send with each request.
+        timeout_s: for each request.
+        number: makes a number from the text of a decimal.
 
     Raises:
         UnknownSymbolError: some of the symbols do not exist.
         UnreachableError: there is no answer, or no feed has loaded its symbols yet.
-        RefusedError: the service refuses.
+        RefusedError: the service refuses the request.
     """
     names = list(patterns)
     records: dict[str, Any] = {}
@@ -64,14 +74,14 @@ def inquire(
         loading = answer.get("loading", loading)
     if unknown:
         raise UnknownSymbolError(unknown, loading)
-    if missing := [name for name in names if "*" not in name and name not in records]:  # else they would be unknown
+    if missing := [name for name in names if "*" not in name and name not in records]:  # nor said to be unknown
         text = "no feed has loaded its symbols yet; try again in a moment"
         raise UnreachableError(f"cannot look up {', '.join(missing)}: {text}")
     return records
 
 
 def parts(patterns: Iterable[str]) -> Iterator[list[str]]:
-    """The patterns in as few parts as requests need."""
+    """The patterns, divided into as few requests as their length allows."""
     part: list[str] = []
     size = 0
     for text in patterns:

@@ -1,8 +1,8 @@
-"""What a reader of the stream knows, without I/O: frames are merged in, questions come out as messages.
+"""What a reader of the stream knows, without I/O: it merges frames in and makes the messages to send.
 
-Nobody's loop has a queue. A `Backlog` is the set of symbols that changed since its loop last looked, so a slow loop
-costs at most an entry a symbol, gets merged changes, and always the latest values. Frames that nobody has looked at
-are merged with each other only; the records and every backlog take the sum once, when somebody looks.
+No loop has a queue. A `Backlog` is the set of symbols that changed since its loop last looked, so a slow loop costs
+at most one entry per symbol, and gets merged changes with the latest values. Frames that arrive between two looks are
+only merged with each other; the next look applies the result once, to the records and to every backlog.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Generic
 
 import msgspec
 
-from ticker.client.address import wanted
+from ticker.client.address import check_selection
 from ticker.client.quote import Change, Frame, Number, Quote, Record
 from ticker.client.wire import EXACT, FLOATS, Message, read
 from ticker.errors import ConfigError, RefusedError, UnreachableError
@@ -23,33 +23,34 @@ from ticker.protocol import Cursor
 from ticker.selection import check_patterns
 
 MESSAGE_HEAD_BYTES = 512
-"""What an opening message has beside its patterns takes less."""
+"""Upper bound of an opening message without its patterns."""
 RECHECK_MS = 5000
-"""Between two questions of what no word has come; each time twice as long."""
+"""Wait before asking again about missing symbols; it doubles each time."""
 _GONE: Record = {}
+"""The delta of a symbol that is gone."""
 
 
 class Book(Generic[Number]):
-    """The records of one selection, as far as they are known.
+    """The known records of one selection.
 
     Attributes:
-        wanted: the patterns to be subscribed to, on this connection or the next.
+        wanted: the patterns to subscribe to, on this connection or the next.
         feeds: the records of feeds by name.
         version, time: of the last frame; version 0 before the first.
         hello: the connection's first message.
-        current: whether this connection has brought data.
-        unknown: what the service said on this connection that it does not know, each with the names most like it.
+        current: whether this connection has delivered data.
+        unknown: symbols that the service called unknown on this connection, each with the nearest names.
 
     Args:
         patterns: what to subscribe to.
         fields: which fields, None for all.
-        interval_ms: at most one frame in so many milliseconds.
+        interval_ms: least time between two frames.
         make: `Decimal` or `float`.
-        cursor: where to go on from.
+        cursor: where to resume.
 
     Raises:
-        PatternError: a pattern or a field that cannot be.
-        ConfigError: no pattern, or a cursor that is none.
+        PatternError: a pattern is malformed, or a field does not exist.
+        ConfigError: there is no pattern, or the cursor is malformed.
     """
 
     def __init__(
@@ -60,10 +61,10 @@ class Book(Generic[Number]):
         make: Callable[[Any], Number],
         cursor: str | None = None,
     ) -> None:
-        self.wanted = wanted(patterns, fields)
+        self.wanted = check_selection(patterns, fields)
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:
-            raise ConfigError(f"'{cursor}' is no cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")
+            raise ConfigError(f"'{cursor}' is not a cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")
         self.feeds: dict[str, dict[str, Any]] = {}
         self.version = start.version
         self.time = 0
@@ -76,17 +77,17 @@ class Book(Generic[Number]):
         self._interval_ms = interval_ms
         self._epoch = start.epoch
         self._selection = start.digest
-        self._announced = start.digest  # counts only with the data frame that follows `subscribed`
+        self._announced = start.digest  # takes effect with the data frame that follows `subscribed`
         self._gap = False
         self._last_id = 0
         self._recheck_at, self._recheck_ms = 0, RECHECK_MS  # by the service's clock
         self._records: dict[str, Record] = {}
-        self._news: dict[str, Record] = {}  # by symbol what changed and is in no record yet
+        self._news: dict[str, Record] = {}  # by symbol, changes not yet applied to the records
         self._backlogs: list[weakref.ref[Backlog[Number]]] = []
 
     @property
     def cursor(self) -> str | None:
-        """Where to go on from on another connection; None before the first data."""
+        """Where another connection can resume; None before the first data."""
         return str(Cursor(self._epoch, self.version, self._selection)) if self._selection else None
 
     @property
@@ -97,14 +98,14 @@ class Book(Generic[Number]):
         return self._records
 
     def quote(self, symbol: str) -> Quote[Number] | None:
-        """A symbol's record now."""
+        """A symbol's current quote; None if there is none."""
         record = self.quotes.get(symbol)
         return None if record is None else Quote(symbol, record.copy(), self.make)
 
-    # Questions: each has an id, by which its answer is known
+    # Messages to send: the id of each is that of its answer
 
     def open(self) -> tuple[int, bytes] | None:
-        """The first message of a new connection: all that is wanted, from where we are; None if nothing is."""
+        """The first message of a new connection: all wanted patterns and the cursor; None if nothing is wanted."""
         self.current, self.unknown = False, {}
         self._recheck_at, self._recheck_ms = 0, RECHECK_MS
         if not self.wanted:
@@ -118,10 +119,10 @@ class Book(Generic[Number]):
         return self._ask("subscribe", message)
 
     def subscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:
-        """Want these too.
+        """Add patterns to what is wanted.
 
         Raises:
-            PatternError: a pattern that cannot be.
+            PatternError: a pattern is malformed.
             RefusedError: all that is wanted would not fit into the opening message of the next connection.
         """
         more = list(patterns)
@@ -134,7 +135,11 @@ class Book(Generic[Number]):
         return self._ask("subscribe", {"symbols": more})
 
     def unsubscribe(self, patterns: Iterable[str]) -> tuple[int, bytes]:
-        """Want these, exactly as they were given, no more."""
+        """Remove patterns, exactly as they were given, from what is wanted.
+
+        Raises:
+            RefusedError: one was not subscribed to.
+        """
         less = list(patterns)
         for text in less:
             if text not in self.wanted:
@@ -144,9 +149,9 @@ class Book(Generic[Number]):
         return self._ask("unsubscribe", {"symbols": less})
 
     def recheck(self, message: Message) -> tuple[int, bytes] | None:
-        """After each frame: ask again for symbols of which no word has come; None if there are none, or it is early.
+        """After each frame: ask again about symbols with neither a quote nor an answer; None if none, or too early.
 
-        What does not exist the service knows once all feeds have loaded their symbols, and says when it is asked.
+        The service knows which symbols do not exist once all feeds have loaded theirs, and says so only when asked.
         """
         if not self.current or message.time < self._recheck_at or not self.feeds:
             return None
@@ -164,10 +169,10 @@ class Book(Generic[Number]):
     # Frames
 
     def receive(self, data: bytes) -> Message:
-        """Merge one frame of the service; returns it.
+        """Merge one frame from the service, and return it.
 
         Raises:
-            UnreachableError: something was lost; only a new connection mends it.
+            UnreachableError: the frame is malformed, or one was lost; only a new connection helps.
         """
         message = read(self._decoder, data)
         if message.type == "update":
@@ -195,13 +200,13 @@ class Book(Generic[Number]):
 
     def _update(self, message: Message) -> None:
         if message.since > self.version or not self._epoch:
-            if self._gap:  # asking again with the cursor did not help
+            if self._gap:  # resuming by cursor did not help
                 self._selection = ""
             self._gap = True
             raise UnreachableError("frames of the stream were lost")
         if message.version < self.version:
             return
-        if self._news:  # nobody has looked since; whoever waits was woken by the first of these frames
+        if self._news:  # not looked at yet; the first of these frames has woken the loops
             for symbol, delta in message.quotes.items():
                 before = self._news.get(symbol)
                 if before is None:
@@ -219,13 +224,13 @@ class Book(Generic[Number]):
         self._arrived(message)
 
     def _settle(self, gone: Sequence[str] = ()) -> None:
-        """Put the news into the records, and give every loop deltas of its own; there is usually one loop."""
+        """Apply the news to the records, and give each loop its own copy of the deltas; there is usually one loop."""
         records = self._records
         news, self._news = self._news, {}
         try:
             for symbol, delta in news.items():
                 records[symbol].update(delta)
-        except KeyError:  # some are new; values are absolute, so doing the others again changes nothing
+        except KeyError:  # some symbols are new; values are absolute, so repeating the others is harmless
             for symbol, delta in news.items():
                 records.setdefault(symbol, {}).update(delta)
         for symbol in gone:
@@ -256,21 +261,21 @@ class Book(Generic[Number]):
     # Loops
 
     def backlog(self, wake: Callable[[], None]) -> Backlog[Number]:
-        """A new loop's backlog; what is known already is its first entry. It ends when nobody holds it."""
+        """A backlog for a new loop, which starts with everything known. It lasts as long as the caller holds it."""
         backlog = Backlog(self, wake)
         self._backlogs.append(weakref.ref(backlog, self._backlogs.remove))
         return backlog
 
     def backlogs(self) -> list[Backlog[Number]]:
-        """Those that somebody holds."""
+        """Those that are still held."""
         return [backlog for reference in tuple(self._backlogs) if (backlog := reference()) is not None]
 
 
 class Backlog(Generic[Number]):
-    """What one loop has still to hear of.
+    """The changes that one loop has not seen yet.
 
     Attributes:
-        wake: called when there is something new, and not again before somebody has looked.
+        wake: called when there is something new to look at.
     """
 
     __slots__ = ("__weakref__", "_book", "_pending", "_queue", "_snapshot", "wake")
@@ -283,14 +288,14 @@ class Backlog(Generic[Number]):
         self.wake = wake
 
     def changed(self, news: dict[str, Record], gone: Sequence[str]) -> None:
-        """Add what updates brought; the news are this loop's own from now on."""
+        """Add the changes of updates; takes ownership of `news`."""
         if self._pending:
             pending = self._pending
             for symbol, delta in news.items():
                 before = pending.get(symbol, _GONE)
                 if before:
                     before.update(delta)
-                elif before is not None:  # else it will be told whole
+                elif before is not None:  # else the whole record is pending
                     pending[symbol] = delta
         else:
             self._pending = {**news}
@@ -298,19 +303,19 @@ class Backlog(Generic[Number]):
             self._pending[symbol] = _GONE
 
     def replaced(self, lost: Iterable[str]) -> None:
-        """Add a snapshot: everything, and what it no longer has."""
+        """Add a snapshot: all records, and the symbols that it no longer has."""
         self._pending |= dict.fromkeys(self._book.quotes)
         self._pending |= dict.fromkeys(lost, _GONE)
         self._snapshot = True
         self.wake()
 
     def forget(self, symbols: Iterable[str]) -> None:
-        """Nobody wants these any more."""
+        """Drop symbols that are not wanted any more."""
         for symbol in symbols:
             self._pending.pop(symbol, None)
 
     def change(self) -> Change[Number] | None:
-        """Take the change of the symbol that has waited longest, as it stands now; None if there is none."""
+        """Take the change of the symbol that has waited longest, with its current quote; None if nothing changed."""
         records = self._book.quotes
         pending, queue = self._pending, self._queue
         while pending:
@@ -324,10 +329,10 @@ class Backlog(Generic[Number]):
         return None
 
     def frame(self, *, freeze: bool = False) -> Frame[Number] | None:
-        """Take everything as one step; None if there is nothing new.
+        """Take all changes as one step; None if there are none.
 
         Args:
-            freeze: whether its records must outlive the book's next frame.
+            freeze: whether to copy the records, so that the book's next frame does not change them.
         """
         records = self._book.quotes
         deltas = self._pending

@@ -1,7 +1,7 @@
-"""A connection to the stream that knows how late it is: over a slow line what is read may have been sent long ago.
+"""A connection to the stream that measures how late it is: over a slow line, frames may have been sent long ago.
 
-An answer to a ping stands behind all that was written before it, so how long it takes is how old the frames beside it
-are. No clock is compared with that of the service.
+A pong is queued behind everything the service wrote before it, so the time it takes is the age of the frames around
+it. The two clocks are never compared.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 RESTED = 4
-"""After so many looks a quick line is asked again; each answer costs the service a write."""
+"""Looks between two pings on a fast line: each pong costs the service a write."""
 
 
 class Line(ClientConnection):
-    """A connection that is looked at again and again.
+    """A connection whose lateness is sampled by calling `look` at regular intervals.
 
     Attributes:
-        late: for how many looks the answer to the last ping took, or takes already.
-        busy: whether bytes came since the look before, but no answer: a long message is on its way.
+        late: how many intervals the last ping took to be answered, or has waited so far.
+        busy: whether a ping is unanswered although bytes came since the last look: a long message is arriving.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,12 +35,12 @@ class Line(ClientConnection):
         self._ping: asyncio.Task[None] | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Note that bytes came."""
         self._received = True
         super().data_received(data)
 
     def look(self) -> None:
-        """See what has come, and ask again: a slow line as soon as there is an answer, another one now and then."""
+        """Sample: update `late` and `busy`, and send the next ping, on a slow line as soon as the last is answered."""
         if self._ping is not None and not self._ping.done():
             self._waited += 1
             self.late, self.busy = max(self.late, self._waited), self._received
@@ -54,7 +54,7 @@ class Line(ClientConnection):
         self._received = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody will answer."""
+        """Stop waiting for a pong."""
         if self._ping is not None:
             self._ping.cancel()
         super().connection_lost(exc)

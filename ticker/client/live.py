@@ -15,7 +15,7 @@ from ticker.client.stream import Options, open_stream
 from ticker.client.view import View
 
 _ROOM = threading.Semaphore(8)
-"""Requests that a process makes at the same time; the others wait."""
+"""Limits the requests that a process makes at the same time."""
 
 
 @overload
@@ -25,15 +25,15 @@ def watch(*symbols: str, exact: Literal[False], **options: Unpack[Options]) -> V
 @overload
 def watch(*symbols: str, exact: bool, **options: Unpack[Options]) -> View[Decimal] | View[float]: ...
 def watch(*symbols: str, exact: bool = True, **options: Unpack[Options]) -> View[Decimal] | View[float]:
-    """A live view of symbols and patterns, to be used by `async with`.
+    """A live view of symbols and patterns, to be entered by `async with`.
 
     Args:
-        symbols: what to watch: `BTC-USD`, `alpha:*`. The service's address may come first.
-        exact: prices as `Decimal`, digit for digit the exchange's; else as `float`, which is faster.
+        symbols: what to watch: `BTC-USD`, `sim:*`. The service's address may come first.
+        exact: prices as `Decimal`, digit for digit those of the exchange; otherwise as `float`, which is faster.
         options: see `Options`.
 
     Raises:
-        ConfigError, PatternError: the arguments cannot be.
+        ConfigError, PatternError: an argument is invalid.
     """
     return View(open_stream(symbols, Decimal, **options)) if exact else View(open_stream(symbols, float, **options))
 
@@ -47,25 +47,25 @@ async def get(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
-    """The quotes of symbols and patterns, once: a list of dicts, as data frames take them.
+    """The current quotes of symbols and patterns: a list of dicts, ready for a data frame.
 
-    Symbols by name come in the order given, then what patterns match, sorted. Tries once, over HTTP, in a thread of its
-    own: a question needs no stream. Once `get` is cancelled, nothing waits for that thread.
+    First the symbols given by name, in that order, then those that patterns match, sorted. Asks once, over HTTP, in a
+    thread of its own; a cancelled `get` does not wait for that thread.
 
     Args:
         symbols: as in `watch`.
-        exact: prices as `Decimal`; else as `float`.
-        url: the service; default `TICKER_URL`, then this machine's.
+        exact: prices as `Decimal`; otherwise as `float`.
+        url: the service; default `TICKER_URL`, then this machine.
         fields: which fields; default all.
-        token: where the service asks for one; default `TICKER_TOKEN`.
-        headers: to send with the request.
-        timeout_s: how long each request for it may take; more than some hundreds of patterns take several.
+        token: if the service requires one; default `TICKER_TOKEN`.
+        headers: to send with each request.
+        timeout_s: time limit of each request; several hundred patterns take more than one.
 
     Raises:
-        UnknownSymbolError: no such symbol; it has the nearest names.
-        UnreachableError: no service, or it has no prices yet.
-        RefusedError: the service refuses.
-        ConfigError, PatternError: the arguments cannot be.
+        UnknownSymbolError: a symbol does not exist; `nearest` has similar names.
+        UnreachableError: the service cannot be reached, or no feed has loaded its symbols yet.
+        RefusedError: the service refuses the request.
+        ConfigError, PatternError: an argument is invalid.
     """
     make: Any = Decimal if exact else float
     answer: Future[list[Quote[Any]]] = Future()
@@ -75,8 +75,9 @@ async def get(
             if answer.set_running_or_notify_cancel():
                 try:
                     answer.set_result(ask(symbols, make, url, fields, token, headers, timeout_s))
-                except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
+                except BaseException as error:  # noqa: BLE001 - for the caller
                     answer.set_exception(error)
 
-    threading.Thread(target=work, name="ticker.client.get", daemon=True).start()  # the loop would wait for its own
+    # A daemon, not `asyncio.to_thread`: `asyncio.run` would wait at its end even for a request that was cancelled.
+    threading.Thread(target=work, name="ticker.client.get", daemon=True).start()
     return [quote.row() for quote in await asyncio.wrap_future(answer)]

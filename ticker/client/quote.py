@@ -1,6 +1,6 @@
-"""What a view hands out: quotes, changes and frames, as values that never change again.
+"""What a view hands out: quotes, changes and frames, all immutable.
 
-A number is kept as it came, exact text or float, and becomes a `Decimal` or `float` only when it is read.
+A number is kept as it came, as exact text or a float, and becomes a `Decimal` or `float` only when it is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PRICES = frozenset(DECIMAL_FIELDS)
 
 
 class _Price(Generic[Number]):
-    """A number of a quote; None where the record has none."""
+    """A numeric field of a quote; None if it is not known."""
 
     __slots__ = ("_name",)
 
@@ -37,9 +37,9 @@ class _Price(Generic[Number]):
 
 
 class Quote(Generic[Number]):
-    """One symbol's record at one moment; the fields are those of the protocol.
+    """One symbol's record at one moment, with the fields of the protocol.
 
-    None means "not known", also for a field that was not asked for.
+    None means "not known", and is also the value of fields that were not requested.
     """
 
     __slots__ = ("_make", "_record", "symbol")
@@ -62,29 +62,29 @@ class Quote(Generic[Number]):
         self._make: Callable[[str | float], Number] = make
 
     def __getitem__(self, field: str) -> Number | None:
-        """A number by its field's name; KeyError if no field that is a number has it."""
+        """A numeric field by name; KeyError if there is no such field."""
         if field not in PRICES:
             raise KeyError(f"no number '{field}'{did_you_mean(field, PRICES)}")
         return self.number(field)
 
     def number(self, field: str) -> Number | None:
-        """What a field holds, as a number."""
+        """A field as a number, without checking its name."""
         raw = self._record.get(field)
         return None if raw is None else self._make(raw)
 
     @property
     def ts(self) -> int | None:
-        """When the exchange made the price, ms since 1970 UTC; where it does not say, when the price arrived."""
+        """The exchange's time of the price, ms since 1970 UTC; its time of arrival if the exchange gives none."""
         return self._int("ts")
 
     @property
     def decimals(self) -> int | None:
-        """Digits after the point that the symbol is quoted at."""
+        """Digits after the decimal point in the symbol's prices."""
         return self._int("decimals")
 
     @property
     def state(self) -> str | None:
-        """`live`, `stale`, `halted`, `closed` or `down`, as the service judges."""
+        """`live`, `stale`, `halted`, `closed` or `down`, as judged by the service."""
         return self._text("state")
 
     @property
@@ -94,23 +94,23 @@ class Quote(Generic[Number]):
 
     @property
     def name(self) -> str | None:
-        """The instrument's name for people."""
+        """The instrument's human-readable name."""
         return self._text("name")
 
     @property
     def mid(self) -> Number | None:
-        """Half-way between bid and ask, for a symbol that has no `last`."""
+        """The mean of bid and ask, for a symbol without `last`."""
         bid: Any = self.bid
         ask: Any = self.ask
         return None if bid is None or ask is None else (bid + ask) / 2
 
     @property
     def raw(self) -> Mapping[str, Raw]:
-        """The fields as they came: numbers as exact text (or floats, in a view of floats)."""
+        """The fields as they came: numbers as exact text, or as floats with `exact=False`."""
         return self._record
 
     def row(self) -> dict[str, Any]:
-        """`symbol` and the fields that came, in the protocol's order: a row of a table."""
+        """A table row: `symbol` and the fields that came, in the protocol's order."""
         row: dict[str, Any] = {"symbol": self.symbol}
         for name in FIELDS:
             if name in self._record:
@@ -137,15 +137,15 @@ class Quote(Generic[Number]):
 
 
 class Change(NamedTuple, Generic[Number]):
-    """What happened to one symbol since this loop heard of it last, however much that was.
+    """All that changed in one symbol since this loop last saw it.
 
     Attributes:
-        quote: the symbol's record now; of a symbol that is gone nothing is known any more, every field is None.
+        quote: the current quote; of a symbol that is gone, every field is None.
         fields: the names of the fields that changed.
-        version: the service's version that the quote is of.
-        time: the service's clock then, ms since 1970 UTC.
-        snapshot: the record was sent whole: at the start, after the service restarted, or after a gap.
-        gone: the symbol exists no more.
+        version: the service's version that the quote belongs to.
+        time: the service's clock at that version, ms since 1970 UTC.
+        snapshot: the whole record was sent: at the start, after a restart of the service, or after a gap.
+        gone: the symbol no longer exists.
     """
 
     symbol: str
@@ -158,16 +158,16 @@ class Change(NamedTuple, Generic[Number]):
 
 
 class Frame(Generic[Number]):
-    """One step of a view, from one version to another: what changed, all of it at once.
+    """All that changed in a view from one version to another.
 
-    Iterating gives a `Change` for each symbol. Their quotes are those of `version` as long as the loop does not wait;
-    in a blocking view always.
+    Iterating yields a `Change` for each symbol. In a blocking view their quotes are always those of `version`; in an
+    asyncio view, until the loop awaits something.
 
     Attributes:
         version, time: as in `Change`.
-        snapshot: it replaces everything before it.
-        deltas: by symbol, the fields that changed as they came; None for a record sent whole, an empty one for a
-            symbol that is gone.
+        snapshot: whether it replaces everything before it.
+        deltas: by symbol, the fields that changed, as they came; None for a whole record, empty for a symbol that is
+            gone.
     """
 
     __slots__ = ("_make", "_records", "deltas", "snapshot", "time", "version")

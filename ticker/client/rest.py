@@ -1,4 +1,4 @@
-"""The service's HTTP paths, asked by the standard library alone, blocking: who asks once must start fast."""
+"""Blocking requests to the service's HTTP paths, with the standard library alone so that `ticker get` starts fast."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
 MAX_BODY_BYTES = 64 << 20
-"""50,000 quotes are about a quarter of it."""
+"""About four times the size of 50,000 quotes."""
 _LATER = {429, 502, 503, 504}
-"""Statuses after which another try may help."""
+"""Statuses after which a retry may help."""
 
 
 class Answer(NamedTuple):
-    """What a path answered."""
+    """An HTTP response."""
 
     status: int
     body: bytes
 
 
 def request(address: Address, path: str, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0) -> Answer:
-    """The answer of a path, whatever its status; neither by a proxy nor after a redirect.
+    """GET a path; any status is an answer. Uses no proxy and follows no redirect.
 
-    Connecting to each of the host's addresses may take `timeout_s`, and the answer must be complete by then.
+    The answer must be complete within `timeout_s`, which is also the limit for connecting to each of the host's
+    addresses.
 
     Raises:
-        UnreachableError: there is none.
-        RefusedError: the certificate is not good.
+        UnreachableError: there is no answer.
+        RefusedError: the certificate is not trusted.
     """
     login, _, host = address.authority.rpartition("@")
     basic = {"Authorization": f"Basic {base64.b64encode(unquote(login).encode()).decode()}"} if login else {}
@@ -57,10 +58,10 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
         response.begin()
         return Answer(response.status, _body(response))
     except ssl.SSLCertVerificationError as error:
-        raise distrust(error) from error
+        raise certificate_error(error) from error
     except (OSError, http.client.HTTPException) as error:
-        why = reason(error) if isinstance(error, OSError) else "no HTTP answered there"
-        raise UnreachableError(f"cannot connect to {address}: {why}; is it running?") from error
+        why = reason(error) if isinstance(error, OSError) else "it does not speak HTTP"
+        raise UnreachableError(f"cannot connect to {address}: {why}; is the service running?") from error
     finally:
         connection.close()
 
@@ -73,12 +74,20 @@ def fetch(
     timeout_s: float = 15.0,
     number: Callable[[str], Any] = str,
 ) -> dict[str, Any]:
-    """The JSON object at a path, by its `member` a ticker's; `number` makes something of the text of each decimal.
+    """GET a JSON object.
+
+    Args:
+        address: the service.
+        path: below the service's base path, with its query.
+        member: must be in the object; otherwise another server has answered.
+        headers: to send with the request.
+        timeout_s: as in `request`.
+        number: makes a number from the text of a decimal.
 
     Raises:
         UnknownSymbolError: the path's symbol does not exist.
-        UnreachableError: there is no answer, or not yet.
-        RefusedError: the service refuses.
+        UnreachableError: there is no answer, or a later try may succeed.
+        RefusedError: the service refuses the request.
     """
     status, body = request(address, path, headers, timeout_s)
     try:
@@ -88,37 +97,36 @@ def fetch(
     problem = document if isinstance(document, dict) else {}
     if status == 200:
         if member not in problem:
-            raise UnreachableError(f"{address} answers, but is no ticker")
+            raise UnreachableError(f"{address} answers, but is not a ticker service")
         return problem
     code = problem.get("code", status)
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])
         raise UnknownSymbolError({symbol: problem.get("nearest", [])}, problem.get("loading", ()))
-    text = str(problem.get("detail") or f"the service refuses with HTTP status {status}")
+    text = str(problem.get("detail") or f"the service answers with HTTP status {status}")
     if status == 401:
-        text = f"the service refuses: {UNAUTHORIZED}"
+        text = UNAUTHORIZED
     if status in _LATER:
         raise UnreachableError(f"{address}: {text}")
     raise RefusedError(text, code)
 
 
 def reason(error: OSError) -> str:
-    """Why there is no connection, for people."""
+    """Why there is no connection, for a message."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLError):
         words = (error.reason or str(error)).replace("_", " ").lower()
-        return "no TLS answered there" if words == "wrong version number" else f"TLS failed: {words}"
-    number = re.search(r"\[Errno (\d+)\]", str(error))  # if several addresses were tried, that of the first
+        return "it does not speak TLS" if words == "wrong version number" else f"TLS failed: {words}"
+    number = re.search(r"\[Errno (\d+)\]", str(error))  # of the first address, if several were tried
     text = os.strerror(int(number[1])) if number else error.strerror or str(error)
     return text[:1].lower() + text[1:]
 
 
-def distrust(error: ssl.SSLCertVerificationError) -> RefusedError:
-    """What is raised for a certificate that is not good."""
-    return RefusedError(
-        f"the certificate is not trusted: {error.verify_message}; SSL_CERT_FILE can name one that is", "tls"
-    )
+def certificate_error(error: ssl.SSLCertVerificationError) -> RefusedError:
+    """The error to raise for a certificate that is not trusted."""
+    hint = "to trust it, set SSL_CERT_FILE to a file with it or its CA"
+    return RefusedError(f"the certificate is not trusted: {error.verify_message}; {hint}", "tls")
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
@@ -127,7 +135,7 @@ def _body(response: http.client.HTTPResponse) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
-            text = f"the answer has more than {MAX_BODY_BYTES >> 20} MB; ask for fewer symbols or fields"
+            text = f"the answer is larger than {MAX_BODY_BYTES >> 20} MB; ask for fewer symbols or fields"
             raise UnreachableError(text)
     if response.length:
         raise UnreachableError("the connection was lost before the answer was complete")
@@ -135,11 +143,11 @@ def _body(response: http.client.HTTPResponse) -> bytes:
 
 
 class _Incoming(io.RawIOBase):
-    """What a socket receives before its time is up; stands in for the socket that an `HTTPResponse` reads from.
+    """What a socket receives before a deadline, in the form in which `HTTPResponse` takes a socket.
 
     Args:
         sock: the connection.
-        left_s: how many seconds are left.
+        left_s: returns the seconds until the deadline.
     """
 
     def __init__(self, sock: socket.socket, left_s: Callable[[], float]) -> None:
@@ -148,19 +156,19 @@ class _Incoming(io.RawIOBase):
         self._begun = False
 
     def makefile(self, _: str) -> io.BufferedReader:
-        """The file to read from."""
+        """A file that reads from here."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
-        """Yes."""
+        """True."""
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Receive what has come, or wait for it.
+        """Wait for bytes until the deadline.
 
         Raises:
-            TimeoutError: nothing came in time.
-            UnreachableError: only a part came in time.
+            TimeoutError: nothing has come at all.
+            UnreachableError: only a part of the answer has come.
         """
         left_s = self._left_s()
         if left_s > 0:

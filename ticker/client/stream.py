@@ -1,6 +1,6 @@
-"""One stream that outlives its connections: connected, made again for ever, resumed by cursor, merged into a `Book`.
+"""One stream that outlives its connections: it reconnects for ever, resumes by cursor, and merges into a `Book`.
 
-It always either is connected, waits for its next try, or has said why it will not try again.
+At any time it is connected, waiting for its next attempt, or has raised why it will not try again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State as SocketState
 
-from ticker.client.address import Address, addressed, heads
+from ticker.client.address import Address, request_headers, split_address
 from ticker.client.book import Book
 from ticker.client.line import Line
 from ticker.client.quote import Number
@@ -27,27 +27,27 @@ from ticker.protocol import PROTOCOL
 
 State = Literal["live", "reconnecting", "stale"]
 
-ENTERED = "a view is entered once; make another by watch()"
+ENTERED = "a view can be entered only once; call watch() again"
 
 _STALE, _DEAD = 3, 5
-"""Half heartbeats of silence, or of lateness, after which prices are stale, and of silence after which the connection
-is given up; while a long message comes, it is not silent."""
+"""In half heartbeats: the silence or lateness after which prices are stale, and the silence after which the connection
+is given up. A long message that is still arriving is not silence."""
 
 
 class Options(TypedDict, total=False):
-    """How to watch.
+    """Keyword arguments of `watch`.
 
     Attributes:
-        url: the service, by http(s) or ws(s); default `TICKER_URL`, then this machine's.
+        url: the service, http(s) or ws(s); default `TICKER_URL`, then this machine.
         fields: which fields; default all.
-        interval_ms: at most one frame in so many milliseconds.
-        cursor: go on from here; the view then knows only what changed since.
-        reconnect: False makes every failure of the connection end the view, also the first.
-        on_state: called with each new state; in a blocking view by another thread.
-        on_unknown: called as well, with symbols that do not exist, each with the names most like it, whenever the
-            service says so: at first, or once its feeds have loaded.
-        token: where the service asks for one; default `TICKER_TOKEN`.
-        headers: to send with each request.
+        interval_ms: least time between two frames; default 0.
+        cursor: resume from here; the view then contains only what has changed since.
+        reconnect: if False, any failure of the connection ends the view, even the first; default True.
+        on_state: called with each new state; in a blocking view, by another thread.
+        on_unknown: called likewise with symbols that do not exist, each with the nearest names, when the service says
+            so: after subscribing, or once its feeds have loaded.
+        token: if the service requires one; default `TICKER_TOKEN`.
+        headers: to send with each HTTP request.
     """
 
     url: str | None
@@ -65,18 +65,18 @@ class Stream(Generic[Number]):
     """Keeps a book current.
 
     Attributes:
-        state: as of `View.state`.
-        trouble: why the last connection ended or did not come about, empty if there was none.
+        state: as `View.state`.
+        trouble: as `View.trouble`.
 
     Args:
         book: what is known and wanted.
         address: the service.
-        reconnect: False makes every failure of the connection end the stream.
+        reconnect: if False, any failure of the connection ends the stream.
         on_state: called with each new state.
-        on_unknown: called with what the service says does not exist.
-        headers: to send with each request.
-        clock, dice: time and chance.
-        lock: held whenever the book is changed.
+        on_unknown: called with symbols that do not exist.
+        headers: to send with each HTTP request.
+        clock, dice: sources of time and randomness.
+        lock: held while the book changes.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ class Stream(Generic[Number]):
         self._socket: Line | None = None
         self._silence = self._idle = 0  # half heartbeats without a message, and without a part of one
         self._questions: dict[int, _Question] = {}
-        self._answered: list[asyncio.Future[None]] = []  # their data is the next frame
+        self._answered: list[asyncio.Future[None]] = []  # wait for the next data frame
         self._task: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._closed = False
 
     async def open(self) -> None:
-        """Begin; returns with the first data, however long that takes."""
+        """Start; returns when the first data is here, however long that takes."""
         if self._task is not None:
             raise RuntimeError(ENTERED)
         first = asyncio.get_running_loop().create_future()
@@ -130,30 +130,30 @@ class Stream(Generic[Number]):
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def begun(self) -> None:
-        """Raise, if it has not: whoever waits would wait for ever."""
+    def check_entered(self) -> None:
+        """Raise RuntimeError if the stream was never opened: waiting for it would never end."""
         if self._task is None:
             raise RuntimeError("enter the view first, by `with` or `async with`")
 
     def ended(self) -> bool:
-        """Whether the stream was closed; raises what ended it, if that was a failure."""
-        self.begun()
+        """Whether the stream was closed; raises the failure if one ended it."""
+        self.check_entered()
         if self._failure is not None and not self._closed:
             raise self._failure
         return self._closed
 
     async def ask(self, number: int, message: bytes, added: list[str]) -> None:
-        """Send a question of the book; returns when its answer and the data after it have come.
+        """Send a message of the book; returns when its answer and the data after it have come.
 
         Raises:
-            RefusedError: the service refuses; the patterns in `added` are not wanted any more.
+            RefusedError: the service refuses it; the patterns in `added` are not wanted any more.
         """
-        self.begun()
+        self.check_entered()
         if self._failure is not None:
             raise self._failure
         answer = asyncio.get_running_loop().create_future()
         self._questions[number] = _Question([answer], added)
-        if self._socket is not None:  # else the next connection asks for all that is wanted
+        if self._socket is not None:  # else the next connection subscribes to all that is wanted
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(message, text=True)
         await answer
@@ -188,7 +188,7 @@ class Stream(Generic[Number]):
             await self.clock.sleep(pause_s)
 
     async def _connection(self) -> tuple[float, str]:
-        """Connect and read to the end; returns how long to wait before the next one, and why it ended."""
+        """Connect and read until it ends; returns how long to wait before the next one, and why it ended."""
         try:
             async with connected(self.address, self._headers) as socket:
                 await self._read(socket)
@@ -198,7 +198,7 @@ class Stream(Generic[Number]):
             return self._retry.pause_s(code, least_s), reason
         finally:
             self._socket = None
-        raise AssertionError("reading ends by an error only")
+        raise AssertionError("reading ends only by an error")
 
     async def _read(self, socket: Line) -> None:
         with self._lock:
@@ -236,13 +236,14 @@ class Stream(Generic[Number]):
         elif kind == "bye":
             self._retry.bye(message)
         elif kind == "hello" and message.protocol != PROTOCOL:
-            raise RefusedError(f"{self.address} speaks protocol {message.protocol}, this is {PROTOCOL}", "protocol")
+            text = f"{self.address} speaks protocol {message.protocol}, this library {PROTOCOL}; upgrade the older one"
+            raise RefusedError(text, "protocol")
         if self.state != "live" and (self.book.current or not self.book.wanted) and not self._late:
             self._enter("live")
 
     @property
     def _late(self) -> bool:
-        """Whether what comes is old already."""
+        """Whether frames arrive so late that their prices are stale."""
         return self._socket is not None and self._socket.late >= _STALE
 
     def _accepted(self, message: Message) -> None:
@@ -266,7 +267,7 @@ class Stream(Generic[Number]):
         self._refuse(question, RefusedError(message.message, message.code))
 
     def _refuse(self, question: _Question, refusal: RefusedError) -> None:
-        if question.opening:  # without it there is no stream
+        if question.opening:  # there is no stream without it
             raise refusal
         question.fail(refusal)
 
@@ -295,7 +296,7 @@ class Stream(Generic[Number]):
 
 @contextlib.asynccontextmanager
 async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[Line]:
-    """A connection to the stream, closed in good order whatever ends its use."""
+    """A connection to the stream, closed properly whatever ends its use."""
     socket = await connect(
         address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
         additional_headers=headers, proxy=None, create_connection=Line,
@@ -304,7 +305,7 @@ async def connected(address: Address, headers: Mapping[str, str] | None) -> Asyn
     try:
         yield socket
     finally:
-        if socket.state is not SocketState.CLOSED:  # else it may abort a transport that is no more, which fails
+        if socket.state is not SocketState.CLOSED:  # else it may abort a closed transport, which fails
             await socket.close()
 
 
@@ -318,24 +319,24 @@ def open_stream(
     """A stream that is not open yet.
 
     Args:
-        symbols: the address, if it stands there, and patterns.
+        symbols: patterns; the service's address may come first.
         make: `Decimal` or `float`.
-        lock: held whenever the book is changed.
-        options: as given.
+        lock: held while the book changes.
+        options: those of `watch`.
     """
     known = {"exact", *Options.__annotations__}
     for name in options.keys() - known:
         raise TypeError(f"watch() has no argument '{name}'{did_you_mean(name, known)}")
-    address, patterns = addressed(symbols, options.pop("url", None), os.environ)
+    address, patterns = split_address(symbols, options.pop("url", None), os.environ)
     book = Book(
         patterns, options.pop("fields", None), options.pop("interval_ms", 0), make, options.pop("cursor", None)
     )  # fmt: skip
-    options["headers"] = heads(options.get("headers"), options.pop("token", None), os.environ)
-    return Stream(book, address, lock=lock, **options)  # type: ignore[misc]  # the rest are its own
+    options["headers"] = request_headers(options.get("headers"), options.pop("token", None), os.environ)
+    return Stream(book, address, lock=lock, **options)  # type: ignore[misc]  # the others are popped
 
 
 class _Question(NamedTuple):
-    """A message that the service has not answered yet: who waits for it, and the patterns that it adds."""
+    """A message that the service has not answered yet: the futures that wait for it, and the patterns it adds."""
 
     futures: list[asyncio.Future[None]]
     added: list[str]
@@ -349,5 +350,5 @@ class _Question(NamedTuple):
 
 def _resolve(futures: list[asyncio.Future[None]]) -> None:
     for future in futures:
-        if not future.done():  # its caller may have been cancelled
+        if not future.done():  # a cancelled caller's is
             future.set_result(None)

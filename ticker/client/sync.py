@@ -1,6 +1,6 @@
-"""The blocking twin of `ticker.client`: the same names, for programs without an event loop.
+"""`ticker.client` without asyncio: the same names, blocking.
 
-A view reads in a thread of its own, so it stays current while its loop is busy elsewhere.
+A view reads in a thread of its own, so it stays current while the program is busy elsewhere.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ Item = TypeVar("Item")
 
 
 class _Lock:
-    """A view's lock, as long as this is the process that made it.
+    """A view's lock, usable only in the process that made it.
 
-    After a fork nobody renews the view, and whoever held the lock may be gone: what was live would be old prices.
+    A forked process has no thread that updates the view, nor perhaps the one that held the lock: prices would be old.
     """
 
     def __init__(self) -> None:
@@ -48,14 +48,14 @@ class _Lock:
         self._process = os.getpid()
 
     def here(self) -> threading.Lock:
-        """The lock, to be taken by `with` at once: after an `acquire` of ours Ctrl-C could come before the block."""
+        """The lock, for `with` to acquire: if this acquired it, Ctrl-C could come before the block begins."""
         if os.getpid() != self._process:
-            raise RuntimeError("a view does not live on after a fork; make another by watch() in the new process")
+            raise RuntimeError("a view does not survive a fork; call watch() in the new process")
         return self.lock
 
 
 class View(Generic[Number]):
-    """As `ticker.client.View`, for `with` and `for`. Any thread may use it, but no fork of the process."""
+    """As `ticker.client.View`, for `with` and `for`. Any thread may use it, but not a forked process."""
 
     def __init__(self, stream: Stream[Number], lock: _Lock) -> None:
         self._stream = stream
@@ -85,17 +85,17 @@ class View(Generic[Number]):
     def close(self) -> None:
         """End the connection and all loops; returns when that is done."""
         if self._thread.is_alive():
-            with contextlib.suppress(RuntimeError, OSError):  # it has ended in this moment, or never begun
+            with contextlib.suppress(RuntimeError, OSError):  # the loop has just ended, or could not start
                 loop, task = self._running.result()
                 loop.call_soon_threadsafe(task.cancel)
-            if threading.current_thread() is not self._thread:  # a callback cannot wait for its own end
+            if threading.current_thread() is not self._thread:  # a callback cannot wait for its own thread
                 self._thread.join()
 
     def _run(self) -> None:
         runner = asyncio.Runner()
         try:
             runner.get_loop()
-        except OSError as error:  # too many open files, say
+        except OSError as error:  # e.g. too many open files
             self._running.set_exception(error)
             self._entered.set_exception(error)
         else:
@@ -131,30 +131,30 @@ class View(Generic[Number]):
 
     @property
     def trouble(self) -> str:
-        """Why the last connection ended or did not come about, as in `ticker.client.View`."""
+        """Why the last connection ended or could not be made, as in `ticker.client.View`."""
         with self._lock.here():
             return self._view.trouble
 
     @property
     def cursor(self) -> str | None:
-        """Where another view of the same selection may go on from, in another process too."""
+        """Where another view of the same selection can resume, even in another process; None before the first data."""
         with self._lock.here():
             return self._view.cursor
 
     @property
     def unknown(self) -> dict[str, list[str]]:
-        """Symbols that are wanted and do not exist, as in `ticker.client.View`."""
+        """Requested symbols that do not exist, as in `ticker.client.View`."""
         with self._lock.here():
             return self._view.unknown
 
     @property
     def feeds(self) -> dict[str, dict[str, object]]:
-        """State and kind of each feed of the service, by name."""
+        """The service's feeds by name: `state`, `since`, `kind`, `clock` and `message` of each."""
         with self._lock.here():
             return self._view.feeds
 
     def __getitem__(self, symbol: str) -> Quote[Number]:
-        """The quote now; KeyError if the symbol is not in the view (yet)."""
+        """The current quote; KeyError if the symbol is not in the view (yet)."""
         with self._lock.here():
             return self._view[symbol]
 
@@ -167,32 +167,34 @@ class View(Generic[Number]):
             return len(self._view)
 
     def get(self, symbol: str) -> Quote[Number] | None:
-        """The quote now, None if the symbol is not in the view (yet)."""
+        """The current quote; None if the symbol is not in the view (yet)."""
         with self._lock.here():
             return self._view.get(symbol)
 
     def quotes(self) -> dict[str, Quote[Number]]:
-        """All quotes now."""
+        """All current quotes by symbol."""
         with self._lock.here():
             return self._view.quotes()
 
     # What changes
 
     def __iter__(self) -> Loop[Number, Change[Number]]:
-        """Each symbol's changes one by one, first what is known already; ends only when the view does."""
+        """Changes symbol by symbol, first those that make up the current quotes; ends only with the view."""
         return Loop(self._stream, self._lock, Backlog.change)
 
     def frames(self) -> Loop[Number, Frame[Number]]:
-        """Whole steps from version to version, first what is known already."""
+        """Changes as whole frames, the first one with all current quotes; ends only with the view."""
         return Loop(self._stream, self._lock, _frozen)
 
     def wait_for(
         self, symbol: str, predicate: Callable[[Quote[Number]], bool], timeout_s: float | None = None
     ) -> Quote[Number]:
-        """The first quote of a symbol, from now on, for which the predicate holds; merged changes are one.
+        """The first quote of a symbol, the current one included, for which the predicate holds.
+
+        It does not see the intermediate values of changes that were merged.
 
         Raises:
-            TimeoutError: there was none in `timeout_s`.
+            TimeoutError: there was none within `timeout_s`; None waits for ever.
         """
         clock, frames = self._stream.clock, self.frames()
         deadline = None if timeout_s is None else clock.monotonic() + timeout_s
@@ -205,18 +207,18 @@ class View(Generic[Number]):
     # What is wanted
 
     def subscribe(self, *patterns: str) -> None:
-        """Take these symbols or patterns in; returns when their quotes are here."""
+        """Add symbols or patterns; returns when their quotes are here."""
         self._do(self._view.subscribe, patterns)
 
     def unsubscribe(self, *patterns: str) -> None:
-        """Leave these out, exactly as they were given; returns when no more of them will come."""
+        """Remove symbols or patterns, exactly as they were given; returns when their changes no longer come."""
         self._do(self._view.unsubscribe, patterns)
 
     def _do(self, act: Callable[..., Coroutine[None, None, None]], patterns: Sequence[str]) -> None:
         with self._lock.here():
-            self._stream.begun()
+            self._stream.check_entered()
         if threading.current_thread() is self._thread:
-            raise RuntimeError("a callback cannot wait for what the view itself must do; leave that to another thread")
+            raise RuntimeError("a callback cannot change its own view, whose thread it runs in; use another thread")
         call = act(*patterns)
         try:
             done = asyncio.run_coroutine_threadsafe(call, self._running.result()[0])
@@ -234,7 +236,7 @@ def _frozen(backlog: Backlog[Number]) -> Frame[Number] | None:
 
 
 class Loop(Generic[Number, Item]):
-    """One `for` over a view. It ends when the view is closed, and raises what else ends it."""
+    """One `for` over a view. It ends when the view is closed, and raises any error that ends the view."""
 
     def __init__(self, stream: Stream[Number], lock: _Lock, take: Callable[[Backlog[Number]], Item | None]) -> None:
         self._stream = stream
@@ -256,10 +258,10 @@ class Loop(Generic[Number, Item]):
             raise
 
     def next(self, timeout_s: float | None) -> Item:
-        """The next one.
+        """The next item.
 
         Raises:
-            TimeoutError: there was none in `timeout_s`; None waits for ever.
+            TimeoutError: there was none within `timeout_s`; None waits for ever.
             ClientError: the view is closed.
         """
         while True:
@@ -281,7 +283,7 @@ def watch(*symbols: str, exact: Literal[False], **options: Unpack[Options]) -> V
 @overload
 def watch(*symbols: str, exact: bool, **options: Unpack[Options]) -> View[Decimal] | View[float]: ...
 def watch(*symbols: str, exact: bool = True, **options: Unpack[Options]) -> View[Decimal] | View[float]:
-    """A live view of symbols and patterns, to be used by `with`; arguments as of `ticker.client.watch`."""
+    """A live view of symbols and patterns, to be entered by `with`; arguments as in `ticker.client.watch`."""
     lock = _Lock()
     if exact:
         return View(open_stream(symbols, Decimal, lock=lock.lock, **options), lock)
@@ -297,6 +299,6 @@ def get(
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> list[dict[str, Any]]:
-    """The quotes of symbols and patterns, once; arguments, rows and errors as of `ticker.client.get`."""
+    """The current quotes of symbols and patterns; arguments, rows and errors as in `ticker.client.get`."""
     make: Any = Decimal if exact else float
     return [quote.row() for quote in ask(symbols, make, url, fields, token, headers, timeout_s)]

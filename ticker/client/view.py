@@ -1,7 +1,7 @@
 """A live view of some symbols, as a script sees it.
 
-A loop over the view never sees an error that coming back mends; it sees `state`. What cannot be mended ends the
-view, and every loop and call raises it.
+A loop over the view sees no error that reconnecting can fix; `state` shows it. Any other error ends the view, and
+every loop and call raises it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from ticker.client.address import texts
+from ticker.client.address import check_strings
 from ticker.client.book import Backlog
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import State, Stream
@@ -20,13 +20,13 @@ from ticker.errors import ClientError
 Item = TypeVar("Item")
 
 _BREATH_S = 0.005
-"""A loop that always finds something lets others run after so long."""
+"""A loop that never has to wait yields to other tasks this often."""
 
 
 class View(Generic[Number]):
-    """The current quotes of a selection, and loops over what changes in them. Made by `watch`; use it by `async with`.
+    """The current quotes of a selection, and loops over their changes. Made by `watch`; enter it by `async with`.
 
-    Entering waits for the first data, for as long as it takes if the service is not there yet.
+    Entering waits for the first data, however long that takes if the service is not up yet.
     """
 
     def __init__(self, stream: Stream[Number]) -> None:
@@ -48,23 +48,22 @@ class View(Generic[Number]):
 
     @property
     def state(self) -> State:
-        """`live`, `reconnecting` or `stale`.
+        """`live`, `reconnecting` (there is no connection) or `stale`.
 
-        Reconnecting: there is no connection. Stale: nothing has been heard for one and a half heartbeats, connected
-        or not, or the line is so slow that what is heard is older than that; nor will anything be once the view has
-        ended.
+        Stale: for one and a half heartbeats nothing has come, connected or not; or the line is so slow that what
+        comes is older than that; or the view has ended.
         """
         return self._stream.state
 
     @property
     def trouble(self) -> str:
-        """Why the last connection ended or did not come about; empty if there was none before this one."""
+        """Why the last connection ended or could not be made; empty if that has not happened yet."""
         return self._stream.trouble
 
     # What is known
 
     def __getitem__(self, symbol: str) -> Quote[Number]:
-        """The quote now; KeyError if the symbol is not in the view (yet)."""
+        """The current quote; KeyError if the symbol is not in the view (yet)."""
         quote = self._book.quote(symbol)
         if quote is None:
             raise KeyError(symbol)
@@ -77,21 +76,21 @@ class View(Generic[Number]):
         return len(self._book.quotes)
 
     def get(self, symbol: str) -> Quote[Number] | None:
-        """The quote now, None if the symbol is not in the view (yet)."""
+        """The current quote; None if the symbol is not in the view (yet)."""
         return self._book.quote(symbol)
 
     def quotes(self) -> dict[str, Quote[Number]]:
-        """All quotes now."""
+        """All current quotes by symbol."""
         return {symbol: self[symbol] for symbol in self._book.quotes}
 
     @property
     def feeds(self) -> dict[str, dict[str, object]]:
-        """State and kind of each feed of the service, by name."""
+        """The service's feeds by name: `state`, `since`, `kind`, `clock` and `message` of each."""
         return {name: dict(feed) for name, feed in self._book.feeds.items()}
 
     @property
     def unknown(self) -> dict[str, list[str]]:
-        """Symbols that are wanted and do not exist, each with the names most like it; they come if they ever do."""
+        """Requested symbols that do not exist, each with the nearest names. If one appears, the view gets it."""
         book = self._book
         return {
             symbol: list(names)
@@ -101,21 +100,24 @@ class View(Generic[Number]):
 
     @property
     def cursor(self) -> str | None:
-        """Where another view of the same selection may go on from, in another process too."""
+        """Where another view of the same selection can resume, even in another process; None before the first data."""
         return self._book.cursor
 
     # What changes
 
     def __aiter__(self) -> Loop[Number, Change[Number]]:
-        """Each symbol's changes one by one, first what is known already; ends only when the view does."""
+        """Changes symbol by symbol, first those that make up the current quotes; ends only with the view."""
         return Loop(self._stream, Backlog.change)
 
     def frames(self) -> Loop[Number, Frame[Number]]:
-        """Whole steps from version to version, first what is known already."""
+        """Changes as whole frames, the first one with all current quotes; ends only with the view."""
         return Loop(self._stream, Backlog.frame)
 
     async def wait_for(self, symbol: str, predicate: Callable[[Quote[Number]], bool]) -> Quote[Number]:
-        """The first quote of a symbol, from now on, for which the predicate holds; merged changes are one."""
+        """The first quote of a symbol, the current one included, for which the predicate holds.
+
+        It does not see the intermediate values of changes that were merged.
+        """
         async for frame in self.frames():
             quote = self.get(symbol) if symbol in frame.deltas else None
             if quote is not None and predicate(quote):
@@ -125,17 +127,17 @@ class View(Generic[Number]):
     # What is wanted
 
     async def subscribe(self, *patterns: str) -> None:
-        """Take these symbols or patterns in; returns when their quotes are here."""
-        added = [text for text in texts(patterns) if text not in self._book.wanted]
+        """Add symbols or patterns; returns when their quotes are here."""
+        added = [text for text in check_strings(patterns) if text not in self._book.wanted]
         await self._stream.ask(*self._book.subscribe(patterns), added)
 
     async def unsubscribe(self, *patterns: str) -> None:
-        """Leave these out, exactly as they were given; returns when no more of them will come."""
-        await self._stream.ask(*self._book.unsubscribe(texts(patterns)), [])
+        """Remove symbols or patterns, exactly as they were given; returns when their changes no longer come."""
+        await self._stream.ask(*self._book.unsubscribe(check_strings(patterns)), [])
 
 
 class Loop(Generic[Number, Item]):
-    """One `async for` over a view. It ends when the view is closed, and raises what else ends it."""
+    """One `async for` over a view. It ends when the view is closed, and raises any error that ends the view."""
 
     def __init__(self, stream: Stream[Number], take: Callable[[Backlog[Number]], Item | None]) -> None:
         self._stream = stream

@@ -1,7 +1,4 @@
-"""The client's end of the stream: its frames as values, what a failure means, and when to come back.
-
-No I/O and no state but the count of failures.
-"""
+"""The client's end of the stream: its frames as values, what a failure means, and when to reconnect. No I/O."""
 
 from __future__ import annotations
 
@@ -14,36 +11,36 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from ticker import protocol
 from ticker.client.address import UNAUTHORIZED
-from ticker.client.rest import distrust, reason
+from ticker.client.rest import certificate_error, reason
 from ticker.errors import RefusedError, UnreachableError
 
 MAX_FRAME_BYTES = 64 << 20
-"""A snapshot of 50,000 symbols is about a quarter of it."""
+"""About four times a snapshot of 50,000 symbols."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 _SLOWER = 4
-"""After "too many messages": as if so many tries had failed already."""
+"""After "too many messages": the number of failures that the backoff counts at least."""
 _FINAL = {
-    protocol.BINARY_FRAME: "it got a binary frame",
-    protocol.BAD_UTF8: "it got text that is not UTF-8",
+    protocol.BINARY_FRAME: "it received a binary frame",
+    protocol.BAD_UTF8: "it received text that is not UTF-8",
     protocol.TOO_LARGE: "a message was too large; subscribe to fewer patterns at once",
-    protocol.BAD_MESSAGES: "it got too many bad messages",
+    protocol.BAD_MESSAGES: "it received too many bad messages",
     protocol.UNAUTHORIZED: UNAUTHORIZED,
 }
-"""Close codes after which coming back cannot help."""
+"""Close codes after which reconnecting cannot help."""
 
 Beat = Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]
 Wait = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
 
 
 class Unknown(msgspec.Struct):
-    """A symbol that does not exist, and the names most like it."""
+    """A symbol that does not exist, and the nearest names."""
 
     symbol: str
     nearest: list[str] = []
 
 
 class Rejected(msgspec.Struct):
-    """A pattern that is not taken, and why."""
+    """A pattern that the service refuses, and why."""
 
     pattern: str
     code: str = ""
@@ -51,13 +48,13 @@ class Rejected(msgspec.Struct):
 
 
 class Limits(msgspec.Struct):
-    """What the service takes, as far as we need to know."""
+    """The service's limits, as far as the client needs them."""
 
     message_bytes: int = 65_536
 
 
 class Message(msgspec.Struct):
-    """Any frame of the service; what a type does not have stays at its default, what we do not know is left out."""
+    """Any frame of the service: members that its type does not have keep their defaults, unknown ones are ignored."""
 
     type: str
     id: int | str | None = None
@@ -84,7 +81,7 @@ class Message(msgspec.Struct):
 
 
 EXACT = msgspec.json.Decoder(Message, float_hook=str)
-"""Keeps the text of every decimal."""
+"""Keeps decimals as text."""
 FLOATS = msgspec.json.Decoder(Message)
 
 
@@ -93,28 +90,28 @@ class _Kind(msgspec.Struct):
 
 
 def read(decoder: msgspec.json.Decoder[Message], data: bytes) -> Message:
-    """A frame of the service; one of a type that we do not know keeps nothing else.
+    """Decode a frame of the service; of one with an unknown type, the type alone.
 
     Raises:
-        UnreachableError: it is none.
+        UnreachableError: it is not a frame of the protocol.
     """
     try:
         try:
             return decoder.decode(data)
-        except msgspec.ValidationError:  # a later type may mean something else by a name of ours
+        except msgspec.ValidationError:  # an unknown type may use a known name for something else
             kind = msgspec.json.decode(data, type=_Kind).type
             if kind in protocol.FRAME_KINDS:
                 raise
             return Message(kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreachableError(f"the service sent what is no frame of its protocol: {error}") from error
+        raise UnreachableError(f"the service sent an invalid frame: {error}") from error
 
 
 def judge(error: Exception) -> tuple[str, float]:
-    """What the end of a connection means, or a failure to connect: a text for people, and the least wait in seconds.
+    """Why a connection ended or could not be made, for a message, and the least wait in seconds before the next one.
 
     Raises:
-        RefusedError: trying again cannot help.
+        RefusedError: reconnecting cannot help.
     """
     if isinstance(error, ConnectionClosed):
         code = error.rcvd.code if error.rcvd else None
@@ -124,8 +121,8 @@ def judge(error: Exception) -> tuple[str, float]:
     if isinstance(error, InvalidStatus):
         status, headers = error.response.status_code, error.response.headers
         if status < 500 and status not in {408, 425, 429}:
-            stranger = status < 300 or status == 404  # a page, or none, where a ticker has its stream
-            text = "no ticker answers there, but" if stranger else "the service refuses with"
+            other = status < 300 or status == 404  # a page, or nothing, where the stream should be
+            text = "no ticker service at this address, which answers with" if other else "the service refuses with"
             why = f": {UNAUTHORIZED}" if status == 401 else ""
             raise RefusedError(f"{text} HTTP status {status}{why}", status) from error
         wait = headers.get("Retry-After", "")
@@ -133,17 +130,17 @@ def judge(error: Exception) -> tuple[str, float]:
     if isinstance(error, InvalidURI):
         raise RefusedError(f"the service redirects: {error}", "redirect") from error
     if isinstance(error, ssl.SSLCertVerificationError):
-        raise distrust(error) from error
+        raise certificate_error(error) from error
     if isinstance(error, InvalidHandshake | EOFError):
-        return "no WebSocket answered there", 0.0
+        return "it does not speak WebSocket", 0.0
     return reason(error) if isinstance(error, OSError) else str(error), 0.0
 
 
 class Retry:
-    """When to come back after a connection: full jitter, doubling from 0.5 s to 30 s, or as the service asked.
+    """When to reconnect: backoff with full jitter, doubling from 0.5 s to 30 s, or as the service asked.
 
     Args:
-        dice: where chance comes from.
+        dice: source of randomness.
     """
 
     def __init__(self, dice: random.Random) -> None:
@@ -152,22 +149,22 @@ class Retry:
         self._bye: Message | None = None
 
     def data(self) -> None:
-        """Data came: the next failure is the first."""
+        """Note that data came: resets the backoff."""
         self._failures = 0
 
     def bye(self, message: Message) -> None:
-        """The service said good-bye, and when to come back."""
+        """Note a `bye`, which may say when to reconnect."""
         self._bye = message
 
     def pause_s(self, close_code: int | None = None, least_s: float = 0.0) -> float:
-        """How long to wait.
+        """How long to wait before the next connection.
 
         Args:
-            close_code: the WebSocket's, None if it was lost or never came about.
-            least_s: the least wait, as `judge` says.
+            close_code: the WebSocket's; None if the connection was lost or could not be made.
+            least_s: the least wait, from `judge`.
 
         Raises:
-            RefusedError: the service has said not to come back.
+            RefusedError: the service has said not to reconnect.
         """
         bye, self._bye = self._bye, None
         if bye is not None and not bye.reconnect:

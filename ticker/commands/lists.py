@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ticker.client.address import Address, heads
+from ticker.client.address import Address, request_headers
 from ticker.client.ask import inquire
 from ticker.clock import Clock
 from ticker.commands import options
@@ -57,7 +57,7 @@ def feeds(form: str | None, url: str | None) -> None:
 def _of_service(patterns: Sequence[str], url: str | None) -> list[dict[str, Any]]:
     address = Address.of(url, os.environ)
     with patience(f"asking {address}"):
-        found = inquire(address, "symbols", patterns or ["*"], {}, heads(None, None, os.environ))
+        found = inquire(address, "symbols", patterns or ["*"], {}, request_headers(None, None, os.environ))
     return [found[symbol] for symbol in sorted(found)]
 
 

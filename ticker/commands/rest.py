@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ticker.client import rest
-from ticker.client.address import Address, heads
+from ticker.client.address import Address, request_headers
 from ticker.commands.notices import patience
 
 
@@ -15,4 +15,4 @@ def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> di
     """The JSON object at a path, as of `ticker.client.rest.fetch`. Says that it waits, unless `quiet`."""
     address = Address.of(url, os.environ)
     with contextlib.nullcontext() if quiet else patience(f"asking {address}"):
-        return rest.fetch(address, path, member, heads(None, None, os.environ))
+        return rest.fetch(address, path, member, request_headers(None, None, os.environ))

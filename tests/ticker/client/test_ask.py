@@ -46,17 +46,17 @@ def response(status: str, body: str = "", *headers: str) -> str:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        (response("200 OK", "<html>"), UnreachableError, "answers, but is no ticker"),
-        (response("200 OK", '{"status":"UP"}'), UnreachableError, "answers, but is no ticker"),
-        (response("200 OK", "[" * 100_000), UnreachableError, "answers, but is no ticker"),
-        (response("200 OK", "[]"), UnreachableError, "answers, but is no ticker"),
+        (response("200 OK", "<html>"), UnreachableError, "answers, but is not a ticker service"),
+        (response("200 OK", '{"status":"UP"}'), UnreachableError, "answers, but is not a ticker service"),
+        (response("200 OK", "[" * 100_000), UnreachableError, "answers, but is not a ticker service"),
+        (response("200 OK", "[]"), UnreachableError, "answers, but is not a ticker service"),
         (response("302 Found", "", "Location: http://elsewhere/"), RefusedError, "HTTP status 302"),
         (response("403 Forbidden", '{"code":"forbidden","detail":"not from there"}'), RefusedError, "not from there"),
         (response("503 Busy", '{"code":"overloaded","detail":"wait"}'), UnreachableError, "wait"),
         (response("502 Bad Gateway", "<html>"), UnreachableError, "HTTP status 502"),
         (response("404 Not Found", "[]"), RefusedError, "HTTP status 404"),
         (response("200 OK", '{"quotes":')[:-3], UnreachableError, "the connection was lost"),
-        ("220 mail.example ready\r\n", UnreachableError, "no HTTP answered there"),
+        ("220 mail.example ready\r\n", UnreachableError, "it does not speak HTTP"),
         ("", UnreachableError, "cannot connect"),
     ],
 )
@@ -95,7 +95,9 @@ def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mo
     """Nothing at all in time is as bad as no connection, and the message says so."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(UnreachableError, match=f"cannot connect to {url}: no answer in time; is it running"):
+        with pytest.raises(
+            UnreachableError, match=f"cannot connect to {url}: no answer in time; is the service running"
+        ):
             sync.get(url, "BTC-USD", timeout_s=0.01)
 
 

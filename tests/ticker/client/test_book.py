@@ -135,7 +135,7 @@ def test_what_we_do_not_know_is_ignored() -> None:
 )  # fmt: skip
 def test_what_is_no_frame_ends_the_connection(data: bytes) -> None:
     """Something may have been lost in it."""
-    with pytest.raises(UnreachableError, match="no frame"):
+    with pytest.raises(UnreachableError, match="sent an invalid frame"):
         opened().receive(data)
 
 

@@ -42,7 +42,7 @@ async def test_a_view_has_the_current_quotes(live: Live) -> None:
         assert (view.cursor or "").startswith(f"{live.service.store.epoch}:{live.service.store.version}:")
         with pytest.raises(KeyError, match="NOPE"):
             view["NOPE"]
-        with pytest.raises(RuntimeError, match="a view is entered once"):
+        with pytest.raises(RuntimeError, match="a view can be entered only once"):
             await view.__aenter__()
 
 
@@ -136,7 +136,7 @@ async def test_a_list_of_symbols_is_told_apart(live: Live) -> None:
     symbols: Any = ["BTC-USD", "toy:*"]
     async with watch(url(live), "BTC-USD") as view:
         for act in (view.subscribe, view.unsubscribe):
-            with pytest.raises(ConfigError, match="give symbols and patterns as texts, each for itself"):
+            with pytest.raises(ConfigError, match="give each symbol or pattern as a string of its own"):
                 await act(symbols)
         await view.subscribe(*symbols)
         assert "toy:ETH-USD" in view
@@ -304,9 +304,9 @@ def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
         async with start({"auth": {"tokens_file": str(file)}}) as live:
             async with watch(url(live), "BTC-USD", token="hush") as view:
                 assert view["BTC-USD"].last == Decimal("97000.10")
-            with pytest.raises(RefusedError, match="TICKER_TOKEN can hold a good one"):
+            with pytest.raises(RefusedError, match="set TICKER_TOKEN to a valid one"):
                 await get(url(live), "BTC-USD", token="wrong")
-            with pytest.raises(RefusedError, match="TICKER_TOKEN can hold a good one"):
+            with pytest.raises(RefusedError, match="set TICKER_TOKEN to a valid one"):
                 await asyncio.to_thread(sync.get, url(live), "BTC-USD")
             monkeypatch.setenv("TICKER_TOKEN", "hush")
             assert len(await get(url(live), "BTC-USD")) == 1
@@ -341,7 +341,7 @@ async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
 
     view = sync.watch(url(live), "BTC-USD", on_state=on_state)
     await asyncio.wait_for(asyncio.to_thread(script), 30)
-    assert said == [Decimal("97000.10"), "a callback cannot wait", ["BTC-USD"]]
+    assert said == [Decimal("97000.10"), "a callback cannot chan", ["BTC-USD"]]
 
 
 @serving()
@@ -412,5 +412,5 @@ def test_a_view_is_entered_once_and_before_it_is_used() -> None:
         blocking.subscribe("ETH-USD")
     with pytest.raises(UnreachableError), blocking:
         pass
-    with pytest.raises(RuntimeError, match="a view is entered once"), blocking:
+    with pytest.raises(RuntimeError, match="a view can be entered only once"), blocking:
         pass

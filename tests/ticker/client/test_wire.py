@@ -14,7 +14,7 @@ from websockets.http11 import Response
 
 from tests.ticker.client.scripted import Most
 from ticker import protocol
-from ticker.client.address import Address, addressed, heads
+from ticker.client.address import Address, request_headers, split_address
 from ticker.client.wire import Message, Retry, judge
 from ticker.errors import ConfigError, RefusedError
 
@@ -39,7 +39,7 @@ def test_without_a_url_the_environment_counts_then_this_machine() -> None:
     """`TICKER_URL`, then the service's own default; an address may come before the symbols."""
     assert Address.of(None, {}).stream == "ws://127.0.0.1:8000/ws"
     assert Address.of(None, {"TICKER_URL": "http://prices:80"}).stream == "ws://prices:80/ws"
-    address, symbols = addressed(["ws://one:1", "BTC-USD"], "ws://two:2", {"TICKER_URL": "ws://three:3"})
+    address, symbols = split_address(["ws://one:1", "BTC-USD"], "ws://two:2", {"TICKER_URL": "ws://three:3"})
     assert (address.authority, symbols) == ("one:1", ["BTC-USD"])
 
 
@@ -50,7 +50,7 @@ def test_without_a_url_the_environment_counts_then_this_machine() -> None:
 )  # fmt: skip
 def test_what_is_no_address_is_refused_by_name(url: str) -> None:
     """One line says what is wrong, and where it came from."""
-    with pytest.raises(ConfigError, match="is no address of a service; give one like http"):
+    with pytest.raises(ConfigError, match="is not the address of a service; give one like http"):
         Address.of(url, {})
     with pytest.raises(ConfigError, match=r"^TICKER_URL: "):
         Address.of(None, {"TICKER_URL": url})
@@ -65,12 +65,12 @@ def test_a_name_beyond_ascii_is_an_address() -> None:
 @pytest.mark.parametrize("token", ["secret\r", "two\nlines", "€"])
 def test_a_token_that_cannot_be_sent_is_refused_unseen(token: str) -> None:
     """It is no header; the message says where it came from, and not what it is."""
-    assert heads(None, "a b", {}) == {"Authorization": "Bearer a b"}
-    with pytest.raises(ConfigError, match=r"^a token is ASCII on one line") as error:
-        heads(None, token, {})
+    assert request_headers(None, "a b", {}) == {"Authorization": "Bearer a b"}
+    with pytest.raises(ConfigError, match=r"^a token is one line of printable ASCII") as error:
+        request_headers(None, token, {})
     assert token not in str(error.value)
     with pytest.raises(ConfigError, match=r"^TICKER_TOKEN: a token is"):
-        heads(None, None, {"TICKER_TOKEN": token})
+        request_headers(None, None, {"TICKER_TOKEN": token})
 
 
 def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
@@ -116,7 +116,7 @@ def status(code: int, **headers: str) -> InvalidStatus:
 @pytest.mark.parametrize(
     ("code", "who", "why"),
     [(401, "the service refuses", ": the token is .*TICKER_TOKEN.*"), (403, "the service refuses", ""),
-     (426, "the service refuses", ""), (200, "no ticker answers", ""), (404, "no ticker answers", "")],
+     (426, "the service refuses", ""), (200, "no ticker service at", ""), (404, "no ticker service at", "")],
 )  # fmt: skip
 def test_a_refused_upgrade_is_final(code: int, who: str, why: str) -> None:
     """Without a token, from a wrong place, at a wrong path or of somebody else trying again cannot help."""
@@ -135,7 +135,7 @@ def test_what_may_pass_says_how_long_to_wait() -> None:
     assert judge(OSError(f"Multiple exceptions: {each}"))[0] == "connection refused"
     assert judge(socket.gaierror(-2, "Name or service not known"))[0] == "name or service not known"
     assert judge(TimeoutError())[0] == "no answer in time"
-    assert judge(InvalidMessage("x"))[0] == "no WebSocket answered there"
+    assert judge(InvalidMessage("x"))[0] == "it does not speak WebSocket"
     assert judge(ConnectionClosedError(None, None)) == ("the connection was lost", 0.0)
     with pytest.raises(RefusedError, match="the service redirects: ftp://x"):
         judge(InvalidURI("ftp://x", "no WebSocket"))
@@ -145,9 +145,9 @@ def test_a_bad_certificate_is_final() -> None:
     """A certificate does not become right by trying again; other failures of TLS may pass."""
     bad = ssl.SSLCertVerificationError()
     bad.verify_message = "self-signed certificate"
-    with pytest.raises(RefusedError, match=r"^the certificate is not trusted: self-signed .*; SSL_CERT_FILE"):
+    with pytest.raises(RefusedError, match=r"^the certificate is not trusted: .*; to trust it, set SSL_CERT_FILE"):
         judge(bad)
     plain, strict = ssl.SSLError(1, "…"), ssl.SSLError(1, "…")
     plain.reason, strict.reason = "WRONG_VERSION_NUMBER", "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-    assert judge(plain)[0] == "no TLS answered there"
+    assert judge(plain)[0] == "it does not speak TLS"
     assert judge(strict)[0] == "TLS failed: tlsv13 alert certificate required"
