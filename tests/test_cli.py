@@ -195,7 +195,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["adapters", ""], f"no adapter ''; choose from: {', '.join(sorted(loaders()))}"),
         (["symbols", "--adapter", ""], "a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
         (["symbols", "--adapter", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
-        (["symbols", "--adapter", "sim"], "sim is no exchange, so it has no list of symbols"),
+        (["symbols", "--adapter", "sim"], "sim is not an exchange, so it has no list of symbols"),
         (["symbols", "--adapter", "yahoo"], "yahoo has no list of its symbols; name those that you want"),
         (["--port"], "Option '--port' requires an argument."),
         (["--port", "http"], "--port: should be a valid integer, not 'http'"),
@@ -204,7 +204,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
             ["candles", "BTC/USD"],
             "'BTC/USD': a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD",
         ),
-        (["tail", "ws://x", "BTC-USD"], "'ws://x' is no symbol; give the service's address by --url"),
+        (["tail", "ws://x", "BTC-USD"], "'ws://x' is not a symbol; give the service's address with --url"),
         (["serve", "now"], "Got unexpected extra argument (now)"),
         (["--config", ""], "--config: name a file, or leave it out"),
         (["tail", "--json", "--csv"], "give --json or --csv, not both"),
@@ -281,7 +281,7 @@ def test_text_that_is_not_utf8_is_no_traceback() -> None:
 def test_where_it_cannot_serve_it_says_so(main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: on Windows the first command of the README ended in a traceback of `import resource`."""
     monkeypatch.setattr(sys, "platform", "win32")
-    said = "ticker: the service needs Linux or macOS; start it in WSL or a container, other commands work here"
+    said = "ticker: the service runs on Linux and macOS; on Windows, run it in WSL or a container"
     assert main("--port", "0") == (1, "", [said])
 
 

@@ -295,7 +295,7 @@ def test_alert_ends_when_it_fires(called: Call) -> None:
     assert called("alert", "BTC-USD")[0] == 2
     assert called("alert", "BTC-USD > 1", "--hysteresis", "much")[0] == 2
     status, _, errors = called("alert", "BTC-USD > 1", "--for", "soon")
-    assert (status, "'soon' is no duration; write 250ms, 10s, 5m or 1h" in errors) == (2, True)
+    assert (status, "'soon' is not a duration; write 250ms, 10s, 5m or 1h" in errors) == (2, True)
 
 
 def test_alert_tells_of_a_lost_service() -> None:

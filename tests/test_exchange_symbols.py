@@ -57,5 +57,5 @@ def test_a_list_that_cannot_be_had(asked: Asked) -> None:
     """One line names the exchange, its address and what is wrong; status 4."""
     status, out, errors = asked(Reply(status=503), "")
     assert (status, out) == (4, "")
-    assert errors.startswith("ticker: no list of kraken from http://127.0.0.1:")
+    assert errors.startswith("ticker: cannot list the symbols of kraken at http://127.0.0.1:")
     assert errors.endswith(": HTTP status 503\n")

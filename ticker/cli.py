@@ -40,13 +40,13 @@ STATUSES: dict[type[TickerError], int] = {ConfigError: 2, PatternError: 2, Unkno
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Errors of standard output that are not bugs of ours."""
 ASKING = {
-    "adapters": ("adapters", "List what a feed can be."),
-    "alert": ("alert", "Wait for a price: 'BTC-USD > 100000'."),
+    "adapters": ("adapters", "List the adapters that a feed can use."),
+    "alert": ("alert", "Wait until a price meets a condition: 'BTC-USD > 100000'."),
     "candles": ("candles", "Chart a symbol's recent bars."),
-    "completion": ("completion", "Print the shell's completion script."),
-    "feeds": ("lists", "List the feeds of the running service, and how they are."),
+    "completion": ("completion", "Print a shell's completion script."),
+    "feeds": ("lists", "List the feeds of the running service and their state."),
     "get": ("get", "Print quotes once."),
-    "status": ("status", "Say whether the service is ready, and how its feeds are."),
+    "status": ("status", "Show whether the service is ready, and its feeds."),
     "symbols": ("lists", "List the symbols of the running service, or of an exchange."),
     "tail": ("tail", "Print a line for each change."),
     "watch": ("watch", "Watch prices in a live table."),
@@ -159,10 +159,10 @@ def configured(command: Command) -> Command:
             "--feed",
             metavar="SPEC",
             multiple=True,
-            help="Run this feed, [NAME=]ADAPTER[:SELECTION][?option=value&…]; repeatable. Replaces the feeds of "
-            "file and environment.  [sim]",
+            help="A feed to run, as [NAME=]ADAPTER[:SELECTION][?option=value&…]. Repeatable; replaces all feeds of "
+            "the file and the environment.  [sim]",
         ),
-        click.option("--set", metavar="SECTION.KEY=VALUE", multiple=True, help="Set any setting; repeatable."),
+        click.option("--set", metavar="SECTION.KEY=VALUE", multiple=True, help="Any setting; repeatable."),
         click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]"),
     ]
     for option in reversed(options):
@@ -170,9 +170,9 @@ def configured(command: Command) -> Command:
     return command
 
 
-EPILOG = """A value given here overrides the environment (TICKER_SECTION__KEY, for example TICKER_SERVER__PORT),
-which overrides the file, which overrides the default. `ticker show-config` lists all settings and the origin of each
-value, `ticker adapters` the adapters for feeds, `ticker adapters NAME` the options of one.
+EPILOG = """Options override the environment (TICKER_SECTION__KEY, for example TICKER_SERVER__PORT), which overrides
+the file, which overrides the defaults. `ticker show-config` lists all settings and where their values come from,
+`ticker adapters` the adapters for feeds, and `ticker adapters NAME` the options of one.
 
 \b
 Feeds, for example:
@@ -185,9 +185,9 @@ Feeds, for example:
 @cli.command(epilog=EPILOG)
 @configured
 def serve(config: str | None, **given: Any) -> int:
-    """Run the service until it is stopped, for example by Ctrl-C."""
+    """Run the service until Ctrl-C or SIGTERM."""
     if sys.platform == "win32":
-        raise TickerError("the service needs Linux or macOS; start it in WSL or a container, other commands work here")
+        raise TickerError("the service runs on Linux and macOS; on Windows, run it in WSL or a container")
     from ticker import logs
     from ticker.config import load
 
@@ -206,7 +206,7 @@ def serve(config: str | None, **given: Any) -> int:
 @cli.command(epilog=EPILOG)
 @configured
 def check_config(config: str | None, **given: Any) -> None:
-    """Check the configuration, its feeds and files; start nothing."""
+    """Check the configuration with its feeds and files, then exit."""
     from ticker.config import check
     from ticker.tokens import Tokens
     from web.server import make_server
@@ -232,7 +232,7 @@ def check_config(config: str | None, **given: Any) -> None:
 @cli.command(epilog=EPILOG)
 @configured
 def show_config(config: str | None, **given: Any) -> None:
-    """Print the settings in force as TOML, each with its origin."""
+    """Print the effective settings as TOML, each with its origin."""
     from ticker.config import explain
 
     print(explain(_file(config), _flags(given), os.environ), end="")

@@ -64,7 +64,7 @@ class Quote(Generic[Number]):
     def __getitem__(self, field: str) -> Number | None:
         """A numeric field by name; KeyError if there is no such field."""
         if field not in PRICES:
-            raise KeyError(f"no number '{field}'{did_you_mean(field, PRICES)}")
+            raise KeyError(f"no numeric field '{field}'{did_you_mean(field, PRICES)}")
         return self.number(field)
 
     def number(self, field: str) -> Number | None:

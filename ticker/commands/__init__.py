@@ -1,1 +1,1 @@
-"""The commands that ask a running service, a file for each concern; `ticker.cli` imports them when they are called."""
+"""The commands that do not serve, by topic; `ticker.cli` imports a module when its command is called."""

@@ -1,6 +1,6 @@
-"""`ticker adapters`: what a feed can be; and the instrument list of an exchange, asked without a service.
+"""`ticker adapters`, and the symbol list of an exchange for `ticker symbols --adapter`; neither needs a service.
 
-The only commands that see the feeds: what they print is what the adapters say of themselves.
+The only command module that imports the feeds: what it prints is what the adapters declare.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ticker.model import DECIMAL_FIELDS
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.formats
 def adapters(names: tuple[str, ...], form: str | None) -> None:
-    """List what a feed can be.
+    """List the adapters that a feed can use.
 
-    Kind if its prices are not live, modes, whether it needs a key, what polling costs, lengths of its own bars, whether
-    it can list its symbols; below that whose prices they are, and the fields of a quote that it fills. With names only
-    these, each with its options.
+    For each: its kind unless live, its modes, whether it needs a key, what polling costs, the lengths of its own bars,
+    and whether it can list its symbols; below, whose prices it has and which fields it fills. With NAME, only that
+    adapter, with its options.
     """
     known = registry.loaders()
     for name in names:
@@ -55,11 +55,11 @@ def adapters(names: tuple[str, ...], form: str | None) -> None:
 
 
 def listings(spec: str) -> tuple[str, list[Listing]]:
-    """The feed's name of a feed spec, and the instrument list of its exchange, asked now.
+    """The feed's name in a feed spec, and the symbols that its exchange lists now.
 
     Raises:
-        ConfigError: the spec is wrong, or it is not that of an exchange with a list.
-        UnreachableError: the exchange does not tell.
+        ConfigError: the spec is wrong, or its adapter cannot list symbols.
+        UnreachableError: the exchange does not answer.
     """
     name, table = parse_feed_spec(spec)
     adapter_name, known = str(table.pop("adapter")), registry.loaders()
@@ -67,7 +67,7 @@ def listings(spec: str) -> tuple[str, list[Listing]]:
         raise ConfigError(f"no adapter '{adapter_name}'{did_you_mean(adapter_name, known)}")
     adapter = known[adapter_name]()
     if not isinstance(adapter.venue, Venue):
-        raise ConfigError(f"{adapter_name} is no exchange, so it has no list of symbols")
+        raise ConfigError(f"{adapter_name} is not an exchange, so it has no list of symbols")
     given = parse_options(f"feeds.{name}", adapter.options, table)
     from feeds.exchange.adapter import listed
 
@@ -78,11 +78,11 @@ def listings(spec: str) -> tuple[str, list[Listing]]:
         raise ConfigError(str(error)) from error
     except FeedError as error:
         where = given.base_url or adapter.venue.base_url
-        raise UnreachableError(f"no list of {adapter_name} from {where}: {error}") from error
+        raise UnreachableError(f"cannot list the symbols of {adapter_name} at {where}: {error}") from error
 
 
 def _print_columns(chosen: Mapping[str, Adapter]) -> None:
-    """The short cells in columns, the long ones below them: so that lines fit into 80."""
+    """The short cells in columns, the long ones below, so that lines fit into 80 characters."""
     heads = ["adapter", "modes", "key", "polling", "bars", "list"]
     rows = []
     for name, adapter in chosen.items():
@@ -98,10 +98,10 @@ def _print_columns(chosen: Mapping[str, Adapter]) -> None:
 
 
 def _filled(fields: Collection[str]) -> str:
-    """The fields, or those that are lacking if these are fewer."""
+    """The fields, or those that are missing if these are fewer."""
     lacking = [name for name in DECIMAL_FIELDS if name not in fields]
     if len(fields) < len(lacking):
-        return f"only {' '.join(fields)}" if fields else "fields as it is told"
+        return f"only {' '.join(fields)}" if fields else "fields by its options"
     return f"all fields but {' '.join(lacking)}" if lacking else "all fields"
 
 
@@ -126,7 +126,7 @@ def _object(name: str, adapter: Adapter) -> dict[str, Any]:
 
 def _explain(name: str, adapter: Adapter) -> None:
     print(f"{name}: {adapter.summary}")
-    print(f"  fills {', '.join(adapter.offer.fields) or 'what it is told'}")
+    print(f"  fills {', '.join(adapter.offer.fields) or 'fields by its options'}")
     for option in dataclasses.fields(adapter.options):
         print(f"  {_assignment(option):<28} {option.metadata.get('help', '')}".rstrip())
 

@@ -1,4 +1,4 @@
-"""`ticker alert`: wait until a price crosses a line, then end or run a command."""
+"""`ticker alert`: wait until a price meets a condition, then end or run a command."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from ticker.errors import UnreachableError
     "--exec",
     "command",
     metavar="CMD",
-    help="Run this in a shell each time, to its end, and go on; TICKER_SYMBOL and TICKER_VALUE tell it what.",
+    help="Do not end, but run this in a shell each time; TICKER_SYMBOL and TICKER_VALUE are in its environment.",
 )
 @click.option(
-    "--hysteresis", metavar="AMOUNT", default="0", help="Fire again only after the value went back by 50 or 0.5%."
+    "--hysteresis", metavar="AMOUNT", default="0", help="How far the value must go back to fire again: 50 or 0.5%."
 )
 @click.option(
     "--for",
     "for_s",
     type=options.Duration(),
     metavar="TIME",
-    help="Give up after 10s, 5m or 1h, with status 1; 4 if the service never answered.",
+    help="Give up after 10s, 5m or 1h, with status 1, or 4 if the service never answered.",
 )
 @options.service
 def alert(condition: str, command: str | None, hysteresis: str, for_s: float | None, url: str | None) -> int:
-    """Wait for a price: 'BTC-USD > 100000'.
+    """Wait until a price meets a condition: 'BTC-USD > 100000'.
 
-    Ends as soon as the condition holds, also if it does from the start. With --exec it runs a command then, and each
-    time the condition becomes true again. Any number of a quote can be compared: 'BTC-USD change_pct <= -5'.
-    'BTC-USD stale' waits for a price that nothing renews: the service says that it is stale or down, or nothing has
-    been heard of the service for one and a half heartbeats, as a rule 7.5 s, or only what is older than that.
+    Ends when the condition is true, which may be at once. With --exec, it runs a command then, and each time the
+    condition becomes true again. Any numeric field can be compared: 'BTC-USD change_pct <= -5'. 'BTC-USD stale' is
+    true if the service calls the price stale or down, and if for one and a half heartbeats (7.5 s by default) nothing
+    has come from the service, or only older data over a slow line.
     """
     try:
         parsed = Condition.of(condition)
@@ -81,7 +81,7 @@ async def _alert(
     except TimeoutError:
         if view.cursor is None:
             raise UnreachableError(f"{address} did not answer within --for") from None
-        note("the condition did not come true in time")
+        note("the condition was not met in time")
         return 1
     finally:
         await view.close()
@@ -89,7 +89,7 @@ async def _alert(
 
 
 async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> AsyncGenerator[Quote[Decimal] | None]:
-    """The symbol's quote after each change, and None each time that nothing is heard of the service any more."""
+    """The symbol's quote after each change, and None each time that prices become stale for lack of current data."""
     changes = aiter(view)
 
     async def first() -> Change[Decimal]:
@@ -115,7 +115,7 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
 
 
 async def _run(command: str, symbol: str, value: str) -> None:
-    """Run the command to its end, also if the time for waiting ends before; what changes meanwhile is merged."""
+    """Run the command and wait for it, even beyond --for; changes in the meantime are merged."""
     environ = os.environ | {"TICKER_SYMBOL": symbol, "TICKER_VALUE": value}
     process = await asyncio.create_subprocess_shell(command, env=environ)
     try:

@@ -29,11 +29,11 @@ _STATES = {
 
 @dataclass
 class Row:
-    """A symbol's quote, and how its price last moved.
+    """A symbol's quote, and the last move of its price.
 
     Attributes:
-        direction: 1 up, -1 down, 0 not yet.
-        moved_ms: when, by the service's clock.
+        direction: 1 up, -1 down, 0 if it has not moved yet.
+        moved_ms: when it moved, by the service's clock.
     """
 
     quote: Quote[Any]
@@ -41,7 +41,7 @@ class Row:
     moved_ms: int = 0
 
     def take(self, quote: Quote[Any], time_ms: int) -> None:
-        """The quote now."""
+        """Take over a new quote."""
         before, now = _price(self.quote), _price(quote)
         if before is not None and now is not None and before != now:
             self.direction, self.moved_ms = (1 if now > before else -1), time_ms
@@ -50,11 +50,11 @@ class Row:
 
 @dataclass
 class Board:
-    """All rows, in the order of the patterns asked for, those of one pattern sorted.
+    """All rows, in the order of the requested patterns, those of one pattern sorted.
 
     Attributes:
         closes: the last minutes' closes by symbol, for sparklines.
-        unknown: symbols asked for that do not exist, each with the names most like it.
+        unknown: requested symbols that do not exist, each with the nearest names.
         trouble: why the last connection ended or could not be made, shown while there are no live prices.
         skew_ms: how far the service's clock is ahead of ours.
     """
@@ -69,7 +69,7 @@ class Board:
     _places: dict[str, int] = field(default_factory=dict)
 
     def take(self, change: Change[Any]) -> None:
-        """Take a change in."""
+        """Apply a change."""
         row = self.rows.get(change.symbol)
         if change.gone:
             self.rows.pop(change.symbol, None)
@@ -96,13 +96,13 @@ class Board:
             width: of the terminal.
             height: of the terminal.
             state: of the view.
-            kinds: of the feeds whose prices may be shown.
-            now_ms: by the service's clock.
+            kinds: of the service's feeds.
+            now_ms: the time by the service's clock.
         """
         order = self.order()
         shown = [self.rows[symbol] for symbol in order[: max(1, height - 3)]]
         rest = len(order) - len(shown)
-        foot = f"{rest} more: a larger window or fewer symbols show them" if rest else "Ctrl-C ends"
+        foot = f"{rest} more: enlarge the window or select fewer symbols" if rest else "Ctrl-C quits"
         if self.trouble and state != "live":
             foot = escape(f"last error: {self.trouble}")
         elif self.unknown:
@@ -138,14 +138,16 @@ class Board:
         for column in chosen:
             wide = max([len(column.head), *(cell.cell_len for cell in cells[column.head])]) if column.right else 0
             for cell in cells[column.head]:
-                cell.pad_left(wide - cell.cell_len)  # a right-justified column would drop the blank of no arrow
+                cell.pad_left(
+                    wide - cell.cell_len
+                )  # a right-justified column would strip the blank in place of an arrow
             table.add_column(f"{column.head:>{wide}}", no_wrap=True)
         for i in range(len(rows)):
             table.add_row(*(cells[column.head][i] for column in chosen))
         return table
 
     def spark(self, row: Row) -> Text:
-        """The last minutes as blocks, the price of now as the last one."""
+        """The last minutes' closes as blocks, the last of them the current price."""
         closes = [None if close is None else float(close) for close in self.closes.get(row.quote.symbol, ())]
         now = _price(row.quote)
         points = [*closes[:-1], now if now is not None else None][-SPARK:]
@@ -189,7 +191,7 @@ def _field(name: str, style: str = "") -> Callable[[Board, Row, int], Text]:
 
 
 class Column(NamedTuple):
-    """A column; `COLUMNS` lists them by importance, `place` is where it stands."""
+    """A column; `COLUMNS` has the most important first, `place` is the position from left to right."""
 
     head: str
     place: int

@@ -1,4 +1,4 @@
-"""`ticker candles`: the recent past of a symbol, as a chart in the terminal or as data."""
+"""`ticker candles`: a symbol's recent bars, as a chart in the terminal or as data."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _HEADS = ("time", "open", "high", "low", "close", "volume", "flags")
 @click.option(
     "--interval", type=click.Choice(list(BAR_LENGTHS_MS)), default="1m", show_default=True, help="Length of a bar."
 )
-@click.option("--limit", type=click.IntRange(1, 1440), metavar="N", help="How many bars.  [what fits; 500 as data]")
+@click.option("--limit", type=click.IntRange(1, 1440), metavar="N", help="Number of bars.  [what fits; 500 as data]")
 @options.formats
 @options.service
 def candles(symbol: str, interval: str, limit: int | None, form: str | None, url: str | None) -> None:
     """Chart a symbol's recent bars.
 
-    Bars as CSV if standard output is no terminal. Flags: o still open, g data was missing, v the venue's own bar.
+    Prints CSV if standard output is not a terminal. Flags of a bar: o still open, g data missing, v from the venue.
     """
     check_patterns([symbol])
     drawn = form is None and sys.stdout.isatty()

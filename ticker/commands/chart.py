@@ -1,4 +1,4 @@
-"""Candles as text: a column each, half a line exact, with volume, and scales at round prices and times."""
+"""Candlesticks as text, a column each, to half a line, with volume, and scales of round prices and times."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _CELLS = {
     (0, 0): " ", (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃",
     (1, 2): "╽", (2, 1): "╿",
 }  # fmt: skip
-"""By what is in the upper and the lower half of a cell: 0 nothing, 1 wick, 2 body."""
+"""Characters by what the upper and the lower half of a cell show: 0 nothing, 1 wick, 2 body."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _VOLUME_LINES = 3
 _TALL = 16
-"""From so many lines on there is room for volume."""
+"""Least height of a chart with volume."""
 _TICK_LINES, _TICK_COLUMNS = 4, 10
-"""The least between two labels of a scale."""
+"""Least distance between two labels of a scale."""
 _SPANS_S = (
     1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
     2_592_000,
 )  # fmt: skip
-"""What may lie between two labels of the time scale."""
+"""Steps of the time scale."""
 
 Paint = Callable[..., str]
-"""`click.style`, or nothing but the text where there are no colours."""
+"""`click.style`, or a function that returns the text unstyled."""
 
 
 def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height: int, *, color: bool) -> str:
-    """Draw bars, oldest first; what does not fit is left out at the left.
+    """Draw bars, oldest first; the oldest are left out if they do not fit.
 
     Args:
         symbol: for the title.
         interval: for the title.
-        rows: as `/api/candles` gives them.
+        rows: bars in the form of `/api/candles`.
         width: of the terminal.
         height: of the terminal.
-        color: whether to tell rising from falling by colour.
+        color: whether to use colours, for rising and falling.
     """
     known = [row for row in rows if row[4] is not None]
     if not known:
@@ -64,7 +64,7 @@ def chart(symbol: str, interval: str, rows: list[list[Any]], width: int, height:
 
 
 def _price_lines(bars: Sequence[Bar], count: int, digits: int, labels: int, paint: Paint) -> Iterator[str]:
-    """The candles, and their scale with labels of so many characters."""
+    """The candles, and their scale with labels of `labels` characters."""
     scale = Scale.of(bars, count)
     columns = [_candle(bar, scale) for bar in bars]
     ticks = {scale.line(value): f"┤{value:>{labels}.{digits}f}" for value in scale.ticks(digits)}
@@ -85,12 +85,12 @@ def _volume_lines(bars: Sequence[Bar], paint: Paint) -> Iterator[str]:
 
 
 class Scale(NamedTuple):
-    """Where a price stands.
+    """Converts prices to lines.
 
     Attributes:
         top: the price at the upper edge.
-        step: the price of half a line.
-        lines: how many there are.
+        step: the price range of half a line.
+        lines: the number of lines.
     """
 
     top: float
@@ -99,20 +99,20 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, bars: Sequence[Bar], lines: int) -> Scale:
-        """The one that shows all of some bars."""
+        """The scale that fits these bars."""
         top = max(bar.high for bar in bars)
         return cls(top, (top - min(bar.low for bar in bars)) / (lines * 2) or top / 1000 or 1.0, lines)
 
     def half(self, price: float) -> int:
-        """The half line of a price, from above."""
+        """The half line of a price, counted from the top."""
         return min(self.lines * 2 - 1, int((self.top - price) / self.step))
 
     def line(self, price: float) -> int:
-        """The line of a price, from above."""
+        """The line of a price, counted from the top."""
         return self.half(price) // 2
 
     def ticks(self, digits: int) -> list[float]:
-        """Round prices of so many digits, far enough from each other."""
+        """Round prices with at most `digits` decimals, far enough apart for labels."""
         least = max(self.step * 2 * _TICK_LINES, 10.0**-digits)
         size = 10.0 ** math.floor(math.log10(least))
         span = next(size * factor for factor in (1, 2, 5, 10, 20) if size * factor >= least * 0.999)
@@ -125,7 +125,7 @@ class Scale(NamedTuple):
 
 
 def _bar(row: list[Any]) -> Bar:
-    """One of `/api/candles`, which has numbers as their text."""
+    """A bar from its row of `/api/candles`, where numbers are text."""
     opened, high, low, close = map(float, row[1:5])
     return Bar(row[0], opened, high, low, close, None if row[5] is None else float(row[5]))
 
@@ -156,13 +156,13 @@ def _candle(bar: Bar, scale: Scale) -> list[str]:
 
 
 def _block(volume: float | None, most: float, y: int) -> str:
-    """The cell of a volume in line `y` from above."""
+    """The cell of a volume in line `y`, counted from the top."""
     eighths = math.ceil((volume or 0.0) / most * _VOLUME_LINES * 8) - (_VOLUME_LINES - 1 - y) * 8
     return _BLOCKS[max(0, min(8, eighths))]
 
 
 def _times(times: Sequence[int]) -> tuple[str, str]:
-    """The axis below, and its labels: round times in UTC, days where they begin."""
+    """The time axis and its labels: round times in UTC, and the date at midnight."""
     bar_s = (times[-1] - times[0]) / 1000 / max(1, len(times) - 1) or 60.0
     span_s = next((span for span in _SPANS_S if span >= bar_s * _TICK_COLUMNS), _SPANS_S[-1])
     axis, labels = ["─"] * len(times) + ["┘"], ""

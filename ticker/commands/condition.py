@@ -1,4 +1,4 @@
-"""What `ticker alert` waits for: a condition on one symbol, and when it fires. No I/O."""
+"""The condition that `ticker alert` waits for, on one symbol, and when it fires. No I/O."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Condition(NamedTuple):
     """`BTC-USD > 100000`, `BTC-USD change_pct <= -5`, or `BTC-USD stale`.
 
     Attributes:
-        field: what is compared, None for the price (last, or the mid where there is none).
-        sign: one of `> >= < <=`; `stale` for a quote that is stale or down, or cannot be known.
+        field: the field to compare, None for the price: last, or the mid if there is none.
+        sign: one of `> >= < <=`; or `stale`, true for a quote that is stale, down, or unknown for lack of current data.
     """
 
     symbol: str
@@ -34,32 +34,32 @@ class Condition(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Condition:
-        """Read one.
+        """Parse a condition.
 
         Raises:
-            ValueError: it is none; the message shows how to write one.
+            ValueError: it is malformed; the message shows how to write one.
         """
         text = text.strip()
         if match := _STALE.fullmatch(text):
             return cls(match[1], None, "stale", Decimal(0))
         match = _LEVEL.fullmatch(text)
         if match is None:
-            raise ValueError(f"'{text}' is no condition; write 'BTC-USD > 100000' or 'BTC-USD stale'")
+            raise ValueError(f"'{text}' is not a condition; write 'BTC-USD > 100000' or 'BTC-USD stale'")
         if match[2] is not None and match[2] not in PRICES:
-            raise ValueError(f"no number '{match[2]}'{did_you_mean(match[2], PRICES)}")
+            raise ValueError(f"no numeric field '{match[2]}'{did_you_mean(match[2], PRICES)}")
         return cls(match[1], match[2], match[3], Decimal(match[4]))
 
     def said(self, value: str) -> str:
-        """That it is true, with the value that made it so."""
+        """The condition with the value that made it true, for people."""
         return f"is {value}" if self.sign == "stale" else f"{self.field or 'price'} {value} {self.sign} {self.level}"
 
 
 @dataclass
 class Trigger:
-    """A condition that fires once each time it becomes true.
+    """Fires once each time a condition becomes true.
 
     Attributes:
-        slack: how far the value must go back behind the level before it can fire again.
+        slack: the hysteresis: how far the value must go back from the level before the trigger can fire again.
         armed: whether it can fire.
     """
 
@@ -68,7 +68,7 @@ class Trigger:
     armed: bool = True
 
     def fires(self, quote: Quote[Decimal] | None) -> bool:
-        """Whether this quote makes it fire; None: nothing has been heard of the service for too long."""
+        """Whether this quote makes it fire; None means that prices are stale for lack of current data."""
         sign = self.condition.sign
         if sign == "stale":
             true = quote is None or quote.state in {"stale", "down"}
@@ -87,22 +87,22 @@ class Trigger:
         return fired
 
     def value(self, quote: Quote[Decimal]) -> Decimal | None:
-        """What is compared."""
+        """The value to compare."""
         field = self.condition.field
         if field is not None:
             return quote[field]
         return quote.last if quote.last is not None else quote.mid
 
     def shown(self, quote: Quote[Decimal] | None) -> str:
-        """What made it fire, for people and commands."""
+        """The value that made it fire, as text for people and commands."""
         if quote is None:
             return "unreachable"
         return str(quote.state if self.condition.sign == "stale" else self.value(quote))
 
 
 def slack(text: str, level: Decimal) -> Decimal:
-    """A trigger's, of `50` or `0.5%` of the level; raises ValueError for what is no amount."""
+    """Parse a trigger's slack, `50` or `0.5%` of the level; ValueError if it is malformed."""
     match = re.fullmatch(r"(\d{1,20}(?:\.\d{1,20})?)(%?)", text.strip())
     if match is None:
-        raise ValueError(f"--hysteresis: '{text}' is no amount; write 50 or 0.5%")
+        raise ValueError(f"--hysteresis: '{text}' is not an amount; write 50 or 0.5%")
     return Decimal(match[1]) * (abs(level) / 100 if match[2] else 1)

@@ -1,4 +1,4 @@
-"""`ticker get`: quotes once, and out."""
+"""`ticker get`: print quotes once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _HEADS = ["symbol", "last", "bid", "ask", "change", "state", "source"]
 def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, url: str | None) -> None:
     """Print quotes once.
 
-    A symbol is BTC-USD, a venue's own alpha:BTC-USD; * stands for anything. Exit status 3 if one does not exist, 4 if
-    the service cannot be reached.
+    SYMBOL is a name (BTC-USD), the price at one venue (sim:BTC-USD) or a pattern (*-EUR, sim:*); by default, all
+    consolidated symbols. Exit status 3 if a symbol does not exist, 4 if the service cannot be reached.
     """
     from ticker.client.ask import ask
 
@@ -49,7 +49,7 @@ def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, ur
 
 
 def _row(quote: Quote[Decimal]) -> list[str]:
-    """The cells of `_HEADS`."""
+    """The cells below `_HEADS`."""
     bid, ask, state, source = (plain(quote.raw.get(name)) for name in ("bid", "ask", "state", "source"))
     change = "–" if quote.change_pct is None else f"{quote.change_pct:+.2f}%"
     return [quote.symbol, price_text(quote), bid, ask, change, state, source]

@@ -1,4 +1,4 @@
-"""`ticker symbols` and `ticker feeds`: what a running service has."""
+"""`ticker symbols` and `ticker feeds`: lists of what a running service has."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ticker.selection import check_patterns
 
 @click.command()
 @click.argument("patterns", metavar="[PATTERN...]", nargs=-1)
-@click.option("--adapter", metavar="SPEC", help="Ask an exchange instead, by the name of its adapter or a feed spec.")
+@click.option("--adapter", metavar="SPEC", help="Ask an exchange instead: an adapter's name or a feed spec.")
 @options.formats
 @options.service
 def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, url: str | None) -> None:
     """List the symbols of the running service, or of an exchange.
 
-    Patterns narrow the list: BTC-*, *-EUR; alpha:* are a venue's own.
+    PATTERN narrows the list: BTC-*, *-EUR; sim:* are the symbols of one venue.
     """
     check_patterns(patterns)
     listed = _of_service(patterns, url) if adapter is None else _of_exchange(adapter, patterns)
@@ -41,7 +41,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
 @options.formats
 @options.service
 def feeds(form: str | None, url: str | None) -> None:
-    """List the feeds of the running service, and how they are."""
+    """List the feeds of the running service and their state."""
     listed = fetch(url, "/api/feeds", "feeds")["feeds"]
     now_ms = Clock().wall_ms()
     columns = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
@@ -62,7 +62,7 @@ def _of_service(patterns: Sequence[str], url: str | None) -> list[dict[str, Any]
 
 
 def _of_exchange(spec: str, patterns: Sequence[str]) -> list[dict[str, Any]]:
-    """What an exchange lists, in the form of `/api/symbols`; and the state of markets that are not open."""
+    """The symbols that an exchange lists, in the form of `/api/symbols`, with each one's wire names and state."""
     from ticker.commands.adapters import listings
 
     with patience(f"asking {spec.partition('?')[0]}"):

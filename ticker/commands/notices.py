@@ -1,4 +1,4 @@
-"""What people are told beside the data, on standard error: what is waited for, is lost and back, or does not exist."""
+"""Notices for people on standard error: waiting, connection lost and restored, unknown symbols."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from ticker.client import State
 
 PATIENCE_S = 1.0
-"""What takes no longer is not worth a word."""
+"""A wait no longer than this is not mentioned."""
 
 
 def note(text: str) -> None:
-    """Tell a person something that is no data; nobody, if standard error is not a terminal."""
+    """Print a notice if standard error is a terminal."""
     if sys.stderr.isatty():
         _say(text)
 
 
 def warning() -> Callable[[dict[str, list[str]]], None]:
-    """What to call with symbols that do not exist: tells each once, also where there is no terminal."""
+    """A callback for symbols that do not exist: prints each once, even without a terminal."""
     said: set[str] = set()
 
     def warn(unknown: dict[str, list[str]]) -> None:
@@ -38,7 +38,12 @@ def warning() -> Callable[[dict[str, list[str]]], None]:
 
 @contextlib.contextmanager
 def patience(text: str, more: Callable[[], str] = str) -> Iterator[None]:
-    """Say what is waited for, and more, once it has taken longer than a second; take that back at the end."""
+    """On a terminal, show what the block waits for once it has taken a second, and erase that at its end.
+
+    Args:
+        text: what to show.
+        more: called for text to add.
+    """
     if not sys.stderr.isatty():
         yield
         return
@@ -52,7 +57,7 @@ def patience(text: str, more: Callable[[], str] = str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
-    """Wait for a service, however long that takes; also where there is no terminal that is said, why, and its end."""
+    """Print that the block waits for a service, and why, and that it ended; even without a terminal."""
 
     def why() -> str:
         return f" ({trouble()})" if trouble() else ""
@@ -75,7 +80,7 @@ _NEWS = {
 
 
 def telling() -> Callable[[State], None]:
-    """What to call with each state of a view: tells, also where there is no terminal, when it is lost and is back."""
+    """A callback for a view's states: prints each change after the first `live`, even without a terminal."""
     was_live = False
 
     def tell(state: State) -> None:
@@ -89,7 +94,7 @@ def telling() -> Callable[[State], None]:
 
 @contextlib.contextmanager
 def _overdue(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Call `say` if this takes longer than a second; what is given ends that, and tells whether it was called."""
+    """Call `say` once the block has taken a second; yields a function that stops the clock and tells whether it did."""
     said = threading.Event()
 
     def overdue() -> None:
@@ -111,5 +116,5 @@ def _overdue(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
 
 
 def _say(text: str) -> None:
-    first = "\r\x1b[K" if sys.stderr.isatty() else ""  # what is waited for stands there
+    first = "\r\x1b[K" if sys.stderr.isatty() else ""  # erases the text of `patience`
     print(f"{first}ticker: {escape(text)}", file=sys.stderr, flush=True)

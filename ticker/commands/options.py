@@ -1,4 +1,4 @@
-"""What the options of several commands mean."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ _UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 
 
 class Duration(click.ParamType[float]):
-    """`250ms`, `10s`, `5m`, `1h`, `1d`, or seconds; as seconds."""
+    """`250ms`, `10s`, `5m`, `1h`, `1d`, or a number of seconds; converted to seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds of a text."""
+        """Parse a duration."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|)", value)
         if match is None:
-            self.fail(f"'{value}' is no duration; write 250ms, 10s, 5m or 1h", param, ctx)
+            self.fail(f"'{value}' is not a duration; write 250ms, 10s, 5m or 1h", param, ctx)
         return float(match[1]) * _UNITS_S[match[2]]
 
 
 class Fields(click.ParamType[list[str]]):
-    """Field names, separated by commas; checked where they are used."""
+    """Field names separated by commas, checked where they are used."""
 
     name = "fields"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:  # noqa: ARG002
-        """The names."""
+        """Split at the commas."""
         return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
 
 
 def service(command: Command) -> Command:
     """Give a command `--url`."""
-    return click.option("--url", metavar="URL", help="The service.  [TICKER_URL, else http://127.0.0.1:8000]")(command)
+    text = "Address of the service.  [TICKER_URL, or http://127.0.0.1:8000]"
+    return click.option("--url", metavar="URL", help=text)(command)
 
 
 def symbols(command: Command) -> Command:
-    """Give a command symbols and patterns as its arguments; without any it is about all of them."""
+    """Give a command symbols and patterns as its arguments; the default is all consolidated symbols."""
     return click.argument("symbols", metavar="[SYMBOL...]", nargs=-1, callback=_symbols)(command)
 
 
 def _symbols(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     if address := next((text for text in given if "://" in text), None):
-        raise click.UsageError(f"'{address}' is no symbol; give the service's address by --url")
+        raise click.UsageError(f"'{address}' is not a symbol; give the service's address with --url")
     return given or ("*",)
 
 
@@ -60,8 +61,8 @@ def fields(command: Command) -> Command:
 
 
 def formats(command: Command) -> Command:
-    """Give a command `--json` and `--csv`, one of which may be given; it gets `form`, None for text."""
-    for form, text in (("csv", "A header, then one line each."), ("json", "One JSON object a line.")):
+    """Give a command `--json` and `--csv`, of which it accepts one, as the parameter `form`; None for text."""
+    for form, text in (("csv", "CSV with a header line."), ("json", "One JSON object per line.")):
         option = click.option(f"--{form}", is_flag=True, expose_value=False, callback=_form, help=text)
         command = option(command)
     return command

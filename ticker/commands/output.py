@@ -1,4 +1,4 @@
-"""How values become lines: exact text, as JSON, CSV or columns."""
+"""Values as lines of exact text: JSON, CSV or columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ticker.model import FIELDS, NUMBER_FIELDS
 
 
 def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FIELDS) -> str:
-    """A record as one JSON object; numbers keep the exchange's own text."""
+    """A record as a JSON object; numbers keep the exchange's own text."""
     members = [f'"symbol":{json.dumps(symbol)}']
     for name in fields:
         if name in record:
@@ -27,22 +27,22 @@ def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FI
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as CSV, None as an empty cell."""
+    """Rows as CSV; None is an empty cell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def csv_row(symbol: str, record: Mapping[str, Raw], fields: Sequence[str]) -> list[Raw]:
-    """A record as a row: its symbol and its fields."""
+    """A record as a row: its symbol, then its fields."""
     return [symbol, *(record.get(name) for name in fields)]
 
 
 def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> str:
-    """A quote for people: when, what, and its prices or the fields that were asked for.
+    """A quote for people: time, symbol, and its prices or the requested fields.
 
-    Fields that it does not have, because they have not changed since the cursor that its reader went on from, are left
-    out: a dash would say that they are not known.
+    Fields that have not changed since the cursor it was resumed from are missing in it, and left out: a dash would
+    mean that they are not known.
     """
     raw = quote.raw
     parts = [f"{clock_text(quote.ts or time_ms)}  {plain(quote.symbol):<14}"]
@@ -59,7 +59,7 @@ def text_line(quote: Quote[Any], fields: Sequence[str] | None, time_ms: int) -> 
 
 
 def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
-    """Rows in aligned columns, those of `right` aligned at their right."""
+    """Rows in columns; those in `right` are right-aligned."""
     ends = set(right)
     rows = [[escape(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -75,7 +75,7 @@ def columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> str:
 def print_table(
     form: str | None, heads: Sequence[str], rows: Sequence[Sequence[Any]], objects: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Print a list as it is asked for: the objects as JSON lines, else heads and rows as CSV or in columns."""
+    """Print the objects as JSON lines, or heads and rows as CSV or in columns."""
     if form == "json":
         sys.stdout.writelines(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in objects)
     elif form == "csv":
@@ -93,12 +93,12 @@ def price_text(quote: Quote[Any]) -> str:
 
 
 def plain(value: Raw) -> str:
-    """A value's text, a dash for what is not known."""
+    """A value as text, None as a dash."""
     return "–" if value is None else escape(str(value))
 
 
 def clock_text(time_ms: int) -> str:
-    """The time of day, UTC, to the millisecond; of any number."""
+    """The UTC time of day, to the millisecond; any number is valid."""
     seconds, millis = divmod(time_ms % 86_400_000, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{millis:03}"
 
@@ -112,5 +112,5 @@ def age_text(age_ms: int) -> str:
 
 
 def dumb() -> bool:
-    """Whether the terminal is one that knows neither colours nor a cursor, by its own word."""
+    """Whether `TERM` says that the terminal has neither colours nor cursor movement."""
     return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}

@@ -1,4 +1,4 @@
-"""What the commands ask of a service's HTTP paths."""
+"""Requests of the commands to a service's HTTP paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ticker.commands.notices import patience
 
 
 def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> dict[str, Any]:
-    """The JSON object at a path, as of `ticker.client.rest.fetch`. Says that it waits, unless `quiet`."""
+    """GET a JSON object by `ticker.client.rest.fetch`; shows that it waits, unless `quiet`."""
     address = Address.of(url, os.environ)
     with contextlib.nullcontext() if quiet else patience(f"asking {address}"):
         return rest.fetch(address, path, member, request_headers(None, None, os.environ))

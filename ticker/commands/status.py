@@ -1,4 +1,4 @@
-"""`ticker status`: what `/api/status` and `/api/feeds` of a running service say, for people."""
+"""`ticker status`: a running service's `/api/status` and `/api/feeds`, for people."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ticker.commands.rest import fetch
 @options.service
 @click.pass_context
 def status(ctx: click.Context, address: str | None, url: str | None) -> int:
-    """Say whether the service is ready, and how its feeds are.
+    """Show whether the service is ready, and its feeds.
 
-    Exit status 0 if it is ready for readers, 1 if it runs but is not, 4 if nobody answers.
+    Exit status 0 if it is ready for readers, 1 if it runs but is not ready, 4 if it cannot be reached.
     """
     where = address or url
     answer = fetch(where, "/api/status", "versions")

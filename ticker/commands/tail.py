@@ -1,4 +1,4 @@
-"""`ticker tail`: every change as a line, until told otherwise."""
+"""`ticker tail`: print a line for each change, until interrupted or as long as asked."""
 
 from __future__ import annotations
 
@@ -26,20 +26,25 @@ from ticker.model import FIELDS
 @click.command()
 @options.symbols
 @options.formats
-@click.option("--count", type=click.IntRange(1), metavar="N", help="Stop after so many lines.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
 @click.option("--for", "for_s", type=options.Duration(), metavar="TIME", help="Stop after 10s, 5m or 1h.")
 @options.fields
 @click.option(
-    "--interval", "interval_s", type=options.Duration(), metavar="TIME", help="A symbol's changes at most every 250ms."
+    "--interval",
+    "interval_s",
+    type=options.Duration(),
+    metavar="TIME",
+    help="Least time between a symbol's changes: 250ms.",
 )
-@click.option("--since", metavar="CURSOR", help="Go on from where an earlier run stopped.")
+@click.option("--since", metavar="CURSOR", help="Resume where an earlier run stopped.")
 @click.option("--no-reconnect", is_flag=True, help="End with status 4 when the connection fails.")
 @options.service
 def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s: float | None, **given: Any) -> int:
     """Print a line for each change.
 
-    First what is known, then what changes, merged if the reader is slow. Waits for a service that is not there yet and
-    comes back to one that was away. At the end the cursor to resume from by --since is printed on standard error.
+    First the current quotes, then their changes, merged if the reader is slow. Waits until the service is up, and
+    reconnects if the connection is lost. At the end the cursor to resume from with --since is printed on standard
+    error.
     """
     lines = Lines(given["form"], given["fields"], given["count"])
     options = {"fields": given["fields"], "interval_ms": round((given["interval_s"] or 0) * 1000)}
@@ -49,7 +54,7 @@ def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s
         return asyncio.run(follow(view, lines, for_s, str(Address.of(url, os.environ))))
     except KeyboardInterrupt:
         return 130
-    except OSError:  # nobody has the last lines
+    except OSError:  # the last lines were not written
         lines.cursor = None
         raise
     finally:
@@ -58,11 +63,11 @@ def tail(symbols: tuple[str, ...], url: str | None, *, no_reconnect: bool, for_s
 
 
 async def follow(view: View[Any], lines: Lines, for_s: float | None, address: str) -> int:
-    """Print a view's changes until the lines or the time are up.
+    """Print a view's changes until the count or the time is reached.
 
     Raises:
-        BrokenPipeError: nobody reads them any more.
-        UnreachableError: the time was up before anything came.
+        BrokenPipeError: the reader of standard output has closed it.
+        UnreachableError: the time was over before anything came.
     """
     try:
         with end_with_the_reader():
@@ -84,12 +89,12 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
 
 @dataclass
 class Lines:
-    """Frames as lines, counted.
+    """Formats frames as lines, and counts them.
 
     Attributes:
-        left: how many may still come, None for any number.
+        left: how many lines are left to print, None for any number.
         begun: whether any frame has come.
-        cursor: up to which frame all lines are out: resuming there repeats lines rather than losing one.
+        cursor: of the last frame whose lines were all printed: resuming there may repeat lines, but loses none.
     """
 
     form: str | None
@@ -102,7 +107,7 @@ class Lines:
         self._names = [name for name in FIELDS if self.fields is None or name in self.fields]
 
     def of(self, frame: Frame[Any], cursor: str | None) -> Iterator[str]:
-        """A frame's lines, each with its end."""
+        """A frame's lines, each with its newline."""
         if self.form == "csv" and not self.begun:
             yield csv_lines([["symbol", *self._names]])
         self.begun = True
@@ -126,17 +131,17 @@ class Lines:
 
 @contextlib.contextmanager
 def end_with_the_reader() -> Iterator[None]:
-    """End this task when nobody reads the pipe that standard output is any more, even if nothing is written to it.
+    """End this task as soon as the reader of standard output closes the pipe, even if there is nothing to write.
 
     Raises:
-        BrokenPipeError: instead of the cancellation.
+        BrokenPipeError: in place of the cancellation that ends the task.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
     try:
         output = sys.stdout.fileno()
         pipe = stat.S_ISFIFO(os.fstat(output).st_mode)
-    except (OSError, ValueError):  # no file at all
+    except (OSError, ValueError):  # not a real file
         pipe = False
     if not pipe:
         yield
@@ -149,7 +154,7 @@ def end_with_the_reader() -> Iterator[None]:
         loop.remove_reader(output)
         task.cancel()
 
-    loop.add_reader(output, closed)  # the writing end becomes readable by its error only
+    loop.add_reader(output, closed)  # a pipe's writing end becomes readable only when it fails
     try:
         yield
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""`ticker watch`: a live table in a terminal, plain lines anywhere else."""
+"""`ticker watch`: a live table in a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ MOST_SPARKLINES = 100
 def watch(symbols: tuple[str, ...], url: str | None) -> int:
     """Watch prices in a live table.
 
-    Waits for a service that is not there yet, comes back to one that was away, and says so. Where standard output is no
-    terminal, or a dumb one, it prints a line for each change, as `ticker tail` does.
+    Waits until the service is up, reconnects if the connection is lost, and shows when prices are not live. If
+    standard output is not a terminal, or a dumb one, it prints a line for each change, as `ticker tail` does.
     """
     address = Address.of(url, os.environ)
     rich = importlib.util.find_spec("rich") is not None
@@ -69,8 +69,8 @@ async def _watch(view: View[Any], board: Board, url: str | None) -> int:
         ended.append(number)
         reader.cancel()
 
-    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither the one nor the other
-        for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal must be as it was, whoever ends us
+    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has neither SIGHUP nor signal handlers
+        for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal must be restored
             loop.add_signal_handler(number, end, number)
     threading.Thread(target=_sparklines, args=(board, url, stop), name="ticker.sparklines", daemon=True).start()
     try:
@@ -82,7 +82,7 @@ async def _watch(view: View[Any], board: Board, url: str | None) -> int:
         await asyncio.wait([reader])
         await view.close()
     if not ended:
-        await reader  # what ended it is raised
+        await reader  # raises what ended it
     return 128 + ended[0] if ended else 0
 
 
@@ -106,7 +106,7 @@ async def _draw(view: View[Any], board: Board, live: Live, reader: asyncio.Task[
 
 
 def _sparklines(board: Board, url: str | None, stop: threading.Event) -> None:
-    """Fetch the last minutes now and then; without them the table has everything else."""
+    """Fetch the last minutes' closes at intervals; if that fails, the table goes without."""
     from ticker.commands.board import SPARK
 
     while not stop.wait(SPARKLINES_S if board.closes else REFRESH_S):

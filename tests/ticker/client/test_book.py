@@ -68,9 +68,9 @@ def test_numbers_keep_their_text() -> None:
         "Quote(symbol=A, last=1.10, bid=2, ask=None)",
     )
     assert (quote["last"], quote["ask"], quote["open"]) == (Decimal("1.10"), None, None)
-    with pytest.raises(KeyError, match="no number 'lst'; did you mean 'last'"):
+    with pytest.raises(KeyError, match="no numeric field 'lst'; did you mean 'last'"):
         quote["lst"]
-    with pytest.raises(KeyError, match="no number 'state'"):
+    with pytest.raises(KeyError, match="no numeric field 'state'"):
         quote["state"]
 
 
