@@ -103,11 +103,10 @@ def fetch(
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])
         raise UnknownSymbolError({symbol: problem.get("nearest", [])}, problem.get("loading", ()))
-    text = str(problem.get("detail") or f"the service answers with HTTP status {status}")
-    if status == 401:
-        text = UNAUTHORIZED
+    detail = UNAUTHORIZED if status == 401 else problem.get("detail")
+    text = f"{address}: {detail}" if detail else f"{address} answers with HTTP status {status}"
     if status in _LATER:
-        raise UnreachableError(f"{address}: {text}")
+        raise UnreachableError(text)
     raise RefusedError(text, code)
 
 

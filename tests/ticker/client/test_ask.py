@@ -50,8 +50,16 @@ def response(status: str, body: str = "", *headers: str) -> str:
         (response("200 OK", '{"status":"UP"}'), UnreachableError, "answers, but is not a ticker service"),
         (response("200 OK", "[" * 100_000), UnreachableError, "answers, but is not a ticker service"),
         (response("200 OK", "[]"), UnreachableError, "answers, but is not a ticker service"),
-        (response("302 Found", "", "Location: http://elsewhere/"), RefusedError, "HTTP status 302"),
-        (response("403 Forbidden", '{"code":"forbidden","detail":"not from there"}'), RefusedError, "not from there"),
+        (
+            response("302 Found", "", "Location: http://elsewhere/"),
+            RefusedError,
+            r"127.0.0.1:\d+ answers with HTTP status 302",
+        ),
+        (
+            response("403 Forbidden", '{"code":"forbidden","detail":"not from there"}'),
+            RefusedError,
+            r"127.0.0.1:\d+: not from there",
+        ),
         (response("503 Busy", '{"code":"overloaded","detail":"wait"}'), UnreachableError, "wait"),
         (response("502 Bad Gateway", "<html>"), UnreachableError, "HTTP status 502"),
         (response("404 Not Found", "[]"), RefusedError, "HTTP status 404"),
