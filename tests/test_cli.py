@@ -1,4 +1,4 @@
-"""The command line as its user meets it: what is printed where, and the exit status, of real processes."""
+"""The command line as its user meets it: output, errors and exit status, mostly of real processes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ticker(*args: str | bytes, **environ: str) -> Ended:
 
 @pytest.fixture
 def main(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The same in this process, without the third of a second that a new one takes."""
+    """The same in this process, which saves the third of a second that a new one takes to start."""
     for name in os.environ.keys() - ENVIRON.keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(ROOT)
@@ -66,7 +66,7 @@ def test_version() -> None:
 
 
 def test_help_names_every_command_whole() -> None:
-    """The help has each command on a line of its own, none of them cut off, and says what `ticker` alone does."""
+    """The help has each command on a line of its own, not cut off, and says what `ticker` alone does."""
     status, out, errors = ticker("--help")
     assert (status, errors) == (0, [])
     lines = out.split("Commands:\n")[1].splitlines()
@@ -79,7 +79,7 @@ def test_help_names_every_command_whole() -> None:
 
 @pytest.mark.parametrize("module", ["click", "fastapi"])
 def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
-    """Status 130 and no traceback, also while the command line itself is still being imported."""
+    """Status 130 and no traceback, even while the command line itself is still being imported."""
     pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(10)\n"
     (tmp_path / f"{module}.py").write_text(pressed)
     status, out, errors = ticker("serve", "--port", "0", PYTHONPATH=str(tmp_path))
@@ -88,7 +88,7 @@ def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
 def test_help_of_a_command_names_every_flag(command: str, main: Run) -> None:
-    """What serves, checks and shows takes the same flags, and shows how feeds are written."""
+    """All three take the same flags, and show how to write feeds."""
     status, out, errors = main(command, "-h")
     assert (status, errors) == (0, [])
     for expected in (
@@ -100,7 +100,7 @@ def test_help_of_a_command_names_every_flag(command: str, main: Run) -> None:
 
 
 def test_help_costs_nothing() -> None:
-    """The help imports nothing that only a command needs."""
+    """Printing the help imports nothing that only a command needs."""
     heavy = {"asyncio", "fastapi", "feeds", "httpx", "pydantic", "uvicorn", "websockets"}
     code = f"import sys; from ticker.cli import main; main(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -108,7 +108,7 @@ def test_help_costs_nothing() -> None:
 
 
 def test_the_short_help_is_that_of_the_command() -> None:
-    """What the list of commands says of one is the first sentence of its own help."""
+    """The list of commands has the first sentence of each command's own help."""
     for name, (_, text) in cli.ASKING.items():
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
@@ -116,7 +116,7 @@ def test_the_short_help_is_that_of_the_command() -> None:
 
 
 def test_show_config_is_a_configuration(tmp_path: Path, main: Run) -> None:
-    """What it prints is TOML with origins, and given as a file it gives the same settings."""
+    """It prints TOML with origins; loaded as a file, it gives the same settings."""
     status, out, errors = main("show-config", "--port", "9000", TICKER_LOG__LEVEL="debug")
     assert (status, errors) == (0, [])
     shown = tomllib.loads(out)
@@ -141,16 +141,16 @@ def test_check_config_builds_the_feeds(main: Run) -> None:
 
 
 def test_keys_come_from_the_environment(main: Run) -> None:
-    """Seen: `key_env` was of no use, for no feed was told of the environment: every variable "holds no key"."""
+    """Seen: `key_env` never worked, as feeds did not get the environment: every variable "holds no key"."""
     feed = ("check-config", "--feed", "finnhub:AAPL?key_env=STOCKS")
     assert main(*feed, STOCKS="c0ffee") == (0, "ok: 1 feed: finnhub\n", [])
     assert main(*feed) == (2, "", ["ticker: feeds.finnhub.key_env: the variable STOCKS holds no key"])
 
 
 def test_adapters_are_a_table(main: Run) -> None:
-    """Each adapter has a line with its mode and costs, in order of names; the same as JSON lines and as CSV.
+    """Each adapter has a line with its modes and costs, sorted by name; also as JSON lines and as CSV.
 
-    Below it stands what it gives, its fields too; nothing is wider than the terminal, be that 80 columns.
+    Below it is what it offers, with its fields; nothing is wider than the terminal, even at 80 columns.
     """
     for width in (80, 120):
         status, out, errors = ticker("adapters", COLUMNS=str(width))
@@ -223,7 +223,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
     ],
 )
 def test_wrong_usage_or_configuration_is_status_2(args: list[str], error: str, main: Run) -> None:
-    """One line on standard error says what is wrong and what would be right; nothing is printed or started."""
+    """One line on standard error says what is wrong and what to do; nothing is printed or started."""
     assert main(*args) == (2, "", [f"ticker: {error}"])
 
 
@@ -240,12 +240,12 @@ def test_wrong_usage_or_configuration_is_status_2(args: list[str], error: str, m
     ],
 )
 def test_a_process_that_cannot_begin_ends_with_status_2(args: list[str], error: str) -> None:
-    """The same of real processes, one whose usage is wrong, and some that have begun to log when they see the feeds."""
+    """The same for real processes: one with wrong usage, and some that have set up logging before they build feeds."""
     assert ticker(*args) == (2, "", [f"ticker: {error}"])
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, main: Run) -> None:
-    """Each mistake has a line of its own, first those of the settings, then those of feeds and files."""
+    """Each mistake has a line: first those in settings, then those in feeds and files."""
     file = tmp_path / "ticker.toml"
     file.write_text("[server]\nport = 'x'\ntls_cert = 'no.pem'\n[store]\nmax_symbol = 3\n[feeds.krakn]\n", "utf-8")
     assert main("check-config", "--config", str(file), "--set", "auth.tokens_file=no") == (
@@ -269,7 +269,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, main: Run) -> None:
 
 
 def test_text_that_is_not_utf8_is_no_traceback() -> None:
-    """Bytes of another encoding in an argument are shown escaped."""
+    """Bytes that are not UTF-8 in an argument are shown escaped."""
     status, out, errors = ticker("show-config", "--log-level", b"\xff")
     assert (status, out) == (2, "")
     [line] = errors
@@ -286,7 +286,7 @@ def test_where_it_cannot_serve_it_says_so(main: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_a_port_in_use_is_status_1() -> None:
-    """`ticker` alone serves; where it cannot listen, one line says so."""
+    """`ticker` alone serves; if it cannot listen, one line says so."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -300,7 +300,7 @@ def test_a_port_in_use_is_status_1() -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
-    """To a reader that has enough, as `head`, nothing is complained; the status says that not all was written."""
+    """A reader that has enough, such as `head`, causes no error message; the status says that not all was written."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -320,7 +320,7 @@ def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_a_full_disk_is_one_line(unbuffered: str) -> None:
-    """A file that takes no more, at the first byte or at the last flush, is named with status 1."""
+    """A full disk, at the first byte or at the last flush, is reported with status 1."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "ticker", "show-config"],
@@ -335,7 +335,7 @@ def test_a_full_disk_is_one_line(unbuffered: str) -> None:
 
 
 def test_without_standard_output_nothing_breaks() -> None:
-    """Where it is closed from the start, what would be written goes nowhere."""
+    """If it is closed from the start, output is discarded."""
     command = [sys.executable, "-m", "ticker", "adapters"]
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *command], cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, check=False
@@ -344,7 +344,7 @@ def test_without_standard_output_nothing_breaks() -> None:
 
 
 def test_without_standard_input_the_service_stops_cleanly() -> None:
-    """No socket gets the number of a stream that is closed from the start: the event loop aborts at closing one."""
+    """No socket gets the descriptor of a closed standard stream: the event loop would abort on closing it."""
     with subprocess.Popen(
         ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "ticker", "--port", "0"],
         cwd=ROOT, env=ENVIRON, stderr=subprocess.PIPE, text=True,

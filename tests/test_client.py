@@ -1,4 +1,4 @@
-"""A script of five lines, through everything that can happen between it and the service, with real processes."""
+"""A script of five lines, through everything that can happen between it and the service, in real processes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ with watch("*") as view:
     for change in view:
         print(change.symbol, change.version, change.time, change.quote.ts, flush=True)
 """
-"""The five lines, with what is needed to judge order."""
+"""The five lines, printing what is needed to check the order."""
 
 
 class Script:
-    """A running script; `lines` grows with what it prints."""
+    """A running script; `lines` collects what it prints."""
 
     def __init__(self, url: str) -> None:
         self.process = subprocess.Popen(
@@ -72,9 +72,9 @@ def wait(condition: Callable[[], bool], what: str) -> None:
 
 
 def test_a_script_survives_its_service(port: int) -> None:
-    """Started first, it prints prices once the service is there, and again after kill -9 and a restart.
+    """Started first, it prints prices once the service is up, and again after kill -9 and a restart.
 
-    Within one life of the service versions and each symbol's times never go back. It complains of nothing.
+    Within one life of the service, versions and each symbol's times never go back. It reports no error.
     """
     script = Script(f"http://127.0.0.1:{port}")
     lives: list[list[list[str]]] = []
@@ -110,7 +110,7 @@ def port_of(service: Running) -> int:
 
 
 async def equal(view: View[Decimal], service: Running) -> dict[str, Any]:
-    """Wait until REST's answer is of the view's very version, and compare: they are the same, digit for digit."""
+    """Wait until REST answers at the view's version, and compare: they are equal, digit for digit."""
     async with asyncio.timeout(READY_S):
         while True:
             rest = await asyncio.to_thread(service.get, "/api/quotes")
@@ -122,7 +122,7 @@ async def equal(view: View[Decimal], service: Running) -> dict[str, Any]:
 
 
 class Watcher:
-    """Reads changes at its own pace, and sees that no symbol ever goes back in time."""
+    """Reads changes at its own pace, and checks that no symbol goes back in time."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -148,7 +148,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def test_a_network_that_drops_and_stalls_is_survived(service: Running) -> None:
-    """Three seconds in all, reset and then in silence: the view says so, resumes, and ends exactly where REST is."""
+    """Cut once by a reset and once in silence: the view says so, resumes, and ends with what REST has."""
     states: list[State] = []
 
     async def scenario() -> None:
@@ -182,7 +182,7 @@ def test_a_network_that_drops_and_stalls_is_survived(service: Running) -> None:
 
 
 def test_a_view_never_outgrows_its_way_back(service: Running) -> None:
-    """What would not fit into the message that it comes back with is refused at once, and changes nothing.
+    """A subscription too large for the opening message of a reconnect is refused at once, and changes nothing.
 
     Seen: a view that had grown by several subscribes beyond 64 KiB of names died with 1009 at its first reconnect.
     """
@@ -208,7 +208,7 @@ def test_a_view_never_outgrows_its_way_back(service: Running) -> None:
 
 
 def test_a_slow_script_sees_the_latest(service: Running) -> None:
-    """At 100 ms a change it falls behind without end, and still gets each symbol's latest value, merged."""
+    """At 100 ms per change it falls behind more and more, but still gets each symbol's latest value, merged."""
 
     async def scenario() -> None:
         watcher, fast = Watcher(), Watcher()
@@ -227,7 +227,7 @@ def test_a_slow_script_sees_the_latest(service: Running) -> None:
 
 
 def test_the_blocking_twin_stays_current_while_its_loop_sleeps(service: Running) -> None:
-    """Its thread reads on; what the loop gets next is the latest, and frames are whole."""
+    """Its thread keeps reading; the loop's next frame is complete and current."""
     with sync.watch(service.url, "*") as view:
         frames = view.frames()
         first = next(frames)

@@ -1,4 +1,4 @@
-"""The commands that ask a running service: what they print where, and their exit status, against a real one."""
+"""The commands that ask a running service, against a real one: output, errors and exit status."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PYTHON = [sys.executable, "-m", "ticker"]
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
-    """One service for all: a small, quick market."""
+    """One service for all tests: a small, fast market."""
     with running("--feed", "sim:BTC-USD,ETH-USD,BTC-EUR,AAPL?rate=200&faults=false") as started:
         started.wait(lambda: started.get("/api/feeds")["feeds"]["sim"]["state"] == "live", "no price came")
         yield started
@@ -44,7 +44,7 @@ def service() -> Iterator[Running]:
 
 @pytest.fixture
 def called(service: Running, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a command line in this process; gives status, standard output and standard error."""
+    """Run a command line in this process; returns status, standard output and standard error."""
     monkeypatch.setenv("TICKER_URL", service.url)
 
     def call(*args: str) -> tuple[int, str, str]:
@@ -57,7 +57,7 @@ def called(service: Running, capsys: pytest.CaptureFixture[str], monkeypatch: py
 
 
 def test_get_prints_quotes_once(called: Call) -> None:
-    """As columns, JSON lines or CSV; numbers in their own text; only the fields asked for."""
+    """As columns, JSON lines or CSV; numbers in their own text; only the requested fields."""
     status, out, errors = called("get", "BTC-USD", "*-EUR")
     assert (status, errors) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["symbol", "BTC-USD", "BTC-EUR"]
@@ -75,7 +75,7 @@ def test_get_prints_quotes_once(called: Call) -> None:
 
 
 def test_get_says_that_nothing_matches(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pattern may select nothing; a person is told, and data stays empty."""
+    """A pattern may select nothing; a person is told, and the output is empty."""
     told: list[str] = []
     monkeypatch.setattr("ticker.commands.get.note", told.append)
     assert called("get", "ZZZ-*") == (0, "", "")
@@ -84,7 +84,7 @@ def test_get_says_that_nothing_matches(called: Call, monkeypatch: pytest.MonkeyP
 
 
 def test_exit_statuses_of_get(called: Call) -> None:
-    """2 for what cannot be, 3 for what does not exist, with the nearest, 4 for nobody there; nothing on stdout."""
+    """2 for wrong usage, 3 for an unknown symbol, with the nearest, 4 without a service; nothing on standard output."""
     assert called("get", "BTC-USDX") == (
         3, "", "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n",
     )  # fmt: skip
@@ -99,7 +99,7 @@ def test_exit_statuses_of_get(called: Call) -> None:
 
 
 def test_tail_prints_changes_and_where_to_go_on(called: Call, service: Running) -> None:
-    """First what is known, then what changes; a later run goes on at the cursor, which standard error has."""
+    """First the current quotes, then changes; a later run resumes at the cursor, printed on standard error."""
     status, out, errors = called("tail", "BTC-USD", "ETH-USD", "--json", "--count", "5", "--fields", "last,ts")
     assert status == 0
     rows = [json.loads(line) for line in out.splitlines()]
@@ -118,14 +118,14 @@ def test_tail_prints_changes_and_where_to_go_on(called: Call, service: Running) 
 
 
 def test_tail_gives_up_when_told_to(called: Call) -> None:
-    """It waits for a service unless it shall not, or not for ever."""
+    """It waits for a service, unless told not to, or how long."""
     for arguments in (["--no-reconnect"], ["--for", "200ms"]):
         status, out, errors = called("tail", "BTC-USD", "--url", "http://127.0.0.1:1", *arguments)
         assert (status, out, errors.count("\n")) == (4, "", 1)
 
 
 def test_tail_without_reconnecting_ends_with_the_connection() -> None:
-    """Status 4, the cursor for a later run, and why; it does not say that it will come back."""
+    """Status 4, the cursor for a later run, and the reason; it does not say that it reconnects."""
     with (
         running("--feed", "sim:BTC-USD?faults=false") as service,
         subprocess.Popen(
@@ -143,7 +143,7 @@ def test_tail_without_reconnecting_ends_with_the_connection() -> None:
 
 
 def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
-    """Who would wait for it for ever is told what it may have been, also where there is no terminal."""
+    """A command that would wait for it for ever names the nearest symbols, even without a terminal."""
     said = "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n"
     status, out, errors = called("tail", "BTC-USDX", "BTC-USD", "--count", "1", "--csv", "--fields", "name")
     assert (status, out, said in errors) == (0, "symbol,name\nBTC-USD,Bitcoin\n", True)
@@ -159,7 +159,7 @@ def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
 
 @serving()
 async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also to who came before the feeds had loaded.
+    """Even to a command that started before the feeds had loaded.
 
     Seen: `tail` of one that does not exist, started with the service, was mute until its time was up.
     """
@@ -184,7 +184,7 @@ async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: 
 
 
 def test_lists_of_a_running_service(called: Call) -> None:
-    """Symbols, narrowed by patterns, and feeds, as columns and as data."""
+    """Symbols, selected by patterns, and feeds, as columns and as data."""
     assert called("symbols", "BTC-*", "--csv")[1].splitlines() == [
         "symbol,name,base,quote,decimals,venues",
         "BTC-EUR,Bitcoin / Euro,BTC,EUR,2,sim",
@@ -206,7 +206,7 @@ def test_lists_of_a_running_service(called: Call) -> None:
 
 @serving(prices={})
 async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """While no feed has loaded its symbols, nobody knows which there are: status 4; then 3, and which have not."""
+    """While no feed has loaded its symbols it is status 4; then 3, with the feeds that have not loaded yet."""
     dead = live.service.feed("dead", "live", "received", 5.0)
 
     async def said(status: int) -> list[str]:
@@ -225,7 +225,7 @@ async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: p
 
 
 def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
-    """Release, address and readiness in one line, then the feeds; where nobody answers it is 4."""
+    """Release, address and readiness in one line, then the feeds; without a service it is 4."""
     status, out, errors = called("status")
     assert (status, errors) == (0, "")
     assert out.splitlines()[0] == f"ticker {__version__} at {service.url}: ready"
@@ -237,7 +237,7 @@ def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
 
 @serving(prices={})
 async def test_status_says_what_is_missing(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """A service that is not ready is 1, and each of its reasons has a line."""
+    """A service that is not ready is status 1, and each reason has a line."""
     assert await asyncio.to_thread(main, ["status", f"http://127.0.0.1:{live.port}"]) == 1
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.endswith(": not ready")
@@ -259,7 +259,7 @@ class Dying(BaseHTTPRequestHandler):
 
 
 def test_status_of_a_service_that_dies_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the proxy before it answers then is no status of it."""
+    """What the proxy in front then answers is not mistaken for a status."""
     with HTTPServer(("127.0.0.1", 0), Dying) as proxy:
         thread = threading.Thread(target=proxy.serve_forever)
         thread.start()
@@ -314,7 +314,7 @@ def test_alert_tells_of_a_lost_service() -> None:
 
 
 def test_completion_for_every_shell(called: Call) -> None:
-    """The script calls back with the shell's own protocol, which knows commands and options."""
+    """The script calls back by the shell's own protocol, which completes commands and options."""
     for shell in ("zsh", "fish", "bash"):
         status, out, _ = called("completion", shell)
         assert (status, "_TICKER_COMPLETE" in out) == (0, True)
@@ -324,7 +324,7 @@ def test_completion_for_every_shell(called: Call) -> None:
 
 
 def test_a_reader_that_has_enough_ends_tail_quietly(service: Running) -> None:
-    """`| head -2` ends at once, also when nothing more is written: the closed pipe is seen by itself."""
+    """`| head -2` ends at once, even if nothing more is written: the closed pipe itself is noticed."""
     process = subprocess.Popen(
         [*PYTHON, "tail", "AAPL", "--json", "--fields", "name", "--url", service.url],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -339,7 +339,7 @@ def test_a_reader_that_has_enough_ends_tail_quietly(service: Running) -> None:
 
 
 def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
-    """Status 130, whole lines, the cursor, and no traceback."""
+    """Status 130, complete lines, the cursor, and no traceback."""
     with subprocess.Popen(
         [*PYTHON, "tail", "*", "--json", "--url", service.url],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -355,7 +355,7 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
 
 
 def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
-    """Once on standard error that the service is missing or another, that it is there, lost; only data on output."""
+    """Standard error says once each that there is no service, that it is up, and that it is lost; output is data."""
     stranger = HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)  # speaks HTTP/1.0
     thread = threading.Thread(target=stranger.serve_forever)
     thread.start()
@@ -390,7 +390,7 @@ def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
 
 
 def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None:
-    """On a terminal of 80×24: rows, state and what the prices are; killed, it leaves the screen as it was."""
+    """On a terminal of 80×24: rows, state and kind of prices; when killed, it restores the screen."""
     leader, follower = pty.openpty()
     environ = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     with subprocess.Popen(
@@ -409,7 +409,7 @@ def test_watch_draws_a_table_and_restores_the_terminal(service: Running) -> None
 
 
 def test_watch_draws_its_table_on_windows(service: Running) -> None:
-    """There is no SIGHUP, no loop heeds signals, and neither `resource` nor uvloop can be imported: nor need they."""
+    """Without SIGHUP, signal handlers of the loop, `resource` and uvloop, none of which Windows has."""
     windows = (
         "import asyncio, signal, sys; del signal.SIGHUP; sys.modules |= {'resource': None, 'uvloop': None};"
         "asyncio.SelectorEventLoop.add_signal_handler = asyncio.AbstractEventLoop.add_signal_handler;"
@@ -438,7 +438,7 @@ def test_watch_draws_its_table_on_windows(service: Running) -> None:
     ],
 )
 def test_a_terminal_is_believed(service: Running, command: str, environ: dict[str, str], *, colored: bool) -> None:
-    """One that knows no escapes gets lines and plain charts, and is not left empty; `NO_COLOR` counts if it says so."""
+    """A dumb one gets lines and plain charts, and still shows data; `NO_COLOR` counts unless it is empty."""
     leader, follower = pty.openpty()
     with subprocess.Popen(
         [*PYTHON, command, "BTC-USD", "--url", service.url],
@@ -452,14 +452,14 @@ def test_a_terminal_is_believed(service: Running, command: str, environ: dict[st
 
 
 def _last_words(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What it still says on output and on errors, and ends; `communicate` loses what a `readline` has read ahead."""
+    """The rest of its output and errors, until it ends; `communicate` loses what `readline` has read ahead."""
     assert process.stdout is not None
     assert process.stderr is not None
     return process.stdout.read(), process.stderr.read()
 
 
 def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
-    """What a terminal gets until a condition holds of it."""
+    """What a terminal receives until a condition holds for it."""
     text, deadline = "", time.monotonic() + READY_S
     while not condition(text):
         assert time.monotonic() < deadline, text
@@ -469,7 +469,7 @@ def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
 
 
 def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None:
-    """As `tail` does."""
+    """The same lines as `tail`."""
     with subprocess.Popen(
         [*PYTHON, "watch", "BTC-USD", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -480,7 +480,7 @@ def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None
 
 
 def test_without_rich_watch_says_how_to_get_it(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the interpreter that runs it, whose environment may have no pip of its own."""
+    """The command is for the interpreter that runs it, whose environment may have no pip."""
     told: list[str] = []
     monkeypatch.setattr("ticker.commands.watch.note", told.append)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""A service that says what a test tells it to: for what ours says only when something is wrong."""
+"""A scripted service, for what the real one says only when something is wrong."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from websockets.http11 import Request, Response
 
 
 class NoWait(random.Random):
-    """Chance that never makes anyone wait."""
+    """Randomness that always gives the shortest wait."""
 
     def uniform(self, a: float, b: float) -> float:
         return 0.0
 
 
 class Most(random.Random):
-    """Chance that always takes the longest wait."""
+    """Randomness that always gives the longest wait."""
 
     def uniform(self, a: float, b: float) -> float:
         return b

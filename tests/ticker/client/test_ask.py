@@ -1,4 +1,4 @@
-"""One question over HTTP: what each answer means, long lists, and that asking needs next to nothing."""
+"""Requests over HTTP: what each answer means, long lists, deadlines, and a fast start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ticker.errors import RefusedError, TickerError, UnreachableError
 
 @contextlib.contextmanager
 def answering(text: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that answers its one connection with this; its address, and what it was asked."""
+    """A server that answers one connection with `text`; yields its address and the requests it received."""
     asked: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:
@@ -69,13 +69,13 @@ def response(status: str, body: str = "", *headers: str) -> str:
     ],
 )
 def test_what_an_answer_means(text: str, kind: type[TickerError], said: str) -> None:
-    """Whatever answers, there is one typed error: refused, or not to be reached now."""
+    """Whatever the answer, there is one typed error: refused, or unreachable for now."""
     with answering(text) as (host, _), pytest.raises(kind, match=said):
         sync.get(f"http://{host}", "BTC-USD")
 
 
 def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is the limit, and the message says so."""
+    """The limit is in bytes, and the message says so."""
     monkeypatch.setattr(rest, "MAX_BODY_BYTES", 2 << 20)
     with answering(response("200 OK", " " * (3 << 20))) as (host, _), pytest.raises(UnreachableError, match="2 MB"):
         sync.get(f"http://{host}", "BTC-USD")
@@ -100,7 +100,7 @@ def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing at all in time is as bad as no connection, and the message says so."""
+    """No answer in time is reported like no connection."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(
@@ -109,10 +109,10 @@ def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mo
             sync.get(url, "BTC-USD", timeout_s=0.01)
 
 
-def test_a_cancelled_question_holds_nobody_up() -> None:
-    """The loop ends while the question still waits for its answer.
+def test_a_cancelled_get_does_not_delay_the_end() -> None:
+    """The loop ends while the request is still waiting for its answer.
 
-    Seen: after Ctrl-C a script hung until `timeout_s` was over, for its loop waits for the threads of `to_thread`.
+    Seen: after Ctrl-C a script hung until `timeout_s` was over, as its loop waited for the threads of `to_thread`.
     """
 
     async def scenario() -> None:
@@ -135,7 +135,7 @@ def test_a_cancelled_question_holds_nobody_up() -> None:
 
 
 def test_an_address_may_hold_a_login_and_a_base_path() -> None:
-    """A proxy in front asks for it; it is sent with the request and shown nowhere."""
+    """A proxy in front may require a login; it is sent with the request and never shown."""
     with answering(response("401 Unauthorized")) as (host, asked), pytest.raises(RefusedError) as error:
         sync.get(f"http://me:hu%40sh@{host}/prices", "BTC-*", fields=["last"])
     head = asked[0].decode().splitlines()
@@ -145,7 +145,7 @@ def test_an_address_may_hold_a_login_and_a_base_path() -> None:
 
 
 def test_long_lists_are_asked_for_in_parts() -> None:
-    """No request's address is too long for a proxy, and every symbol is asked for once."""
+    """No request's URL is too long for a proxy, and every symbol is requested once."""
     names = [f"VENUE:{i:05}-USD" for i in range(2000)]
     asked = list(parts(names))
     assert [name for part in asked for name in part] == names
@@ -165,7 +165,7 @@ def test_symbols_are_looked_up_by_one_question(capsys: pytest.CaptureFixture[str
 
 
 def test_asking_starts_fast() -> None:
-    """`ticker get` loads neither the stream's libraries nor an event loop: half of its time would be theirs."""
+    """`ticker get` loads neither the stream's libraries nor asyncio, which would take half of its time."""
     script = "import sys; from ticker.client.ask import ask; from ticker.commands.get import get; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"websockets", "msgspec", "orjson", "asyncio", "fastapi"} & set(done.stdout.split())

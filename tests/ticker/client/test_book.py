@@ -1,4 +1,4 @@
-"""A reader's book: merging, cursors, gaps, and backlogs that never grow beyond one entry a symbol."""
+"""A reader's book: merging, cursors, gaps, and backlogs that never grow beyond one entry per symbol."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say(target: Book[Decimal], kind: str, **members: Any) -> None:
 
 
 def hear(target: Book[Decimal], kind: str, **members: Any) -> Any:
-    """Let the service send a frame; what the book asks again after it."""
+    """Let the service send a frame; returns what the book asks again after it."""
     message = target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
     asked = target.recheck(message)
     return asked and json.loads(asked[1])
@@ -42,7 +42,7 @@ def opened(*patterns: str, **quotes: Any) -> Book[Decimal]:
 
 
 def loop(target: Book[Decimal]) -> Backlog[Decimal]:
-    """A loop's backlog that has taken the first snapshot."""
+    """A loop's backlog after it has taken the first snapshot."""
     backlog = target.backlog(lambda: None)
     backlog.frame()
     return backlog
@@ -75,7 +75,7 @@ def test_numbers_keep_their_text() -> None:
 
 
 def test_frames_merge_as_the_protocol_says() -> None:
-    """A snapshot replaces, an update assigns fields over records and drops what is gone."""
+    """A snapshot replaces everything; an update assigns fields and drops symbols that are gone."""
     target = opened(A={"last": 1, "bid": 2}, B={"last": 3})
     say(target, "update", since=10, version=12, quotes={"A": {"last": 5}}, gone=["B"], feeds={"f": {"state": "live"}})
     say(target, "update", since=9, version=13, quotes={"C": {"last": 6}}, feeds={"f": {"message": "x"}})
@@ -85,8 +85,8 @@ def test_frames_merge_as_the_protocol_says() -> None:
     assert (target.quotes, target.cursor) == ({"D": {"last": 7}}, "8:1:aa")
 
 
-def test_what_no_word_came_of_is_asked_again_once_the_feeds_have_loaded() -> None:
-    """Only names that are neither known nor unknown, and nothing while a feed is on its way.
+def test_missing_symbols_are_asked_about_again_once_feeds_have_loaded() -> None:
+    """Only names without a quote that were not called unknown, and none while a feed is still connecting.
 
     Seen: who had subscribed before the feeds had loaded was never told of a typo.
     """
@@ -101,8 +101,8 @@ def test_what_no_word_came_of_is_asked_again_once_the_feeds_have_loaded() -> Non
     assert hear(target, "heartbeat", version=14, time=10**9) is None, "that is a word"
 
 
-def test_what_no_word_comes_of_is_asked_more_and_more_rarely() -> None:
-    """A feed may be live before it has loaded: again after 5, 10, 20 s of the service's clock, on each connection."""
+def test_missing_symbols_are_asked_about_less_and_less_often() -> None:
+    """A feed may be live before it has loaded: asked again after 5, 10, 20 s of its clock, on each connection."""
     target = book("X")
     for connected_at in (1, 2):
         target.open()
@@ -115,8 +115,8 @@ def test_what_no_word_comes_of_is_asked_more_and_more_rarely() -> None:
         assert asked_at == [0, 5, 15, 35, 75], connected_at
 
 
-def test_what_we_do_not_know_is_ignored() -> None:
-    """New frame types and members are no new protocol; an old update is passed over."""
+def test_unknown_frames_and_members_are_ignored() -> None:
+    """Unknown frame types and members are ignored, as is an update that is too old."""
     target = opened(A={"last": 1})
     say(target, "horn", loud=True, message=None, quotes=["A"], epoch="new")
     say(target, "update", since=10, version=11, quotes={"A": {"last": 2, "colour": "red"}}, mood=[1])
@@ -133,20 +133,20 @@ def test_what_we_do_not_know_is_ignored() -> None:
         b'{"type":"bye","retry_ms":[-1,5]}', b'{"type":"bye","retry_ms":[0,1' + b"0" * 400 + b"]}",
     ],
 )  # fmt: skip
-def test_what_is_no_frame_ends_the_connection(data: bytes) -> None:
-    """Something may have been lost in it."""
+def test_an_invalid_frame_ends_the_connection(data: bytes) -> None:
+    """Data may have been lost in it."""
     with pytest.raises(UnreachableError, match="sent an invalid frame"):
         opened().receive(data)
 
 
-def test_depth_is_no_crash() -> None:
-    """What is nested absurdly deep means nothing or ends the connection: how deep is too deep, each Python decides."""
+def test_deep_nesting_does_not_crash() -> None:
+    """Absurdly deep nesting is ignored or ends the connection: the limit depends on the Python version."""
     with contextlib.suppress(UnreachableError):
         assert opened().receive(b'{"type":"x","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}").type == "x"
 
 
 def test_a_gap_is_never_merged() -> None:
-    """An update from beyond what is known means asking again by cursor; if that does not help, for everything."""
+    """After a gap the view resumes by cursor; if that does not help, it asks for everything."""
     target = opened(A={"last": 1})
 
     def lost() -> str | None:
@@ -163,7 +163,7 @@ def test_a_gap_is_never_merged() -> None:
     assert target.quotes["A"]["last"] == 1
 
 
-def test_a_selection_counts_only_with_its_data() -> None:
+def test_a_selection_takes_effect_with_its_data() -> None:
     """Between `subscribed` and its frame the cursor stays that of the old selection.
 
     Seen: a reader cut there resumed with the new selection at the old version, and never got what it had just added.
@@ -176,8 +176,8 @@ def test_a_selection_counts_only_with_its_data() -> None:
     assert target.cursor == "7:10:bb"
 
 
-def test_a_heartbeat_keeps_the_cursor_young() -> None:
-    """Nothing has changed up to its version, so the next connection begins there; before data it says nothing."""
+def test_a_heartbeat_advances_the_cursor() -> None:
+    """Nothing has changed up to its version, so the next connection resumes there; before data it is ignored."""
     target = book()
     say(target, "heartbeat", version=9)
     assert target.cursor is None
@@ -188,7 +188,7 @@ def test_a_heartbeat_keeps_the_cursor_young() -> None:
 
 
 def test_a_connection_asks_for_all_that_is_wanted() -> None:
-    """The first message of each connection has patterns, fields, interval and place."""
+    """The first message of each connection has patterns, fields, interval and cursor."""
     target: Book[Decimal] = Book(["A", "B", "A"], ["last"], 250, Decimal, "7:10:aa")
     assert question(target.open()) == {
         "op": "subscribe", "id": 1, "symbols": ["A", "B"], "interval_ms": 250, "fields": ["last"], "cursor": "7:10:aa",
@@ -198,8 +198,8 @@ def test_a_connection_asks_for_all_that_is_wanted() -> None:
     assert question(target.open())["symbols"] == ["C*"]
 
 
-def test_impossible_wishes_are_refused_before_they_are_sent() -> None:
-    """Patterns, fields and cursors are checked here already."""
+def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
+    """Patterns, fields and cursors are checked by the client already."""
     for wrong, error in (
         (lambda: book("A B"), PatternError),
         (lambda: Book(["A"], ["lst"], 0, Decimal), PatternError),
@@ -215,7 +215,7 @@ def test_impossible_wishes_are_refused_before_they_are_sent() -> None:
 
 
 def test_what_is_unsubscribed_leaves_at_once() -> None:
-    """Records that no remaining pattern matches are dropped, from loops too, and nobody is told of them."""
+    """Records that no remaining pattern matches are dropped, from backlogs too, without a change being reported."""
     target = opened("A*", "*1", A1={"last": 1}, A2={"last": 2}, B1={"last": 3})
     backlog = target.backlog(lambda: None)
     target.unsubscribe(["A*"])
@@ -229,7 +229,7 @@ def test_what_is_unsubscribed_leaves_at_once() -> None:
 
 
 def test_a_slow_loop_gets_merged_changes() -> None:
-    """However many updates came, a symbol is one change, of all its fields that changed, with its latest values."""
+    """However many updates came, a symbol has one change, with all fields that changed and the latest values."""
     target = opened(A={"last": 0, "bid": 0, "ask": 0}, B={"last": 0})
     backlog = loop(target)
     for version in range(11, 1011):
@@ -243,7 +243,7 @@ def test_a_slow_loop_gets_merged_changes() -> None:
 
 
 def test_loops_share_no_deltas() -> None:
-    """What one loop holds does not grow by what another one is told later."""
+    """One loop's pending deltas do not grow when another loop gets later ones."""
     target = opened(A={"last": 1, "bid": 1})
     slow, fast = loop(target), loop(target)
     say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
@@ -259,7 +259,7 @@ def test_loops_share_no_deltas() -> None:
 
 
 def test_a_change_is_a_value() -> None:
-    """What a loop holds does not move when the view goes on."""
+    """A quote that a loop holds does not change when the view moves on."""
     target = opened(A={"last": 1})
     backlog = target.backlog(lambda: None)
     first = backlog.change()
@@ -276,7 +276,7 @@ def test_a_change_is_a_value() -> None:
 
 
 def test_equal_quotes_are_one() -> None:
-    """Whatever order their fields came in; another field, value or symbol makes another quote."""
+    """The order of fields does not matter; another field, value or symbol does."""
     one = opened(A={"last": 1, "bid": 2, "name": "Alpha", "decimals": 2}).quote("A")
     other = opened(A={"name": "Alpha", "decimals": 2, "bid": 2, "last": 1}, B={"last": 1})
     assert one is not None
@@ -286,7 +286,7 @@ def test_equal_quotes_are_one() -> None:
 
 
 def test_frames_are_whole_steps() -> None:
-    """A frame has everything between two versions: first what is known, then merged updates, and who is gone."""
+    """A frame has all changes between two versions: first what is known, then merged updates, and what is gone."""
     target = opened(A={"last": 1}, B={"last": 1})
     backlog = target.backlog(lambda: None)
     first = backlog.frame()
@@ -305,8 +305,8 @@ def test_frames_are_whole_steps() -> None:
     assert (nothing.snapshot, len(nothing)) == (True, 0)
 
 
-def test_a_restart_tells_loops_everything_anew() -> None:
-    """After another epoch's snapshot every symbol is a change of all fields, and those it lacks are gone."""
+def test_a_restart_gives_loops_everything_again() -> None:
+    """After another epoch's snapshot every symbol has a change of all fields, and those it lacks are gone."""
     target = opened(A={"last": 1}, B={"last": 1})
     backlog, steps = loop(target), loop(target)
     say(target, "update", since=10, version=11, quotes={"A": {"last": 2}})
@@ -321,8 +321,8 @@ def test_a_restart_tells_loops_everything_anew() -> None:
     assert (step.snapshot, sorted(step.deltas)) == (True, ["A", "B"])
 
 
-def test_a_loop_that_nobody_holds_costs_nothing() -> None:
-    """Its backlog goes with it."""
+def test_a_forgotten_loop_costs_nothing() -> None:
+    """Its backlog is freed."""
     target = opened()
     backlog = target.backlog(lambda: None)
     assert target.backlogs() == [backlog]
@@ -371,7 +371,7 @@ def test_any_loop_ends_where_the_book_is(seed: int) -> None:
 
 
 def merge(view: dict[str, dict[str, Any]], change: Any) -> None:
-    """Take a change the way a careful script would: nothing but the fields that it names."""
+    """Apply a change the way a careful script would: only the fields that it names."""
     if change.gone:
         view.pop(change.symbol, None)
         return

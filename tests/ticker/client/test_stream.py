@@ -1,4 +1,4 @@
-"""Coming back, or not: against a service that fails in every way of the protocol."""
+"""Reconnecting, or not: against a service that fails in every way of the protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ticker.errors import RefusedError, UnreachableError
 
 
 def view(url: str, *symbols: str, states: list[State] | None = None, reconnect: bool = True) -> View[Decimal]:
-    """A view that comes back without waiting."""
+    """A view that reconnects without waiting."""
     book: Book[Decimal] = Book(symbols or ("A",), None, 0, Decimal)
     on_state = None if states is None else states.append
     address = Address.of(url, {})
@@ -70,7 +70,7 @@ def test_a_lost_connection_is_resumed_by_cursor() -> None:
 
 @pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
 def test_a_final_close_code_ends_every_loop(code: int) -> None:
-    """It is raised as a typed error where the script waits, and by whatever it does next; `state` shows it, too."""
+    """It is raised as a typed error where the script waits and by whatever it does next; `state` is stale."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -91,8 +91,8 @@ def test_a_final_close_code_ends_every_loop(code: int) -> None:
     run(scenario)
 
 
-def test_a_goodbye_for_good_ends_every_loop() -> None:
-    """Whatever the close code behind it, a service that says not to come back is not asked again."""
+def test_a_bye_without_reconnect_ends_every_loop() -> None:
+    """Whatever the close code, a service that says not to reconnect is left alone."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(connection.number, A={"last": connection.number})
@@ -125,7 +125,7 @@ def test_other_close_codes_are_survived(code: int) -> None:
 
 
 def test_a_service_that_comes_later_is_waited_for() -> None:
-    """Refused upgrades that may pass, a full or starting service, only delay the first data."""
+    """Temporary refusals, by a full or starting service, only delay the first data."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -140,7 +140,7 @@ def test_a_service_that_comes_later_is_waited_for() -> None:
 
 
 def test_between_two_tries_it_waits() -> None:
-    """Longer each time, so that a service that is down is not run down."""
+    """The waits grow, so that a service that is starting is not overrun."""
     waits: list[float] = []
 
     class Noting(Clock):
@@ -164,7 +164,7 @@ def test_between_two_tries_it_waits() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_upgrade_is_raised_on_entering(status: int) -> None:
-    """A wrong token or path is said at once."""
+    """A wrong token or path is raised at once."""
 
     async def scenario() -> None:
         async with scripted(Scripted.until_closed, lambda _: (status, "no")) as url:
@@ -176,7 +176,7 @@ def test_a_refused_upgrade_is_raised_on_entering(status: int) -> None:
 
 
 def test_a_refused_subscription_is_raised() -> None:
-    """An error that will not pass ends the view; one that may is tried again."""
+    """A permanent error ends the view; a temporary one is retried."""
 
     async def script(connection: Scripted) -> None:
         asked = await connection.hear()
@@ -212,7 +212,7 @@ def test_another_protocol_is_refused() -> None:
 
 
 def test_without_reconnect_every_failure_ends_the_view() -> None:
-    """Nobody there, and a lost connection, are both raised."""
+    """A refused and a lost connection are both raised."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -231,7 +231,7 @@ def test_without_reconnect_every_failure_ends_the_view() -> None:
 
 
 def test_a_mute_connection_is_stale_then_given_up() -> None:
-    """A network that swallows everything shows as silence: prices go stale, then another connection is made."""
+    """A network that drops everything shows as silence: prices go stale, then the view reconnects."""
     states: list[State] = []
 
     async def script(connection: Scripted) -> None:
@@ -258,7 +258,7 @@ def test_a_mute_connection_is_stale_then_given_up() -> None:
 
 
 class Looks(Clock):
-    """A clock by which half a heartbeat passes when a test says so."""
+    """A clock whose half heartbeats pass when a test says so."""
 
     def __init__(self) -> None:
         self._passed = asyncio.Semaphore(0)
@@ -267,7 +267,7 @@ class Looks(Clock):
         await self._passed.acquire()
 
     async def pass_by(self, stream: Stream[Decimal]) -> None:
-        """Let one pass, once what was sent is there."""
+        """Let one pass, once everything sent has arrived."""
         while stream._socket is None or not stream._socket._received:  # noqa: ASYNC110 - a socket tells nobody
             await asyncio.sleep(0)
         self._passed.release()
@@ -276,7 +276,7 @@ class Looks(Clock):
 
 
 def test_over_a_slow_line_a_long_message_is_waited_for_and_is_stale() -> None:
-    """While bytes come the connection is kept, but what has been long on its way is not live.
+    """While bytes come the connection is kept, but data that took too long is not live.
 
     Seen over 5 kB/s: a snapshot takes 30 s, was given up after 12.5 s, and asked for again, for ever; over 20 kB/s
     prices that were ten seconds old were live. Promise: it comes, is stale, and live once the line is quick again.
@@ -319,12 +319,12 @@ def test_over_a_slow_line_a_long_message_is_waited_for_and_is_stale() -> None:
 
 
 def many() -> list[str]:
-    """Patterns whose subscription is more than the kernel takes from a client whose service does not read."""
+    """Patterns whose subscription is more than the kernel buffers while the service does not read."""
     return [f"{number:060}-USD" for number in range(150_000)]
 
 
 def test_a_close_amid_a_long_message_is_still_understood() -> None:
-    """A service that closes before it has read all of a subscription says why; what is unsent does not hide it."""
+    """The reason of a service that closes before it has read a whole subscription is not hidden by unsent bytes."""
 
     async def scenario() -> None:
         async with scripted(Scripted.until_closed, max_size=1000) as url:
@@ -336,7 +336,7 @@ def test_a_close_amid_a_long_message_is_still_understood() -> None:
 
 
 def test_a_service_that_does_not_read_is_given_up() -> None:
-    """A subscription that does not get out is silence, too: another connection is made."""
+    """A subscription that cannot be sent counts as silence, too: the view reconnects."""
     asked: list[int] = []
     deaf: list[Scripted] = []
 
@@ -361,7 +361,7 @@ def test_a_service_that_does_not_read_is_given_up() -> None:
 
 
 def test_a_subscription_survives_a_cut_before_its_answer() -> None:
-    """What was asked for on a connection that broke is asked for by the next one, and then answered."""
+    """What was requested on a connection that broke is requested on the next one, and then answered."""
 
     async def script(connection: Scripted) -> None:
         if connection.number == 1:
@@ -382,7 +382,7 @@ def test_a_subscription_survives_a_cut_before_its_answer() -> None:
 
 
 def test_a_callback_that_fails_ends_the_view() -> None:
-    """Its error is not swallowed."""
+    """Its error is raised."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})

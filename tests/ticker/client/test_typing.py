@@ -23,7 +23,7 @@ def test_a_script_is_checked_as_its_author_expects() -> None:
 
 
 def test_the_readmes_examples_are_checked(tmp_path: Path) -> None:
-    """Seen: one compared a price that may be None. Promised: a type checker finds nothing in what readers copy."""
+    """A type checker finds nothing wrong in what readers copy. Seen: one compared a price that may be None."""
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     watching = [text for text in code if re.search("from ticker.client.* import watch", text)]
     assert len(watching) == 2
@@ -34,7 +34,7 @@ def test_the_readmes_examples_are_checked(tmp_path: Path) -> None:
     assert api.run([*names, "--strict", "--no-error-summary"]) == ("", "", 0)
 
 
-def test_help_tells_of_all_there_is() -> None:
+def test_help_lists_everything() -> None:
     """Seen: `help(ticker.client)` knew neither `watch` nor `get`, since they are imported when they are first used; and
     two exceptions that their docstrings name could not be had from there.
     """
@@ -47,7 +47,7 @@ def test_help_tells_of_all_there_is() -> None:
 
 
 def test_importing_it_brings_no_server() -> None:
-    """Scripts get neither the web framework nor the settings library, nor an HTTP client or a loop of ours."""
+    """Scripts load neither the web framework nor the settings library, nor an HTTP client or uvloop."""
     foreign = {"fastapi", "starlette", "pydantic", "httpx", "uvicorn", "uvloop", "prometheus_client", "click", "rich"}
     code = f"import sys, ticker.client, ticker.client.sync; print(sorted({foreign} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -30,7 +30,7 @@ def url(live: Live) -> str:
 
 @serving()
 async def test_a_view_has_the_current_quotes(live: Live) -> None:
-    """On entering the first data is there: exact prices, by symbol, and where to go on from."""
+    """After entering, the first data is there: exact prices by symbol, and the cursor."""
     async with watch(url(live), "BTC-USD", "toy:*") as view:
         assert view.state == "live"
         assert view["BTC-USD"].last == Decimal("97000.10")
@@ -48,7 +48,7 @@ async def test_a_view_has_the_current_quotes(live: Live) -> None:
 
 @serving()
 async def test_changes_come_one_by_one(live: Live) -> None:
-    """First what is known, then what changed, with the names of the fields that did."""
+    """First the current quotes, then changes, with the names of the fields that changed."""
     async with watch("BTC-USD", url=url(live), fields=("last", "bid")) as view:
         changes = aiter(view)
         first = await anext(changes)
@@ -69,7 +69,7 @@ async def test_floats_on_request(live: Live) -> None:
 
 @serving()
 async def test_patterns_come_and_go(live: Live) -> None:
-    """Subscribing returns with the quotes, unsubscribing without them; a new loop starts with what is there."""
+    """Subscribing returns with the quotes there, unsubscribing with them gone; a new loop starts with all of them."""
     async with watch(url(live), "BTC-USD") as view:
         await view.subscribe("toy:*", "SOL-USD")
         assert set(view.quotes()) == {"BTC-USD", "toy:BTC-USD", "toy:ETH-USD"}
@@ -88,8 +88,8 @@ async def test_patterns_come_and_go(live: Live) -> None:
 
 
 @serving()
-async def test_what_does_not_exist_is_known_to_be_so(live: Live) -> None:
-    """A mistyped symbol is waited for, since it may come, but its nearest names can be told."""
+async def test_unknown_symbols_have_their_nearest_names(live: Live) -> None:
+    """A mistyped symbol is waited for, since it may appear, but its nearest names are available."""
     async with watch(url(live), "BTC-USD", "ETH-USDX") as view:
         assert view.unknown == {"ETH-USDX": ["ETH-USD"]}
         await view.subscribe("SOL-USD")
@@ -102,8 +102,8 @@ async def test_what_does_not_exist_is_known_to_be_so(live: Live) -> None:
 
 
 @serving()
-async def test_what_does_not_exist_is_told_later_to_who_came_early(live: Live) -> None:
-    """Whoever subscribes while a feed may still bring the symbol learns it when that feed has loaded.
+async def test_an_early_script_learns_later_what_does_not_exist(live: Live) -> None:
+    """A script that subscribes while a feed may still bring the symbol is told once that feed has loaded.
 
     Seen: `view.unknown` stayed empty for ever, and a loop was mute.
     """
@@ -121,7 +121,7 @@ async def test_what_does_not_exist_is_told_later_to_who_came_early(live: Live) -
 
 @serving(limits={"patterns": 3})
 async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
-    """Too many symbols are a typed error; the view goes on with what it had."""
+    """Too many symbols are a typed error; the view keeps what it had."""
     async with watch(url(live), "BTC-USD") as view:
         with pytest.raises(RefusedError, match="at most 3") as refusal:
             await view.subscribe("A", "B", "C")
@@ -131,7 +131,7 @@ async def test_a_refused_subscription_changes_nothing(live: Live) -> None:
 
 
 @serving()
-async def test_a_list_of_symbols_is_told_apart(live: Live) -> None:
+async def test_a_list_as_one_symbol_is_refused(live: Live) -> None:
     """Seen: `view.subscribe(["BTC-USD", "toy:*"])` was a TypeError about hashes, though `watch` says what to do."""
     symbols: Any = ["BTC-USD", "toy:*"]
     async with watch(url(live), "BTC-USD") as view:
@@ -142,8 +142,8 @@ async def test_a_list_of_symbols_is_told_apart(live: Live) -> None:
         assert "toy:ETH-USD" in view
 
 
-def test_an_argument_that_there_is_not_is_named() -> None:
-    """Seen: `watch("BTC-USD", interval=250)` spoke of `Stream.__init__()`, and of no right name."""
+def test_a_mistyped_argument_is_named() -> None:
+    """Seen: the error of `watch("BTC-USD", interval=250)` named `Stream.__init__()`, and suggested nothing."""
     options: Any = {"interval": 250}
     for twin in (watch, sync.watch):
         with pytest.raises(TypeError, match=r"^watch\(\) has no argument 'interval'; did you mean 'interval_ms'\?$"):
@@ -152,7 +152,7 @@ def test_an_argument_that_there_is_not_is_named() -> None:
 
 @serving()
 async def test_wildcards_beyond_the_limit_are_named(live: Live) -> None:
-    """The service takes what it can of a message; what it leaves out is raised."""
+    """The service accepts what it can of a message; a pattern that it rejects is raised."""
     async with watch(url(live), "BTC-USD") as view:
         with pytest.raises(RefusedError, match=r"'A32\*': at most 32 patterns"):
             await view.subscribe(*(f"A{i}*" for i in range(33)))
@@ -162,8 +162,8 @@ async def test_wildcards_beyond_the_limit_are_named(live: Live) -> None:
 
 
 @serving()
-async def test_a_cursor_goes_on_in_another_view(live: Live) -> None:
-    """A view begun at a cursor knows only what changed since."""
+async def test_another_view_resumes_at_a_cursor(live: Live) -> None:
+    """A view resumed at a cursor contains only what has changed since."""
     async with watch(url(live), "*") as view:
         cursor = view.cursor
     live.publish({"ETH-USD": "3101"})
@@ -175,7 +175,7 @@ async def test_a_cursor_goes_on_in_another_view(live: Live) -> None:
 
 @serving()
 async def test_a_busy_loop_lets_others_run(live: Live) -> None:
-    """A loop that always finds something and never waits itself does not keep the connection from being read."""
+    """A loop that always has a change to take, and never waits, does not keep the connection from being read."""
     async with watch(url(live), "*") as view:
         price = 0
         async for change in view:
@@ -187,8 +187,8 @@ async def test_a_busy_loop_lets_others_run(live: Live) -> None:
 
 
 @serving()
-async def test_leaving_is_no_error(live: Live) -> None:
-    """Who closes a view says so by 1000."""
+async def test_closing_is_a_normal_end(live: Live) -> None:
+    """A closed view closes its connection with 1000."""
     async with watch(url(live), "BTC-USD"):
         pass
     assert (await live.get("/api/status")).json["readers"]["disconnects"] == {"1000": 1}
@@ -210,7 +210,7 @@ async def test_closing_ends_loops_elsewhere(live: Live) -> None:
 
 @serving()
 async def test_get_answers_once(live: Live) -> None:
-    """Rows of plain values: floats, or decimals if exactness is asked for; by name as given, then sorted."""
+    """Rows of plain values: floats, or decimals with `exact`; named symbols as given, then the others sorted."""
     rows = await get(url(live), "toy:ETH-USD", "*")
     assert live.hub.counts.connects == {"ws": 0, "sse": 0, "poll": 0}, "it takes no place"
     assert [row["symbol"] for row in rows] == ["toy:ETH-USD", "BTC-USD", "ETH-USD"]
@@ -232,13 +232,13 @@ async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
 
 @serving(prices={})
 async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
-    """While the symbol may still come it is no unknown symbol."""
+    """A symbol that may still come is not unknown."""
     with pytest.raises(UnreachableError, match="cannot look up BTC-USD, ETH-USD: no feed has loaded"):
         await get(url(live), "BTC-USD", "ETH-USD")
 
 
 def forked(use: Callable[[], object]) -> int:
-    """Use something in a fork of this process: 0 if that raised that it cannot be."""
+    """Use something in a fork of this process: 0 if that raised the error that forbids it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's own, of forks beside threads
         child = os.fork()
@@ -253,8 +253,8 @@ def forked(use: Callable[[], object]) -> int:
 
 
 @serving()
-async def test_the_blocking_twin(live: Live) -> None:
-    """The same names without an event loop: changes, frames, waiting, subscribing, and `get`.
+async def test_the_blocking_library(live: Live) -> None:
+    """The same names, blocking: changes, frames, waiting, subscribing, and `get`.
 
     Seen: in a fork, a worker of `multiprocessing` say, a view was "live" for ever, with the prices of the fork, and its
     loops waited for ever. Promised: it raises.
@@ -295,8 +295,8 @@ async def test_the_blocking_twin(live: Live) -> None:
     await asyncio.to_thread(script)
 
 
-def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given, or from `TICKER_TOKEN`; without a good one the refusal is typed, and the token is never shown."""
+def test_a_token_that_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, or from `TICKER_TOKEN`; without a valid one the refusal is typed, and the token is never shown."""
     file = tmp_path / "tokens.toml"
     file.write_text(f'[me]\nsha256 = "{hashlib.sha256(b"hush").hexdigest()}"\n')
 
@@ -314,8 +314,8 @@ def test_a_token_where_one_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
     run(scenario)
 
 
-def test_nobody_there() -> None:
-    """Without a service `get` says so, in either form."""
+def test_without_a_service_get_fails() -> None:
+    """Without a service `get` says so, asyncio or blocking."""
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
         asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
@@ -323,8 +323,8 @@ def test_nobody_there() -> None:
 
 
 @serving()
-async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
-    """It may look and close; what would have to wait for its own thread is refused."""
+async def test_callbacks_of_a_blocking_view(live: Live) -> None:
+    """It may read and close the view; what would have to wait for its own thread is refused."""
     said: list[object] = []
 
     def on_state(_: State) -> None:
@@ -345,8 +345,8 @@ async def test_a_callback_of_the_blocking_twin(live: Live) -> None:
 
 
 @serving()
-async def test_a_close_meanwhile_lets_nobody_wait(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a thread asks of a view that another one closes is answered, also if the view's loop never begins it."""
+async def test_closing_ends_calls_of_other_threads(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call into a view that another thread closes ends, even if the view's loop never starts on it."""
 
     def script() -> None:
         for never in (Future[None](), cancelled):
@@ -370,7 +370,7 @@ async def test_a_close_meanwhile_lets_nobody_wait(live: Live, monkeypatch: pytes
 
 
 def test_a_blocking_view_without_an_event_loop() -> None:
-    """A process that has no open files left is told so on entering; it waited for ever.
+    """Entering raises when the process has no open files left. Seen: it waited for ever.
 
     So it did if the view's thread had not quite ended when it was told.
     """
@@ -394,7 +394,7 @@ except OSError as error:
 
 
 def test_a_view_is_entered_once_and_before_it_is_used() -> None:
-    """A forgotten `with` is said, instead of a wait that would never end."""
+    """A forgotten `with` raises, instead of a wait that would never end."""
 
     async def scenario() -> None:
         view = watch("BTC-USD")

@@ -30,7 +30,7 @@ from ticker.errors import ConfigError, RefusedError
     ],
 )
 def test_any_url_of_a_service_is_its_address(url: str, stream: str, shown: str) -> None:
-    """http or ws, with or without `/ws`, below a base path; what is shown has no password."""
+    """http or ws, with or without `/ws`, below a base path; the password is not shown."""
     address = Address.of(url, {})
     assert (stream, shown) == (address.stream, str(address))
 
@@ -48,23 +48,23 @@ def test_without_a_url_the_environment_counts_then_this_machine() -> None:
     ["localhost:8000", "ftp://prices", "http://", "http://x:port", "ws://x/ws?symbols=*", "http://a..b", "http://a b",
      "http://x/ä", "http://x/a b", f"http://{'x' * 64}"],
 )  # fmt: skip
-def test_what_is_no_address_is_refused_by_name(url: str) -> None:
-    """One line says what is wrong, and where it came from."""
+def test_an_invalid_address_is_named(url: str) -> None:
+    """One line says what is wrong, and where the value came from."""
     with pytest.raises(ConfigError, match="is not the address of a service; give one like http"):
         Address.of(url, {})
     with pytest.raises(ConfigError, match=r"^TICKER_URL: "):
         Address.of(None, {"TICKER_URL": url})
 
 
-def test_a_name_beyond_ascii_is_an_address() -> None:
-    """Names of hosts may be of any language, and a login is sent encoded."""
+def test_international_host_names() -> None:
+    """Host names may be international, and a login is sent encoded."""
     assert str(Address.of("http://grüße.example:80/base", {})) == "http://grüße.example:80/base"
     assert str(Address.of("http://jörg@prices", {})) == "http://prices"
 
 
 @pytest.mark.parametrize("token", ["secret\r", "two\nlines", "€"])
-def test_a_token_that_cannot_be_sent_is_refused_unseen(token: str) -> None:
-    """It is no header; the message says where it came from, and not what it is."""
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> None:
+    """It cannot be a header; the message says where it came from, and does not show it."""
     assert request_headers(None, "a b", {}) == {"Authorization": "Bearer a b"}
     with pytest.raises(ConfigError, match=r"^a token is one line of printable ASCII") as error:
         request_headers(None, token, {})
@@ -74,7 +74,7 @@ def test_a_token_that_cannot_be_sent_is_refused_unseen(token: str) -> None:
 
 
 def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
-    """Full jitter: anything from nothing to 0.5 s × 2ⁿ, at most 30 s."""
+    """Full jitter: anything from 0 to 0.5 s × 2ⁿ, at most 30 s."""
     retry = Retry(Most())
     assert [retry.pause_s() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
     retry.data()
@@ -84,8 +84,8 @@ def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
     assert 0.45 < max(waits) <= 0.5
 
 
-def test_a_good_bye_says_when_to_come_back() -> None:
-    """Its window counts once, for the close that it announced."""
+def test_a_bye_says_when_to_reconnect() -> None:
+    """Its window is used once, for the close that it announced."""
     retry = Retry(Most())
     retry.bye(Message("bye", retry_ms=(500, 5000)))
     assert [retry.pause_s(protocol.RESTART), retry.pause_s()] == [5.0, 0.5]
@@ -103,8 +103,8 @@ def test_final_close_codes_are_refusals(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1012, 4008, 4009, None])
-def test_other_ends_are_waited_out(code: int | None) -> None:
-    """The connection is made again at the usual pace; after too many messages slower."""
+def test_other_ends_are_retried(code: int | None) -> None:
+    """The view reconnects at the usual pace, but more slowly after too many messages."""
     assert Retry(Most()).pause_s(code) == 0.5
     assert Retry(Most()).pause_s(protocol.TOO_MANY_MESSAGES) == 8
 
@@ -119,13 +119,13 @@ def status(code: int, **headers: str) -> InvalidStatus:
      (426, "the service refuses", ""), (200, "no ticker service at", ""), (404, "no ticker service at", "")],
 )  # fmt: skip
 def test_a_refused_upgrade_is_final(code: int, who: str, why: str) -> None:
-    """Without a token, from a wrong place, at a wrong path or of somebody else trying again cannot help."""
+    """Without a token, from a wrong origin, at a wrong path, or at another server, retrying cannot help."""
     with pytest.raises(RefusedError, match=f"^{who}.* HTTP status {code}{why}$"):
         judge(status(code))
 
 
-def test_what_may_pass_says_how_long_to_wait() -> None:
-    """A full or restarting service may say when to come back; what is no number of seconds is ignored."""
+def test_temporary_failures_may_say_how_long_to_wait() -> None:
+    """A full or restarting service may say when to retry; anything but a number of seconds is ignored."""
     assert judge(status(503, Retry_After="3")) == ("HTTP status 503", 3.0)
     assert judge(status(429, Retry_After="Wed, 21 Oct 2026")) == ("HTTP status 429", 0.0)
     assert judge(status(503, Retry_After="9999"))[1] == 60.0
@@ -142,7 +142,7 @@ def test_what_may_pass_says_how_long_to_wait() -> None:
 
 
 def test_a_bad_certificate_is_final() -> None:
-    """A certificate does not become right by trying again; other failures of TLS may pass."""
+    """A bad certificate is final; other failures of TLS may be temporary."""
     bad = ssl.SSLCertVerificationError()
     bad.verify_message = "self-signed certificate"
     with pytest.raises(RefusedError, match=r"^the certificate is not trusted: .*; to trust it, set SSL_CERT_FILE"):

@@ -29,7 +29,7 @@ def fired(condition: str, values: list[str], slack: str = "0", field: str = "las
 
 
 def test_it_fires_once_each_time_it_becomes_true() -> None:
-    """Also if it is true from the start; the level itself belongs to `>=` and `<=` only."""
+    """Even if it is true from the start; at the level itself only `>=` and `<=` are true."""
     assert fired("A > 100", ["99", "100", "101", "102", "100", "103"]) == ["101", "103"]
     assert fired("A>=100", ["100", "101", "99.9", "100.0"]) == ["100", "100.0"]
     assert fired("A < 1.5", ["1", "1.5", "1.4999999999999999999"]) == ["1", "1.4999999999999999999"]
@@ -37,20 +37,20 @@ def test_it_fires_once_each_time_it_becomes_true() -> None:
 
 
 def test_a_price_at_the_line_does_not_fire_again_and_again() -> None:
-    """With hysteresis it must first go back by that much."""
+    """With hysteresis the value must first go back by that much."""
     assert fired("A > 100", ["101", "99", "101", "95", "101"], slack="5") == ["101", "101"]
     assert fired("A < 100", ["99", "101", "99", "105", "99"], slack="5") == ["99", "99"]
 
 
 def test_any_number_of_a_quote_can_be_compared() -> None:
-    """By its field's name; the price is last, or the mid where there is none; nothing fires by what is not known."""
+    """By its field's name; the price is last, or the mid if there is none; an unknown value never fires."""
     assert fired("A change_pct < -5", ["-4", "-6"], field="change_pct") == ["-6"]
     assert fired("A > 1", ["2"], field="bid") == []
     assert Trigger(Condition.of("A > 1"), Decimal(0)).fires(quote(last=None, bid="1", ask="2"))
 
 
 def test_stale_fires_for_stale_and_down() -> None:
-    """As the service judges; a price that came back can go stale again."""
+    """As judged by the service; a price that is live again can go stale again."""
     trigger = Trigger(Condition.of("A stale"), Decimal(0))
     assert [trigger.fires(quote(state=state)) for state in ("live", "stale", "down", "live", "down")] == [
         False, True, False, False, True,
@@ -58,7 +58,7 @@ def test_stale_fires_for_stale_and_down() -> None:
 
 
 def test_a_silent_service_makes_prices_stale_and_nothing_else() -> None:
-    """What cannot be known is not live; it fires once, and again after a live price; a level says nothing of it."""
+    """Unknown is not live: `stale` fires once, and again after a live price; a level does not fire."""
     trigger = Trigger(Condition.of("A stale"), Decimal(0))
     live = quote(state="live")
     assert [trigger.fires(q) for q in (live, None, None, live, None)] == [False, True, False, False, True]
@@ -66,9 +66,9 @@ def test_a_silent_service_makes_prices_stale_and_nothing_else() -> None:
 
 
 def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """When the time for waiting is up while it runs, the alert ends with it. That it failed is said.
+    """If --for is over while it runs, the alert still waits for it. Its failure is reported.
 
-    Seen: it was left behind, and went on or was killed as chance would have it.
+    Seen: it was left behind, and went on or was killed by chance.
     """
     begun, end, done = (tmp_path / name for name in ("begun", "end", "done"))
     command = (
@@ -92,9 +92,9 @@ def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("cursor", ["1:1:aa", None])
 def test_time_that_is_up_is_told_from_a_service_that_never_answered(cursor: str | None) -> None:
-    """The one is status 1, the other an error, as of `ticker tail`; the view is closed after either.
+    """The former is status 1, the latter an error, as for `ticker tail`; the view is closed in both cases.
 
-    Seen: an alert at a mistyped address ended as one whose condition had not come true.
+    Seen: an alert at a mistyped address ended as if its condition had not been met.
     """
 
     async def nothing() -> AsyncGenerator[Quote[Decimal] | None]:
@@ -113,7 +113,7 @@ def test_time_that_is_up_is_told_from_a_service_that_never_answered(cursor: str 
 
 
 @pytest.mark.parametrize("text", ["", "A", "A = 3", "A > x", "A > 1 or B > 2", "A lst > 3", "A state > 3"])
-def test_what_is_no_condition_is_refused_by_an_example(text: str) -> None:
+def test_an_invalid_condition_is_refused_with_an_example(text: str) -> None:
     """The message shows how to write one, or names the nearest field."""
     with pytest.raises(ValueError, match=r"write 'BTC-USD > 100000'|did you mean|choose from:"):
         Condition.of(text)

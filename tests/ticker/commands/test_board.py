@@ -1,4 +1,4 @@
-"""The live table, drawn into a text."""
+"""The live table, rendered as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drawn(board: Board, *kinds: str, state: State = "live") -> list[str]:
 
 
 def test_prices_end_below_each_other() -> None:
-    """Whether there is an arrow behind a price or none, prices and their head are aligned at the right."""
+    """With or without an arrow behind a price, prices and their heading are right-aligned."""
     board = Board(["*"], "http://localhost:8000")
     for version, (symbol, last) in enumerate([("A-USD", "1.5"), ("B-USD", "20000.25"), ("A-USD", "1.6")]):
         quote = Quote(symbol, {"last": last, "state": "live", "ts": 0}, Decimal)
@@ -35,7 +35,7 @@ def test_prices_end_below_each_other() -> None:
 
 
 def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
-    """Blocks from the lowest to the highest, a gap where nothing is known, and the price of now as the last one."""
+    """Blocks from the lowest to the highest, a gap where nothing is known, and the current price last."""
     board = Board(["*"], "http://localhost:8000", closes={"A-USD": ["0", None, "3.5", "9"], "B-USD": ["9"]})
     changes = [
         Change(symbol, Quote(symbol, {"last": "7", "state": "live", "ts": ts}, Decimal), ("last",), 1, 1, snapshot=True)
@@ -50,18 +50,18 @@ def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
     assert board.order() == ["B-USD"]
 
 
-def test_a_mistyped_symbol_is_told() -> None:
-    """The last line names it, and what it may have been; all of them, if there are several."""
+def test_a_mistyped_symbol_is_shown() -> None:
+    """The last line names it and the nearest names; all of them, if there are several."""
     board = Board(["BTC-USDX"], "http://localhost:8000", unknown={"BTC-USDX": ["BTC-USD"]})
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD"
     board.unknown["NOPE"] = []
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'; nearest: BTC-USD · no symbol 'NOPE'"
 
 
-def test_a_lost_connection_is_told_with_its_reason() -> None:
-    """The first line says what the prices are worth, and whose they are; the last one why, as long as that is so.
+def test_a_lost_connection_is_shown_with_its_reason() -> None:
+    """While prices are not live, the first line has the state and the address, and the last one the reason.
 
-    Seen: the table of a service that was not running said "no answer in time", and never that it had been refused.
+    Seen: for a service that was not running the table said "no answer in time", never "connection refused".
     """
     board = Board(["*"], "http://localhost:8000", unknown={"BTC-USDX": []}, trouble="connection\x1b[2J refused")
     for state in ("reconnecting", "stale"):
@@ -72,7 +72,7 @@ def test_a_lost_connection_is_told_with_its_reason() -> None:
 
 
 def test_a_kind_of_a_later_service_is_shown() -> None:
-    """What is not live is said, whatever it is; no control character of a service reaches the terminal."""
+    """Any kind but live is shown; no control character from a service reaches the terminal."""
     board = Board(["*"], "http://localhost:8000")
     odd: Record = {"last": "1", "bid": "1\x1b[2J", "state": "x\x1b[2J", "source": "s\x1b[2J", "ts": 10**18}
     quote = Quote("A\x1b[2J", odd, Decimal)

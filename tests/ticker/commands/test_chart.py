@@ -29,7 +29,7 @@ def test_bodies_and_wicks_stand_at_their_prices() -> None:
 
 
 def test_a_chart_fills_the_terminal_and_no_more() -> None:
-    """A narrow terminal shows the newest bars; without colour there are no escapes; nothing known says so."""
+    """A narrow terminal shows the newest bars; without colour there are no escapes; without bars it says so."""
     rows = [[i * 60_000, f"{100 + i % 7}.50", f"{108 + i % 7}", "99", "100", "2", ""] for i in range(500)]
     for width, height in ((80, 23), (200, 49), (20, 8)):
         lines = chart("A", "1m", rows, width, height, color=False).splitlines()
@@ -67,7 +67,7 @@ def test_volume_stands_below_where_it_is_known() -> None:
 
 
 def test_a_market_that_does_not_move_has_a_chart() -> None:
-    """All at one price is a line, and no label is told twice."""
+    """All bars at one price are a line, and no label appears twice."""
     rows = [[i * 60_000, "1", "1", "1", "1", None, ""] for i in range(5)]
     text = chart("A", "1m", rows, width=80, height=24, color=False)
     assert re.findall(r"┤(\S+)", text) == ["1"]

@@ -22,7 +22,7 @@ ONE = [Change("A", Quote("A", {"last": "1.50"}, Decimal), ("last",), 1, 1, snaps
 
 
 class Quiet:
-    """A view of these frames, behind which nothing more comes."""
+    """A view of these frames, after which nothing more comes."""
 
     def __init__(self, *frames: list[Change[Decimal]]) -> None:
         self.unknown: dict[str, list[str]] = {}
@@ -44,7 +44,7 @@ class Quiet:
 
 
 def test_time_that_is_up_is_a_good_end_once_something_came(capsys: pytest.CaptureFixture[str]) -> None:
-    """All lines are out, and the cursor is behind them."""
+    """All lines are printed, and the cursor is the one after them."""
     view: Any = Quiet(ONE)
     lines = Lines("csv", ["last"], None)
     assert asyncio.run(follow(view, lines, 0.0, "http://here")) == 0
@@ -53,7 +53,7 @@ def test_time_that_is_up_is_a_good_end_once_something_came(capsys: pytest.Captur
 
 
 def test_time_that_is_up_before_anything_came_is_an_error() -> None:
-    """It names who did not answer; the view is closed all the same."""
+    """It names the address that did not answer, and the view is closed."""
     view: Any = Quiet()
     with pytest.raises(UnreachableError, match="http://here did not answer within --for"):
         asyncio.run(follow(view, Lines(None, None, None), 0.0, "http://here"))
@@ -62,7 +62,7 @@ def test_time_that_is_up_before_anything_came_is_an_error() -> None:
 
 @pytest.mark.parametrize("form", [None, "json"])
 def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
-    """Names, states and times of no meaning are written so that no terminal and no reader of JSON is misled."""
+    """Invalid names, states and times are escaped, for terminals and for readers of JSON."""
     record: dict[str, Any] = {"last": "1.50", "bid": "1\x1b[2J", "state": "odd\n", "ts": 10**18}
     for symbol in ("A\n\x1b[2J", 'A"'):
         change = Change(symbol, Quote(symbol, record, Decimal), ("last",), 1, 10**18, snapshot=True)
@@ -73,8 +73,8 @@ def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
         assert form is None or [json.loads(text)["symbol"] for text in (line, gone)] == [symbol, symbol]
 
 
-def test_what_a_later_run_was_not_told_is_no_dash() -> None:
-    """Resumed by a cursor, a quote has only what changed: the rest is left out; a dash says that it is not known.
+def test_fields_unchanged_since_a_cursor_are_left_out() -> None:
+    """A quote resumed by a cursor has only what changed; the rest is left out, as a dash means "not known".
 
     Seen: after `--since` the price of a symbol whose ask had changed stood there as unknown.
     """
@@ -85,8 +85,8 @@ def test_what_a_later_run_was_not_told_is_no_dash() -> None:
     assert output.text_line(unknown, None, 0).split() == ["00:00:00.000", "A", "–", "bid", "–", "ask", "2.5"]
 
 
-def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistyped name and a service that is not started look the same from here, but for the reason."""
+def test_waiting_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the reason tells a mistyped name from a service that is not started."""
     said: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(notices, "PATIENCE_S", 0)
     monkeypatch.setattr(notices, "_say", said.put)
@@ -96,8 +96,8 @@ def test_who_waits_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [said.get(timeout=30), said.get(timeout=30)] == ["live now", "no prices from http://x yet; still trying"]
 
 
-def test_who_waits_at_a_terminal_is_told_for_as_long_as_that_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line has no control character of others, and is taken back at the end."""
+def test_waiting_at_a_terminal_shows_a_line_that_is_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control characters in the reason are escaped, and the line is erased at the end."""
     said: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(notices, "PATIENCE_S", 0)
     monkeypatch.setattr(sys, "stderr", Mock(isatty=lambda: True, write=said.put))
