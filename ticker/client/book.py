@@ -102,6 +102,11 @@ class Book(Generic[Number]):
         record = self.quotes.get(symbol)
         return None if record is None else Quote(symbol, record.copy(), self.make)
 
+    def check_wanted(self, symbol: str) -> None:
+        """Raise ConfigError if no wanted pattern matches a symbol: waiting for it would never end."""
+        if not any(pattern_matches(text, symbol) for text in self.wanted):
+            raise ConfigError(f"this view does not include '{symbol}'; subscribe to it first")
+
     # Messages to send: the id of each is that of its answer
 
     def open(self) -> tuple[int, bytes] | None:

@@ -117,7 +117,11 @@ class View(Generic[Number]):
         """The first quote of a symbol, the current one included, for which the predicate holds.
 
         It does not see the intermediate values of changes that were merged.
+
+        Raises:
+            ConfigError: no pattern of the view matches the symbol.
         """
+        self._book.check_wanted(symbol)
         async for frame in self.frames():
             quote = self.get(symbol) if symbol in frame.deltas else None
             if quote is not None and predicate(quote):

@@ -142,6 +142,21 @@ async def test_a_list_as_one_symbol_is_refused(live: Live) -> None:
         assert "toy:ETH-USD" in view
 
 
+@serving()
+async def test_waiting_for_a_symbol_that_cannot_come_is_refused(live: Live) -> None:
+    """Seen: `wait_for` of a symbol that no pattern of the view matches never returned; a pattern is enough."""
+    async with watch(url(live), "*-USD") as view:
+        assert (await view.wait_for("BTC-USD", lambda quote: quote.last is not None)).symbol == "BTC-USD"
+        with pytest.raises(ConfigError, match="this view does not include 'toy:BTC-USD'; subscribe to it first"):
+            await asyncio.wait_for(view.wait_for("toy:BTC-USD", lambda _: True), 10)
+
+    def script() -> None:
+        with sync.watch(url(live), "BTC-USD") as view, pytest.raises(ConfigError, match="does not include 'ETH-USD'"):
+            view.wait_for("ETH-USD", lambda _: True, timeout_s=10)
+
+    await asyncio.to_thread(script)
+
+
 def test_a_mistyped_argument_is_named() -> None:
     """Seen: the error of `watch("BTC-USD", interval=250)` named `Stream.__init__()`, and suggested nothing."""
     options: Any = {"interval": 250}
