@@ -127,16 +127,19 @@ class Board:
 
     def _table(self, rows: list[Row], width: int, now_ms: int) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
-        cells = {column.head: [column.cell(self, row, now_ms) for row in rows] for column in COLUMNS}
-        left, chosen = width, []
-        for column in COLUMNS:
-            need = max([len(column.head), *(cell.cell_len for cell in cells[column.head])]) + 2
+        columns = [column for group in COLUMNS for column in group]
+        cells = {column.head: [column.cell(self, row, now_ms) for row in rows] for column in columns}
+        widths = {head: max([len(head), *(cell.cell_len for cell in cells[head])]) for head in cells}
+        left = width
+        chosen: list[Column] = []
+        for group in COLUMNS:
+            need = sum(widths[column.head] + 2 for column in group)
             if need <= left + 2:  # the last column has no gap after it
                 left -= need
-                chosen.append(column)
+                chosen += group
         chosen.sort(key=lambda column: column.place)
         for column in chosen:
-            wide = max([len(column.head), *(cell.cell_len for cell in cells[column.head])]) if column.right else 0
+            wide = widths[column.head] if column.right else 0
             for cell in cells[column.head]:
                 cell.pad_left(
                     wide - cell.cell_len
@@ -191,7 +194,7 @@ def _field(name: str, style: str = "") -> Callable[[Board, Row, int], Text]:
 
 
 class Column(NamedTuple):
-    """A column; `COLUMNS` has the most important first, `place` is the position from left to right."""
+    """A column; `place` is its position from left to right."""
 
     head: str
     place: int
@@ -200,16 +203,15 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("Symbol", 0, lambda _, row, __: Text(plain(row.quote.symbol), "bold"), right=False),
-    Column("Last", 1, _last),
-    Column("24 h", 2, _change),
-    Column("Age", 6, _age),
-    Column("Last 20 min", 3, lambda board, row, _: board.spark(row), right=False),
-    Column("Bid", 4, _field("bid")),
-    Column("Ask", 5, _field("ask")),
-    Column("High", 7, _field("high")),
-    Column("Low", 8, _field("low")),
-    Column("Volume", 9, _field("volume")),
-    Column("Source", 10, _field("source", "dim"), right=False),
-    Column("Name", 11, _field("name", "dim"), right=False),
+    (Column("Symbol", 0, lambda _, row, __: Text(plain(row.quote.symbol), "bold"), right=False),),
+    (Column("Last", 1, _last),),
+    (Column("24 h", 2, _change),),
+    (Column("Age", 6, _age),),
+    (Column("Last 20 min", 3, lambda board, row, _: board.spark(row), right=False),),
+    (Column("Bid", 4, _field("bid")), Column("Ask", 5, _field("ask"))),
+    (Column("High", 7, _field("high")), Column("Low", 8, _field("low"))),
+    (Column("Volume", 9, _field("volume")),),
+    (Column("Source", 10, _field("source", "dim"), right=False),),
+    (Column("Name", 11, _field("name", "dim"), right=False),),
 )
+"""The most important first; those of a group are shown together or not at all."""

@@ -50,6 +50,14 @@ def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
     assert board.order() == ["B-USD"]
 
 
+@pytest.mark.parametrize(("price", "shown"), [("97412.30", True), ("97412.30000000", False)])
+def test_bid_and_ask_are_shown_together_or_not_at_all(price: str, *, shown: bool) -> None:
+    """Seen: at 80 columns the longer prices of a pair left room for the bid alone."""
+    quote = Quote("BTC-USD", {"last": price, "bid": price, "ask": price, "ts": 0}, Decimal)
+    heads = drawn(Board(["*"], "http://localhost:8000", rows={"BTC-USD": Row(quote)}))[1].split()
+    assert ("Bid" in heads, "Ask" in heads) == (shown, shown)
+
+
 def test_a_mistyped_symbol_is_shown() -> None:
     """The last line names it and the nearest names; all of them, if there are several."""
     board = Board(["BTC-USDX"], "http://localhost:8000", unknown={"BTC-USDX": ["BTC-USD"]})
