@@ -77,7 +77,7 @@ def request_headers(headers: Mapping[str, str] | None, token: str | None, enviro
 
 
 def check_strings(patterns: Iterable[str]) -> list[str]:
-    """The patterns, if all are strings: mypy would report a list passed as one argument, but a script runs without it.
+    """The patterns, if all are strings: mypy reports a list passed as one argument, but a script may not use mypy.
 
     Raises:
         ConfigError: one is not a string.

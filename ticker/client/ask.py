@@ -74,7 +74,7 @@ def inquire(
         loading = answer.get("loading", loading)
     if unknown:
         raise UnknownSymbolError(unknown, loading)
-    if missing := [name for name in names if "*" not in name and name not in records]:  # nor said to be unknown
+    if missing := [name for name in names if "*" not in name and name not in records]:  # not called unknown either
         text = "no feed has loaded its symbols yet; try again in a moment"
         raise UnreachableError(f"cannot look up {', '.join(missing)}: {text}")
     return records

@@ -1,4 +1,4 @@
-"""What a view hands out: quotes, changes and frames, all immutable.
+"""Quotes, changes and frames, as a view hands them out.
 
 A number is kept as it came, as exact text or a float, and becomes a `Decimal` or `float` only when it is read.
 """

@@ -1,4 +1,4 @@
-"""`ticker.client` without asyncio: the same names, blocking.
+"""`ticker.client` for programs without an event loop: the same names, blocking.
 
 A view reads in a thread of its own, so it stays current while the program is busy elsewhere.
 """

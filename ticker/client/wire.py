@@ -18,7 +18,7 @@ MAX_FRAME_BYTES = 64 << 20
 """About four times a snapshot of 50,000 symbols."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 _SLOWER = 4
-"""After "too many messages": the number of failures that the backoff counts at least."""
+"""After "too many messages", the backoff goes on as after this many failures."""
 _FINAL = {
     protocol.BINARY_FRAME: "it received a binary frame",
     protocol.BAD_UTF8: "it received text that is not UTF-8",

@@ -141,9 +141,7 @@ class Board:
         for column in chosen:
             wide = widths[column.head] if column.right else 0
             for cell in cells[column.head]:
-                cell.pad_left(
-                    wide - cell.cell_len
-                )  # a right-justified column would strip the blank in place of an arrow
+                cell.pad_left(wide - cell.cell_len)  # right-justified, the column would strip the blank for an arrow
             table.add_column(f"{column.head:>{wide}}", no_wrap=True)
         for i in range(len(rows)):
             table.add_row(*(cells[column.head][i] for column in chosen))
