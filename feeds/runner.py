@@ -10,7 +10,6 @@ Never looks into prices.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -25,10 +24,10 @@ MOST_TOLD = 20
 log = logging.getLogger("ticker.feeds")
 
 
-def named(name: str) -> dict[str, object]:
-    """What the log calls it: a part of a feed is named `alpha polls`, or `alpha/1`."""
-    feed, *part = re.split("[ /]", name, maxsplit=1)
-    return {"feed": feed} | ({"part": part[0]} if part else {})
+def log_fields(name: str) -> dict[str, object]:
+    """The log's fields for the name of a feed, `alpha`, or of a part of one, `alpha polls`."""
+    feed, _, part = name.partition(" ")
+    return {"feed": feed, "part": part} if part else {"feed": feed}
 
 
 class Runnable(Protocol):
@@ -80,7 +79,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the project's one broad handler: no feed's bug ends the rest
             self._tap.park(error)
         else:
-            log.info("ended", extra=named(self._feed.name))
+            log.info("ended", extra=log_fields(self._feed.name))
         return None
 
 
@@ -150,7 +149,7 @@ class _Tap:
 
     def _words(self, state: str | None, **more: object) -> dict[str, object]:
         """What a line says beside its text."""
-        return named(self._name) | ({"state": state} if state else {}) | more
+        return log_fields(self._name) | ({"state": state} if state else {}) | more
 
     def _count(self, error: FeedError) -> None:
         errors = self.status.errors

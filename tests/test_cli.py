@@ -196,7 +196,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["symbols", "--adapter", ""], "a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),
         (["symbols", "--adapter", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
         (["symbols", "--adapter", "sim"], "sim is not an exchange, so it has no list of symbols"),
-        (["symbols", "--adapter", "yahoo"], "yahoo has no list of its symbols; name those that you want"),
+        (["symbols", "--adapter", "yahoo"], "yahoo has no list of its symbols; name the ones you want"),
         (["--port"], "Option '--port' requires an argument."),
         (["--port", "http"], "--port: should be a valid integer, not 'http'"),
         (["completion"], "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"),

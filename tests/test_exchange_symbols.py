@@ -58,4 +58,4 @@ def test_a_list_that_cannot_be_had(asked: Asked) -> None:
     status, out, errors = asked(Reply(status=503), "")
     assert (status, out) == (4, "")
     assert errors.startswith("ticker: cannot list the symbols of kraken at http://127.0.0.1:")
-    assert errors.endswith(": HTTP status 503\n")
+    assert errors.endswith(": 127.0.0.1 answered with HTTP status 503\n")

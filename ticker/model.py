@@ -113,7 +113,7 @@ class Bar(NamedTuple):
     volume: float | None = None
 
 
-_COUNT = re.compile(r"(?<=/)[0-9]+|[0-9]+(?= (?:s|more|rows|messages)\b)")
+_COUNT = re.compile(r"(?<=stream )[0-9]+|[0-9]+(?= (?:s|more|rows|messages)\b)")
 
 
 def wording(message: str | None) -> str | None:

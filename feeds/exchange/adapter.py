@@ -40,7 +40,7 @@ async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> li
     """
     request, parse = venue.instruments_request, venue.parse_instruments
     if request is None or parse is None:
-        raise FatalFeedError(f"{venue.name} has no list of its symbols; name those that you want")
+        raise FatalFeedError(f"{venue.name} has no list of its symbols; name the ones you want")
     source = _source(venue, options, context)
     rest = Rest(source, venue.limits, venue.limits.gap_s, Budget(), context)
     async with source:
@@ -119,7 +119,7 @@ def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
     stream = None if options.mode == "poll" else venue.stream
     needs_names = stream is not None or venue.limits.symbols_per_request
     if needs_names and venue.instruments_request is None and not options.names_all:
-        raise ConfigError(f"feeds.{name}.symbols: {venue.name} has no list to choose from; name each symbol")
+        raise ConfigError(f"feeds.{name}.symbols: {venue.name} has no list to match patterns with; name each symbol")
     return stream
 
 
@@ -164,10 +164,10 @@ def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context
         try:
             key = Path(options.key_file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no text"
+            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not text"
             raise ConfigError(f"feeds.{name}.{where} cannot be read: {why}") from error
     else:
-        raise ConfigError(f"feeds.{name}: {venue.name} wants a key; give key_env=VARIABLE or key_file=PATH")
+        raise ConfigError(f"feeds.{name}: {venue.name} needs a key; give key_env=VARIABLE or key_file=PATH")
     key = key.strip()
     parts = [part.strip() for part in key.split(":")] if len(headers) > 1 else [key]
     if not key.isascii() or not key.isprintable() or not all(parts) or len(parts) != len(headers):

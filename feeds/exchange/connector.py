@@ -106,7 +106,7 @@ class Connector:
             return stream.url, stream.ping
         url, every_s = await self._rest.ask(stream.open_request, stream.parse_open, status, method="POST")
         if urlsplit(url).scheme not in {"ws", "wss"}:
-            raise FeedError("the exchange hands out an address that is no WebSocket")
+            raise FeedError(f"{self._rest.source.route} gave a stream address that is not ws or wss")
         return url, (stream.ping[0], every_s) if stream.ping and every_s else stream.ping
 
 

@@ -44,20 +44,30 @@ def without(secrets: Collection[str], data: bytes) -> bytes:
 
 
 class Route(NamedTuple):
-    """Whom a connection goes to, as messages name them: by their hosts, for an address may hold a key or a password."""
+    """Where a connection goes, as messages name it: by host names only, since a URL may hold a key or a password."""
 
     host: str
     proxy: str | None = None
 
     @classmethod
     def of(cls, url: str, proxy: str | None) -> Route:
-        """The way to a URL, through the proxy at another."""
+        """The route to a URL, through the proxy at another URL if one is given."""
         return cls(urlsplit(url).hostname or "", proxy and urlsplit(proxy).hostname)
 
     @property
     def first(self) -> str:
-        """Who is looked up and connected to."""
+        """The host that is resolved and connected to."""
         return self.host if self.proxy is None else f"the proxy {self.proxy}"
+
+    @property
+    def unresolved(self) -> str:
+        """The message for a host name without an address."""
+        return f"cannot resolve {self.first}; check its name and this machine's DNS"
+
+    @property
+    def key_rejected(self) -> str:
+        """The message for a key that is not accepted."""
+        return f"{self} rejects the key (HTTP status 401); check key_env or key_file, then restart"
 
     def __str__(self) -> str:
         return self.host if self.proxy is None else f"{self.host} through the proxy {self.proxy}"
@@ -97,8 +107,8 @@ class HttpSource:
         secrets: Mapping[str, str] | None = None,
         on_answer: Callable[[str, str, Answer], None] | None = None,
     ) -> None:
+        self.route = Route.of(base_url, proxy)
         self._base_url = base_url.rstrip("/")
-        self._route = Route.of(base_url, proxy)
         self._clock = clock
         self._timeout_s = timeout_s
         self._body_bytes = body_bytes
@@ -165,24 +175,24 @@ class HttpSource:
             raise self._failure(error) from error
 
     def _late(self) -> FeedError:
-        return FeedError(f"no whole answer from {self._route} within {self._timeout_s:g} s", reason="timeout")
+        return FeedError(f"{self.route} sent no complete answer within {self._timeout_s:g} s", reason="timeout")
 
     def _failure(self, error: httpx.HTTPError) -> FeedError:
-        reason, route, root = reason_of(error), self._route, root_of(error)
+        reason, route, root = reason_of(error), self.route, root_of(error)
         match reason:
             case "timeout":
                 return self._late()
             case "dns":
-                text = f"no address for {route.first}"
+                text = route.unresolved
             case "tls":
                 text = f"TLS with {route.host} failed: {tls_failure(root)}"
             case "connect" if isinstance(error, httpx.ProxyError):
                 status = str(error).partition(" ")[0]
-                text = f"the proxy {route.proxy} does not connect to {route.host}: HTTP status {status[:3]}"
+                text = f"the proxy {route.proxy} refuses to connect to {route.host}: HTTP status {status[:3]}"
             case "connect":
-                text = f"{route.first}: {failure_of(root)}"
+                text = f"cannot connect to {route.first}: {failure_of(root)}"
             case "closed":
-                text = f"{route} hung up"
+                text = f"{route} closed the connection before its answer was complete"
             case _:
                 said = without(self._secrets.values(), str(error).encode()).decode()  # of a header that cannot be sent
                 text = f"{route}: {said[:200] or type(error).__name__}"
@@ -208,21 +218,22 @@ class HttpSource:
         if code == httpx.codes.NOT_MODIFIED and "if-none-match" in response.request.headers:
             return
         if code == httpx.codes.UNAUTHORIZED and self._secrets:
-            raise FatalFeedError("HTTP status 401: the key is not accepted", reason="http_4xx")
+            raise FatalFeedError(self.route.key_rejected, reason="http_4xx")
         if code != httpx.codes.OK:
             wait_s = retry_after_s(response.headers.get("retry-after"), self._clock.wall_ms())
-            asked = "" if wait_s is None else f", asked us to wait {wait_s:.0f} s"
-            raise FeedError(f"HTTP status {code}{asked}", reason=status_reason(code), retry_after_s=wait_s)
+            asked = "" if wait_s is None else f" and asked us to wait {wait_s:.0f} s"
+            text = f"{self.route} answered with {status_text(code)}{asked}"
+            raise FeedError(text, reason=status_reason(code), retry_after_s=wait_s)
         content_type = response.headers.get("content-type", "application/json")
         if "json" not in content_type.lower():
-            raise FeedError(f"answered with {content_type[:60]!r} instead of JSON")
+            raise FeedError(f"{self.route} answered with {content_type[:60]!r} instead of JSON")
 
     async def _body(self, response: httpx.Response, most_bytes: int) -> bytes:
         # httpx's own decoders inflate a whole network chunk at once, a thousand times its size at worst; here
         # inflating stops one byte after the limit.
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip"}:
-            raise FeedError(f"answered in {encoding[:40]!r}, which we did not ask for")
+            raise FeedError(f"{self.route} answered with the encoding {encoding[:40]!r}, which was not asked for")
         inflate = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
         parts: list[bytes] = []
         left = most_bytes
@@ -232,13 +243,13 @@ class HttpSource:
                 try:
                     part = inflate.decompress(chunk, left + 1) if inflate else chunk
                 except zlib.error as error:
-                    raise FeedError(f"broken gzip: {error}") from error
+                    raise FeedError(f"{self.route} sent broken gzip: {error}") from error
                 left -= len(part)
                 if left < 0:
-                    raise FeedError(f"an answer of more than {most_bytes} bytes", reason="too_large")
+                    raise FeedError(f"{self.route} sent more than {most_bytes} bytes", reason="too_large")
                 parts.append(part)
         if inflate and not inflate.eof:
-            raise FeedError("gzip that ends too early")
+            raise FeedError(f"{self.route} sent gzip that ends too early")
         return without(self._secrets.values(), b"".join(parts))
 
 
@@ -293,6 +304,11 @@ def status_reason(code: int) -> str:
     if code in {httpx.codes.FORBIDDEN, httpx.codes.IM_A_TEAPOT}:
         return "banned"
     return {3: "redirect", 4: "http_4xx", 5: "http_5xx"}.get(code // 100, "protocol")
+
+
+def status_text(code: int) -> str:
+    """An HTTP status in a message, with what it means where the number alone does not tell an operator."""
+    return f"HTTP status {code}" + (" (it may block this machine)" if status_reason(code) == "banned" else "")
 
 
 def retry_after_s(header: str | None, now_ms: int) -> float | None:

@@ -60,7 +60,7 @@ class History:
             return []
         wire = self._directory.asked_as(symbol)
         if wire is None:
-            raise FeedError(f"{symbol} is not in the instrument list")
+            raise FeedError(f"{symbol} is not in the exchange's instrument list")
         span_ms, step_ms, now_ms = interval_s * 1000, step_s * 1000, self._clock.wall_ms()
         end = now_ms - now_ms % span_ms + span_ms
         count = min(limit * interval_s // step_s, candles.kept or limit * interval_s, candles.most * MOST_ANSWERS)
@@ -81,7 +81,7 @@ class History:
             except ValueError:
                 self.status.rejects["price"] += 1
         if entries and not bars:
-            raise FeedError(f"none of {len(entries)} bars has the known shape")
+            raise FeedError(f"{self._rest.source.route} sent {len(entries)} bars, none of the expected form")
         return bars
 
 

@@ -118,7 +118,7 @@ class Link:
                     helper.cancel()
         finally:
             self._socket.abort()
-            self.end(FeedError("stream: stopped", reason="closed"))
+            self.end(FeedError("stopped", reason="closed"))
 
     async def retire(self) -> None:
         """Close it in peace: another one has taken over."""
@@ -169,7 +169,7 @@ class Link:
             self._idle += 1
             self._status.idle_messages += 1
         if len(self.delivered) + len(self._memory) > MOST_NAMES:
-            self.end(FeedError("stream: the exchange speaks of ever more names that nobody has asked for"))
+            self.end(FeedError(f"{self._socket.host} keeps sending names that were not asked for"))
         if heard.reconnect is not None:
             self._wear(heard.reconnect)
         if self._standing != before:
@@ -179,7 +179,7 @@ class Link:
         self._urgent.append(text)
         self._to_send.set()
         if len(self._urgent) > MOST_UNSENT:
-            self.end(FeedError("stream: the exchange asks more than it lets us answer"))
+            self.end(FeedError(f"{self._socket.host} sends requests faster than it accepts our answers"))
 
     def _wear(self, why: str) -> None:
         if self.worn is None:
@@ -228,15 +228,22 @@ class Link:
                 self._say(self._ping[0])
             self._look_for_answers(now)
             if now - self._heard_at > LIFE_S:  # or we were suspended: no silence to learn from
-                self.end(FeedError(f"stream: no sign of life for {LIFE_S:.0f} s", reason="timeout"))
+                self.end(
+                    FeedError(f"{self._socket.host} sent nothing for {LIFE_S:.0f} s, not even a pong", reason="timeout")
+                )
             elif now > self._mute_at:
-                silent_s = now - self._priced_at
                 self._owner.pulse.missed()
-                idle = f", {self._idle} messages meant nothing" if self._idle else ""
-                refused = f", {self._refused} rows were refused" if self._refused else ""
-                self.end(FeedError(f"stream: open, but no price for {silent_s:.0f} s{idle}{refused}", reason="mute"))
+                self.end(FeedError(self._muteness(now), reason="mute"))
             elif now - self.opened_at >= self._lifetime_s:
                 self._wear(f"it is {now - self.opened_at:.0f} s old")
+
+    def _muteness(self, now: float) -> str:
+        text = f"{self._socket.host} is connected but sent no price for {now - self._priced_at:.0f} s"
+        if self._idle:
+            text += f", only {self._idle} messages without one"
+        if self._refused:
+            text += f"; {self._refused} rows were rejected"
+        return text
 
     @property
     def _mute_at(self) -> float:

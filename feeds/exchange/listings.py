@@ -66,7 +66,7 @@ class Listings:
             self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
         if gone := self._judge.delisted():
             feed = gone[0].partition(":")[0]
-            log.info("removes what is listed no more: %s", few(gone), extra={"feed": feed})
+            log.info("removing delisted symbols: %s", few(gone), extra={"feed": feed})
             sink.remove(gone)
         if sink.status.state == "live" and (halted := self._judge.halted()):
             sink.publish(halted)

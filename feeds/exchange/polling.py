@@ -74,7 +74,7 @@ class Poller:
             raise last
         if not found and only is None:
             wanted = ",".join(self._options.symbols)[:80]
-            sink.state("stale", f"no price for {wanted} in {answers} answers with {rows} rows")
+            sink.state("stale", f"no price for {wanted} among {rows} rows; check the feed's symbols")
         elif only is None:
             self._tell(sink)
 
@@ -125,7 +125,7 @@ class Poller:
     def _parse(self, body: bytes) -> Sequence[Row]:
         rows = self._venue.parse_rest(body)
         if rows and all(row.raw is None for row in rows):
-            raise ValueError(f"none of {len(rows)} rows has the known shape")
+            raise ValueError(f"none of {len(rows)} rows has the expected fields")
         return rows
 
 

@@ -104,7 +104,7 @@ class Recorder:
             return
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
-            self._end("it has reached its size, see record_mb")
+            self._end("it has reached the size given by record_mb")
             return
         try:
             if not path.parent.is_dir():

@@ -54,12 +54,12 @@ class Rest:
             try:
                 found = parse(answer.body)
             except ValueError as error:
-                raise FeedError(f"an answer that cannot be read: {str(error)[:200]}") from error
+                raise FeedError(f"{self.source.route} sent an unreadable answer: {str(error)[:200]}") from error
         except FeedError as error:
             self._budget.heed(self._clock, error, self._limits.ban_s, connects=error.reason == "banned")
             raise
         if not found:
-            raise FeedError("an empty answer")
+            raise FeedError(f"{self.source.route} sent an answer without any entries")
         return found
 
     async def _answer(self, target: str, status: FeedStatus, method: str) -> Answer:

@@ -125,7 +125,7 @@ class StreamedFeed:
         self._context = context
         self._streams = Streams(
             stream.wires_per_connection,
-            lambda number: Shard(f"{name}/{number}", stream, connector, judge, context, self._tell),
+            lambda number: Shard(f"{name} stream {number}", stream, connector, judge, context, self._tell),
         )
         self._start: Callable[[Shard], None] = lambda _: None
         self._joint: Joint | None = None
@@ -145,7 +145,7 @@ class StreamedFeed:
             def keep(part: Part | Shard, into: Sink) -> None:
                 tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
 
-            self._start = lambda shard: keep(shard, Through(joint.way(shard.name), self._note))
+            self._start = lambda shard: keep(shard, Through(joint.way(shard.name.partition(" ")[2]), self._note))
             if self._poller:  # first, for its prices come sooner than the list
                 polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
                 keep(polls, Through(joint.way("polls"), self._trim))
@@ -275,9 +275,9 @@ class StreamedFeed:
     def _notes(self) -> list[str]:
         notes = []
         if unlisted := self._directory.unlisted():
-            notes.append(f"not listed: {few(unlisted)}")
+            notes.append(f"the exchange does not list {few(unlisted)}; check the feed's symbols")
         elif self._directory.loaded and not self._carriers:
-            notes.append("no listed symbol is wanted")
+            notes.append("the exchange lists no open market that matches the feed's symbols")
         refused = {wire: why for shard in self._streams.shards for wire, why in shard.missing.items()}
         if refused:
             wire, why = next(iter(refused.items()))

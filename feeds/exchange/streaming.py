@@ -17,7 +17,7 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.link import Link
 from feeds.exchange.pulse import Pulse
 from feeds.exchange.venue import Row, Stream
-from feeds.runner import named
+from feeds.runner import log_fields
 from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
@@ -76,7 +76,7 @@ class Shard:
         if self._current is None:
             return {}
         subscriptions = self._current.subscriptions
-        missing = dict.fromkeys(subscriptions.unanswered, "not answered") | subscriptions.refused
+        missing = dict.fromkeys(subscriptions.unanswered, "no answer") | subscriptions.refused
         return {wire: missing[wire] for wire in sorted(missing) if wire in self.wires}
 
     @property
@@ -191,7 +191,7 @@ class Shard:
                 self._current, self._next, renewal = self._next, None, None
                 self._renewed_at = self.time.monotonic()
             elif link.worn and (renewal is None or renewal.done()):
-                log.info("renews its connection: %s", link.worn, extra=named(self.name))
+                log.info("replacing the connection: %s", link.worn, extra=log_fields(self.name))
                 renewal = tasks.create_task(self._renew(link, tasks), name=f"{self.name} renewal")
             await self._changed.wait()
             assert self._current is not None
@@ -224,7 +224,7 @@ class Shard:
         try:
             await old.retire()
         finally:
-            old.end(FeedError("stream: replaced", reason="closed"))
+            old.end(FeedError("replaced", reason="closed"))
             self.news()
 
     def _wake(self) -> None:

@@ -23,7 +23,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import CloseCode
 
-from feeds.exchange.fetch import Route, failure_of, retry_after_s, status_reason, tls_failure, without
+from feeds.exchange.fetch import Route, failure_of, retry_after_s, status_reason, status_text, tls_failure, without
 from ticker import __version__
 from ticker.clock import Clock
 from ticker.errors import FatalFeedError, FeedError
@@ -38,7 +38,8 @@ Note = Callable[[str, str | bytes], None]
 class Socket:
     """An open connection; closed by `close`, or at once by `abort`."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, host: str = "") -> None:
+        self.host = host
         self._connection = connection
         self.note: Note | None = None
         self.secrets: Collection[str] = ()
@@ -53,7 +54,7 @@ class Socket:
         try:
             message = await self._connection.recv(decode=False)
         except ConnectionClosed as error:
-            raise _ended(error, self.secrets) from error
+            raise self._ended(error) from error
         message = without(self.secrets, message)
         if self.note:
             self.note("recv", message)
@@ -70,7 +71,7 @@ class Socket:
         try:
             await self._connection.send(text)
         except ConnectionClosed as error:
-            raise _ended(error, self.secrets) from error
+            raise self._ended(error) from error
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong, for as long as the connection lives.
@@ -81,7 +82,7 @@ class Socket:
         try:
             await (await self._connection.ping())
         except ConnectionClosed as error:
-            raise _ended(error, self.secrets) from error
+            raise self._ended(error) from error
 
     async def close(self) -> None:
         """Say goodbye, and end the connection even if there is no answer."""
@@ -90,6 +91,18 @@ class Socket:
     def abort(self) -> None:
         """End the connection now."""
         self._connection.transport.abort()
+
+    def _ended(self, error: ConnectionClosed) -> FeedError:
+        if error.sent and not error.rcvd_then_sent:  # we closed it: the library does not accept what came
+            code = error.sent.code
+            if code == CloseCode.MESSAGE_TOO_BIG:
+                return FeedError(f"{self.host} sent a message that is too large", reason="too_large")
+            return FeedError(f"{self.host} sent an invalid message (close code {code})")
+        if error.rcvd is None:
+            return FeedError(f"the connection to {self.host} was lost", reason="closed")
+        reason = without(self.secrets, error.rcvd.reason.encode()).decode()
+        why = f" {reason[:100]!r}" if reason else ""
+        return FeedError(f"{self.host} closed the connection, code {error.rcvd.code}{why}", reason="closed")
 
 
 async def open_socket(
@@ -117,6 +130,7 @@ async def open_socket(
         FeedError: it did not work, with its reason and the server's Retry-After.
         FatalFeedError: the key is not accepted.
     """
+    route = Route.of(url, proxy)
     try:
         connection = await _Connect(
             url,
@@ -134,12 +148,13 @@ async def open_socket(
     except InvalidStatus as error:
         code = error.response.status_code
         if code == HTTPStatus.UNAUTHORIZED:
-            raise FatalFeedError("stream: HTTP status 401: the key is not accepted", reason="http_4xx") from None
+            raise FatalFeedError(route.key_rejected, reason="http_4xx") from None
         wait_s = retry_after_s(error.response.headers.get("Retry-After"), clock.wall_ms())
-        raise FeedError(f"stream: HTTP status {code}", reason=status_reason(code), retry_after_s=wait_s) from None
+        text = f"{route} refuses the WebSocket with {status_text(code)}"
+        raise FeedError(text, reason=status_reason(code), retry_after_s=wait_s) from None
     except (OSError, WebSocketException) as error:
-        raise _refused(error, Route.of(url, proxy), timeout_s) from None
-    return Socket(connection)
+        raise _refused(error, route, timeout_s) from None
+    return Socket(connection, route.host)
 
 
 class _Connect(connect):
@@ -152,30 +167,19 @@ class _Connect(connect):
 def _refused(error: Exception, route: Route, timeout_s: float) -> FeedError:
     match error:
         case TimeoutError():
-            return FeedError(f"stream: {route} did not answer within {timeout_s:g} s", reason="timeout")
+            return FeedError(f"{route} did not open a WebSocket within {timeout_s:g} s", reason="timeout")
         case socket.gaierror():
-            return FeedError(f"stream: no address for {route.first}", reason="dns")
+            return FeedError(route.unresolved, reason="dns")
         case ssl.SSLError():
-            return FeedError(f"stream: TLS with {route.host} failed: {tls_failure(error)}", reason="tls")
+            return FeedError(f"TLS with {route.host} failed: {tls_failure(error)}", reason="tls")
         case ProxyError():
-            return FeedError(f"stream: the proxy {route.proxy} does not connect to {route.host}", reason="connect")
+            return FeedError(f"the proxy {route.proxy} refuses to connect to {route.host}", reason="connect")
         case InvalidMessage() if isinstance(error.__cause__, EOFError):
-            return FeedError(f"stream: {route} hung up", reason="closed")
+            return FeedError(f"{route} closed the connection during the handshake", reason="closed")
         case InvalidHandshake():
-            return FeedError(f"stream: {route} speaks no WebSocket ({type(error).__name__})")
+            return FeedError(f"{route} does not speak WebSocket ({type(error).__name__})")
         case ConnectionResetError() | ConnectionClosed():
-            return FeedError(f"stream: {route} hung up", reason="closed")
+            return FeedError(f"{route} closed the connection during the handshake", reason="closed")
         case OSError():
-            return FeedError(f"stream: {route.first}: {failure_of(error)}", reason="connect")
-    return FeedError(f"stream: {type(error).__name__}")
-
-
-def _ended(error: ConnectionClosed, secrets: Collection[str]) -> FeedError:
-    if error.sent and not error.rcvd_then_sent:  # it was us: the library does not take what came
-        reason = "too_large" if error.sent.code == CloseCode.MESSAGE_TOO_BIG else "protocol"
-        return FeedError(f"stream: a message that cannot be taken (close code {error.sent.code})", reason=reason)
-    if error.rcvd is None:
-        return FeedError("stream: the connection was lost", reason="closed")
-    reason = without(secrets, error.rcvd.reason.encode()).decode()
-    why = f" {reason[:100]!r}" if reason else ""
-    return FeedError(f"stream: closed by the exchange, code {error.rcvd.code}{why}", reason="closed")
+            return FeedError(f"cannot connect to {route.first}: {failure_of(error)}", reason="connect")
+    return FeedError(f"{route}: {type(error).__name__}")

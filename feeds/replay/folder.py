@@ -172,14 +172,14 @@ class Playback:
         venue, status = self._venue, sink.status
         if event.status != HTTPStatus.OK:
             status.polls["error"] += 1
-            raise FeedError(f"HTTP status {event.status}", reason=status_reason(event.status or 0))
+            raise FeedError(f"recorded HTTP status {event.status}", reason=status_reason(event.status or 0))
         try:
             if venue.parse_instruments and self._is_list(event):
                 self._directory.load(venue.parse_instruments(event.body))
                 return []
             rows = venue.parse_rest(event.body)
         except ValueError as error:
-            raise FeedError(f"an answer that cannot be read: {error}") from error
+            raise FeedError(f"an unreadable recorded answer: {error}") from error
         status.polls["ok"] += 1
         quotes = self._judge.answer(named(rows, self._asked_for(event.of, rows)), status)
         return [trimmed for quote in quotes if (trimmed := self._trim(quote, event.at)).values]

@@ -11,7 +11,7 @@ import pytest
 
 from feeds.backoff import LONGEST_PAUSE_S, Backoff
 from feeds.base import Context, Sink
-from feeds.runner import Runner, named
+from feeds.runner import Runner, log_fields
 from tests.conftest import logged
 from tests.feeds.harness import InstantClock, RecordingSink, run, supervised
 from ticker.clock import ManualClock
@@ -251,8 +251,8 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_every_line_has_the_feeds_own_name() -> None:
     """Whoever looks for the lines of one feed finds those of its parts, too."""
-    assert [named(name) for name in ("kraken", "kraken polls", "kraken/1")] == [
-        {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "1"},
+    assert [log_fields(name) for name in ("kraken", "kraken polls", "kraken stream 1")] == [
+        {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "stream 1"},
     ]  # fmt: skip
 
 

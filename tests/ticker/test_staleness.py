@@ -430,13 +430,13 @@ def test_other_counts_are_no_change(service: Service) -> None:
     feed = service.feed()
     put(feed, "v:A")
     at = service.clock.wall_ms()
-    lost = ("v/1: lost", "v/1 and 1 more: lost", "v/1 and 2 more: lost", "v/2 and 1 more: lost")
+    lost = ("stream 1: lost", "stream 1 and 1 more: lost", "stream 1 and 2 more: lost", "stream 2 and 1 more: lost")
     for message in (*lost, "HTTP status 500", "HTTP status 429, wait 7 s", "HTTP status 429, wait 9 s", None):
         feed.state("live", message)
         service.clock.tick(1.0)
     assert list(feed.status.changes) == [
-        Change(at, "live", None), Change(at, "live", "v/1: lost"),
-        Change(at + 1000, "live", "v/2 and 1 more: lost"), Change(at + 4000, "live", "HTTP status 500"),
+        Change(at, "live", None), Change(at, "live", "stream 1: lost"),
+        Change(at + 1000, "live", "stream 2 and 1 more: lost"), Change(at + 4000, "live", "HTTP status 500"),
         Change(at + 5000, "live", "HTTP status 429, wait 9 s"), Change(at + 7000, "live", None),
     ]  # fmt: skip
 

@@ -120,14 +120,15 @@ def test_kinds_of_json(headers: dict[str, str]) -> None:
     ids=lambda value: value if isinstance(value, str) else f"{value.status}",
 )
 def test_reasons(reply: Reply, reason: str) -> None:
-    """Each way to fail has its own reason, and looks at the status before the body."""
+    """Each way to fail has its own reason and names the host; the status is looked at before the body."""
     error = failure(reply)
     assert (error.reason, "\n" in str(error)) == (reason, False)
+    assert "127.0.0.1" in str(error), "it names the host"
 
 
 def test_lost_connection_is_said_in_one_way() -> None:
     """Wherever it was lost: in words that alternate from try to try each of them would be news."""
-    assert str(failure(CLOSED)) == "127.0.0.1 hung up"
+    assert str(failure(CLOSED)) == "127.0.0.1 closed the connection before its answer was complete"
 
 
 def test_largest_answer() -> None:
@@ -202,14 +203,15 @@ def test_a_failure_names_whom_it_did_not_reach() -> None:
         async with FakeExchange() as unwilling:
             nobody = f"u:SECRET@127.0.0.1:{unused.getsockname()[1]}"
             refuses = unwilling.base_url.replace("//", "//u:SECRET@")
-            assert await said("https://nowhere.invalid") == "no address for nowhere.invalid"
-            assert (
-                await said("https://a.invalid", "http://u:SECRET@b.invalid:1") == "no address for the proxy b.invalid"
-            )
-            assert await said(f"https://{nobody}") == "127.0.0.1: connection refused"
-            assert await said("https://a.invalid", f"http://{nobody}") == "the proxy 127.0.0.1: connection refused"
+            unresolved = "cannot resolve {}; check its name and this machine's DNS"
+            assert await said("https://nowhere.invalid") == unresolved.format("nowhere.invalid")
+            told = await said("https://a.invalid", "http://u:SECRET@b.invalid:1")
+            assert told == unresolved.format("the proxy b.invalid")
+            assert await said(f"https://{nobody}") == "cannot connect to 127.0.0.1: connection refused"
+            told = await said("https://a.invalid", f"http://{nobody}")
+            assert told == "cannot connect to the proxy 127.0.0.1: connection refused"
             told = await said("https://a.invalid", refuses)
-            assert told == "the proxy 127.0.0.1 does not connect to a.invalid: HTTP status 404"
+            assert told == "the proxy 127.0.0.1 refuses to connect to a.invalid: HTTP status 404"
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

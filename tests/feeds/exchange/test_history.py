@@ -118,7 +118,7 @@ def test_bad_bars_cost_themselves() -> None:
 def test_answers_that_tell_nothing() -> None:
     """An empty answer is no bars; one without a single bar that can be read is a failure, and so is a refusal."""
     assert bars_of([[]])[0] == []
-    with pytest.raises(FeedError, match="none of 2 bars has the known shape"):
+    with pytest.raises(FeedError, match="sent 2 bars, none of the expected form"):
         bars_of([[["a"], ["b"]]])
     with pytest.raises(FeedError, match="HTTP status 404"):
         bars_of([])
@@ -130,7 +130,7 @@ def test_nothing_to_ask() -> None:
         bars, stage = bars_of([], venue, interval_s=interval_s)
         assert (bars, stage.exchange.requests) == ([], [])
     for venue in (NEEDS_LIST, LISTED):
-        with pytest.raises(FeedError, match="toy:BTC-USD is not in the instrument list"):
+        with pytest.raises(FeedError, match="toy:BTC-USD is not in the exchange's instrument list"):
             bars_of([], dataclasses.replace(venue, candles=CANDLES))
 
 

@@ -91,7 +91,7 @@ def test_renamed_symbol(caplog: pytest.LogCaptureFixture) -> None:
 
     stage = on_stage(play)
     assert [event.data for event in stage.sink.events if event.what == "remove"] == [["toy:OLD-USD"]]
-    assert logged(caplog).count("removes what is listed no more: toy:OLD-USD feed=toy") == 1
+    assert logged(caplog).count("removing delisted symbols: toy:OLD-USD feed=toy") == 1
     assert set(stage.sink.polls[0]) == {"toy:OLD-USD"}
     assert set(stage.sink.polls[-1]) == {"toy:NEW-USD"}
     assert not any(stage.sink.status.rejects.values())

@@ -169,7 +169,7 @@ def test_nothing_to_show_is_said() -> None:
 
     stage = on_stage(play)
     assert stage.sink.story == ["stale", "publish"]
-    assert stage.sink.events[0].data == "no price for BTC-US* in 1 answers with 1 rows"
+    assert stage.sink.events[0].data == "no price for BTC-US* among 1 rows; check the feed's symbols"
     assert stage.sink.status.polls["ok"] == 3
 
 

@@ -161,7 +161,7 @@ def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) 
     size = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
     assert 900_000 < size <= 1_000_000
     assert [line for line in logged(caplog) if "recording" in line] == [
-        f"recording in {tmp_path / 'toy'} ended: it has reached its size, see record_mb feed=toy"
+        f"recording in {tmp_path / 'toy'} ended: it has reached the size given by record_mb feed=toy"
     ]
 
 

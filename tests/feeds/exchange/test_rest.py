@@ -257,11 +257,11 @@ def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
     built(KEYED, {}, key_file=str(good))
     built(TOY, {})
     for options, expected in (
-        ({}, "wants a key"),
+        ({}, "needs a key"),
         ({"key_env": "MY_KEY"}, "MY_KEY holds no key"),
         ({"key_env": "BAD_KEY"}, "BAD_KEY holds no key"),
         ({"key_file": str(empty)}, "holds no key"),
-        ({"key_file": str(binary)}, "cannot be read: it is no text"),
+        ({"key_file": str(binary)}, "cannot be read: it is not text"),
         ({"key_file": str(tmp_path / "none")}, "cannot be read: no such file or directory"),
         ({"key_file": str(good), "key_env": "MY_KEY"}, "give either key_env or key_file"),
     ):
@@ -287,7 +287,8 @@ def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
         await stage.until(lambda: stage.sink.status.state == "failed", KEYED, key_file=str(tmp_path / "key"))
 
     stage = on_stage(play)
-    assert stage.sink.status.message == "HTTP status 401: the key is not accepted"
+    rejected = "127.0.0.1 rejects the key (HTTP status 401); check key_env or key_file, then restart"
+    assert stage.sink.status.message == rejected
     assert stage.exchange.asked(TICKERS) == 1
     assert stage.exchange.requests[0].headers["x-key"] == "k3y"
 

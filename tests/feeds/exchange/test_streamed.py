@@ -372,7 +372,7 @@ def test_failing_polls_do_not_harm_a_stream() -> None:
                 await theatre.until(lambda: theatre.last("BTC") == f"{number + 2}")  # noqa: B023
             assert theatre.errors()["http_5xx"] > 1
             assert theatre.sink.status.state == "live"
-            assert theatre.sink.status.message == "polls: HTTP status 500"
+            assert theatre.sink.status.message == "polls: 127.0.0.1 answered with HTTP status 500"
             theatre.exchange.serve(TICKERS, tickers(BTC="1"))
             await theatre.passes(31.0, lambda: theatre.sink.status.message is None)
 
@@ -395,7 +395,10 @@ def test_neither_way() -> None:
             for _ in range(60):
                 await theatre.passes(1.0)
             assert theatre.sink.status.state == "down"
-            assert theatre.sink.status.message == "polls: HTTP status 500; toy/1: stream: HTTP status 503"
+            assert theatre.sink.status.message == (
+                "polls: 127.0.0.1 answered with HTTP status 500; "
+                "stream 1: 127.0.0.1 refuses the WebSocket with HTTP status 503"
+            )
             theatre.exchange.serve(TICKERS, tickers(BTC="3"))
             await theatre.passes(31.0, lambda: theatre.last("BTC") == "3")
             assert theatre.sink.status.state == "live"
@@ -412,7 +415,8 @@ def test_polls_without_the_list() -> None:
         theatre.exchange.serve(TICKERS, tickers(BTC="1"))
         async with theatre.running():
             await theatre.until(lambda: theatre.last("BTC") == "1")
-            await theatre.passes(1.0, lambda: theatre.sink.status.message == "instrument list: HTTP status 500")
+            refused = "instrument list: 127.0.0.1 answered with HTTP status 500"
+            await theatre.passes(1.0, lambda: theatre.sink.status.message == refused)
             assert theatre.sink.status.state == "live"
             theatre.lists("BTC")
             await theatre.passes(31.0)

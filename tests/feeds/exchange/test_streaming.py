@@ -86,7 +86,7 @@ def test_only_what_is_wanted_is_subscribed() -> None:
 
     theatre = in_theatre(play)
     assert set(theatre.view()) == {"BTC-EUR"}
-    assert theatre.sink.status.message == "not listed: ODD-USD"
+    assert theatre.sink.status.message == "the exchange does not list ODD-USD; check the feed's symbols"
 
 
 def test_patterns_that_match_nothing_are_said() -> None:
@@ -95,7 +95,8 @@ def test_patterns_that_match_nothing_are_said() -> None:
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
         async with theatre.running(mode="stream", symbols=("*-JPY",)):
-            await theatre.until(lambda: theatre.sink.status.message == "no listed symbol is wanted")
+            none = "the exchange lists no open market that matches the feed's symbols"
+            await theatre.until(lambda: theatre.sink.status.message == none)
 
     assert in_theatre(play).exchange.asked(TALK) == 0
 
@@ -120,7 +121,7 @@ def test_named_symbols_need_no_list() -> None:
             peer.send(said(BTC="1"))
             await theatre.until(lambda: theatre.last("BTC") == "1")
             assert theatre.sink.status.state == "live"
-            assert theatre.sink.status.message == "instrument list: HTTP status 500"
+            assert theatre.sink.status.message == "instrument list: 127.0.0.1 answered with HTTP status 500"
 
     in_theatre(play)
 
@@ -200,7 +201,7 @@ def test_what_is_not_answered_is_asked_for_again() -> None:
             assert wants(peer)[1:] == [["ETH/USD"]]
             await theatre.passes(13.0, lambda: bool(theatre.sink.status.message))
             assert wants(peer)[2:] == []
-            assert theatre.sink.status.message == "not subscribed: ETH/USD (ETH/USD: not answered)"
+            assert theatre.sink.status.message == "not subscribed: ETH/USD (ETH/USD: no answer)"
             assert theatre.errors() == {"timeout": 1}
             peer.send(said(ETH="2"))
             await theatre.until(lambda: theatre.last("ETH") == "2")
@@ -222,10 +223,10 @@ def test_connection_without_any_answer_mends_nothing() -> None:
             (await theatre.exchange.peer()).cut()
             await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
             peer = await theatre.exchange.peer(2)
-            await theatre.passes(25.0, lambda: "not answered" in (theatre.sink.status.message or ""))
+            await theatre.passes(25.0, lambda: "no answer" in (theatre.sink.status.message or ""))
             assert theatre.sink.status.message == (
-                "toy/1: stream: the connection was lost; "
-                "not subscribed: BTC/USD, ETH/USD, LTC/USD (BTC/USD: not answered)"
+                "stream 1: the connection to 127.0.0.1 was lost; "
+                "not subscribed: BTC/USD, ETH/USD, LTC/USD (BTC/USD: no answer)"
             )
             peer.say({"acked": ["BTC/USD", "ETH/USD", "LTC/USD"]})
             await theatre.until(lambda: theatre.sink.status.message == "connected again, no price yet")
@@ -251,7 +252,7 @@ def test_exchange_that_never_answers() -> None:
             peer.cut()
             await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
             await (await theatre.exchange.peer(2)).heard()
-            assert theatre.sink.status.message == "toy/1: stream: the connection was lost"
+            assert theatre.sink.status.message == "stream 1: the connection to 127.0.0.1 was lost"
 
     in_theatre(play)
 

@@ -114,7 +114,8 @@ def test_key_that_a_stream_does_not_take() -> None:
 
     theatre = in_theatre(play)
     assert theatre.exchange.asked(TALK) == 1
-    assert theatre.sink.status.message == "toy/1: stream: HTTP status 401: the key is not accepted"
+    rejected = "127.0.0.1 rejects the key (HTTP status 401); check key_env or key_file, then restart"
+    assert theatre.sink.status.message == f"stream 1: {rejected}"
     assert theatre.errors() == {"http_4xx": 1}
 
 
@@ -168,8 +169,9 @@ def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         refused = f"http://u:SECRET@127.0.0.1:{nobody.getsockname()[1]}"
-        assert uvloop.run(said(refused)) == "stream: the proxy 127.0.0.1: connection refused"
-    assert uvloop.run(said("http://u:SECRET@b.invalid:1")) == "stream: no address for the proxy b.invalid"
+        assert uvloop.run(said(refused)) == "cannot connect to the proxy 127.0.0.1: connection refused"
+    unresolved = "cannot resolve the proxy b.invalid; check its name and this machine's DNS"
+    assert uvloop.run(said("http://u:SECRET@b.invalid:1")) == unresolved
 
 
 def test_hung_up_at_once() -> None:
@@ -200,7 +202,7 @@ def test_hung_up_at_once() -> None:
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
-    assert told == {("closed", "stream: 127.0.0.1 hung up")}
+    assert told == {("closed", "127.0.0.1 closed the connection during the handshake")}
 
 
 def test_no_tls_there() -> None:
@@ -308,7 +310,7 @@ def test_exchange_that_has_changed_its_messages() -> None:
             assert not theatre.errors()
             await theatre.passes(9.0, lambda: bool(theatre.errors()))
             assert theatre.sink.status.message
-            assert theatre.sink.status.message.endswith("no price for 8 s, 30 messages meant nothing")
+            assert theatre.sink.status.message.endswith("no price for 8 s, only 30 messages without one")
             assert not any(theatre.sink.status.rejects.values())
 
     in_theatre(play)
@@ -412,7 +414,7 @@ def test_stream_of_refused_rows_is_a_mute_one(mode: str, refused: Callable[[int]
                 await theatre.passes(1.0)
             await theatre.until(lambda: theatre.errors() == {"mute": 1})
             told = [str(event.data) for event in theatre.sink.events if event.what != "publish"]
-            assert any(text.endswith("no price for 8 s, 9 rows were refused") for text in told)
+            assert any(text.endswith("no price for 8 s; 9 rows were rejected") for text in told)
             if mode == "auto":
                 assert theatre.last("BTC") == "5"
 
@@ -554,7 +556,7 @@ def test_one_connection_down_is_not_the_feed_down() -> None:
                 second.send(said(ETH=f"{number + 2}"))
                 await theatre.until(lambda: theatre.last("ETH") == f"{number + 2}")  # noqa: B023
             assert theatre.sink.status.state == "live"
-            assert theatre.sink.status.message == "toy/1: stream: HTTP status 503"
+            assert theatre.sink.status.message == "stream 1: 127.0.0.1 refuses the WebSocket with HTTP status 503"
             assert "down" not in theatre.sink.story
 
     in_theatre(play)
@@ -619,7 +621,7 @@ def test_bug_in_an_adapter_parks_its_connection() -> None:
             await theatre.until(lambda: theatre.sink.status.state == "failed")
             await theatre.passes(100.0)
             assert len(theatre.exchange.peers) == 1
-            assert theatre.sink.status.message == "toy/1: stopped by a bug (KeyError), see the log"
+            assert theatre.sink.status.message == "stream 1: stopped by a bug (KeyError), see the log"
 
     in_theatre(play)
 
