@@ -1,4 +1,4 @@
-"""How long to wait after a failure: growing pauses with full jitter, for ever, never less than was asked for."""
+"""How long to wait after a failure: exponential backoff with full jitter, never less than the server asked for."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from ticker.errors import FeedError
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0
-"""An exchange that was away, for however long, has its prices here so soon after it is back."""
+"""However long an exchange was away, prices are back this soon after it is."""
 LONGEST_REST_S = 30.0
-"""The same where it wants to be asked less."""
+"""The same for an exchange that wants fewer requests or connections."""
 UNWELCOME = frozenset({"rate_limited", "banned"})
 LONGEST_RETRY_AFTER_S = 3600.0
-"""What a server may ask for at most; more is not believed."""
+"""A longer Retry-After is cut to this."""
 
 
 class Backoff:
-    """The pauses of one thing that is tried again and again."""
+    """The pauses of one thing that is retried."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._failures = 0
 
     def forgive(self) -> None:
-        """It has worked: the next pause is short again."""
+        """Start over: it has worked, so the next pause is short again."""
         self._failures = 0
 
     def pause_s(self, error: FeedError | None = None) -> float:
-        """The pause after one more failure, drawn from all of the span, so that a crowd does not come back at once.
+        """The pause after one more failure: random within the current span, so that many clients spread out.
 
         Args:
-            error: the failure; what the server has asked for comes on top. None: it wishes to see less of us.
+            error: the failure, whose Retry-After is added. None: there was none, but the exchange wants fewer
+                connections.
         """
         unwelcome = error is None or error.reason in UNWELCOME
         longest_s = LONGEST_REST_S if unwelcome else LONGEST_PAUSE_S

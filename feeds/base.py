@@ -1,8 +1,8 @@
 """The contract between a feed and the service, and the description of an adapter.
 
-A feed turns some outside source into `Quote`s and hands them to a `Sink`. It never touches the store, the web
-or another feed. What every feed needs and no feed should write again lives beside this file: supervision in
-`runner`, the judging of rows in `rows`, all that exchanges share in `exchange`.
+A feed turns an outside source into `Quote`s and hands them to a `Sink`. It never touches the store, the web
+or another feed. What feeds have in common lives beside this file: supervision in `runner`, the validation of rows
+in `rows`, everything that exchanges share in `exchange`.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Sink(Protocol):
     """Where a feed puts what it learns. All calls are synchronous and cheap."""
 
     status: FeedStatus
-    """Plain counters of this feed; the feed adds to them directly."""
+    """Plain counters of this feed; the feed increments them directly."""
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         """Hand over quotes, in order; this makes the feed `live`.
 
-        A row that a poll returned is handed over even if unchanged: that confirms it.
+        A row that a poll returned is handed over even if it is unchanged: that confirms the price.
         """
 
     def state(self, state: str, message: str | None = None) -> None:
-        """Say that the feed is now `connecting`, `live`, `stale`, `down` or `failed`, and why."""
+        """Set the feed's state (`connecting`, `live`, `stale`, `down` or `failed`) and the reason."""
 
     def remove(self, symbols: Iterable[str]) -> None:
-        """These venue symbols are gone for good (delisted)."""
+        """Drop venue symbols that are gone for good (delisted)."""
 
     def loaded(self) -> None:
-        """The feed knows its symbols now."""
+        """Report that the feed knows its symbols now."""
 
 
 class Feed(Protocol):
@@ -52,22 +52,22 @@ class Feed(Protocol):
     clock: str
     """Whose time its quotes' `ts` is: `exchange` or `received`."""
     stale_after_s: float
-    """Least silence of a symbol that may count as stale."""
+    """A symbol is never stale sooner than this after its last data, in seconds."""
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled.
 
-        Returning means the source has ended for good (a replay that does not loop); its last prices then go stale
-        by age. Raise `FeedError` to be tried again with backoff, `FatalFeedError` to be parked as failed.
+        Returning means that the source has ended for good (a replay that does not loop); its last prices then go
+        stale by age. Raise `FeedError` to be retried with backoff, `FatalFeedError` to be marked as failed for good.
         """
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """Older bars of a venue symbol, oldest first, the newest may be open; empty if the source has none."""
+        """Past bars of a venue symbol, oldest first; the newest may be open. Empty if the source has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all feeds get from outside: time, randomness, the environment's variables, and what they share."""
+    """What every feed gets from outside: time, randomness, environment variables, and the shared rate budgets."""
 
     clock: Clock
     rng: random.Random
@@ -77,18 +77,18 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What an adapter can give, and what asking for it costs.
+    """What an adapter can deliver, and what polling it costs.
 
     Attributes:
         kind: one of `model.KINDS`.
-        modes: `stream`, `poll` or both; none where nobody is asked.
-        key: whether it takes a key.
-        interval_s: seconds from poll to poll by default.
-        gap_s: fewest seconds from one request to the next.
-        requests_per_symbol: what one poll of one symbol takes; 0: one request brings all symbols.
+        modes: `stream`, `poll` or both; empty for a source that needs no network.
+        key: whether it needs a key.
+        interval_s: default seconds from poll to poll.
+        gap_s: minimum seconds from one request to the next.
+        requests_per_symbol: requests that one poll of one symbol takes; 0: one request returns all symbols.
         fields: the fields of a quote that it fills, in the protocol's order.
-        bars_s: the lengths of bars of its past, in seconds.
-        lists: whether it can say which symbols it has.
+        bars_s: the lengths of its historical bars, in seconds.
+        lists: whether it can list its symbols.
     """
 
     kind: str = "live"
@@ -103,7 +103,7 @@ class Offer:
 
     @property
     def poll_cost(self) -> str:
-        """What polling costs, in words; empty where it is not polled."""
+        """What polling costs, in words; empty if it is not polled."""
         if "poll" not in self.modes:
             return ""
         if not self.requests_per_symbol:
@@ -118,14 +118,14 @@ class Adapter:
     """One way to get prices, as listed by `ticker adapters` and named in a configuration.
 
     Attributes:
-        name: what a feed's `adapter` says; the default name of the feed.
+        name: the value of a feed's `adapter` setting; also the feed's default name.
         summary: whose prices these are, and what is special about them, in one line for the list.
         options: a frozen dataclass, all of whose fields have defaults and are `str`, `int`, `float`, `bool`,
-            `tuple[str, ...]`, or one of these or None; a field's `metadata["help"]` documents it. A field
-            `symbols` takes what stands behind the colon of a feed spec.
+            `tuple[str, ...]`, or one of these or None; a field's `metadata["help"]` documents it. The field
+            `symbols` takes what follows the colon of a feed spec.
         build: makes the feed: `build(feed_name, options, context)`. Raises `ConfigError`.
-        offer: what it can give.
-        venue: of an exchange its `exchange.venue.Venue`, whose recordings a replay can play; else None.
+        offer: what it can deliver.
+        venue: an exchange's `exchange.venue.Venue`, whose recordings a replay can play; None for other sources.
     """
 
     name: str
@@ -140,15 +140,15 @@ _BOOLS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("f
 
 
 def parse_options(where: str, options: type[Any], given: Mapping[str, object]) -> Any:
-    """Make an options object of a TOML table or of a spec's query, strings converted to the fields' types.
+    """Make an options object from a TOML table or a spec's query, converting strings to the fields' types.
 
     Args:
-        where: for messages, `feeds.alpha`.
+        where: the place to name in messages, `feeds.alpha`.
         options: the adapter's dataclass.
         given: names and values.
 
     Raises:
-        ConfigError: an unknown name (with the nearest right one), or a value of the wrong type.
+        ConfigError: an unknown name (the message suggests the nearest known one), or a value of the wrong type.
     """
     hints = typing.get_type_hints(options)
     known = {f.name for f in dataclasses.fields(options)}
@@ -180,7 +180,7 @@ def _to_texts(where: str, value: object) -> tuple[str, ...]:
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
         return tuple(value)
-    raise ConfigError(f"{where}: give a list of strings, or one string with commas")
+    raise ConfigError(f"{where}: give a list of strings, or one string separated by commas")
 
 
 def _to_bool(where: str, value: object) -> bool:
@@ -193,7 +193,7 @@ def _to_bool(where: str, value: object) -> bool:
 
 def _to_number(where: str, hint: Any, value: object) -> Any:
     try:
-        if not isinstance(value, bool) and not (hint is int and isinstance(value, float)):  # which would be cut
+        if not isinstance(value, bool) and not (hint is int and isinstance(value, float)):  # int() would truncate it
             return hint(value)
     except (TypeError, ValueError, OverflowError):
         pass

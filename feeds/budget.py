@@ -1,7 +1,7 @@
-"""What all feeds of one host may ask of it together: the pace of requests and connections, and when to keep quiet.
+"""The rate limit that all feeds of one host share: the pace of requests and connections, and pauses it asks for.
 
-Two feeds of one exchange share the `Budget` of its address, so neither the pace nor a ban is per feed. A budget
-gives turns in the order in which they were asked for. It never sends anything itself.
+Two feeds of one exchange share the `Budget` of its address, so neither the pace nor a ban is per feed. Turns are
+given in the order in which they were asked for. A budget never sends anything itself.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ticker.clock import Clock
 from ticker.errors import FeedError
 
 TOO_FAST_S = 5.0
-"""How long nobody asks a host that has said "too fast" and names no time."""
+"""Pause for a host that reports a rate limit without a Retry-After."""
 USED_SHARE = 0.8
-"""The part of a minute's allowance after which we wait for the next minute."""
+"""The share of a minute's allowance after which we wait for the next minute."""
 MINUTE_S = 60.0
 
 
 class Pacer:
-    """Gives turns in the order in which they were asked for; whoever leaves the queue costs nobody one."""
+    """Gives turns in the order in which they were asked for; a cancelled waiter uses up none."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
@@ -36,7 +36,7 @@ class Pacer:
             self._next_at = at + gap_s
 
     def none_before(self, until: float) -> None:
-        """Nobody gets one before this moment, not even who waits already."""
+        """Give no turn before this moment (monotonic), not even to those already waiting."""
         self._none_before = max(self._none_before, until)
 
 
@@ -48,17 +48,17 @@ class Budget:
         self._connects = Pacer()
 
     async def request(self, clock: Clock, gap_s: float) -> float:
-        """Wait for a turn to ask; the next turn is `gap_s` later. Returns the seconds that it took."""
+        """Wait for a turn to send a request; the next turn is `gap_s` later. Returns the seconds waited."""
         began = clock.monotonic()
         await self._requests.take(clock, gap_s)
         return clock.monotonic() - began
 
     async def connect(self, clock: Clock, per_s: float) -> None:
-        """Wait for a turn to open a connection, of which there are so many a second."""
+        """Wait for a turn to open a connection, at most `per_s` of them a second."""
         await self._connects.take(clock, 1 / per_s)
 
     def told_to_wait(self, clock: Clock, seconds: float, *, requests: bool = True, connects: bool = False) -> None:
-        """The host wants no requests, or no connections, for so long."""
+        """Pause requests, connections or both for as long as the host asks."""
         until = clock.monotonic() + min(seconds, LONGEST_RETRY_AFTER_S)
         if requests:
             self._requests.none_before(until)
@@ -68,14 +68,14 @@ class Budget:
     def heed(
         self, clock: Clock, error: FeedError, ban_s: float, *, requests: bool = True, connects: bool = False
     ) -> None:
-        """Let everybody wait if an error says that the host was asked too often; if it names no time, put the usual in.
+        """Pause everyone if an error reports a rate limit or a ban; a missing Retry-After is filled in.
 
         Args:
             clock: time.
-            error: what the host said.
-            ban_s: how long a ban lasts; 0: what looks like one is about this request alone.
-            requests: whether these have to wait.
-            connects: whether connections have to.
+            error: what the host reported.
+            ban_s: how long a ban lasts; 0: a 403 or the like concerns this request alone.
+            requests: whether requests pause.
+            connects: whether connections pause.
         """
         usual_s = {"rate_limited": TOO_FAST_S, "banned": ban_s}.get(error.reason)
         if usual_s is None:
@@ -86,18 +86,18 @@ class Budget:
             self.told_to_wait(clock, error.retry_after_s, requests=requests, connects=connects)
 
     def used(self, clock: Clock, used: int, allowed: int) -> None:
-        """The host says how much of this minute's allowance is gone; near its end we wait for the next minute."""
+        """Note how much of this minute's allowance the host says is used; when little is left, wait for the next."""
         if used >= USED_SHARE * allowed:
             rest_s = MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S
             self.told_to_wait(clock, rest_s)
 
 
 class Budgets:
-    """The budgets of all hosts that feeds ask, by address."""
+    """The budgets of all hosts, by address."""
 
     def __init__(self) -> None:
         self._budgets: dict[str, Budget] = {}
 
     def of(self, base_url: str) -> Budget:
-        """The budget that everybody who asks this address shares."""
+        """The budget that all feeds of this address share."""
         return self._budgets.setdefault(base_url.rstrip("/").lower(), Budget())

@@ -1,4 +1,4 @@
-"""The exchange's own text of a number, checked and written plainly; its digits are kept. Pure."""
+"""The exchange's own text of a number, validated and normalized; its digits are kept. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def decimal_text(raw: str) -> str:
     """The same number as plain decimal text: no exponent, no plus, no leading zeros, trailing zeros kept.
 
     Raises:
-        ValueError: not a finite decimal, or more than 20 digits before or 30 after the point.
+        ValueError: not a finite decimal, or more than 20 digits before the point or 30 after it.
     """
     if _PLAIN.fullmatch(raw):
         return raw
@@ -33,17 +33,17 @@ def price(raw: str | None) -> str | None:
     """A price's text; None for "no price" (absent, empty or zero).
 
     Raises:
-        ValueError: negative, or not a sane decimal.
+        ValueError: negative, or not a valid decimal.
     """
     text = _unsigned(raw, "price")
     return text if text and text.strip("0.") else None
 
 
 def size(raw: str | None) -> str | None:
-    """A size's or volume's text, zero included; None where there is none.
+    """A size's or volume's text, zero included; None if there is none.
 
     Raises:
-        ValueError: negative, or not a sane decimal.
+        ValueError: negative, or not a valid decimal.
     """
     return _unsigned(raw, "size")
 
@@ -58,9 +58,9 @@ def _unsigned(raw: str | None, what: str) -> str | None:
 
 
 def percent(raw: str | None) -> str | None:
-    """A signed percentage's text; None where there is none.
+    """A signed percentage's text; None if there is none.
 
     Raises:
-        ValueError: not a sane decimal.
+        ValueError: not a valid decimal.
     """
     return decimal_text(raw) if raw else None

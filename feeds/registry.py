@@ -1,9 +1,9 @@
-"""The adapters that there are, found by name, and the making of feeds.
+"""Finds adapters by name, and makes feeds.
 
-An adapter is the `ADAPTER` of a module of `feeds.venues` (its name is the module's), or an entry point of the
-group `ticker.feeds` of somebody else's package (its name is the entry point's), or one of the two below that
-need no exchange. A module is imported when its adapter is wanted, never before: a simulated market needs no
-HTTP client. A name that the project takes itself cannot be taken by another package.
+An adapter is the `ADAPTER` of a module in `feeds.venues` (named after the module), an entry point in the group
+`ticker.feeds` of another package (named after the entry point), or `sim` or `replay`, which need no exchange. A
+module is imported only when its adapter is used: a simulated market needs no HTTP client. Another package cannot
+take over a built-in name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENTRY_POINT_GROUP = "ticker.feeds"
 
 
 def loaders(installed: Iterable[EntryPoint] | None = None) -> Loaders:
-    """All adapters by name, none of them imported yet; `installed` are those of other packages."""
+    """All adapters by name, none of them imported yet; `installed` are the entry points of other packages."""
     points = entry_points(group=ENTRY_POINT_GROUP) if installed is None else installed
     found = {point.name: partial(_load_entry_point, point) for point in points}
     modules = {
@@ -41,23 +41,23 @@ def adapters(known: Loaders | None = None) -> dict[str, Adapter]:
     """All adapters, imported, by name.
 
     Raises:
-        ConfigError: somebody else's cannot be imported.
+        ConfigError: another package's adapter cannot be imported.
     """
     known = loaders() if known is None else known
     return {name: known[name]() for name in sorted(known)}
 
 
 def build(name: str, table: Mapping[str, object], context: Context, known: Loaders | None = None) -> Feed:
-    """Make a feed of its table in the configuration.
+    """Make a feed from its table in the configuration.
 
     Args:
         name: the feed's name, the prefix of its symbols.
         table: `adapter` (default: the feed's name) and that adapter's options.
-        context: time and randomness for the feed.
+        context: what the feed gets from outside.
         known: where to look adapters up.
 
     Raises:
-        ConfigError: an unknown adapter, or what the adapter says of its options.
+        ConfigError: the adapter is unknown, or rejects its options.
     """
     known = loaders() if known is None else known
     adapter_name = table.get("adapter", name)
@@ -81,5 +81,5 @@ def _load_entry_point(point: EntryPoint) -> Adapter:
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"adapter '{point.name}' ({point.value}) cannot be imported: {error}") from error
     if not isinstance(adapter, Adapter):
-        raise ConfigError(f"adapter '{point.name}' ({point.value}) is no feeds.base.Adapter")
+        raise ConfigError(f"adapter '{point.name}' ({point.value}) is not a feeds.base.Adapter")
     return adapter

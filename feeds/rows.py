@@ -1,8 +1,8 @@
-"""From an exchange's raw texts to a `Quote`: the one place where numbers and times are judged.
+"""From an exchange's raw text to a `Quote`: the one place where numbers and times are validated.
 
-An adapter only finds the texts in an answer and puts our field names on them. Here they become decimal text of
-the model or are refused, and every refusal is counted. A bad value costs its field, a bad bid or ask the pair, a bad
-row itself, never the rest of the answer. Pure: no clock, no I/O, nothing of any exchange.
+An adapter only finds the texts in an answer and gives them our field names. Here they become decimal text of the
+model or are rejected, and every rejection is counted. A bad value costs its field, a bad bid or ask costs both, a bad
+row costs itself; the rest of the answer stands. Pure: no clock, no I/O, nothing specific to an exchange.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value
 T = TypeVar("T")
 
 TIME_UNITS = ("s", "ms", "us", "ns", "iso")
-"""How exchanges write a moment: a number of these units since 1970 UTC, or RFC 3339 text (no zone: UTC)."""
+"""How exchanges write a time: a number of these units since 1970 UTC, or RFC 3339 text (no zone means UTC)."""
 
 FUTURE_MS = 60_000
-"""A row that claims to be this much younger than our own clock is refused."""
+"""A row dated further than this ahead of our clock is rejected."""
 
 _PARSERS: dict[str, Callable[[str | None], str | None]] = {
     **dict.fromkeys(("last", "bid", "ask", "open", "high", "low"), price),
@@ -40,7 +40,7 @@ _PAIR, _SIZES = {"bid", "ask"}, ("bid_size", "ask_size")
 _FRACTION = r"(?:\.[0-9]{1,30}+)?+"
 _DECIMAL = rf"(?:0|[1-9][0-9]{{0,19}}+){_FRACTION}"
 _PLAIN: dict[object, str] = {
-    price: rf"(?:[1-9][0-9]{{0,19}}+{_FRACTION}|0\.(?!0*+\n)[0-9]{{1,30}}+)",  # no zero
+    price: rf"(?:[1-9][0-9]{{0,19}}+{_FRACTION}|0\.(?!0*+\n)[0-9]{{1,30}}+)",  # not zero
     percent: rf"(?:-(?!0[.0]*+\n))?{_DECIMAL}",
 }
 _TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
@@ -59,23 +59,23 @@ def make_quote(
     seq: int | None = None,
     extra: Mapping[str, Value] | None = None,
 ) -> Quote | None:
-    """The quote that a raw row says, or None where it says none; then `status.rejects` has grown by one.
+    """The quote of a raw row; None if it is rejected, which adds one to `status.rejects`.
 
     A row may be partial: a field that is absent from `raw` keeps its last value. None, empty and zero prices
-    are "no price" and clear theirs. A value that is not a sane number is left out, so its last good one stays,
-    and the row is counted once under `price` although the rest of it is used. With a bid its ask is left out, and
-    the other way round: it would stand beside one of another moment, and might cross it. A row that brings prices
-    of which none is good is refused, but not one that says that there is neither bid nor ask, and nothing of `last`.
+    mean "no price" and clear the field. A value that is not a valid number is left out, so the last good one stays,
+    and the row is counted once under `price` although the rest of it is used. If the bid is left out, so is the ask,
+    and vice versa: a pair from two different moments might cross. A row with prices of which none is good is rejected,
+    except one that only says that there is neither bid nor ask.
 
     Args:
         symbol: the venue symbol, `alpha:BTC-USD`.
-        raw: the exchange's own texts by our names of prices, sizes and `change_pct`; other names are a bug.
+        raw: the exchange's texts by our names of prices, sizes and `change_pct`; other names are a bug.
         status: whose `rejects` count.
         ts: the exchange's time of the row, ms since 1970 UTC.
-        now_ms: our time, to refuse rows from the future.
-        crossed: `reject` leaves bid and ask out when bid > ask (last stays good), `keep` believes them.
+        now_ms: our time, to reject rows from the future.
+        crossed: `reject` leaves bid and ask out when bid > ask (`last` still counts), `keep` takes them.
         seq: the exchange's sequence number.
-        extra: fields that need no judging: `decimals`, `name`, `state`.
+        extra: fields that need no validation: `decimals`, `name`, `state`.
     """
     rejects = status.rejects
     if not VENUE_SYMBOL.fullmatch(symbol):
@@ -94,7 +94,7 @@ def make_quote(
 
 
 def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, Value] | None, str | None]:
-    """The good ones of a raw row's values, None if there are prices and none is good; and why others are left out.
+    """The valid values of a raw row (None if it has prices but none is valid), and why others were left out.
 
     Both arguments are those of `make_quote`.
     """
@@ -115,20 +115,18 @@ def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, 
         for field in (*_PAIR, *_SIZES):  # a size belongs to its price
             values.pop(field, None)
     priceless = not any(values.get(field) for field in PRICES)
-    if priceless and (
-        "last" in raw or any(raw.get(side) for side in _PAIR)
-    ):  # but that there are no orders is no fault
+    if priceless and ("last" in raw or any(raw.get(side) for side in _PAIR)):  # an empty book alone is no fault
         return None, reason
     return values, reason
 
 
 def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed: str) -> bool:
-    """Whether `good_values` would take all of these rows as they are. One look at all costs half of a look at each.
+    """Whether `good_values` would take all these rows as they are. One match for all costs half of one for each.
 
     Args:
-        fields: what the texts of a row are; behind them it has one more, which is no value.
+        fields: the names of a row's texts; each row has one more text at its end, which is not a value.
         rows: their texts.
-        crossed: as in `make_quote`. A row whose bid is its ask, or nearly, may count as not plain.
+        crossed: as in `make_quote`. A row whose bid equals its ask, or nearly, may count as not plain.
     """
     text = "\n".join([*map("\n".join, rows), ""])
     if text.count("\n") != len(rows) * (len(fields) + 1) or not _plain_rows(fields).fullmatch(text):
@@ -140,9 +138,9 @@ def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed:
 
 
 def _is_plain(raw: Mapping[str, str | None]) -> bool:
-    """Whether all texts are plain decimals that may stand as they are, as in nearly every row.
+    """Whether all texts are plain decimals that need no rewriting, as in nearly every row.
 
-    One look at all of them costs a tenth of a look at each. No price is zero then, and no zero has a sign.
+    One match for all of them costs a tenth of one for each. It rules out a price of zero and a zero with a sign.
     """
     try:
         texts = "\n".join((*raw.values(), ""))  # type: ignore[arg-type]
@@ -153,13 +151,13 @@ def _is_plain(raw: Mapping[str, str | None]) -> bool:
 
 @lru_cache(maxsize=1000)
 def _plain(fields: tuple[str, ...]) -> re.Pattern[str]:
-    """What plain decimals look like, a line for each of these fields."""
+    """Matches plain decimals, one line for each of these fields."""
     return re.compile("".join(f"{_PLAIN.get(_PARSERS[field], _DECIMAL)}\n" for field in fields))
 
 
 @lru_cache(maxsize=1000)
 def _plain_rows(fields: tuple[str, ...]) -> re.Pattern[str]:
-    """The same of many rows, each with a line of anything at its end."""
+    """The same for many rows, each followed by a line of anything."""
     return re.compile(rf"(?:{_plain(fields).pattern}[^\n]*+\n)*+")
 
 
@@ -169,7 +167,7 @@ def _is_crossed(values: Mapping[str, Value]) -> bool:
         return False
     point = bid.find(".")
     if bid <= ask and point == ask.find(".") and (point > 0 or len(bid) == len(ask)):
-        return False  # as text, where both have as many digits before the point
+        return False  # with equally many digits before the point, text compares like numbers
     return Decimal(bid) > Decimal(ask)
 
 
@@ -180,19 +178,19 @@ def digits_of(values: Mapping[str, Value]) -> int:
 
 
 def time_ms(raw: str | None, unit: str) -> int | None:
-    """A moment as integer ms since 1970 UTC, rounded down; None where there is none (absent, empty, zero).
+    """A time as integer ms since 1970 UTC, rounded down; None if there is none (absent, empty, zero).
 
     Args:
         raw: the exchange's text.
         unit: one of `TIME_UNITS`.
 
     Raises:
-        ValueError: not a moment.
+        ValueError: not a time.
     """
     if not raw:
         return None
     if unit == "iso":
-        if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat takes much more
+        if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat accepts much more
             raise ValueError(f"not a time: {raw[:40]!r}")
         moment = datetime.fromisoformat(raw)
         ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
@@ -204,20 +202,20 @@ def time_ms(raw: str | None, unit: str) -> int | None:
 
 
 def iso_utc(ms: int) -> str:
-    """A moment for people, `2026-11-23T04:21:30.000Z`."""
+    """A time as text, `2026-11-23T04:21:30.000Z`."""
     return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """An answer's body as the adapter's own type.
+    """Decode an answer's body into the adapter's own type.
 
-    Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their
-    row and not the answer. So is half of a character of two, as a `?`: a name may have been cut within an emoji.
+    Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their row and
+    not the whole answer. Half of a surrogate pair, as in a name cut within an emoji, is read as `?`.
 
     Raises:
-        ValueError: not UTF-8, not JSON, or not of the adapter's shape.
+        ValueError: not UTF-8, not JSON, or not of the adapter's type.
     """
-    text = body.decode()  # all of it: msgspec looks only at the parts that become str
+    text = body.decode()  # checks all of it: msgspec checks only the parts that become str
     try:
         try:
             return decoder.decode(text)

@@ -1,10 +1,9 @@
-"""Keeps one feed going: what it raises becomes a count, another try and, if that lasts, a state and a line in the log.
+"""Supervises one feed: an exception is counted and retried and, if it persists, becomes a state and a log line.
 
-Promises: no failure of a feed reaches the rest of the service; it is retried for ever, after growing and
-jittered pauses that are short again once it has delivered, and never earlier than the exchange has asked.
-A feed that has just delivered is not `down` for one failure: it keeps its state, with the failure as message,
-until its prices are too old to stand. A bug is not retried, for that would hide it. Cancellation passes through.
-Never looks into prices.
+No failure of a feed reaches the rest of the service. It is retried for ever, with exponential backoff and jitter
+that start over once it has delivered, and never earlier than the exchange has asked. A feed that has just delivered
+is not `down` after one failure: it keeps its state, with the failure as message, until its prices are too old. A bug
+is not retried, because that would hide it. Cancellation passes through. Prices are never looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ticker.errors import FatalFeedError, FeedError
 from ticker.model import Quote, wording
 
 MOST_TOLD = 20
-"""So many different words on one state are logged."""
+"""How many different messages about one state are logged."""
 
 log = logging.getLogger("ticker.feeds")
 
@@ -31,22 +30,22 @@ def log_fields(name: str) -> dict[str, object]:
 
 
 class Runnable(Protocol):
-    """What can be kept going: a `base.Feed`, or a part of one."""
+    """What can be supervised: a `base.Feed`, or a part of one."""
 
     @property
     def name(self) -> str:
-        """Who it is in the log."""
+        """Its name in the log."""
 
     @property
     def stale_after_s(self) -> float:
-        """How long its last prices may stand while it fails."""
+        """How long it may keep its state while it fails, in seconds since it last delivered."""
 
     async def run(self, sink: Sink) -> None:
         """See `base.Feed.run`."""
 
 
 class Runner:
-    """Runs one feed into its sink, for as long as the service lives."""
+    """Runs one feed for as long as the service lives."""
 
     def __init__(self, feed: Runnable, sink: Sink, context: Context) -> None:
         self._feed = feed
@@ -55,7 +54,7 @@ class Runner:
         self._backoff = Backoff(context.rng)
 
     async def run(self) -> None:
-        """Supervise until cancelled. Returns early if the source has ended or the feed is parked as failed."""
+        """Supervise until cancelled. Returns early if the source has ended or the feed has failed for good."""
         while (error := await self._try()) is not None:
             if self._tap.delivered:
                 self._backoff.forgive()
@@ -65,7 +64,7 @@ class Runner:
             self._tap.status.reconnects += 1
 
     async def _try(self) -> FeedError | None:
-        """Run the feed once: the failure to be tried again, or None if there is nothing to try again."""
+        """Run the feed once: the failure to retry after, or None if there is nothing to retry."""
         self._tap.delivered = False
         try:
             await self._feed.run(self._tap)
@@ -73,10 +72,10 @@ class Runner:
             self._tap.park(error)
         except FeedError as error:
             return error
-        except OSError as error:  # a network's failure that the feed did not put into its own words
+        except OSError as error:  # a network failure that the feed has not turned into a FeedError
             reason = "timeout" if isinstance(error, TimeoutError) else "connect"
             return FeedError(str(error) or type(error).__name__, reason=reason)
-        except Exception as error:  # noqa: BLE001 - the project's one broad handler: no feed's bug ends the rest
+        except Exception as error:  # noqa: BLE001 - the project's one broad handler: a feed's bug ends only the feed
             self._tap.park(error)
         else:
             log.info("ended", extra=log_fields(self._feed.name))
@@ -84,7 +83,7 @@ class Runner:
 
 
 class _Tap:
-    """The feed's sink, with a note of when it has delivered and a line in the log for each new state."""
+    """The feed's sink; remembers when the feed delivered, and logs each new state."""
 
     def __init__(self, feed: Runnable, sink: Sink, context: Context) -> None:
         self.status = sink.status
@@ -94,9 +93,9 @@ class _Tap:
         self._clock = context.clock
         self._sink = sink
         self._delivered_at: float | None = None
-        self._excuse: str | None = None
-        self._state = "connecting"  # as the log has it, and all that it has of that
-        self._told: set[str | None] = {None}
+        self._excuse: str | None = None  # the failure shown while the feed keeps its state
+        self._state = "connecting"  # as logged last,
+        self._told: set[str | None] = {None}  # with these messages
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         self.delivered = True
@@ -107,12 +106,12 @@ class _Tap:
                 self._sink.state(self.status.state, None)
             self._excuse = None
         if self.status.state == "live" and self._is_news("live"):
-            log.info("live", extra=self._words("live"))
+            log.info("live", extra=self._fields("live"))
 
     def state(self, state: str, message: str | None = None) -> None:
         if self._is_news(state, message):
             level = logging.WARNING if state in {"down", "failed"} and message else logging.INFO
-            log.log(level, message or state, extra=self._words(state))
+            log.log(level, message or state, extra=self._fields(state))
         self._sink.state(state, message)
 
     def remove(self, symbols: Iterable[str]) -> None:
@@ -122,33 +121,33 @@ class _Tap:
         self._sink.loaded()
 
     def retry(self, error: FeedError, pause_s: float) -> None:
-        """The feed has failed and will be tried again."""
+        """The feed has failed and will be retried."""
         self._count(error)
         at = self._delivered_at
         if at is not None and self._clock.monotonic() - at <= self._feed.stale_after_s:
-            log.debug(str(error), extra=self._words(None, reason=error.reason, retry_s=round(pause_s, 1)))
+            log.debug(str(error), extra=self._fields(None, reason=error.reason, retry_s=round(pause_s, 1)))
             self._excuse = str(error)
             self._sink.state(self.status.state, self._excuse)
             return
         if self._is_news("down", error.reason):
-            log.warning(str(error), extra=self._words("down", reason=error.reason, retry_s=round(pause_s, 1)))
+            log.warning(str(error), extra=self._fields("down", reason=error.reason, retry_s=round(pause_s, 1)))
         self._sink.state("down", str(error))
 
     def park(self, error: Exception) -> None:
-        """The feed will not be tried again."""
+        """The feed has failed for good and will not be retried."""
         if isinstance(error, FeedError):
             self._count(error)
-            log.error(str(error), extra=self._words("failed", reason=error.reason))
+            log.error(str(error), extra=self._fields("failed", reason=error.reason))
             self._sink.state("failed", str(error))
         else:
             first = error
             while isinstance(first, ExceptionGroup):
                 first = first.exceptions[0]
-            log.error("stopped by a bug: %s", type(first).__name__, exc_info=error, extra=self._words("failed"))
+            log.error("stopped by a bug: %s", type(first).__name__, exc_info=error, extra=self._fields("failed"))
             self._sink.state("failed", f"stopped by a bug ({type(first).__name__}), see the log")
 
-    def _words(self, state: str | None, **more: object) -> dict[str, object]:
-        """What a line says beside its text."""
+    def _fields(self, state: str | None, **more: object) -> dict[str, object]:
+        """The fields of a log line."""
         return log_fields(self._name) | ({"state": state} if state else {}) | more
 
     def _count(self, error: FeedError) -> None:
@@ -156,7 +155,7 @@ class _Tap:
         errors[error.reason if error.reason in errors else "protocol"] += 1
 
     def _is_news(self, state: str, detail: str | None = None) -> bool:
-        """Whether this is new to the log; the same words on the same state, said again or taken back, are not."""
+        """Whether the log does not have this yet: a message that comes, goes and comes back is logged once a state."""
         detail = wording(detail)
         if state != self._state:
             self._state, self._told = state, {None}

@@ -88,7 +88,7 @@ def test_a_feed_is_named_after_its_adapter() -> None:
         ("quiet", {"intervall_s": 1}, "feeds.quiet.intervall_s: unknown option; did you mean 'interval_s'?"),
         ("quiet", {"interval_s": "x"}, "feeds.quiet.interval_s: give a number, not 'x'"),
         ("quiet", {"interval_s": True}, "feeds.quiet.interval_s: give a number, not True"),
-        ("quiet", {"symbols": [1]}, "feeds.quiet.symbols: give a list of strings, or one string with commas"),
+        ("quiet", {"symbols": [1]}, "feeds.quiet.symbols: give a list of strings, or one string separated by commas"),
     ],
 )
 def test_what_does_not_exist_is_named_with_the_nearest(name: str, table: dict[str, object], message: str) -> None:
@@ -129,7 +129,7 @@ def test_a_broken_package_is_named() -> None:
     for value, reason in (
         ("no_such_package:ADAPTER", "cannot be imported: No module named 'no_such_package'"),
         (f"{__name__}:MISSING", f"cannot be imported: module '{__name__}' has no attribute 'MISSING'"),
-        (f"{__name__}:NO_ADAPTER", "is no feeds.base.Adapter"),
+        (f"{__name__}:NO_ADAPTER", "is not a feeds.base.Adapter"),
     ):
         with pytest.raises(ConfigError) as caught:
             registry.build("mine", {}, CONTEXT, registry.loaders([point(value)]))
