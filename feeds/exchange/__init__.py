@@ -2,10 +2,10 @@
 
 Read in this order; none of it mentions an exchange:
 
-* what an exchange is: `venue`, with `session`, the hours of one that closes, and `shapes`, how most write their rows
-* what it says: `directory`, its names; `judge`, its rows, with `bulk` for long answers and `change` for that of a day
-* asked over HTTP: `fetch`, `rest`, `polling`, `listings`, `history`
-* heard over WebSocket: `websocket`, `connector`, `subscriptions`, `pulse`, `link`, `streaming`
-* both at once: `streamed`, `joint`
-* a configuration made into a feed: `options`, `adapter`; what came, kept for a replay: `record`
+* what an exchange is: `venue`, with `session` for trading hours and `shapes` for the way most write their rows
+* what it sends: `directory` for names; `judge` for rows, with `bulk` for long answers and `change` for the 24 h change
+* over HTTP: `fetch`, `rest`, `polling`, `listings`, `history`
+* over WebSocket: `websocket`, `connector`, `subscriptions`, `pulse`, `link`, `streaming`
+* both together: `streamed`, `joint`
+* from a configuration to a feed: `options`, `adapter`; recording for a replay: `record`
 """

@@ -1,4 +1,4 @@
-"""The adapter of an exchange: its `Venue` and a configuration made into a feed that streams, polls or does both."""
+"""The adapter of an exchange: turns its `Venue` and a configuration into a feed that streams, polls or does both."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def exchange(venue: Venue) -> Adapter:
 
 
 async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> list[Listing]:
-    """The exchange's instrument list as it is now; those that are wanted, in order of their symbols.
+    """The exchange's current instrument list: the instruments that the options select, sorted by symbol.
 
     Raises:
-        FeedError: it has none, or it could not be had.
+        FeedError: there is no list, or it could not be loaded.
     """
     request, parse = venue.instruments_request, venue.parse_instruments
     if request is None or parse is None:
@@ -113,7 +113,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
 
 
 def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
-    """The stream that the feed shall have; raises `ConfigError` for what the exchange cannot give."""
+    """The stream that the feed uses, if any; raises `ConfigError` for what the exchange does not offer."""
     if options.mode == "stream" and venue.stream is None:
         raise ConfigError(f"feeds.{name}.mode: {venue.name} has no stream; give poll or auto")
     stream = None if options.mode == "poll" else venue.stream
@@ -124,7 +124,7 @@ def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
 
 
 def _pace(venue: Venue, options: ExchangeOptions) -> tuple[float, float]:
-    """Seconds from poll to poll, and from request to request, which is less if a shorter interval is asked for."""
+    """Seconds from poll to poll and from request to request; a shorter configured interval shortens both."""
     limits = venue.limits
     interval_s = options.interval_s or limits.interval_s
     gap_s = min(limits.gap_s, interval_s)
@@ -153,7 +153,7 @@ def _source(
 
 
 def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> dict[str, str]:
-    """The headers with the exchange's key, where it wants one; it goes into requests and nowhere else."""
+    """The headers that carry the exchange's key, if it needs one; the key goes into requests and nowhere else."""
     headers = venue.key_headers
     if not headers:
         return {}

@@ -1,6 +1,6 @@
-"""Long answers in which every value is text: read and judged as a whole, half the work of row by row.
+"""Long answers in which every value is text: read and validated as a whole, in half the time of row by row.
 
-The rows are those that the `Shape` would have read, whatever the answer holds. Pure; mentions no exchange.
+The rows are always the ones that the `Shape` would have read. Pure; mentions no exchange.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from feeds.exchange.venue import Row
 
 
 class Table(Sequence[Row]):
-    """Rows of the same fields, as they were decoded; each becomes a `Row` only for whoever wants one.
+    """Decoded rows of the same fields; each becomes a `Row` only on access.
 
     Attributes:
-        fields: our names of their values, in order.
-        sent: a struct of each row, whose fields are these and `wire`.
-        texts: the same as tuples: the values, then the wire name. Compared and judged much faster than rows.
+        fields: our names for their values, in order.
+        sent: a struct for each row, with these fields and `wire`.
+        texts: the same as tuples, the wire name last; they compare and validate much faster than rows.
     """
 
     def __init__(self, fields: Sequence[str], sent: Sequence[msgspec.Struct]) -> None:
@@ -43,22 +43,22 @@ class Table(Sequence[Row]):
 
 
 class Bulk:
-    """Reads lists of rows of one shape, which has a `change_pct`, but no `time`, `optional` fields or `seq`.
+    """Reads lists of rows of one shape, which has a `change_pct`, but no `time`, `seq` or `optional` fields.
 
-    An answer with any row of which a wanted value is absent or no text is read by the shape itself, row by row.
+    If a value in any row is absent or not text, the shape itself reads the answer, row by row.
     """
 
     def __init__(self, shape: Shape) -> None:
-        assert shape.wire, "rows that name nothing are of one symbol"
-        assert "change_pct" in shape.fields, "it takes the row before to tell it"
-        assert not any((shape.time, shape.optional, shape.seq)), "a shape that is read row by row"
+        assert shape.wire, "the rows of a long answer must name their instruments"
+        assert "change_pct" in shape.fields, "computing it would take the row before"
+        assert not any((shape.time, shape.optional, shape.seq)), "such a shape is read row by row"
         self._shape = shape
         names = {**shape.fields, "wire": shape.wire}
         fields = [(ours, str, msgspec.field(name=theirs)) for ours, theirs in names.items()]
         self._decoder = msgspec.json.Decoder(list[msgspec.defstruct("Sent", fields, gc=False)])  # type: ignore[misc]
 
     def rows(self, body: bytes) -> Sequence[Row]:
-        """The rows of a body that is a list; raises ValueError for any other."""
+        """The rows of a body that is a list; raises ValueError for any other body."""
         try:
             table = Table(tuple(self._shape.fields), self._decoder.decode(body.decode()))
         except (msgspec.DecodeError, RecursionError):

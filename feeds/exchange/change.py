@@ -1,6 +1,6 @@
-"""The change since the day before where a venue does not tell it: of the last price and what it is compared to.
+"""The change in percent, for venues that do not send it: `(last / reference − 1) × 100`, four decimals, half-even.
 
-In percent, four decimals, half-even: `(last / reference − 1) × 100`. Pure but for what it remembers of each symbol.
+The reference is the price 24 h ago or the previous close. Pure, except that it remembers each symbol's prices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ticker.model import Value
 
 
 class Day(NamedTuple):
-    """How a symbol stands."""
+    """One symbol's prices, and the change between them."""
 
     last: Value = None
     reference: Value = None
@@ -24,7 +24,7 @@ class DayChanges:
     """The changes of one feed's symbols.
 
     Args:
-        reference: the name among a row's values of what the last price is compared to.
+        reference: the name of the value that the last price is compared with, see `Venue.change_from`.
         most: how many symbols are remembered.
     """
 
@@ -34,9 +34,9 @@ class DayChanges:
         self._days: dict[str, Day] = {}
 
     def complete(self, symbol: str, values: dict[str, Value]) -> None:
-        """Put `change_pct` beside a new last price or reference, unless the venue has; other values tell nothing of it.
+        """Add `change_pct` to values with a new last price or reference, unless the venue has sent it.
 
-        What is only a reference and no field of a quote is taken out.
+        `previous_close`, which is not a field of a quote, is removed.
         """
         before = self._days.get(symbol, Day())
         last = values.get("last", before.last)
@@ -55,12 +55,12 @@ class DayChanges:
             values.setdefault("change_pct", day.change)
 
     def forget(self, symbol: str) -> None:
-        """It is gone."""
+        """Forget a symbol."""
         self._days.pop(symbol, None)
 
 
 def change_pct(last: Value, reference: Value) -> str | None:
-    """The change in percent; None where one of the two prices is missing, or they are beyond all comparison."""
+    """The change in percent; None if one of the prices is missing, or the result is out of range."""
     if not isinstance(last, str) or not isinstance(reference, str):
         return None
     try:

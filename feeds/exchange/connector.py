@@ -1,4 +1,4 @@
-"""Opens the streams of one exchange: at the right address, with the key, when it is our turn to connect."""
+"""Opens the streams of one exchange: at the right address, with the key, at the pace that the exchange allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ticker.model import FeedStatus
 
 
 class Opened(NamedTuple):
-    """A new connection, and the text and the interval of its pings."""
+    """A new connection, and the text and interval (seconds) of its pings."""
 
     socket: Socket
     ping: tuple[str, float] | None
@@ -31,13 +31,13 @@ class Connector:
     """Opens connections, one after another.
 
     Args:
-        stream: where and how fast.
+        stream: where to connect, and how fast.
         options: addresses that replace the exchange's own, proxy and deadline.
-        limits: what the exchange bears.
-        secrets: the headers with the exchange's key, where it wants one.
-        rest: who asks for an address that is handed out.
+        limits: the size of a message and the length of a ban.
+        secrets: the headers that carry the exchange's key, if it needs one.
+        rest: for exchanges that hand out the stream's address over HTTP.
         budget: shared by all feeds of the host.
-        recorder: hears of everything, or None.
+        recorder: records everything, or None.
         context: time.
     """
 
@@ -64,10 +64,10 @@ class Connector:
         self._tls: ssl.SSLContext | None = None
 
     async def open(self, status: FeedStatus) -> Opened:
-        """Open a connection as soon as it is our turn.
+        """Open a connection as soon as the budget allows.
 
         Raises:
-            FeedError: it did not work.
+            FeedError: it could not be opened.
         """
         await self._budget.connect(self._clock, self._stream.connects_per_s)
         try:
@@ -111,7 +111,7 @@ class Connector:
 
 
 def moved(url: str, onto: str | None) -> str:
-    """The same path and query on another host; http becomes ws, https wss."""
+    """The same path and query on another host; http becomes ws, https becomes wss."""
     if onto is None:
         return url
     parts, new = urlsplit(url), urlsplit(onto)

@@ -1,6 +1,6 @@
 """Which wire name is which symbol, and which symbols a feed wants: an exchange's instrument list, kept for one feed.
 
-Names are told by the list first, then by the venue's own way to read them. Made-up names cost nothing lasting.
+A name is looked up in the list first, then read by `Venue.symbol`. Names that a server invents take no lasting memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ticker.model import VENUE_SYMBOL, Value, pattern_matches
 
 NAME_CHARACTERS = 80
 OPEN = frozenset({None, "live"})
-"""What a list says of the state of markets that are open."""
+"""The states of open markets in a list."""
 
 
 class Entry(NamedTuple):
@@ -31,12 +31,12 @@ class Entry(NamedTuple):
 
 
 class Directory:
-    """Which wire name is which symbol, and which symbols the feed wants.
+    """The instruments of one feed.
 
     Args:
         prefix: the feed's name, the part before the colon of its venue symbols.
-        venue: how it reads and writes names.
-        patterns: the selection, see `model.pattern_matches`.
+        venue: how names are read and written.
+        patterns: the symbols that the feed wants, see `model.pattern_matches`.
     """
 
     def __init__(self, prefix: str, venue: Venue, patterns: Sequence[str]) -> None:
@@ -51,10 +51,10 @@ class Directory:
         self._listed: dict[Listing, Entry | None] = {}
 
     def load(self, listings: Iterable[Listing]) -> None:
-        """Replace the list. Where two entries claim one name or symbol, the first open one keeps it, else the first.
+        """Replace the list. If two entries claim a name or symbol, the first open one gets it, else the first.
 
-        An entry that does not get its symbol loses its names, too: they are those of another market than is shown.
-        A market that was not open and of whose state nothing is said any more is open again.
+        An entry that does not get its symbol loses its names, too: they belong to a market that is not shown. A market
+        that was not open and now has no state in the list is open again.
         """
         before = self._by_symbol
         self._by_wire, self._by_symbol, self._entries, self._heard = {}, {}, {}, {}
@@ -66,7 +66,7 @@ class Directory:
             if self._by_symbol.setdefault(listing.symbol, listing) is listing:
                 for wire in listing.wires:
                     self._by_wire.setdefault(wire, listing)
-        kept = self._listed  # of most nothing is new: what is known of them stays the same, for the judge, too
+        kept = self._listed  # most are unchanged: their entries stay the same objects, which the judge relies on
         self._listed = {one: kept[one] for one in self._by_symbol.values() if one in kept}
 
     @property
@@ -84,14 +84,14 @@ class Directory:
         return venue_symbol.partition(":")[2] in self._by_symbol
 
     def market(self, venue_symbol: str) -> str | None:
-        """What the list says of the market of this venue symbol."""
+        """The state that the list gives for the market of this venue symbol."""
         listing = self._by_symbol.get(venue_symbol.partition(":")[2])
         return listing.state if listing else None
 
     def entries(self, wires: Sequence[str]) -> Mapping[str, Entry | None]:
-        """What is known about the names of one answer; None: such a name means nothing to us.
+        """The entries for the names in one answer; None for a name that is unknown.
 
-        Only the names of the latest answer are remembered, so names that a server makes up cost nothing.
+        Only the names of the latest answer are remembered, so names that a server invents do not pile up.
         """
         if wires != self._entries_of:
             known = self._entries
@@ -100,14 +100,14 @@ class Directory:
         return self._entries
 
     def entry(self, wire: str) -> Entry | None:
-        """What is known about a name of a stream; wanted ones are remembered until the list changes."""
+        """The entry for a name from a stream; wanted ones are remembered until the list changes."""
         entry = self._heard.get(wire) or self._resolve(wire)
         if entry and entry.selected and len(self._heard) < self._venue.limits.symbols:
             self._heard[wire] = entry
         return entry
 
     def wanted(self) -> dict[str, Entry]:
-        """Under which name to ask for each wanted symbol of an open market; without a list, of those named in full."""
+        """The wanted symbols with open markets, by the name to ask for; without a list, those named in full."""
         names = [pattern for pattern in self._patterns if "*" not in pattern]
         if self.loaded:
             names = [symbol for symbol, one in self._by_symbol.items() if one.state in OPEN]
@@ -119,17 +119,17 @@ class Directory:
         return found
 
     def shut(self) -> set[str]:
-        """The wanted symbols whose markets the list does not call open."""
+        """The wanted symbols whose markets are not open according to the list."""
         return {name for name, one in self._by_symbol.items() if one.state not in OPEN and self._selects(name)}
 
     def asked_as(self, venue_symbol: str) -> str | None:
-        """Under which name to ask for something of one venue symbol; None if only a list could tell that."""
+        """The name to ask for one venue symbol; None if only a list could tell."""
         symbol = venue_symbol.partition(":")[2]
         listing = self._by_symbol.get(symbol)
         return listing.wires[0] if listing else self._wire(symbol)
 
     def unlisted(self) -> list[str]:
-        """The symbols that are wanted by name and that the list does not have."""
+        """The symbols that are wanted by name but not in the list."""
         return [p for p in self._patterns if "*" not in p and self.loaded and p not in self._by_symbol]
 
     def _wire(self, symbol: str) -> str | None:

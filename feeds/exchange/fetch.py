@@ -1,8 +1,7 @@
 """One request at a time to one fixed host, with everything that can go wrong turned into a `FeedError`.
 
-Promises: a deadline over the whole exchange, body included; never more than the allowed bytes in memory,
-however small they were on the wire; no redirect followed, no proxy or certificate taken from the environment.
-Never retries: when to come back is the runner's business.
+There is one deadline for the whole request, body included, and a limit on the decompressed body. Redirects are not
+followed; proxies and certificates are not taken from the environment. Nothing is retried: that is up to the runner.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from ticker.model import FeedStatus
 _GZIP = 31
 """zlib's `wbits` for a gzip stream."""
 ERROR_BYTES = 65_536
-"""How much of an answer with a bad head is read for the one who listens."""
+"""How much of an answer with a bad status or content type is read for `on_answer`."""
 
 
 def without(secrets: Collection[str], data: bytes) -> bytes:
-    """The same without secrets: what says no to a key may repeat it, and ends in the log and on the page."""
+    """Data without secrets: an answer that rejects a key may repeat it, and is shown in the log and on the page."""
     for secret in secrets:
         for spelling in {secret, quote(secret), quote(secret, ""), secret.replace("/", "\\/")}:  # the last in JSON
             data = data.replace(spelling.encode(), b"SECRET")
@@ -74,7 +73,7 @@ class Route(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back: the body is decompressed, and empty where the status is 304."""
+    """An answer: the body is decompressed, and empty if the status is 304."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,18 +81,18 @@ class Answer(NamedTuple):
 
 
 class HttpSource:
-    """A host that is asked for one thing after another.
+    """A host that gets one request at a time.
 
-    Open it with `async with`; it may be opened again after it was closed.
+    Open it with `async with`; it can be opened again after it was closed.
 
     Args:
         base_url: scheme, host, port and perhaps a path in front of every target.
         clock: for a Retry-After that is a date.
-        timeout_s: for one request from its start to the last byte of its answer.
+        timeout_s: for one request, from its start to the last byte of its answer.
         body_bytes: longest body, after decompression.
         proxy: URL of a proxy, or None.
-        secrets: headers that every request carries and that nobody is told; a status of 401 is final then.
-        on_answer: hears of every answer that came, bad ones included: method, target and answer.
+        secrets: headers that every request carries and no message shows; with any, status 401 is fatal.
+        on_answer: called with the method, target and answer of every request, bad answers included.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class HttpSource:
         self._secrets = dict(secrets or {})
         self._on_answer = on_answer
         self._turn = asyncio.Lock()
-        # 20 ms: here, not at every reopening, nor for a host without TLS, whose context trusts nobody.
+        # Loading the certificates takes 20 ms: done once, and not for a host without TLS.
         plain = base_url.startswith("http:")
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context(trust_env=False)
         self._client: httpx.AsyncClient | None = None
@@ -131,11 +130,11 @@ class HttpSource:
             },
             limits=httpx.Limits(max_connections=1),
             proxy=self._proxy,
-            timeout=self._timeout_s,  # of each step; `get` adds the deadline over all, which a drip cannot reset
+            timeout=self._timeout_s,  # for each step; `ask` adds a deadline that slow drips of data cannot extend
             trust_env=False,
             verify=self._tls,
         )
-        # No cookies: a server could hand out ever more of them.
+        # No cookies: a server could set more and more of them.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         return self
 
@@ -147,13 +146,13 @@ class HttpSource:
     async def ask(
         self, target: str, status: FeedStatus, *, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """A good JSON answer, or one of 304 if `headers` made the request conditional.
+        """A good JSON answer, or one with status 304 if `headers` made the request conditional.
 
         Args:
             target: path and query.
-            status: whose `received_bytes` grows by what came over the wire.
+            status: its `received_bytes` grows by the bytes on the wire.
             method: GET or POST, without a body.
-            headers: of this request only.
+            headers: for this request only.
 
         Raises:
             FeedError: anything else, with its reason and the server's Retry-After.
@@ -194,7 +193,7 @@ class HttpSource:
             case "closed":
                 text = f"{route} closed the connection before its answer was complete"
             case _:
-                said = without(self._secrets.values(), str(error).encode()).decode()  # of a header that cannot be sent
+                said = without(self._secrets.values(), str(error).encode()).decode()  # it may quote a header
                 text = f"{route}: {said[:200] or type(error).__name__}"
         return FeedError(text, reason=reason)
 
@@ -229,15 +228,15 @@ class HttpSource:
             raise FeedError(f"{self.route} answered with {content_type[:60]!r} instead of JSON")
 
     async def _body(self, response: httpx.Response, most_bytes: int) -> bytes:
-        # httpx's own decoders inflate a whole network chunk at once, a thousand times its size at worst; here
-        # inflating stops one byte after the limit.
+        # httpx's own decoders decompress a whole network chunk at once, to a thousand times its size at worst; this
+        # stops one byte after the limit.
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip"}:
             raise FeedError(f"{self.route} answered with the encoding {encoding[:40]!r}, which was not asked for")
         inflate = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
         parts: list[bytes] = []
         left = most_bytes
-        # Closed here and now: left to the garbage collector, a failure's generator outlives its client.
+        # Closed explicitly: left to the garbage collector, the generator would outlive its client after a failure.
         async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
             async for chunk in chunks:
                 try:
@@ -254,7 +253,7 @@ class HttpSource:
 
 
 def root_of(error: BaseException) -> BaseException:
-    """What lies at the bottom of a failure's causes, or the first of them that is of TLS or of a name."""
+    """The root cause of a failure, or the first cause that concerns TLS or name resolution."""
     while not isinstance(error, ssl.SSLError | socket.gaierror):
         below = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
         if below is None:
@@ -264,13 +263,13 @@ def root_of(error: BaseException) -> BaseException:
 
 
 def failure_of(error: BaseException) -> str:
-    """Why a connection could not be made; of several addresses, to the first."""
+    """Why a connection could not be made; if the host has several addresses, to the first."""
     number = re.search(r"\[Errno (\d+)\]", str(error))
     return os.strerror(int(number[1])).lower() if number else type(error).__name__
 
 
 def tls_failure(error: BaseException) -> str:
-    """Why TLS was not agreed upon."""
+    """Why the TLS handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not trusted, {error.verify_message}"
     text = isinstance(error, ssl.SSLError) and error.reason
@@ -278,7 +277,7 @@ def tls_failure(error: BaseException) -> str:
 
 
 def reason_of(error: httpx.HTTPError) -> str:
-    """The reason to count a transport failure under, told by what lies at the bottom of its causes."""
+    """The reason to count a transport failure under, from its root cause."""
     root = root_of(error)
     if isinstance(root, ssl.SSLError):
         return "tls"
@@ -292,7 +291,7 @@ def reason_of(error: httpx.HTTPError) -> str:
         case httpx.NetworkError():
             return "closed"
         case httpx.RemoteProtocolError() if isinstance(root, httpcore.RemoteProtocolError):
-            return "closed"  # the connection ended before the answer began; malformed answers have h11 below
+            return "closed"  # the connection ended before the answer began; a malformed answer has a cause of h11's
         case _:
             return "protocol"
 
@@ -312,7 +311,7 @@ def status_text(code: int) -> str:
 
 
 def retry_after_s(header: str | None, now_ms: int) -> float | None:
-    """The seconds that a Retry-After asks for, given as a number or as a date; None if it says nothing sane."""
+    """The seconds that a Retry-After asks for, as a number or as a date; None if it is missing or invalid."""
     header = (header or "").strip()
     if header.isascii() and header.isdigit():
         return float(header[:9])
@@ -320,6 +319,6 @@ def retry_after_s(header: str | None, now_ms: int) -> float | None:
         moment = email.utils.parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:  # `-0000`: UTC of an unknown zone
+    if moment.tzinfo is None:  # `-0000`: UTC
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - now_ms / 1000)

@@ -1,7 +1,7 @@
-"""The bars that an exchange tells of its past: asked for in answers of its own size, judged, put in order.
+"""An exchange's historical bars: requested in as many answers as it takes, validated, put in order.
 
-Promises: paced with everything else that the host is asked, on a connection of its own, so that a slow chart delays no
-price; a bar is the exchange's or is not there. Prices stay text until each is one number of a `Bar`.
+Requests share the host's budget but use a connection of their own, so that a slow chart delays no price. Bars are
+never invented: what the exchange does not have is missing. Prices stay text until they become numbers of a `Bar`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from ticker.errors import FeedError
 from ticker.model import Bar, FeedStatus
 
 MOST_ANSWERS = 8
-"""So many answers are fetched for one question at most; a longer past is cut."""
+"""The most answers that are fetched for one chart; a longer past is cut."""
 
 
 class History:
     """The past of one feed's symbols.
 
     Attributes:
-        status: whose counters grow; the feed's own once it runs.
+        status: where failures are counted; the feed's own status once it runs.
 
     Args:
         venue: whose past it is.
-        rest: asks for it; nobody else uses its source.
+        rest: sends the requests; its source is used for nothing else.
         directory: what names mean.
         clock: time.
     """
@@ -48,10 +48,10 @@ class History:
         self._turn = asyncio.Lock()
 
     async def bars(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """See `base.Feed.history`; empty where the exchange has no bars that fit into the interval.
+        """See `base.Feed.history`; empty if the exchange has no bars that fit into the interval.
 
         Raises:
-            FeedError: they could not be had.
+            FeedError: they could not be loaded.
         """
         candles = self._venue.candles
         lengths = candles.intervals if candles else ()
@@ -70,7 +70,7 @@ class History:
             for target in _targets(candles, wire, step_s, range(begin, end, candles.most * step_ms), end):
                 (entries,) = await self._rest.ask(target, lambda body: (candles.rows(body),), self.status)
                 found.update((bar.t, bar) for bar in self._judge(entries, candles))
-        whole = begin + -begin % span_ms  # the first bar that is not cut
+        whole = begin + -begin % span_ms  # the first complete bar
         return folded((found[t] for t in sorted(found) if whole <= t <= now_ms), span_ms)
 
     def _judge(self, entries: list[Any], candles: Candles) -> list[Bar]:
@@ -86,7 +86,7 @@ class History:
 
 
 def folded(bars: Iterable[Bar], span_ms: int) -> list[Bar]:
-    """Bars, oldest first, as longer ones that begin at multiples of a length."""
+    """Bars, oldest first, combined into longer ones that begin at multiples of their length."""
     longer: dict[int, Bar] = {}
     for bar in bars:
         t = bar.t - bar.t % span_ms
@@ -102,8 +102,8 @@ def folded(bars: Iterable[Bar], span_ms: int) -> list[Bar]:
 def _targets(candles: Candles, wire: str, step_s: int, begins: range, end: int) -> Iterator[str]:
     """Paths and queries, oldest first.
 
-    Each names two moments just before its first bar and just before the one after its last: so it is the same whether
-    an exchange counts the ends in or not.
+    The times in each lie just before its first bar and just before the bar after its last, so that it does not matter
+    whether an exchange includes the ends.
     """
     for begin in begins:
         first, last = begin - 1, min(begin + begins.step, end) - 1
@@ -115,18 +115,18 @@ def _targets(candles: Candles, wire: str, step_s: int, begins: range, end: int) 
 
 
 def _bar(entry: Any, candles: Candles) -> Bar:
-    """Raises ValueError for what is no bar."""
+    """Raises ValueError for an entry that is not a bar."""
     moment, *texts = (text_at(entry, column) for column in candles.columns)
     t, prices = time_ms(moment, candles.time_unit), [price(text) for text in texts[:4]]
     if t is None or None in prices:
         raise ValueError("no bar")
     first, high, low, last = (float(text) for text in prices if text)
     if not low <= min(first, last) <= max(first, last) <= high:
-        raise ValueError("a bar beyond its own ends")
+        raise ValueError("open or close outside of low to high")
     volume = size(texts[4]) if len(texts) > 4 else None
     return Bar(t, first, high, low, last, None if volume is None else float(volume))
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
-    """To the digit: binary fractions would leave a trace."""
+    """The exact decimal sum: adding floats would leave a binary remainder."""
     return None if one is None or other is None else float(Decimal(repr(one)) + Decimal(repr(other)))

@@ -1,8 +1,8 @@
-"""Rows of one exchange in, good and wanted quotes out; what is refused is counted, what was seen is remembered.
+"""Rows of one exchange in, valid and wanted quotes out; what is rejected is counted.
 
-Promises: the same row is worth the same however it came, by an answer or by a stream; a bad row costs itself.
-The judging of single values is in `rows`; here is what needs memory: which symbols there are, how many digits
-they have, how they stand to the day before, and which rows of the last answer need no second look.
+Polled and streamed rows are treated alike, and a bad row costs only itself. Single values are validated in `rows`;
+here is what needs memory: which symbols were seen, how many decimals they have, their change since the day before,
+and which rows of the last answer are unchanged.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from ticker.clock import Clock
 from ticker.model import FeedStatus, Quote, Value
 
 ABSENT_S = 600.0
-"""A symbol that the list has lost is removed once there was no row of it for this long."""
+"""A symbol that is no longer listed is removed once there was no row for it for this long."""
 SLICE = 500
 """How many rows are judged in one turn of the loop, which takes some 2 ms."""
-_new = tuple.__new__  # half the time that the class takes
+_new = tuple.__new__  # takes half the time of calling the class
 
 Judged = tuple[Row | tuple[str, ...], Entry, Quote]
-"""A row of the last answer, or its texts, of which nothing was refused; what is known of its name; its quote."""
+"""A row of the last answer of which nothing was rejected, or its texts; what is known about its name; its quote."""
 
 
 class Judge:
-    """What the rows of one feed are worth.
+    """Turns the rows of one feed into quotes.
 
     Args:
         venue: whose rows they are.
         directory: what their names mean.
-        crossed: `reject` or `keep`, for bid above ask.
+        crossed: `reject` or `keep` a bid above the ask.
         clock: for receive times and ages.
     """
 
@@ -48,7 +48,7 @@ class Judge:
         self._crossed = crossed
         self._clock = clock
         self._seen_at: dict[str, float] = {}
-        self._latest: Sequence[str] = ()  # the symbols seen last, not in `_seen_at` yet, and when that was
+        self._latest: Sequence[str] = ()  # the symbols seen last, not in `_seen_at` yet, and when
         self._latest_at = 0.0
         self._digits: dict[str, int] = {}
         self._changes = DayChanges(venue.change_from, venue.limits.symbols)
@@ -57,22 +57,22 @@ class Judge:
         self._odd: set[str] = set()  # wire names of rows of tables that were not plain
 
     def answer(self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None) -> list[Quote]:
-        """What `slices` yields last, at once."""
+        """The quotes of a whole answer, as in `slices`, without pauses."""
         *_, quotes = self.slices(rows, status, only)
         return quotes
 
     def slices(
         self, rows: Sequence[Row], status: FeedStatus, only: Callable[[str], bool] | None = None
     ) -> Iterator[list[Quote]]:
-        """Judge a whole answer: yields empty lists, as pauses in which others have their turn, then all quotes.
+        """Judge a whole answer: yields empty lists, as pauses in which other tasks can run, then all quotes.
 
-        There is one for each symbol: of two rows the newer counts, else the first, and the other is refused.
-        Most rows of an answer are what they were in the last one, and comparing costs a tenth of judging. A row
-        that anything was refused of is judged again each time, because it counts each time.
+        There is one quote for each symbol: of two rows the newer counts, else the first, and the other is rejected.
+        Most rows of an answer are the same as in the last one, and comparing costs a tenth of judging. A row with a
+        rejected value is judged again each time, so that it is counted each time.
 
         Args:
-            rows: what the answer holds.
-            status: whose `rejects` count.
+            rows: the rows of the answer.
+            status: its `rejects` are counted up.
             only: which venue symbols to look at; None: all wanted ones.
         """
         if len(rows) > SLICE:
@@ -115,7 +115,7 @@ class Judge:
         yield list(quotes.values())
 
     def _table(self, table: Table, status: FeedStatus, only: Callable[[str], bool] | None) -> Iterator[list[Quote]]:
-        """The same of an answer whose values are all text: what is new in it is looked at as a whole.
+        """The same for an answer whose values are all text: its changed rows are validated as a whole.
 
         The few rows that are not plain, mostly of dead symbols without a price, are judged one by one.
         """
@@ -125,7 +125,7 @@ class Judge:
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
         odd = self._find_odd(table, same)
-        odd.intersection_update(entries)  # a server may make up names
+        odd.intersection_update(entries)  # a server may invent names
         seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for texts, sent, known in zip(table.texts, table.sent, same, strict=True):
@@ -167,7 +167,7 @@ class Judge:
         yield list(quotes.values())
 
     def _find_odd(self, table: Table, same: Sequence[bool]) -> set[str]:
-        """The wire names of the rows that are not plain. Those that were not last time are looked at one by one."""
+        """The wire names of the rows that are not plain. Those that were not last time are tested one by one."""
         fresh = list(compress(table.texts, map(not_, same)))
         plain = partial(all_plain, table.fields, crossed=self._crossed)
         suspects = [texts for texts in fresh if texts[-1] in self._odd] if self._odd else []
@@ -194,7 +194,7 @@ class Judge:
         return quotes
 
     def delisted(self) -> list[str]:
-        """The venue symbols that neither the list nor recent rows have any more; they are forgotten."""
+        """Forget and return the venue symbols that neither the list nor recent rows have any more."""
         self._see(())
         limit = self._clock.monotonic() - ABSENT_S
         gone = [s for s, at in self._seen_at.items() if at < limit and not self._directory.lists(s)]
@@ -205,7 +205,10 @@ class Judge:
         return gone
 
     def halted(self) -> list[Quote]:
-        """The state of known symbols whose markets are not open, by hours or list: there may be no rows to say it."""
+        """The state of known symbols whose markets are not open, by trading hours or by the list.
+
+        The exchange may send no rows that say so.
+        """
         self._see(())
         if self.shut:
             return [Quote(symbol, {"state": "closed"}) for symbol in self._seen_at]
@@ -214,12 +217,12 @@ class Judge:
 
     @property
     def shut(self) -> bool:
-        """Whether nobody trades now at an exchange that has hours."""
+        """Whether it is outside the trading hours of an exchange that has any."""
         session, now = self._venue.session, self._clock.wall_ms()
         return session is not None and session.state(now, now) == "closed"
 
     def _see(self, symbols: Sequence[str]) -> None:
-        """There was a row of these now. Whole answers have the same again and again: only their time is moved."""
+        """Note that these symbols had a row just now. If they are the same as last time only the time is updated."""
         if symbols != self._latest:
             self._settle(self._latest)
             self._latest = symbols
@@ -227,13 +230,13 @@ class Judge:
 
     def _settle(self, symbols: Sequence[str]) -> None:
         room = self._venue.limits.symbols - len(self._seen_at)
-        if len(symbols) > room:  # a server may make up names
+        if len(symbols) > room:  # a server may invent names
             new = [symbol for symbol in symbols if symbol not in self._seen_at]
             symbols = [symbol for symbol in symbols if symbol in self._seen_at] + new[: max(0, room)]
         self._seen_at.update(dict.fromkeys(symbols, self._latest_at))
 
     def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
-        """The row's quote, and whether nothing was refused of it; what is refused is counted."""
+        """The row's quote, and whether nothing of it was rejected; what is rejected is counted."""
         _, raw, time, seq, state, until = row
         rejects = status.rejects
         if raw is None:
@@ -254,7 +257,7 @@ class Judge:
             state = "closed"
         values, reason = good_values(raw, self._crossed)
         if values is None or not (values or entry.extra or state):
-            if reason or entry.extra.get("state") in OPEN:  # no price in a market that is shut is no fault
+            if reason or entry.extra.get("state") in OPEN:  # a closed market may have no price
                 rejects[reason or "price"] += 1
             return None, False
         if reason:
@@ -270,9 +273,9 @@ class Judge:
         return _new(Quote, (symbol, values, ts, seq)), reason is None
 
     def _decimals(self, symbol: str, values: Mapping[str, Value]) -> int:
-        """Digits after the point where the list does not say: the most that any price of the symbol has had.
+        """Digits after the point if the list does not give them: the most that any price of the symbol has had.
 
-        Exchanges that cut trailing zeros would otherwise make it flicker.
+        With exchanges that cut trailing zeros the number would otherwise flicker.
         """
         digits = max(self._digits.get(symbol, 0), digits_of(values))
         if symbol in self._digits or len(self._digits) < self._venue.limits.symbols:

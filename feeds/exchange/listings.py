@@ -1,6 +1,6 @@
-"""Keeps an exchange's instrument list fresh: new listings appear, delisted symbols go, without a restart.
+"""Keeps an exchange's instrument list fresh: new listings appear and delisted symbols go without a restart.
 
-A list that cannot be had is asked for again later; where prices need no list they flow without it.
+A list that could not be loaded is asked for again later; where prices need no list they flow without it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ticker.clock import Clock
 from ticker.errors import FeedError
 
 REFRESH_S = 3600.0
-"""Age at which the list is loaded again."""
+"""Age at which the list is reloaded."""
 RETRY_S = 60.0
-"""Wait after a list that could not be loaded, while prices flow without it, or that is not half as long as before."""
+"""When to reload after a failure (while prices flow without the list), or a list less than half as long as before."""
 LOOK_AGAIN = 0.25
-"""A market found shut is looked at again after this part of the time that it has been so, within those two waits."""
+"""While a wanted market is closed, the list is reloaded after this share of the time since, within those limits."""
 
 log = logging.getLogger("ticker.feeds")
 
 
 class Listings:
-    """The loading of one directory's list."""
+    """Loads the list of one directory."""
 
     def __init__(self, venue: Venue, rest: Rest, directory: Directory, judge: Judge, clock: Clock) -> None:
         self._venue = venue
@@ -41,7 +41,7 @@ class Listings:
 
     @property
     def needed(self) -> bool:
-        """Whether names mean nothing yet."""
+        """Whether the list must be loaded before any name means anything."""
         return self._venue.symbol is None and not self._directory.loaded
 
     @property
@@ -50,10 +50,10 @@ class Listings:
         return self._due_at - self._clock.monotonic()
 
     async def load(self, sink: Sink) -> None:
-        """Load the list now, and remove what neither it nor recent rows have any more.
+        """Load the list now, and remove symbols that neither it nor recent rows have any more.
 
         Raises:
-            FeedError: it could not be had; the old one stays.
+            FeedError: it could not be loaded; the old one stays.
         """
         venue = self._venue
         if venue.instruments_request is None or venue.parse_instruments is None:
@@ -62,7 +62,7 @@ class Listings:
         listings = await self._rest.ask(venue.instruments_request, venue.parse_instruments, sink.status)
         before = self._directory.size
         self._directory.load(listings)
-        if 2 * self._directory.size >= before:  # else perhaps a part: what is missing is not left out for an hour
+        if 2 * self._directory.size >= before:  # a shorter one may be partial: retried sooner
             self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
         if gone := self._judge.delisted():
             feed = gone[0].partition(":")[0]
@@ -72,9 +72,9 @@ class Listings:
             sink.publish(halted)
 
     def _wait_for_shut_s(self, *, first: bool) -> float:
-        """When to look again: soon where a wanted market was shut lately, for that may be a maintenance.
+        """When to reload: soon if a wanted market has just closed, perhaps for maintenance.
 
-        Of a first list that is so where nothing is open: some markets of an exchange are shut for ever.
+        With a first list only if nothing is open: some markets of an exchange are closed for ever.
         """
         shut, now = self._directory.shut(), self._clock.monotonic()
         news = set[str]() if first and self._directory.wanted() else shut - self._shut
@@ -84,10 +84,10 @@ class Listings:
         return min(max(RETRY_S, LOOK_AGAIN * (now - self._shut_at)), REFRESH_S) if self._shut_lately else REFRESH_S
 
     async def refresh(self, sink: Sink) -> None:
-        """Load the list if it is due. A failure is counted and forgotten where prices flow without it.
+        """Load the list if it is due. A failure is only counted if prices flow without it.
 
         Raises:
-            FeedError: names mean nothing without it, or the exchange wants to be left alone.
+            FeedError: names mean nothing without it, or the exchange asks for a pause.
         """
         if self.wait_s > 0 and not self.needed:
             return

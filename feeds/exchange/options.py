@@ -1,4 +1,4 @@
-"""What a configuration may say of an exchange, checked before anything starts."""
+"""The options of an exchange's feed, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATTERN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._^-*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeOptions:
-    """What a configuration may say of an exchange; an interval or address of None is the exchange's own."""
+    """The options of an exchange's feed; an interval or address of None means the exchange's own."""
 
     symbols: tuple[str, ...] = field(
         default=("*",), metadata={"help": "symbols wanted, `*` for any run of characters: BTC-USD,*-EUR"}
@@ -23,18 +23,24 @@ class ExchangeOptions:
         metadata={"help": "stream: WebSocket only; poll: HTTP only; auto: stream, and poll what it leaves out"},
     )
     interval_s: float | None = field(default=None, metadata={"help": "seconds from poll to poll"})
-    base_url: str | None = field(default=None, metadata={"help": "scheme, host and port to ask instead, streams too"})
-    ws_url: str | None = field(default=None, metadata={"help": "scheme, host and port of the streams, if others"})
+    base_url: str | None = field(
+        default=None, metadata={"help": "scheme, host and port to use instead, for streams too"}
+    )
+    ws_url: str | None = field(default=None, metadata={"help": "scheme, host and port of the streams, if different"})
     proxy: str | None = field(default=None, metadata={"help": "URL of a proxy to go through"})
-    timeout_s: float = field(default=5.0, metadata={"help": "deadline of one request or connect, answer included"})
-    crossed: str = field(default="reject", metadata={"help": "what to do with bid above ask: reject (both) or keep"})
+    timeout_s: float = field(
+        default=5.0, metadata={"help": "deadline for one request, answer included, or one connect"}
+    )
+    crossed: str = field(
+        default="reject", metadata={"help": "what to do with a bid above the ask: reject (both) or keep"}
+    )
     key_env: str | None = field(
         default=None,
-        metadata={"help": "environment variable that holds the exchange's key; several parts of one between colons"},
+        metadata={"help": "environment variable with the exchange's key; several parts are separated by colons"},
     )
-    key_file: str | None = field(default=None, metadata={"help": "file that holds it"})
-    record_raw: str | None = field(default=None, metadata={"help": "folder to record received prices and lists in"})
-    record_mb: int = field(default=200, metadata={"help": "size at which such a recording ends"})
+    key_file: str | None = field(default=None, metadata={"help": "file with the exchange's key"})
+    record_raw: str | None = field(default=None, metadata={"help": "folder to record what the exchange sends in"})
+    record_mb: int = field(default=200, metadata={"help": "size in MB at which the recording ends"})
 
     def __post_init__(self) -> None:
         """Raise ValueError for a value that cannot work."""
@@ -64,7 +70,7 @@ class ExchangeOptions:
 
     @property
     def names_all(self) -> bool:
-        """Whether every symbol is named in full."""
+        """Whether every symbol is named in full, without patterns."""
         return not any("*" in pattern for pattern in self.symbols)
 
 

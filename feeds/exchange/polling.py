@@ -1,8 +1,7 @@
-"""Asking an exchange for its tickers again and again: one poll, its schedule, and the feed that does nothing else.
+"""Polling an exchange for its tickers: one poll, its schedule, and the feed that does nothing else.
 
-Promises: one request at a time, on a fixed schedule; an answer counts as a whole or not at all; a failed poll
-publishes nothing and is raised to the runner, which decides when to ask again. Works for every `Venue` and
-mentions none.
+There is one request at a time, on a fixed schedule. An answer counts as a whole or not at all. A failed poll is
+raised to the runner, which decides when to retry. Works for every `Venue` and mentions none.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from ticker.errors import FeedError
 from ticker.model import Bar, Quote
 
 ITS_OWN = frozenset({"http_4xx", "protocol", "too_large"})
-"""Failures of one answer that say nothing about the next one."""
+"""Failures of one request that say nothing about the next one."""
 
 
 class Poller:
-    """Asks for tickers once whenever it is told to."""
+    """Polls the tickers of one feed, once per call."""
 
     def __init__(self, venue: Venue, options: ExchangeOptions, rest: Rest, directory: Directory, judge: Judge) -> None:
         self._venue = venue
@@ -40,14 +39,14 @@ class Poller:
         self._told: str | None = None
 
     async def poll(self, sink: Sink, only: Callable[[str], bool] | None = None) -> None:
-        """Ask for everything that is wanted, and publish it answer by answer.
+        """Ask for all wanted symbols and publish them answer by answer.
 
         Args:
             sink: where quotes, states and counts go.
-            only: whether a venue symbol is wanted, at the moment when it would be asked for; None: all are.
+            only: whether to ask for a venue symbol, called just before each request; None: ask for all.
 
         Raises:
-            FeedError: no answer was good, or one failed in a way that the next one would, too.
+            FeedError: no answer was good, or one failed in a way that the next one would fail, too.
         """
         status = sink.status
         answers = rows = found = 0
@@ -63,7 +62,7 @@ class Poller:
             else:
                 answers += 1
                 rows += len(answer)
-                found += await self._publish(named(answer, wires), sink, only)
+                found += await self._publish(with_names(answer, wires), sink, only)
                 status.polls["ok"] += 1
             finally:
                 self._asked_last = wires[-1:]
@@ -79,7 +78,7 @@ class Poller:
             self._tell(sink)
 
     def _tell(self, sink: Sink) -> None:
-        """Say which symbols that are wanted by name never had a price, unless there is something else to say."""
+        """Report which symbols that are wanted by name never had a price, unless another message is shown."""
         status = sink.status
         text = f"no price yet for {few(list(self._missing))}" if self._missing else None
         if status.state == "live" and status.message in {None, self._told} and status.message != text:
@@ -102,9 +101,9 @@ class Poller:
         return len(quotes)
 
     def _targets(self, only: Callable[[str], bool] | None) -> Iterator[tuple[list[str], str]]:
-        """What to ask, each with the wire names that it asks for; none where it asks for all.
+        """The requests to send, each with the wire names that it asks for; empty if it asks for all.
 
-        A poll that broke off is taken up behind where it did, so that one bad symbol does not starve others.
+        After a poll that failed midway the next one begins behind the failed symbol, so that it starves no others.
         """
         venue = self._venue
         most = venue.limits.symbols_per_request
@@ -129,13 +128,13 @@ class Poller:
         return rows
 
 
-def named(rows: Sequence[Row], wires: Sequence[str]) -> Sequence[Row]:
-    """The rows of an answer, each with a name: those without are of the one symbol that was asked for."""
+def with_names(rows: Sequence[Row], wires: Sequence[str]) -> Sequence[Row]:
+    """The rows of an answer, each with a name: rows without one belong to the single symbol that was asked for."""
     return [row if row.wire else row._replace(wire=wires[0]) for row in rows] if len(wires) == 1 else rows
 
 
 class Schedule:
-    """Whole multiples of an interval, from the first wait on; those that were missed are counted, not made up for."""
+    """Fires at whole multiples of an interval; those that were missed are counted and skipped."""
 
     def __init__(self, clock: Clock, interval_s: float) -> None:
         self._clock = clock
@@ -143,7 +142,7 @@ class Schedule:
         self._due_at = clock.monotonic()
 
     async def wait(self, sink: Sink) -> None:
-        """Wait for the next moment."""
+        """Wait until the next poll is due."""
         self._due_at += self._interval_s
         if (late_s := self._clock.monotonic() - self._due_at) > 0:
             missed = int(late_s // self._interval_s) + 1
@@ -155,8 +154,8 @@ class Schedule:
 class PollingFeed:
     """The `Feed` of an exchange that is only polled.
 
-    What it has learned (the list, the last request's time) outlives a failed `run`, so that a restart neither
-    forgets symbols nor asks faster than the exchange bears.
+    Its instrument list and the time of its last request outlive a failed `run`, so that a retry neither forgets
+    symbols nor exceeds the exchange's limits.
     """
 
     def __init__(
@@ -196,10 +195,10 @@ class PollingFeed:
                 await schedule.wait(sink)
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
+        """See `base.Feed.history`; raises `FeedError` if the bars could not be loaded."""
         return await self._history.bars(symbol, interval_s, limit)
 
 
 def patience_s(interval_s: float) -> float:
-    """The least silence that may count as stale where news come so often."""
+    """How long a symbol must be silent to count as stale, if it is polled at this interval."""
     return max(5.0, 3 * interval_s)

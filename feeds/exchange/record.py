@@ -1,13 +1,13 @@
-"""Writes down everything that a feed receives, so that what went wrong in the field becomes a test.
+"""Records everything that a feed receives, so that a failure in production can become a test.
 
 The format is that of the recordings that the tests replay:
 
-    DIR/FEED/rest/index.jsonl       one line an answer: what was asked, status, headers, time, file of the body
-    DIR/FEED/rest/…                 the bodies, decompressed
-    DIR/FEED/ws/….jsonl             one file a connection, one line an event: {"t", "dir": open|sent|recv, "url"|"raw"}
+    DIR/FEED/rest/index.jsonl     one line per answer: what was asked, status, headers, time, file of the body
+    DIR/FEED/rest/…               the bodies, decompressed
+    DIR/FEED/ws/….jsonl           one file per connection, one line per event: {"t", "dir": open|sent|recv, "url"|"raw"}
 
-Promises: no key and no token is written, and no more than the given size. When that is full or the disk fails,
-recording ends, the log says so once, and the feed goes on. It never waits for more than the disk's own cache.
+No key or token is written. When the given size is reached or the disk fails, recording ends, the log says so once,
+and the feed goes on. Writes are not synced, so the loop never waits for more than the page cache.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from feeds.exchange.fetch import Answer, without
 from ticker.clock import Clock
 
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")
-"""Headers that are kept, beside those that tell of limits."""
+"""Headers that are kept, besides those about rate limits."""
 ABOUT_LIMITS = ("limit", "weight", "remaining")
 ENDINGS = {"json": ".json", "html": ".html"}
 
@@ -35,9 +35,9 @@ class Recorder:
     """The recording of one feed.
 
     Args:
-        feed: its name, and that of its folder.
+        feed: the feed's name, and its folder's.
         folder: where all recordings are.
-        base_url: whom it asks.
+        base_url: the address that it asks.
         most_bytes: size at which recording ends.
         secrets: texts that must not be written.
         clock: for receive times.
@@ -56,7 +56,7 @@ class Recorder:
         self._ended = False
 
     def answer(self, method: str, target: str, answer: Answer) -> None:
-        """Write an answer down. What a POST hands out opens streams, and a 304 has nothing: they are left out."""
+        """Record an answer; except that of a POST, which may hold a stream's token, and a 304, which has no body."""
         if method == "POST" or answer.status == HTTPStatus.NOT_MODIFIED:
             return
         self._count += 1
@@ -82,7 +82,7 @@ class Recorder:
         self._write(self._folder / "rest" / "index.jsonl", (json.dumps(line) + "\n").encode())
 
     def connection(self, url: str) -> Callable[[str, str | bytes], None]:
-        """Write down that a stream was opened; what comes back is called with each `sent` and `recv` of it."""
+        """Record that a stream was opened; returns a function to call with each message `sent` or `recv`."""
         self._count += 1
         path = self._folder / "ws" / f"{self._stamp()}_{self._count:06}.jsonl"
 

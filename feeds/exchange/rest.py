@@ -1,7 +1,7 @@
-"""What one feed asks an exchange over HTTP: paced by the budget of the host, conditional where the server can, parsed.
+"""The HTTP requests of one feed: paced by the host's budget, conditional if the server sends an ETag, and parsed.
 
-Promises: never faster than the exchange bears, whoever else asks it; nothing at all while it wants to be left
-alone; a 304 is the last answer again. Works for every `Venue` and mentions none.
+The pace keeps within the exchange's limits, whichever feeds share the host, and no request is sent while the exchange
+asks for a pause. A 304 counts as the last answer again. Works for every `Venue` and mentions none.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ T = TypeVar("T")
 
 MOST_KEPT = 16
 KEPT_BYTES = 4_000_000
-"""How many answers are kept for a 304, and how long one may be."""
+"""How many answers are kept for a 304, and the size limit of each."""
 _ETAG = re.compile(r"[!-~]{1,200}")
-"""What may be sent back: another one no request could carry, or no server would take."""
+"""An ETag that can be sent back in a header."""
 
 
 class Rest:
-    """The asking side of one feed.
+    """The HTTP side of one feed.
 
     Args:
-        source: the host, opened by whoever runs the feed.
-        limits: what the exchange bears.
-        gap_s: fewest seconds from the start of one request to the next.
+        source: the host; the feed opens it.
+        limits: the exchange's rate limits.
+        gap_s: minimum seconds from the start of one request to the start of the next.
         budget: shared by all feeds of the host.
         context: time.
     """
@@ -47,7 +47,7 @@ class Rest:
         self._tagged: dict[str, Answer] = {}
 
     async def ask(self, target: str, parse: Callable[[bytes], T], status: FeedStatus, *, method: str = "GET") -> T:
-        """What an answer holds, at least one thing; everything else is a `FeedError`."""
+        """The parsed answer, which is never empty; everything else is a `FeedError`."""
         status.rate_limit_wait_s += await self._budget.request(self._clock, self._gap_s)
         try:
             answer = await self._answer(target, status, method)

@@ -1,8 +1,8 @@
-"""How most exchanges write things: JSON objects with names of their own for what all of them mean.
+"""How most exchanges write prices and lists: JSON objects with names of their own for the same fields.
 
-A `Shape` maps the fields of a price, an `Index` those of an instrument list; both are data and read what they
-describe, judging no number (`rows` does that). A price that lacks a field is a row of unknown shape, so that a
-renamed field is noticed at once and does not quietly become "no price". Numbers keep the text in which they were
+A `Shape` maps the fields of a price, an `Index` those of an instrument list; both are data and can read what they
+describe, without validating numbers (`rows` does that). A price that lacks a field is a row of unknown shape, so that
+a renamed field is noticed at once and does not silently become "no price". Numbers keep the text in which they were
 sent. Pure; mentions no exchange.
 """
 
@@ -20,24 +20,24 @@ from feeds.exchange.venue import Listing, Row
 from feeds.rows import decode_json
 
 UNREADABLE = "?"
-"""The wire name of a row that does not even tell whose it is; no exchange has such a name."""
+"""The wire name of a row that does not name its instrument; no exchange uses it."""
 
-# A number with a point or an exponent is left as text, any other is an int: neither loses a digit.
+# A number with a point or an exponent stays text, any other becomes an int: neither loses a digit.
 _VALUE = msgspec.json.Decoder(float_hook=str)
 _OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Where an exchange keeps what a `Row` holds.
+    """Which of an exchange's fields holds each part of a `Row`.
 
     Attributes:
-        wire: its field of the instrument's name; None: it does not name it.
+        wire: its field with the instrument's name; None: rows do not name it.
         fields: its field for each of ours.
-        optional: the same for those that it may leave out; ours keep their last value then.
-        fraction: its field of the 24 h change as a fraction of one; our `change_pct` comes from it.
-        time: its field of the exchange's time of the price, which not every row need have.
-        seq: its field of the sequence number.
+        optional: the same for fields that it may leave out; ours then keep their last value.
+        fraction: its field with the 24 h change as a fraction of one, which becomes our `change_pct`.
+        time: its field with the time of the price; a row may lack it.
+        seq: its field with the sequence number.
     """
 
     wire: str | None
@@ -53,12 +53,12 @@ class Shape:
         return (*self.fields, *self.optional, *(("change_pct",) if self.fraction else ()))
 
     def row(self, sent: Any) -> Row:
-        """The row of a JSON value; one without values if it has another shape."""
+        """The row of a JSON value; its `raw` is None if the value has another shape."""
         if not isinstance(sent, dict):
             return Row(UNREADABLE, None)
         wire = (text_of(sent.get(self.wire)) or UNREADABLE) if self.wire else ""
         try:
-            # Nearly all are text already: asking here instead of in `text_of` saves a third of the reading.
+            # Nearly all are text already: testing here instead of in `text_of` saves a third of the time.
             texts = {
                 ours: value if isinstance(value := sent[theirs], str) else text_of(value)
                 for ours, theirs in self.fields.items()
@@ -75,22 +75,22 @@ class Shape:
         return Row(wire, texts, time, seq)
 
     def rows(self, sent: Iterable[Any]) -> list[Row]:
-        """The rows of a list, one for each entry."""
+        """The rows of a list, one per entry."""
         return [self.row(entry) for entry in sent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """Where an exchange keeps what a `Listing` holds.
+    """Which of an exchange's fields holds each part of a `Listing`.
 
     Attributes:
-        wire, base, quote: its fields of the name and of the two currencies.
-        status: its field of the market's state; one without the field is open.
-        open: what that field says of a market that is open for trading.
-        halted: what it says of one that is halted for now; all others are not listed.
-        tick: the path to the smallest step of the price; through a list it goes by the entry that has it.
-        digits: its field of the digits after the point of a price, instead.
-        name: its field of a name for people, which not every entry need have.
+        wire, base, quote: its fields with the name and the two currencies.
+        status: its field with the market's state; an entry without the field is open.
+        open: that field's value for a market that is open for trading.
+        halted: its values for a market that is halted for now; entries with any other value are not listed.
+        tick: the path to the tick size; in a list it leads through the entry that has the next field.
+        digits: alternatively, its field with the digits after the point of a price.
+        name: its field with a name for people; an entry may lack it.
     """
 
     wire: str
@@ -104,11 +104,11 @@ class Index:
     name: str | None = None
 
     def listings(self, sent: Iterable[Any]) -> list[Listing]:
-        """The markets of a list that are open or halted; an entry of another shape costs itself."""
+        """The open and halted markets of a list; entries of another shape are left out."""
         return [listing for entry in sent if (listing := self.listing(entry))]
 
     def listing(self, entry: Any) -> Listing | None:
-        """The listing of one entry, if it is of an open or a halted market."""
+        """The listing of one entry, if its market is open or halted."""
         if not isinstance(entry, dict):
             return None
         wire, base, quote = (text_of(entry.get(name)) for name in (self.wire, self.base, self.quote))
@@ -129,7 +129,7 @@ def read(body: bytes) -> Any:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; raises ValueError also for any other value."""
+    """The JSON object of a body; raises ValueError for any other value, too."""
     return decode_json(body, _OBJECT)
 
 
@@ -139,9 +139,9 @@ def write(value: Any) -> str:
 
 
 def at(value: Any, *path: str | int) -> Any:
-    """What is at a path of names and indices, None where the path ends early.
+    """The value at a path of names and indices; None if there is none.
 
-    A name leads through a list by the first entry that has it.
+    In a list, a name leads through the first entry that has it.
     """
     for step in path:
         if isinstance(step, int):
@@ -154,25 +154,25 @@ def at(value: Any, *path: str | int) -> Any:
 
 
 def text_at(value: Any, *path: str | int) -> str:
-    """The text at a path, or the digits of a number there; empty where there is none."""
+    """The text at a path, or a number's digits; empty if there is none."""
     return text_of(at(value, *path)) or ""
 
 
 def list_at(value: Any, *path: str | int) -> list[Any]:
-    """The list at a path; raises ValueError where there is none."""
+    """The list at a path; raises ValueError if there is none."""
     found = at(value, *path)
-    if not isinstance(found, list):  # a ValueError like that of `read`: the body has another shape
+    if not isinstance(found, list):  # not a TypeError: like `read`, it means that the body has another shape
         raise ValueError(f"no list at {'.'.join(map(str, path)) or 'the top'}")
     return found
 
 
 def text_of(value: Any) -> str | None:
-    """The text of a JSON value: of true, lists and objects one that no parser takes for a number."""
+    """The text of a JSON value; that of true, lists and objects never parses as a number."""
     return value if value is None or isinstance(value, str) else str(value)
 
 
 def tick_decimals(tick: str) -> int | None:
-    """Digits after the point of prices in steps of `tick`: 2 for `0.01000000`, 0 for `5`; None if it is no step."""
+    """Digits after the point of prices in steps of `tick`: 2 for `0.01000000`, 0 for `5`; None if it is not valid."""
     try:
         whole, _, fraction = decimal_text(tick).partition(".")
     except ValueError:
@@ -182,13 +182,13 @@ def tick_decimals(tick: str) -> int | None:
 
 
 def digits_at(value: Any, *path: str | int) -> int | None:
-    """The number at a path of digits after the point of a price, which has 30 at most; None where there is none."""
+    """The number of decimals, 0 to 30, at a path; None if there is none."""
     digits = at(value, *path)
     return digits if type(digits) is int and digits in range(31) else None
 
 
 def percent_of(fraction: str | None) -> str | None:
-    """`0.0196` as `1.96`, digit for digit; what is no number comes back as it is, to be refused with its row."""
+    """`0.0196` as `1.96`, exactly; text that is not a number comes back unchanged, to be rejected with its row."""
     if not fraction:
         return None
     try:

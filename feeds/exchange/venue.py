@@ -1,7 +1,7 @@
 """What an exchange is to the generic code: addresses, limits, names and pure functions from bytes to rows.
 
-A `Venue` is data. It has no state, does no I/O and knows nothing of quotes; who polls it lives in `polling`,
-what its rows are worth is judged in `rows`.
+A `Venue` is data. It has no state, does no I/O and knows nothing of quotes: `polling` and `streaming` do the I/O,
+`judge` validates its rows.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from feeds.exchange.session import Session
 
 
 class Row(NamedTuple):
-    """What one answer says of one instrument, not judged yet.
+    """What one answer says about one instrument, not validated yet.
 
     Attributes:
-        wire: the exchange's own name of the instrument. Empty in an answer that does not name it: then it is the
-            one symbol that was asked for.
-        raw: its texts by our field names, see `rows.make_quote`; None: not the shape that the adapter knows.
+        wire: the exchange's own name for the instrument. Empty if the answer does not name it: then it is the one
+            symbol that was asked for.
+        raw: its texts by our field names, see `rows.make_quote`; None: the row has an unknown shape.
         time: the exchange's time of the price as it was sent, in the venue's `time_unit`.
-        seq: the exchange's sequence number, if it goes on growing from one connection to the next.
-        state: what the exchange says of the market: `live`, `halted` or `closed`; None: nothing.
-        until: when the session ends that this was said of, ms since 1970 UTC; see `Venue.late_s`.
+        seq: the exchange's sequence number, if it keeps growing across connections.
+        state: the market's state according to the exchange: `live`, `halted` or `closed`; None: it does not say.
+        until: when the session that the row belongs to ends, ms since 1970 UTC; see `Venue.late_s`.
     """
 
     wire: str
@@ -39,10 +39,10 @@ class Listing(NamedTuple):
 
     Attributes:
         symbol: the canonical symbol, `BTC-USD`.
-        wires: every name under which the exchange may speak of it.
+        wires: every name that the exchange may use for it.
         decimals: digits after the point at which it is quoted.
-        name: for people, where the exchange has one.
-        state: what the list says of the market: `live`, `halted` or `closed`; None: nothing.
+        name: a name for people, if the exchange has one.
+        state: the market's state according to the list: `live`, `halted` or `closed`; None: it does not say.
     """
 
     symbol: str
@@ -54,18 +54,19 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the exchange bears, and what we take from it.
+    """The exchange's rate limits, and ours on what it sends.
 
     Attributes:
         interval_s: default seconds from poll to poll.
-        gap_s: fewest seconds from the start of one request to the next, of whatever kind.
+        gap_s: minimum seconds from the start of one request of any kind to the start of the next.
         body_bytes: longest answer that is read, counted after decompression.
-        symbols: most symbols that are remembered from answer to answer, in case a server makes up new ones.
-        symbols_per_request: most symbols that one `rest_request` can ask for; a poll is then as many requests as it
-            takes. None: it can ask for all at once.
-        ban_s: how long to stay away after a ban that names no time (HTTP 403, 418, its own word); 0: no ban.
-        used_header, used_limit: the header that tells how much of a minute's allowance is used up, and the
-            allowance; near it we wait for the next minute.
+        symbols: most symbols that are remembered from answer to answer, in case a server invents names.
+        symbols_per_request: most symbols that one `rest_request` can ask for; a poll then takes several requests.
+            None: one request can ask for all.
+        ban_s: how long to stay away after a ban without a Retry-After (HTTP 403, 418 or the exchange's own error); 0:
+            it does not ban.
+        used_header, used_limit: the header that tells how much of a minute's allowance is used, and the allowance;
+            when little is left we wait for the next minute.
     """
 
     interval_s: float
@@ -79,17 +80,16 @@ class Limits:
 
 
 class Heard(NamedTuple):
-    """What one message of a stream says. Anything that is none of this is an empty `Heard`: a heartbeat, say.
+    """What one message of a stream says. Any other message, such as a heartbeat, is an empty `Heard`.
 
     Attributes:
         rows: prices.
-        acked: wire names whose subscription is confirmed by this message, or the number of the message that asked
-            for them, as `Stream.subscribe` got it.
-        refused: wire names (or such a number) that the exchange will not send, each with its reason in the
-            exchange's words.
+        acked: wire names whose subscription this message confirms, or the number of the request for them, as passed
+            to `Stream.subscribe`.
+        refused: wire names (or such a number) that the exchange will not send, each with the exchange's reason.
         reply: a text to send back at once.
-        ready: the exchange's greeting, for `Stream.greets`.
-        reconnect: why the exchange asks us to come back on another connection; None: it does not.
+        ready: whether this is the exchange's greeting, see `Stream.greets`.
+        reconnect: why the exchange asks us to reconnect; None: it does not.
     """
 
     rows: Sequence[Row] = ()
@@ -105,27 +105,27 @@ class Stream:
     """How an exchange pushes prices over WebSocket: data and pure functions, like `Venue`.
 
     Attributes:
-        url: where to connect (ws or wss), without secrets. `base_url` of a configuration replaces scheme, host and
-            port. Empty: `open_request` asks for it.
-        subscribe: the texts that subscribe some wire names on a connection; the number is a growing message id.
-        parse: what a message says. The dict is the memory of this one connection, empty at its start: merged
-            deltas, channel numbers. Raises `FeedError` where the exchange reports a failure of the whole
-            connection, `ValueError` where the message has no known shape.
-        wires_per_message, wires_per_connection: the exchange's limits; more wires take more connections.
-        messages_per_s: how many texts may be sent in a second on one connection.
+        url: where to connect (ws or wss), without secrets. A configured `base_url` replaces scheme, host and port.
+            Empty: it is obtained by `open_request`.
+        subscribe: the texts that subscribe some wire names on a connection; the number is an increasing message id.
+        parse: what a message says. The dict is this connection's memory, empty at its start: merged deltas, channel
+            numbers. Raises `FeedError` if the exchange reports a failure of the whole connection, `ValueError` if the
+            message has an unknown shape.
+        wires_per_message, wires_per_connection: the exchange's limits; more wire names take more connections.
+        messages_per_s: how many texts may be sent on one connection in a second.
         connects_per_s: how many connections may be opened in a second.
-        lifetime_s: the exchange ends connections at this age; a new one is made before (make before break).
-        ping: the text that keeps a connection alive, and how often it is sent; WebSocket pings of the server
-            are answered anyway.
-        greets: the exchange says first that it is ready; nothing is sent before.
-        mute_after_s: a connection without any price for so long is made anew, heartbeats or not. The busiest
-            symbols' rhythm: short for a busy exchange.
-        acks: the exchange answers each subscription; what it leaves unanswered is asked for again.
-        replaces: each subscription takes the place of those before it, so it asks for all of the connection's.
-        complete: the stream alone gives all that the exchange has; if not, its REST is polled beside it.
-        key_query: the name under which the URL's query carries the key; None: the headers of `Venue.key_headers` do.
-        open_request: path and query to ask by HTTP POST for the address of the stream (a token handshake).
-        parse_open: the stream's full URL and ping interval (seconds, or None) of that answer.
+        lifetime_s: the age at which the exchange ends connections; a new one is opened before that.
+        ping: the text that keeps a connection alive, and how often to send it, in seconds; the server's WebSocket
+            pings are answered anyway.
+        greets: whether the exchange sends a greeting first; nothing is sent before it.
+        mute_after_s: a connection without any price for this long is replaced, heartbeats or not. It follows the
+            busiest symbols: short for a busy exchange.
+        acks: whether the exchange answers each subscription; unanswered ones are sent again.
+        replaces: whether a subscription replaces the earlier ones, so that it must name all of the connection's.
+        complete: whether the stream has every field that the exchange has; if not, REST is polled as well.
+        key_query: the parameter of the URL's query that carries the key; None: `Venue.key_headers` carry it.
+        open_request: path and query of the HTTP POST that returns the address of the stream (a token handshake).
+        parse_open: the stream's full URL and ping interval (seconds, or None) in that answer.
     """
 
     subscribe: Callable[[Sequence[str], int], list[str]]
@@ -148,25 +148,25 @@ class Stream:
 
 
 NOW_S = "{now_s}"
-"""Stands, as a JSON text, in what is sent over a stream for the seconds since 1970 UTC of the moment when it is."""
+"""A placeholder, as a JSON string, in texts to send over a stream; it becomes the time of sending, in Unix seconds."""
 INTERVALS = {60: "1m", 300: "5m", 900: "15m", 3600: "1h", 14_400: "4h", 86_400: "1d"}
-"""Lengths of bars in seconds, as many exchanges call them."""
+"""The names that many exchanges have for bar lengths, by seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candles:
-    """How an exchange tells the bars of its past.
+    """How an exchange serves historical bars.
 
     Attributes:
-        request: path and query, with `{wire}`, the name that its list has first; `{interval}`; and where they are asked
-            for `{begin_ms}` and `{end_ms}`, or the same in `_s` or `_iso`. Both lie just before a bar begins.
-        rows: the entries of an answer, in whatever order. Raises like `Venue.parse_rest`.
+        request: path and query with `{wire}`, the first name in its `Listing`, `{interval}` and, if the exchange takes
+            them, `{begin_ms}` and `{end_ms}`, or the same ending in `_s` or `_iso`. Both lie just before a bar begins.
+        rows: the entries of an answer, in any order. Raises like `Venue.parse_rest`.
         columns: where an entry has its start, open, high, low, close and volume (base currency; may be left out).
         time_unit: one of `rows.TIME_UNITS`, the unit of the start.
-        intervals: its name of each length in seconds, of bars that begin at multiples of it, UTC. Longer bars are put
-            together of the longest ones that fit.
-        most: bars in one answer.
-        kept: bars of one length that it has at all; None: enough.
+        intervals: its name for each length in seconds, of bars that begin at multiples of that length, UTC. Longer bars
+            are built from the longest ones that fit.
+        most: most bars in one answer.
+        kept: how many bars of one length it keeps; None: enough.
     """
 
     request: str
@@ -185,30 +185,31 @@ class Venue:
     Attributes:
         name: as in `ticker adapters` and in venue symbols, unless the feed is given another name.
         summary: its name for people and what is special about it, in one line for the list of adapters.
-        base_url: scheme, host and port; the only host that is ever asked.
+        base_url: scheme, host and port; no other host is asked over HTTP.
         limits: see `Limits`.
-        rest_request: path and query that ask for the tickers of these canonical symbols, or several of them where
-            it takes several answers. No symbols given means all; an exchange that can only send all ignores them.
-        fields: the fields of a quote that its rows can have, in whatever order.
-        parse_rest: the rows of an answer with status 200. Raises `FeedError` where the exchange says that it
-            failed, `ValueError` where the body is not of the known shape as a whole.
-        instruments_request: path and query of the instrument list; None: there is none to ask for.
+        rest_request: path and query of the tickers of these canonical symbols, or several if it takes several
+            requests. No symbols means all; an exchange that always sends all ignores them.
+        fields: the fields of a quote that its rows can have, in any order.
+        parse_rest: the rows of an answer with status 200. Raises `FeedError` if the exchange reports a failure,
+            `ValueError` if the body as a whole has an unknown shape.
+        instruments_request: path and query of the instrument list; None: it has none.
         parse_instruments: its entries; raises like `parse_rest`.
-        symbol: canonical symbol of a wire name; None for a name that it cannot read without the list. Left
-            out: names mean nothing without the list, which is then loaded before the first price.
-        wire: the name to subscribe a canonical symbol under. Left out: the first one of its `Listing`.
+        symbol: the canonical symbol of a wire name, or None for a name that means nothing without the list. Left
+            out: no name means anything without the list, which is then loaded before the first price.
+        wire: the name to subscribe a canonical symbol under. Left out: the first name in its `Listing`.
         kind: one of `model.KINDS`.
         clock: `exchange` if its rows carry their own time, else `received`.
-        polled_clock: the same of answers alone, where they differ from the stream in it.
+        polled_clock: the same for REST alone, if it differs from the stream.
         time_unit: one of `rows.TIME_UNITS`, the unit of `Row.time`.
-        stream: how it pushes, where it does.
-        change_from: the value that the last price is compared to where a row has no `change_pct`: `open`, the price
-            24 h ago, or `previous_close`, which such a market's rows have beside the fields of a quote.
-        candles: how it tells its past, where it does.
-        session: when the market is open, where neither rows nor list say it: then the exchange's time decides.
-        late_s: how late prices may be: so long after the end of its session that a row names, the market is closed.
-        key_headers: the request headers that carry the key of the configuration, of which each has a part where there
-            are several; a venue with any cannot be had without a key.
+        stream: how it pushes prices, if it does.
+        change_from: the price that `last` is compared with if a row has no `change_pct`: `open`, the price 24 h ago,
+            or `previous_close`, an extra field in the rows of a market that closes.
+        candles: how it serves historical bars, if it does.
+        session: the trading hours, if neither rows nor list give the market's state; it is then derived from the
+            exchange's time.
+        late_s: how far prices may lag: the market is closed this long after the end of the session in `Row.until`.
+        key_headers: the request headers that carry the configured key, or one part of it each; a venue that has any
+            needs a key.
     """
 
     name: str
@@ -234,11 +235,11 @@ class Venue:
     key_headers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        assert self.symbol or self.instruments_request, "no way to tell what a name means"
+        assert self.symbol or self.instruments_request, "there must be a way to tell what a name means"
         in_query = self.stream is not None and self.stream.key_query
-        assert not in_query or len(self.key_headers) == 1, "the query carries one key, which requests have in a header"
+        assert not in_query or len(self.key_headers) == 1, "the query can carry only a key of one part"
 
     def targets(self, symbols: Sequence[str]) -> tuple[str, ...]:
-        """What `rest_request` asks for, always as several."""
+        """The result of `rest_request`, always as a tuple."""
         asked = self.rest_request(symbols)
         return (asked,) if isinstance(asked, str) else asked

@@ -27,7 +27,7 @@ from feeds.base import Context, Sink
 from feeds.exchange.directory import Directory
 from feeds.exchange.fetch import status_reason
 from feeds.exchange.judge import Judge
-from feeds.exchange.polling import named
+from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row, Venue
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
 from feeds.rows import iso_utc
@@ -181,7 +181,7 @@ class Playback:
         except ValueError as error:
             raise FeedError(f"an unreadable recorded answer: {error}") from error
         status.polls["ok"] += 1
-        quotes = self._judge.answer(named(rows, self._asked_for(event.of, rows)), status)
+        quotes = self._judge.answer(with_names(rows, self._asked_for(event.of, rows)), status)
         return [trimmed for quote in quotes if (trimmed := self._trim(quote, event.at)).values]
 
     def _trim(self, quote: Quote, at: float) -> Quote:

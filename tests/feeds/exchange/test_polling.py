@@ -10,7 +10,7 @@ import pytest
 from feeds.base import Adapter, parse_options
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
-from feeds.exchange.polling import named
+from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row
 from tests.feeds.fake_exchange import Reply
 from tests.feeds.harness import RecordingSink
@@ -227,8 +227,8 @@ def test_other_words_are_not_overwritten() -> None:
 def test_rows_without_a_name() -> None:
     """They are of the one symbol that was asked for; a row of another name keeps it, and of several none is guessed."""
     rows = [Row("", {"last": "1"}), Row("B", {"last": "2"})]
-    assert [row.wire for row in named(rows, ["A"])] == ["A", "B"]
-    assert named(rows, ["A", "B"]) is named(rows, []) is rows
+    assert [row.wire for row in with_names(rows, ["A"])] == ["A", "B"]
+    assert with_names(rows, ["A", "B"]) is with_names(rows, []) is rows
 
 
 def test_decimals_from_the_list_else_from_the_prices() -> None:
