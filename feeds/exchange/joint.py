@@ -1,7 +1,7 @@
-"""Several ways to the same prices, told to the service as one feed.
+"""Presents several ways to the same prices (polls, streams) as one feed to the service.
 
-Each way has its own runner and its own sink here. The feed is down when every way that could bring prices is;
-while any of them does, what is wrong with the others is its message.
+Each way has its own runner and its own sink here. The feed is down when every way that can deliver prices is down;
+while one of them works, the feed's message says what is wrong with the others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ MESSAGE_CHARACTERS = 300
 
 
 class Way:
-    """The sink of one way; it is told `live` when it works although it has nothing to publish.
+    """The sink of one way; it is set to `live` when the way works but has nothing to publish.
 
     Attributes:
-        carries: whether it can bring prices; one that cannot does not keep the feed up.
+        carries: whether it can deliver prices; if not, it does not keep the feed up.
     """
 
     def __init__(self, joint: Joint, name: str, *, carries: bool) -> None:
@@ -49,7 +49,7 @@ class Way:
 
 
 class Joint:
-    """What the service hears of all ways together."""
+    """Combines the states of all ways into that of the feed."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
@@ -58,25 +58,25 @@ class Joint:
         self._message: str | None = None
 
     def way(self, name: str, *, carries: bool = True) -> Way:
-        """The sink of one more way; the name is put before what it says of its troubles, if it has one."""
+        """Add a way; returns its sink. The name is put in front of its messages."""
         way = Way(self, name, carries=carries)
         self._ways.append(way)
         return way
 
     def note(self, *notes: str) -> None:
-        """What else there is to say, beside the troubles of the ways."""
+        """Set what else the feed's message says, besides the ways' troubles."""
         if notes != self._notes:
             self._notes = notes
             self.tell()
 
     def publish(self, quotes: Iterable[Quote]) -> None:
-        """Hand quotes on. Data alone takes back what was said; what is still true is said again."""
+        """Pass quotes on. That clears the feed's message, so one that still holds is set again."""
         self.sink.publish(quotes)
         if self._message is not None and self.sink.status.message is None:
             self.sink.state(self.sink.status.state, self._message)
 
     def tell(self) -> None:
-        """Say what has become of the feed, if that is new."""
+        """Update the feed's state and message."""
         status = self.sink.status
         before, self._message = self._message, self._text()
         told = [way.told for way in self._ways if way.carries] or [way.told for way in self._ways]
@@ -88,9 +88,9 @@ class Joint:
             self.sink.state(status.state, self._message)
 
     def _text(self) -> str | None:
-        sufferers: dict[str, list[str]] = {}
+        names_by_trouble: dict[str, list[str]] = {}
         for way in self._ways:
             if way.trouble:
-                sufferers.setdefault(way.trouble, []).append(way.name)
-        troubles = [f"{few(names, 1)}: {trouble}" for trouble, names in sufferers.items()]
+                names_by_trouble.setdefault(way.trouble, []).append(way.name)
+        troubles = [f"{few(names, 1)}: {trouble}" for trouble, names in names_by_trouble.items()]
         return "; ".join([*troubles, *self._notes])[:MESSAGE_CHARACTERS] or None

@@ -1,8 +1,8 @@
-"""One streaming connection: subscribes its wire names, hands on what it hears, and knows when it is broken or worn.
+"""One streaming connection: subscribes its wire names, passes rows on, and knows when it is broken or worn.
 
-Promises: texts are sent no faster than the exchange bears, answers and pings first; silence is judged by prices, not
-by heartbeats; what was merged from deltas is forgotten with the connection. It ends once, with the reason in
-`failure`; who opens the next one is `streaming`'s business.
+Texts are sent within the exchange's rate limit, answers and pings first. A connection is mute if it delivers no
+prices; heartbeats do not count. State merged from deltas is forgotten with the connection. A connection ends once,
+with the reason in `failure`; `streaming` opens the next one.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
 SHORTEST_LOOK_S, LOOK_FOR_ANSWERS_S, LONGEST_LOOK_S = 0.1, 1.0, 5.0
-"""How often a connection looks at its clocks: when something is due, and at least as often as this."""
+"""Until a connection checks its deadlines again: at least, at most while answers are awaited, and at most otherwise."""
 PROBE_S = 20.0
-"""From one WebSocket ping of ours to the next."""
+"""Seconds between the WebSocket pings that we send."""
 LIFE_S = 60.0
-"""Without any message or pong for so long a connection is dead, whatever its symbols usually do."""
+"""A connection without any message or pong for this long is dead, whatever its usual rhythm."""
 MOST_UNSENT = 10_000
-"""So many answers may wait to be sent."""
+"""How many answers may wait to be sent."""
 MOST_NAMES = 10_000
-"""So many names are remembered of a connection, ten times what exchanges take; whatever it says, no more."""
+"""How many names are remembered for a connection: ten times what exchanges allow."""
 
 
 class Owner(Protocol):
-    """Who holds connections, as they see it."""
+    """What a connection needs from its owner, a `streaming.Shard`."""
 
     stream: Stream
     pulse: Pulse
@@ -41,13 +41,13 @@ class Owner(Protocol):
     time: Clock
 
     def rests(self) -> bool:
-        """Whether no price is no wonder now; asked every few seconds."""
+        """Whether the market is closed, so that no prices are expected; called every few seconds."""
 
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
-        """Take the rows of one message; whether they are news, and not refused."""
+        """Take the rows of one message; returns whether any of them counted as a price."""
 
     def news(self) -> None:
-        """`ready`, `worn` or `failure` of a connection may have changed."""
+        """Note that `ready`, `worn` or `failure` of a connection may have changed."""
 
 
 class Link:
@@ -55,9 +55,9 @@ class Link:
 
     Args:
         owner: whose connection it is.
-        socket: the connection; this one closes it.
-        ping: the text that keeps it alive, and how often it is sent, seconds.
-        wires: what to subscribe first.
+        socket: the open socket; the link closes it.
+        ping: the text that keeps it alive, and how often to send it, in seconds.
+        wires: the wire names to subscribe first.
         lifetime_s: age at which it counts as worn.
     """
 
@@ -67,7 +67,7 @@ class Link:
         self.subscriptions = Subscriptions(owner.stream)
         self.delivered: set[str] = set()
         self.worn: str | None = None
-        """Why it should be replaced while it still works."""
+        """Why it should be replaced although it still works."""
         self.failure: FeedError | None = None
         """Why it has ended."""
         self._owner = owner
@@ -84,19 +84,19 @@ class Link:
         self._greeted = not self._stream.greets
         self.opened_at = self._heard_at = self._priced_at = self._clock.monotonic()
         self._ping_at = self.opened_at + ping[1] if ping else float("inf")
-        self._refused = self._idle = 0  # rows and unreadable messages, and what meant nothing, since the last price
+        self._refused = self._idle = 0  # since the last price: rejected rows and messages; messages without any meaning
         self.subscribe(wires)
 
     @property
     def subscribed(self) -> bool:
-        """Whether it would bring prices if there were any: not if the exchange has left everything unanswered."""
+        """Whether it would deliver prices if there were any: not if every subscription is unanswered."""
         asked = self.subscriptions
         answered = bool(self.delivered) or (self._stream.acks and len(asked.unanswered) < len(asked.asked))
         return asked.settled and answered
 
     @property
     def ready(self) -> bool:
-        """Whether it brings prices and has no open questions."""
+        """Whether it delivers prices and awaits no answer."""
         return bool(self.delivered) and self.subscriptions.settled
 
     @property
@@ -109,7 +109,7 @@ class Link:
         self._to_send.set()
 
     async def run(self) -> None:
-        """Work until the connection ends; never raises a `FeedError`, see `failure`."""
+        """Run until the connection ends; never raises a `FeedError`, see `failure`."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(work()) for work in (self._send, self._watch, self._probe)]
@@ -121,11 +121,11 @@ class Link:
             self.end(FeedError("stopped", reason="closed"))
 
     async def retire(self) -> None:
-        """Close it in peace: another one has taken over."""
+        """Close it cleanly: another connection has taken over."""
         await self._socket.close()
 
     def end(self, failure: FeedError) -> None:
-        """Give it up, for the first reason that is given."""
+        """Give it up; the first reason given counts."""
         if self.failure is None:
             self.failure = failure
             self._socket.abort()
@@ -140,7 +140,7 @@ class Link:
 
     def _take(self, message: bytes) -> None:
         now = self._clock.monotonic()
-        if now - self._heard_at > LIFE_S:  # we were suspended, and this was on its way
+        if now - self._heard_at > LIFE_S:  # the process was suspended, and this was in transit
             self._owner.pulse.lost()
         self._heard_at = now
         self._status.received_bytes += len(message)
@@ -187,7 +187,7 @@ class Link:
             self._owner.news()
 
     async def _send(self) -> None:
-        """Send what there is to send, at the exchange's pace."""
+        """Send waiting texts within the exchange's rate limit."""
         pause_s = 1 / self._stream.messages_per_s
         try:
             while True:
@@ -203,7 +203,7 @@ class Link:
             self.end(error)
 
     async def _request(self) -> None:
-        """Send the next text of the first request; its answer is due from the last one on."""
+        """Send the next text of the first request; the wait for its answer begins with the last one."""
         request = self._requests[0]
         await self._write(request.texts.pop(0))
         if not request.texts:
@@ -227,7 +227,7 @@ class Link:
                 self._ping_at = now + self._ping[1]
                 self._say(self._ping[0])
             self._look_for_answers(now)
-            if now - self._heard_at > LIFE_S:  # or we were suspended: no silence to learn from
+            if now - self._heard_at > LIFE_S:  # or the process was suspended: says nothing about the rhythm
                 self.end(
                     FeedError(f"{self._socket.host} sent nothing for {LIFE_S:.0f} s, not even a pong", reason="timeout")
                 )
@@ -259,7 +259,7 @@ class Link:
             self._owner.news()
 
     async def _probe(self) -> None:
-        """A pong is a sign of life, although it is no price."""
+        """Send pings; a pong shows that the connection is alive, although it is no price."""
         try:
             while True:
                 await self._clock.sleep(PROBE_S)

@@ -1,30 +1,30 @@
-"""For how long an exchange may bring no price before its connection counts as mute. Pure."""
+"""How long a connection may deliver no price before it counts as mute. Pure."""
 
 from __future__ import annotations
 
 PATIENCE = 3.0
-"""A silence so many times as long as the longest lately is no longer usual."""
+"""A silence longer than this many times the longest recent one is unusual."""
 LIVELY = 8.0
-"""A silence so many times as long as any within a connection was not the market's."""
+"""A silence longer than this many times any within one connection was the connection's fault, not the market's."""
 HALF_LIFE_S = 1800.0
-"""A silence counts for half after so long."""
+"""The time after which the length of a past silence counts for half."""
 LONGEST_SILENCE_S = 3600.0
-"""What is longer is never usual."""
+"""A longer silence is always unusual."""
 FIRST_BEATS, UNKNOWN_S = 8, 120.0
-"""With fewer prices than this a shard's rhythm is not known yet, and silence is borne for so long."""
+"""Before this many prices the rhythm is unknown, and a connection may be silent for at least this long."""
 LONGEST_DOUBT_S = 600.0
-"""How far fruitless connections may stretch patience."""
+"""The longest limit that repeated silent connections lead to."""
 
 
 class Pulse:
-    """How often prices come over a shard's connections: the longest silence lately, slowly forgotten.
+    """The rhythm of prices over a shard's connections: the longest recent silence, slowly forgotten.
 
-    The longest and not the usual one: exchanges send in bursts, and a quiet market is no fault. A silence in which a
-    connection was given up counts as the market's, unless prices come far more often for as long behind it.
+    The longest and not the average: exchanges send in bursts, and a quiet market is no fault. A silence in which a
+    connection was given up counts as a quiet market, unless prices then come far more often for just as long.
 
     Attributes:
-        last: when prices came last; None: there was no connection since.
-        fruitless: how many connections were given up for their silence since then.
+        last: when prices last came; None: the connection was lost since.
+        fruitless: how many connections were given up as mute since then.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Pulse:
         self.fruitless = 0
 
     def beat(self, now: float) -> None:
-        """Prices came."""
+        """Note that prices came."""
         if self.last is not None:
             gap_s = now - self.last
             faded = 0.5 ** (gap_s / HALF_LIFE_S)
@@ -51,19 +51,19 @@ class Pulse:
         self.fruitless = 0
 
     def missed(self) -> None:
-        """A connection was given up for its silence; the next one gets twice the time, for perhaps nobody trades."""
+        """Note that a connection was given up as mute; the next one gets twice the time: perhaps nobody trades."""
         self.fruitless += 1
 
     def lost(self) -> None:
-        """There is no connection: how long prices stay away from now on tells nothing of the market."""
+        """Note that there is no connection: the silence from now on says nothing about the market."""
         self.last = None
 
     def usual_s(self, least_s: float) -> float:
-        """How long prices stay away, as a rule."""
+        """How long a silence is usual."""
         return max(least_s, min(PATIENCE * self._longest_s, LONGEST_SILENCE_S))
 
     def limit_s(self, least_s: float) -> float:
-        """How long prices may stay away before a connection is given up."""
+        """How long a silence may last before the connection is given up."""
         known_s = least_s if self._beats >= FIRST_BEATS else max(least_s, UNKNOWN_S)
         doubt_s = min(known_s * 2.0 ** min(self.fruitless, 20), max(known_s, LONGEST_DOUBT_S))
         return max(self.usual_s(least_s), doubt_s)

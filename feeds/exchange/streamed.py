@@ -1,8 +1,8 @@
-"""The feed of an exchange that streams, with polls beside it where it may.
+"""The feed of an exchange that streams, in mode `auto` with polls beside the stream.
 
-In `auto` whatever the stream does not bring is asked for by HTTP: everything before it has begun, the symbols of a
-broken connection or of a refused subscription, those of which a price has not come for long, and the fields that it
-does not have. In `stream` nothing is asked for but the instrument list and, where a reader wants it, the past.
+In `auto` whatever the stream does not deliver is polled: everything before it has begun, the symbols of a broken
+connection or a refused subscription, symbols without a price for a while, and fields that the stream does not have.
+In `stream` HTTP is used only for the instrument list and historical bars.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from ticker.errors import FeedError
 from ticker.model import Bar, Quote
 
 PATIENCE_S = 8.0
-"""The least silence that may count as stale where polls help out: within ten seconds readers know, or, where one round
-of polls that ask for each symbol takes longer, after that."""
+"""How long a symbol must be silent to count as stale if polls back the stream up: readers know within ten seconds, or,
+if requests for each symbol take longer, after one round of them."""
 QUIET_S, SOON_QUIET_S, ANSWER_S = 4.0, 2.0, 1.0
-"""A symbol of which a price has not come for so long is asked for, or sooner if the next poll and its answer would not
-confirm it before it is stale. Where one answer has all, those that will be so soon are taken with it, and spare the
-next one."""
+"""A symbol without a price for `QUIET_S` is polled, or sooner if the poll after that, which takes `ANSWER_S`, could not
+confirm it before it is stale. If one answer has all symbols, those without a price for `SOON_QUIET_S` are taken from
+it, too, which may save the next poll."""
 DAY_S = 86_400.0
 NEVER = float("-inf")
 NOT_NEWS = frozenset({"decimals", "name", "state"})
@@ -42,15 +42,14 @@ NOT_NEWS = frozenset({"decimals", "name", "state"})
 
 @dataclass(slots=True)
 class Recent:
-    """What came of one symbol lately.
+    """What came for one symbol lately; times are monotonic seconds.
 
     Attributes:
-        asked_at: when it was asked for, or came without, monotonic seconds.
-        ts: the exchange's time of what the stream brought last.
-        came_at: when the stream brought anything.
-        doubtful: what it brought after a silence was old by its own time, and has not been asked for since.
-        fields: when the stream brought each of the fields that it has. One of its channels may be mute, and that of
-            the others is not.
+        asked_at: when it was last polled.
+        ts: the exchange's time of the last streamed quote.
+        came_at: when the stream last delivered anything.
+        doubtful: the stream's first quote after a silence was old by its own time, and no poll has followed yet.
+        fields: when the stream last delivered each field; one of its channels may be mute while others are not.
     """
 
     asked_at: float = NEVER
@@ -61,13 +60,13 @@ class Recent:
 
     @property
     def priced_at(self) -> float:
-        """When the price that has not come for longest was streamed."""
+        """When the stream delivered the oldest of the price fields."""
         return min((self.fields[name] for name in PRICES if name in self.fields), default=NEVER)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the things that a feed does, kept going by a runner of its own."""
+    """One activity of a feed, supervised by a runner of its own."""
 
     name: str
     stale_after_s: float
@@ -79,7 +78,7 @@ class Part:
 
 
 class Through:
-    """A sink that changes quotes on their way into another."""
+    """A sink that changes quotes on their way to another sink."""
 
     def __init__(self, sink: Sink, change: Callable[[Iterable[Quote]], list[Quote]]) -> None:
         self.status = sink.status
@@ -131,7 +130,7 @@ class StreamedFeed:
         self._joint: Joint | None = None
         self._carriers: dict[str, tuple[Shard, str]] = {}  # of each venue symbol, with its wire name
         self._recent: dict[str, Recent] = {}
-        self._polled = set(NOT_NEWS)  # all fields that polls ever brought
+        self._polled = set(NOT_NEWS)  # all fields that polls ever had
         self._most_symbols = venue.limits.symbols
         self._quiet_s = max(ANSWER_S, min(QUIET_S, PATIENCE_S - interval_s - ANSWER_S))
         self._takes_s = self._quiet_s if venue.limits.symbols_per_request else min(SOON_QUIET_S, self._quiet_s)
@@ -146,13 +145,13 @@ class StreamedFeed:
                 tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
 
             self._start = lambda shard: keep(shard, Through(joint.way(shard.name.partition(" ")[2]), self._note))
-            if self._poller:  # first, for its prices come sooner than the list
+            if self._poller:  # first: its prices arrive sooner than the list
                 polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
                 keep(polls, Through(joint.way("polls"), self._trim))
             keep(Part(f"{self.name} list", 0.0, self._keep_list), joint.way("instrument list", carries=False))
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """See `base.Feed.history`; raises `FeedError` for bars that cannot be had."""
+        """See `base.Feed.history`; raises `FeedError` if the bars could not be loaded."""
         return await self._history.bars(symbol, interval_s, limit)
 
     # The list
@@ -162,9 +161,9 @@ class StreamedFeed:
             try:
                 await self._listings.load(sink)
             except FeedError:
-                self._carry()  # what is named in full can do without
+                self._carry()  # symbols named in full may need no list
                 raise
-            await asyncio.sleep(0)  # a long list has taken its time
+            await asyncio.sleep(0)  # parsing a long list takes a while
             self._carry()
             for shard in self._streams.shards:
                 shard.ask_again()
@@ -184,12 +183,12 @@ class StreamedFeed:
     async def _poll_beside(self, sink: Sink) -> None:
         assert self._poller is not None
         schedule = Schedule(self._context.clock, self._interval_s)
-        failing = True  # unless proven otherwise: this may be another try
+        failing = True  # this may be a retry after a failure
         while True:
             lacking = [symbol for symbol in self._carriers if self._lacks(symbol, self._quiet_s)]
             if lacking:
                 await self._poller.poll(sink, partial(self._lacks, quiet_s=self._takes_s))
-                for symbol in lacking:  # it has been asked for, whatever the answer
+                for symbol in lacking:  # polled, whether or not the answer had it
                     recent = self._of(symbol)
                     recent.asked_at, recent.doubtful = self._context.clock.monotonic(), False
             elif not self._carriers and not self._listings.needed:
@@ -200,7 +199,7 @@ class StreamedFeed:
             await schedule.wait(sink)
 
     def _lacks(self, symbol: str, quiet_s: float) -> bool:
-        """Whether the stream leaves something of a venue symbol to be asked for now."""
+        """Whether a venue symbol must be polled now, because the stream lacks something of it."""
         carrier = self._carriers.get(symbol)
         if carrier is None or not (self._stream.complete and carrier[0].brings(carrier[1])):
             return True
@@ -210,17 +209,17 @@ class StreamedFeed:
         silent_s = self._context.clock.monotonic() - max(recent.asked_at, recent.priced_at)
         return silent_s > quiet_s
 
-    # What passes
+    # Quotes on their way
 
     def _note(self, quotes: Iterable[Quote]) -> list[Quote]:
-        """Remember what the stream brings."""
+        """Remember what the stream delivers."""
         now, wall_ms = self._context.clock.monotonic(), self._context.clock.wall_ms()
         passed = list(quotes)
         for quote in passed:
             recent = self._of(quote.symbol)
             if quote.ts is not None:
                 recent.ts = quote.ts
-                # As a quiet symbol's first one on a new connection is; where the exchange's clock is slow, every one.
+                # As with a quiet symbol's first quote on a new connection; if the exchange's clock is slow, every one.
                 if now - recent.came_at > self.stale_after_s and wall_ms - quote.ts > self.stale_after_s * 1000:
                     recent.doubtful = True
             recent.came_at = now
@@ -228,11 +227,11 @@ class StreamedFeed:
         return passed
 
     def _trim(self, quotes: Iterable[Quote]) -> list[Quote]:
-        """Of polled quotes leave only what the stream does not bring by itself: its prices are newer.
+        """Remove from polled quotes the fields that the stream delivers: its prices are newer.
 
-        The time of what is left is not held against it: REST often has whole seconds, or those of its cache; and where
-        a stream that delivers has nothing newer, nobody has traded since. While the stream is away, what no poll has is
-        not known: it would be of other prices than those beside it.
+        What is left is not rejected for a slightly older time: REST often has whole seconds, or a cached time; and if a
+        working stream has nothing newer, nobody has traded since. While the stream is away, fields that polls never
+        have are cleared: they would belong to other prices than those beside them.
         """
         now = self._context.clock.monotonic()
         old_ms = self._context.clock.wall_ms() - self.stale_after_s * 1000
@@ -262,11 +261,11 @@ class StreamedFeed:
         recent = self._recent.get(symbol)
         if recent is None:
             recent = Recent()
-            if len(self._recent) < self._most_symbols:  # a server may make up names
+            if len(self._recent) < self._most_symbols:  # a server may invent names
                 self._recent[symbol] = recent
         return recent
 
-    # What there is to say
+    # The message
 
     def _tell(self) -> None:
         if self._joint:

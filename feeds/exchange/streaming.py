@@ -1,7 +1,7 @@
 """The streaming side of a feed: its wire names spread over connections, each kept alive and renewed in time.
 
-Promises: one broken connection costs its own wire names and no others; a worn one is replaced before it goes, so
-that there is no gap; two that say the same do no harm. Works for every `Stream` and mentions none.
+A broken connection affects only its own wire names. A worn one is replaced before it ends (make before break), so
+that there is no gap; while two overlap, each wire name is taken from one. Works for every `Stream` and mentions none.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
 STALE_AFTER_S = 5.0
-"""The least silence of a streamed symbol that may count as stale."""
+"""How long a streamed symbol must be silent to count as stale, at least."""
 RENEW_AT = (0.80, 0.95)
-"""The part of its lifetime after which a connection is renewed; drawn, so that not all are at once."""
+"""The share of its lifetime after which a connection is renewed; random within this range, to spread renewals."""
 RENEWED_LATELY_S = 60.0
-"""Who wants a connection renewed again so soon is made to wait, and longer each time."""
+"""A renewal this soon after the last one waits, with backoff."""
 
 log = logging.getLogger("ticker.feeds")
 
 
 class Shard:
-    """The wire names of one connection, of two while it is renewed. A `Runner` keeps it going, like a feed."""
+    """The wire names of one connection, or of two during a renewal. A `Runner` supervises it like a feed."""
 
     status: FeedStatus
 
@@ -58,12 +58,12 @@ class Shard:
 
     @property
     def stale_after_s(self) -> float:
-        """The least silence that may count as stale, by its own rhythm."""
+        """How long a silence is usual, by its own rhythm."""
         return self.pulse.usual_s(STALE_AFTER_S)
 
     @property
     def delivering(self) -> bool:
-        """Whether prices come, or would if there were any: subscribed, and not silent beyond what is usual."""
+        """Whether prices come, or would if there were any: subscribed, and not silent for longer than usual."""
         link = self._current
         if link is None or link.failure or not (link.subscribed or link.delivered):
             return False
@@ -72,7 +72,7 @@ class Shard:
 
     @property
     def missing(self) -> dict[str, str]:
-        """The wire names that the exchange does not send, and why."""
+        """The wire names that the exchange does not send, with the reason."""
         if self._current is None:
             return {}
         subscriptions = self._current.subscriptions
@@ -81,21 +81,21 @@ class Shard:
 
     @property
     def load(self) -> int:
-        """How many wire names weigh on its connection, those included that it sends to nobody any more."""
+        """How many wire names its connection has subscribed, including those no longer carried."""
         return len(self.wires.keys() | self.asked)
 
     @property
     def asked(self) -> set[str]:
-        """The wire names that its connection was asked for, and goes on sending."""
+        """The wire names that its connection has subscribed and goes on sending."""
         link = self._current
         return link.subscriptions.asked if link and not link.failure else set()
 
     def brings(self, wire: str) -> bool:
-        """Whether prices of this wire name would come at once if there were any."""
+        """Whether a price of this wire name would arrive at once if there was one."""
         return self.delivering and self._current is not None and not self._current.subscriptions.lacks(wire)
 
     def add(self, wires: Iterable[str]) -> None:
-        """Carry more wire names from now on."""
+        """Carry more wire names."""
         new = [wire for wire in wires if wire not in self.wires]
         if not new:
             return
@@ -106,21 +106,21 @@ class Shard:
         self._wake()
 
     def ask_again(self) -> None:
-        """Ask once more for what the exchange does not send: perhaps it does by now."""
+        """Subscribe again what the exchange does not send: perhaps it does by now."""
         link = self._current
         if link and not link.failure and (lacking := [wire for wire in self.wires if link.subscriptions.lacks(wire)]):
             link.subscribe(lacking)
 
     def drop(self, wires: Iterable[str]) -> None:
-        """Carry these no more; an open connection goes on sending them, to nobody."""
+        """Stop carrying wire names; an open connection goes on sending them, and they are ignored."""
         for wire in wires:
             self.wires.pop(wire, None)
 
     async def run(self, sink: Sink) -> None:
-        """Deliver until a connection breaks that has no successor.
+        """Deliver until a connection fails without a successor.
 
         Raises:
-            FeedError: that, or the first one could not be opened.
+            FeedError: why it failed, or why the first one could not be opened.
         """
         self._sink, self.status = sink, sink.status
         self._current = self._next = None
@@ -134,12 +134,12 @@ class Shard:
                 self.pulse.lost()
             raise
 
-    # What a link calls
+    # Called by a link (see `link.Owner`)
 
     def deliver(self, link: Link, rows: Sequence[Row]) -> bool:
-        """Publish what a connection brings; of two the newer one speaks for every wire name that it has brought.
+        """Publish the rows of a connection; the older of two is ignored for wire names that the newer has delivered.
 
-        Returns false if all of it was refused, or is of no interest.
+        Returns false if all rows were rejected or are not wanted.
         """
         newest = self._next or self._current
         if newest and link is not newest:
@@ -150,14 +150,14 @@ class Shard:
         return bool(quotes) or not rows
 
     def rests(self) -> bool:
-        """Whether its market is known to be shut now; what no row will say of its symbols is said once."""
+        """Whether its market is known to be closed; no row will say so, so its symbols are marked when it closes."""
         before, self._shut = self._shut, self._judge.shut
         if self._shut and not before and self._sink and (closed := self._judge.halted()):
             self._sink.publish(closed)
         return self._shut
 
     def news(self) -> None:
-        """Wake who waits for a change of a connection, and let the feed say what is new."""
+        """Wake tasks that wait for a change of a connection, and update the feed's message."""
         self._wake()
         self._tell()
 
@@ -165,14 +165,14 @@ class Shard:
 
     async def _open(self) -> Link:
         if not self.wires and self._sink:
-            self._sink.state("down")  # it brings nothing, and that is no trouble
+            self._sink.state("down")  # it has nothing to deliver, which is no trouble
         await self._until(lambda: bool(self.wires))
         opened = await self._connector.open(self.status)
         lifetime_s = (self.stream.lifetime_s or float("inf")) * self._rng.uniform(*RENEW_AT)
         return Link(self, opened.socket, opened.ping, list(self.wires), lifetime_s)
 
     async def _serve(self, link: Link, tasks: asyncio.TaskGroup) -> FeedError:
-        """Keep a connection, and those that follow it, until one fails without a successor: why it did."""
+        """Keep a connection, and those that replace it, until one fails without a successor; returns why."""
         self._current = link
         tasks.create_task(link.run(), name=self.name)
         renewal: asyncio.Task[None] | None = None
@@ -180,12 +180,12 @@ class Shard:
         while True:
             if link.subscribed and link is not told and not self.pulse.fruitless and self._sink:
                 told = link
-                self._sink.state("live")  # perhaps without a price for long: whatever else was wrong is over
+                self._sink.state("live")  # even without a price yet, earlier trouble is over
             if link.failure and not (self._next and not self._next.failure):
                 if renewal:
                     renewal.cancel()
                 return link.failure
-            if link.failure:  # its successor is not complete yet, but the best there is
+            if link.failure:  # its successor is not ready yet, but the best there is
                 assert renewal is not None
                 renewal.cancel()
                 self._current, self._next, renewal = self._next, None, None
@@ -198,7 +198,7 @@ class Shard:
             link = self._current
 
     async def _renew(self, old: Link, tasks: asyncio.TaskGroup) -> None:
-        """Put a new connection beside a worn one until it brings prices, then close the old one."""
+        """Open a new connection beside a worn one; when it delivers prices, close the old one."""
         backoff = self._renewals
         if self.time.monotonic() - self._renewed_at <= RENEWED_LATELY_S:
             await self.time.sleep(backoff.pause_s())
@@ -237,11 +237,11 @@ class Shard:
 
 
 class Streams:
-    """All connections of one feed: who carries which wire name.
+    """All connections of one feed: which shard carries which wire name.
 
     Args:
-        most: wire names on one connection.
-        make: makes a shard with nothing to carry yet, of its number.
+        most: most wire names on one connection.
+        make: makes an empty shard with the given number.
     """
 
     def __init__(self, most: int, make: Callable[[int], Shard]) -> None:
@@ -250,7 +250,7 @@ class Streams:
         self._make = make
 
     def carry(self, wires: Iterable[str]) -> list[Shard]:
-        """Carry exactly these wire names from now on; returns the new connections that this takes."""
+        """Carry exactly these wire names from now on; returns the new shards that this takes."""
         wanted = dict.fromkeys(wires)
         for shard in self.shards:
             shard.drop([wire for wire in shard.wires if wire not in wanted])

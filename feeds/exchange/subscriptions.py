@@ -1,8 +1,8 @@
-"""What one connection has asked for, and what became of it. Pure: no clock, no I/O.
+"""The subscriptions of one connection: what was asked for, and the outcome. Pure: no clock, no I/O.
 
-A wire name that was asked for is *waiting* until the exchange confirms it, refuses it or simply sends it. What
-waits too long is asked for once more, and again if a bad name was found beside it; what is then still not there is
-*unanswered*, and said so.
+A wire name that was asked for is *waiting* until the exchange confirms it, refuses it or simply sends data for it. If
+that takes too long it is asked for once more, and again if a bad name was found in the same request; after that it is
+*unanswered*, which the feed reports.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from feeds.exchange.venue import Heard, Stream
 
 ANSWER_S = 10.0
-"""How long an exchange may take to answer a subscription."""
+"""How long an exchange may take to answer a subscription, in seconds."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One message, or several, that ask for some wire names.
+    """One or more messages that ask for some wire names.
 
     Attributes:
-        number: the exchange may answer by it.
-        again: whether it repeats one that was not answered.
+        number: the id by which the exchange may refer to it.
+        again: whether it repeats a request that was not answered.
         sent_at: monotonic time; None: still waiting to be sent.
     """
 
@@ -41,23 +41,23 @@ class Subscriptions:
         self._requests: dict[int, Request] = {}
         self._waiting: dict[str, Request] = {}
         self.asked: set[str] = set()
-        """All that was ever asked for; it counts against the exchange's limit for as long as the connection lives."""
+        """All that was ever asked for; it counts towards the exchange's limit until the connection ends."""
         self._number = 0
         self.refused: dict[str, str] = {}
-        """Why the exchange will not send a wire name, in its own words."""
+        """The exchange's reason not to send a wire name."""
         self.unanswered: set[str] = set()
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is waited for any more."""
+        """Whether no answer is awaited any more."""
         return not self._waiting
 
     def lacks(self, wire: str) -> bool:
-        """Whether it is known that this connection does not bring a wire name."""
+        """Whether this connection is known not to deliver a wire name."""
         return wire in self.unanswered or wire in self.refused
 
     def ask(self, wires: Iterable[str], *, again: bool = False) -> list[Request]:
-        """Ask for wire names: the requests to send, each within what the exchange takes in one message."""
+        """Ask for wire names; returns the requests to send, each within the exchange's limit for one message."""
         names = list(wires)
         self.asked.update(names)
         size = self._stream.wires_per_message
@@ -74,7 +74,7 @@ class Subscriptions:
         return requests
 
     def hear(self, heard: Heard) -> int:
-        """Take note of a message; returns how many wire names it newly refuses. Names never asked for do not count."""
+        """Take note of a message; returns how many wire names it newly refuses, ignoring names never asked for."""
         for name in heard.acked:
             self._settle(self._wires(name))
         for row in heard.rows:
@@ -89,7 +89,7 @@ class Subscriptions:
         return news
 
     def overdue(self, now: float) -> list[Request]:
-        """Requests to send again for what has waited too long; what has waited twice is `unanswered` from now on."""
+        """The requests to send again after too long a wait; what has waited twice becomes `unanswered`."""
         late: dict[str, None] = {}
         for wire, request in list(self._waiting.items()):
             if request.sent_at is not None and now - request.sent_at > ANSWER_S:

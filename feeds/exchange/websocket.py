@@ -1,7 +1,7 @@
 """One WebSocket to an exchange, with everything that can go wrong turned into a `FeedError`.
 
-Promises: a deadline on connecting; no message longer than allowed, decompressed; no redirect followed, no proxy
-taken from the environment; no address that may hold a secret in any error or log. Knows nothing of what is said.
+Connecting has a deadline, and messages a size limit after decompression. Redirects are not followed, and proxies are
+not taken from the environment. Errors and log lines show host names only, since a URL may hold a secret.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from ticker.clock import Clock
 from ticker.errors import FatalFeedError, FeedError
 
 CLOSE_S = 1.0
-"""How long the other side may take to say goodbye."""
+"""How long the closing handshake may take, in seconds."""
 
 Note = Callable[[str, str | bytes], None]
-"""Hears of each message: `sent` or `recv`, and the message."""
+"""Called with each message: `sent` or `recv`, and the message."""
 
 
 class Socket:
@@ -43,13 +43,13 @@ class Socket:
         self._connection = connection
         self.note: Note | None = None
         self.secrets: Collection[str] = ()
-        """What no message and no failure shall repeat."""
+        """Texts to be removed from messages and failures."""
 
     async def receive(self) -> bytes:
         """The next message.
 
         Raises:
-            FeedError: the connection has ended, or was ended for what came over it.
+            FeedError: the connection has ended, or was closed because of an invalid message.
         """
         try:
             message = await self._connection.recv(decode=False)
@@ -61,7 +61,7 @@ class Socket:
         return message
 
     async def send(self, text: str) -> None:
-        """Send a message; waits while the other side does not read.
+        """Send a message; waits while the exchange does not read.
 
         Raises:
             FeedError: the connection has ended.
@@ -74,7 +74,7 @@ class Socket:
             raise self._ended(error) from error
 
     async def ping(self) -> None:
-        """Send a ping and wait for its pong, for as long as the connection lives.
+        """Send a ping and wait for its pong, as long as the connection lives.
 
         Raises:
             FeedError: the connection has ended.
@@ -85,7 +85,7 @@ class Socket:
             raise self._ended(error) from error
 
     async def close(self) -> None:
-        """Say goodbye, and end the connection even if there is no answer."""
+        """Close with a closing handshake, or without one if the exchange does not answer."""
         await self._connection.close()
 
     def abort(self) -> None:
@@ -118,16 +118,16 @@ async def open_socket(
     """Connect.
 
     Args:
-        url: ws or wss; never shown to anybody.
+        url: ws or wss; never shown in messages.
         clock: for a Retry-After that is a date.
-        headers: sent beside those of the protocol; never shown to anybody.
+        headers: sent besides those of the protocol; never shown in messages.
         timeout_s: from the first packet to the end of the handshake.
         message_bytes: longest message, after decompression.
         proxy: URL of a proxy, or None.
-        tls: what to trust, for wss.
+        tls: the TLS context, for wss.
 
     Raises:
-        FeedError: it did not work, with its reason and the server's Retry-After.
+        FeedError: it failed; with the reason and the server's Retry-After.
         FatalFeedError: the key is not accepted.
     """
     route = Route.of(url, proxy)
@@ -139,10 +139,10 @@ async def open_socket(
             user_agent_header=f"ticker/{__version__}",
             proxy=proxy,
             open_timeout=timeout_s,
-            ping_interval=None,  # whoever holds the connection judges what a missing pong means
+            ping_interval=None,  # the owner pings, and decides what a missing pong means
             close_timeout=CLOSE_S,
             max_size=message_bytes,
-            logger=logging.Logger("silent", logging.CRITICAL + 1),  # noqa: LOG001 - nobody's: its lines hold addresses
+            logger=logging.Logger("silent", logging.CRITICAL + 1),  # noqa: LOG001 - a mute one: its lines hold URLs
             ssl=tls if url.startswith("wss:") else None,
         )
     except InvalidStatus as error:
@@ -158,7 +158,7 @@ async def open_socket(
 
 
 class _Connect(connect):
-    """The library's connect without redirects: the host is who was configured, and nobody else."""
+    """The library's connect without redirects: only the configured host is contacted."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
