@@ -112,7 +112,8 @@ class StreamedFeed:
         self.name = name
         self.kind = venue.kind
         self.clock = venue.clock
-        round_s = interval_s + ANSWER_S if venue.limits.symbols_per_request else 0.0  # they take their time
+        self._one_by_one = venue.limits.symbols_per_request is not None
+        round_s = interval_s + ANSWER_S if self._one_by_one else 0.0
         self.stale_after_s = max(PATIENCE_S, round_s) if poller else STALE_AFTER_S
         self._stream = stream
         self._rest = rest
@@ -129,11 +130,12 @@ class StreamedFeed:
         self._start: Callable[[Shard], None] = lambda _: None
         self._joint: Joint | None = None
         self._carriers: dict[str, tuple[Shard, str]] = {}  # of each venue symbol, with its wire name
+        self._carried = asyncio.Event()
         self._recent: dict[str, Recent] = {}
         self._polled = set(NOT_NEWS)  # all fields that polls ever had
         self._most_symbols = venue.limits.symbols
         self._quiet_s = max(ANSWER_S, min(QUIET_S, PATIENCE_S - interval_s - ANSWER_S))
-        self._takes_s = self._quiet_s if venue.limits.symbols_per_request else min(SOON_QUIET_S, self._quiet_s)
+        self._takes_s = self._quiet_s if self._one_by_one else min(SOON_QUIET_S, self._quiet_s)
 
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled; see `base.Feed.run`."""
@@ -176,12 +178,16 @@ class StreamedFeed:
         for shard in self._streams.carry(wanted):
             self._start(shard)
         self._carriers = {wanted[wire].symbol: (shard, wire) for shard in self._streams.shards for wire in shard.wires}
+        self._carried.set()
         self._tell()
 
     # The polls
 
     async def _poll_beside(self, sink: Sink) -> None:
         assert self._poller is not None
+        while not (self._carriers or self._can_poll):
+            self._carried.clear()
+            await self._carried.wait()
         schedule = Schedule(self._context.clock, self._interval_s)
         failing = True  # this may be a retry after a failure
         while True:
@@ -191,12 +197,17 @@ class StreamedFeed:
                 for symbol in lacking:  # polled, whether or not the answer had it
                     recent = self._of(symbol)
                     recent.asked_at, recent.doubtful = self._context.clock.monotonic(), False
-            elif not self._carriers and not self._listings.needed:
+            elif not self._carriers and self._can_poll:
                 await self._poller.poll(sink)
             elif failing:
                 sink.state("live")
             failing = False
             await schedule.wait(sink)
+
+    @property
+    def _can_poll(self) -> bool:
+        """Whether it is known what to ask for, which may take the list."""
+        return not self._listings.needed and (not self._one_by_one or bool(self._directory.wanted()))
 
     def _lacks(self, symbol: str, quiet_s: float) -> bool:
         """Whether a venue symbol must be polled now, because the stream lacks something of it."""

@@ -10,7 +10,7 @@ import pytest
 from feeds.base import Adapter
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
-from feeds.exchange.venue import Limits
+from feeds.exchange.venue import Limits, Venue
 from tests.feeds.fake_exchange import HANG, Peer, Reply, mute
 from tests.feeds.harness import context
 from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers
@@ -457,6 +457,33 @@ def test_poll_only() -> None:
 
 def build(adapter: Adapter, **options: str | tuple[str, ...]) -> None:
     adapter.build("toy", ExchangeOptions(**options), context(ManualClock()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "venue",
+    [
+        dataclasses.replace(TALKS, symbol=None),
+        dataclasses.replace(TALKS, limits=Limits(interval_s=1.0, gap_s=1.0, symbols_per_request=1)),
+    ],
+    ids=["names mean nothing", "one by one"],
+)
+def test_first_poll_comes_as_soon_as_the_list(venue: Venue) -> None:
+    """Where only the list tells what to ask for, the first poll follows it at once, and nothing is said before.
+
+    Seen: it came a whole interval after the start, a minute with 60 symbols; until then the feed said that it had no
+    price for anything, although it had not asked yet.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists("BTC")
+        theatre.exchange.serve(TICKERS, tickers(BTC="7"))
+        theatre.exchange.stream(TALK, answers)
+        async with theatre.running(venue, interval_s=60.0):
+            await theatre.passes(2.0, lambda: theatre.last("BTC") == "7")
+            assert "stale" not in theatre.sink.story
+            assert theatre.sink.status.message is None
+
+    in_theatre(play)
 
 
 def test_what_cannot_be_is_said_before_anything_starts() -> None:
