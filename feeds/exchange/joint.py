@@ -1,18 +1,20 @@
 """Presents several ways to the same prices (polls, streams) as one feed to the service.
 
 Each way has its own runner and its own sink here. The feed is down when every way that can deliver prices is down;
-while one of them works, the feed's message says what is wrong with the others.
+while one of them works, the feed's message says what is wrong with the others. If some are down and the others
+silent, it is stale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from feeds.base import Sink
 from feeds.exchange.directory import few
 from ticker.model import FeedStatus, Quote
 
 MESSAGE_CHARACTERS = 300
+DOWN = frozenset({"down", "failed"})
 
 
 class Way:
@@ -20,12 +22,14 @@ class Way:
 
     Attributes:
         carries: whether it can deliver prices; if not, it does not keep the feed up.
+        silent: whether it has delivered nothing for longer than usual.
     """
 
-    def __init__(self, joint: Joint, name: str, *, carries: bool) -> None:
+    def __init__(self, joint: Joint, name: str, *, carries: bool, silent: Callable[[], bool]) -> None:
         self.status: FeedStatus = joint.sink.status
         self.name = name
         self.carries = carries
+        self.silent = silent
         self.trouble: str | None = None
         self.told = ""
         self._joint = joint
@@ -57,9 +61,9 @@ class Joint:
         self._notes: tuple[str, ...] = ()
         self._message: str | None = None
 
-    def way(self, name: str, *, carries: bool = True) -> Way:
+    def way(self, name: str, *, carries: bool = True, silent: Callable[[], bool] = lambda: False) -> Way:
         """Add a way; returns its sink. The name is put in front of its messages."""
-        way = Way(self, name, carries=carries)
+        way = Way(self, name, carries=carries, silent=silent)
         self._ways.append(way)
         return way
 
@@ -79,11 +83,14 @@ class Joint:
         """Update the feed's state and message."""
         status = self.sink.status
         before, self._message = self._message, self._text()
-        told = [way.told for way in self._ways if way.carries] or [way.told for way in self._ways]
-        if told and all(state in {"down", "failed"} for state in told):
-            self.sink.state("failed" if "down" not in told else "down", self._message)
-        elif status.state in {"down", "failed"}:
+        ways = [way for way in self._ways if way.carries] or self._ways
+        up = [way for way in ways if way.told not in DOWN]
+        if ways and not up:
+            self.sink.state("down" if any(way.told == "down" for way in ways) else "failed", self._message)
+        elif status.state in DOWN:
             self.sink.state("down", self._message or "connected again, no price yet")
+        elif status.state == "live" and len(up) < len(ways) and all(way.silent() for way in up):
+            self.sink.state("stale", self._message)
         elif self._message is not None or (before is not None and status.message == before):
             self.sink.state(status.state, self._message)
 

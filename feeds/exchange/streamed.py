@@ -146,7 +146,12 @@ class StreamedFeed:
             def keep(part: Part | Shard, into: Sink) -> None:
                 tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
 
-            self._start = lambda shard: keep(shard, Through(joint.way(shard.name.partition(" ")[2]), self._note))
+            def start(shard: Shard) -> None:
+                name = shard.name.partition(" ")[2]
+                way = joint.way(name, silent=shard.silent) if self._poller else joint.way(name)
+                keep(shard, Through(way, self._note))
+
+            self._start = start
             if self._poller:  # first: its prices arrive sooner than the list
                 polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
                 keep(polls, Through(joint.way("polls"), self._trim))

@@ -70,6 +70,10 @@ class Shard:
         since = max(link.opened_at, self.pulse.last or 0.0)
         return self.time.monotonic() - since <= self.stale_after_s
 
+    def silent(self) -> bool:
+        """Whether it delivers no prices although its market may be open."""
+        return not (self.delivering or self._judge.shut)
+
     @property
     def missing(self) -> dict[str, str]:
         """The wire names that the exchange does not send, with the reason."""

@@ -123,6 +123,33 @@ def test_dead_exchange_is_seen(ends: Callable[[Peer], None], answer: Reply, inte
     in_theatre(play)
 
 
+def test_dead_exchange_is_seen_before_a_round_of_single_requests_would_end() -> None:
+    """Where each symbol takes a request, a price may be as old as a round of them, but not once requests fail.
+
+    Seen: with 60 symbols and a request a second all prices were live for a minute after the exchange had died.
+    """
+    one_by_one = Limits(interval_s=5.0, gap_s=1.0, symbols_per_request=1)
+    venue = dataclasses.replace(talking(mute_after_s=60.0, complete=False), limits=one_by_one)
+    bases = ["BTC", *(f"ODD{n}" for n in range(59))]
+
+    async def play(theatre: Theatre) -> None:
+        theatre.lists(*bases)
+        theatre.exchange.serve(TICKERS, tickers(BTC="1"))
+        theatre.exchange.stream(TALK, answers)
+        service = Service(theatre, venue, symbols=tuple(f"{base}-USD" for base in bases))
+        peer = await service.busy(BTC="2")
+        theatre.exchange.serve(TICKERS, Reply(status=503))
+        await service.passes(20.0, 0.25)
+        assert service.status.state == "stale"
+        assert service.intake.sources["toy:BTC-USD"].state == "stale"
+        assert service.status.message == "polls: 127.0.0.1 answered with HTTP status 503"
+        peer.send(said(BTC="3"))
+        await theatre.until(lambda: service.intake.sources["toy:BTC-USD"].state == "live")
+        await service.stop()
+
+    in_theatre(play)
+
+
 def test_polls_that_stand_in_for_a_stream_die() -> None:
     """Where the stream is away, the first poll that hangs for longer than three should take ends what polls say."""
 
