@@ -23,6 +23,8 @@ from ticker.model import Bar, Quote
 
 ITS_OWN = frozenset({"http_4xx", "protocol", "too_large"})
 """Failures of one request that say nothing about the next one."""
+HANDED = 2000
+"""How many quotes are published in one turn of the loop, which takes some 10 ms."""
 
 
 class Poller:
@@ -86,13 +88,15 @@ class Poller:
             sink.state("live", text)
 
     async def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
-        """Judge an answer, the loop turning after each slice, and hand all of it on in one turn."""
+        """Judge an answer and publish its quotes, both in slices between which other tasks can run."""
         quotes: list[Quote] = []
         for told in self._judge.slices(rows, sink.status, only):
             quotes = told
             await asyncio.sleep(0)
-        if quotes:
-            sink.publish(quotes)
+        for i in range(0, len(quotes), HANDED):
+            if i:
+                await asyncio.sleep(0)
+            sink.publish(quotes[i : i + HANDED])
         if self._missing:
             for quote in quotes:
                 self._missing.pop(quote.symbol.partition(":")[2], None)

@@ -34,7 +34,7 @@ from feeds.rows import iso_utc
 from ticker.errors import FatalFeedError, FeedError, did_you_mean
 from ticker.model import Bar, Quote
 
-EVENTS_PER_TURN = 100
+EVENTS_PER_TURN, QUOTES_PER_TURN = 100, 500
 LONGEST_GAP_S = 3600.0
 """A longer gap is cut short: whoever recorded was not there."""
 STREAMED_S = 10.0
@@ -122,7 +122,7 @@ class Playback:
                 hand_over(batch, sink)
                 await self._clock.sleep(max(due - now, LATENESS_S))
                 now = max(due, self._clock.monotonic())
-            elif count % EVENTS_PER_TURN == 0:
+            elif count % EVENTS_PER_TURN == 0 or len(batch) >= QUOTES_PER_TURN:
                 hand_over(batch, sink)
                 await self._clock.sleep(0)
             batch += self._quotes(event, sink)

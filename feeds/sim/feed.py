@@ -30,6 +30,7 @@ _RENEW_EVERY = 30_000 // GRAIN_MS  # for the figures of the day
 _SHORT = 500  # grains: beyond, a search for the peaks is cheaper than all prices
 _WAKES_PER_S = 50
 _CATCH_UP_S = 0.1
+_BURST = 2000  # quotes in one turn of the loop, unless one wake-up has more
 _SLICE = 25  # books or bars between two turns of the loop
 
 
@@ -244,7 +245,14 @@ class SimulatedFeed:
                     # From a moment ago: turns of this wake-up are a little older.
                     self._rng.choice(self._frail).disturb(fault.name, range(now_ms - 1000, until_ms))
             wakes = range(done, int(now * _WAKES_PER_S))
-            if quotes := [quote for wake in wakes for quote in self._due(wake, now_ms - now * 1000)]:
+            quotes: list[Quote] = []
+            for wake in wakes:
+                quotes += self._due(wake, now_ms - now * 1000)
+                if len(quotes) >= _BURST:
+                    sink.publish(quotes)
+                    quotes = []
+                    await self._clock.sleep(0)
+            if quotes:
                 sink.publish(quotes)
             done = wakes.stop
 

@@ -15,7 +15,7 @@ import pytest
 
 from feeds.exchange.session import Session
 from feeds.registry import build
-from feeds.replay.folder import Playback
+from feeds.replay.folder import QUOTES_PER_TURN, Playback
 from tests.conftest import logged
 from tests.feeds.contract import Recording, scenes
 from tests.feeds.contract_stage import played
@@ -126,6 +126,15 @@ def test_recorded_pace(tmp_path: pathlib.Path) -> None:
         assert [(at, [quote.values["last"] for quote in batch]) for at, batch in came] == [  # type: ignore[attr-defined]
             (0.0, ["1"]), (5 / pace, ["2"]), (10 / pace, ["3", "4"]),
         ]  # fmt: skip
+
+
+def test_long_answers_are_played_one_in_a_turn(tmp_path: pathlib.Path) -> None:
+    """Seen: at full speed the quotes of a hundred answers of any length were handed over at once."""
+    for second in range(5):
+        rows = {f"A{n}/USD": {"last": f"{second + 1}"} for n in range(QUOTES_PER_TURN)}
+        answer(tmp_path, second, TICKERS, json.dumps(rows))
+    sink = play(tmp_path)
+    assert [len(poll) for poll in sink.polls] == [QUOTES_PER_TURN] * 5
 
 
 def test_gap_of_days_is_cut_short(tmp_path: pathlib.Path) -> None:

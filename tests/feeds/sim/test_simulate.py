@@ -337,6 +337,23 @@ def test_a_late_loop_makes_up_for_little() -> None:
     assert len(tape.after(61.01)) == pytest.approx(1000, rel=0.15)
 
 
+def test_a_burst_is_published_in_slices() -> None:
+    """At a high rate even a tenth of a second is too much for one turn of the loop."""
+
+    async def blocked() -> Tape:
+        clock = alone()
+        feed, tape = make(clock, symbols="100", rate=50_000, faults=False), Tape(clock)
+        async with playing(feed, tape):
+            await clock.advance(0.1)
+            clock.tick(1)
+            await clock.advance(0.02)
+        return tape
+
+    late = [len(batch) for at, batch in asyncio.run(blocked()).batches if at > 1]
+    assert sum(late) > 4000
+    assert max(late) < 3500
+
+
 def test_now_and_then_a_symbol_is_halted_and_goes_on(long_run: Tape) -> None:
     """Both ends say so in `state`; between them the symbol is confirmed as halted and no price of it comes."""
     halted: dict[str, int] = {}
