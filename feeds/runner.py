@@ -144,7 +144,7 @@ class _Tap:
             while isinstance(first, ExceptionGroup):
                 first = first.exceptions[0]
             log.error("stopped by a bug: %s", type(first).__name__, exc_info=error, extra=self._fields("failed"))
-            self._sink.state("failed", f"stopped by a bug ({type(first).__name__}), see the log")
+            self._sink.state("failed", f"stopped by a bug ({type(first).__name__}); see the log, restart to retry")
 
     def _fields(self, state: str | None, **more: object) -> dict[str, object]:
         """The fields of a log line."""

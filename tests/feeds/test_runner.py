@@ -186,7 +186,7 @@ def test_bug_parks_the_feed(error: Exception, name: str, caplog: pytest.LogCaptu
     """A programming error is never retried; the log has its traceback, readers only its kind."""
     sink, clock = play(error)
     assert sink.story == ["failed"]
-    assert sink.status.message == f"stopped by a bug ({name}), see the log"
+    assert sink.status.message == f"stopped by a bug ({name}); see the log, restart to retry"
     assert clock.slept == []
     assert [record.exc_info is not None for record in caplog.records] == [True]
 

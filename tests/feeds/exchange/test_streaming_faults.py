@@ -621,7 +621,7 @@ def test_bug_in_an_adapter_parks_its_connection() -> None:
             await theatre.until(lambda: theatre.sink.status.state == "failed")
             await theatre.passes(100.0)
             assert len(theatre.exchange.peers) == 1
-            assert theatre.sink.status.message == "stream 1: stopped by a bug (KeyError), see the log"
+            assert theatre.sink.status.message == "stream 1: stopped by a bug (KeyError); see the log, restart to retry"
 
     in_theatre(play)
 
