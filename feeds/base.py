@@ -107,10 +107,10 @@ class Offer:
         if "poll" not in self.modes:
             return ""
         if not self.requests_per_symbol:
-            return f"all in a request, every {self.interval_s:g} s"
-        noun = "a request" if self.requests_per_symbol == 1 else f"{self.requests_per_symbol} requests"
-        pace = f"{1 / self.gap_s:.2g} a second" if self.gap_s < 1 else f"one every {self.gap_s:g} s"
-        return f"{noun} a symbol, {pace}"
+            return f"1 request for all, every {self.interval_s:g} s"
+        plural = "s" if self.requests_per_symbol > 1 else ""
+        pace = f"{1 / self.gap_s:.2g} a second" if self.gap_s <= 1 else f"1 every {self.gap_s:g} s"
+        return f"{self.requests_per_symbol} request{plural} per symbol, {pace}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,10 +161,10 @@ def test_adapters_are_a_table(main: Run) -> None:
         names = [line.split()[0] for line in lines if line[0] != " "]
         assert names == sorted(names)
         told = " ".join(out.split())
-        assert "yahoo delayed poll a request a symbol" in told
-        assert "Kraken: a ticker as bid or ask moves; all fields but open quote_volume" in told
+        assert "yahoo delayed poll 1 request per symbol" in told
+        assert "Kraken: a ticker whenever bid or ask changes; all fields but open quote_volume" in told
         assert "a seeded market that needs no network; all fields upbit" in told
-        assert "the session by polling; only last open high low change_pct" in told
+        assert "the session's figures polled; only last open high low change_pct" in told
     assert {"kraken", "replay", "sim"} <= set(names)
     objects = [json.loads(line) for line in main("adapters", "--json")[1].splitlines()]
     assert [one["adapter"] for one in objects] == names
@@ -173,7 +173,7 @@ def test_adapters_are_a_table(main: Run) -> None:
     assert kraken["fields"][:3] == ["last", "bid", "ask"]
     rows = list(csv.DictReader(io.StringIO(main("adapters", "coinbase", "finnhub", "--csv")[1])))
     assert [(row["adapter"], row["key"]) for row in rows] == [("coinbase", ""), ("finnhub", "yes")]
-    assert rows[0]["polling"] == "2 requests a symbol, 8 a second"
+    assert rows[0]["polling"] == "2 requests per symbol, 8 a second"
     assert rows[1]["fields"] == "last open high low change_pct"
 
 
@@ -182,7 +182,7 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
     status, out, errors = main("adapters", "replay")
     assert (status, errors) == (0, [])
     options = [line.split(maxsplit=1) for line in out.splitlines()[2:]]
-    assert ["loop=false", "start again from the first row at the end"] in options
+    assert ["loop=false", "start over at the end"] in options
     assert all("=" in option[0] and len(option) == 2 for option in options)
 
 

@@ -1,1 +1,1 @@
-"""What was recorded, as feeds: tick files, and folders that `record_raw` has written."""
+"""Recordings as feeds: tick files, and folders written by `record_raw`."""

@@ -1,4 +1,4 @@
-"""The adapter of recordings: a file of ticks, or a folder that `record_raw` has written."""
+"""The adapter of recordings: a tick file, or a folder written by `record_raw`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
 
 ADAPTER = Adapter(
     "replay",
-    "recorded tick files (CSV, CSV.gz), and what record_raw has written",
+    "recorded tick files (CSV, CSV.gz), and folders written by record_raw",
     ReplayOptions,
     _build,
     Offer(kind="replay", fields=("last", "bid", "ask")),

@@ -1,7 +1,7 @@
-"""Plays what `record_raw` has written, or any recording of that format, through the exchange's own parse functions.
+"""Plays a folder written by `record_raw`, or any recording in that format, through the exchange's own parse functions.
 
-Answers and messages come in the order and at the pace in which they came then, all connections of the folder side by
-side. Nothing is asked of anybody. Failures that were recorded are counted as they were and delay nothing.
+Answers and messages are played in their recorded order and at their recorded pace, all connections of the folder
+side by side. No request is sent. Recorded failures are counted and cause no delay.
 """
 
 from __future__ import annotations
@@ -36,34 +36,39 @@ from ticker.model import Bar, Quote
 
 EVENTS_PER_TURN, QUOTES_PER_TURN = 100, 500
 LONGEST_GAP_S = 3600.0
-"""A longer gap is cut short: whoever recorded was not there."""
+"""A longer gap is shortened: the recorder was not running."""
 STREAMED_S = 10.0
-"""For so long, recorded, a field that a stream has brought is not taken from an answer, which is older."""
+"""A field that the stream delivered within this recorded time is not taken from a polled answer, which is older."""
 END_S = 253_402_300_800
-"""The year 10,000, which no moment can reach."""
+"""The year 10,000, an upper bound for recorded times."""
 
 log = logging.getLogger("ticker.feeds")
 
 
 class Event(NamedTuple):
-    """Something that came: when, in seconds since 1970; `of` is the connection's file, or what was asked."""
+    """A recorded answer or message.
+
+    Attributes:
+        at: when it came, in seconds since 1970 UTC.
+        of: a message's file, or the path and query that were asked for.
+        status: an answer's HTTP status; None for a message.
+    """
 
     at: float
     of: str
     body: bytes
     status: int | None = None
-    """Of an answer; None: it is a message of a stream."""
 
 
 class Playback:
-    """The feed of one recorded folder. Making it looks into the folder; a `ValueError` says what is wrong with it.
+    """The feed of one recorded folder. The constructor reads the first event and raises `ValueError` if there is none.
 
     Args:
-        name: the feed's.
-        venue: whose recording it is; its name is put before symbols.
-        folder: with `rest` or `ws` or both.
+        name: the feed's name.
+        venue: the recorded exchange; its name is the prefix of the symbols.
+        folder: has `rest` or `ws` or both.
         pace: recorded seconds per second, infinite for as fast as possible.
-        loop: whether to start again at the end.
+        loop: whether to start over at the end.
         crossed: `reject` or `keep`.
         context: time.
     """
@@ -82,15 +87,15 @@ class Playback:
         self._loop = loop
         self._clock = context.clock
         self._directory = Directory(venue.name, venue, ("*",))
-        timeless = replace(venue, session=None, late_s=math.inf)  # whether its market is open now tells nothing of then
+        timeless = replace(venue, session=None, late_s=math.inf)  # today's trading hours say nothing about then
         self._judge = Judge(timeless, self._directory, crossed, context.clock)
         self._memories: dict[str, dict[str, Any]] = {}
         self._streamed: dict[str, tuple[float, set[str]]] = {}
         self._round = itertools.count()
         if venue.stream is None and (folder / "ws").is_dir():
-            raise ValueError(f"there is a folder ws, but {venue.name} has no stream")
+            raise ValueError(f"it has a folder ws, but {venue.name} has no stream")
         if next(_events(folder), None) is None:
-            raise ValueError("nothing was recorded in it")
+            raise ValueError("it has no recorded answers or messages")
 
     async def run(self, sink: Sink) -> None:
         """Play the folder once, or with `loop` until cancelled."""
@@ -106,11 +111,11 @@ class Playback:
         sink.state("stale", f"replay ended at {iso_utc(round(ended_at * 1000))}")
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002 - the contract
-        """None: the candles of a replay are those that the service makes of it."""
+        """None: the candles of a replay are those that the service builds from it."""
         return []
 
     async def _play(self, sink: Sink) -> float:
-        """One round; when its last event came."""
+        """Play one round; returns the recorded time of its last event."""
         due = now = self._clock.monotonic()
         last_at: float | None = None
         batch: list[Quote] = []
@@ -127,18 +132,18 @@ class Playback:
                 await self._clock.sleep(0)
             batch += self._quotes(event, sink)
         hand_over(batch, sink)
-        assert last_at is not None, "it has been looked into"
+        assert last_at is not None, "the constructor has found an event"
         return last_at
 
     def _learn_names(self) -> None:
-        """Know the first list from the beginning on: it may have come after the first prices."""
+        """Load the first recorded list in advance: it may have come after the first prices."""
         first = next((event for event in _answers(self._folder / "rest") if self._is_list(event)), None)
         if first and self._venue.parse_instruments:
-            with contextlib.suppress(FeedError, ValueError):  # counted when its turn comes
+            with contextlib.suppress(FeedError, ValueError):  # counted when it is played
                 self._directory.load(self._venue.parse_instruments(first.body))
 
     def _is_list(self, event: Event) -> bool:
-        """Whether it is the exchange's list, perhaps asked for by a path that had no query yet."""
+        """Whether it is the exchange's list, perhaps recorded when its path had no query yet."""
         asked = self._venue.instruments_request
         if asked is None or event.status != HTTPStatus.OK:
             return False
@@ -151,12 +156,12 @@ class Playback:
         except FeedError as error:
             sink.status.errors[error.reason] += 1
             return []
-        if self._loop:  # sequences and times begin anew in each round
+        if self._loop:  # the recorded sequence numbers and times start over in each round
             return [quote._replace(seq=next(self._round)) for quote in quotes]
         return quotes
 
     def _message(self, event: Event, sink: Sink) -> list[Quote]:
-        assert self._venue.stream is not None, "it has been looked into"
+        assert self._venue.stream is not None, "checked by the constructor"
         try:
             heard = self._venue.stream.parse(event.body, self._memories.setdefault(event.of, {}))
         except ValueError:
@@ -185,14 +190,14 @@ class Playback:
         return [trimmed for quote in quotes if (trimmed := self._trim(quote, event.at)).values]
 
     def _trim(self, quote: Quote, at: float) -> Quote:
-        """Of an answer's quote leave only what the stream does not bring by itself."""
+        """Remove from an answer's quote the fields that the stream delivers."""
         streamed_at, fields = self._streamed.get(quote.symbol, (float("-inf"), set()))
         if at - streamed_at > STREAMED_S:
             return quote
         return quote._replace(values={name: value for name, value in quote.values.items() if name not in fields})
 
     def _asked_for(self, target: str, rows: Sequence[Row]) -> list[str]:
-        """The one wire name that was asked for, where the answer does not tell."""
+        """The one wire name that was asked for, if the answer does not name it."""
         venue = self._venue
         if venue.symbol is None or all(row.wire for row in rows):
             return []
@@ -204,17 +209,17 @@ class Playback:
 
 
 def of_folder(name: str, options: ReplayOptions, context: Context) -> Playback:
-    """The feed of a folder that `record_raw` has written, by the options of a replay.
+    """The feed of a folder written by `record_raw`, from the options of a replay.
 
     Raises:
-        ValueError: there is nothing to play, or nobody knows how.
+        ValueError: there is nothing to play, or the exchange is unknown.
     """
     folder = Path(options.symbols)
     if not ((folder / "rest").is_dir() or (folder / "ws").is_dir()):
         inside = sorted(path.name for path in folder.iterdir() if (path / "rest").is_dir() or (path / "ws").is_dir())
         if len(inside) != 1:
-            hint = f"give one of {', '.join(inside[:10])} in it" if inside else "there is neither rest nor ws in it"
-            raise ValueError(f"no recording; {hint}")
+            hint = f"give one of its folders: {', '.join(inside[:10])}" if inside else "it has no folder rest or ws"
+            raise ValueError(f"not a recording; {hint}")
         folder /= inside[0]
     adapter = folder.name if options.venue == ReplayOptions().venue else options.venue
     known = registry.loaders()
@@ -225,7 +230,7 @@ def of_folder(name: str, options: ReplayOptions, context: Context) -> Playback:
 
 
 def _events(folder: Path) -> Iterator[Event]:
-    """All that came, in order.
+    """All recorded events, in order of time.
 
     Raises:
         FatalFeedError: a file of the recording is missing or broken.
@@ -243,7 +248,7 @@ def _answers(folder: Path) -> Iterator[Event]:
             body = (folder / Path(line["file"]).name).read_bytes()
             event = Event(at, target, body, int(line["status"]))
         except (KeyError, TypeError, ValueError, OSError) as error:
-            raise FatalFeedError(f"rest/index.jsonl: an entry that cannot be played: {error!r}") from error
+            raise FatalFeedError(f"rest/index.jsonl has an entry that cannot be played: {error!r}") from error
         yield event
 
 
@@ -269,13 +274,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                     yield line
     except OSError as error:
         raise FatalFeedError(f"{path.name} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):  # the last line of a recorder that was killed
-        why = "a line is no JSON, the rest of the file is left out"
+    except (ValueError, RecursionError):  # the last line, if the recorder was killed
+        why = "a line is not JSON; the rest of the file is ignored"
         log.warning(why, extra={"recording": path.name, "line": number})
 
 
 def _moment(text: object) -> float | None:
-    """Seconds since 1970 of a date as ISO 8601 or as HTTP writes it; None: no date."""
+    """Seconds since 1970 UTC from ISO 8601 or an HTTP date; None if it is neither."""
     if not isinstance(text, str):
         return None
     try:

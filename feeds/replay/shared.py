@@ -10,27 +10,31 @@ from feeds.base import Sink
 from ticker.model import VENUE_SYMBOL, Quote
 
 LATENESS_S = 0.005
-"""What is due sooner than this waits this long, so that what follows closely shares its batch."""
+"""The shortest wait for a row, so that rows close together go out in one batch."""
 LOOP_GAP_S = 1.0
-"""Recorded time from the end of a round to the beginning of the next; no recording says it."""
+"""Recorded time from the end of a round to the start of the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """What a replay is told; a `ValueError` says what cannot be."""
+    """The options of a replay; raises `ValueError` for invalid ones."""
 
-    symbols: str = field(default="", metadata={"help": "the file, CSV or CSV.gz, or a folder of record_raw"})
-    speed: str = field(default="1", metadata={"help": "times the recorded pace, or max"})
-    loop: bool = field(default=False, metadata={"help": "start again from the first row at the end"})
-    venue: str = field(
-        default="replay", metadata={"help": "the venue, where no column says it; of a folder, the adapter"}
-    )
+    symbols: str = field(default="", metadata={"help": "the file, CSV or CSV.gz, or a folder written by record_raw"})
+    speed: str = field(default="1", metadata={"help": "multiple of the recorded pace, or max"})
+    loop: bool = field(default=False, metadata={"help": "start over at the end"})
+    venue: str = field(default="replay", metadata={"help": "the venue, if no column has it; for a folder, the adapter"})
     map: tuple[str, ...] = field(default=(), metadata={"help": "symbols to rename, EURUSD:EUR-USD"})
-    columns: tuple[str, ...] = field(default=(), metadata={"help": "all columns of a headerless file, _ skips"})
-    symbol: str | None = field(default=None, metadata={"help": "the symbol, where no column says it"})
-    date: str | None = field(default=None, metadata={"help": "YYYYMMDD, whose midnight a column ms counts from"})
-    utc_offset_h: float = field(default=0.0, metadata={"help": "hours by which that midnight is ahead of UTC"})
-    crossed: str = field(default="reject", metadata={"help": "reject or keep a bid above the ask"})
+    columns: tuple[str, ...] = field(
+        default=(), metadata={"help": "all columns of a file without a header; _ skips one"}
+    )
+    symbol: str | None = field(default=None, metadata={"help": "the symbol, if no column has it"})
+    date: str | None = field(
+        default=None, metadata={"help": "YYYYMMDD, the day from whose midnight a column ms counts"}
+    )
+    utc_offset_h: float = field(default=0.0, metadata={"help": "UTC offset of that midnight, in hours"})
+    crossed: str = field(
+        default="reject", metadata={"help": "what to do with a bid above the ask: reject (both) or keep"}
+    )
 
     def __post_init__(self) -> None:
         if self.crossed not in {"reject", "keep"}:
@@ -42,7 +46,7 @@ class ReplayOptions:
 
     @property
     def pace(self) -> float:
-        """Recorded seconds per second; infinite for `max`. A `ValueError` says what is none."""
+        """Recorded seconds per second; infinite for `max`. Raises `ValueError` for anything else."""
         with contextlib.suppress(ValueError):
             pace = math.inf if self.speed == "max" else float(self.speed)
             if 0 < pace < math.inf or self.speed == "max":
@@ -51,7 +55,7 @@ class ReplayOptions:
 
 
 def hand_over(batch: list[Quote], sink: Sink) -> None:
-    """Publish what is due, if anything is, and empty the list."""
+    """Publish the quotes in a list, if there are any, and empty it."""
     if batch:
         sink.publish(batch.copy())
         batch.clear()

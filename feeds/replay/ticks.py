@@ -1,10 +1,9 @@
-"""Recorded tick files as a feed: CSV or CSV.gz, at recorded pace, faster, or as fast as possible.
+"""Recorded tick files as a feed: CSV or CSV.gz, at the recorded pace, a multiple of it, or as fast as possible.
 
-A row becomes a quote with the file's own decimal text and the recorded time as `ts`. Rows go out in the file's
-order, never before they are due and a few milliseconds after at most; gaps are waited for, weekends included.
-`seq` is the running number of the row over all rounds of a loop, so a second round is newer than the first
-although its `ts` is older. A row that cannot be used is counted and costs only itself; a damaged file ends the
-feed. The file is streamed, never held.
+A row becomes a quote with the file's own decimal text and the recorded time as `ts`. Rows go out in the file's order,
+never before they are due and at most a few milliseconds after; gaps are played in full, weekends included. `seq`
+counts the rows over all rounds of a loop, so that a second round is newer than the first although its `ts` is older.
+An unusable row is counted and skipped; a damaged file ends the feed. The file is streamed, never loaded as a whole.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ticker.errors import FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 
 ROWS_PER_TURN = 250
-"""Rows read before others may run: about 3 ms."""
+"""Rows read in one turn of the loop, which takes about 3 ms."""
 LINE_BYTES = 65_536
 MAX_SYMBOLS = 50_000
 
@@ -42,16 +41,16 @@ COLUMNS = {
     "bid_size": ("bid_size", "bid_qty"),
     "ask_size": ("ask_size", "ask_qty"),
 }
-"""Names of a column, best first, in any case. Others are ignored: a tick's `volume` is not that of 24 hours."""
+"""Column names that count, best first, in any case. Others are ignored: a tick's `volume` is not the 24 h volume."""
 
 TimeReader = Callable[[str], int | None]
-"""From a cell to ms since 1970 UTC, what is less than a ms cut off; None for no time."""
+"""From a cell to ms since 1970 UTC, rounded down; None if the cell has no time."""
 
 log = logging.getLogger("ticker.feeds")
 
 
 class RowError(ValueError):
-    """A row that cannot be used. `reason` is one of `model.REJECT_REASONS`."""
+    """An unusable row. `reason` is one of `model.REJECT_REASONS`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -59,7 +58,7 @@ class RowError(ValueError):
 
 
 class Replay:
-    """The feed of one file. Making it reads the file's first line; a `ValueError` says what is wrong with it."""
+    """The feed of one file. The constructor reads the first line and raises `ValueError` if the layout is wrong."""
 
     kind = "replay"
     clock = "exchange"
@@ -87,7 +86,7 @@ class Replay:
 
     @property
     def progress(self) -> float | None:
-        """The share of the file, 0 to 1, that has been read in this round; None while it is not open."""
+        """The share of the file, 0 to 1, that this round has read; None while the file is not open."""
         if self._file is None or self._file.closed:
             return None
         return self._file.tell() / max(1, os.fstat(self._file.fileno()).st_size)
@@ -96,7 +95,7 @@ class Replay:
         self._file = file
 
     async def run(self, sink: Sink) -> None:
-        """Play the file once, or with `loop` until cancelled; a round without a usable row is the last one."""
+        """Play the file once, or with `loop` until cancelled or until a round has no usable row."""
         while True:
             with contextlib.closing(self._quotes(sink.status)) as quotes:
                 ended_ms = await self._play(quotes, sink)
@@ -108,11 +107,11 @@ class Replay:
         sink.state("stale", "replay ended " + (f"at {iso_utc(ended_ms)}" if ended_ms else "without a usable row"))
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:  # noqa: ARG002 - the contract
-        """None: the candles of a replay are those that the service makes of it."""
+        """None: the candles of a replay are those that the service builds from it."""
         return []
 
     async def _play(self, quotes: Iterator[Quote | None], sink: Sink) -> int | None:
-        """One round. Returns the recorded time of its last quote, None if it had none."""
+        """Play one round; returns the recorded time of its last quote, None if it had none."""
         batch: list[Quote] = []
         first_ms = last_ms = None
         began = now = self._clock.monotonic()
@@ -132,18 +131,18 @@ class Replay:
                     await self._clock.sleep(max(due - now, LATENESS_S))
                     now = max(due, self._clock.monotonic())  # a timer may come a hair early
                 batch.append(quote)
-        finally:  # the rows before a damaged place count
+        finally:  # rows before a damaged part count
             hand_over(batch, sink)
         return last_ms
 
     def _quotes(self, status: FeedStatus) -> Generator[Quote | None, None, None]:
-        """For each row of the file its quote, or None where it was rejected; that is counted."""
+        """The quote of each row of the file, or None if the row was rejected, which is counted."""
         for number, line in _lines(self._path, self._opened):
             if not line.strip() or (number == 1 and not self._options.columns):
                 continue
             self._seq += 1
             counted = status.rejects.copy()
-            quote, problem = None, "its values are refused"
+            quote, problem = None, "its values are invalid"
             try:
                 quote = self._quote(line, status)
             except RowError as error:
@@ -168,7 +167,7 @@ class Replay:
         venue = row[self._at["venue"]] if "venue" in self._at else ""
         written = row[self._at["symbol"]] if "symbol" in self._at else ""
         symbol = self._symbols.get((venue, written)) or self._admit(venue, written)
-        # An empty cell says nothing, as in a file of quotes and trades together; a zero says "no price".
+        # An empty cell means "unchanged", as in a file of quotes and trades; a zero means "no price".
         raw = {name: row[i] for name, i in self._values_at if row[i]}
         if not raw:
             raise RowError("schema", "no value")
@@ -177,18 +176,18 @@ class Replay:
         return quote and self._with_decimals(quote)
 
     def _admit(self, venue: str, written: str) -> str:
-        """The venue symbol of a pair of cells that was not seen yet; the options speak where a cell is empty."""
+        """Make the venue symbol for a new pair of cells; an empty cell is filled from the options."""
         if len(self._symbols) >= MAX_SYMBOLS:
             raise RowError("limit", f"more than {MAX_SYMBOLS} symbols")
         symbol = written or self._options.symbol or ""
         name = f"{(venue or self._options.venue).lower()}:{self._renamed.get(symbol, symbol)}"
         if not VENUE_SYMBOL.fullmatch(name):
-            raise RowError("symbol", f"{name[:98]} is no venue:SYMBOL; give map={symbol[:64]}:BASE-QUOTE")
+            raise RowError("symbol", f"{name[:98]} is not a venue:SYMBOL; give map={symbol[:64]}:BASE-QUOTE")
         self._symbols[venue, written] = name
         return name
 
     def _with_decimals(self, quote: Quote) -> Quote:
-        """The quote, with the most digits that a price of its symbol has had whenever that has grown."""
+        """The quote, with `decimals` added if a price has more digits than any before of its symbol."""
         digits = digits_of(quote.values)
         if digits <= self._decimals.get(quote.symbol, -1):
             return quote
@@ -197,11 +196,11 @@ class Replay:
 
 
 def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Generator[tuple[int, str], None, None]:
-    """The lines of a file with their numbers; a `FatalFeedError` says after which one it cannot be read.
+    """The lines of a file with their numbers; raises `FatalFeedError` if it cannot be read.
 
     Args:
-        path: the file, compressed if it is called so.
-        opened: is handed the file as it is on the disk.
+        path: the file; compressed if its name ends in .gz.
+        opened: called with the open file, before decompression.
     """
     number = 0
     try:
@@ -220,24 +219,24 @@ def _lines(path: Path, opened: Callable[[BinaryIO], None] | None = None) -> Gene
     except FileNotFoundError as error:
         raise FatalFeedError("no such file") from error
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error  # without the path, which readers need not know
+        reason = getattr(error, "strerror", None) or error  # without the path, which clients need not know
         raise FatalFeedError(f"unreadable after line {number}: {reason}") from error
 
 
 def _cells(line: str) -> list[str]:
-    try:  # one reader for each line, so that a quotation mark left open costs no more than its line
+    try:  # one reader per line, so that an unclosed quotation mark spoils only its line
         return next(csv.reader((line,), strict=True, skipinitialspace=True), [])
     except csv.Error as error:
         raise RowError("schema", str(error)) from error
 
 
 def _layout(columns: Sequence[str], options: ReplayOptions) -> tuple[dict[str, int], TimeReader]:
-    """Where things stand in a row, and how its time is read; a `ValueError` says what is missing."""
+    """The position of each column in a row, and the function that reads its time; raises `ValueError`."""
     names = [name.strip().lower() for name in columns]
     known = {name for synonyms in COLUMNS.values() for name in synonyms}
     for name in names if options.columns else ():
         if name != "_" and name not in known:
-            raise ValueError(f"columns: _ skips one, {name!r} is unknown{did_you_mean(name, known)}")
+            raise ValueError(f"columns: {name!r} is unknown (_ skips a column){did_you_mean(name, known)}")
     found = {what: [name for name in synonyms if name in names] for what, synonyms in COLUMNS.items()}
     at = {what: names.index(present[0]) for what, present in found.items() if present}
     if "time" not in at or not any(name in at for name in PRICES):
@@ -249,7 +248,7 @@ def _layout(columns: Sequence[str], options: ReplayOptions) -> tuple[dict[str, i
 
 def _time_reader(column: str, options: ReplayOptions) -> TimeReader:
     if (column == "ms") != (options.date is not None) or (options.utc_offset_h and not options.date):
-        raise ValueError("a column ms needs date=YYYYMMDD; date and utc_offset_h are for nothing else")
+        raise ValueError("a column ms needs date=YYYYMMDD; date and utc_offset_h are only for such a column")
     if options.date is None:
         return (lambda text: time_ms(text, "ms")) if column.startswith("ts_ms") else _moment_ms
     try:
@@ -262,7 +261,7 @@ def _time_reader(column: str, options: ReplayOptions) -> TimeReader:
 
 
 def _moment_ms(text: str) -> int | None:
-    """ISO 8601, UTC if it names no zone, or a number since 1970 whose size tells its unit."""
+    """From ISO 8601, UTC if it names no zone, or from a number since 1970 whose length tells its unit."""
     whole = text.partition(".")[0]
     if not whole.isdecimal():
         return time_ms(text, "iso")
@@ -271,7 +270,7 @@ def _moment_ms(text: str) -> int | None:
 
 
 def _renamed(entries: Sequence[str]) -> dict[str, str]:
-    """Canonical symbols by those in the file, of entries such as `BTC/USDT:BTC-USDT`."""
+    """Canonical symbols by the symbols in the file, from entries such as `BTC/USDT:BTC-USDT`."""
     names: dict[str, str] = {}
     for entry in entries:
         written, _, symbol = entry.rpartition(":")

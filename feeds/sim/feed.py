@@ -1,9 +1,9 @@
-"""A seeded market that needs no network: pleasant to watch, and as busy as a load test wants.
+"""A seeded market that needs no network: pleasant to watch, and as busy as a load test needs.
 
-It promises: the same seed and clock give the same quotes; each price is on its tick, bid < ask, low <= last <= high;
-the past that `history` tells ends in the very price that is quoted now, for both are read off the same path (see
-`wander`). Halts and mute symbols happen to the quotes only, never to the path. Stocks, too, trade around the clock
-here. It never reads a clock that was not handed in, nor chance that was not seeded.
+The same seed and clock give the same quotes. Prices are on their tick, bid < ask, low <= last <= high. The bars of
+`history` end in the price quoted now, because both are read off the same path (see `wander`). Halts and mute symbols
+affect the quotes only, never the path. Stocks, too, trade around the clock. Time and randomness come only from the
+given clock and seed.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from feeds.sim.wander import DAY, GRAIN_MS, Noise, Path
 from ticker.model import DECIMAL_FIELDS, Bar, Quote, Value
 
 _BLOCK = 6
-"""Level of the stretch of prices that a book looks up at once: 16 s."""
-_SPREADS = (0.5, 0.7, 0.85, 1.0, 1.0, 1.15, 1.4, 2.0)  # times the instrument's usual one
-_BUSIEST_PER_S, _BUSIEST_TURNOVER = 6.0, 1.8e9  # updates of what is traded so much, if no rate is asked for
-_LONGEST_GAP_S = 40.0  # before it has seen a rhythm, the service takes 60 s without data for staleness
-_RENEW_EVERY = 30_000 // GRAIN_MS  # for the figures of the day
-_SHORT = 500  # grains: beyond, a search for the peaks is cheaper than all prices
+"""Level of the span of prices that a book looks up at once: 16 s."""
+_SPREADS = (0.5, 0.7, 0.85, 1.0, 1.0, 1.15, 1.4, 2.0)  # multiples of the instrument's usual spread
+_BUSIEST_PER_S, _BUSIEST_TURNOVER = 6.0, 1.8e9  # updates a second at this turnover, if no rate is given
+_LONGEST_GAP_S = 40.0  # until it knows a symbol's rhythm, the service calls it stale after 60 s without data
+_RENEW_EVERY = 30_000 // GRAIN_MS  # grains between updates of the 24 h figures
+_SHORT = 500  # grains; in a longer bar a search for the peaks is cheaper than all prices
 _WAKES_PER_S = 50
 _CATCH_UP_S = 0.1
 _BURST = 2000  # quotes in one turn of the loop, unless one wake-up has more
-_SLICE = 25  # books or bars between two turns of the loop
+_SLICE = 25  # books or bars in one turn of the loop
 
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
-    """What a configuration says of a simulated feed."""
+    """The options of a simulated feed."""
 
     symbols: str = field(
         default="", metadata={"help": "how many instruments, or which: 'BTC-USD,*-EUR'; default: all named ones"}
     )
-    seed: int = field(default=1, metadata={"help": "another seed is another market"})
+    seed: int = field(default=1, metadata={"help": "each seed gives another market"})
     rate: float | None = field(
-        default=None, metadata={"help": "updates a second in all; default: what suits the instruments"}
+        default=None, metadata={"help": "total updates a second; default: what suits the instruments"}
     )
-    faults: bool = field(default=True, metadata={"help": "now and then a halt, and a symbol that falls mute"})
+    faults: bool = field(default=True, metadata={"help": "now and then halt a symbol, or let one fall silent"})
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate <= 1e6:
@@ -53,7 +53,7 @@ class SimulateOptions:
 
 
 class Book:
-    """What the simulated exchange shows of one instrument.
+    """The order book and 24 h figures of one instrument at the simulated exchange.
 
     Attributes:
         symbol: the venue symbol.
@@ -66,7 +66,7 @@ class Book:
         self._instrument = instrument
         self._path = path
         self._sizes = sizes
-        # Prices here are whole numbers of the last decimal: exact, and text is one `%` away.
+        # Prices here are whole numbers in units of the last decimal: exact, and quick to format.
         self._scale = 10**instrument.decimals
         self._form = f"%.{instrument.decimals}f"
         self._size_form = f"%.{instrument.size_decimals}f"
@@ -92,14 +92,14 @@ class Book:
         return quote
 
     def disturb(self, fault: str, times_ms: range) -> None:
-        """Halt (`halted`) or say nothing (`mute`) in this time, unless something is wrong already."""
+        """Be `halted` or `mute` for this time, unless another fault is active."""
         if not self._fault:
             self._fault, self._fault_ms = fault, times_ms
 
     def quote(self, at_ms: int, draw: int) -> Quote | None:
-        """What an update says at this time, by 16 random bits: the fields that change; None from a mute book.
+        """The update at this time, from 16 random bits: the fields that change; None if the book is mute.
 
-        Each has a number, for time goes back when the clock is set.
+        Each has a sequence number, since time goes back when the clock is set.
         """
         values: dict[str, Value] = {}
         self._seq += 1
@@ -124,7 +124,7 @@ class Book:
         return Quote(self.symbol, values, at_ms, self._seq)
 
     def bar(self, first: int, end: int) -> Bar:
-        """The candle of the grains from `first` up to, not including, `end`."""
+        """The bar of the grains from `first` up to, but not including, `end`."""
         if end - first <= _SHORT:
             prices = self._path.grains(first, end)
             ohlc = prices[0], max(prices), min(prices), prices[-1]
@@ -143,7 +143,7 @@ class Book:
         return self._path.traded(first, end) * self._instrument.turnover / self._instrument.price
 
     def _move(self, grain: int, values: dict[str, Value]) -> None:
-        """Go on to another grain, and add to `values` what that changes."""
+        """Move to another grain, and add the fields that change to `values`."""
         self._grain = grain
         if grain >> _BLOCK != self._block:
             self._block = grain >> _BLOCK
@@ -155,7 +155,7 @@ class Book:
             return
         self._last = last
         values["last"] = text = self._last_text = self._form % (last / self._scale)
-        # In whole ten-thousandths of a percent: `round` takes the even neighbour of an exact half, `%` need not.
+        # In whole ten-thousandths of a percent: `round` rounds exact halves to even, `%` need not.
         values["change_pct"] = "%.4f" % (round((last - self._open) * 1_000_000 / self._open) / 10_000)
         if last > self._high:
             self._high, values["high"] = last, text
@@ -163,7 +163,7 @@ class Book:
             self._low, values["low"] = last, text
 
     def _renew(self, grain: int, last: int, values: dict[str, Value]) -> None:
-        """Add the figures of the 24 hours up to a grain."""
+        """Add the figures of the 24 hours up to a grain to `values`."""
         first = grain - DAY
         for sign, known in self._peaks.items():
             if first <= known[1] and self._renewed_at < grain:
@@ -181,7 +181,7 @@ class Book:
 
 
 class _Fault(NamedTuple):
-    """What befalls one book after another."""
+    """A fault that one book after another has."""
 
     name: str
     every_s: tuple[float, float]
@@ -192,7 +192,7 @@ _FAULTS = (_Fault("halted", (40, 80), (20, 50)), _Fault("mute", (100, 180), (120
 
 
 class SimulatedFeed:
-    """The books of one market, each updated in a rhythm of its own."""
+    """The books of one market, each updated in its own rhythm."""
 
     kind = "simulated"
     clock = "exchange"
@@ -210,14 +210,14 @@ class SimulatedFeed:
             sizes = pools(round(2 * math.log10(instrument.usual_size)), instrument.size_decimals, instrument.lot)
             self._books.append(Book(f"{name}:{instrument.symbol}", instrument, Path(noise, instrument), gap_s, sizes))
         self._by_symbol = {book.symbol: book for book in self._books}
-        # Never the first ten, at which everybody looks, nor what nobody would see.
+        # Never the first ten, which everybody looks at, nor the far end of the list, which nobody would see.
         self._frail = self._books[10:110] if options.faults else []
         self._turns: defaultdict[int, list[tuple[float, Book]]] = defaultdict(list)
 
     async def run(self, sink: Sink) -> None:
-        """Greet with every book, then update them until cancelled.
+        """Publish every book in full, then update them until cancelled.
 
-        A loop that comes late makes up for 0.1 s; what it missed before is never sent, so no burst is larger.
+        If the loop is late, at most 0.1 s of updates is made up for, which bounds bursts; the rest is skipped.
         """
         for start in range(0, len(self._books), _SLICE):
             now_ms = self._clock.wall_ms()
@@ -242,7 +242,7 @@ class SimulatedFeed:
                 if at <= now:
                     faults[fault] = now + self._rng.uniform(*fault.every_s)
                     until_ms = now_ms + round(self._rng.uniform(*fault.lasts_s) * 1000)
-                    # From a moment ago: turns of this wake-up are a little older.
+                    # Starts a second ago, because the turns of this wake-up are a little older than now.
                     self._rng.choice(self._frail).disturb(fault.name, range(now_ms - 1000, until_ms))
             wakes = range(done, int(now * _WAKES_PER_S))
             quotes: list[Quote] = []
@@ -260,11 +260,11 @@ class SimulatedFeed:
         self._turns[int(at * _WAKES_PER_S)].append((at, book))
 
     def _due(self, wake: int, origin_ms: float) -> list[Quote]:
-        """The quotes of all turns that belong to one wake-up; each book takes its next turn."""
+        """The quotes of all turns that belong to one wake-up; schedules each book's next turn."""
         turns, rng = self._turns, self._rng
         quotes = []
-        for at, book in turns[wake]:  # grows meanwhile: a busy book has several turns
-            # Even rhythms: a gap that the service would take for staleness never comes by chance.
+        for at, book in turns[wake]:  # grows during the loop: a busy book has several turns
+            # Gaps vary little, so that none is ever long enough for the service to call the symbol stale.
             after = at + book.gap_s * (0.6 + 0.8 * rng.random())
             turns[int(after * _WAKES_PER_S)].append((after, book))
             if quote := book.quote(int(origin_ms + at * 1000), rng.getrandbits(16)):
@@ -273,7 +273,7 @@ class SimulatedFeed:
         return quotes
 
     async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """Bars of any time, the newest still open; none for an unknown symbol."""
+        """Bars of any length, the newest still open; none for an unknown symbol."""
         book = self._by_symbol.get(symbol)
         if book is None:
             return []
@@ -289,7 +289,7 @@ class SimulatedFeed:
 
 
 def _gaps(instruments: list[Instrument], rate: float | None) -> list[float]:
-    """The usual seconds between two updates of each, the fewer the more is traded; all together make the rate."""
+    """The usual seconds between updates of each instrument: fewer for a higher turnover; in total they give `rate`."""
     eager = [_BUSIEST_PER_S * (instrument.turnover / _BUSIEST_TURNOVER) ** 0.6 for instrument in instruments]
     count = len(instruments)
     rate = rate or sum(eager) + count / _LONGEST_GAP_S
@@ -299,7 +299,7 @@ def _gaps(instruments: list[Instrument], rate: float | None) -> list[float]:
 
 
 def _sizes(magnitude: int, decimals: int, lot: int) -> list[str]:
-    """Sizes of 64 orders, about sqrt(10)**magnitude."""
+    """The sizes of 64 orders, of about sqrt(10)**magnitude."""
     rng = random.Random(f"sizes {magnitude}")
     sizes = [10 ** (magnitude / 2) * rng.lognormvariate(0, 0.9) for _ in range(64)]
     if lot:

@@ -1,7 +1,7 @@
-"""What the simulated market lists: the instruments of `markets`, and synthetic ones after them.
+"""The instruments of the simulated market: the table in `markets`, followed by synthetic ones.
 
-It promises one anchor for each currency (so `BTC-EUR` is `BTC-USD` over `EUR-USD`), and an order: the biggest turnover
-first. It knows neither time nor chance; see `feed`.
+Each currency has one anchor price, so that `BTC-EUR` is `BTC-USD` over `EUR-USD`. The list is sorted by turnover,
+largest first. Nothing here depends on time or randomness.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from ticker.errors import ConfigError, nearest
 from ticker.model import pattern_matches
 
 MAX_INSTRUMENTS = 50_000
-"""Most instruments that one simulated feed lists."""
+"""The most instruments in one simulated feed."""
 
 _MAX_SPREAD_BPS = 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One thing that is traded.
+    """A tradable instrument.
 
     Attributes:
-        price: what the price wanders around.
+        price: the anchor that the price wanders around.
         decimals: digits after the point of every price.
-        tick: the least price step, in units of the last decimal.
-        turnover: of an average day, in quote currency.
-        spread_bps: the usual distance from bid to ask, in hundredths of a percent.
-        lot: sizes are multiples of it; 0: divisible.
-        voices: what moves the price: the name of each noise, shared or own, and its part of a day's standard
-            deviation (of the logarithm).
+        tick: the tick size, in units of the last decimal.
+        turnover: turnover of an average day, in quote currency.
+        spread_bps: the usual spread, in basis points.
+        lot: sizes are multiples of it; 0: any size.
+        voices: what moves the price: the name of each noise, shared or own, and its share of the daily standard
+            deviation of the price's logarithm.
     """
 
     symbol: str
@@ -49,7 +49,7 @@ class Instrument:
 
     @property
     def usual_size(self) -> float:
-        """Of a bid or an ask, in base currency."""
+        """The usual size of a bid or an ask, in base currency."""
         return self.turnover / self.price / (1000 if self.lot else 10_000)
 
     @property
@@ -68,7 +68,7 @@ class _Asset(NamedTuple):
 
 
 def named() -> list[Instrument]:
-    """The whole table, the biggest turnover first."""
+    """All instruments of the table, largest turnover first."""
     found: list[Instrument] = []
     assets = {"USD": _Asset("US Dollar", 1.0, {}, 0.0)}
     for market in MARKETS:
@@ -92,9 +92,9 @@ def named() -> list[Instrument]:
 
 
 def synthetic(number: int) -> Instrument:
-    """The instrument at place `number` of the list, counted from 1, for load beyond the table."""
+    """The synthetic instrument at position `number` of the list, counted from 1, for load beyond the table."""
     symbol = f"SIM{number:04d}-USD"
-    # Multiples of an irrational number spread evenly, so neighbours differ and no generator is needed.
+    # Fractions of multiples of an irrational number spread evenly: neighbours differ, and it takes no generator.
     price = 10 ** (4 * (number * 0.6180339887498949 % 1) - 1)
     decimals = 4 - math.floor(math.log10(price))
     voices = _voices({"simulated": 0.6}, symbol, 0.02 + 0.03 * (number * 0.41421356237309515 % 1))
@@ -104,15 +104,15 @@ def synthetic(number: int) -> Instrument:
 
 
 def choose(wanted: str, where: str) -> list[Instrument]:
-    """The instruments that a feed's `symbols` asks for, the biggest first.
+    """The instruments that a feed's `symbols` asks for, largest turnover first.
 
     Args:
-        wanted: a whole number (so many, synthetic ones after the named), or symbols and patterns with `*`
-            between commas; empty: all named ones.
-        where: for messages, `feeds.sim.symbols`.
+        wanted: how many (the table's, then synthetic ones), or symbols and patterns with `*` separated by commas;
+            empty: the whole table.
+        where: the place to name in messages, `feeds.sim.symbols`.
 
     Raises:
-        ConfigError: a number out of range, or a name that nothing has, with the nearest that something has.
+        ConfigError: a number out of range, or a name without an instrument; the message suggests the nearest one.
     """
     known = named()
     words = [word.strip() for word in wanted.split(",") if word.strip()]
@@ -140,7 +140,7 @@ def _matching(word: str, symbols: list[str], where: str) -> list[str]:
 
 
 def _pair(assets: Mapping[str, _Asset], symbol: str, decimals: int, turnover: float) -> Instrument:
-    """A pair costs what its sides are worth, and moves as the one less the other: no arbitrage."""
+    """A pair priced from its two sides and moved by the difference of their noises, so that there is no arbitrage."""
     base, quote = (assets[code] for code in symbol.split("-"))
     voices = dict(base.voices)
     for voice, weight in quote.voices.items():

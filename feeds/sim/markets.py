@@ -1,7 +1,7 @@
-"""The instruments of the simulated market by name: plausible prices of a late 2026 that never was. Data alone.
+"""The table of the simulated market's instruments, with made-up but plausible prices of late 2026. Data only.
 
-Rows of a market are `code price turnover volatility name`: the price's text fixes the decimals, the turnover is in
-millions of the quote currency a day, the volatility in percent a day. Rows of `PAIRS` are `symbol decimals turnover`.
+Rows of a market are `code price turnover volatility name`: the price's text sets the decimals, the turnover is in
+millions of quote currency a day, the volatility in percent a day. Rows of `PAIRS` are `symbol decimals turnover`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 
 class Market(NamedTuple):
-    """Instruments that share a currency, rules and the noises that move them together.
+    """Instruments that share a currency, trading rules and the noises that move them together.
 
     Attributes:
         form: how a row's code becomes a symbol, `{}-USD`.
-        factors: shared noises and their weights; the rest to 1, in squares, is the instrument's own noise.
-        spread_bps: at a turnover of 100 million.
-        label: stands behind the names of instruments that are not paid in dollars.
+        factors: shared noises and their weights; the instrument's own noise makes the sum of squares 1.
+        spread_bps: the spread at a turnover of 100 million, in basis points.
+        label: is appended to the names of instruments that are not quoted in dollars.
     """
 
     form: str

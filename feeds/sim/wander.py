@@ -1,11 +1,11 @@
-"""A price as a pure function of seed, name and time: what the simulated market wanders by.
+"""A price as a pure function of seed, name and time: the random walk of the simulated market.
 
-It promises: any moment can be asked for in any order, and no answer depends on what was asked before; the highest and
-lowest point of any stretch are exact. It knows no clock and keeps no past.
+Times can be asked for in any order, and no answer depends on earlier ones; the highest and lowest point of any span
+are exact. There is no clock and no stored past.
 
-It is a Brownian path by midpoint displacement. A span of time is halved by bending its middle, and so on down to a
-grain of 250 ms. Bends are noises shared by a market or a currency, and one of the symbol's own, so symbols move
-together; a mood makes hours quiet or busy.
+It is a Brownian path by midpoint displacement: a span of time is halved by displacing its middle, and so on down to a
+grain of 250 ms. Displacements ("bends") add noises shared by a market or a currency and one of the symbol's own, so
+that symbols move together; a "mood" makes hours quiet or busy.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from collections.abc import Iterable
 from feeds.sim.instruments import Instrument
 
 GRAIN_MS = 250
-"""A price stands still for so long. Times called `first`, `last`, `end`, `grain` are wall time over this."""
+"""How long a price stays the same. Times called `first`, `last`, `end` or `grain` are wall time divided by this."""
 DAY = 86_400_000 // GRAIN_MS
 """A day in grains."""
 _TOP, _MOOD_TOP, _CELL = 24, 16, 12
 """Levels; a span of level n is 2**n grains. Moods vary below 4.6 h; a *cell* is 1024 s."""
 _SWING = tuple(math.sqrt((1 << min(level, 20)) / DAY) / 2 for level in range(_TOP + 2))
-"""By level: the usual bend of a span's middle, in standard deviations of a day. Beyond 3 days it grows no more, so
-that prices stay near their anchors."""
+"""By level: the usual bend of a span's middle, in daily standard deviations. Beyond 3 days it is constant, so that
+prices stay near their anchors."""
 _FARTHEST = (2 + math.sqrt(2)) * 2 / 3
-"""A path leaves the chord of a span by no more than so many greatest bends: those of the finer spans shrink with
-sqrt(2), and together they reach farthest at a third of the way (the maximum of the Takagi-Landsberg function)."""
+"""A path leaves the chord of a span by at most this many of its largest bends: those of finer spans shrink by sqrt(2)
+per level, and their sum peaks at a third of the span (the maximum of the Takagi-Landsberg function)."""
 _MOOD_STEP = 0.16
 
 
 class Noise:
-    """All chance of one seed, in tables: each name and level reads them from a place of its own."""
+    """All randomness of one seed, in tables; each name and level reads them from a place of its own."""
 
     def __init__(self, seed: int) -> None:
         rng = random.Random(f"noise {seed}")
@@ -50,14 +50,14 @@ class Noise:
         self.moods = functools.lru_cache(maxsize=1024)(self._moods)
 
     def places(self, name: str) -> tuple[int, ...]:
-        """Where this name reads a table, by level."""
+        """Where this name starts reading a table, by level."""
         count = _TOP + 2
         return struct.unpack(
             f"<{count}H", hashlib.blake2b(f"{self._seed}/{name}".encode(), digest_size=2 * count).digest()
         )
 
     def strip(self, table: list[float], start: int, count: int) -> list[float]:
-        """So many numbers of a table, around its end if need be."""
+        """`count` numbers of a table, wrapping around at its end."""
         start &= self.mask
         found = table[start : start + count]
         while len(found) < count:
@@ -65,7 +65,7 @@ class Noise:
         return found
 
     def _moods(self, level: int, first: int, count: int) -> tuple[float, ...]:
-        """How lively some spans of a level are; the square is 1 on average."""
+        """The moods (factors of volatility) of some spans of a level; their square is 1 on average."""
         if level > _MOOD_TOP:
             return (1.0,) * count
         start = first >> 1
@@ -78,7 +78,7 @@ class Noise:
 
 
 def _burst(rng: random.Random) -> list[float]:
-    """How a cell's trade may spread over it, by half minutes and by seconds: the part done until each second."""
+    """How trading may spread over a cell, with busy half minutes and seconds: the share done until each second."""
     count = (GRAIN_MS << _CELL) // 1000
     lively = [0.3 + rng.expovariate(1.0) for _ in range(count // 32)]
     done = list(itertools.accumulate(lively[i // 32] * (0.2 + rng.expovariate(1.0) ** 2) for i in range(count)))
@@ -86,7 +86,7 @@ def _burst(rng: random.Random) -> list[float]:
 
 
 class Path:
-    """One instrument's price at any time, as the logarithm of price over anchor, and its trade."""
+    """One instrument's price at any time, as the logarithm of price over anchor, and its traded volume."""
 
     def __init__(self, noise: Noise, instrument: Instrument) -> None:
         self._noise = noise
@@ -97,7 +97,7 @@ class Path:
         self._known: tuple[int, list[float]] = (0, [])
 
     def grains(self, first: int, end: int) -> list[float]:
-        """The path at each grain from `first` up to, not including, `end`."""
+        """The path at each grain from `first` up to, but not including, `end`."""
         found: list[float] = []
         for cell in range(first >> _CELL, ((end - 1) >> _CELL) + 1):
             start = cell << _CELL
@@ -106,13 +106,13 @@ class Path:
         return found
 
     def peak(self, first: int, last: int, sign: int, known: tuple[float, int] | None = None) -> tuple[float, int]:
-        """The highest (`sign` 1) or lowest (-1) value from `first` to `last`, and its grain; `known` if that is more.
+        """The highest (`sign` 1) or lowest (-1) value from `first` to `last`, and its grain; `known` if that is beyond.
 
-        Exact, though of the 345,600 grains of a day it looks at a hundred: always into the span that could lead
-        farthest, until none could lead beyond the best so far.
+        Exact, although it looks at only about a hundred of a day's 345,600 grains: a branch-and-bound search that
+        always splits the span with the best bound, until no bound is beyond the best value found.
         """
         signs, mask = self._noise.signs, self._noise.mask
-        # A heap pops the least, so values are turned until the peak is a minimum.
+        # A heap pops the least value, so signs are turned to make the peak a minimum.
         best, best_at = (-sign * known[0], known[1]) if known else (math.inf, first)
         cells = range(first >> _CELL, (last >> _CELL) + 1)
         ends = [-sign * value for value in self._cells(cells.start, cells.stop)]
@@ -140,7 +140,7 @@ class Path:
         return -sign * best, best_at
 
     def _spans(self, cells: range, ends: list[float], best: float) -> list[_Span]:
-        """The cells that may lead below `best`, as a heap."""
+        """The cells that may hold values below `best`, as a heap."""
         moods = self._noise.moods(_CELL, cells.start, len(cells))
         reach = self._reaches[_CELL]
         limit = best + reach * max(moods)
@@ -153,7 +153,7 @@ class Path:
         return found
 
     def traded(self, first: int, end: int) -> float:
-        """What is traded from one grain to another, in average days."""
+        """The volume traded from one grain to another, in average days."""
         start, count = first >> _CELL, (end >> _CELL) - (first >> _CELL) + 1
         moods = self._noise.moods(_CELL, start, count)
         bells = self._noise.strip(self._noise.bells, self._trade + start, count)
@@ -228,7 +228,7 @@ class Path:
         return [left, right], index, level
 
     def _bends(self, level: int, first: int, count: int) -> list[float]:
-        # Signs are bounded, which `peak` lives on; above the cells, where it sees every point, bells look better.
+        # `peak` relies on signs being bounded; above the cells, where it sees every point, bells look better.
         table = self._noise.bells if level > _CELL else self._noise.signs
         (places, weight), *others = self._voices
         bends = [weight * number for number in self._noise.strip(table, places[level] + first, count)]
@@ -239,4 +239,4 @@ class Path:
 
 
 _Span = tuple[float, int, int, float, float, float]
-"""In a search: least value it may lead to, level, index, values of its ends, mood."""
+"""In a search: bound of its values, level, index, values at its ends, mood."""

@@ -1,9 +1,8 @@
-"""Alpaca, stocks of the US as they are traded on IEX: a stream of trades and tops of the book, polls for the day.
+"""Alpaca, US stocks as traded on IEX: a stream of trades and tops of the book; the day's figures are polled.
 
-The feed that every account has; volumes are of that exchange alone. Sizes are in lots, and left out. Of trade and top
-only the trade is dated. A snapshot has the last two days with bars, whenever its trade was. Symbols are asked for by
-name: there is no list beside the prices. A free key streams 30 of them; the others are told off without a name, and
-only polled.
+IEX is the feed that every account has; volumes are IEX's alone. Sizes are in lots and not used. In the stream only
+trades are dated. A snapshot has the bars of the last two days with trading, even if its trade is older. There is no
+list, so symbols must be named. A free key streams 30 of them; the error for more names none, and those are only polled.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 ALPACA = Venue(
     name="alpaca",
-    summary="Alpaca, stocks of the US as traded on IEX; its key is ID:SECRET",
+    summary="Alpaca, US stocks as traded on IEX; the key is ID:SECRET",
     base_url="https://data.alpaca.markets",
     limits=Limits(interval_s=10.0, gap_s=0.3, symbols_per_request=1),  # 200 requests a minute
     rest_request=rest_request,
@@ -87,8 +86,8 @@ ALPACA = Venue(
     key_headers=("APCA-API-KEY-ID", "APCA-API-SECRET-KEY"),
     stream=Stream(
         url="wss://stream.data.alpaca.markets/v2/iex", subscribe=subscribe, parse=parse_stream, greets=True,
-        wires_per_message=10, wires_per_connection=100_000,  # an account has one connection
-        mute_after_s=900.0,  # nobody trades on a holiday, which a mute stream cannot be told from
+        wires_per_message=10, wires_per_connection=100_000,  # one connection per account
+        mute_after_s=900.0,  # a mute stream looks like a holiday
         complete=False,
     ),
     candles=Candles(

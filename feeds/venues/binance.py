@@ -1,8 +1,8 @@
 """Binance spot: every symbol in one answer over REST, two streams for each symbol over WebSocket.
 
-Names have no separator, so only the instrument list tells what they are. Nothing is dated: REST's `closeTime` and
-the ticker's `E` say when the message was made, and best bid and ask come without a time. These come at once and in
-a sequence; the ticker repeats them once a second, older, so its own count only while no immediate ones come.
+Names have no separator, so only the instrument list tells what they are. No price is dated: REST's `closeTime` and
+the ticker's `E` are the time of the message, and best bid and ask come without a time. The book stream sends best bid
+and ask at once, with a sequence number; the ticker repeats them once a second, so its older ones count only without it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BOOK = Shape(wire="s", seq="u", fields={"bid": "b", "ask": "a", "bid_size": "B"
 _TRADED = Shape(wire="s", fields=_TRADES)
 _STREAMED = Shape(wire="s", fields={**_TRADES, **_BOOK.fields})
 _YIELDING = 3
-"""So many tickers after the last immediate bid and ask leave theirs out; they are no longer older after that."""
+"""After a message of the book stream, bid and ask are ignored in this many tickers; later ones are no longer older."""
 _INDEX = Index(
     wire="symbol", base="baseAsset", quote="quoteAsset", tick=("filters", "tickSize"),
     status="status", open="TRADING", halted=("BREAK", "HALT", "CANCEL_ONLY", "END_OF_DAY", "AUCTION_MATCH"),
@@ -55,7 +55,7 @@ def subscribe(wires: Sequence[str], number: int) -> list[str]:
 
 
 def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
-    """`memory` has how many tickers of a symbol came since its last immediate bid and ask."""
+    """`memory` counts the tickers of a symbol since its last message of the book stream."""
     message = read_object(body)
     if not message.keys().isdisjoint({"error", "code"}):
         raise FeedError(f"Binance says {body[:100]!r}")
@@ -78,19 +78,19 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
 
 BINANCE = Venue(
     name="binance", base_url="https://api.binance.com",
-    summary="Binance spot: bid and ask at once, the rest once a second",
-    limits=Limits(  # one answer weighs 80
+    summary="Binance spot: bid and ask in real time, the rest once a second",
+    limits=Limits(  # a request has a weight of 80
         interval_s=2.0, gap_s=0.8, body_bytes=40_000_000, ban_s=120.0,
         used_header="X-MBX-USED-WEIGHT-1M", used_limit=6000,
     ),
-    # All, whatever is wanted: one unknown name would cost the whole answer.
+    # Always all symbols: one unknown name would fail the whole request.
     rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest, fields=_TICKER.names,
-    # Who may trade a symbol is most of the list otherwise.
+    # Without this, permission sets make up most of the list.
     instruments_request="/api/v3/exchangeInfo?showPermissionSets=false", parse_instruments=parse_instruments,
     stream=Stream(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
         wires_per_message=50, wires_per_connection=512,  # 1024 streams
-        lifetime_s=86_400.0, mute_after_s=8.0, messages_per_s=3.0,  # of 5, and a ping and a pong count too
+        lifetime_s=86_400.0, mute_after_s=8.0, messages_per_s=3.0,  # of 5; pings and pongs count, too
     ),
     candles=Candles(
         request="/api/v3/klines?symbol={wire}&interval={interval}&startTime={begin_ms}&endTime={end_ms}&limit=1000",

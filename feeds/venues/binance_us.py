@@ -13,7 +13,7 @@ assert BINANCE.candles is not None
 BINANCE_US = replace(
     BINANCE,
     name="binance_us",
-    summary="Binance.US spot: bid and ask at once, the rest once a second",
+    summary="Binance.US spot: bid and ask in real time, the rest once a second",
     base_url="https://api.binance.us",
     instruments_request="/api/v3/exchangeInfo",
     limits=replace(BINANCE.limits, interval_s=4.0, gap_s=2.0, used_limit=1200),

@@ -1,8 +1,8 @@
 """Bitfinex spot: every pair in one answer over REST, or a stream of tickers; prices are arrays without any time.
 
-Currencies have codes of Bitfinex's own (`UST` is USDT), which the list of pairs comes with a map of. Pairs are
-`tBTCUSD`, or `tDOGE:USD` where a code is longer than three letters. On a stream, numbers stand for pairs, other
-numbers on each connection. Arrays may grow at their end. Sizes of bid and ask are sums of 25 levels: not ours.
+Some currencies have codes of Bitfinex's own (`UST` is USDT); a map of them comes with the list of pairs. Pairs are
+`tBTCUSD`, or `tDOGE:USD` if a code is longer than three letters. The stream has a channel number for each pair, which
+differs between connections. Arrays may grow at their end. Bid and ask sizes are sums of 25 levels and not used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RECONNECT = {"20051": "the server restarts", "20061": "a maintenance has ended"
 
 
 def parse_rest(body: bytes) -> list[Row]:
-    """The rows of spot; those of lending begin with `f`, those of derivatives are like `tBTCF0:USTF0`."""
+    """The rows of spot pairs; names of funding begin with `f`, those of derivatives are like `tBTCF0:USTF0`."""
     rows = ((text_at(sent, 0), sent) for sent in list_at(_good(body)))
     spot = ((wire, sent) for wire, sent in rows if wire[:1] != "f" and "F0:" not in wire)
     return [_row(wire or UNREADABLE, sent[1:] if wire else None) for wire, sent in spot]
@@ -45,7 +45,7 @@ def subscribe(wires: Sequence[str], _number: int) -> list[str]:
 
 
 def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
-    """`memory` has the pair of each channel number."""
+    """`memory` maps channel numbers to pairs."""
     message = read(body)
     if isinstance(message, list):
         wire, sent = memory.get(text_at(message, 0)), at(message, 1)
@@ -62,7 +62,7 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
 
 
 def _good(body: bytes) -> Any:
-    """The answer, unless it is one of the forms of an error: `["error", 11010, "ratelimit: error"]` is one."""
+    """The answer; raises FeedError for the forms of an error, such as `["error", 11010, "ratelimit: error"]`."""
     answer = read(body)
     if at(answer, 0) == "error" or isinstance(answer, dict):
         code = text_at(answer, 1) or text_at(answer, "error")
@@ -80,7 +80,7 @@ def _row(wire: str, sent: Any) -> Row:
 BITFINEX = Venue(
     name="bitfinex", summary="Bitfinex spot",
     base_url="https://api-pub.bitfinex.com",
-    limits=Limits(interval_s=5.0, gap_s=2.0, ban_s=60.0),  # some 30 requests a minute
+    limits=Limits(interval_s=5.0, gap_s=2.0, ban_s=60.0),  # about 30 requests a minute
     rest_request=lambda _symbols: "/v2/tickers?symbols=ALL",
     parse_rest=parse_rest,
     fields=tuple(filter(None, _FIELDS)),
@@ -89,7 +89,7 @@ BITFINEX = Venue(
     stream=Stream(
         url="wss://api-pub.bitfinex.com/ws/2", subscribe=subscribe, parse=parse_stream,
         wires_per_message=1, wires_per_connection=25, connects_per_s=1 / 3, ping=('{"event":"ping"}', 20.0),
-        mute_after_s=60.0,  # all 25 may be pairs that hardly anyone trades
+        mute_after_s=60.0,  # all 25 may be thinly traded pairs
     ),
     candles=Candles(
         request="/v2/candles/trade:{interval}:{wire}/hist?start={begin_ms}&end={end_ms}&limit=10000&sort=1",

@@ -1,7 +1,7 @@
-"""bitFlyer: a stream of whole tickers, or one request a symbol over REST; every price is dated by bitFlyer.
+"""bitFlyer: a stream of full tickers, or one request per symbol over REST; every price is dated by bitFlyer.
 
-`BTC_JPY` is spot, `FX_BTC_JPY` the derivative on it, here `BTC-JPY.FX`; dated futures keep their own names.
-During the daily maintenance prices stay as they are and `state` tells.
+`BTC_JPY` is spot, `FX_BTC_JPY` its derivative, here `BTC-JPY.FX`; dated futures keep their own names. During the daily
+maintenance prices stay the same and `state` says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TICKER = Shape(
         "volume": "volume_by_product",  # `volume` is of all products together
     },
 )  # fmt: skip
-_STATES = {"": None, "RUNNING": "live", "CLOSED": "closed", "MATURED": "closed"}  # all others: no trading for now
+_STATES = {"": None, "RUNNING": "live", "CLOSED": "closed", "MATURED": "closed"}  # any other: halted
 _CHANNEL = "lightning_ticker_"
 
 
@@ -34,7 +34,7 @@ def symbol(wire: str) -> str:
 
 
 def product_code(symbol: str) -> str:
-    """The other way round."""
+    """The reverse of `symbol`."""
     pair, _, market = symbol.partition(".")
     return "_".join(filter(None, (market, *pair.split("-"))))
 

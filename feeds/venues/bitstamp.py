@@ -1,7 +1,7 @@
 """Bitstamp: every pair in one answer over REST; its stream has no tickers, so trades give `last` and REST the rest.
 
-A trade carries its time in microseconds. The `timestamp` of a REST row is the second in which the answer was made,
-on pairs that nobody trades as well: it counts as none.
+A trade carries its time in microseconds. The `timestamp` of a REST row is the time of the answer, even for pairs that
+nobody trades, so it is ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ticker.errors import FeedError
 _TICKER = Shape(
     wire="pair",
     fields={"last": "last", "bid": "bid", "ask": "ask", "high": "high", "low": "low", "volume": "volume"},
-    optional={"open": "open_24", "change_pct": "percent_change_24"},  # they came later; `open` is since 00:00 UTC
+    optional={"open": "open_24", "change_pct": "percent_change_24"},  # added later; `open` is since 00:00 UTC
 )
 _TRADE = Shape(wire=None, time="microtimestamp", fields={"last": "price_str"})
 _CHANNEL = "live_trades_"
@@ -30,7 +30,7 @@ def parse_rest(body: bytes) -> list[Row]:
 def parse_instruments(body: bytes) -> list[Listing]:
     listings = []
     for entry in list_at(_good(read(body), body)):
-        wire = text_at(entry, "market_symbol") or text_at(entry, "url_symbol")  # as the list before this one called it
+        wire = text_at(entry, "market_symbol") or text_at(entry, "url_symbol")  # its name in the previous API
         name, decimals = text_at(entry, "name"), digits_at(entry, "counter_decimals")
         base, slash, quote = name.partition("/")
         state = None if text_at(entry, "trading") == "Enabled" else "halted"
@@ -62,7 +62,7 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 
 def _good(answer: Any, body: bytes) -> Any:
-    """The answer, unless it is one of the many forms of an error."""
+    """The answer; raises FeedError if it is one of the many forms of an error."""
     if isinstance(answer, dict) and answer.keys() & {"error", "reason", "code"}:
         raise FeedError(f"Bitstamp says {body[:150]!r}")
     return answer
@@ -70,7 +70,7 @@ def _good(answer: Any, body: bytes) -> Any:
 
 BITSTAMP = Venue(
     name="bitstamp",
-    summary="Bitstamp: each trade at once, the rest by polling",
+    summary="Bitstamp: trades in real time, the rest polled",
     base_url="https://www.bitstamp.net",
     limits=Limits(interval_s=2.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v2/ticker/",
@@ -84,7 +84,7 @@ BITSTAMP = Venue(
     stream=Stream(
         url="wss://ws.bitstamp.net", subscribe=subscribe, parse=parse_stream, complete=False,
         wires_per_message=1, messages_per_s=20.0, lifetime_s=90 * 86_400.0, ping=('{"event":"bts:heartbeat"}', 20.0),
-        mute_after_s=60.0,  # of trades only, and at night
+        mute_after_s=60.0,  # only trades count, and nights are quiet
     ),
     candles=Candles(
         request="/api/v2/ohlc/{wire}/?step={interval}&start={begin_s}&end={end_s}&limit=1000",

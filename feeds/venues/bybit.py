@@ -1,7 +1,7 @@
 """Bybit spot: every pair in one answer over REST, or streams of the ticker and of best bid and ask.
 
-Rows carry no time, and their envelope's is that of sending: prices are dated by when they came. Spot's ticker has no
-bid and ask, so the top of the book is subscribed, too. A ticker of derivatives comes whole once, then its changes.
+Rows carry no time, and the envelope's is the time of sending, so prices are dated by their arrival. Spot's ticker has
+no bid and ask, so the top of the book is subscribed, too. A derivative's ticker comes once in full, then as deltas.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def parse_instruments(body: bytes) -> list[Listing]:
 def _entries(body: bytes) -> list[Any]:
     reply = read_object(body)
     if (code := text_at(reply, "retCode")) != "0":
-        said = f"{code} {text_at(reply, 'retMsg')}"  # not the time beside it: the same again is no news
+        said = f"{code} {text_at(reply, 'retMsg')}"  # without the time, which would make each repetition a new message
         raise FeedError(f"Bybit says {said[:100]!r}", reason=_REASONS.get(code, "protocol"))
     return list_at(reply, "result", "list")
 
@@ -48,7 +48,7 @@ def subscribe(wires: Sequence[str], number: int, channels: Sequence[str] = ("tic
 
 
 def parse_stream(body: bytes, memory: dict[str, Any], ticker: Shape = _TRADED) -> Heard:
-    """`memory` has tickers and tops of books as they are now: a side alone could cross the other's old price."""
+    """`memory` has the current tickers and tops of books: one side alone could cross the other's old price."""
     message = read_object(body)
     topic = text_at(message, "topic")
     channel, _, wire = topic.rpartition(".")
@@ -65,7 +65,7 @@ def parse_stream(body: bytes, memory: dict[str, Any], ticker: Shape = _TRADED) -
 
 
 def _best(side: str, levels: list[Any], changed: bool) -> dict[str, str | None]:
-    """The best level of a side; an empty side of a whole book is no price, in a change it is no change."""
+    """The best level of a side. An empty side means no price in a snapshot, and no change in a delta."""
     best = next((level for level in levels if text_at(level, 1).strip("0.")), None)
     return {} if changed and not levels else {side: text_of(at(best, 0)), f"{side}_size": text_of(at(best, 1))}
 
@@ -75,7 +75,7 @@ def _confirmed(message: dict[str, Any]) -> Heard:
     numbers = [int(number)] if number.isdecimal() else []
     if at(message, "success") is True:
         return Heard(acked=numbers)
-    # One bad topic fails its whole message: only that one is settled, the rest is asked for again.
+    # One bad topic fails the whole request: only that topic is settled, the others are asked for again.
     if not (named := [*_TOPIC.findall(reason), *numbers][:1]):
         raise FeedError(f"Bybit says {reason[:100]!r}")
     return Heard(acked=named) if "already subscribed" in reason else Heard(refused=[(named[0], reason)])

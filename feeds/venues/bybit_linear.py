@@ -1,7 +1,7 @@
-"""Bybit's contracts settled in USDT or USDC: `BTC-USDT.PERP` without end, `BTC-USDT.26DEC25` with one.
+"""Bybit's contracts settled in USDT or USDC: perpetuals `BTC-USDT.PERP`, dated futures `BTC-USDT.26DEC25`.
 
-Another market than spot, so never the same symbol. What is multiplied keeps its own base: `1000PEPE-USDT.PERP`.
-Only the first thousand contracts are listed: one page.
+A market of its own, so never the same symbol as spot. Multiplied contracts keep their base: `1000PEPE-USDT.PERP`. The
+list is one page, the first thousand contracts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Coinbase Exchange: a stream of tickers, or two requests a symbol over REST; prices carry the last trade's time.
+"""Coinbase Exchange: a stream of tickers, or two requests per symbol over REST; prices carry the last trade's time.
 
-A ticker is sent with each trade, so bid and ask are as old as the last one. REST has no list of prices: a
-product's ticker names neither it nor its day, which is in its `stats`; one poll of everything takes minutes.
+A ticker is sent with each trade, so bid and ask are as old as the last one. REST has no list of prices, and a
+product's ticker has neither its name nor its 24 h figures, which are in its `stats`; polling everything takes minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STREAMED = Shape(
         "last": "price", "bid": "best_bid", "ask": "best_ask", "open": "open_24h", "high": "high_24h",
         "low": "low_24h", "volume": "volume_24h",
     },
-    optional={"bid_size": "best_bid_size", "ask_size": "best_ask_size"},  # they came later
+    optional={"bid_size": "best_bid_size", "ask_size": "best_ask_size"},  # older messages lack them
 )  # fmt: skip
 _INDEX = Index(
     wire="id", base="base_currency", quote="quote_currency", tick=("quote_increment",),
@@ -62,7 +62,7 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
     kind = text_at(message, "type")
     if kind == "ticker":
         return Heard((_STREAMED.row(message),))
-    if kind == "subscriptions":  # all of the connection's, each time
+    if kind == "subscriptions":  # lists all of the connection's subscriptions each time
         tickers = [one for one in list_at(message, "channels") if at(one, "name") == "ticker"]
         return Heard(acked=[str(wire) for one in tickers for wire in list_at(one, "product_ids")])
     if kind == "error":
@@ -94,7 +94,7 @@ COINBASE = Venue(
         request="/products/{wire}/candles?granularity={interval}&start={begin_iso}&end={end_iso}",
         rows=lambda body: list_at(read(body)), columns=(0, 3, 2, 1, 4, 5), time_unit="s",
         intervals={s: s for s in (60, 300, 900, 3600, 86_400)},
-        most=299,  # of 300, should both ends count
+        most=299,  # of 300, in case both ends are included
     ),
 )  # fmt: skip
 ADAPTER = exchange(COINBASE)

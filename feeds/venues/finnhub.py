@@ -1,9 +1,8 @@
-"""Finnhub, stocks of the US: one request a symbol over REST, a stream of trades, and a key for both.
+"""Finnhub, US stocks: one request per symbol over REST, a stream of trades, and a key for both.
 
-There are no bids and asks. A trade gives `last`, its time in ms; open, high, low and change of the session are
-REST's, dated by the last trade in whole seconds. Where a symbol is unknown everything is zero, which is no price.
-Symbols are asked for by name: there is no list. A key streams so many symbols, 50 if it is free; the others are told
-off without a name, and only polled.
+There are no bids and asks. A trade gives `last`, dated in ms; open, high, low and change of the session come from REST,
+dated by the last trade in whole seconds. For an unknown symbol all values are zero, which means no price. There is no
+list, so symbols must be named. A free key streams 50 of them; the error for more names none, and those are only polled.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 FINNHUB = Venue(
     name="finnhub",
-    summary="Finnhub, stocks of the US: each trade at once, the session by polling",
+    summary="Finnhub, US stocks: trades in real time, the session's figures polled",
     base_url="https://finnhub.io",
     limits=Limits(interval_s=10.0, gap_s=1.0, symbols_per_request=1),  # 60 requests a minute
     rest_request=rest_request,
@@ -74,7 +73,7 @@ FINNHUB = Venue(
         subscribe=subscribe,
         parse=parse_stream,
         wires_per_message=1,
-        mute_after_s=900.0,  # nobody trades on a holiday, which a mute stream cannot be told from
+        mute_after_s=900.0,  # a mute stream looks like a holiday
         acks=False,
         complete=False,
         key_query="token",

@@ -1,7 +1,7 @@
 """Gate.io spot: every pair in one answer over REST, or streams of the ticker and of best bid and ask.
 
-The ticker comes once a second at most, best bid and ask, the only prices that are dated, at once: until they first do,
-those of the ticker count. One unknown pair fails the whole message that asks for it.
+The ticker comes once a second at most. Best bid and ask, the only dated prices, come at once; until they first do,
+those of the ticker are used. One unknown pair fails the whole request.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def parse_stream(body: bytes, memory: dict[str, Any]) -> Heard:
 
 GATEIO = Venue(
     name="gateio",
-    summary="Gate.io spot: bid and ask at once, the rest once a second",
+    summary="Gate.io spot: bid and ask in real time, the rest once a second",
     base_url="https://api.gateio.ws",
     limits=Limits(interval_s=2.0, gap_s=0.1),  # 200 requests in 10 s
     rest_request=lambda _symbols: "/api/v4/spot/tickers",
@@ -92,8 +92,8 @@ GATEIO = Venue(
     candles=Candles(
         request="/api/v4/spot/candlesticks?currency_pair={wire}&interval={interval}&from={begin_s}&to={end_s}",
         rows=_entries, columns=(0, 5, 3, 4, 2, 6), time_unit="s",
-        intervals={1: "1s", **{s: name for s, name in INTERVALS.items() if s < 86_400}},  # its days may begin elsewhere
-        most=999,  # of 1000, should both ends count
+        intervals={1: "1s", **{s: name for s, name in INTERVALS.items() if s < 86_400}},  # days may begin otherwise
+        most=999,  # of 1000, in case both ends are included
     ),
 )  # fmt: skip
 ADAPTER = exchange(GATEIO)

@@ -1,7 +1,7 @@
-"""Gemini spot: a stream of best bid and ask and of trades, or one request a symbol over REST, which alone has the day.
+"""Gemini spot: a stream of best bid and ask and of trades, or one request per symbol over REST.
 
-REST tells volumes by their currencies without saying which of them is bought: not ours. Of the stream only best bid and
-ask are dated here, trades have the same clock but may come late; REST is not dated.
+Only REST has the 24 h figures. Its volumes are by currency and do not say which one is the base, so they are not used.
+Only best bid and ask are dated here: trades have the same clock but may come late, and REST has no time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LISTED = ("symbol", "base_currency", "quote_currency", "quote_increment")
 
 
 def wire(symbol: str) -> str:
-    """`BTC-USD` is `btcusd`; the way back needs the list."""
+    """`BTC-USD` is `btcusd`; the reverse needs the list."""
     return symbol.replace("-", "").lower()
 
 
@@ -44,7 +44,7 @@ def parse_instruments(body: bytes) -> list[Listing]:
         name, base, quoted, tick = (text_at(entry, field) for field in _LISTED)
         state = None if text_at(entry, "status") in _TRADING else "halted"
         if name and base and quoted and text_at(entry, "product_type") == "spot":
-            names = name.lower(), name.upper()  # of the stream and of REST
+            names = name.lower(), name.upper()  # in the stream and in REST
             listings.append(Listing(f"{base}-{quoted}", names, tick_decimals(tick), state=state))
     return listings
 
@@ -76,7 +76,7 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 GEMINI = Venue(
     name="gemini",
-    summary="Gemini: bid, ask and each trade at once, the day by polling",
+    summary="Gemini: bid, ask and trades in real time, the 24 h figures polled",
     base_url="https://api.gemini.com",
     limits=Limits(interval_s=5.0, gap_s=1.0, symbols_per_request=1),  # 120 a minute, one a second recommended
     rest_request=rest_request,
@@ -92,7 +92,7 @@ GEMINI = Venue(
         url="wss://ws.gemini.com", subscribe=subscribe, parse=parse_stream, complete=False,
         wires_per_message=10, connects_per_s=0.2, mute_after_s=20.0,  # 12 connects a minute
     ),
-    candles=Candles(  # the last ones, whatever the time; its days may begin elsewhere
+    candles=Candles(  # always the latest; its days may not begin at 00:00 UTC
         request="/v2/candles/{wire}/{interval}", rows=lambda body: list_at(_good(body)), most=1440, kept=1440,
         intervals={60: "1m", 300: "5m", 900: "15m", 3600: "1hr"},
     ),

@@ -1,8 +1,8 @@
-"""Kraken: every pair in one answer over REST, or a stream of tickers; only those of the stream are dated.
+"""Kraken: every pair in one answer over REST, or a stream of tickers; only the stream's are dated.
 
 `assetVersion=1` names pairs `BTC/USD` and `SHIB/USD:BTNL`, as the stream does; without it they are `XXBTZUSD` or
-`XBTUSD`, and only the list of pairs tells what that is. Errors come with status 200. The stream is told to
-speak when bid or ask moves: on trades alone, which is its default, both would be as old as the last trade.
+`XBTUSD`, and only the list of pairs tells what that is. Errors come with status 200. The stream is asked to send an
+update when bid or ask moves: by default it does so on trades only, and both would be as old as the last trade.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from feeds.exchange.shapes import Shape, digits_at, list_at, read_object, text_a
 from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
-# Of REST's pairs the second is of the last 24 hours; `o` is since 00:00 UTC: not ours.
+# The second value of REST's pairs covers the last 24 hours; `o` is since 00:00 UTC and not used.
 _FIELDS: dict[str, tuple[str, int]] = {
     "last": ("c", 0), "bid": ("b", 0), "ask": ("a", 0), "bid_size": ("b", 2), "ask_size": ("a", 2),
     "high": ("h", 1), "low": ("l", 1), "volume": ("v", 1),
@@ -35,7 +35,7 @@ _REASONS = {
 }
 _OWN_CODES = {"XBT": "BTC", "XDG": "DOGE", "LUNA": "LUNC", "LUNA2": "LUNA"}
 _KEPT_CODES = {"LUNC": "LUNA", "LUNA": "LUNA2"}
-"""Those that the stream has not given up."""
+"""Old codes that the stream still uses."""
 
 
 def parse_rest(body: bytes) -> list[Row]:
@@ -66,12 +66,12 @@ def parse_instruments(body: bytes) -> list[Listing]:
 
 
 def parse_candles(body: bytes) -> list[Any]:
-    """The one list of the answer; `last` beside it is a number."""
+    """The only list in the answer; `last`, next to it, is a number."""
     return next((value for value in _result(body).values() if isinstance(value, list)), [])
 
 
 def symbol(wire: str) -> str | None:
-    """`XBT/USD` is `BTC-USD`, `SHIB/USD:BTNL` is `SHIB-USD.BTNL`; a name without slash needs the list."""
+    """`XBT/USD` is `BTC-USD`, `SHIB/USD:BTNL` is `SHIB-USD.BTNL`; a name without a slash needs the list."""
     base, slash, rest = wire.partition("/")
     quote, colon, book = rest.partition(":")
     if not slash:
@@ -120,13 +120,13 @@ def _error(text: str) -> FeedError:
 
 KRAKEN = Venue(
     name="kraken",
-    summary="Kraken: a ticker as bid or ask moves",
+    summary="Kraken: a ticker whenever bid or ask changes",
     base_url="https://api.kraken.com",
     limits=Limits(interval_s=1.0, gap_s=1.0),
-    # All, whatever is wanted: long lists of pairs are known to be answered with HTTP 520.
+    # Always all pairs: long lists of pairs are known to be answered with HTTP 520.
     rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1", parse_rest=parse_rest,
     fields=(*_FIELDS, "change_pct"),
-    # Its prices are of both execution venues, its list of the first alone unless both are asked for.
+    # Prices cover both execution venues, but the list only the first unless both are asked for.
     instruments_request="/0/public/AssetPairs?execution_venue=international,bitnomial_exchange",
     parse_instruments=parse_instruments,
     symbol=symbol,

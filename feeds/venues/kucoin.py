@@ -1,6 +1,6 @@
-"""KuCoin spot: every pair in one answer over REST, or a stream of last, bid and ask; the rest is REST's.
+"""KuCoin spot: every pair in one answer over REST, or a stream of last, bid and ask; only REST has the rest.
 
-REST dates its answers only. A name outlives its coin's: `BCHSV-USDT` is BSV in the list.
+REST has a time for the answer only, which is not used. Names survive renamed coins: `BCHSV-USDT` is BSV in the list.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ticker.errors import FeedError
 _TICKER = Shape(
     wire="symbol", fraction="changeRate",
     fields={"last": "last", "bid": "buy", "ask": "sell", "high": "high", "low": "low", "volume": "vol"},
-    optional={"bid_size": "bestBidSize", "ask_size": "bestAskSize", "quote_volume": "volValue"},  # they came later
+    optional={"bid_size": "bestBidSize", "ask_size": "bestAskSize", "quote_volume": "volValue"},  # added later
 )  # fmt: skip
-_UNTRADED = {"high": None, "low": None}  # what a pair without a trade leaves out
+_UNTRADED = {"high": None, "low": None}  # left out for a pair without a trade
 _STREAMED = Shape(
     wire=None, time="time",
     fields={"last": "price", "bid": "bestBid", "ask": "bestAsk", "bid_size": "bestBidSize", "ask_size": "bestAskSize"},
@@ -76,7 +76,7 @@ def _data(body: bytes) -> Any:
 
 KUCOIN = Venue(
     name="kucoin",
-    summary="KuCoin spot: last, bid and ask at once, the rest by polling",
+    summary="KuCoin spot: last, bid and ask in real time, the rest polled",
     base_url="https://api.kucoin.com",
     limits=Limits(interval_s=2.0, gap_s=0.25),
     rest_request=lambda _symbols: "/api/v1/market/allTickers",

@@ -1,7 +1,7 @@
 """OKX spot: every pair in one answer over REST, or a stream of tickers, each row dated by OKX.
 
-Of derivatives `vol24h` counts contracts; only spot is asked for. Errors come with any status, as a code that is
-text. The server drops a connection that was silent for 30 s, so a bare `ping` is sent; a bare `pong` comes back.
+Only spot is asked for: `vol24h` of derivatives counts contracts. Errors come with any HTTP status and have a code
+that is text. The server drops a connection that is silent for 30 s, so a bare `ping` is sent; it answers `pong`.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ OKX = Venue(
     fields=_TICKER.names,
     instruments_request="/api/v5/public/instruments?instType=SPOT",
     parse_instruments=parse_instruments,
-    symbol=str,  # `BTC-USDT`; the names of derivatives have a third part, which no symbol of ours has
+    symbol=str,  # `BTC-USDT`; names of derivatives have a third part, which makes them no valid symbol
     clock="exchange",
     stream=Stream(
         url="wss://ws.okx.com:8443/ws/v5/public", subscribe=subscribe, parse=parse_stream,
         wires_per_message=200,  # 64 KB a message, 480 messages an hour
         connects_per_s=3.0, ping=("ping", 20.0), mute_after_s=8.0,
     ),
-    candles=Candles(  # newest first, back from `after`; days are those of Hong Kong unless UTC is asked for
+    candles=Candles(  # newest first, back from `after`; days are Hong Kong's unless UTC is asked for
         request="/api/v5/market/candles?instId={wire}&bar={interval}&after={end_ms}&limit=300", rows=_data,
         intervals={1: "1s", **INTERVALS, 3600: "1H", 14_400: "4H", 86_400: "1Dutc"}, most=300, kept=1440,
     ),

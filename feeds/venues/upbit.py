@@ -1,8 +1,8 @@
 """Upbit, prices in won, bitcoin and tether: every pair in one answer over REST; a stream of tickers and tops of books.
 
-Names are the other way round: `KRW-BTC` is BTC-KRW. Opening, high and low are since 00:00 UTC: not ours; the change is
-since the close before. Of the stream only best bid and ask are dated, REST has none. A subscription takes the place of
-the one before and is not answered.
+Names are reversed: `KRW-BTC` is BTC-KRW. Open, high and low are since 00:00 UTC and not used; the change is since the
+previous close. Only the stream has best bid and ask, its only dated prices. A subscription replaces the one before and
+is not answered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATES = {"": None, "ACTIVE": "live"}  # PREVIEW and DELISTED are not traded
 
 
 def swapped(name: str) -> str:
-    """Our name of theirs, their name of ours."""
+    """Our name from theirs, and vice versa."""
     return "-".join(reversed(name.split("-")))
 
 
@@ -64,9 +64,9 @@ def parse_stream(body: bytes, _memory: dict[str, Any]) -> Heard:
 
 UPBIT = Venue(
     name="upbit",
-    summary="Upbit, in KRW, BTC and USDT: bid and ask by the stream alone",
+    summary="Upbit, in KRW, BTC and USDT: bid and ask only by stream",
     base_url="https://api.upbit.com",
-    limits=Limits(interval_s=2.0, gap_s=0.125, ban_s=60.0),  # 10 requests a second of a kind
+    limits=Limits(interval_s=2.0, gap_s=0.125, ban_s=60.0),  # 10 requests a second per group
     rest_request=lambda _symbols: "/v1/ticker/all?quote_currencies=KRW,BTC,USDT",
     parse_rest=parse_rest,
     fields=(*_TICKER.names, *_TOP.names),
@@ -80,7 +80,7 @@ UPBIT = Venue(
         url="wss://api.upbit.com/websocket/v1", subscribe=subscribe, parse=parse_stream, acks=False, replaces=True,
         wires_per_message=300, wires_per_connection=300, messages_per_s=1.0, mute_after_s=8.0,
     ),
-    candles=Candles(  # back from `to`; none where nobody traded
+    candles=Candles(  # back from `to`; none for a time without trades
         request="/v1/candles/{interval}?market={wire}&to={end_iso}&count=200", rows=_entries, most=200, time_unit="iso",
         columns=("candle_date_time_utc", "opening_price", "high_price", "low_price", "trade_price",
                  "candle_acc_trade_volume"),

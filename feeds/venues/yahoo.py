@@ -1,8 +1,8 @@
-"""Yahoo's charts: delayed prices of stocks, funds, indices, currencies and futures, one request a symbol, no key.
+"""Yahoo's charts: delayed prices of stocks, funds, indices, currencies and futures, one request per symbol, no key.
 
-High, low, volume and the change since the last close are of the session. Cryptocurrencies have none: what Yahoo says
-of them is since midnight, and their volume is in dollars. Where the price is older or younger than the session that
-Yahoo names, or this is over, the market is closed. There is no list of symbols; ours are Yahoo's but for `EUR-USD`
+High, low, volume and the change since the previous close are the session's. For cryptocurrencies they are not used:
+Yahoo's are since midnight, with the volume in dollars. The market is closed if the price is not from the session that
+Yahoo names, or if that is over. There is no list, so symbols must be named; they are Yahoo's except for `EUR-USD`
 (`EURUSD=X`), `BRK.B` (`BRK-B`) and `GC_F` (`GC=F`).
 """
 
@@ -31,12 +31,12 @@ _FX = re.compile(r"([A-Z]{3})?([A-Z]{3})=X")
 
 def symbol(wire: str) -> str:
     if fx := _FX.fullmatch(wire):
-        return f"{fx[1] or 'USD'}-{fx[2]}"  # dollars are understood: `JPY=X`
+        return f"{fx[1] or 'USD'}-{fx[2]}"  # `JPY=X` is USD-JPY
     return re.sub(r"-([ABC])\Z", r".\1", wire).replace("=", "_")
 
 
 def yahoo_name(symbol: str) -> str:
-    """The other way round; of a dot and one letter, A to C are share classes and others stock exchanges."""
+    """The reverse of `symbol`; after a dot, A to C are share classes and other letters stock exchanges."""
     base, _, quoted = symbol.partition("-")
     if _CURRENCIES.fullmatch(base) and _CURRENCIES.fullmatch(quoted):
         return f"{base}{quoted}=X"
@@ -52,14 +52,14 @@ def parse_rest(body: bytes) -> list[Row]:
 
 
 def parse_candles(body: bytes) -> list[Any]:
-    """Column by column, with a null where nobody traded; a day begins with its session."""
+    """Answers are in columns, with nulls where nobody traded; a day begins with its session."""
     (result,) = _results(body)
     meta, times, prices = at(result, "meta"), at(result, "timestamp"), at(result, "indicators", "quote", 0)
     columns = [times, *(at(prices, name) for name in ("open", "high", "low", "close", "volume"))]
     later_s = int(text_at(meta, "gmtoffset")) if text_at(meta, "dataGranularity") == "1d" else 0
     rows = zip(*(list_at(column or []) for column in columns), strict=True)
     bars = [[int(text_at(t)) + later_s, *bar] for t, *bar in rows if any(bar)]
-    counted = text_at(meta, "instrumentType") not in {"CRYPTOCURRENCY", "CURRENCY"}  # else dollars, or nothing
+    counted = text_at(meta, "instrumentType") not in {"CRYPTOCURRENCY", "CURRENCY"}  # others are in dollars or zero
     return bars if counted else [bar[:5] for bar in bars]
 
 
@@ -75,8 +75,8 @@ def _row(meta: Any) -> Row:
     if row.raw is None or kind == "CRYPTOCURRENCY":
         return row._replace(raw=row.raw and {"last": row.raw["last"]})
     if kind == "CURRENCY":
-        row.raw.pop("volume", None)  # it says 0
-    if text_at(meta, "range") == "1d":  # else the close before is that of another day
+        row.raw.pop("volume", None)  # always 0
+    if text_at(meta, "range") == "1d":  # else it is the close before a longer range
         row.raw["previous_close"] = text_at(meta, "chartPreviousClose")
     begin, end = (at(meta, "currentTradingPeriod", "regular", edge) for edge in ("start", "end"))
     traded = at(meta, "regularMarketTime")
@@ -92,7 +92,7 @@ YAHOO = Venue(
     limits=Limits(interval_s=15.0, gap_s=1.0, symbols_per_request=1),
     rest_request=rest_request, parse_rest=parse_rest, fields=_TICKER.names, symbol=symbol, wire=yahoo_name,
     kind="delayed", clock="exchange", time_unit="s", change_from="previous_close", late_s=1800.0,
-    candles=Candles(  # hours are of the session, so they are put together of quarters; of these it keeps 60 days
+    candles=Candles(  # its hours begin with the session, so they are built from quarters, which it keeps for 60 days
         request="/v8/finance/chart/{wire}?interval={interval}&period1={begin_s}&period2={end_s}", rows=parse_candles,
         time_unit="s", intervals={s: INTERVALS[s] for s in (60, 300, 900, 86_400)}, most=5000, kept=5000,
     ),

@@ -209,7 +209,7 @@ def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCapture
     with (tmp_path / "ws" / "a.jsonl").open("a") as file:
         file.write('{"t": 1, "di')
     assert len(quotes(play(tmp_path))) == 1
-    assert logged(caplog) == ["a line is no JSON, the rest of the file is left out recording=a.jsonl line=2"]
+    assert logged(caplog) == ["a line is not JSON; the rest of the file is ignored recording=a.jsonl line=2"]
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_folders_that_cannot_be_played(tmp_path: pathlib.Path) -> None:
             build("again", {"adapter": "replay", "symbols": str(folder), **table}, context(ManualClock()))
         return str(caught.value)
 
-    assert "there is neither rest nor ws in it" in refused(tmp_path)
+    assert "it has no folder rest or ws" in refused(tmp_path)
     write(tmp_path / "krakn", (0, "{}"))
     assert "no exchange is called 'krakn'; give venue=ADAPTER; did you mean 'kraken'?" in refused(tmp_path)
     assert "yahoo has no stream" in refused(tmp_path, venue="yahoo")
     write(tmp_path / "okx")
-    assert "give one of krakn, okx in it" in refused(tmp_path)
-    assert "nothing was recorded in it" in refused(tmp_path / "okx")
+    assert "give one of its folders: krakn, okx" in refused(tmp_path)
+    assert "it has no recorded answers or messages" in refused(tmp_path / "okx")
     assert "speed" in refused(tmp_path / "krakn", venue="kraken", speed="fast")
     answer(tmp_path / "bitstamp", 0, TICKERS, "[]")
     (tmp_path / "bitstamp" / "rest" / "0.json").unlink()
-    assert "index.jsonl: an entry that cannot be played: FileNotFoundError" in refused(tmp_path / "bitstamp")
+    assert "index.jsonl has an entry that cannot be played: FileNotFoundError" in refused(tmp_path / "bitstamp")

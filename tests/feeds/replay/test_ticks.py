@@ -417,7 +417,7 @@ def test_half_a_row(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
         ({"columns": "ms,bid,ask", "symbol": "A"}, "a column ms needs date"),
         ({"columns": "ms,bid,ask", "symbol": "A", "date": "8 May"}, "date: give YYYYMMDD, not '8 May'"),
         ({"columns": "ms,bid,ask", "date": "20140508"}, "give symbol="),
-        ({"columns": "ts,bdi,ask", "symbol": "A"}, "'bdi' is unknown; did you mean 'bid'?"),
+        ({"columns": "ts,bdi,ask", "symbol": "A"}, "'bdi' is unknown (_ skips a column); did you mean 'bid'?"),
         ({"columns": "ts,bid_size", "symbol": "A"}, "no columns for time and price"),
         ({"sped": 2}, "feeds.replay.sped: unknown option; did you mean 'speed'?"),
         ({"loop": "perhaps"}, "feeds.replay.loop: give true or false"),
@@ -435,7 +435,7 @@ def test_bad_options(ticks: Path, options: dict[str, object], message: str) -> N
     ("name", "content", "message"),
     [
         ("gone.csv", None, "no such file"),
-        ("", None, "there is neither rest nor ws in it"),
+        ("", None, "it has no folder rest or ws"),
         ("/dev/null", None, "not a file"),
         ("x" * 300, None, "unreadable after line 0: File name too long"),
         ("empty.csv", b"", "no columns for time and price"),
