@@ -1,6 +1,7 @@
-"""What must come of the recordings of an exchange, said by the field maps and by nothing of ours.
+"""The quotes that the recordings of an exchange must lead to, derived from the field maps without the product's code.
 
-Finds the recordings, pairs each with a list of names, and judges their rows once more. `contract_stage` plays them.
+Finds the recordings, pairs each with an instrument list, and validates their rows independently. `contract_stage`
+plays them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recording(NamedTuple):
-    """A recorded file: `binance/rest/….json`, and of an answer the path that was asked, and the answer.
+    """A recorded file, `binance/rest/….json`; for an answer with the path that was asked for and the reply.
 
     Attributes:
         by_hand: messages of a stream, instead of a file.
@@ -40,11 +41,11 @@ class Recording(NamedTuple):
 
     @property
     def unread(self) -> list[str]:
-        """The entries of the table that name it as read by nothing."""
+        """The entries of `UNREAD` that match it."""
         return [pattern for pattern in UNREAD if fnmatch(self.name, pattern)]
 
     def role(self, of: Map) -> str | None:
-        """What it is to an adapter: `list`, `tickers`, `stream`, or nothing."""
+        """What it is to an adapter: `list`, `tickers` or `stream`; None: nothing."""
         if self.unread or self.name.partition("/")[0] != of.folder:
             return None
         if self.reply is None:
@@ -54,12 +55,12 @@ class Recording(NamedTuple):
         return "tickers" if any(map(self.path.startswith, of.tickers_recorded_at)) else None
 
     def messages(self) -> list[str | bytes]:
-        """The messages of a stream that came in, in order."""
+        """The received messages of a stream, in order."""
         return list(self.by_hand) or received(self.file)
 
 
 def found(exchanges: pathlib.Path) -> list[Recording]:
-    """All recordings that there are."""
+    """All recordings."""
     every = []
     for folder in sorted(path for path in exchanges.iterdir() if path.is_dir()):
         if (folder / "rest").is_dir():
@@ -74,7 +75,7 @@ def found(exchanges: pathlib.Path) -> list[Recording]:
 
 
 class Wanted(NamedTuple):
-    """A quote that must come: None is "no price"."""
+    """An expected quote; None means "no price"."""
 
     symbol: str
     numbers: dict[str, Decimal | None]
@@ -82,7 +83,7 @@ class Wanted(NamedTuple):
     seq: int | None
 
     def is_said_by(self, came: Quote) -> bool:
-        """Whether a quote says just this: the same numbers, as plain text with the exchange's own digits."""
+        """Whether a quote has exactly these numbers, as plain text with the exchange's own digits."""
         texts = {name: text for name, text in came.values.items() if name not in FROM_ELSEWHERE}
         if "change_pct" not in self.numbers and texts.pop("change_pct", None) != self._change():
             return False
@@ -91,7 +92,7 @@ class Wanted(NamedTuple):
         return all(texts[name] == (None if n is None else plain(n)) for name, n in self.numbers.items())
 
     def _change(self) -> str | None:
-        """The change since the price 24 h ago, where both prices are told: four decimals, half to even."""
+        """The change since the price 24 h ago, if both prices are known: four decimals, half-even."""
         last, before = self.numbers.get("last"), self.numbers.get("open")
         if last is None or before is None:
             return None
@@ -99,22 +100,22 @@ class Wanted(NamedTuple):
 
 
 def plain(number: Decimal) -> str:
-    """A number's digits, all of them, without an exponent; zero has no sign."""
+    """A number with all its digits, without an exponent; zero has no sign."""
     return f"{number or abs(number):f}"
 
 
 Judged = tuple[Wanted | None, str | None]
-"""The quote of a row, or none, and the reason to count it under, or none."""
+"""The expected quote of a row, or None, and the reason it is rejected for, or None."""
 
 
 def symbol_of(of: Map, wire: str, names: Mapping[str, str]) -> str | None:
-    """Our symbol of a wire name, by the list's names first; none if it is nothing that we can show."""
+    """Our symbol for a wire name, from the list first; None if it is not a valid symbol."""
     symbol = names.get(wire) or of.symbol(wire)
     return symbol if symbol and SYMBOL.fullmatch(symbol) and symbol.count("-") <= 1 else None
 
 
 def wanted(name: str, of: Map, said: Said, names: Mapping[str, str], shut: Container[str] = ()) -> Judged:
-    """What must become of a row; of a market that is shut none without a price is counted."""
+    """The expected result of a row; a row without a price is not counted if its market is closed."""
     texts: dict[str, Json] = {}
     for ours, path in said.fields.texts.items():
         try:
@@ -151,7 +152,7 @@ def wanted(name: str, of: Map, said: Said, names: Mapping[str, str], shut: Conta
 
 
 def moment_ms(said: Said, unit: str) -> int | None:
-    """The exchange's time of a row, where it gives one."""
+    """The exchange's time of a row, if it has one."""
     if said.fields.time is None:
         return None
     sent = at(said.raw, said.fields.time)
@@ -165,7 +166,7 @@ def moment_ms(said: Said, unit: str) -> int | None:
 
 
 def rows_of(of: Map, messages: Iterable[str | bytes]) -> list[Said]:
-    """All rows of the messages of one connection, by the map."""
+    """All rows in the messages of one connection, read by the map."""
     memory: dict[str, Json] = {}
     assert of.read_stream is not None
     return [said for message in messages for said in of.read_stream(decode(message), memory)]
@@ -177,7 +178,7 @@ def body_of(recording: Recording) -> bytes:
 
 
 class Scene(NamedTuple):
-    """A recording to be played: its rows, the wire names that it refuses, and the list of names beside it."""
+    """A recording to play: its rows, the wire names that it refuses, and the instrument list to play it with."""
 
     of: Map
     name: str
@@ -195,13 +196,13 @@ class Scene(NamedTuple):
 
     @property
     def known(self) -> int:
-        """How many rows are of what the list has."""
+        """How many rows have a name in the list."""
         names = self.names
         return sum(row.wire in names for row in self.rows)
 
 
 def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
-    """Each recording of an adapter with the list that knows the most of it, and each other list with some recording."""
+    """Each recording of an adapter with the list that has most of its names, and every other list with a recording."""
     of = MAPS[name]
     lists = [one for one in everything if one.role(of) == "list"]
     unused = {one.name for one in lists}
@@ -228,7 +229,7 @@ def scenes(name: str, everything: list[Recording]) -> Iterator[Scene]:
 
 
 def by_hand(of: Map) -> list[Recording]:
-    """The stream of which nothing was recorded."""
+    """The messages of a stream without recordings, from the documentation."""
     return [Recording(f"{of.folder}/ws/by hand", pathlib.Path(), by_hand=of.told)] if of.told else []
 
 
@@ -249,7 +250,7 @@ def answer_of(of: Map, recording: Recording) -> bytes:
 
 
 def made(of: Map, wires: Sequence[str]) -> tuple[bytes | None, list[Named]]:
-    """A list made of the names that come, where the exchange has lists and none was recorded."""
+    """A list made from the names in the recording, if the exchange has lists and none was recorded."""
     if of.read_list is None:
         return None, []
     assert of.made_list is not None, "no list was recorded"
@@ -258,7 +259,7 @@ def made(of: Map, wires: Sequence[str]) -> tuple[bytes | None, list[Named]]:
 
 
 def healthy(name: str, everything: list[Recording]) -> Scene:
-    """A good answer of an adapter's exchange: the first one that was recorded, else the one by hand."""
+    """A good answer of an adapter's exchange: the first recorded one, else the one written by hand."""
     of = MAPS[name]
     for scene in scenes(name, everything):
         if scene.recording.role(of) == "tickers":
@@ -271,7 +272,7 @@ def healthy(name: str, everything: list[Recording]) -> Scene:
 
 
 def must_come(scene: Scene) -> list[Judged]:
-    """What must become of a recording, row by row."""
+    """The expected results of a recording, row by row."""
     names = scene.names
     shut = {one.symbol for one in scene.listed} - {one.symbol for one in scene.listed if one.trades}
     judged = [wanted(scene.name, scene.of, row, names, shut) for row in scene.rows]
@@ -281,7 +282,7 @@ def must_come(scene: Scene) -> list[Judged]:
 
 
 def once_each(rows: Iterable[Judged]) -> list[Judged]:
-    """Of rows of one symbol in one answer the newest leaves, else the first; the others are out of order."""
+    """Keep one row per symbol in an answer: the newest, else the first; the others are out of order."""
     best: dict[str, Wanted] = {}
     told: list[Judged] = []
     for quote, reason in rows:

@@ -29,7 +29,7 @@ KEY = "k3y:s3cret"
 
 
 class Came(NamedTuple):
-    """What became of a recording."""
+    """The result of playing a recording."""
 
     quotes: list[Quote]
     rejects: Counter[str]
@@ -37,7 +37,7 @@ class Came(NamedTuple):
 
 
 class Stage:
-    """The exchange, the feed of an adapter with nothing changed but whom it asks, and the sink behind it."""
+    """The exchange, an adapter's feed with only its address changed, and the sink behind it."""
 
     def __init__(self, name: str, of: Map, exchange: FakeExchange) -> None:
         self.exchange = exchange
@@ -57,7 +57,7 @@ class Stage:
             self.exchange.serve(self._of.list_at, Reply(body=body))
 
     async def until(self, happened: Callable[[], bool], step_s: float = 0.5) -> None:
-        """Let time pass in small steps until something is true."""
+        """Advance time in small steps until a condition holds."""
         async with asyncio.timeout(PATIENCE_S):
             while not happened():
                 await self.clock.advance(step_s)
@@ -73,7 +73,7 @@ class Stage:
 
 
 def play(name: str, of: Map, scene: Callable[[Stage], object]) -> Came:
-    """Play a scene; what came of it."""
+    """Play a scene; returns the result."""
 
     async def main() -> Came:
         async with FakeExchange() as exchange:
@@ -91,7 +91,7 @@ def polled(
     listed: bytes | None,
     **options: object,
 ) -> Came:
-    """What comes of an answer once the list is known: of the second poll, for the first may come before the list."""
+    """The result of an answer once the list is known: of the second poll, since the first may come before the list."""
 
     async def scene(stage: Stage) -> Came:
         stage.lists(listed)
@@ -114,7 +114,7 @@ def polled(
 def streamed(
     name: str, of: Map, messages: Sequence[str | bytes], symbols: Sequence[str], listed: bytes | None, **options: object
 ) -> Came:
-    """What comes of the messages of one connection, whose end is the one failure that is left out."""
+    """The result of the messages of one connection; its end is not counted as a failure."""
 
     async def plays(peer: Peer) -> None:
         peer.send(*messages)
@@ -137,7 +137,7 @@ def streamed(
 
 
 def played(scene: Scene, **options: object) -> Came:
-    """What comes of a recording."""
+    """The result of a recording."""
     of, names = scene.of, scene.names
     wires = [*(row.wire for row in scene.rows), *scene.refused]
     symbols = sorted({symbol for wire in wires if (symbol := symbol_of(of, wire, names))})

@@ -1,4 +1,4 @@
-"""An exchange that says what a test tells it to, over real HTTP and WebSocket on one port of loopback.
+"""A scripted exchange: real HTTP and WebSocket on one port of the loopback interface.
 
     async with FakeExchange() as exchange:
         exchange.serve("/0/public/Ticker?assetVersion=1", Reply(body=b"..."))
@@ -8,8 +8,8 @@
         peer = await exchange.peer()                                         # or a test talks to the client itself
         await peer.send("...")
 
-It keeps what it was asked and how many requests were open at once. It never looks at what it sends: that is how
-it can send what no server should.
+It records its requests and how many of them were open at once. It never checks what it sends, so that it can send
+what no server should.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer, honest or not.
+    """One answer, valid or not.
 
     Attributes:
-        body: sent as it is, whatever the headers say of it.
-        claimed_length: the Content-Length; None: the true one.
+        body: sent unchanged, whatever the headers say about it.
+        claimed_length: the Content-Length header; None: the true length.
         byte_pause_s: wait before each byte of the body.
         hangs: nothing is ever sent.
-        instead: these bytes are sent instead of an HTTP answer, and the connection ends.
+        instead: bytes to send instead of an HTTP answer; then the connection ends.
     """
 
     body: bytes = b"{}"
@@ -62,14 +62,14 @@ class Reply:
 
 
 class Request(NamedTuple):
-    """What was asked: path with query, and the headers by lower-case name."""
+    """A request: path with query, and the headers by lower-case name."""
 
     target: str
     headers: dict[str, str]
 
 
 ACCEPTED_TURNS = 5
-"""After so many turns of the loop a connection has its handler, though its client gave up at once."""
+"""After this many turns of the loop a connection has its handler, even if the client gave up at once."""
 HANG = Reply(hangs=True)
 CLOSED = Reply(instead=b"")
 
@@ -86,7 +86,7 @@ def gzip_bomb(size_bytes: int) -> Reply:
 
 
 def recordings(folder: pathlib.Path) -> dict[str, tuple[str, Reply]]:
-    """The recorded answers of one `rest` folder: by file name, what was asked and what was answered."""
+    """The recorded answers of one `rest` folder, by file name: the request target and the answer."""
     found = {}
     for line in (folder / "index.jsonl").read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
@@ -100,10 +100,10 @@ class Peer:
     """A client's WebSocket, as the exchange sees it.
 
     Attributes:
-        target: path and query that it came to.
+        target: path and query that it connected to.
         said: the texts that it has sent so far.
         pings: how many pings it has sent.
-        reads: if false nothing that it sends is answered, not even a ping: half of the connection is dead.
+        reads: if false, nothing that it sends is answered, not even a ping: a half-dead connection.
         gone: whether the connection has ended.
     """
 
@@ -131,20 +131,20 @@ class Peer:
         self.send(json.dumps(data))
 
     def write(self, raw: bytes) -> None:
-        """Send bytes that may be no WebSocket at all."""
+        """Send raw bytes, which need not be valid WebSocket frames."""
         self._writer.write(raw)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye."""
+        """Start the closing handshake."""
         self._protocol.send_close(code, reason)
         self.flush()
 
     def cut(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a closing handshake."""
         self._writer.transport.abort()
 
     async def heard(self, count: int = 1) -> list[str]:
-        """Wait until it has sent so many texts: all that it has sent."""
+        """Wait until it has sent at least `count` texts; returns all of them."""
         await self._news.until(lambda: len(self.said) >= count or self.gone)
         assert len(self.said) >= count, f"it has gone and said only {self.said}"
         return self.said
@@ -154,11 +154,11 @@ class Peer:
         await self._news.until(lambda: self.gone)
 
     def flush(self) -> None:
-        """Send what the protocol wants sent."""
+        """Send what the protocol has queued."""
         self._writer.write(b"".join(self._protocol.data_to_send()))
 
     def take(self, frame: Frame) -> None:
-        """A frame came."""
+        """Take note of a frame."""
         if frame.opcode is Opcode.PING:
             self.pings += 1
         elif frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
@@ -166,7 +166,7 @@ class Peer:
 
 
 class News:
-    """Lets tests wait for what an exchange was asked or told."""
+    """Lets tests wait for something to happen at the exchange."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -184,15 +184,15 @@ class News:
 
 
 Play = Callable[[Peer], Awaitable[None]]
-"""What happens on a connection; once it has returned, the exchange is silent but open."""
+"""What the exchange does on a connection; after it has returned, the connection stays open and silent."""
 
 
 async def mute(_peer: Peer) -> None:
-    """Accept the connection, read, answer pings, and never say anything."""
+    """Read and answer pings, but never send a message."""
 
 
 def says(*texts: str | bytes) -> Play:
-    """Wait for the first word of the client, then say all this."""
+    """Wait for the client's first message, then send these."""
 
     async def play(peer: Peer) -> None:
         await peer.heard()
@@ -202,18 +202,18 @@ def says(*texts: str | bytes) -> Play:
 
 
 def recorded(path: pathlib.Path) -> Play:
-    """Wait for the first word of the client, then say everything that was received in a recording, in order."""
+    """Wait for the client's first message, then send everything that a recording has received, in order."""
     return says(*received(path))
 
 
 def received(path: pathlib.Path) -> list[str | bytes]:
-    """The messages that came in, of a recorded stream."""
+    """The received messages of a recorded stream."""
     events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [_frame(event["raw"]) for event in events if event["dir"] == "recv"]
 
 
 def _frame(raw: str) -> str | bytes:
-    """A recorded message as text, or as bytes if it was no text."""
+    """A recorded message as text, or as bytes if it was not text."""
     try:
         raw.encode()
     except UnicodeEncodeError:
@@ -224,9 +224,8 @@ def _frame(raw: str) -> str | bytes:
 class FakeExchange:
     """The server.
 
-    While it is `dead` it ends every connection without a word; `die` ends those that there are, too.
-    `requests` is what it was asked so far, WebSockets included, `most_in_flight` how many requests overlapped,
-    `peers` are all WebSockets so far.
+    While it is `dead` it cuts every new connection; `die` also cuts the open ones. `requests` has all requests so
+    far, WebSockets included, `most_in_flight` the most that overlapped, `peers` all WebSockets so far.
     """
 
     def __init__(self) -> None:
@@ -243,38 +242,38 @@ class FakeExchange:
         self._connections: dict[asyncio.Task[object], asyncio.StreamWriter] = {}
 
     def serve(self, target: str, reply: Reply) -> None:
-        """Answer this from now on, a path without a query for every query; what nobody serves is a JSON 404."""
+        """Answer a target from now on; a path without a query stands for every query. Others get a JSON 404."""
         self._standing[target] = reply
 
     def serve_recorded(self, folder: pathlib.Path) -> None:
-        """Answer everything that was recorded in this `rest` folder."""
+        """Serve all answers recorded in this `rest` folder."""
         for target, reply in recordings(folder).values():
             self.serve(target, reply)
 
     def script(self, target: str, *replies: Reply) -> None:
-        """Answer this once each, in order, before the standing answer comes again."""
+        """Send these answers once each, in order, before the standing answer comes again."""
         self._scripts[target].extend(replies)
 
     def stream(self, path: str, *plays: Play) -> None:
-        """Take WebSockets on this path from now on: one play for each, the last one for all that follow.
+        """Accept WebSockets on this path from now on: one play for each, the last play for all that follow.
 
-        A reply that is scripted for the path refuses one of them first.
+        A reply scripted for the path is sent first and refuses one of them.
         """
         self._plays[path] = list(plays)
 
     def die(self) -> None:
-        """Be dead from now on, until `dead` is set back."""
+        """Be dead until `dead` is reset."""
         self.dead = True
         for writer in self._connections.values():
             writer.transport.abort()
 
     async def peer(self, count: int = 1) -> Peer:
-        """Wait until there were so many WebSockets: the last one of these."""
+        """Wait for the WebSocket with this number, counted from 1."""
         await self.news.until(lambda: len(self.peers) >= count)
         return self.peers[count - 1]
 
     def asked(self, target: str) -> int:
-        """How often this was asked."""
+        """How many requests this target had."""
         return sum(request.target == target for request in self.requests)
 
     @property
@@ -320,7 +319,7 @@ class FakeExchange:
             del self._connections[task]
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Read one request and answer it; whether the connection lives on."""
+        """Read one request and answer it; returns whether the connection stays open."""
         first = await reader.readexactly(1)
         if not first.isalpha():  # a TLS handshake, for one
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -347,7 +346,7 @@ class FakeExchange:
     async def _converse(
         self, raw: bytes, path: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Be the exchange's end of a WebSocket until it ends."""
+        """Serve a WebSocket until it ends."""
         protocol = ServerProtocol()
         protocol.receive_data(raw)
         for event in protocol.events_received():

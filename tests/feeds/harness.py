@@ -1,4 +1,4 @@
-"""What a feed stands between in tests: a sink that remembers, and a clock that never makes anybody wait."""
+"""The surroundings of a feed in tests: a sink that records calls, and a clock on which every sleep ends at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ticker.model import FeedStatus, Quote
 T = TypeVar("T")
 
 PATIENCE_S = 60.0
-"""How long a condition may take that nobody expects to take any time: the machine may be very busy."""
+"""The deadline for conditions that should hold at once: the machine may be very busy."""
 
 
 class InstantClock(ManualClock):
-    """Every sleep is over at once and moves the time by its length; `slept` has the lengths."""
+    """Every sleep ends at once and moves the time by its length; `slept` has the lengths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class InstantClock(ManualClock):
 
 
 class Event(NamedTuple):
-    """One call of the sink: `at` is the clock's time, `what` the state or the name of the call."""
+    """One call of the sink: `at` is the clock's time, `what` the state or the method's name."""
 
     at: float
     what: str
@@ -41,7 +41,7 @@ class Event(NamedTuple):
 
 
 class RecordingSink:
-    """A sink that keeps every call, and lets a test await that something has been called."""
+    """A sink that records every call and lets a test wait for calls."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.status = FeedStatus("toy", "live")
@@ -65,12 +65,12 @@ class RecordingSink:
 
     @property
     def polls(self) -> list[dict[str, Quote]]:
-        """What each publish handed over, by symbol."""
+        """The quotes of each publish, by symbol."""
         return [{q.symbol: q for q in e.data} for e in self.events if isinstance(e.data, list) and e.what == "publish"]
 
     @property
     def story(self) -> list[str]:
-        """The calls in order, runs of the same one told once."""
+        """The names of the calls in order, repetitions left out."""
         names = [event.what for event in self.events]
         return [name for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
 
@@ -93,7 +93,7 @@ def context(clock: ManualClock) -> Context:
 
 @contextlib.asynccontextmanager
 async def supervised(feed: Feed, sink: RecordingSink, clock: ManualClock) -> AsyncIterator[asyncio.Task[None]]:
-    """A runner at work on the feed, ended on leaving."""
+    """Run the feed under a runner, which is cancelled on leaving."""
     task = asyncio.create_task(Runner(feed, sink, context(clock)).run(), name=f"runner of {feed.name}")
     try:
         yield task

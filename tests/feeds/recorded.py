@@ -7,7 +7,7 @@ import pathlib
 
 
 class Recorded:
-    """What was recorded of an exchange.
+    """The recordings of one exchange.
 
     Args:
         data_dir: folder with all recordings.
@@ -22,7 +22,7 @@ class Recorded:
         return (self._folder / "rest" / name).read_bytes()
 
     def frames(self, name: str) -> list[bytes]:
-        """The messages of a stream that came in, in order."""
+        """The received messages of a stream, in order."""
         lines = (self._folder / "ws" / name).read_text(encoding="utf-8").splitlines()
         events = [json.loads(line) for line in lines]
         return [event["raw"].encode() for event in events if event["dir"] == "recv"]

@@ -1,4 +1,4 @@
-"""A toy exchange, so that the generic code is tested without a real one, and the stage where it is polled."""
+"""A toy exchange for testing the generic code, and the stages on which it is polled and streamed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LIST = msgspec.json.Decoder(list[tuple[str, str, int | None]])
 
 
 def parse_rows(body: bytes) -> list[Row]:
-    """Rows of `{"BTC/USD": {"last": 1.0, "time": 5}}`; `{"failed": 1}` is the toy's way to say no."""
+    """Rows of `{"BTC/USD": {"last": 1.0, "time": 5}}`; `{"failed": 1}` is the toy's rate limit error."""
     rows = []
     for wire, sent in decode_json(body, _ROWS).items():
         if wire == "failed":
@@ -80,7 +80,7 @@ def subscribe(wires: Sequence[str], number: int) -> list[str]:
 
 
 def parse_talk(body: bytes, memory: dict[str, Any]) -> Heard:
-    """`{"rows": {…}}` has rows as the answers do, `{"delta": {…}}` only what has changed; the rest as named."""
+    """`{"rows": {…}}` has rows as the answers do, `{"delta": {…}}` only changes; other keys are those of `Heard`."""
     message = decode_json(body, _TALK)
     if "failed" in message:
         raise FeedError(message["failed"], reason="rate_limited")
@@ -115,7 +115,7 @@ TALKS = dataclasses.replace(LISTED, stream=STREAM)
 
 
 def talking(**stream: Any) -> Venue:
-    """The toy that streams, its stream changed."""
+    """The streaming toy with some of its stream's attributes replaced."""
     return dataclasses.replace(TALKS, stream=dataclasses.replace(STREAM, **stream))
 
 
@@ -125,12 +125,12 @@ def said(**prices: str) -> str:
 
 
 def wants(peer: Peer) -> list[list[str]]:
-    """What a client has asked for, message by message."""
+    """The wire names that a client has subscribed, message by message."""
     return [json.loads(text)["want"] for text in peer.said if "want" in text]
 
 
 async def answers(peer: Peer) -> None:
-    """Confirm every subscription by its number, for ever."""
+    """Confirm every subscription by its number."""
     count = 0
     while True:
         texts = await peer.heard(count + 1)
@@ -150,7 +150,7 @@ def listing(*entries: tuple[str, str, int | None]) -> Reply:
 
 
 class Stage:
-    """An exchange, a feed of it under its runner, and the sink behind."""
+    """An exchange, a feed that polls it under a runner, and the sink behind it; sleeps end at once."""
 
     def __init__(self, exchange: FakeExchange) -> None:
         self.exchange = exchange
@@ -164,7 +164,7 @@ class Stage:
         return feed
 
     async def polls(self, count: int, venue: Venue = TOY, **options: object) -> None:
-        """Run the feed until it has published so often."""
+        """Run the feed until it has published `count` times."""
         await self.until(lambda: len(self.sink.polls) >= count, venue, **options)
 
     async def until(self, happened: Callable[[], bool], venue: Venue = TOY, **options: object) -> None:
@@ -178,7 +178,7 @@ class Stage:
 
 
 def on_stage(play: Callable[[Stage], Awaitable[None]]) -> Stage:
-    """Play a scene; for the asserts after it, the stage."""
+    """Play a scene; returns the stage for assertions."""
 
     async def main() -> Stage:
         async with FakeExchange() as exchange:
@@ -190,7 +190,7 @@ def on_stage(play: Callable[[Stage], Awaitable[None]]) -> Stage:
 
 
 class Theatre:
-    """Like a `Stage`, for feeds that stream: time stands still unless a test moves it."""
+    """Like a `Stage`, for feeds that stream: time moves only when a test advances it."""
 
     def __init__(self, exchange: FakeExchange) -> None:
         self.exchange = exchange
@@ -198,7 +198,7 @@ class Theatre:
         self.sink = RecordingSink(self.clock)
 
     def lists(self, *bases: str) -> None:
-        """List these against USD."""
+        """Serve a list of these bases in USD."""
         self.exchange.serve(LIST, listing(*[(f"{base}/USD", f"{base}-USD", 2) for base in bases]))
 
     def feed(self, venue: Venue = TALKS, **options: Any) -> Feed:
@@ -208,12 +208,12 @@ class Theatre:
 
     @contextlib.asynccontextmanager
     async def running(self, venue: Venue = TALKS, **options: Any) -> AsyncIterator[None]:
-        """Run a feed under its runner."""
+        """Run a feed under a runner."""
         async with supervised(self.feed(venue, **options), self.sink, self.clock):
             yield
 
     async def live_pair(self) -> tuple[Peer, Peer]:
-        """The two connections of BTC and ETH, one each, when both have brought a price of 1."""
+        """The connections of BTC and ETH, one each, after both have delivered a price of 1."""
         await self.passes(1.0)
         await self.exchange.peer(1)
         await self.passes(1.0)
@@ -227,19 +227,19 @@ class Theatre:
         return first, second
 
     async def until(self, happened: Callable[[], bool]) -> None:
-        """Wait, without time passing, for something to become true: the loop turns until it has."""
+        """Let the loop turn until a condition holds, without advancing time."""
         async with asyncio.timeout(PATIENCE_S):
             while not happened():  # noqa: ASYNC110 - of what happens inside a feed nobody is told
                 await asyncio.sleep(0)
 
     async def passes(self, seconds: float, happened: Callable[[], bool] | None = None) -> None:
-        """Let time pass, and then wait for something that follows from that."""
+        """Advance time, then wait for a condition."""
         await self.clock.advance(seconds)
         if happened:
             await self.until(happened)
 
     def view(self) -> dict[str, dict[str, object]]:
-        """What the service knows of each symbol: later fields replace earlier ones."""
+        """The merged values of each symbol: later fields replace earlier ones."""
         known: dict[str, dict[str, object]] = {}
         for poll in self.sink.polls:
             for symbol, quote in poll.items():
@@ -247,16 +247,16 @@ class Theatre:
         return known
 
     def last(self, base: str) -> object:
-        """The last price against USD that the service knows, None if there is none."""
+        """The last price in USD, None if there is none."""
         return self.view().get(f"{base}-USD", {}).get("last")
 
     def errors(self) -> dict[str, int]:
-        """What was counted so far."""
+        """The errors counted so far."""
         return {reason: n for reason, n in self.sink.status.errors.items() if n}
 
 
 def in_theatre(play: Callable[[Theatre], Awaitable[None]]) -> Theatre:
-    """Play a scene; for the asserts after it, the theatre."""
+    """Play a scene; returns the theatre for assertions."""
 
     async def main() -> Theatre:
         async with FakeExchange() as exchange:
