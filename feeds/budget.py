@@ -24,20 +24,20 @@ class Pacer:
 
     def __init__(self) -> None:
         self._next_at = 0.0
-        self._none_before = 0.0
+        self._no_turn_before = 0.0
         self._queue = asyncio.Lock()
 
     async def take(self, clock: Clock, gap_s: float) -> None:
         """Wait for a turn; the next one is `gap_s` later."""
         async with self._queue:
             asked_at = clock.monotonic()
-            while (at := max(asked_at, self._next_at, self._none_before)) > clock.monotonic():
+            while (at := max(asked_at, self._next_at, self._no_turn_before)) > clock.monotonic():
                 await clock.sleep(at - clock.monotonic())
             self._next_at = at + gap_s
 
-    def none_before(self, until: float) -> None:
+    def no_turn_before(self, until: float) -> None:
         """Give no turn before this moment (monotonic), not even to those already waiting."""
-        self._none_before = max(self._none_before, until)
+        self._no_turn_before = max(self._no_turn_before, until)
 
 
 class Budget:
@@ -57,15 +57,15 @@ class Budget:
         """Wait for a turn to open a connection, at most `per_s` of them a second."""
         await self._connects.take(clock, 1 / per_s)
 
-    def told_to_wait(self, clock: Clock, seconds: float, *, requests: bool = True, connects: bool = False) -> None:
+    def pause(self, clock: Clock, seconds: float, *, requests: bool = True, connects: bool = False) -> None:
         """Pause requests, connections or both for as long as the host asks."""
         until = clock.monotonic() + min(seconds, LONGEST_RETRY_AFTER_S)
         if requests:
-            self._requests.none_before(until)
+            self._requests.no_turn_before(until)
         if connects:
-            self._connects.none_before(until)
+            self._connects.no_turn_before(until)
 
-    def heed(
+    def obey(
         self, clock: Clock, error: FeedError, ban_s: float, *, requests: bool = True, connects: bool = False
     ) -> None:
         """Pause everyone if an error reports a rate limit or a ban; a missing Retry-After is filled in.
@@ -83,13 +83,13 @@ class Budget:
         if error.retry_after_s is None and usual_s:
             error.retry_after_s = usual_s
         if error.retry_after_s is not None:
-            self.told_to_wait(clock, error.retry_after_s, requests=requests, connects=connects)
+            self.pause(clock, error.retry_after_s, requests=requests, connects=connects)
 
     def used(self, clock: Clock, used: int, allowed: int) -> None:
         """Note how much of this minute's allowance the host says is used; when little is left, wait for the next."""
         if used >= USED_SHARE * allowed:
             rest_s = MINUTE_S - clock.wall_ms() / 1000 % MINUTE_S
-            self.told_to_wait(clock, rest_s)
+            self.pause(clock, rest_s)
 
 
 class Budgets:

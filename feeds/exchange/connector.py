@@ -73,7 +73,7 @@ class Connector:
         try:
             return await self._open(status)
         except FeedError as error:
-            self._budget.heed(self._clock, error, self._ban_s, requests=False, connects=True)
+            self._budget.obey(self._clock, error, self._ban_s, requests=False, connects=True)
             raise
 
     async def _open(self, status: FeedStatus) -> Opened:

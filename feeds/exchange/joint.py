@@ -31,18 +31,18 @@ class Way:
         self.carries = carries
         self.silent = silent
         self.trouble: str | None = None
-        self.told = ""
+        self.reported = ""
         self._joint = joint
 
     def publish(self, quotes: Iterable[Quote]) -> None:
-        self.told = "live"
+        self.reported = "live"
         if self.trouble is not None:
             self.trouble = None
             self._joint.tell()
         self._joint.publish(quotes)
 
     def state(self, state: str, message: str | None = None) -> None:
-        self.told, self.trouble = state, message
+        self.reported, self.trouble = state, message
         self._joint.tell()
 
     def remove(self, symbols: Iterable[str]) -> None:
@@ -84,9 +84,9 @@ class Joint:
         status = self.sink.status
         before, self._message = self._message, self._text()
         ways = [way for way in self._ways if way.carries] or self._ways
-        up = [way for way in ways if way.told not in DOWN]
+        up = [way for way in ways if way.reported not in DOWN]
         if ways and not up:
-            self.sink.state("down" if any(way.told == "down" for way in ways) else "failed", self._message)
+            self.sink.state("down" if any(way.reported == "down" for way in ways) else "failed", self._message)
         elif status.state in DOWN:
             self.sink.state("down", self._message or "connected again, no price yet")
         elif status.state == "live" and len(up) < len(ways) and all(way.silent() for way in up):

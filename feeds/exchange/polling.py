@@ -90,8 +90,8 @@ class Poller:
     async def _publish(self, rows: Sequence[Row], sink: Sink, only: Callable[[str], bool] | None) -> int:
         """Judge an answer and publish its quotes, both in slices between which other tasks can run."""
         quotes: list[Quote] = []
-        for told in self._judge.slices(rows, sink.status, only):
-            quotes = told
+        for judged in self._judge.slices(rows, sink.status, only):
+            quotes = judged  # empty until the last one
             await asyncio.sleep(0)
         for i in range(0, len(quotes), HANDED):
             if i:

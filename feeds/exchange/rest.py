@@ -56,7 +56,7 @@ class Rest:
             except ValueError as error:
                 raise FeedError(f"{self.source.route} sent an unreadable answer: {str(error)[:200]}") from error
         except FeedError as error:
-            self._budget.heed(self._clock, error, self._limits.ban_s, connects=error.reason == "banned")
+            self._budget.obey(self._clock, error, self._limits.ban_s, connects=error.reason == "banned")
             raise
         if not found:
             raise FeedError(f"{self.source.route} sent an answer without any entries")

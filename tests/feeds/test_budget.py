@@ -20,14 +20,14 @@ from ticker.errors import FeedError
 
 
 def test_same_address_same_budget() -> None:
-    """Whoever asks one address shares its budget, and nobody else does."""
+    """Feeds of one address share its budget, and no others do."""
     budgets = Budgets()
     assert budgets.of("https://a.example/") is budgets.of("https://A.example")
     assert budgets.of("https://a.example") is not budgets.of("https://b.example")
 
 
 def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: int) -> list[float]:
-    """When each of some tasks that ask at once gets its turn."""
+    """When each of several tasks that ask at the same time gets its turn."""
 
     async def main() -> list[float]:
         budget, clock = Budget(), ManualClock()
@@ -39,7 +39,7 @@ def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: i
 
         running = [asyncio.create_task(one()) for _ in range(tasks)]
         await clock.advance(0.5)
-        budget.told_to_wait(clock, 100.0, connects=True)
+        budget.pause(clock, 100.0, connects=True)
         await clock.advance(1000.0)
         await asyncio.gather(*running)
         return found
@@ -48,7 +48,7 @@ def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: i
 
 
 def test_turns_at_asking() -> None:
-    """Everybody waits for everybody else, and for the host's leave; then the pace is kept as before."""
+    """All wait for each other and for the host's pause; then the pace is as before."""
     assert moments(lambda budget, clock: budget.request(clock, 2.0), tasks=4) == [0.0, 100.5, 102.5, 104.5]
 
 
@@ -58,14 +58,14 @@ def test_turns_at_connecting() -> None:
 
 
 def test_who_leaves_the_queue_costs_nobody_a_turn() -> None:
-    """Whoever gives up waiting, as a reader of a chart does after seconds, does not put off the others.
+    """A waiter that gives up, such as the reader of a chart, does not delay the others.
 
     Seen: during a ban each chart that somebody looked at kept its turn, so that prices came back minutes after its end.
     """
 
     async def main() -> float:
         budget, clock = Budget(), ManualClock()
-        budget.told_to_wait(clock, 600.0)
+        budget.pause(clock, 600.0)
         charts = [asyncio.create_task(budget.request(clock, 2.0)) for _ in range(50)]
         await clock.advance(5.0)
         for chart in charts:
@@ -78,12 +78,12 @@ def test_who_leaves_the_queue_costs_nobody_a_turn() -> None:
     assert run(main) == 595.0
 
 
-def test_told_to_wait_with_requests_only() -> None:
-    """Too many requests are no reason not to connect."""
+def test_pause_of_requests_only() -> None:
+    """A rate limit on requests does not delay connections."""
 
     async def main() -> float:
         budget, clock = Budget(), ManualClock()
-        budget.told_to_wait(clock, 100.0)
+        budget.pause(clock, 100.0)
         await budget.connect(clock, 1.0)
         return clock.monotonic()
 
@@ -105,7 +105,7 @@ def test_a_host_that_was_asked_too_often_is_left_alone(
     async def main() -> float:
         budget, clock = Budget(), InstantClock()
         error = FeedError("no", reason=reason, retry_after_s=named_s)
-        budget.heed(clock, error, ban_s)
+        budget.obey(clock, error, ban_s)
         assert (error.retry_after_s or 0.0) >= waits_s, "the one who was told waits as well"
         return await budget.request(clock, 1.0)
 
@@ -117,7 +117,7 @@ def test_no_host_is_believed_that_wants_more_than_an_hour() -> None:
 
     async def main() -> tuple[float, float]:
         budget, clock = Budget(), InstantClock()
-        budget.told_to_wait(clock, 1e9, connects=True)
+        budget.pause(clock, 1e9, connects=True)
         waited_s = await budget.request(clock, 1.0)
         await budget.connect(clock, 1.0)
         return waited_s, clock.monotonic()
@@ -172,7 +172,7 @@ class _all_supervised:  # noqa: N801 - used like a function
 
 
 def test_two_feeds_of_one_venue_share_its_pace() -> None:
-    """Two feeds do not ask twice as often as the exchange bears."""
+    """Two feeds together keep within the exchange's rate limit."""
     at, fake = asked_at(2, lambda fake: fake.serve(TICKERS, tickers(BTC="1")))
     assert fake.most_in_flight <= 2
     assert all(b - a >= 1.0 for a, b in itertools.pairwise(at))
