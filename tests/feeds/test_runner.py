@@ -1,4 +1,4 @@
-"""The runner: whatever a feed does, the service hears one clear thing and nothing else happens."""
+"""The runner: whatever a feed does, the service gets one clear state and nothing else is affected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Act = Callable[[Sink], Awaitable[None]]
 
 
 class ScriptedFeed:
-    """A feed whose runs are given one after another; after the last it waits for ever."""
+    """A feed with scripted runs; after the last one it waits for ever."""
 
     name, kind, clock, stale_after_s = "toy", "live", "received", 5.0
 
@@ -74,7 +74,7 @@ def play(*acts: Act | BaseException, clock: InstantClock | None = None) -> tuple
 
 
 def test_failure_is_a_state_a_count_and_another_try() -> None:
-    """A FeedError puts the feed down with its words, is counted under its reason, and the feed runs again."""
+    """A FeedError puts the feed down with its message, is counted under its reason, and the feed is retried."""
     sink, _ = play(FeedError("refused", reason="connect"))
     assert [event[1:] for event in sink.events[:1]] == [("down", "refused")]
     assert {reason: n for reason, n in sink.status.errors.items() if n} == {"connect": 1}
@@ -108,7 +108,7 @@ def test_jitter_is_full() -> None:
 
 @pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(40.0, 40, 41), (1e9, 3600, 3601), (0.0, 0, 1)])
 def test_exchange_says_when_to_come_back(asked_s: float, least_s: float, most_s: float) -> None:
-    """Nothing is asked before Retry-After is over, nor much later; more than an hour is not believed."""
+    """The retry comes after Retry-After and not much later; more than an hour is cut to an hour."""
     _, clock = play(FeedError("slow down", reason="rate_limited", retry_after_s=asked_s))
     assert least_s <= clock.slept[0] <= most_s
 
@@ -121,7 +121,7 @@ def test_good_data_forgives() -> None:
 
 
 def test_one_failure_is_no_state() -> None:
-    """A feed that has just delivered keeps its state; the failure is counted and told until data comes again."""
+    """A feed that has just delivered keeps its state; the failure is counted and shown until data comes again."""
     sink, _ = play(delivers_then(FeedError("refused", reason="connect")), delivers_then(FeedError("late")))
     assert [event[1:] for event in sink.events[1:2]] == [("live", "refused")]
     assert sink.status.errors["connect"] == 1
@@ -145,7 +145,7 @@ class KeepsMessages(RecordingSink):
 
 
 def test_message_of_a_failure_ends_with_it() -> None:
-    """The next data takes the failure's message back, and nobody else's."""
+    """The next data clears the failure's message, and no other."""
 
     async def main() -> list[object]:
         clock = InstantClock()
@@ -166,7 +166,7 @@ def test_message_of_a_failure_ends_with_it() -> None:
 
 
 def test_a_run_without_data_forgives_nothing() -> None:
-    """Connecting alone is no success: pauses go on growing while no price comes, also after a run that had some."""
+    """Connecting alone is no success: pauses keep growing until a price comes, even after a run that had some."""
     for acts in ([], [delivers_then(FeedError("no"))]):
         _, clock = play(*acts, *[FeedError("no")] * 40)
         assert sum(clock.slept) > 100
@@ -192,7 +192,7 @@ def test_bug_parks_the_feed(error: Exception, name: str, caplog: pytest.LogCaptu
 
 
 def test_fatal_failure_parks_the_feed(caplog: pytest.LogCaptureFixture) -> None:
-    """What trying again cannot mend is said in the feed's own words, counted, and logged without traceback."""
+    """A fatal failure is shown with the feed's message, counted, and logged without a traceback."""
     sink, clock = play(FatalFeedError("bad key", reason="http_4xx"))
     assert [event[1:] for event in sink.events] == [("failed", "bad key")]
     assert sink.status.errors["http_4xx"] == 1
@@ -220,7 +220,7 @@ def test_reason_that_does_not_exist_is_still_counted() -> None:
 
 
 def test_source_that_ends() -> None:
-    """A feed that returns is not run again, and what it said last stays."""
+    """A feed that returns is not run again, and its last message stays."""
 
     async def act(sink: Sink) -> None:
         sink.publish([QUOTE])
@@ -250,7 +250,7 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_every_line_has_the_feeds_own_name() -> None:
-    """Whoever looks for the lines of one feed finds those of its parts, too."""
+    """The log lines of a feed's parts carry the feed's name, too."""
     assert [log_fields(name) for name in ("kraken", "kraken polls", "kraken stream 1")] == [
         {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "stream 1"},
     ]  # fmt: skip
@@ -279,7 +279,7 @@ def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixtur
 
 
 def test_feed_that_says_that_it_is_down_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """A feed of several ways says itself that all of them are down, and that weighs as much as a failure of one."""
+    """A feed of several ways reports itself that all are down, which is logged like a failure."""
     caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def act(sink: Sink) -> None:

@@ -127,7 +127,7 @@ def test_reasons(reply: Reply, reason: str) -> None:
 
 
 def test_lost_connection_is_said_in_one_way() -> None:
-    """Wherever it was lost: in words that alternate from try to try each of them would be news."""
+    """Wherever it was lost: if the words alternated from try to try, each would be logged."""
     assert str(failure(CLOSED)) == "127.0.0.1 closed the connection before its answer was complete"
 
 
@@ -154,7 +154,7 @@ def test_bomb_does_not_go_off() -> None:
 
 @pytest.mark.parametrize("reply", [HANG, Reply(body=b" " * 10_000, byte_pause_s=0.01)], ids=["hang", "drip"])
 def test_deadline_covers_everything(reply: Reply) -> None:
-    """Neither silence nor a byte now and then gets more than the one deadline."""
+    """Neither silence nor slow drips of data extend the deadline."""
     error = failure(reply, timeout_s=0.2)
     assert error.reason == "timeout"
 
@@ -189,7 +189,7 @@ def test_nobody_there() -> None:
 
 
 def test_a_failure_names_whom_it_did_not_reach() -> None:
-    """With three venues and a proxy one must know which host it was; passwords and keys are told to nobody."""
+    """The message names the host, the exchange's or the proxy's, and never a password or key."""
 
     async def said(url: str, proxy: str | None = None) -> str:
         source = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT, proxy=proxy)
@@ -233,7 +233,7 @@ def test_no_tls_there() -> None:
 
 
 def test_certificates_are_read_where_somebody_shows_one() -> None:
-    """Hundreds of authorities are known where TLS is spoken; where it is not, none is, and nobody is trusted."""
+    """Certificate authorities are loaded only for hosts with TLS; without TLS none is trusted."""
 
     def known(url: str) -> tuple[int, ssl.VerifyMode]:
         tls = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT)._tls

@@ -55,7 +55,7 @@ def test_one_question() -> None:
 
 
 def test_long_past_is_asked_for_in_pieces() -> None:
-    """A question that is longer than an answer takes several, each a gap after the one before, oldest first."""
+    """A chart longer than one answer takes several requests, oldest first, each a gap after the one before."""
     answers: list[object] = [[[NOW_S - 60 * back, "1", "1", "1", "1"]] for back in (240, 120, 0)]
     bars, stage = bars_of(answers, limit=250)
     assert [bar.t for bar in bars] == [1000 * (NOW_S - 60 * back) for back in (240, 120, 0)]
@@ -135,7 +135,7 @@ def test_nothing_to_ask() -> None:
 
 
 def test_a_slow_chart_delays_no_price() -> None:
-    """While a question hangs, polls go on."""
+    """While a request for bars hangs, polls go on."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve("/tickers", Reply(body=b'{"BTC/USD": {"last": "1"}}'))

@@ -1,4 +1,4 @@
-"""Several ways to the same prices: what the service hears of them together."""
+"""Several ways to the same prices, combined into one state for the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def heard(door: Door) -> tuple[str, str | None]:
 
 
 def test_down_only_if_all_are() -> None:
-    """One way that is down is a message of a live feed; all of them down are a feed that is down."""
+    """If one way is down, a live feed has a message; if all are, the feed is down."""
     door, _, (stream, polls) = joined("stream", "polls")
     stream.publish([QUOTE])
     polls.state("down", "HTTP status 500")
@@ -46,7 +46,7 @@ def test_down_only_if_all_are() -> None:
 
 
 def test_failed_only_if_all_are() -> None:
-    """A feed has failed when no way of it will be tried again."""
+    """A feed has failed when none of its ways will be retried."""
     door, _, (stream, polls) = joined("stream", "polls")
     stream.state("failed", "a bug")
     assert heard(door)[0] == "connecting"
@@ -69,7 +69,7 @@ def test_connected_without_a_price() -> None:
 
 
 def test_way_without_prices_keeps_nothing_up() -> None:
-    """What cannot bring prices neither keeps a feed up nor puts it down."""
+    """A way that cannot deliver prices neither keeps a feed up nor puts it down."""
     door, joint, (stream,) = joined("stream")
     listing = joint.way("list", carries=False)
     listing.state("down", "HTTP status 500")
@@ -92,7 +92,7 @@ def test_nothing_that_could_bring_prices() -> None:
 
 
 def test_notes_last() -> None:
-    """What there is to say stays said while data come, is said again after a failure, and ends when it is over."""
+    """A note stays in the message while data come and after a failure, until it is removed."""
     door, joint, (stream,) = joined("stream")
     joint.note("not listed: ODD")
     stream.publish([QUOTE])
@@ -106,7 +106,7 @@ def test_notes_last() -> None:
 
 
 def test_others_messages_stay() -> None:
-    """A message that the service itself has put is not taken back by a way that has recovered."""
+    """A message set by the service itself is not cleared when a way recovers."""
     door, _, (stream,) = joined("stream")
     stream.publish([QUOTE])
     stream.state("live", "lost")
@@ -116,7 +116,7 @@ def test_others_messages_stay() -> None:
 
 
 def test_same_trouble_of_several_ways_is_said_once() -> None:
-    """Connections that are lost together are told together: the first one, and how many more."""
+    """Connections lost together are reported together: the first one, and how many more."""
     door, _, ways = joined("stream/1", "stream/2", "stream/3", "polls")
     for way in ways[:3]:
         way.state("down", "lost")
@@ -127,7 +127,7 @@ def test_same_trouble_of_several_ways_is_said_once() -> None:
 
 
 def test_long_messages_are_cut() -> None:
-    """However many ways have however much to say, readers get a line."""
+    """However many ways have long messages, readers get one bounded line."""
     door, _, ways = joined(*(f"way {n}" for n in range(50)))
     for way in ways:
         way.state("down", way.name * 100)

@@ -1,4 +1,4 @@
-"""Polling: good answers arrive whole and on time, row by row no better than they are."""
+"""Polling: good answers arrive completely and on time, and each row is judged by itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ticker.model import Bar, Quote
 
 
 def test_whole_answer_in_one_call() -> None:
-    """Every good row of an answer is handed over at once, unchanged ones again: that confirms them."""
+    """Every good row of an answer is published, unchanged ones too: that confirms them."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1.50", ETH="2"))
@@ -91,7 +91,7 @@ def test_bad_rows_count_in_every_poll() -> None:
 
 
 def test_changes_show_in_the_next_poll() -> None:
-    """A row is as new as its answer: one that changed is judged anew, one that changed back as well."""
+    """A row that changed is judged again, and so is one that changed back."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.script(TICKERS, *[tickers(BTC=p, ETH="5") for p in ("1", "2", "2", "x", "1")])
@@ -104,7 +104,7 @@ def test_changes_show_in_the_next_poll() -> None:
 
 
 def test_times_are_the_exchange_s() -> None:
-    """A row's own time comes along in ms; of two rows of a symbol the newer leaves, else the first, and one counts."""
+    """A time becomes ms; of two rows for a symbol the newer is published, else the first, and the other is counted."""
     body = b"""{"BTC/USD": {"last": "1", "time": 1795385999000}, "BTC/USD!": {"last": "2", "time": 1795385999001},
         "ETH/USD": {"last": "3"}, "ETH/USD!": {"last": "4"}, "ADA/USD": {"last": "5", "time": 1},
         "ADA/USD!": {"last": "6"}}"""
@@ -174,7 +174,7 @@ def test_nothing_to_show_is_said() -> None:
 
 
 def test_without_list_and_price_no_symbols_are_known() -> None:
-    """What is wanted may come yet: nobody is told that it does not exist."""
+    """A wanted symbol may still appear, so it is not reported as unknown."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(ETH="1"))
@@ -225,7 +225,7 @@ def test_other_words_are_not_overwritten() -> None:
 
 
 def test_rows_without_a_name() -> None:
-    """They are of the one symbol that was asked for; a row of another name keeps it, and of several none is guessed."""
+    """They belong to the symbol that was asked for; a named row keeps its name, and among several none is guessed."""
     rows = [Row("", {"last": "1"}), Row("B", {"last": "2"})]
     assert [row.wire for row in with_names(rows, ["A"])] == ["A", "B"]
     assert with_names(rows, ["A", "B"]) is with_names(rows, []) is rows

@@ -86,7 +86,7 @@ def test_failure_that_lasts_is_down() -> None:
 
 
 def test_feed_without_any_prices_is_down_at_once() -> None:
-    """A feed that never had a good answer has nothing to stand on."""
+    """A feed that never had a good answer is down at the first failure."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -97,7 +97,7 @@ def test_feed_without_any_prices_is_down_at_once() -> None:
 
 
 def test_bug_in_an_adapter_is_not_retried() -> None:
-    """An adapter that breaks is parked, not asked again."""
+    """An adapter with a bug is stopped and not retried."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"bug": {}}'))

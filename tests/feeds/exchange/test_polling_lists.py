@@ -149,7 +149,7 @@ def test_delisted_symbols_go() -> None:
 
 @pytest.mark.parametrize("keeps", ["list", "answers", "recent answer"])
 def test_missing_here_or_there_is_not_delisted(keeps: str) -> None:
-    """What either the list or the answers still have stays, and so does what one answer has left out."""
+    """A symbol stays while the list or the answers have it, and if a single answer has left it out."""
     both, one = tickers(BTC="1", ODD="2"), tickers(BTC="1")
     full, short = listing(("BTC/USD", "BTC-USD", 1), ("ODD/USD", "ODD-USD", 1)), listing(("BTC/USD", "BTC-USD", 1))
 

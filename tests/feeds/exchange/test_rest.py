@@ -74,7 +74,7 @@ def test_tag_that_cannot_be_sent_back(tag: str) -> None:
 
 
 def test_few_answers_are_kept_for_their_tags() -> None:
-    """An exchange that is asked for many things, all tagged, fills no memory: the first sixteen are conditional."""
+    """Only the first sixteen tagged answers are kept, which bounds memory."""
     bases = [f"A{n:02}" for n in range(20)]
     limits = Limits(interval_s=1.0, gap_s=0.01, symbols_per_request=1)
 
@@ -164,7 +164,7 @@ def merged(stage: Stage) -> dict[str, dict[str, object]]:
 
 
 def test_one_symbol_at_a_time() -> None:
-    """Where each symbol takes requests of its own, all are asked, and an answer without a name is of what was asked."""
+    """Where each symbol takes its own requests, all are sent; an answer without a name is for the symbol asked for."""
 
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "BTC-USD", "1", "10")
@@ -209,7 +209,7 @@ def test_all_symbols_bad_is_a_failure() -> None:
 
 @pytest.mark.parametrize("status", [500, 429])
 def test_broken_off_poll_is_taken_up(status: int) -> None:
-    """A symbol whose answers always break off the poll does not starve those behind it.
+    """A symbol that always makes the poll fail does not starve those behind it.
 
     A host in trouble, or that has had enough, is not asked for the others at once.
     """

@@ -1,4 +1,4 @@
-"""Mode `auto`: the stream where it delivers, polls for whatever it leaves out, and never one against the other."""
+"""Mode `auto`: the stream where it delivers, polls for the rest, and neither ever sets the other back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def polls(theatre: Theatre) -> int:
 
 
 def test_polls_until_the_stream_begins() -> None:
-    """Prices come by HTTP at once, and for as long as the stream takes to begin; then nothing more is asked."""
+    """Prices are polled from the start until the stream delivers; then polling stops."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -118,7 +118,7 @@ def test_only_the_broken_connection_is_polled(*, one_by_one: bool) -> None:
 
 
 def test_refused_symbols_are_polled() -> None:
-    """What the exchange will not stream is asked for, and only that."""
+    """Only what the exchange refuses to stream is polled."""
 
     async def play(theatre: Theatre) -> None:
         async def refuses(peer: Peer) -> None:
@@ -138,7 +138,7 @@ def test_refused_symbols_are_polled() -> None:
 
 
 def test_quiet_symbols_are_confirmed() -> None:
-    """A symbol of which nothing came for some seconds is asked for: its price is confirmed, or mended."""
+    """A symbol without news for some seconds is polled: its price is confirmed or corrected."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ODD")
@@ -163,7 +163,7 @@ def test_quiet_symbols_are_confirmed() -> None:
 
 
 def test_what_comes_old_is_confirmed_at_once() -> None:
-    """A price that dates itself back, as a quiet symbol's first one on a new connection, is asked for at the next turn.
+    """An old price, such as a quiet symbol's first one on a new connection, is confirmed by the next poll.
 
     Seen: a quiet pair was stale for 5 s after each new connection: its first row was as old as its last change,
     and the answer that dates nothing, and so confirms it, was not due yet. Where the exchange's clock is slow it is not
@@ -192,7 +192,7 @@ def test_what_comes_old_is_confirmed_at_once() -> None:
 
 
 def test_what_only_the_stream_prices_is_not_missing() -> None:
-    """A symbol wanted by name whose price comes by the stream is not said to have none because polls have none."""
+    """A symbol wanted by name and priced by the stream is not reported as missing because polls lack it."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ODD")
@@ -212,7 +212,7 @@ def test_what_only_the_stream_prices_is_not_missing() -> None:
 
 
 def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
-    """One answer confirms also those that would be asked for soon: a few quiet symbols cost no answer each."""
+    """One answer also confirms the symbols that would be polled soon: quiet symbols do not cost a request each."""
 
     async def play(theatre: Theatre) -> None:
         bases = [f"Q{n}" for n in range(6)]
@@ -234,7 +234,7 @@ def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
 
 
 def test_dead_symbols_are_not_asked_for_all_the_time() -> None:
-    """A symbol that neither the stream nor an answer has a price of costs a request now and then, not each interval."""
+    """A symbol without a price anywhere costs a request now and then, not one each interval."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "DEAD", "GONE")
@@ -282,7 +282,7 @@ def test_polls_beside_an_incomplete_stream() -> None:
 
 
 def test_one_of_two_channels_is_mute() -> None:
-    """What one channel does not bring any more is polled, although another one still speaks of the same symbol.
+    """What one channel no longer delivers is polled, although another channel still has news of the symbol.
 
     A best bid and ask could stand still for as long as a ticker of trades went on, and look live; then the first
     answer only confirmed them, and they were fourteen seconds old before the next one changed them.
@@ -307,7 +307,7 @@ def test_one_of_two_channels_is_mute() -> None:
 
 
 def test_what_only_the_stream_has() -> None:
-    """While polls stand in for a broken stream, what they do not have is not known; a short break takes nothing away.
+    """While polls replace a broken stream, the fields that they lack are cleared; a short break clears nothing.
 
     Kraken's change of the day stayed what it was when its stream broke, beside polled prices that went on for hours.
     """
@@ -358,7 +358,7 @@ def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
 
 
 def test_failing_polls_do_not_harm_a_stream() -> None:
-    """While the stream delivers, polls that fail are counted and said, and the feed stays live."""
+    """While the stream delivers, failing polls are counted and reported, and the feed stays live."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -380,7 +380,7 @@ def test_failing_polls_do_not_harm_a_stream() -> None:
 
 
 def test_neither_way() -> None:
-    """With stream and polls failing for longer than prices stand, the feed is down; either of them brings it back."""
+    """When stream and polls fail for longer than prices stay valid, the feed is down; either brings it back."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -407,7 +407,7 @@ def test_neither_way() -> None:
 
 
 def test_polls_without_the_list() -> None:
-    """Where names speak for themselves, without a list there are polls; the stream starts once it is there."""
+    """Where names need no list, polls run without it; the stream starts once it is loaded."""
 
     async def play(theatre: Theatre) -> None:
         theatre.exchange.stream(TALK, answers)
@@ -427,7 +427,7 @@ def test_polls_without_the_list() -> None:
 
 
 def test_stream_only() -> None:
-    """In mode `stream` no prices are asked for, whatever happens."""
+    """In mode `stream` prices are never polled, whatever happens."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -540,7 +540,7 @@ def test_an_answer_takes_the_place_of_no_price_of_a_moment_ago() -> None:
 
 
 def test_patience_is_that_of_a_round_where_each_symbol_is_asked_for() -> None:
-    """Else a quiet symbol would be called stale before the poll that confirms it; one answer with all is soon there."""
+    """Otherwise a quiet symbol would be stale before the poll that confirms it; a bulk answer comes soon enough."""
 
     async def play(theatre: Theatre) -> None:
         limits = Limits(interval_s=1.0, gap_s=1.0, symbols_per_request=1)

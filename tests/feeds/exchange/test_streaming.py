@@ -90,7 +90,7 @@ def test_only_what_is_wanted_is_subscribed() -> None:
 
 
 def test_patterns_that_match_nothing_are_said() -> None:
-    """Nobody connects for them, and the feed says why it brings nothing."""
+    """No connection is opened for them, and the feed says why it delivers nothing."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -211,7 +211,7 @@ def test_what_is_not_answered_is_asked_for_again() -> None:
 
 
 def test_connection_without_any_answer_mends_nothing() -> None:
-    """What was wrong stays said, and what is missing is told in order, until something is answered.
+    """The old trouble stays in the message, with the unanswered names in order, until something is answered.
 
     Seen: each connection to a dead exchange was called live after two unanswered requests, and down with its end.
     """

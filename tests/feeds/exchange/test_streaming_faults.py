@@ -81,7 +81,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_connection_that_is_refused(refusal: str) -> None:
-    """Each way not to get a WebSocket has its reason; the exchange is asked again, no earlier than it says."""
+    """Each way to be refused a WebSocket has its reason; the retry comes no earlier than the exchange asks."""
     reply, reason = REFUSALS[refusal]
 
     async def play(theatre: Theatre) -> None:
@@ -103,7 +103,7 @@ def test_connection_that_is_refused(refusal: str) -> None:
 
 
 def test_key_that_a_stream_does_not_take() -> None:
-    """It is not tried again and again: the connection has failed, and says why."""
+    """It is not retried: the connection has failed for good, and the message says why."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -120,7 +120,7 @@ def test_key_that_a_stream_does_not_take() -> None:
 
 
 def test_too_many_connections() -> None:
-    """When one connection is told to wait, the others of the feed do not come in its stead."""
+    """When one connection is told to wait, the feed's other connections wait, too."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("A", "B", "C", "BTC")
@@ -158,7 +158,7 @@ def test_nobody_there() -> None:
 
 
 def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
-    """That there is no address for the proxy, or nobody, was said of the exchange; its password is told to nobody."""
+    """Seen: a proxy that could not be resolved or reached was reported as the exchange. Its password is never shown."""
 
     async def said(proxy: str) -> str:
         url = "ws://a.invalid/?token=SECRET"
@@ -175,7 +175,7 @@ def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
 
 
 def test_hung_up_at_once() -> None:
-    """An exchange that ends every connection as it comes has hung up, wherever in the handshake that is noticed.
+    """An exchange that closes every connection at once is reported alike, wherever in the handshake that is noticed.
 
     Seen: the service's own kind of loop notices it before the first byte is sent. That was counted as a protocol error,
     and all that was said was `ConnectionClosedError`.

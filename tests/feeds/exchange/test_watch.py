@@ -66,7 +66,7 @@ class Service:
 
 @pytest.mark.parametrize("mode", ["stream", "auto"])
 def test_mute_stream_of_a_busy_market_is_seen(mode: str) -> None:
-    """Ten seconds after the last price of a busy stream that stays open nothing is shown as live on its strength."""
+    """Ten seconds after the last price of a busy stream that stays open, no price of it is shown as live."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -151,7 +151,7 @@ def test_dead_exchange_is_seen_before_a_round_of_single_requests_would_end() -> 
 
 
 def test_polls_that_stand_in_for_a_stream_die() -> None:
-    """Where the stream is away, the first poll that hangs for longer than three should take ends what polls say."""
+    """While the stream is away, a poll that hangs for longer than three intervals puts the feed down."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -176,7 +176,7 @@ def test_polls_that_stand_in_for_a_stream_die() -> None:
 
 @pytest.mark.parametrize("interval_s", [1.0, 4.0, 5.0])
 def test_busy_symbol_that_falls_quiet_is_confirmed(interval_s: float) -> None:
-    """One that came ten times a second and then not at all is never stale: a poll confirms it in time."""
+    """A symbol with ten prices a second and then none is never stale: a poll confirms it in time."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -276,7 +276,7 @@ def test_quiet_symbol_whose_rows_have_the_time_of_its_last_trade() -> None:
 
 
 def silences(beats_s: float, beats: int) -> list[float]:
-    """How long each of ten connections may be silent that bring so many prices at this distance, and no more."""
+    """How long each of ten connections may be silent after `beats` prices, `beats_s` apart."""
     pulse, now, borne_s = Pulse(), 0.0, []
     for _ in range(10):
         for _ in range(beats):
@@ -289,7 +289,7 @@ def silences(beats_s: float, beats: int) -> list[float]:
 
 
 def test_connections_that_fall_silent_in_turn() -> None:
-    """In a busy market each is given up soon; where nothing follows the first prices it is the market that is quiet.
+    """In a busy market each is given up soon; if nothing follows the first prices, the market is quiet.
 
     Seen: each silence in which a connection was given up made the next one three times as long, up to an hour, in
     which a stream alone had no price although its exchange had many.
@@ -300,7 +300,7 @@ def test_connections_that_fall_silent_in_turn() -> None:
 
 
 def beats(pulse: Pulse, now: float, gap_s: float, count: int = 1) -> float:
-    """So many prices at this distance; returns when the last one came."""
+    """`count` prices, `gap_s` apart; returns when the last one came."""
     for _ in range(count):
         now += gap_s
         pulse.beat(now)
@@ -308,7 +308,7 @@ def beats(pulse: Pulse, now: float, gap_s: float, count: int = 1) -> float:
 
 
 def test_long_silence_is_forgotten() -> None:
-    """One night's quiet does not hide for ever after that a busy stream has fallen silent."""
+    """One quiet night does not hide for ever that a busy stream has fallen silent."""
     pulse = Pulse()
     now = beats(pulse, beats(pulse, 0.0, 1.0, 300), 900.0)
     assert pulse.limit_s(8.0) >= 900.0

@@ -68,7 +68,7 @@ def alone() -> ManualClock:
 
 
 async def play(seconds: float, **options: object) -> tuple[Feed, Tape, ManualClock]:
-    """Run a feed for so long, in no time."""
+    """Run a feed for this many simulated seconds."""
     clock = alone()
     feed, tape = make(clock, **options), Tape(clock)
     async with playing(feed, tape):
@@ -304,7 +304,7 @@ def test_there_is_no_arbitrage() -> None:
 
 @pytest.mark.parametrize("rate", [20, 1000])
 def test_the_asked_rate_is_kept(rate: int) -> None:
-    """So many updates a second come as were asked for, spread over wake-ups."""
+    """The requested number of updates a second comes, spread over wake-ups."""
     _, tape, _ = asyncio.run(play(20, symbols="100", rate=rate, faults=False))
     assert len(tape.after(0)) == pytest.approx(20 * rate, rel=0.06)
     assert max(len(batch) for at, batch in tape.batches if at > 0) < max(rate / 20, 12)
@@ -389,7 +389,7 @@ def test_now_and_then_a_symbol_is_mute_and_comes_back(long_run: Tape) -> None:
 
 
 def test_the_first_ten_are_spared(long_run: Tape) -> None:
-    """What everybody looks at is neither halted nor mute."""
+    """The most prominent symbols are never halted or mute."""
     first = [f"sim:{instrument.symbol}" for instrument in named()[:10]]
     assert {quote.symbol for quote in long_run.quotes[60:] if "state" in quote.values}.isdisjoint(first)
     assert all(max(gaps_ms(long_run)[symbol]) < 10_000 for symbol in first)
