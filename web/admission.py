@@ -1,6 +1,6 @@
-"""Who may open a connection that stays: one check for every transport, made before anything is handed over.
+"""Admission of connections that stay open: one check for every transport, before anything is handed over.
 
-Plain reads pass by; a WebSocket, a stream of events and a request that waits take a place, so they are checked.
+Those are WebSockets, event streams and requests that wait; plain requests are not checked.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from ticker.service import Service
 from web.problem import problem
 
 CONNECTION_ID = "Connection-Id"
-"""Response header: the number by which the service's log knows a connection, or a refusal of one."""
+"""Response header: the number of a connection, or of its refusal, in the service's log."""
+OTHER_SITE = "pages of other sites may not connect unless server.origins lists them; clients without an Origin may"
 
 
 class Admission:
-    """Checks whose page asks, how many there are in all and of one address, how fast they come, whether we stop."""
+    """Checks the origin, the number of connections in all and per address, their rate, and whether we are stopping."""
 
     def __init__(self, service: Service) -> None:
         limits = service.settings.limits
@@ -33,9 +34,9 @@ class Admission:
         self._pace = TokenBucket(limits.connects_per_s, limits.connects_per_s, self._monotonic())
 
     def address(self, connection: HTTPConnection) -> str:
-        """Where a client is, for the limits of an address; behind proxies of ours it is the last that they name."""
+        """A client's address; behind trusted proxies, the last one in X-Forwarded-For that is not one of them."""
         address = connection.client.host if connection.client else ""
-        address = address.removeprefix("::ffff:")  # an IPv4 address on a socket that is for both protocols
+        address = address.removeprefix("::ffff:")  # an IPv4 client on a dual-stack socket
         forwarded = connection.headers.getlist("x-forwarded-for") if self._proxies else []
         for text in reversed(",".join(forwarded).split(",")):
             if not text.strip() or not self._is_proxy(address):
@@ -51,13 +52,12 @@ class Admission:
         return any(known in network for network in self._proxies)
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
-        """The answer to somebody who may not come in, counted; None: they may."""
+        """The answer to a connection that is refused, which is counted; None if it is admitted."""
         hub, address = self._hub, self.address(connection)
         origin = connection.headers.get("origin")
         if not same_origin(origin, connection.headers.get("host", "")) and origin not in self._origins:
             number = hub.refuse("origin", address)
-            text = "pages of other sites may not connect; scripts without an Origin may"
-            return problem(403, "forbidden", text, {CONNECTION_ID: str(number)})
+            return problem(403, "forbidden", OTHER_SITE, {CONNECTION_ID: str(number)})
         if text := self._full(address):
             number = hub.refuse("stopping" if hub.draining else "full", address)
             more = {"Retry-After": str(random.randint(1, 5)), CONNECTION_ID: str(number)}
@@ -65,7 +65,7 @@ class Admission:
         return None
 
     def _full(self, address: str) -> str:
-        """Why there is no room now; empty if there is."""
+        """Why no connection can be admitted now; empty if one can."""
         hub, most = self._hub, self._limits
         if hub.draining:
             return "the service is stopping"
@@ -77,11 +77,11 @@ class Admission:
 
 
 def same_origin(origin: str | None, host: str) -> bool:
-    """Whether a request comes from a script (no Origin) or from a page of this very host and port."""
+    """Whether a request comes from a script (no Origin) or from a page of this same host and port."""
     if origin is None:
         return True
     try:
         parts = urlsplit(origin)
-    except ValueError:  # what looks like an IPv6 address and is none
+    except ValueError:  # a malformed IPv6 address
         return False
     return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""

@@ -1,4 +1,4 @@
-"""What the paths of the API share: their answers, and how they read a selection."""
+"""What the paths of the API share: reading a selection, checking limits, making answers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ticker.slices import tested, untested
 from ticker.suggestions import nearest_symbols, unknown_symbols
 from web.problem import Problem
 
-SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone is every consolidated symbol."
+SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone means every consolidated symbol."
 FIELDS_HELP = "Fields to send, separated by commas; all if absent."
 Symbols = Annotated[tuple[str, ...], Query(description=SYMBOLS_HELP)]
 Fields = Annotated[tuple[str, ...], Query(description=FIELDS_HELP)]
-CURSOR_HELP = "Only what changed since; from an earlier answer."
+CURSOR_HELP = "The cursor of an earlier answer or event: send only what has changed since."
 RETRY_SOON = {"Retry-After": "1"}
 
 
 async def check_parameters(request: Request) -> None:
-    """Refuse a parameter that the path does not have, or twice one that is no list: part of it would be ignored.
+    """Refuse parameters that the path does not have, and repeated ones that are not lists: part would be ignored.
 
-    What begins with `_` is passed over: spreadsheets and scripts that want no cached answer put something there. So is
-    everything outside of the API: whoever asks for health may have habits.
+    Names that begin with `_` are allowed: spreadsheets and scripts add them to bypass caches. So is everything outside
+    of `/api`: health checkers may add parameters of their own.
 
     Raises:
         Problem: 400, with the nearest name.
@@ -48,12 +48,12 @@ async def check_parameters(request: Request) -> None:
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response that no cache keeps."""
+    """A JSON response; unless `headers` say otherwise, no cache keeps it."""
     return Response(body, status, {"Cache-Control": "no-store"} | (headers or {}), "application/json")
 
 
 async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
-    """The pieces of an answer, each made in a turn of the loop of its own."""
+    """The pieces of an answer, each made in its own turn of the loop."""
     made: list[bytes] = []
 
     def steps() -> Iterator[None]:
@@ -66,15 +66,15 @@ async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
 
 
 def listed(texts: Iterable[str]) -> list[str]:
-    """The parts of a parameter that is a list: `A,B` and `C`, if it was given twice."""
+    """The items of a list parameter; of `A,B` and `C` if it was given twice."""
     return [part for part in ",".join(texts).split(",") if part]
 
 
 def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service) -> Selection:
-    """What patterns and fields select, as the parameters have them; no field means all.
+    """The selection that the parameters describe; no fields means all of them.
 
     Raises:
-        Problem: 400, which of them is malformed.
+        Problem: 400, a pattern or field is malformed, or there are too many patterns.
     """
     patterns = set(listed(symbols))
     limits = service.settings.limits
@@ -89,10 +89,10 @@ def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service
 
 
 async def admit_patterns(service: Service, address: str, selection: Selection) -> None:
-    """Test the symbols against patterns that are new, and count them as if they were in an answer.
+    """Match all symbols against the patterns that are new, and charge the address as for an answer with all of them.
 
     Raises:
-        Problem: 503, its address had too many lately.
+        Problem: 503, the address has asked for too much lately.
     """
     if new := untested(service.store, selection):
         check_snapshot(service, address, sum(map(service.store.tests, new)))
@@ -101,10 +101,10 @@ async def admit_patterns(service: Service, address: str, selection: Selection) -
 
 @contextlib.contextmanager
 def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
-    """A selection resolved while the block lasts.
+    """The selection, resolved for the duration of the block.
 
     Raises:
-        Problem: 400, it matches more symbols than one reader may have.
+        Problem: 400, it matches more symbols than one reader may select.
     """
     scope = service.store.resolve(selection)
     try:
@@ -119,20 +119,20 @@ def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
 def check_quota(
     service: Service, address: str, selection: Selection, interval_ms: int, cursor: str | None, *, made: bool = False
 ) -> int:
-    """How many symbols a selection matches; refuse a reader who would take more than an address may have.
+    """Refuse a reader that would exceed its address's quota; returns how many symbols the selection matches.
 
     Raises:
-        Problem: 400 for a selection that is too large, 503 if it may be had later.
+        Problem: 400, the selection is too large; 503, it may be accepted later.
     """
     with as_problem():
         return service.hub.groups.admit(address, selection, interval_ms, cursor, made=made)
 
 
 def check_snapshot(service: Service, address: str, symbols: int) -> None:
-    """Count the symbols of an answer that is whole; see `ticker.quota`.
+    """Charge an address for the symbols of a full answer; see `ticker.quota`.
 
     Raises:
-        Problem: 503, its address had too many lately.
+        Problem: 503, the address has asked for too much lately.
     """
     with as_problem():
         service.hub.groups.quota.check_snapshot(address, symbols)
@@ -140,7 +140,7 @@ def check_snapshot(service: Service, address: str, symbols: int) -> None:
 
 @contextlib.contextmanager
 def as_problem() -> Iterator[None]:
-    """Say over HTTP what the stream would refuse."""
+    """Turn a `ProtocolError` into a `Problem`."""
     try:
         yield
     except ProtocolError as error:
@@ -150,21 +150,21 @@ def as_problem() -> Iterator[None]:
 
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
-    """What a selection names that does not exist; nothing while no feed knows its symbols."""
+    """The symbols that a selection names but that do not exist; none before a feed has loaded its symbols."""
     if not service.begun():
         return []
     return unknown_symbols(service.store, selection.patterns, lambda: _may_look(service, address))
 
 
 def unknown_members(service: Service, address: str, selection: Selection) -> bytes:
-    """The end of a document: what its selection names that does not exist, and which feeds may still bring it."""
+    """The end of a document: `unknown` symbols, and the feeds `loading` that may still bring them; encoded."""
     unknown = unknown_of(service, address, selection)
     members = {"unknown": unknown, "loading": service.loading()} if unknown else {}
     return b"".join(b',"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in members.items() if value)
 
 
 def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
-    """What to raise for a symbol that is not there: 404 with the nearest, or 503 while no feed knows its symbols."""
+    """What to raise for a symbol that does not exist: 404, or 503 before any feed has loaded its symbols."""
     if not service.begun():
         return Problem(503, "overloaded", "no feed has loaded its symbols yet", RETRY_SOON)
     near = nearest_symbols(symbol, service.store.symbols()) if _may_look(service, address) else []
@@ -174,7 +174,7 @@ def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
 
 
 def _may_look(service: Service, address: str) -> bool:
-    """Whether names may be looked for once more on behalf of an address, which counts as all symbols in an answer."""
+    """Whether similar names may be searched for; the address is charged as for an answer with all symbols."""
     try:
         check_snapshot(service, address, len(service.store))
     except Problem:

@@ -1,4 +1,4 @@
-"""The web application: its paths, and what goes wrong in them as a problem."""
+"""The web application: its paths, and how their errors become problem details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from web.problem import Problem, answer_problem, problem
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application of one service; needs the embedded server of `web.server` for `/ws`."""
+    """The application of one service; `/ws` and `/api/stream` need the embedded server of `web.server`."""
     app = FastAPI(
         docs_url=None, redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name
     )
@@ -74,18 +74,19 @@ def create_app(service: Service) -> FastAPI:
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return problem(404, "bad_request", "there is nothing at this path; all of them are described at /docs")
+        return problem(404, "bad_request", "there is nothing at this path; /docs describes the API")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem(405, "bad_request", "every path takes GET and HEAD only", {"Allow": "GET, HEAD"})
+        return problem(405, "bad_request", "only GET and HEAD are allowed", {"Allow": "GET, HEAD"})
     return problem(error.status_code, "bad_request", str(error.detail))
 
 
 async def _bad_parameter(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    return problem(400, "bad_request", f"parameter '{first['loc'][-1]}': {first['msg']}")
+    what = " is required" if first["type"] == "missing" else f": {first['msg']}"
+    return problem(400, "bad_request", f"parameter '{first['loc'][-1]}'{what}")
 
 
 async def _crashed(_: Request, __: Exception) -> Response:
-    """The error itself is logged by the server; this answer goes out past the guard."""
-    return problem(500, "internal", "the service has failed to answer; its log says why", SECURITY_HEADERS)
+    """The server logs the error itself. This answer does not pass through the guard, so it needs its headers."""
+    return problem(500, "internal", "the service failed to answer; its log says why", SECURITY_HEADERS)

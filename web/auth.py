@@ -1,7 +1,7 @@
-"""Who shows which token, where tokens are asked for; and that nobody stays longer than theirs lasts.
+"""Tokens: which one a request carries, which paths need one, and an end to connections whose token is no longer valid.
 
 A token comes in the header `Authorization: Bearer …`, on a WebSocket also as its first message, and in the query
-(`?token=…`) only where that is switched on: addresses end up in logs and histories.
+(`?token=…`) only if that is switched on: URLs end up in logs and histories.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from web.problem import Problem
 
 
 class Auth:
-    """The tokens of one service; without a file of them everybody may read.
+    """Checks the tokens of one service; without a tokens file everybody may read.
 
     Args:
-        address: where a client is.
+        address: gives a client's address.
     """
 
     def __init__(self, service: Service, address: Callable[[HTTPConnection], str]) -> None:
@@ -36,7 +36,7 @@ class Auth:
         self._hub = service.hub
         self._address = address
         self._handshake_s = service.settings.limits.handshake_s
-        self._guests: dict[Connection, Token] = {}
+        self._admitted: dict[Connection, Token] = {}
         self._waiting: dict[Connection, float] = {}
         if self._tokens is not None:
             self._hub.on_tick.append(self._check)
@@ -46,8 +46,8 @@ class Auth:
         """Whether a token is needed to read prices."""
         return self._tokens is not None
 
-    def shown(self, connection: HTTPConnection) -> str | None:
-        """The token's text that a request brings along."""
+    def presented(self, connection: HTTPConnection) -> str | None:
+        """The text of the token that a request carries."""
         kind, _, text = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return text.strip()
@@ -62,31 +62,31 @@ class Auth:
         return Problem(401, "unauthorized", text, {"WWW-Authenticate": "Bearer", CONNECTION_ID: str(number)})
 
     def require(self, use: str) -> Callable[[Request], Awaitable[None]]:
-        """What a router depends on whose paths need a token; those below `/api`, or all for metrics."""
+        """A dependency for routers: refuses requests without a good token, for prices only those below `/api`."""
 
         async def check(request: Request) -> None:
             wanted = self._guard_metrics if use == "metrics" else request.scope["route"].path.startswith("/api/")
-            if self.required and wanted and self._find(self.shown(request), use) is None:
+            if self.required and wanted and self._find(self.presented(request), use) is None:
                 raise self._refused(request, f"a token for {use} is needed: Authorization: Bearer …")
 
         return check
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
-        """The answer to a WebSocket whose token is not good; one that shows none may still say it."""
-        text = self.shown(connection)
+        """The answer to a WebSocket with a bad token; one without may still send it as its first message."""
+        text = self.presented(connection)
         if not self.required or text is None or self._find(text) is not None:
             return None
-        return self._refused(connection, "this token is not known, or has expired").response
+        return self._refused(connection, "this token is unknown or has expired").response
 
     def watch(self, connection: Connection, text: str | None) -> bool:
-        """Let a connection stay as long as its token lasts, or wait for one; whether it may read now."""
+        """Let a connection stay as long as its token is valid, or wait for one; returns whether it may read now."""
         if not self.required:
             return True
         token = self._find(text)
         if token is not None:
             self._waiting.pop(connection, None)
-            self._guests[connection] = token
-        elif text:  # it will be closed with 4001
+            self._admitted[connection] = token
+        elif text:  # the caller closes it with 4001
             self._hub.counts.rejects["auth"] += 1
         else:
             self._waiting[connection] = self._hub.now()
@@ -94,12 +94,12 @@ class Auth:
 
     def _check(self) -> None:
         assert self._tokens is not None
-        for guests in (self._guests, self._waiting):
-            for connection in [c for c in guests if c not in self._hub.connections]:
-                del guests[connection]
-        lost = {token for token in set(self._guests.values()) if not self._tokens.holds(token)}  # looks at the file
-        for connection in [c for c, token in self._guests.items() if token in lost]:
-            connection.end(protocol.UNAUTHORIZED, "the token has expired")
+        for watched in (self._admitted, self._waiting):
+            for connection in [c for c in watched if c not in self._hub.connections]:
+                del watched[connection]
+        lost = {token for token in set(self._admitted.values()) if not self._tokens.holds(token)}  # looks at the file
+        for connection in [c for c, token in self._admitted.items() if token in lost]:
+            connection.end(protocol.UNAUTHORIZED, "the token is no longer valid")
         for connection, since in list(self._waiting.items()):
             if self._hub.now() - since >= self._handshake_s:
-                connection.end(protocol.UNAUTHORIZED, "no token came")
+                connection.end(protocol.UNAUTHORIZED, "no token was sent in time")

@@ -1,6 +1,6 @@
-"""The recent past over HTTP: bars of one symbol, and sparklines of many.
+"""Price history over HTTP: bars of one symbol, and sparklines of many.
 
-Handlers wait for a venue's own past at most as long as `ticker.past` does; what was recorded here needs no waiting.
+A handler waits for a venue's own bars at most as long as `ticker.past` does; bars recorded here need no waiting.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from web.problem import Problem
 from web.tables import bars_table, decimal, table_answer
 
 SPARKLINES = 100
-"""Symbols in one request."""
+"""Most symbols in one request."""
 POINTS = 240
-"""Minutes in one sparkline."""
+"""Most minutes in one sparkline."""
 
 Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 
@@ -42,17 +42,17 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     async def candles(
         request: Request,
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
-        interval: Annotated[Interval, Query(description="Length of a bar; bars begin at its multiples, UTC.")] = "1m",
-        limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many bars, the newest ones.")] = 500,
-        shape: Annotated[Literal["json", "csv"], Query(alias="format", description="A document, or a table.")] = "json",
+        interval: Annotated[Interval, Query(description="Length of a bar; bars start at multiples of it, UTC.")] = "1m",
+        limit: Annotated[int, Query(ge=1, le=MAX_BARS, description="How many of the newest bars.")] = 500,
+        shape: Annotated[Literal["json", "csv"], Query(alias="format", description="JSON, or a CSV table.")] = "json",
     ) -> Response:
         """A bar is `[start, open, high, low, close, volume or null, flags]`.
 
         Prices are `last`, or the mid where there is none. Flags: `o` still open, `g` data was missing in it, `v` the
-        venue's own bar. An interval without news carries the close before it. `since` says when recording began;
-        what is older is the venue's, if it tells.
+        venue's own bar. An interval without changes repeats the close before it. `since` says when recording began;
+        older bars are the venue's, if it has any.
         """
-        selection_of([symbol], (), service)  # refuses what is no symbol at all
+        selection_of([symbol], (), service)  # refuses a malformed symbol
         record = service.store.get(symbol)
         if record is None:
             raise unknown_symbol(service, admission.address(request), symbol)
@@ -64,7 +64,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         head = orjson.dumps({"symbol": symbol, "interval": interval, "since": since})[:-1]
         return answer(b'%b,"bars":[%b]}' % (head, b",".join(lines)))
 
-    @router.get("/api/sparklines", summary="Closes of the last minutes, of many symbols", tags=["prices"],
+    @router.get("/api/sparklines", summary="Closes of the last minutes for many symbols", tags=["prices"],
                 response_class=Response, responses=described("Sparklines") | problems(400))  # fmt: skip
     async def sparklines(
         symbols: Annotated[tuple[str, ...], Query(description=f"Symbols, separated by commas; at most {SPARKLINES}.")],
@@ -83,19 +83,19 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
 
 def _bar(row: Row, digits: int | None) -> str:
-    """A bar with its numbers as a table has them: no exponent, and as many digits as the symbol is quoted at."""
+    """A bar as JSON, with numbers as in a table: no exponent, and as many decimals as the symbol is quoted in."""
     prices = ",".join(decimal(price, digits) for price in row[1:5])
     return f'[{row.t},{prices},{decimal(row.volume) or "null"},"{row.flags}"]'
 
 
 def _rounded(record: Record, prices: Sequence[float | None]) -> bytes:
-    """Prices with the digits that the symbol is quoted at."""
+    """Prices as JSON, with as many decimals as the symbol is quoted in."""
     digits = _digits(record)
     digits = 12 if digits is None else digits  # enough for any price
     return orjson.dumps([price if price is None else round(price, digits) for price in prices])
 
 
 def _digits(record: Record) -> int | None:
-    """How many the symbol is quoted at; None if that is not known."""
+    """How many decimals the symbol is quoted in; None if that is not known."""
     decimals = record.get("decimals")
     return decimals if isinstance(decimals, int) else None

@@ -1,4 +1,4 @@
-"""What holds for every path: who is refused whatever they ask, and what every answer carries."""
+"""What holds for every path: which requests are refused, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PIECE_BYTES = 65_536
-"""Longer bodies are sent in pieces, each when the one before it has been taken."""
+"""Longer bodies are sent in pieces, each once the one before it has been taken."""
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD",
     "Access-Control-Allow-Headers": "authorization, if-none-match, last-event-id",
     "Access-Control-Max-Age": "600",
 }
-"""What the page of a listed site may send."""
+"""What the pages of listed sites may send."""
 EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 
 class Front:
-    """Which requests are refused whatever their path.
+    """Refuses requests, whatever their path.
 
-    * A service on a loopback address answers only to loopback names: no page of another site can reach it through
-      a name that its owner points at 127.0.0.1 (DNS rebinding). A list of names is served beside these, wherever it
-      listens: health checks and `ticker status` ask by them.
-    * Who names several hosts is not served by any of these names.
+    * A service on a loopback address answers only to loopback names, so that no page of another site can reach it
+      through a name that resolves to 127.0.0.1 (DNS rebinding). Loopback names are served beside any listed names:
+      health checks and `ticker status` use them.
+    * A request has one Host header.
     * No path takes a request body.
 
     Args:
-        count: count a stream that is refused by its Host; returns the number by which that is known.
+        count: counts a stream that is refused for its Host; returns the refusal's number in the log.
     """
 
     def __init__(self, host: str, names: Sequence[str], count: Callable[[Scope], int]) -> None:
@@ -57,9 +57,9 @@ class Front:
         self._count = count
 
     def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused."""
+        """The answer to a request that is refused; None if it is not."""
         headers = Headers(scope=scope)
-        if refused := self._misnamed(headers, scope):
+        if refused := self._wrong_host(headers, scope):
             if scope["type"] == "websocket" or scope["path"].endswith("/api/stream"):
                 refused.headers[CONNECTION_ID] = str(self._count(scope))
             return refused
@@ -67,27 +67,27 @@ class Front:
             return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
         return None
 
-    def _misnamed(self, headers: Headers, scope: Scope) -> Response | None:
+    def _wrong_host(self, headers: Headers, scope: Scope) -> Response | None:
         hosts = headers.getlist("host")
-        # RFC 9112, section 3.2: of several a proxy may have looked at another one; only HTTP/1.0 knows of none
+        # RFC 9112, section 3.2; of several, a proxy may have checked another one. Only HTTP/1.0 may leave it out.
         if len(hosts) > 1 or (not hosts and scope.get("http_version") != "1.0"):
-            return problem(400, "bad_request", "a request has one Host header")
+            return problem(400, "bad_request", "a request must have exactly one Host header")
         name = _host_name(headers.get("host", "")).lower()
         if not (self._any or name in self._names or _is_loopback(name)):
             text = "this service listens on loopback only; use localhost or 127.0.0.1"
-            return problem(403, "forbidden", "no such host here; see server.hosts" if self._names else text)
+            return problem(403, "forbidden", "this host name is not in server.hosts" if self._names else text)
         return None
 
 
 class Guard:
-    """Plain ASGI, so that it sees WebSockets too: what holds for every path.
+    """Middleware for every path; plain ASGI, so that it sees WebSockets, too.
 
-    * Requests are answered one a turn of the loop: many who ask for much at once keep no reader waiting.
-    * Who is refused is told so: a handshake by the stream's door, all else by `Front`.
+    * One request is started in each turn of the loop, so that many large ones at once do not delay readers.
+    * Refused requests are answered: handshakes as the stream's door has decided, all others as `Front` does.
     * The pages of listed sites may read the answers (CORS).
-    * Paths count with and without the base path: a proxy may strip it or not. No path but the page's ends with a slash.
-    * HEAD is GET without the body, which the server leaves away.
-    * Every answer carries the security headers, and goes out as fast as it is taken.
+    * Paths work with and without the base path: a proxy may strip it or not. Only the page's own ends with a slash.
+    * HEAD is treated as GET; the server leaves the body out.
+    * Every answer carries the security headers, and is sent only as fast as the client takes it.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        if scope["type"] == "http":  # handshakes take theirs before they come here
+        if scope["type"] == "http":  # handshakes have had theirs already
             await self._turn()
 
         origin = Headers(scope=scope).get("origin")
@@ -130,14 +130,14 @@ class Guard:
                 await send(part)
 
         refused = scope.get("extensions", {}).get(REFUSAL) or self._refusal(scope)
-        app = refused or (_preflight(scope) if shared else None) or self._detour(scope) or self._app
+        app = refused or (_preflight(scope) if shared else None) or self._redirect(scope) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"
         await app(scope, receive, send_guarded)
 
-    def _detour(self, scope: Scope) -> Response | None:
-        """To the path that is meant, if the page's last slash is missing, or another path ends with one.
+    def _redirect(self, scope: Scope) -> Response | None:
+        """A redirect if the slash at the end of the page's path is missing, or another path has one.
 
         Without scheme and host, which only a proxy knows.
         """
@@ -146,12 +146,12 @@ class Guard:
         if scope["type"] != "http" or inside == "/" or (inside and inside[-1] != "/"):
             return None
         query = scope["query_string"].decode("latin-1")
-        meant = base + quote(f"/{inside.strip('/')}", safe="/:")  # one slash: behind two a host would begin
+        meant = base + quote(f"/{inside.strip('/')}", safe="/:")  # one slash: after two, a host name would follow
         return Response(None, 307, {"Location": meant + (f"?{query}" if query else "")})
 
 
 def _pieces(message: Message) -> Iterator[Message]:
-    """A message, a long body as several: of what is written behind TLS at once nobody learns whether it is taken."""
+    """A message, split if its body is long: of a single write over TLS one cannot tell how much was taken."""
     body = message.get("body", b"")
     if len(body) <= PIECE_BYTES:
         yield message
@@ -162,7 +162,7 @@ def _pieces(message: Message) -> Iterator[Message]:
 
 
 def _preflight(scope: Scope) -> Response | None:
-    """The answer to a browser that asks on behalf of a listed site whether it may ask."""
+    """The answer to a CORS preflight request; None if this is none."""
     asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
     return Response(status_code=204, headers=PREFLIGHT) if asks else None
 

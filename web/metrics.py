@@ -1,4 +1,4 @@
-"""What a scraper reads: `/metrics`, and `/metrics/prices` where it is switched on."""
+"""What a scraper reads: `/metrics`, and `/metrics/prices` where that is switched on."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from web.descriptions import described_text, problems
 from web.problem import Problem
 
 INLINE = 1000
-"""Samples that are encoded between two turns of the loop; more of them would hold everybody up."""
+"""Most samples that are encoded in the loop's own thread; more would delay all readers."""
 
-PAGE = described_text("Counters and gauges; OpenMetrics where the scraper asks for it.", "text/plain",
+PAGE = described_text("Counters and gauges, in the format that the scraper asks for.", "text/plain",
                       'ticker_feed_up{feed="alpha"} 1.0\n')  # fmt: skip
 PAGE[200]["content"]["application/openmetrics-text"] = PAGE[200]["content"]["text/plain"]
 
 
 class Collected:
-    """What a registry had at one moment, for an encoder that runs elsewhere."""
+    """A registry's metrics at one moment, for an encoder in another thread."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._families = list(registry.collect())
         self.samples = sum(len(family.samples) for family in self._families)
 
     def collect(self) -> Iterable[Metric]:
-        """As a registry's."""
+        """The metrics; what an encoder calls."""
         return self._families
 
 
@@ -46,15 +46,15 @@ def make_router(service: Service) -> APIRouter:
     @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response,
                 responses=PAGE | problems())  # fmt: skip
     async def metrics(request: Request) -> Response:
-        """Text, or OpenMetrics where the scraper asks for it."""
+        """Prometheus text, or OpenMetrics if the scraper asks for it."""
         return await _page(registry, request)
 
     @router.get("/metrics/prices", include_in_schema=prices is not None, summary="Prices for Prometheus",
                 tags=["service"], response_class=Response, responses=PAGE | problems(404))  # fmt: skip
     async def price_metrics(request: Request) -> Response:
-        """A gauge a symbol, of those that `metrics.prices` selects."""
+        """One gauge for each symbol that `metrics.prices` selects."""
         if prices is None:
-            raise Problem(404, "bad_request", "prices as metrics are off; select symbols by metrics.prices")
+            raise Problem(404, "bad_request", "price metrics are off; the setting metrics.prices selects symbols")
         return await _page(prices, request)
 
     return router

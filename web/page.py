@@ -1,10 +1,10 @@
 """The page's own files, as an application: each is read and compressed once.
 
-A page is some thirty small modules, fetched at once from a process that streams prices: an answer must cost nothing.
-Files of a new release come with its process, so they are looked for only at the start. The page names its scripts and
-styles below a folder that is named by all that they are, so that a browser that has them asks for none; by any other
-path a file is always revalidated. Scripts and styles go out without the comments that have lines of their own or stand
-behind code, a quarter of their bytes; what is left keeps its line numbers.
+The page has some thirty small modules, fetched at once from a process that streams prices, so answers must be cheap.
+Files change only with the process, so they are listed once, at the start. The page refers to its scripts and styles
+below a folder named by a hash of all files, so that a browser may keep them for ever; under any other path a file is
+always revalidated. Scripts and styles are sent without comments, a quarter of their bytes, but with the same line
+numbers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from web.problem import problem
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
-"""What some systems call otherwise."""
+"""Media types that some systems name differently."""
 COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*$", re.MULTILINE | re.DOTALL)
-BEHIND = re.compile(rb"(?<=[;{},(]) +// [^\n]*$", re.MULTILINE)
-"""A comment behind the code of its line, as the scripts have them."""
+TRAILING_COMMENT = re.compile(rb"(?<=[;{},(]) +// [^\n]*$", re.MULTILINE)
+"""A comment after code, as the scripts write them."""
 LINK = re.compile(rb'((?:href|src)=")(?=(?:js|css)/)')
 RELEASED = re.compile(r"([0-9a-f]{16})/((?:js|css)/.+)")
 REVALIDATED = "no-cache"
@@ -38,7 +38,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class File(NamedTuple):
-    """A file as it goes out, plain and compressed; `etag` is that of both, without quotes."""
+    """A file as it is sent, plain and compressed; `etag` is of its plain content, without quotes."""
 
     media: str
     etag: str
@@ -48,13 +48,13 @@ class File(NamedTuple):
 
 @functools.cache
 def release() -> str:
-    """The name of the files as they are: another one after a change of any of them."""
+    """A hash of all files."""
     files = sorted(path for path in STATIC.rglob("*") if path.is_file())
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def located(name: str) -> tuple[str, str]:
-    """Which file a path means, and how long a browser may keep it; a page of another release gets today's files."""
+    """The file that a path names, and its `Cache-Control`; a page of another release gets the current files."""
     found = RELEASED.fullmatch(name)
     if found is None:
         return name, REVALIDATED
@@ -63,12 +63,12 @@ def located(name: str) -> tuple[str, str]:
 
 @functools.cache
 def read(path: Path) -> File:
-    """A file, made ready once; other people's scripts keep what their licences want kept."""
+    """A file, prepared once; third-party scripts keep their comments, as their licences require."""
     plain = path.read_bytes()
     if path.suffix in {".js", ".css"} and path.is_relative_to(STATIC):
         plain = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain)
     if path.suffix == ".js":
-        plain = BEHIND.sub(b"", plain)
+        plain = TRAILING_COMMENT.sub(b"", plain)
     if path == STATIC / "index.html":
         plain = LINK.sub(rb"\g<1>%b/" % release().encode(), plain)
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -76,9 +76,9 @@ def read(path: Path) -> File:
 
 
 def answer(path: Path, headers: Headers, cache: str = REVALIDATED) -> Response:
-    """A file, compressed where that is welcome, or 304 where it is known already."""
+    """A file, compressed if the client accepts that, or 304 if it has it already."""
     file = read(path)
-    packs = takes_gzip(headers.get("accept-encoding", "")) and len(file.packed) < len(file.plain)
+    packs = accepts_gzip(headers.get("accept-encoding", "")) and len(file.packed) < len(file.plain)
     etag = f'"{file.etag}-gzip"' if packs else f'"{file.etag}"'
     sent = {"Cache-Control": cache, "ETag": etag, "Vary": "Accept-Encoding"}
     if etag in headers.get("if-none-match", ""):
@@ -88,8 +88,8 @@ def answer(path: Path, headers: Headers, cache: str = REVALIDATED) -> Response:
     return Response(file.packed if packs else file.plain, headers=sent, media_type=file.media)
 
 
-def takes_gzip(accepted: str) -> bool:
-    """Whether a client names gzip among the encodings that it takes; with a weight of 0 it says that it does not."""
+def accepts_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` names gzip, with a weight above 0."""
     for part in accepted.lower().split(","):
         name, _, weight = part.partition(";")
         if name.strip() == "gzip":
@@ -102,11 +102,11 @@ class Page:
 
     def __init__(self) -> None:
         self._names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
-        release()  # of the files of now, and all are read before prices flow
+        release()  # reads all files before prices flow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file."""
-        if scope["type"] == "websocket":  # the root takes every path that nothing else does
+        if scope["type"] == "websocket":  # mounted at the root: every path that nothing else matches
             refused = problem(404, "bad_request", "there is no stream here; it is at /ws")
             await WebSocket(scope, receive, send).send_denial_response(refused)
             return

@@ -9,6 +9,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+OTHER_SERVER = "this server cannot stream prices; start the service with 'python -m ticker'"
+"""What the streams answer under any server but `web.server`."""
+
 
 class Problem(Exception):  # noqa: N818 - the RFC's own word
     """A request that cannot be answered as asked.
@@ -41,7 +44,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 
 
 def raw_problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> bytes:
-    """A whole HTTP response that ends its connection, for where no application is asked."""
+    """A whole HTTP response, which ends its connection; for errors before the application is called."""
     response = problem(status, code, detail, {"Connection": "close"} | (headers or {}))
     head = b"".join(b"%b: %b\r\n" % pair for pair in response.raw_headers)
     return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, HTTPStatus(status).phrase.encode(), head) + response.body

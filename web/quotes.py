@@ -1,7 +1,7 @@
-"""Quotes over HTTP: the same question as on the stream, "what changed since?", answered once; or, waiting, when it has.
+"""Quotes over HTTP: the stream's question, "what has changed since?", answered once, at once or when something has.
 
-An answer is of one version: a small one is read in one turn, a large one is of the moment in which it is done. A table
-is read in one turn, and then written a slice at a time. A request that waits does so before.
+Every answer is of one version. A small one is read in one turn of the loop; a large one is made in slices, and is of
+the version at its end. A table is read in one turn and then written in slices. A request that waits does so first.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from web.waiting import wait_for_news
 
 LONGEST_WAIT_S = 30
 
-FORMAT_HELP = "A document, or a table, which is always whole: it takes no cursor."
-ETAG = "Quote it in `If-None-Match`."
+FORMAT_HELP = "JSON, or a CSV table, which is always complete and takes no cursor."
+ETAG = "To be sent back in `If-None-Match`."
 EXAMPLE_CSV = "symbol,last,ts\r\nBTC-USD,97412.35,1795386012345\r\n"
 
 
@@ -51,31 +51,31 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     router = APIRouter()
     store = service.store
 
-    @router.get("/api/quotes", summary="Quotes, whole or since a cursor", tags=["prices"], response_class=Response,
-                responses=with_csv(described("Quotes", ETag=ETAG), EXAMPLE_CSV)
-                | {304: {"description": "Nothing inside the selection has changed."}}
+    @router.get("/api/quotes", summary="Quotes, all or those changed since a cursor", tags=["prices"],
+                response_class=Response, responses=with_csv(described("Quotes", ETag=ETAG), EXAMPLE_CSV)
+                | {304: {"description": "Nothing in the selection has changed."}}
                 | problems(400, 403, 503))  # fmt: skip
     async def quotes(
         request: Request,
         symbols: Symbols = ("*",),
         fields: Fields = (),
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
-        wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Wait so long for a change.")] = 0,
+        wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for a change.")] = 0,
         shape: Annotated[Literal["json", "csv"], Query(alias="format", description=FORMAT_HELP)] = "json",
         if_none_match: Annotated[str | None, Header(description="An earlier `ETag`.")] = None,
     ) -> Response:
-        """`since: null` means everything: replace what you have. Otherwise merge, and drop what is in `gone`.
+        """`since: null` means a full answer: replace what you have. Otherwise merge it, and drop what is in `gone`.
 
-        An answer of everything names in `unknown` which of the symbols do not exist; they are filled when they do.
-        `loading` are then feeds that do not know theirs yet.
+        A full answer lists in `unknown` the requested symbols that do not exist (yet), and in `loading` the feeds that
+        may still bring them.
 
-        With `wait_s` and a cursor since which nothing has changed, the answer comes when something does, or with
-        empty `quotes` when the time is over.
+        With `wait_s`, if nothing has changed since `cursor`, the answer comes when something does, or with empty
+        `quotes` when the time is up.
         """
         selection = selection_of(symbols, fields, service)
         address = admission.address(request)
         if cursor and shape == "csv":
-            raise Problem(400, "bad_request", "a table is always whole: leave 'cursor' out, or 'format=csv'")
+            raise Problem(400, "bad_request", "a CSV table is always complete: leave out 'cursor' or 'format=csv'")
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             known = Cursor.parse(cursor) if cursor else None
@@ -87,7 +87,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 check_quota(service, address, selection, 0, cursor)
                 await wait_for_news(request, service.hub, selection, wait_s, address)
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
-            had = if_none_match or ""  # a list perhaps, behind a proxy's `W/`; `*` is whatever there is
+            had = if_none_match or ""  # may be a list, with `W/` from a proxy; `*` matches anything
             if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
                 return Response(status_code=304, headers=headers)
             if since is not None and not max(1, store.floor) <= since <= store.version:
@@ -115,7 +115,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         request: Request,
         symbol: Annotated[str, Path(description="A symbol, `BTC-USD` or `alpha:BTC-USD`.")],
     ) -> Response:
-        """404 names the nearest symbols, and the feeds that may still bring it; 503 while none knows its symbols."""
+        """404 lists the nearest symbols, and feeds that may still bring it; 503 before any feed has loaded symbols."""
         selection = selection_of([symbol], (), service)
         record = store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
@@ -136,7 +136,7 @@ def _is_empty(changes: Changes) -> bool:
 
 
 def _made(service: Service, address: str, scope: Scope, since: int | None) -> Iterator[Response | None]:
-    """Make a large answer, in turns: it is of the moment in which it is done."""
+    """Make a large answer in slices; it is of the version at its end."""
     store, selection = service.store, scope.selection
     for made in encoded(store, selection, since):
         if made is None:

@@ -1,6 +1,6 @@
 """The two reference documents, made of the code's own types: `/openapi.json` for HTTP, `/asyncapi.json` for the stream.
 
-FastAPI knows the paths and parameters; what they mean exactly, and how every body looks, is added here.
+FastAPI knows the paths and parameters; their exact meaning and the schema of every body are added here.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from web.schemas import (
     value,
 )  # fmt: skip
 
-SUMMARY = "Live market prices: snapshots, what changed since, and a stream."
+SUMMARY = "Live market prices: snapshots, changes since a cursor, and a stream."
 ABOUT = """One idea carries all of it: the store has one *version*, and every answer is "what changed since version V".
 
-Take the `cursor` of an answer, give it back, and get only what changed since; with `wait_s`, as soon as something does.
-The same comes by itself over a WebSocket at `/ws`, described in [asyncapi.json](asyncapi.json), and as server-sent
+Send the `cursor` of an answer back to get only what has changed since; with `wait_s`, as soon as something does. The
+same changes are pushed over a WebSocket at `/ws`, described in [asyncapi.json](asyncapi.json), and as server-sent
 events at `/api/stream`.
 
 Prices and sizes are JSON numbers whose text is the exchange's own decimal text, without an exponent, trailing zeros
-kept: who needs them exact parses numbers as decimals. Times are milliseconds since 1970 UTC. Errors are problem
-details."""
-CLOSE_CODES = """Close codes: 1000, 1001 and 1012 (after `bye`): come back within its `retry_ms`. 1002, 1003, 1007,
-1009: a broken frame, a binary one, bad UTF-8, a message too large: a bug in the client. 4000: too many bad messages.
-4001: the token is wrong or has expired. 4008: took no bytes for too long, and 4009: answered no ping: come back with
-the cursor. 4029: too many messages: come back, slower."""
+kept: to keep them exact, parse numbers as decimals. Times are milliseconds since 1970 UTC. Errors are problem details
+(RFC 9457)."""
+CLOSE_CODES = """Close codes: 1000, 1001 and 1012 (after `bye`): reconnect within its `retry_ms`. 1002, 1003, 1007 and
+1009: a broken frame, a binary frame, bad UTF-8, a message too large: a bug in the client. 4000: too many bad messages.
+4001: the token is missing, wrong or no longer valid. 4008 and 4009: took no bytes, answered no ping: reconnect with the
+cursor. 4029: too many messages or frames: reconnect, and send fewer."""
 
 _LIST: Schema = {"style": "form", "explode": False}
 PARAMETERS: dict[str, Schema] = {
@@ -60,12 +60,12 @@ PARAMETERS: dict[str, Schema] = {
     "limit": {"example": 100},
     "points": {"example": 60},
 }
-"""What FastAPI cannot know of a parameter: that a text is a list, what may stand in it, and an example."""
+"""What FastAPI cannot know about a parameter: that a string is a list, what it may contain, and an example."""
 SPARKLINE_SYMBOLS = _LIST | {"schema": listing("symbols", {"type": "string"}, maxItems=100), "example": ["BTC-USD"]}
 
 
 def describe(app: FastAPI, *, with_tokens: bool) -> None:
-    """Let an application's `/openapi.json` be complete; `with_tokens` says that prices need one."""
+    """Complete an application's `/openapi.json`; `with_tokens`: prices need a token."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -109,7 +109,7 @@ def _ask_for_tokens(document: dict[str, Any]) -> None:
 
 
 def asyncapi(host: str, base_path: str, *, secure: bool) -> dict[str, Any]:
-    """The AsyncAPI 3.0 document of the stream, as seen by somebody who asks under this host."""
+    """The AsyncAPI 3.0 document of the stream, for clients that reach the service under this host."""
     messages = {name: _message(name, schema) for name, schema in (FRAMES | MESSAGES).items()}
     return {
         "asyncapi": "3.0.0",
@@ -124,13 +124,13 @@ def asyncapi(host: str, base_path: str, *, secure: bool) -> dict[str, Any]:
         }},
         "channels": {"stream": {
             "address": "/ws", "title": "The stream", "servers": [{"$ref": "#/servers/this"}],
-            "description": "One JSON object a text frame. The URL can say all that the first `subscribe` would.",
+            "description": "One JSON object per text frame. The URL can replace the first `subscribe`.",
             "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
             "bindings": {"ws": {"method": "GET", "query": _URL, "bindingVersion": "0.1.0"}},
         }},
         "operations": {
-            "tell": _operation("send", "What the service says, in answer or because something has changed.", FRAMES),
-            "ask": _operation("receive", "What a client may say; exactly one frame answers it.", MESSAGES),
+            "tell": _operation("send", "What the service sends: replies, and changes as they happen.", FRAMES),
+            "ask": _operation("receive", "What a client may send; each message gets exactly one reply.", MESSAGES),
         },
         "components": {"messages": messages, "schemas": RECORDS | FRAMES | MESSAGES},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What there is, how it fares, and health: plain reads in the loop's own thread, a long one in several turns of it."""
+"""Symbols, feeds and health: plain reads in the loop's own thread, long ones spread over several turns."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from web.answers import (
 from web.descriptions import described, problems
 from web.schemas import ref
 
-NOT_READY = {"description": "Not yet, or no more.", "content": {"application/json": {
+NOT_READY = {"description": "Not ready yet, or shutting down.", "content": {"application/json": {
     "schema": ref("Readiness"), "example": {"status": "not ready", "reasons": ["shutting down"]}}}}  # fmt: skip
 
 
 def make_router(service: Service, admission: Admission) -> APIRouter:
-    """All paths under `/api`, and health, for one service."""
+    """The paths for one service."""
     router = APIRouter()
 
-    @router.get("/api/symbols", summary="What there is", tags=["prices"], response_class=Response,
+    @router.get("/api/symbols", summary="List of symbols", tags=["prices"], response_class=Response,
                 responses=described("Symbols") | problems(400, 503))  # fmt: skip
     async def symbols(request: Request, symbols: Symbols = ("*",)) -> Response:
-        """Sorted by name; `venues` best first.
+        """Sorted by name; `venues` are in order of preference.
 
-        `unknown` names which of the symbols do not exist, `loading` feeds that may still bring them.
+        `unknown` lists the requested symbols that do not exist (yet), `loading` the feeds that may still bring them.
         """
         address, selection = admission.address(request), selection_of(symbols, (), service)
         await admit_patterns(service, address, selection)
@@ -51,23 +51,23 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         entries = b",".join(await in_turns(service, _instruments(service, records)))
         return answer(b'{"symbols":[%b]%b}' % (entries, unknown_members(service, address, selection)))
 
-    @router.get("/api/feeds", summary="Where prices come from", tags=["service"], response_class=Response,
+    @router.get("/api/feeds", summary="Feeds and their health", tags=["service"], response_class=Response,
                 responses=described("Feeds") | problems())  # fmt: skip
     async def feeds() -> Response:
         """State, counters, errors by reason and the last 20 changes of each feed."""
         return answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
 
-    @router.get("/healthz", summary="The process lives", tags=["service"], response_class=Response,
+    @router.get("/healthz", summary="Liveness", tags=["service"], response_class=Response,
                 responses=described("Health") | problems(open_to_all=True))  # fmt: skip
     async def healthz() -> Response:
-        """200 as long as the loop answers."""
+        """200 as long as the process answers."""
         return answer(b'{"status":"ok"}')
 
-    @router.get("/readyz", summary="Readers may come", tags=["service"], response_class=Response,
+    @router.get("/readyz", summary="Readiness", tags=["service"], response_class=Response,
                 responses=described("Readiness") | {503: NOT_READY}
                 | problems(open_to_all=True))  # fmt: skip
     async def readyz() -> Response:
-        """200 once the feeds have delivered; 503 with the reasons before, and while shutting down."""
+        """200 once the feeds have delivered prices; 503 with the reasons before that, and while shutting down."""
         reasons = service.not_ready()
         body = orjson.dumps({"status": "not ready" if reasons else "ready", "reasons": reasons})
         return answer(body, 503 if reasons else 200)
@@ -76,7 +76,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
 
 def _instruments(service: Service, records: Iterable[Record]) -> Iterator[bytes]:
-    """What they are, by name, separated by commas; it is made a slice at a time."""
+    """The entries of these records, sorted by name and separated by commas, a slice at a time."""
     for part in parts(sorted(records, key=attrgetter("key"))):
         yield orjson.dumps([_instrument(service, record) for record in part])[1:-1]
 

@@ -1,4 +1,4 @@
-"""Where the price of one instrument comes from: its venues, the one that is followed, and the one that was."""
+"""Where the price of one instrument comes from: its venues, the one followed now, and the one before."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
     """The one path."""
     router = APIRouter()
 
-    @router.get("/api/sources/{symbol}", summary="Where a price comes from", tags=["prices"], response_class=Response,
+    @router.get("/api/sources/{symbol}", summary="Source of a price", tags=["prices"], response_class=Response,
                 responses=described("Source") | problems(400, 404, 503))  # fmt: skip
     async def sources(
         request: Request,
         symbol: Annotated[str, Path(description="A consolidated symbol, `BTC-USD`.")],
     ) -> Response:
-        """`venues` best first. `before` is the venue that `source` took over from, at `since`; `null` if none."""
-        selection_of([symbol], (), service)  # refuses what is no symbol at all
+        """`venues` are in order of preference; at `since`, `source` took over from `before`, `null` if from none."""
+        selection_of([symbol], (), service)  # refuses a malformed symbol
         venue, _, instrument = symbol.rpartition(":")
         if venue:
             detail = f"'{symbol}' is a venue's own price; ask for '{instrument}'"

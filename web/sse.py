@@ -1,8 +1,8 @@
-"""`/api/stream`: the stream as server-sent events, for whoever has no WebSocket.
+"""`/api/stream`: the stream as server-sent events, for clients without WebSockets.
 
-A response is a reader of the hub like any WebSocket: it stands in the same groups, takes a frame whole or refuses it,
-and has no queue. An event is one chunk of the response, made once of the frame that a WebSocket gets, and shared; its
-`id` is the cursor, so that a browser resumes by itself. The endpoint returns at once; no task waits for the end.
+A response is a reader of the hub like any WebSocket: it is in the same groups, takes a frame whole or refuses it, and
+has no queue. An event is one chunk of the response, made once from the frame that WebSockets get, and shared; its `id`
+is the cursor, so that a browser resumes by itself. The endpoint returns at once; no task waits for the end.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem
 from web.auth import Auth
 from web.descriptions import described_text, problems
 from web.pause import Pause
-from web.problem import Problem
+from web.problem import OTHER_SERVER, Problem
 from web.server import EXCHANGE, BoundedHttp, Exchange
 from web.transport import CLOSE_PATIENCE_S
 
 HEADERS = {
     "Cache-Control": "no-store",
     "Connection": "close",
-    "X-Accel-Buffering": "no",  # nginx would keep events until it has some kilobytes
+    "X-Accel-Buffering": "no",  # else nginx would hold events back until it has some kilobytes
 }
 EXAMPLE = (
     "event: update\nid: 1795386000123:4712:9f3a61c27b04d5e8\n"
@@ -46,14 +46,14 @@ EXAMPLE = (
     '"quotes":{"BTC-USD":{"last":97412.40}}}\n\n'
 )
 RETRY_MS = (500, 1500)
-"""The window within which a browser comes back after a cut; after a `bye` it is the one that this names."""
+"""The window within which a browser reconnects after a cut; after a `bye` it is `GOODBYE_RETRY_MS`."""
 LAST_CHUNK = b"0\r\n\r\n"
 LEFT, CUT = 1001, 1006
-"""How a stream that its reader ended is counted: closed, or reset."""
+"""The close codes under which streams that the client has ended are counted: closed, or reset."""
 
 
 def event(frame: Frame, epoch: int, digest: str) -> bytes:
-    """The frame as an event, in the form of one chunk (RFC 9112, section 7.1); made once for a selection."""
+    """The frame as an event, framed as one HTTP chunk (RFC 9112, section 7.1); made once per selection."""
     if frame.event is None or frame.event[0] != digest:
         cursor = f"id: {Cursor(epoch, frame.version, digest)}\n" if frame.version else ""
         head = b"event: %b\n%bdata: " % (frame.kind.encode(), cursor.encode())
@@ -69,30 +69,30 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
     patience_s = ping.ping_interval_s + ping.ping_timeout_s
 
     @router.get("/api/stream", summary="The stream, as server-sent events", tags=["prices"],
-                response_class=Response, responses=described_text("Events without end.", "text/event-stream", EXAMPLE)
+                response_class=Response, responses=described_text("Endless events.", "text/event-stream", EXAMPLE)
                 | problems(400, 403, 503))  # fmt: skip
     async def stream(
         request: Request,
         symbols: Symbols = ("*",),
         fields: Fields = (),
-        interval_ms: Annotated[int, Query(ge=0, description="Least time between two events, rounded up.")] = 0,
+        interval_ms: Annotated[int, Query(ge=0, description="Minimum ms between two events, rounded up.")] = 0,
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
-        last_event_id: Annotated[str | None, Header(description="A cursor, too; it wins.")] = None,
+        last_event_id: Annotated[str | None, Header(description="A cursor, too; wins over `cursor`.")] = None,
     ) -> Response:
-        """Each event has the type and the JSON of a frame of `/ws`, and with data a cursor as its `id`.
+        """Each event has the type and the JSON of a frame of `/ws`; those with data have a cursor as their `id`.
 
-        `subscribed` comes first, and names in `unknown` which of the symbols do not exist. `snapshot` replaces what you
-        have, `update` is merged into it, `heartbeat` says that nothing has changed, `bye` why the service ends the
-        stream. A browser's `EventSource` comes back by itself and goes on where it was.
+        `subscribed` comes first; its `unknown` lists the requested symbols that do not exist. A `snapshot` replaces
+        what you have, an `update` is merged into it, a `heartbeat` says that nothing has changed, a `bye` why the
+        service ends the stream. A browser's `EventSource` reconnects by itself and resumes where it was.
         """
         selection = selection_of(symbols, fields, service)
         if not selection.patterns:
             raise Problem(400, "bad_request", "'symbols' is empty; give at least one symbol or pattern")
         address = admission.address(request)
         await admit_patterns(service, address, selection)
-        asked = last_event_id or cursor
+        resume_from = last_event_id or cursor
         with as_problem():
-            whole = await hub.turns.complete(hub.groups.whole(address, selection, None, asked))
+            whole = await hub.turns.complete(hub.groups.whole(address, selection, None, resume_from))
         refused = admission.refusal(request)
         if hub.draining and refused is not None and refused.status_code == 503:
             return _farewell()
@@ -100,7 +100,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             return refused
         exchange = request.scope.get("extensions", {}).get(EXCHANGE)
         if not isinstance(exchange, Exchange):
-            raise Problem(503, "internal", "this server cannot stream prices; start the service by 'python -m ticker'")
+            raise Problem(503, "internal", OTHER_SERVER)
         http, cycle = exchange.http(), exchange.cycle()
         assert http is not None
         assert cycle is not None, "the task that runs this has it, and it has the connection"
@@ -109,18 +109,18 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             del head.headers["content-length"]
             return head
         interval = interval_class(interval_ms)
-        matched = check_quota(service, address, selection, interval, asked, made=whole is not None)
-        unknown = unknown_of(service, address, selection) if service.loaded() else []  # here it is said once
+        matched = check_quota(service, address, selection, interval, resume_from, made=whole is not None)
+        unknown = unknown_of(service, address, selection) if service.loaded() else []  # it is sent only once
         events = EventStream(http, cycle, hub, address, patience_s)
 
-        def told(resumed: bool) -> Frame:
+        def subscribed(resumed: bool) -> Frame:
             return protocol.subscribed(
                 None, selection, matched, interval, resumed=resumed, unknown=unknown, rejected=[]
             )
 
         def welcome() -> None:
-            auth.watch(events, auth.shown(request))
-            events.begin(selection, interval, asked, whole, told)
+            auth.watch(events, auth.presented(request))
+            events.begin(selection, interval, resume_from, whole, subscribed)
 
         return Events(welcome, events.number)
 
@@ -131,7 +131,7 @@ class EventStream:
     """A connection whose response is events; see `ticker.hub.Connection`.
 
     Attributes:
-        open: false from the moment that nothing more may be written.
+        open: whether anything may still be written.
         paused: while what was written has not arrived; see `web.pause`.
         group, since: see `ticker.readers.Reader`.
         number: see `ticker.hub.Connection`.
@@ -163,29 +163,29 @@ class EventStream:
         self,
         selection: Selection,
         interval_ms: int,
-        asked: str | None,
+        resume_from: str | None,
         whole: Frame | None,
-        told: Callable[[bool], Frame],
+        subscribed: Callable[[bool], Frame],
     ) -> None:
-        """The head of the response is out: enter, and write the first events.
+        """The head of the response is written: join the hub, and write the first events.
 
-        `told` makes `subscribed`, of whether the reader resumes.
+        `subscribed` makes the first of them; its argument says whether the reader has resumed.
         """
         self._http.attach(self, self._cycle)
         if self._http.transport.is_closing():
             return
         self.open = True
         self._digest = selection.digest
-        with contextlib.suppress(AttributeError, OSError):  # Linux alone; no ping tells that a peer is dead
+        with contextlib.suppress(AttributeError, OSError):  # Linux only; there are no pings to detect a dead peer
             sock = self._http.transport.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._patience_ms)
         self._hub.add(self)
-        first = self._hub.groups.join(self, selection, interval_ms, asked, whole)
-        subscribed = told(bool(asked) and first.kind == "update")
-        for frame in (subscribed, first):
+        first = self._hub.groups.join(self, selection, interval_ms, resume_from, whole)
+        reply = subscribed(bool(resume_from) and first.kind == "update")
+        for frame in (reply, first):
             self._hub.groups.counts.sent(frame)
-        self._write(self._form(_retry(RETRY_MS)) + self._event(subscribed), self._event(first))
-        if self._http.flow.write_paused:  # since the head already, which nobody says again
+        self._write(self._form(_retry(RETRY_MS)) + self._event(reply), self._event(first))
+        if self._http.flow.write_paused:  # since the head was written, when nobody was told
             self.pause()
 
     # Writing
@@ -212,25 +212,25 @@ class EventStream:
         return True
 
     def pause(self) -> None:
-        """The kernel is full; called by the transport, possibly inside `write`: only flags change."""
+        """The kernel takes no more; called by the transport, possibly inside `write`, so only flags change."""
         if self.open and not self.paused:
             self._hub.pause(self, Pause(self._http.transport, self._hub.now()))
 
     def resume(self) -> None:
-        """The kernel has taken everything: writes nothing, only says so."""
+        """The kernel has taken everything: tell the hub, and write nothing."""
         self._hub.taken(self)
 
     @property
     def pending_bytes(self) -> int:
-        """What waits in the process to be sent."""
+        """How much waits in the process to be sent."""
         return self._http.transport.get_write_buffer_size()
 
     # Ending
 
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - the frame has it
-        """Write a last event, for who takes nothing now behind what waits, and end the response.
+        """Write a last event, even while paused, and end the response.
 
-        The hub keeps it until its end, because a drain waits for that.
+        The hub keeps the connection until that is lost, because a drain waits for it.
         """
         if not self.open:
             return
@@ -240,7 +240,7 @@ class EventStream:
         self._http.transport.close()
 
     def end(self, code: int, reason: str) -> None:
-        """Leave the hub, say why as the last event, and end the response; whoever does not take that is dropped."""
+        """Leave the hub, say why in a last event, and end the response; drop the connection if that takes too long."""
         if self.open:
             again = code != protocol.UNAUTHORIZED
             self.say_bye(protocol.bye(reason, GOODBYE_RETRY_MS, reconnect=again), code, reason)
@@ -264,11 +264,11 @@ class EventStream:
 
 
 class Events(Response):
-    """The head of the response of a stream; the rest writes itself."""
+    """The head of a stream's response; `EventStream` writes the rest."""
 
     def __init__(self, welcome: Callable[[], None], number: int) -> None:
         super().__init__(None, 200, HEADERS | {CONNECTION_ID: str(number)}, "text/event-stream")
-        del self.headers["content-length"]  # nobody knows it
+        del self.headers["content-length"]  # unknown
         self._welcome = welcome
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
@@ -286,7 +286,7 @@ def _chunk(text: bytes) -> bytes:
 
 
 def _farewell() -> Response:
-    """To who comes while the service stops: a `bye`, since a browser's EventSource gives up for ever after a 503."""
+    """The answer while the service stops: a `bye`, since a browser's EventSource gives up for good after a 503."""
     frame = protocol.bye("shutdown", GOODBYE_RETRY_MS)
     body = b"retry: %d\nevent: bye\ndata: %b\n\n" % (random.randint(*GOODBYE_RETRY_MS), frame.data)
     return Response(body, 200, HEADERS, "text/event-stream")

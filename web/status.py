@@ -1,4 +1,4 @@
-"""How the service itself fares, as numbers: what its page shows beside `/api/feeds`, without a Prometheus."""
+"""The service's own health in numbers: what its page shows beside `/api/feeds`, without Prometheus."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter()
     versions = {"ticker": __version__, "python": platform.python_version()} | _installed()
 
-    @router.get("/api/status", summary="How the service fares", tags=["service"], response_class=Response,
+    @router.get("/api/status", summary="Status of the service", tags=["service"], response_class=Response,
                 responses=described("Status") | problems())  # fmt: skip
     async def status() -> Response:
-        """Counters grow from the start; of a histogram, `counts` has one more entry than `bounds`."""
+        """Counters count from the start; a histogram's `counts` has one more entry than its `bounds`."""
         return answer(orjson.dumps(_status(service, versions)))
 
     return router
@@ -70,18 +70,18 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
 
 @functools.cache
 def _installed() -> dict[str, str]:
-    """Looked up once: each takes half a millisecond."""
+    """Versions of libraries, looked up once: each takes half a millisecond."""
     found = {}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # what was installed without its metadata
+        except PackageNotFoundError:  # installed without its metadata
             continue
     return found
 
 
 def _memory_bytes(peak: int) -> int:
-    """What the process has in memory now; its peak where the system does not tell."""
+    """Resident memory now; its peak where the system does not tell."""
     statm = Path("/proc/self/statm")
     if statm.is_file():
         return int(statm.read_text().split()[1]) * resource.getpagesize()

@@ -1,7 +1,7 @@
 """Comma-separated values (RFC 4180), for spreadsheets and data frames.
 
-Numbers are the exact decimal text. A text that a spreadsheet would take for a formula gets an apostrophe before it:
-names come from exchanges, and nobody's sheet should compute what somebody else has written.
+Numbers are the exact decimal text. Text that a spreadsheet would take for a formula gets an apostrophe before it: names
+come from exchanges, which must not be able to inject formulas.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ticker.slices import parts
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""What a formula may begin with."""
+"""Characters that a formula may begin with."""
 
 
 def quotes_table(records: Iterable[Record], mask: int) -> Iterator[bytes]:
-    """One row a symbol, by name, all of one moment; unknown values are empty. It is made a slice at a time."""
+    """One row per symbol, by name, all of one moment, a slice at a time; unknown values are empty."""
     fields = [(i, FIELDS[i] in NUMBER_FIELDS) for i in bits(mask)]
     ordered = sorted(records, key=attrgetter("key"))
-    yield b""  # that was a turn's work
+    yield b""  # sorting took a turn
     now = [(record.key, tuple(record.values)) for record in ordered]
     yield _lines([["symbol", *(FIELDS[i] for i, _ in fields)]])
     for part in parts(now):
@@ -36,7 +36,7 @@ def quotes_table(records: Iterable[Record], mask: int) -> Iterator[bytes]:
 
 
 def bars_table(rows: Iterable[Row], digits: int | None) -> bytes:
-    """One row a bar; prices have the digits that the symbol is quoted at."""
+    """One row per bar; prices have as many decimals as the symbol is quoted in."""
     head = ["t", "open", "high", "low", "close", "volume", "flags"]
     lines = ([str(r.t), *(decimal(price, digits) for price in r[1:5]), decimal(r.volume), r.flags] for r in rows)
     return _lines([head, *lines])
@@ -48,7 +48,7 @@ def table_answer(body: bytes, headers: Mapping[str, str]) -> Response:
 
 
 def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """The text, changed if a spreadsheet would take it for a formula."""
     return f"'{text}" if text[:1] in FORMULA else text
 
 

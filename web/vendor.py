@@ -1,4 +1,4 @@
-"""Files of other people's packages under `/vendor/`: located in the installed package, never copied, never imported."""
+"""Third-party files under `/vendor/`: found in the installed package, never copied, never imported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def make_router() -> APIRouter:
         file = FILES[name].find() if name in FILES else None
         if file is None:
             raise HTTPException(404)
-        await asyncio.to_thread(page.read, file)  # the first time it is compressed, which takes a while
+        await asyncio.to_thread(page.read, file)  # compresses it the first time, which takes a while
         return page.answer(file, request.headers, FILES[name].cache)
 
     return router

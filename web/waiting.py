@@ -1,4 +1,4 @@
-"""A request that waits for news: a reader of the hub that only wants to know that something has come."""
+"""Long polling: a request that waits, as a reader of the hub that only learns that something has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ticker.selection import Selection
 
 
 class Waiting:
-    """One request in waiting; see `ticker.hub.Connection`. What it says when it is over is its endpoint's matter."""
+    """One waiting request; see `ticker.hub.Connection`. Its endpoint answers it once that is `over`."""
 
     via = "poll"
     pending_bytes = 0
@@ -27,27 +27,27 @@ class Waiting:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def write(self, frame: Frame) -> bool:
-        """News; heartbeats are none."""
+        """Something has changed, unless this is a heartbeat."""
         if frame.kind != "heartbeat":
             self.abort()
         return True
 
-    def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no room for it
-        """The service stops: whoever waits is answered now."""
+    def say_bye(self, frame: Frame, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no place for it
+        """The service stops: answer now."""
         self.abort()
 
-    def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no room for it
-        """It may wait no longer."""
+    def end(self, code: int, reason: str) -> None:  # noqa: ARG002 - the answer has no place for it
+        """It may not wait any longer: answer now."""
         self.abort()
 
     def abort(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         if not self.over.done():
             self.over.set_result(None)
 
 
 async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float, address: str) -> None:
-    """Return once something of a selection changes, `wait_s` has passed, the service stops, or the client has left."""
+    """Return once something in a selection changes, `wait_s` has passed, the service stops, or the client has left."""
     waiting = Waiting(address, hub.journal.number())
     hub.add(waiting)
     hub.groups.enter(waiting, selection, 0, hub.store.version)

@@ -1,8 +1,8 @@
-"""`/ws`: who may come in, and the hand-over of the socket to the hub.
+"""`/ws`: admission to the stream, and handing the connection over to the hub.
 
-After a restart everybody comes at once, and the framework's layers cost more than the handshake itself: a good
-handshake is answered by the transport, which asks the `Door`. What is refused goes to the guard, like everything
-else.
+After a restart all clients reconnect at once, and the framework's layers cost more than the handshake itself. So the
+transport answers handshakes, after it has asked the `Door`; those that are refused go to the guard, like all other
+requests.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from ticker.session import Session
 from web.admission import Admission
 from web.auth import Auth
 from web.pings import Pings
-from web.problem import Problem, problem
+from web.problem import OTHER_SERVER, Problem, problem
 from web.transport import SharedFrames
 
 
 class Door:
-    """The way in to the stream of one service.
+    """Admits connections to the stream of one service.
 
     Args:
-        guard: the answer to whoever is refused at every path; see `web.guard.Front`.
+        guard: the answer to requests that are refused at every path; see `web.guard.Front`.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Door:
         self._pings = Pings(service.hub, hub.ping_interval_s, hub.ping_timeout_s)
 
     def refusal(self, request: HTTPConnection) -> Response | None:
-        """The answer to a handshake that is refused, counted; None: they may come in."""
+        """The answer to a handshake that is refused, which is counted; None if it is admitted."""
         return self._guard(request.scope) or self._admission.refusal(request) or self._auth.refusal(request)
 
     def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
-        """Hand an accepted connection over; `head` is the handshake's answer, written before the first frames."""
+        """Hand an admitted connection over to the hub; `head` answers the handshake and goes before the frames."""
         hub, auth = self._service.hub, self._auth
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
         query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -65,16 +65,16 @@ class Door:
                 hub.idle.add(connection)
             return good
 
-        if auth.watch(connection, auth.shown(request)):
+        if auth.watch(connection, auth.presented(request)):
             connection.detach(hub, *start(), head)
         else:
             connection.detach(hub, Doorman(admit, start), [], head)
-            hub.idle.discard(connection)  # it hears nothing before it has said its token
+            hub.idle.discard(connection)  # no heartbeats before its token has come
         self._pings.watch(connection)
 
 
 def make_router() -> APIRouter:
-    """The stream's endpoint, for those to whom no transport of ours opens it."""
+    """The stream's path for requests that the transport does not answer: they cannot have the stream."""
     router = APIRouter()
 
     @router.get("/ws", include_in_schema=False)
@@ -85,7 +85,6 @@ def make_router() -> APIRouter:
 
     @router.websocket("/ws")
     async def not_here(websocket: WebSocket) -> None:
-        text = "this server cannot stream prices; start the service by 'python -m ticker'"
-        await websocket.send_denial_response(problem(503, "internal", text))
+        await websocket.send_denial_response(problem(503, "internal", OTHER_SERVER))
 
     return router
