@@ -1,4 +1,4 @@
-"""A certificate that is renewed while the service runs: who connects then gets the new one, nobody else notices."""
+"""TLS certificates that are renewed while the service runs: new connections get the new one, others go on."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ log = logging.getLogger("ticker.service")
 
 
 def why(error: OSError) -> str:
-    """What is wrong with files that cannot be loaded; OpenSSL itself says `[SSL] PEM lib` of most."""
+    """Why files cannot be loaded; of most, OpenSSL itself says only `[SSL] PEM lib`."""
     if isinstance(error, ssl.SSLError):
         return (
-            "not a certificate in PEM form with the key that belongs to it; "
-            "that may be in a file server.tls_key, but not behind a pass phrase"
+            "not a certificate in PEM form with its key; "
+            "the key may be in a file of its own, server.tls_key, but not encrypted with a passphrase"
         )
     return error.strerror or str(error)
 
 
 class Certificate:
-    """The files behind a TLS context, loaded again when they have changed.
+    """The files of a TLS context, loaded again when they have changed.
 
-    Not while they are being written, and never half a pair: they are tried on another context first.
+    Never while they are being written, and never half a pair: they are tried on another context first.
 
     Args:
-        context: what connections are made with; it has loaded them.
+        context: the one for new connections; it has loaded the files already.
         cert: the certificate's file.
-        key: that of its key; empty if it is in the same file.
+        key: the key's file; empty if that is in the same file.
     """
 
     def __init__(self, context: ssl.SSLContext, cert: str, key: str) -> None:
@@ -37,18 +37,18 @@ class Certificate:
         self._loaded = self._seen = self._stamps()
 
     def check(self) -> None:
-        """Look at the files; they count once they look as they did the last time."""
+        """Look at the files, and load them if they have changed, but not since the last look."""
         before, self._seen = self._seen, self._stamps()
         if self._seen in (self._loaded, None) or self._seen != before:
             return
         self._loaded = self._seen
         try:
             for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._context):
-                context.load_cert_chain(self._cert, self._key, password="")  # an encrypted key must not ask a terminal
+                context.load_cert_chain(self._cert, self._key, password="")  # an encrypted key must not prompt
         except OSError as error:  # ssl.SSLError is one
-            log.warning("the certificate stays as it was: %s", why(error))
+            log.warning("certificate not reloaded: %s", why(error))
         else:
-            log.info("certificate read again")
+            log.info("certificate reloaded")
 
     def _stamps(self) -> list[tuple[int, int, int]] | None:
         try:

@@ -1,7 +1,7 @@
-"""The beginning of a WebSocket: a good handshake for the stream is answered here, one in each turn of the loop.
+"""WebSocket handshakes: those that open the stream are answered here, one in each turn of the loop.
 
-Through the framework it would cost more than twice as much, and after a restart everybody comes at once: all of them
-in one turn would keep the others waiting. What is refused, and every other path, goes to the application.
+Through the framework each would cost more than twice as much, and after a restart all clients reconnect at once: all of
+them in one turn would delay everybody else. Those that are refused, or for other paths, go to the application.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from web.problem import raw_problem
 from web.wire import DEFLATE
 
 REFUSAL = "ticker.refusal"
-"""Key of `scope["extensions"]` under which the guard finds the answer to a handshake for the stream that is refused."""
+"""Key of `scope["extensions"]` under which the guard finds the answer to a refused handshake for the stream."""
 
 
 class Door(Protocol):
-    """Who may come in; see `web.ws.Door`."""
+    """Admits connections to the stream; see `web.ws.Door`."""
 
     paths: frozenset[str]
 
     def spread(self, steps: Iterator[None]) -> None:
-        """Do work a step a turn; see `ticker.turns.Turns.spread`."""
+        """Do work one step a turn; see `ticker.turns.Turns.spread`."""
 
     def refusal(self, request: HTTPConnection) -> Response | None:
-        """The answer to a handshake that is refused, counted."""
+        """The answer to a handshake that is refused, which is counted; None if it is admitted."""
 
     def begin(self, connection: Any, request: HTTPConnection, head: bytes) -> None:
-        """Detach an accepted connection; `head` is the handshake's answer."""
+        """Detach an admitted connection; `head` answers the handshake."""
 
 
 class Handshake(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket connection until it is open."""
 
     door: Door
-    """Whom to ask."""
+    """Decides on handshakes for the stream."""
     compress = True
     """Whether compression is offered; each message by itself, so that its bytes can be shared."""
 
@@ -53,7 +53,7 @@ class Handshake(WebSocketsSansIOProtocol):
             self.conn.available_extensions = [DEFLATE]
 
     def data_received(self, data: bytes) -> None:
-        """As uvicorn's, which would leave a request hanging that the parser refused."""
+        """As uvicorn's, which would leave requests without an answer that the parser has refused."""
         self.conn.receive_data(data)
         if (self.conn.handshake_exc or self.conn.parser_exc) is not None:
             self._refuse()
@@ -61,11 +61,11 @@ class Handshake(WebSocketsSansIOProtocol):
             self.handle_events()
 
     def handle_connect(self, event: Request) -> None:
-        """As uvicorn's, but another version is told which one is spoken (RFC 6455, section 4.4)."""
+        """As uvicorn's, but a client of another version learns which one is supported (RFC 6455, section 4.4)."""
         if event.headers.get_all("Sec-WebSocket-Version") != ["13"]:
-            self._refuse(426, "speak version 13 of the protocol", {"Sec-WebSocket-Version": "13"})
+            self._refuse(426, "only version 13 of the WebSocket protocol is supported", {"Sec-WebSocket-Version": "13"})
         else:
-            self.transport.pause_reading()  # what a client sends too early waits for the answer
+            self.transport.pause_reading()  # what a client sends too early waits for ours
             self.door.spread(self._in_turn(event))
 
     def _in_turn(self, request: Request) -> Iterator[None]:
@@ -73,14 +73,14 @@ class Handshake(WebSocketsSansIOProtocol):
         try:
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-                self._knock(request)
-        except Exception:  # a bug, which is this connection's end and nobody else's
+                self._decide(request)
+        except Exception:  # a bug must end this connection only
             self.logger.exception("error in a WebSocket handshake")
             self.transport.abort()
         yield
 
-    def _knock(self, request: Request) -> None:
-        """Answer a good handshake for the stream, and one that is none at all; another one goes to the application."""
+    def _decide(self, request: Request) -> None:
+        """Answer a handshake that opens the stream, or one that is malformed; others go to the application."""
         response = self.conn.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             allow = {"Allow": "GET"} if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
@@ -101,11 +101,11 @@ class Handshake(WebSocketsSansIOProtocol):
             return
         self.conn.send_response(response)
         self.handshake_complete = True
-        self.transport.set_protocol(self)  # who is told when the first write is not taken whole
+        self.transport.set_protocol(self)  # told if the first write is not taken whole
         self.door.begin(self, connection, b"".join(self.conn.data_to_send()))
 
     async def run_asgi(self) -> None:
-        """As uvicorn's, to which an answer that opens nothing is an error."""
+        """As uvicorn's, to which it is an error if the answer is not a WebSocket."""
         try:
             await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
@@ -118,10 +118,10 @@ class Handshake(WebSocketsSansIOProtocol):
     def _refuse(
         self,
         status: int = 400,
-        text: str = "the request is not a WebSocket handshake, or its URL is over 8,000 bytes",
+        text: str = "the request is not a WebSocket handshake, or its URL is longer than 8,000 bytes",
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Answer a request that the parser refused; uvicorn would leave it hanging."""
+        """Answer a request that is not a valid handshake."""
         self.transport.write(raw_problem(status, "bad_request", text, headers))
         self.close_sent = self.handshake_complete = True
         self.transport.close()

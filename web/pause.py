@@ -1,6 +1,6 @@
-"""Times in which a connection takes no frames, most often because what was written to it has not arrived yet.
+"""Backpressure: while a connection is paused it gets no frames, most often because the last has not arrived yet.
 
-That one ends when the rest is about to arrive, and not already when the kernel has taken it: what the kernel and the
+Such a pause ends when the rest is about to arrive, not as soon as the kernel has taken it: what the kernel and the
 network hold is old when it is read, over a slow line by many seconds. So a slow reader gets one frame after another,
 each as new as the line allows, and a line that moves is never mistaken for one that stalls.
 """
@@ -19,39 +19,39 @@ from ticker.intake import TICK_S
 from ticker.session import Session
 
 _SIOCOUTQ = 0x5411
-"""Linux's question for what a socket has not seen acknowledged."""
+"""Linux's request code for how many bytes the peer has not acknowledged."""
 _INT = struct.Struct("i")
 _DELIVERED_AT = 192
-"""Where Linux's answer to `TCP_INFO` has how many packets have arrived, those behind a lost one included."""
+"""Where Linux's `TCP_INFO` has the number of packets delivered, which counts those behind a lost one, too."""
 
 
 def unsent_bytes(transport: Any) -> int:
-    """What waits in the process for a connection, and on Linux what the peer has not acknowledged, too."""
+    """What waits in the process, and on Linux also what the peer has not acknowledged."""
     waiting: int = transport.get_write_buffer_size()
     if sys.platform != "linux":
         return waiting
     try:
         answer = fcntl.ioctl(transport.get_extra_info("socket").fileno(), _SIOCOUTQ, bytes(_INT.size))
-    except (AttributeError, OSError, ValueError):  # it is over
+    except (AttributeError, OSError, ValueError):  # it is closed
         return waiting
     return waiting + int(_INT.unpack(answer)[0])
 
 
 def delivered(transport: Any) -> bytes:
-    """A text that changes whenever something arrives: behind a lost packet all else does so unacknowledged."""
+    """A value that changes whenever a packet arrives: those behind a lost one are not acknowledged until it has."""
     try:
         told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DELIVERED_AT + 4)
-    except (AttributeError, OSError):  # it is over, or this is not Linux
+    except (AttributeError, OSError):  # it is closed, or this is not Linux
         return b""
     return bytes(told[_DELIVERED_AT:])
 
 
 class Making:
-    """Lasts while an answer is made in slices: of what comes meanwhile its reader must not know more than it has.
+    """Lasts while an answer is made in slices: an update sent meanwhile would tell its reader more than it has yet.
 
     Args:
-        session: who makes it.
-        before: the pause that it was in already.
+        session: makes the answer.
+        before: the pause in which the connection was already.
     """
 
     __slots__ = ("_before", "_session")
@@ -61,12 +61,12 @@ class Making:
         self._before = before
 
     def over(self, now: float) -> bool:
-        """Whether it is made, and what was written before has arrived."""
+        """Whether the answer is made, and what was written before has arrived."""
         arrived = self._before is None or self._before.over(now)
         return arrived and not self._session.busy
 
     def stalled_s(self, now: float) -> float:
-        """For how long nothing of what was written before was taken; else it waits for us."""
+        """For how long nothing of what was written before was taken; 0 if the reader waits only for the answer."""
         return 0.0 if self._before is None else self._before.stalled_s(now)
 
 
@@ -74,7 +74,7 @@ class Pause:
     """Begins when the kernel did not take all of a write.
 
     Args:
-        transport: whose pause it is.
+        transport: the connection's.
         now: monotonic seconds.
     """
 
@@ -87,13 +87,13 @@ class Pause:
         self._delivered = delivered(transport)
 
     def over(self, now: float) -> bool:
-        """Look whether the process holds nothing, and the rest will arrive within a tick at the pace so far."""
+        """Whether nothing waits in the process, and the rest will arrive within a tick at the pace so far."""
         self._look(now)
         waiting = self._transport.get_write_buffer_size()
         return not waiting and self._left * (now - self._began_at) <= (self._size - self._left) * TICK_S
 
     def stalled_s(self, now: float) -> float:
-        """For how long nothing at all was taken, as far as the last look showed."""
+        """For how long nothing at all was taken, as of the last look."""
         return now - self._moved_at
 
     def _look(self, now: float) -> None:

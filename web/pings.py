@@ -1,4 +1,4 @@
-"""Pings: whether anybody is still there, asked of all open WebSockets by one clock, with the same bytes."""
+"""Keepalive: all open WebSockets are pinged by one clock, with the same bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from web.transport import SharedFrames
 
 
 class Pings:
-    """Asks each connection again and again, and ends those that do not answer.
+    """Pings each connection again and again, and ends those that do not answer.
 
     Args:
-        hub: whose ticks it is driven by, four a second.
+        hub: drives this by its ticks, four a second.
         interval_s: seconds between two pings of a connection.
         timeout_s: seconds that it has to answer.
     """
@@ -24,12 +24,12 @@ class Pings:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._period_s = min(interval_s, timeout_s)
-        # When to look at whom, in order; whoever has left is not kept for it.
+        # When to look at which connection, in order; the references are weak, so that closed ones are freed.
         self._visits: deque[tuple[float, weakref.ref[SharedFrames]]] = deque()
         hub.on_tick.append(self._tick)
 
     def watch(self, connection: SharedFrames) -> None:
-        """Ask this one from now on, as long as it is open."""
+        """Ping this one from now on, as long as it is open."""
         connection.pinged_at = self._hub.now()
         self._visits.append((connection.pinged_at + self._period_s, weakref.ref(connection)))
 
@@ -45,7 +45,7 @@ class Pings:
 
     def _visit(self, connection: SharedFrames, now: float) -> None:
         since_s = now - connection.pinged_at
-        if connection.deaf:  # who takes no bytes is judged by that alone; whose answer is being made waits for us
+        if connection.deaf:  # it takes no bytes, for which the hub ends it, or waits for our answer
             connection.pinged_at, connection.answers = now, True
         elif not connection.answers and since_s >= self._timeout_s:
             connection.end(protocol.NO_PONG, "no pong")

@@ -1,6 +1,6 @@
 """uvicorn embedded in our own loop: the listening socket, bounded request heads, and a server that is one task.
 
-This, `web.handshake`, `web.transport` and a little of `web.sse` are all that know uvicorn's inside.
+Only this, `web.handshake`, `web.transport` and a little of `web.sse` rely on uvicorn's internals.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from web.problem import raw_problem
 from web.transport import MAX_FRAGMENTS, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
-"""What the kernel may hold unsent for one connection before it says "full"."""
+"""How much the kernel may hold unsent for one connection before it takes no more."""
 EXCHANGE = "ticker.http"
 """Key of `scope["extensions"]` under which an endpoint finds its `Exchange`."""
 MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
 MAX_WAITING_REQUESTS = 100
-"""How many requests may wait for the answer to the one before them."""
+"""How many pipelined requests may wait for the answer to the one before them."""
 
 
 class Stream(Protocol):
-    """A response that writes for itself, and must know how the connection is."""
+    """A response that writes to the connection itself, and is told of its state."""
 
     def pause(self) -> None:
-        """The kernel did not take all of the last write; called inside `write`, too."""
+        """The kernel did not take all of the last write; possibly called inside `write`."""
 
     def resume(self) -> None:
         """The kernel has taken everything."""
@@ -51,7 +51,7 @@ class Stream(Protocol):
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's HTTP connection with limits on the time, the bytes and the lines of a request's head.
 
-    Whoever takes nothing at all of an answer for `stall_s` is dropped; a stream is watched over by the hub instead.
+    A client that takes nothing at all of an answer for `stall_s` is dropped; streams are watched by the hub instead.
     An endpoint may attach a stream, which then writes to `transport` itself; its response must be the last one.
     """
 
@@ -65,7 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # "Full" is what the kernel did not take; behind TLS the limit is where it begins, and 0 would be full always.
+        # To pause as soon as the kernel does not take all. TLS pauses at the limit, not above it: always, if it is 0.
         transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
         self._expect_head()
 
@@ -73,10 +73,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_done()
         self._taken()
         super().connection_lost(exc)
-        if self._running is not None:  # uvicorn tells only the last of several requests in a row, which has not begun
+        if self._running is not None:  # of pipelined requests uvicorn tells only the last, which has not begun
             self._running.disconnected = True
             self._running.message_event.set()
-        # They refer back: all would wait for the garbage collector.
+        # They refer back to this: all would wait for the garbage collector.
         self.cycle = self._running = None  # type: ignore[assignment]
         if self._stream is not None:
             self._stream.lost(exc)
@@ -87,14 +87,14 @@ class BoundedHttp(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def attach(self, stream: Stream, cycle: RequestResponseCycle) -> None:
-        """Let a response write for itself from now on; nothing that the client still sends is looked at.
+        """Let a response write to the connection itself from now on; whatever the client still sends is ignored.
 
         For uvicorn the response is complete, so that its endpoint may return.
         """
         self.pipeline.clear()
         self.cycle = cycle
         cycle.response_complete = True
-        self.flow.resume_reading()  # else its end would not be seen
+        self.flow.resume_reading()  # else a disconnect would go unnoticed
         self._taken()
         self._stream = stream
 
@@ -128,16 +128,16 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError("too many header lines")
 
     def _should_upgrade(self) -> bool:
-        """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn takes 1.0 for it.
+        """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn accepts 1.0, too.
 
-        That one of the headers `Connection` asks for it is known here; uvicorn looks at the last one alone.
+        That a `Connection` header asks for an upgrade is known here; uvicorn looks at the last such header only.
         """
         return self.scope["http_version"] != "1.0" and dict(self.headers).get(b"upgrade", b"").lower() == b"websocket"
 
     def handle_websocket_upgrade(self) -> None:
         self._taken()
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # as at the end of a connection: it refers back
+        self.parser = None  # type: ignore[assignment]  # it refers to this, as in `connection_lost`
 
     def on_headers_complete(self) -> None:
         self._head_done()
@@ -151,7 +151,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.response_complete and self.transport.get_write_buffer_size() == 0
         ):
             raise ValueError("a WebSocket behind an answer that is not taken yet")
-        else:  # it becomes a WebSocket, whose parser knows nothing of absolute URIs (RFC 6455, section 4.2.1)
+        else:  # it becomes a WebSocket, whose parser does not know absolute URIs (RFC 6455, section 4.2.1)
             url = httptools.parse_url(self.url)
             self.url = url.path + (b"?" + url.query if url.query else b"")
 
@@ -165,7 +165,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer = None
 
     def _expect_taken(self, before: int = 0, again: bool = False) -> None:
-        """Look twice: if the process stood still meanwhile, nobody could take a byte."""
+        """Abort if nothing is taken twice in a row; once may be because the process itself stood still."""
         unsent = unsent_bytes(self.transport)
         stalled = unsent == before
         if stalled and again:
@@ -188,7 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class Exchange(NamedTuple):
-    """A request and its response on a connection; weak, since both have what refers to this."""
+    """A connection and its current request; weak, since both refer to what has this."""
 
     http: weakref.ref[BoundedHttp]
     cycle: weakref.ref[RequestResponseCycle]
@@ -204,14 +204,14 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
-    """A server for an app and the way in to its stream, to be run with `serve(sockets=[listen(…)])`.
+    """A server for an app and its stream's door, to be run with `serve(sockets=[listen(…)])`.
 
     Raises:
         ConfigError: certificate or key cannot be used.
     """
     cert, key = settings.server.tls_cert, settings.server.tls_key
     if key and not cert:
-        raise ConfigError(f"server.tls_key {key}: give its certificate, too, as server.tls_cert")
+        raise ConfigError(f"server.tls_key {key}: give its certificate as server.tls_cert, too")
     http = {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
     ws = {
         "door": door,
@@ -223,8 +223,8 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         http=type("Http", (BoundedHttp,), http),
         ws=type("Stream", (SharedFrames,), ws),
         ws_max_size=settings.limits.message_bytes,
-        ws_ping_interval=None,  # `web.pings` asks
-        ws_per_message_deflate=False,  # ours is another one
+        ws_ping_interval=None,  # `web.pings` does this
+        ws_per_message_deflate=False,  # `web.wire` does this
         proxy_headers=False,
         lifespan="off",
         log_config=None,
@@ -234,7 +234,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         timeout_graceful_shutdown=3,
         ssl_certfile=cert or None,
         ssl_keyfile=key or None,
-        ssl_keyfile_password="none",  # noqa: S106 - else an encrypted key asks a terminal; an empty one counts as none
+        ssl_keyfile_password="none",  # noqa: S106 - else an encrypted key prompts; an empty password counts as none
     )
     try:
         config.load()
@@ -248,7 +248,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket whose connections hold little unsent data in the kernel.
 
     Raises:
-        TickerError: the address cannot be had; the message says why and what to do.
+        TickerError: the address is not available; the message says why and what to do.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)

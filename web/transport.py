@@ -1,4 +1,4 @@
-"""The socket: uvicorn's WebSocket protocol taught to share frames.
+"""The transport: uvicorn's WebSocket protocol, extended to share frames.
 
 After the handshake a connection is *detached*: there is no ASGI task, only the socket, and from then on
 
@@ -6,11 +6,11 @@ After the handshake a connection is *detached*: there is no ASGI task, only the 
 * `write` is the only thing that touches the transport. It takes a frame whole or refuses it, and never raises;
   the bytes of a frame are made once and shared by all connections, compressed ones too;
 * at most one frame waits in the process: the write buffer's limit is zero, so a pause begins when the kernel did not
-  take all of the last one. Until it has, nothing is read either, nor while an answer is made in slices;
-* a reader that takes no byte for too long is closed with 4008 and then aborted; so is one that answers no ping.
+  take all of the last one. Until it has, and while an answer is made in slices, nothing is read either;
+* a reader that takes no byte for too long is closed with 4008 and then aborted; one that answers no ping, with 4009.
 
-This file and `handshake` lean on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
-holds the contract and fails loudly when it changes. `server` and `sse` do the same on the side of HTTP.
+This file and `handshake` rely on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
+is their contract test and fails loudly when they change. `server` and `sse` rely on those of its HTTP protocol.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from web.wire import headed, pack, packed, shares, wire
 MAX_FRAGMENTS = 64
 FRAME_BURST = 1000
 PART_BYTES = 4096
-"""How many frames a client may send at once, and how much of what was read is taken apart before they are counted:
-32 reads in one turn of the loop may bring a million empty pings, for each of which the parser takes some 5 µs."""
+"""How many frames a client may send at once, and how much of what was read is parsed before they are counted: 32 reads
+in one turn of the loop may bring a million empty pings, and the parser takes some 5 µs for each."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
 
@@ -49,11 +49,11 @@ class SharedFrames(Handshake):
     """uvicorn's WebSocket connection, which may be detached and handed to the hub.
 
     Attributes:
-        open: false from the moment that nothing more may be written.
+        open: whether anything may still be written.
         paused: while what was written has not arrived, or an answer is made; see `web.pause`.
         address, group, since: see `ticker.readers.Reader`.
-        number: see `ticker.hub.Connection`. Whoever detaches it has set it, and the address.
-        unpacks: it takes frames that were compressed once for all.
+        number: see `ticker.hub.Connection`; set, like the address, before the connection is detached.
+        unpacks: whether it takes frames that were compressed once for all.
         answers, pinged_at: whether it has answered the last ping, and when that was; see `web.pings`.
     """
 
@@ -68,7 +68,7 @@ class SharedFrames(Handshake):
     address = ""
     number = 0
     frames_per_s = 1280
-    """How many frames a client may send, whatever they are; messages have a limit of their own."""
+    """How many frames of any kind a client may send per second; messages have a limit of their own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -83,13 +83,13 @@ class SharedFrames(Handshake):
 
     @property
     def deaf(self) -> bool:
-        """Whether no answer to a ping can be expected: it would wait behind a frame, or is not read now."""
+        """Whether no pong can be expected: the ping would wait behind a frame, or nothing is read now."""
         return self.paused or (self._session is not None and self._session.busy)
 
     # Detaching
 
     def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes) -> None:
-        """Hand the connection over to the hub, and write the handshake's answer and the first frames."""
+        """Hand the connection over to the hub, and write `head`, which answers the handshake, and the first frames."""
         self._hub, self._session = hub, session
         self._pace = TokenBucket(self.frames_per_s, FRAME_BURST, hub.now())
         self.open = True
@@ -123,7 +123,7 @@ class SharedFrames(Handshake):
         return True
 
     def ping(self) -> None:
-        """Ask whether anybody is there; an answer sets `answers`."""
+        """Send a ping; the pong sets `answers`."""
         self._write(_PING)
 
     def _reply(self, frames: list[Frame], head: bytes = b"") -> None:
@@ -131,7 +131,7 @@ class SharedFrames(Handshake):
             self._write([head, *map(self._bytes, frames)])
 
     def pause_writing(self) -> None:
-        """Called by the transport, possibly inside `write`: only flags change."""
+        """Called by the transport, possibly inside `write`, so only flags change."""
         super().pause_writing()
         if self._hub is not None:
             self._full = True
@@ -150,7 +150,7 @@ class SharedFrames(Handshake):
 
     @property
     def pending_bytes(self) -> int:
-        """What waits in the process to be sent."""
+        """How much waits in the process to be sent."""
         return self.transport.get_write_buffer_size()
 
     # Reading
@@ -168,7 +168,7 @@ class SharedFrames(Handshake):
                 return
 
     def _take(self, events: list[Any]) -> bool:
-        """Handle what was received, or let it wait; False if nothing more is wanted."""
+        """Handle what was received, or let it wait; False if nothing more must be read."""
         assert self._hub is not None
         assert self._pace is not None
         frames = [event for event in events if isinstance(event, WireFrame)]
@@ -186,7 +186,7 @@ class SharedFrames(Handshake):
         return self.conn.close_rcvd is None
 
     def _handle_unread(self) -> None:
-        """Handle what was received, until the connection ends or its reader takes no more answers."""
+        """Handle what was received, until the connection ends or cannot take more answers now."""
         assert self._session is not None
         while self._unread and self.open and not self._full and not self._session.busy:
             event = self._unread.popleft()
@@ -207,7 +207,7 @@ class SharedFrames(Handshake):
                     self.end(protocol.TOO_LARGE, f"more than {MAX_FRAGMENTS} fragments in a message")
 
     def _pongs(self) -> bytes:
-        """All pongs at once; the answer to a close, and the end of the stream behind it, wait for their turn."""
+        """All pongs that are due; the answer to a close, and the end of the stream after it, wait for their turn."""
         writes = self.conn.data_to_send()
         if self.conn.close_rcvd is not None:
             writes, self.conn.writes = writes[:-2], writes[-2:]
@@ -221,14 +221,14 @@ class SharedFrames(Handshake):
             self.end(*self._session.closing)
 
     def _listen(self) -> None:
-        """Handle what has waited, and read on, unless the reader takes no answers or one is still being made."""
+        """Handle what has waited, and read on, unless writing is paused or an answer is still being made."""
         if self.open:
             self._handle_unread()
         if self.open and not self._full and self._session is not None and not self._session.busy:
             self.transport.resume_reading()
 
     def _go_on(self) -> None:
-        """See to an answer that is made in slices; what was received meanwhile waits for it, and what is new, too."""
+        """Go on with an answer that is made in slices; further messages, and other frames, wait until it is sent."""
         session, hub = self._session, self._hub
         if session is not None and session.busy and hub is not None and self.open:
             self.transport.pause_reading()
@@ -250,14 +250,14 @@ class SharedFrames(Handshake):
             assert self._hub is not None
             self._hub.taken(self)
             self._listen()
-        except Exception:  # a bug, which is this connection's end and nobody else's
+        except Exception:  # a bug must end this connection only
             self.logger.exception("error in a WebSocket connection", extra={"connection": self.number})
             self.abort()
 
     # Ending
 
     def _leave(self, code: int) -> None:
-        """Nothing may be written any more: the same line that closes takes the reader out of its group."""
+        """Let nothing more be written, and at the same moment take the reader out of its group."""
         self.open = False
         if self._hub is not None:
             self._hub.remove(self, code)
@@ -277,7 +277,7 @@ class SharedFrames(Handshake):
             self.transport.write(last + b"".join(self.conn.data_to_send()))
         if self.conn.close_rcvd is None:
             self.transport.resume_reading()
-        else:  # its close came right behind what ends the connection
+        else:  # its close has come already
             self.transport.close()
         self._abort_later()
 
@@ -286,9 +286,9 @@ class SharedFrames(Handshake):
             self._abort_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.abort)
 
     def say_bye(self, frame: Frame, code: int, reason: str) -> None:
-        """Write a last frame, for who takes nothing now behind what waits, and start the closing handshake.
+        """Write a last frame, even while paused, and start the closing handshake.
 
-        The hub keeps it until its end, because a drain waits for that.
+        The hub keeps the connection until that is lost, because a drain waits for it.
         """
         if not self.open or self._hub is None:
             return
@@ -303,7 +303,7 @@ class SharedFrames(Handshake):
 
     def handle_close(self, event: WireFrame) -> None:
         """The peer closes."""
-        self._leave(min(Close.parse(bytes(event.data)).code, 3000))  # what applications made up is none of ours
+        self._leave(min(Close.parse(bytes(event.data)).code, 3000))  # all private codes are counted as one
         self._write(b"".join(self.conn.data_to_send()))
         self.transport.close()
         self._abort_later()
@@ -316,7 +316,7 @@ class SharedFrames(Handshake):
         self._abort_later()
 
     def shutdown(self) -> None:
-        """The server stops; those who are still here were not drained."""
+        """The server stops, and this connection was not drained."""
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -329,10 +329,10 @@ class SharedFrames(Handshake):
 
 
 class _NoQueue(asyncio.Queue[Any]):
-    """Stands in for the queue of a detached connection, which nobody reads."""
+    """The queue of detached connections, which nobody reads."""
 
     def put_nowait(self, item: Any) -> None:
-        """Forget it."""
+        """Discard it."""
 
 
 _NO_QUEUE = _NoQueue()

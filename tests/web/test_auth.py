@@ -334,8 +334,8 @@ def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path])
     ("cert", "key", "said"),
     [
         ("none.pem", "", "server.tls_cert none.pem: "),
-        (__file__, "", f"server.tls_cert {__file__}: not a certificate in PEM form with the key that belongs to it; "),
-        (__file__, __file__, f"server.tls_cert {__file__} {__file__}: not a certificate in PEM form with the key "),
+        (__file__, "", f"server.tls_cert {__file__}: not a certificate in PEM form with its key; "),
+        (__file__, __file__, f"server.tls_cert {__file__} {__file__}: not a certificate in PEM form with its key"),
         ("", "key.pem", "server.tls_key key.pem: give its certificate"),
     ],
 )

@@ -46,16 +46,16 @@ def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
         assert served() == first
         cert.rename(tmp_path / "old.pem")
         cert.write_text("no certificate")
-        service.wait(lambda: said("the certificate stays as it was: "), "nothing is said of a bad certificate")
+        service.wait(lambda: said("certificate not reloaded: "), "nothing is said of a bad certificate")
         assert served() == first
         second = make(cert, key)
-        service.wait(lambda: said("certificate read again"), "nothing is said of the new certificate")
+        service.wait(lambda: said("certificate reloaded"), "nothing is said of the new certificate")
         assert served() == second != first
 
 
 @pytest.mark.needs("openssl")
-def test_a_key_behind_a_pass_phrase_is_refused(tmp_path: Path) -> None:
-    """Nobody is asked for it; the message says that there must be none.
+def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
+    """Nobody is asked for its passphrase; the message says that there must be none.
 
     Seen: the start stood still at "Enter PEM pass phrase:", and without a terminal said "Invalid argument".
     """
@@ -64,5 +64,5 @@ def test_a_key_behind_a_pass_phrase_is_refused(tmp_path: Path) -> None:
     command = [find_program("openssl") or "", "pkey", "-aes128", "-passout", "pass:x", "-in", str(key)]
     subprocess.run([*command, "-out", str(locked)], check=True, capture_output=True)
     settings = Settings.model_validate({"server": {"tls_cert": str(cert), "tls_key": str(locked)}})
-    with pytest.raises(ConfigError, match=f"^server.tls_cert {cert} {locked}: .* not behind a pass phrase$"):
+    with pytest.raises(ConfigError, match=f"^server.tls_cert {cert} {locked}: .* not encrypted with a passphrase$"):
         make_server(None, None, settings)
