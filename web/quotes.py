@@ -14,10 +14,9 @@ from fastapi.responses import Response
 
 from ticker import protocol
 from ticker.protocol import Cursor, members
-from ticker.record import Changes
 from ticker.selection import ALL_FIELDS, Scope, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, encoded, feeds
+from ticker.slices import LARGE, encoded, feeds, parts
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
@@ -80,7 +79,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         with scope_of(service, selection) as scope:
             known = Cursor.parse(cursor) if cursor else None
             since = known.since(store.epoch, selection) if known else None
-            if wait_s and since is not None and _is_empty(store.changes(scope, since)):
+            if wait_s and since is not None and await _is_quiet(service, scope, since):
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
@@ -90,7 +89,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             had = if_none_match or ""  # may be a list, with `W/` from a proxy; `*` matches anything
             if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
                 return Response(status_code=304, headers=headers)
-            if since is not None and not max(1, store.floor) <= since <= store.version:
+            if since is not None and not _is_known(store, since):
                 since = None
             much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
@@ -131,8 +130,33 @@ def _etag(store: Store, scope: Scope, shape: str) -> str:
     return f'"{store.epoch}-{store.newest(scope)}-{scope.selection.digest}-{shape}"'
 
 
-def _is_empty(changes: Changes) -> bool:
+def _is_known(store: Store, since: int) -> bool:
+    return max(1, store.floor) <= since <= store.version
+
+
+async def _is_quiet(service: Service, scope: Scope, since: int) -> bool:
+    """Whether nothing in a selection has changed since a version; many changes are looked through in slices."""
+    store = service.store
+    if not _is_known(store, since):
+        return False
+    if store.changed(since, LARGE) >= LARGE and store.matched(scope) >= LARGE:
+        version = await service.hub.turns.complete(_looked_through(store, scope, since))
+        if version is None:
+            return False
+        since = version  # what is left to look at has come meanwhile
+    changes = store.changes(scope, since)
     return changes.since is not None and not changes.records and not changes.gone
+
+
+def _looked_through(store: Store, scope: Scope, since: int) -> Iterator[int | None]:
+    """Look for a change since a version; the last step has the version up to which there was none, or None."""
+    version, wanted = store.version, scope.selection.mask
+    found = any(store.gone_since(scope, since)) or any(record.changed_since(since) for record in store.feeds())
+    for part in parts(list(scope.symbols())):
+        found = found or any((r := store.get(symbol)) and r.changed_since(since) & wanted for symbol in part)
+        yield None if found else version
+        if found:
+            return
 
 
 def _made(service: Service, address: str, scope: Scope, since: int | None) -> Iterator[Response | None]:

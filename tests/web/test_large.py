@@ -418,6 +418,33 @@ async def test_a_poll_pays_for_what_changed(live: Live) -> None:
 
 
 @serving()
+async def test_no_turn_looks_for_changes_in_more_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that would wait is not held up by, and does not hold up, the many changes since its cursor.
+
+    Seen: one with an old cursor looked at 50,000 records in one turn, for 100 ms, only to see whether it had to wait.
+    """
+    fill(live, "1.50")
+    query = "/api/quotes?symbols=*&fields=open&cursor={}&wait_s={}"
+    cursor = (await live.get("/api/quotes?symbols=*&fields=open")).json["cursor"]
+    fill(live, "2.50")
+    turns, changed_since = Turns(), Record.changed_since
+    monkeypatch.setattr(Record, "changed_since", turns.counted(changed_since))
+    answer = (await live.get(query.format(cursor, 0.1))).json
+    assert (answer["quotes"], live.hub.counts.connects["poll"]) == ({}, 1)
+    await until(lambda: not turns.in_turn)
+    assert SLICE <= turns.most < LARGE
+    live.publish({MANY[-1]: "2.50"}, open="1.25")
+    live.hub.flush()
+    answer = (await live.get(query.format(cursor, 30))).json
+    assert (answer["quotes"], live.hub.counts.connects["poll"]) == ({MANY[-1]: {"open": 1.25}}, 1)
+    live.publish({MANY[0]: "2.75"})
+    live.feed.remove([f"toy:{MANY[0]}"])
+    live.hub.flush()
+    answer = (await live.get(query.format(cursor, 30))).json
+    assert (answer["gone"], live.hub.counts.connects["poll"]) == ([MANY[0]], 1)
+
+
+@serving()
 async def test_only_what_is_new_is_told(live: Live) -> None:
     """A good cursor, or one symbol more for who has thousands, needs no slices; a reader of few who wants all does."""
     fill(live, "1.50")
