@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import sys
 import weakref
 from collections.abc import Generator
 from typing import Any, NamedTuple, Protocol
@@ -33,6 +34,10 @@ MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
 MAX_WAITING_REQUESTS = 100
 """How many pipelined requests may wait for the answer to the one before them."""
+
+
+class HeadError(Exception):
+    """What is wrong with a request head that the parser would accept."""
 
 
 class Stream(Protocol):
@@ -125,7 +130,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADER_LINES:
-            raise ValueError("too many header lines")
+            raise HeadError(f"the request head has more than {MAX_HEADER_LINES} lines")
 
     def _should_upgrade(self) -> bool:
         """Only HTTP/1.1 may become a WebSocket (RFC 6455, section 4.1); uvicorn accepts 1.0, too.
@@ -143,14 +148,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_done()
         super().on_headers_complete()
         if len(self.pipeline) > MAX_WAITING_REQUESTS:
-            raise ValueError("too many requests in a row")
+            raise HeadError(f"more than {MAX_WAITING_REQUESTS} pipelined requests")
         if self.cycle is not None and self.cycle.scope is self.scope:
             exchange: Any = Exchange(weakref.ref(self), weakref.ref(self.cycle))
             self.scope["extensions"] = {EXCHANGE: exchange}  # before the endpoint's task has begun
         elif self.cycle is not None and not (
             self.cycle.response_complete and self.transport.get_write_buffer_size() == 0
         ):
-            raise ValueError("a WebSocket behind an answer that is not taken yet")
+            raise HeadError("open a WebSocket on a new connection, or after the answer to the last request")
         else:  # it becomes a WebSocket, whose parser does not know absolute URIs (RFC 6455, section 4.2.1)
             url = httptools.parse_url(self.url)
             self.url = url.path + (b"?" + url.query if url.query else b"")
@@ -179,7 +184,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._stall_timer = None
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "bad_request", msg)
+        """Answer what the parser refused, or one of our own checks, whose error is the context of the parser's."""
+        error = getattr(sys.exception(), "__context__", None)
+        self._refuse(400, "bad_request", str(error) if isinstance(error, HeadError) else msg)
 
     def _refuse(self, status: int, code: str, text: str) -> None:
         self._head_done()

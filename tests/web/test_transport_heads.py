@@ -12,21 +12,26 @@ from tests.web.server import Live, serving, until
 from web.server import BoundedHttp
 
 
-async def refused(live: Live, data: bytes) -> int:
-    """The status of the answer to these bytes, after which the server ends the connection."""
+async def refused(live: Live, data: bytes) -> tuple[int, str]:
+    """Status and detail of the answer to these bytes, after which the server ends the connection."""
     peer = await live.connect()
     await peer.write(data)
-    status = (await peer.answer()).status
+    answer = await peer.answer()
     assert await peer.rest() == b""
-    return status
+    return answer.status, answer.json["detail"]
 
 
 @serving()
 async def test_a_request_head_is_bounded(live: Live) -> None:
-    """Over 32 KiB of head are refused with 431, over 100 lines with 400; just below is served."""
+    """Over 32 KiB of head are refused with 431, over 100 lines with 400, which say so; just below is served.
+
+    Seen: too many lines, or waiting requests, were answered like nonsense, with "Invalid HTTP request received."
+    """
     start = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-    assert await refused(live, start + b"X: " + b"a" * 32_768) == 431
-    assert await refused(live, start + b"X: a\r\n" * 100 + b"\r\n") == 400
+    too_long, too_many = start + b"X: " + b"a" * 32_768, start + b"X: a\r\n" * 100 + b"\r\n"
+    assert await refused(live, too_long) == (431, "the request head has more than 32768 bytes")
+    assert await refused(live, too_many) == (400, "the request head has more than 100 lines")
+    assert await refused(live, b"nonsense\r\n\r\n") == (400, "Invalid HTTP request received.")
     lines = [f"X-{i}: {'a' * 300}" for i in range(98)]  # with Host and Connection 100 lines
     assert (await live.get("/healthz", *lines)).status == 200
 
@@ -105,7 +110,7 @@ async def test_requests_that_wait_for_others_are_bounded(live: Live) -> None:
     peer = await live.connect()
     await peer.write(request * 101)
     assert [(await peer.answer()).status for _ in range(101)] == [200] * 101
-    assert await refused(live, request * 102) == 400
+    assert await refused(live, request * 102) == (400, "more than 100 pipelined requests")
 
 
 @serving()
