@@ -93,7 +93,7 @@ async def test_every_interval_of_the_protocol(live: Live) -> None:
         ("/api/candles/BTC-USD?limit=0", 400, "bad_request", "'limit'"),
         (f"/api/candles/BTC-USD?limit={MAX_BARS + 1}", 400, "bad_request", str(MAX_BARS)),
         ("/api/candles/BTC-USD?limit=many", 400, "bad_request", "integer"),
-        ("/api/sparklines", 400, "bad_request", "'symbols'"),
+        ("/api/sparklines", 400, "bad_request", "'symbols' is required"),
         (f"/api/sparklines?symbols=BTC-USD&points={POINTS + 1}", 400, "bad_request", str(POINTS)),
         ("/api/sparklines?symbols=" + ",".join(f"S{n}" for n in range(SPARKLINES + 1)), 400, "too_many_symbols", "100"),
     ],
