@@ -94,7 +94,8 @@ def _field(name: str) -> Schema:
 
 TIME = value("integer", "the service's clock when this was made", 1795386012345, MS)
 EPOCH = value("integer", "the store's lifetime; a restart begins a new one", 1795386000123, minimum=1)
-VERSION = value("integer", "the store's count of changes; you know everything up to here", 4712, minimum=1)
+VERSION = value("integer", "the store's version: you know everything up to here", 4712, minimum=1)
+VERSION_NOW = value("integer", "the store's version now", 4712, minimum=1)
 SINCE_MS = value("integer", "since when it is in this state", 1795386000500, MS)
 SELECTION = value("string", "the third part of a cursor", "9f3a61c27b04d5e8", pattern="^[0-9a-f]{16}$")
 CURSOR = value("string", "where to resume: EPOCH:VERSION:SELECTION; opaque", "1795386000123:4711:9f3a61c27b04d5e8")
@@ -144,19 +145,19 @@ FRAMES: dict[str, Schema] = {
     "hello": _frame("hello", "The first frame of a connection.", {
         "protocol": value("integer", "version of the protocol", 1),
         "server": value("string", "name and release", "ticker/0.1.0"),
-        "epoch": EPOCH, "version": VERSION, "time": TIME,
+        "epoch": EPOCH, "version": VERSION_NOW, "time": TIME,
         "kinds": listing("kinds of all feeds", KIND),
         "heartbeat_ms": value("integer", "longest time without a frame", 5000, "ms"),
         "connection": value("integer", "number of this connection in the service's log", 17),
         "limits": record("what a connection may ask for", {
-            "patterns": value("integer", "patterns", 1000, "patterns"),
-            "symbols": value("integer", "symbols that they match", 50000, "symbols"),
-            "message_bytes": value("integer", "size of a message", 65536, "bytes"),
-            "messages_per_s": value("integer", "rate of messages", 20, "1/s"),
-            "min_interval_ms": value("integer", "minimum `interval_ms`", 0, "ms"),
-            "wildcards": value("integer", "patterns with `*`", 32, "patterns"),
-            "work_per_s": value("integer", "symbols and pattern tests that subscribing may cost", 20000, "1/s"),
-            "snapshot_symbols_per_s": value("integer", "symbols in snapshots, for one address", 500000, "1/s"),
+            "patterns": value("integer", "most patterns", 1000, "patterns"),
+            "symbols": value("integer", "most symbols that they may match", 50000, "symbols"),
+            "message_bytes": value("integer", "size of the largest message", 65536, "bytes"),
+            "messages_per_s": value("integer", "most messages", 20, "1/s"),
+            "min_interval_ms": value("integer", "least `interval_ms`", 0, "ms"),
+            "wildcards": value("integer", "most patterns with `*`", 32, "patterns"),
+            "work_per_s": value("integer", "most symbols and pattern tests that subscribing may cost", 20000, "1/s"),
+            "snapshot_symbols_per_s": value("integer", "most symbols in snapshots, for one address", 500000, "1/s"),
         }),
     }),
     "subscribed": _frame("subscribed", "The answer to `subscribe`, or to the URL. A data frame follows.", {
@@ -316,7 +317,7 @@ BODIES: dict[str, Schema] = {
         "memory_bytes": value("integer", "resident memory", 81264640, "bytes"),
         "cpu_s": value("number", "processor time since the start", 12.3, "s"),
         "store": record("the store", {
-            "epoch": EPOCH, "version": VERSION,
+            "epoch": EPOCH, "version": VERSION_NOW,
             "symbols": value("integer", "records", 846, "symbols"),
             "stale": value("integer", "of them stale", 2, "symbols"),
             "history_bytes": value("integer", "memory of the bars", 1048576, "bytes"),
