@@ -57,9 +57,12 @@ class Auth:
         assert self._tokens is not None
         return self._tokens.find(text, use) if text else None
 
-    def _refused(self, connection: HTTPConnection, text: str) -> Problem:
+    def _refused(self, connection: HTTPConnection, use: str = "prices") -> Problem:
         number = self._hub.refuse("auth", self._address(connection))
-        return Problem(401, "unauthorized", text, {"WWW-Authenticate": "Bearer", CONNECTION_ID: str(number)})
+        detail = f"a token for {use} is needed: Authorization: Bearer …"
+        if self.presented(connection):
+            detail = f"this token is unknown, has expired, or is not for {use}"
+        return Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer", CONNECTION_ID: str(number)})
 
     def require(self, use: str) -> Callable[[Request], Awaitable[None]]:
         """A dependency for routers: refuses requests without a good token, for prices only those below `/api`."""
@@ -67,7 +70,7 @@ class Auth:
         async def check(request: Request) -> None:
             wanted = self._guard_metrics if use == "metrics" else request.scope["route"].path.startswith("/api/")
             if self.required and wanted and self._find(self.presented(request), use) is None:
-                raise self._refused(request, f"a token for {use} is needed: Authorization: Bearer …")
+                raise self._refused(request, use)
 
         return check
 
@@ -76,7 +79,7 @@ class Auth:
         text = self.presented(connection)
         if not self.required or text is None or self._find(text) is not None:
             return None
-        return self._refused(connection, "this token is unknown or has expired").response
+        return self._refused(connection).response
 
     def watch(self, connection: Connection, text: str | None) -> bool:
         """Let a connection stay as long as its token is valid, or wait for one; returns whether it may read now."""

@@ -77,12 +77,21 @@ async def ended(peer: Peer) -> int:
 
 @guarded()
 async def test_prices_need_a_token(live: Live, file: Path) -> None:
-    """Without a good one REST gives 401 and says how to bring one; page, health and reference are open."""
+    """Without a good one REST gives 401 and says how to bring one; page, health and reference are open.
+
+    Seen: somebody whose token had expired was told that one is needed.
+    """
     for path in ("/api/quotes", "/api/quotes/BTC-USD", "/api/symbols", "/api/feeds", "/api/candles/BTC-USD"):
-        for header in ("X: y", "Authorization: Bearer wrong", f"Authorization: Basic {SECRET}",
-                       f"Authorization: Bearer {METRICS}", "Authorization: Bearer"):  # fmt: skip
+        for header, said in (
+            ("X: y", "is needed"),
+            (f"Authorization: Basic {SECRET}", "is needed"),
+            ("Authorization: Bearer", "is needed"),
+            ("Authorization: Bearer wrong", "is unknown"),
+            (f"Authorization: Bearer {METRICS}", "not for prices"),
+        ):
             answer = await live.get(path, header)
             assert (answer.status, answer.json["code"]) == (401, "unauthorized"), (path, header)
+            assert said in answer.json["detail"]
             assert answer.headers["www-authenticate"] == "Bearer"
             assert "s3cret" not in answer.body.decode()
         assert (await live.get(path, BEARER)).status == 200
