@@ -35,7 +35,7 @@ class EventPeer:
         self._text = ""
 
     async def event(self) -> Event:
-        """Read the next event; it is an error if there is none."""
+        """Read the next event; fail if there is none."""
         while "\n\n" not in self._text:
             data = await self.chunk()
             assert data, "the stream has ended"

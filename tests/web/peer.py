@@ -1,4 +1,4 @@
-"""A client that sends what it is told, letter by letter, and reads only when told; and the reader of the protocol."""
+"""A client that sends exactly what it is told, and reads only when told; and a reader of the protocol."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Answer(NamedTuple):
 
 @dataclass
 class View:
-    """The complete reader of the protocol's description: what it shows after the frames so far."""
+    """The five-line reader of the protocol: what it shows after the frames so far."""
 
     version: int = 0
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def apply(self, message: dict[str, Any]) -> None:
-        """Take a message; one that does not join on to what is known is an error."""
+        """Take a message; it is an error if it does not continue what is known."""
         if message["type"] == "snapshot":
             self.quotes = message["quotes"]
         elif message["type"] == "update":
@@ -54,7 +54,7 @@ class View:
 
 
 class Peer:
-    """A client of a few bytes: it sends what a library would never send, and reads only when told."""
+    """A bare client: it sends what a library would never send, and reads only when told."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -115,7 +115,7 @@ class Peer:
         return first & 0x0F, await self._exactly(size)
 
     async def message(self) -> dict[str, Any]:
-        """Read the next message; heartbeats come when they like, and are passed over."""
+        """Read the next message; heartbeats are skipped."""
         while (message := await self._any_message())["type"] == "heartbeat":
             pass
         return message

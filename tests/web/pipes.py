@@ -1,4 +1,4 @@
-"""Connections without sockets: a transport whose kernel holds so many bytes, and readers who take them as they like.
+"""Connections without sockets: a transport with a kernel buffer of given size, and readers that take what they like.
 
 The readers know `protocol.md`, RFC 6455 and the specification of server-sent events, and nothing of the service's code.
 """

@@ -1,4 +1,4 @@
-"""What the tests of the web stand on: a real service on a free port.
+"""What the web's tests use: a real service on a free port.
 
 Everything runs in the loop that production uses, over real sockets. A service that leaves a task, a thread or a
 socket behind, or has an error or a traceback in its log, fails its test.
@@ -36,13 +36,13 @@ Sections = Mapping[str, Mapping[str, object]]
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something has come true in the server: sockets have no event that a test could await."""
+    """Wait until something is true in the server: sockets have no event that a test could await."""
     while not condition():  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.002)
 
 
 class SkippingClock(Clock):
-    """The machine's clock, in which a test can let time pass at once."""
+    """The machine's clock, which a test can set forward."""
 
     def __init__(self) -> None:
         self._skipped_s = 0.0
@@ -56,15 +56,15 @@ class SkippingClock(Clock):
         return super().wall_ms() + self._stepped_ms
 
     def step(self, seconds: float) -> None:
-        """Somebody has set the wall clock; no time has passed."""
+        """Set the wall clock; no time passes."""
         self._stepped_ms += round(seconds * 1000)
 
     def stand(self) -> None:
-        """From now on no time passes but what is skipped, however slow the machine is."""
+        """From now on only skipped time passes, however slow the machine is."""
         self._stands_at = super().monotonic()
 
     def skip(self, seconds: float) -> None:
-        """So much time has passed."""
+        """Let so much time pass at once."""
         self._skipped_s += seconds
 
 
@@ -83,7 +83,7 @@ class Live:
         self._peers: list[Peer] = []
 
     def publish(self, prices: Mapping[str, str], **values: str) -> None:
-        """The feed says these last prices, and the same further values for each."""
+        """Let the feed publish these last prices, and the same further values for each."""
         self.feed.publish(Quote(f"toy:{symbol}", {"last": last, **values}) for symbol, last in prices.items())
 
     @property
@@ -132,7 +132,7 @@ class Live:
 
 @contextlib.asynccontextmanager
 async def start(sections: Sections | None = None, prices: Mapping[str, str] = PRICES) -> AsyncIterator[Live]:
-    """Run a service until the block ends. With prices its feed has loaded and said them."""
+    """Run a service until the block ends. With prices, its feed has loaded and published them."""
     settings = Settings.model_validate({"hub": {"flush_interval_ms": 0}} | dict(sections or {}))
     clock = SkippingClock()
     service = Service(settings, clock)
@@ -162,7 +162,7 @@ async def start(sections: Sections | None = None, prices: Mapping[str, str] = PR
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    """Run a scenario in production's loop, and see that it leaves nothing behind and nothing bad in the log."""
+    """Run a scenario in production's loop; check that it leaves nothing behind, and nothing bad in the log."""
     threads, sockets = set(threading.enumerate()), _open_sockets()
 
     async def bounded() -> None:
@@ -202,7 +202,7 @@ def serving(
 
 @contextlib.contextmanager
 def clean_log() -> Iterator[None]:
-    """Fail on anything that is logged as an error or with a traceback."""
+    """Fail if anything is logged as an error or with a traceback."""
     bad: list[str] = []
 
     class Watch(logging.Handler):

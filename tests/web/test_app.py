@@ -1,4 +1,4 @@
-"""The application: what every answer carries, who is refused, the reference at /docs, and a path before ours."""
+"""The application: headers of every answer, refusals, the reference at /docs, and a proxy's path before ours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATHS = ("/", "/docs", "/openapi.json", "/api/quotes", "/api/quotes/BTC-USD", "/
 
 @serving()
 async def test_every_answer_carries_the_security_headers(live: Live) -> None:
-    """Pages, files, data, errors and refusals, over HTTP and before an upgrade: all have them; none names a server."""
+    """Pages, files, data, errors and refusals, over HTTP and before an upgrade: all have the headers."""
     answers = [await live.get(path) for path in (*PATHS, "/nowhere", "/api/quotes?fields=x")]
     answers.append(await live.get("/", method="POST"))
     answers.append(await live.get("/", "Host: evil.example"))
@@ -46,7 +46,7 @@ async def test_every_answer_carries_the_security_headers(live: Live) -> None:
 
 @serving(server={"frame_ancestors": ("https://a.example", "https://b.example:8443")})
 async def test_listed_sites_may_frame_the_page(live: Live) -> None:
-    """The policy names them instead of nobody, and is otherwise the same."""
+    """The policy lists the framing sites in place of 'none', and is otherwise the same."""
     policy = (await live.get("/")).headers["content-security-policy"]
     listed = "frame-ancestors https://a.example https://b.example:8443"
     assert policy == SECURITY["content-security-policy"].replace("frame-ancestors 'none'", listed)
@@ -54,7 +54,7 @@ async def test_listed_sites_may_frame_the_page(live: Live) -> None:
 
 @serving()
 async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
-    """Data is not stored, pages and quotes are asked for again, only files of other packages may stay."""
+    """Data is not stored, pages and quotes are revalidated, only files of other packages may be kept."""
     wanted = dict.fromkeys(PATHS, "no-store") | dict.fromkeys(("/", "/docs", "/api/quotes", "/js/docs.js"), "no-cache")
     wanted["/vendor/swagger-ui.css"] = "public, max-age=86400"
     wanted["/vendor/lightweight-charts-5.1.0.js"] = "public, max-age=31536000, immutable"
@@ -64,7 +64,7 @@ async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
 
 @serving()
 async def test_a_browser_that_has_the_page_asks_for_no_scripts(live: Live) -> None:
-    """Below a name of all the files that the page links to, they are kept for ever; any other name gets today's.
+    """Below the hash of all files, what the page links to is kept for ever; any other hash gets the current files.
 
     Seen: a phone asked fifty times whether a file was still the same, six at a time: four seconds in a train.
     """
@@ -82,7 +82,7 @@ async def test_a_browser_that_has_the_page_asks_for_no_scripts(live: Live) -> No
 
 @serving()
 async def test_an_unknown_path_is_a_short_problem(live: Live) -> None:
-    """404 with a problem document of a few bytes, which shows nothing of what was asked."""
+    """404 with a short problem document, which repeats nothing of the request."""
     for path in ("/nowhere", "/api", "/api/nothing", "/vendor", "/vendor/redoc.standalone.js",
                  "/..%2fapp.py", "/%2e%2e/app.py", "/js/%00", "/index.html/x", "/<script>"):  # fmt: skip
         answer = await live.get(path)
@@ -94,7 +94,7 @@ async def test_an_unknown_path_is_a_short_problem(live: Live) -> None:
 
 @serving()
 async def test_other_methods_are_refused(live: Live) -> None:
-    """Every path takes GET and HEAD only: others get 405, which says so."""
+    """Every path takes GET and HEAD only; other methods get a 405 that says so."""
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
         for path in PATHS:
             answer = await live.get(path, method=method)
@@ -141,7 +141,7 @@ async def test_no_path_takes_a_body(live: Live) -> None:
 )
 @serving()
 async def test_what_is_no_request_is_a_problem_too(live: Live, request_head: str, status: int, code: str) -> None:
-    """Refusals that no application sees have the form of all others."""
+    """Requests that are refused before the application sees them get problem details, too."""
     peer = await live.connect()
     await peer.write(request_head.encode())
     answer = await peer.answer()
@@ -176,14 +176,14 @@ async def test_our_own_failure_is_a_problem_too(live: Live, caplog: pytest.LogCa
 )  # fmt: skip
 @serving()
 async def test_on_loopback_only_loopback_names_are_served(live: Live, host: str, status: int) -> None:
-    """A name that its owner points at 127.0.0.1 gets 403 (DNS rebinding); `X-Forwarded-Host` changes nothing."""
+    """A foreign name that resolves to 127.0.0.1 gets 403 (DNS rebinding); `X-Forwarded-Host` changes nothing."""
     for header in ("X: y", "X-Forwarded-Host: localhost"):
         assert (await live.get("/api/quotes", f"Host: {host}", header)).status == status
 
 
 @serving(server={"host": "0.0.0.0"})
 async def test_a_request_has_one_host(live: Live) -> None:
-    """None and several are refused, before an upgrade, too: a proxy may have looked at another one."""
+    """None or several `Host` headers are refused, before an upgrade, too: a proxy may have checked another one."""
     peer = await live.connect()
     await peer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
     assert (await peer.answer()).status == 400
@@ -201,7 +201,7 @@ async def test_elsewhere_any_name_is_served(live: Live) -> None:
 
 @serving(server={"host": "0.0.0.0"})
 async def test_whoever_names_no_host_is_answered(live: Live) -> None:
-    """Seen: 500 for the description of the stream, which names the server; HTTP/1.0 asks without a name."""
+    """Seen: 500 for the description of the stream, which contains the host: HTTP/1.0 may leave `Host` out."""
     for path in (*PATHS, "/asyncapi.json"):
         peer = await live.connect()
         await peer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
@@ -213,7 +213,7 @@ async def test_whoever_names_no_host_is_answered(live: Live) -> None:
 
 @serving()
 async def test_the_reference_loads_only_own_files(live: Live) -> None:
-    """Every address in /docs is relative, so it is ours, and is answered with 200; there is no inline code."""
+    """Every URL in /docs is relative, so it is ours, and is answered with 200; there is no inline code."""
     page = (await live.get("/docs")).body.decode()
     addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
     assert {"vendor/swagger-ui.css", "vendor/swagger-ui-bundle.js", "js/docs.js"} <= set(addresses)
@@ -269,7 +269,7 @@ async def check_below(live: Live, before: str) -> None:
 
 @serving(server={"base_path": "/market/prices"})
 async def test_a_base_path_works_with_any_proxy(live: Live) -> None:
-    """A proxy may leave the base path on the requests or strip it; the page's own addresses are relative."""
+    """A proxy may leave the base path on the requests or strip it; the page's own URLs are relative."""
     await check_below(live, "/market/prices")
     await check_below(live, "")
     assert (await live.get("/market/api/quotes")).status == 404
@@ -278,7 +278,7 @@ async def test_a_base_path_works_with_any_proxy(live: Live) -> None:
 
 @serving(server={"base_path": "/prices"})
 async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
-    """Without the slash at its end it is redirected there, so that the page's relative addresses fit.
+    """Without its trailing slash the base path is redirected, so that the page's relative URLs fit.
 
     Seen: behind a proxy that ends TLS the way led to `http://`. Promise: it names no scheme and no host.
     """
@@ -290,7 +290,7 @@ async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
 
 @pytest.mark.parametrize("base", ["", "/prices"])
 def test_a_slash_too_many_leads_to_the_path(base: str) -> None:
-    """Who ends a path with a slash, as of a folder, is led to what is meant, and by no path to another host."""
+    """A path with a trailing slash is redirected to the one without, and no path redirects to another host."""
 
     @serving(server={"base_path": base})
     async def scenario(live: Live) -> None:
@@ -306,7 +306,7 @@ def test_a_slash_too_many_leads_to_the_path(base: str) -> None:
 
 @serving()
 async def test_the_page_has_only_relative_addresses(live: Live) -> None:
-    """The dashboard's files are found below any path, because no address of it begins with a slash."""
+    """The dashboard's files are found below any path, because none of its URLs begins with a slash."""
     page = (await live.get("/")).body.decode()
     addresses = re.findall(r'(?:href|src)="([^"#]*)"', page)
     assert addresses
@@ -331,7 +331,7 @@ async def test_the_reference_works_under_its_own_policy(live: Live, tmp_path: Pa
 
 @serving()
 async def test_the_page_is_compressed_and_revalidated(live: Live) -> None:
-    """A file comes compressed to who takes that, the same as plain, and not again to who has it; nothing beside it."""
+    """A file is compressed for clients that accept that, and not sent again to those that have it."""
     plain = await live.get("/js/main.js")
     packed = await live.get("/js/main.js", "Accept-Encoding: gzip, br")
     assert gzip.decompress(packed.body) == plain.body == read(STATIC / "js" / "main.js").plain

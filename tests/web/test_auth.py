@@ -38,14 +38,14 @@ def entry(name: str, token: str, more: str = "") -> str:
 
 
 def rewrite(file: Path, text: str) -> None:
-    """Minutes ago: what was written within this second does not count yet."""
+    """Set a file's time minutes back: what was written within this second does not count yet."""
     file.write_text(text)
     written = file.stat().st_mtime
     os.utime(file, (written, written - 300))
 
 
 def guarded(**auth: object) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
-    """Make a test of a scenario that gets a service with tokens, and the file of them."""
+    """Make a test of a scenario that gets a service with tokens, and the tokens file."""
 
     def decorate(scenario: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         def test(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -69,7 +69,7 @@ def guarded(**auth: object) -> Callable[[Callable[..., Awaitable[None]]], Callab
 
 
 async def ended(peer: Peer) -> int:
-    """The code that a connection is closed with before anything else was said on it."""
+    """The code with which a connection is closed before anything else was sent on it."""
     opcode, payload = await peer.receive()
     assert opcode == 8, payload
     return int.from_bytes(payload[:2], "big")
@@ -77,7 +77,7 @@ async def ended(peer: Peer) -> int:
 
 @guarded()
 async def test_prices_need_a_token(live: Live, file: Path) -> None:
-    """Without a good one REST gives 401 and says how to bring one; page, health and reference are open.
+    """Without a good one REST answers 401 and says how to send one; page, health and reference are open.
 
     Seen: somebody whose token had expired was told that one is needed.
     """
@@ -103,7 +103,7 @@ async def test_prices_need_a_token(live: Live, file: Path) -> None:
 
 @guarded(query=True, metrics=True)
 async def test_tokens_in_the_address_and_for_metrics(live: Live, file: Path) -> None:
-    """Where it is switched on a token may stand in the address, and metrics want one that is for metrics."""
+    """If switched on, a token may be in the URL, and metrics need one that is for metrics."""
     assert (await live.get(f"/api/quotes?token={SECRET}")).status == 200
     peer = await live.stream(f"?symbols=*&token={SECRET}")
     await peer.hear("snapshot")
@@ -113,7 +113,7 @@ async def test_tokens_in_the_address_and_for_metrics(live: Live, file: Path) -> 
 
 @guarded()
 async def test_a_stream_with_a_token_in_the_header(live: Live, file: Path) -> None:
-    """A good one is let in as if there were no tokens; a bad one gets 401 before the upgrade."""
+    """With a good token all is as without tokens; a bad one gets 401 before the upgrade."""
     peer = await live.connect()
     assert (await peer.upgrade("/ws?symbols=*", BEARER)).status == 101
     assert (await peer.message())["type"] == "hello"
@@ -125,7 +125,7 @@ async def test_a_stream_with_a_token_in_the_header(live: Live, file: Path) -> No
 
 @guarded()
 async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path) -> None:
-    """Before the token nothing is said, not even a heartbeat; behind it comes what the address asked for."""
+    """Before the token nothing is sent, not even a heartbeat; after it comes what the URL asked for."""
     peer = await live.stream("?symbols=*")
     assert not live.hub.idle
     live.publish({f"S{n}-USD": "1" for n in range(LARGE)} | {"BTC-USD": "5"})
@@ -139,7 +139,7 @@ async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path
 
 @guarded()
 async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> None:
-    """Anything but a good token is closed with 4001, and so is silence."""
+    """A first message that is no good token closes with 4001, and so does silence."""
     for data in (json.dumps({"op": "auth", "token": "wrong"}), json.dumps({"op": "auth", "token": [SECRET]}),
                  json.dumps({"op": "subscribe", "symbols": ["*"]}), "{", "[]", json.dumps({"op": "auth"})):  # fmt: skip
         peer = await live.stream("?symbols=*")
@@ -154,7 +154,7 @@ async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> 
 
 @guarded()
 async def test_a_stream_ends_with_its_token(live: Live, file: Path) -> None:
-    """A token that ends or is taken out of the file closes its streams with 4001; others stay; no restart."""
+    """A token that expires, or is taken out of the file, closes its streams with 4001; others stay; no restart."""
     peers = []
     rewrite(file, entry("wall", SECRET) + entry("guest", SHORT, "expires = 2100-01-01T00:00:00Z"))
     for token in (SECRET, SHORT):
@@ -181,7 +181,7 @@ async def test_a_stream_ends_with_its_token(live: Live, file: Path) -> None:
 
 @serving(server={"origins": ["https://app.example", "http://[::1]:3000"]})
 async def test_pages_of_listed_sites_may_read(live: Live) -> None:
-    """A listed site's page is told by CORS that it may read, may ask with a token, and may open streams; no other."""
+    """Pages of listed sites may read, send a token and open streams, as CORS tells them; pages of others may not."""
     listed, other = "Origin: https://app.example", "Origin: https://app.example.evil.example"
     answer = await live.get("/api/quotes", listed)
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
@@ -203,7 +203,7 @@ async def test_pages_of_listed_sites_may_read(live: Live) -> None:
 
 @serving(server={"hosts": "prices.example,[2001:db8::1]"})
 async def test_only_listed_hosts_are_served(live: Live) -> None:
-    """A service on loopback behind a proxy answers to the listed names and to loopback's; to no other."""
+    """A service on loopback behind a proxy answers to the listed names and to loopback names only."""
     for host, status in (("prices.example", 200), ("PRICES.example:443", 200), ("localhost", 200),
                          ("[2001:db8::1]", 200), ("[2001:DB8::1]:80", 200), ("[2001:db8::2]", 403),
                          ("evil.example", 403), ("prices.example.evil.example", 403), ("", 403)):  # fmt: skip
@@ -219,7 +219,7 @@ async def test_loopback_is_served_beside_listed_hosts(live: Live) -> None:
 
 @serving(limits={"connections_per_address": 1}, server={"trusted_proxies": ["127.0.0.0/8", "192.0.2.7"]})
 async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
-    """The address before our own proxies counts for limits; what the client itself claims before that does not."""
+    """The address before our own proxies counts for limits, not what the client itself claims before that."""
     chains = [("198.51.100.1", 101), ("198.51.100.2", 101), ("198.51.100.1", 503), ("9.9.9.9, 198.51.100.2", 503),
               ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101),
               ("9.9.9.9, unknown", 503)]  # fmt: skip
@@ -263,7 +263,7 @@ async def _call(command: list[str]) -> None:
 
 @pytest.mark.needs("openssl")
 def test_tls(certificate: tuple[Path, Path]) -> None:
-    """With certificate and key it serves https and wss, to who trusts it; a reader that stalls is cut off, too.
+    """With certificate and key it serves https and wss; a reader that stalls is cut off, too.
 
     Events came twice and no more there: behind TLS a write buffer with the limit 0 counts as full when it is empty.
     """
@@ -314,7 +314,7 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
 
 @pytest.mark.needs("openssl")
 def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path]) -> None:
-    """It is dropped after `stall_s`, as without TLS.
+    """A client that takes nothing of an answer is dropped after `stall_s`, as without TLS.
 
     Seen: it counted as taken at once. So it was freed by the end of a closing handshake that nobody took part in, after
     40 s; and so was a long answer that somebody took slowly.
@@ -349,7 +349,7 @@ def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path])
     ],
 )
 def test_a_certificate_that_cannot_be_used_is_said(cert: str, key: str, said: str) -> None:
-    """A missing file, or one that is no certificate, is an error of the configuration that names the file."""
+    """A missing file, or one that is not a certificate, is a configuration error that names the file."""
     settings = Settings.model_validate({"server": {"tls_cert": cert, "tls_key": key}})
     with pytest.raises(ConfigError, match=f"^{re.escape(said)}"):
         make_server(None, None, settings)

@@ -1,4 +1,4 @@
-"""Bars and sparklines over HTTP: their form, what is refused, and a first page that is complete."""
+"""Bars and sparklines over HTTP: their form, refusals, and a page that is complete from the start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def offer_past(live: Live, *, local: bool = False) -> None:
 
 
 async def check_problem(live: Live, target: str, status: int, code: str, word: str) -> dict[str, Any]:
-    """The answer is the problem document of this status and code, and its text has the word."""
+    """The answer is a problem document of this status and code, and its detail contains the word."""
     answer = await live.get(target)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
     assert (answer.json["status"], answer.json["code"]) == (status, code)
@@ -56,7 +56,7 @@ async def test_the_bars_of_a_symbol(live: Live) -> None:
 
 @serving()
 async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
-    """Seen: 0.00000150 was 1.5e-06 in JSON, and 72.50 was 72.5, against what the reference says of all prices."""
+    """Seen: 0.00000150 was 1.5e-06 in JSON, and 72.50 was 72.5, contrary to the reference."""
     live.feed.publish([Quote("toy:PEPE-USD", {"last": "0.00000150", "decimals": 8})])
     live.hub.flush()
     document = (await live.get("/api/candles/PEPE-USD")).body.decode()
@@ -106,14 +106,14 @@ async def test_what_is_refused(live: Live, target: str, status: int, code: str, 
 
 @serving()
 async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
-    """Just as for its quote."""
+    """404 lists the nearest symbols, as for a quote."""
     problem = await check_problem(live, "/api/candles/BTC-USDX", 404, "unknown_symbol", "BTC-USD")
     assert problem["nearest"][0] == "BTC-USD"
 
 
 @serving({})
 async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
-    """A page that comes too early is told to come again; sparklines are just empty."""
+    """A page that asks too early is told to ask again; sparklines are just empty."""
     answer = await live.get("/api/candles/BTC-USD")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert (await live.get("/api/sparklines?symbols=BTC-USD")).json["closes"] == {}
@@ -121,7 +121,7 @@ async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
 
 @serving()
 async def test_a_sleep_of_the_machine_is_a_gap(live: Live) -> None:
-    """When the service comes back to find that a minute has passed, nobody can say what prices did in it."""
+    """After a pause of a minute, in which the process stood still, nobody knows what prices did meanwhile."""
     await until(lambda: sum(live.hub.counts.loop_lag.counts) > 1)  # it has ticked
     live.clock.step(60)
     live.publish({"BTC-USD": "98000"})
@@ -147,7 +147,7 @@ async def test_sparklines_of_many_symbols(live: Live) -> None:
 
 @serving()
 async def test_a_local_past_fills_sparklines(live: Live) -> None:
-    """60 points by default, all of them there."""
+    """60 points by default, none of them missing."""
     offer_past(live, local=True)
     line = (await live.get("/api/sparklines?symbols=ETH-USD")).json["closes"]["ETH-USD"]
     assert (len(line), line[:58], line[-1]) == (60, [2.5] * 58, 3100.5)
@@ -155,7 +155,7 @@ async def test_a_local_past_fills_sparklines(live: Live) -> None:
 
 @serving()
 async def test_prices_have_the_digits_of_their_symbol(live: Live) -> None:
-    """No float noise goes out, neither of a mid nor of what a venue tells; a volume stays as it is."""
+    """No float noise is sent, neither for a mid nor for a venue's own bar; a volume stays as it is."""
     offer_past(live)
     live.feed.publish([Quote("toy:ETH-USD", {"last": None, "bid": "0.10", "ask": "0.20", "decimals": 2})])
     live.hub.flush()
@@ -167,7 +167,7 @@ async def test_prices_have_the_digits_of_their_symbol(live: Live) -> None:
 
 @serving()
 async def test_the_gauge_tells_the_memory(live: Live) -> None:
-    """`/metrics` says how much history takes, which is more after somebody asked."""
+    """`/metrics` says how much memory history takes, which is more after a request."""
     offer_past(live)
 
     async def gauge() -> float:

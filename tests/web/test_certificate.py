@@ -28,7 +28,7 @@ def make(cert: Path, key: Path) -> bytes:
 
 @pytest.mark.needs("openssl")
 def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
-    """Whoever connects after a renewal gets the new certificate; one that cannot be used changes nothing.
+    """After a renewal new connections get the new certificate; one that cannot be used changes nothing.
 
     Seen: the first one was served until a restart, also after its end, though the file had long been renewed.
     """

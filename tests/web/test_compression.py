@@ -62,7 +62,7 @@ async def test_a_browser_gets_each_message_compressed_by_itself(live: Live) -> N
 
 @serving(prices=MANY)
 async def test_four_readers_share_compressed_bytes(live: Live) -> None:
-    """Four of a group get one compressed object; three get a plain one, for which compressing would not pay."""
+    """Four readers of a group share one compressed object; three get a plain one, since compressing would not pay."""
     peers = [(await browser(live))[0] for _ in range(4)]
     for peer in peers:
         await hear(peer, "snapshot")
@@ -82,7 +82,7 @@ async def test_four_readers_share_compressed_bytes(live: Live) -> None:
 
 @serving(prices=MANY)
 async def test_a_short_frame_is_not_compressed(live: Live) -> None:
-    """However many share it: from 1 KiB on it is, below that the bytes saved are not worth the time."""
+    """However many share a frame, it is compressed from 1 KiB on: below that the bytes saved are not worth the time."""
     peers = [(await browser(live))[0] for _ in range(4)]
     for peer in peers:
         await hear(peer, "snapshot")
@@ -117,7 +117,7 @@ async def test_compression_can_be_switched_off(live: Live) -> None:
 
 @serving(prices=MANY)
 async def test_compressed_messages_are_understood(live: Live) -> None:
-    """A client may compress too, as RFC 7692 says; what it sends inflated over the limit is closed with 1009."""
+    """A client may compress, too (RFC 7692); a message that inflates to more than the limit closes with 1009."""
     peer, _ = await browser(live)
 
     def deflated(text: bytes) -> bytes:
@@ -135,7 +135,7 @@ async def test_compressed_messages_are_understood(live: Live) -> None:
 
 @serving(prices=MANY)
 async def test_a_real_client_follows_compressed_and_plain_frames(live: Live) -> None:
-    """Ten clients of the `websockets` library, compressing or not, see exactly what is visible, whatever is mixed."""
+    """Ten clients of the `websockets` library, some compressing, some not, see exactly what is visible."""
 
     async def follow(client: ClientConnection, view: View, version: int) -> None:
         while view.version < version:

@@ -1,4 +1,4 @@
-"""Who asks about a connection and who answers from the log mean the same one, by its number."""
+"""A connection's number is the same for its client and in the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.web.server import run, start, until
 
 
 def test_a_client_knows_its_number_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """`hello` has it on a stream, a header on events and on a refusal; the lines of the log have the same."""
+    """`hello` of a stream, and a header of events and refusals, have the number; so have the lines of the log."""
     caplog.set_level(logging.DEBUG, "ticker.connections")
 
     async def scenario() -> None:

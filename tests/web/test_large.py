@@ -31,13 +31,13 @@ MANY = [f"S{i:04d}-USD" for i in range(LARGE + SLICE)]
 
 
 def fill(live: Live, price: str) -> None:
-    """So many symbols that whoever wants all of them gets a large answer."""
+    """Publish so many symbols that an answer with all of them is large."""
     live.publish(dict.fromkeys(MANY, price))
     live.hub.flush()
 
 
 def in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever puts a large answer together in one turn fails."""
+    """Let every large answer fail that is put together in one turn."""
     pieces = protocol.data_pieces
 
     def few(changes: Changes) -> tuple[list[bytes], list[bytes]]:
@@ -48,7 +48,7 @@ def in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def move(live: Live) -> None:
-    """A price that has changed whenever anybody looks."""
+    """Change a price in every turn of the loop."""
     for price in itertools.count(2):
         live.publish({MANY[4]: str(price)})
         live.hub.flush()
@@ -56,7 +56,7 @@ async def move(live: Live) -> None:
 
 
 class Turns:
-    """How much of something was done in one turn of the loop, at most."""
+    """The most of something that was done in one turn of the loop."""
 
     def __init__(self) -> None:
         self.in_turn = self.most = 0
@@ -81,7 +81,7 @@ class Turns:
 
 @serving()
 async def test_no_turn_encodes_more_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four who want everything, in four ways: each turn of the loop encodes at most a slice."""
+    """Four readers want everything, over four transports: each turn of the loop encodes at most a slice."""
     fill(live, "1.50")
     turns, piece = Turns(), protocol.piece
 
@@ -128,7 +128,7 @@ async def test_no_turn_writes_more_rows_than_a_slice(live: Live, monkeypatch: py
 
 @serving()
 async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many come at once, and beside them at most one sparkline is made.
+    """However many requests come at once; and beside them at most one sparkline is made.
 
     Seen: fifty connections that asked for charts again and again made everybody else wait for more than a second.
     """
@@ -148,7 +148,7 @@ async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.
 
 @serving(limits={"work_per_s": 1_000_000})
 async def test_messages_that_ask_for_much_are_answered_one_a_turn(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether they are long or want many symbols, and however many come at once, from one reader or from several.
+    """Messages that are long or want many symbols, however many come at once, from one reader or from several.
 
     Seen: twenty connections that changed their minds as often as they may made everybody else wait for half a second.
     """
@@ -196,7 +196,7 @@ async def test_no_turn_tests_more_than_a_slice(live: Live, monkeypatch: pytest.M
 
 @serving()
 async def test_what_comes_meanwhile_waits_and_is_not_lost(live: Live) -> None:
-    """Messages sent behind a large subscription are answered behind it; prices that move meanwhile are in it."""
+    """Messages sent after a large subscription are answered after it; prices that move meanwhile are in it."""
     fill(live, "1.50")
     peer = await live.stream("?symbols=S0001-USD")
     await peer.hear("snapshot")
@@ -240,7 +240,7 @@ async def test_meanwhile_nothing_is_read(live: Live, monkeypatch: pytest.MonkeyP
 
 @serving()
 async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything from a cursor on, though it is much, and in slices; whoever leaves in the middle leaves nothing."""
+    """A cursor is resumed in slices if much has changed; a reader that leaves in the middle leaves nothing behind."""
     fill(live, "1.50")
     in_slices(monkeypatch)
     first, view = await live.stream("?symbols=*"), View()
@@ -314,7 +314,7 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
 
 @serving(limits={"snapshot_symbols_per_s": len(MANY)})
 async def test_who_missed_little_pays_for_little(live: Live) -> None:
-    """However many come back to a large selection at once, from one address too, over either transport.
+    """However many readers come back to a large selection at once, also from one address, over either transport.
 
     Seen: after a short cut the third reader of an office was told that its address had had too many symbols.
     """
@@ -361,7 +361,7 @@ async def test_who_missed_little_pays_for_little_though_its_pattern_was_forgotte
 
 @serving()
 async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large snapshot is compressed by and by before its reader enters; what that hears then is exact."""
+    """A large snapshot is compressed part by part before its reader joins the group; what that gets then is exact."""
     fill(live, "1.50")
     turns = Turns()
     monkeypatch.setattr("web.wire.PACK_BYTES", 10_000)
@@ -379,7 +379,7 @@ async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pyte
 
 @serving(hub={"ping_interval_s": 0.02, "ping_timeout_s": 0.02})
 async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is closed for pings that it cannot answer, because it is not read until its large answer is made.
+    """No reader is closed for unanswered pings while it is not read because its large answer is being made.
 
     Seen: of a hundred who asked for 50,000 symbols at once many were closed with 4009 before they were answered.
     """
@@ -400,7 +400,7 @@ async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.Monk
 
 @serving(limits={"snapshot_symbols_per_s": 2 * len(MANY)})
 async def test_a_poll_pays_for_what_changed(live: Live) -> None:
-    """Though so much has changed that the answer is made in slices.
+    """A poll is charged for the changes only, also if they are so many that the answer is made in slices.
 
     Seen: each poll of a large market was charged with all of it, and every second one refused.
     """
@@ -413,13 +413,13 @@ async def test_a_poll_pays_for_what_changed(live: Live) -> None:
         answer = await live.get(f"/api/quotes?symbols=S*&cursor={cursor}")
         assert (answer.status, len(answer.json["quotes"])) == (200, LARGE // 2)
         cursor = answer.json["cursor"]
-    for _ in range(6):  # who waits in vain is told nothing
+    for _ in range(6):  # a wait in vain costs nothing
         assert (await live.get(f"/api/quotes?symbols=S*&cursor={cursor}&wait_s=0.01")).status == 200
 
 
 @serving()
 async def test_no_turn_looks_for_changes_in_more_than_a_slice(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request that would wait is not held up by, and does not hold up, the many changes since its cursor.
+    """A request with `wait_s` looks for changes since its cursor in slices, whether it then waits or not.
 
     Seen: one with an old cursor looked at 50,000 records in one turn, for 100 ms, only to see whether it had to wait.
     """
@@ -446,7 +446,7 @@ async def test_no_turn_looks_for_changes_in_more_than_a_slice(live: Live, monkey
 
 @serving()
 async def test_only_what_is_new_is_told(live: Live) -> None:
-    """A good cursor, or one symbol more for who has thousands, needs no slices; a reader of few who wants all does."""
+    """A good cursor, or one symbol more for a reader of thousands, needs no slices; a step from few to all does."""
     fill(live, "1.50")
     store = live.service.store
     peer = await live.stream("?symbols=*")
@@ -507,7 +507,7 @@ class Arriving:
 
 @serving()
 async def test_an_answer_is_waited_for_and_what_was_written_before_it(live: Live) -> None:
-    """Who was paused when a large answer began is so until both are done, and stalls by what was written.
+    """A reader that was paused when a large answer began stays so until both are over; it stalls by what was written.
 
     Seen: a slow reader that changed its fields was told new prices, and after them an older snapshot.
     """

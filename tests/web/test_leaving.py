@@ -1,4 +1,4 @@
-"""Whoever leaves is gone at once: nothing of a connection waits for the garbage collector, which stops everybody."""
+"""Connections that end are freed at once: none waits for the garbage collector, whose runs stop the whole process."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nothing_waits_for_the_collector(visit: Callable[[Live], Awaitable[None]
 
         await ten()  # the first ones fill caches
         gc.collect()
-        gc.freeze()  # what is here already is not looked at again, by the next test neither
+        gc.freeze()  # what exists already is not looked at again, in later tests neither
         gc.disable()
         try:
             await ten()

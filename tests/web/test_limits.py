@@ -1,4 +1,4 @@
-"""Limits of what readers share, reached from outside: the one is refused by its code, the others notice nothing."""
+"""Limits of what readers share: a client that exceeds one gets its error code, the others notice nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Bystander:
 
 
 async def refused(peer: Peer, code: str, **message: object) -> dict[str, object]:
-    """A subscription that is answered by an error, behind which the connection goes on."""
+    """Expect a subscription to be answered by an error, after which the connection goes on."""
     await peer.say(op="subscribe", id=1, **message)
     error = await peer.hear("error")
     assert (error["code"], error["id"]) == (code, 1)
@@ -46,7 +46,7 @@ MANY = {f"S{i}-USD": "1" for i in range(20)} | {"BTC-USD": "1"}
 
 @serving(limits={"cells": 30}, prices=MANY)
 async def test_all_cells_taken(live: Live) -> None:
-    """When other selections have taken all cells a new one is `overloaded`; one that exists already is open."""
+    """When all cells are taken, a new selection is `overloaded`; one that exists already may be shared."""
     bystander = await Bystander.of(live)
     first, second = await live.stream("?symbols=S*"), await live.stream()
     await first.hear("snapshot")
@@ -59,7 +59,7 @@ async def test_all_cells_taken(live: Live) -> None:
 
 @serving(limits={"cells": 30}, prices=MANY)
 async def test_who_has_left_takes_no_cells(live: Live) -> None:
-    """Selections that are kept for readers who may come back make room for those who are here."""
+    """Selections kept for readers that may come back make room for connected ones."""
     first, second = await live.stream("?symbols=S*"), await live.stream()
     await first.hear("snapshot")
     first.sock.close()
@@ -85,7 +85,7 @@ async def test_all_cells_of_an_address_taken(live: Live) -> None:
 
 @serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
 async def test_snapshots_are_paced(live: Live) -> None:
-    """Ever new snapshots of much are refused, by any of an address's connections, until it has waited."""
+    """Too many large snapshots are refused, over any connection of an address, until it has waited."""
     live.clock.stand()
     bystander = await Bystander.of(live)
     first, second = await live.stream(), await live.stream()
@@ -103,7 +103,7 @@ async def test_snapshots_are_paced(live: Live) -> None:
 @pytest.mark.parametrize("path", ["/api/quotes", "/api/quotes?format=csv", "/api/symbols"])
 @serving(limits={"snapshot_symbols_per_s": 50}, prices=MANY)
 async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> None:
-    """They come from the same budget, whatever asks; what only tells the news, or that there are none, does not."""
+    """Full answers of all kinds use the same budget; answers with changes only, or none, do not."""
     live.clock.stand()
     bystander = await Bystander.of(live)
     whole = (await live.get("/api/quotes?symbols=S*")).json
@@ -121,7 +121,7 @@ async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> 
 @pytest.mark.parametrize("path", ["/api/quotes", "/api/quotes?format=csv", "/api/stream"])
 @serving(limits={"snapshot_symbols_per_s": 70}, prices=MANY)
 async def test_new_patterns_over_http_are_paced(live: Live, path: str) -> None:
-    """Testing all symbols against them counts like symbols in answers; one that is known costs nothing.
+    """Testing all symbols against a new pattern is charged like symbols in answers; a known one costs nothing.
 
     Seen: with 25,000 symbols each request with 32 patterns that nobody had used took 50 to 100 ms of the loop.
     """
@@ -188,7 +188,7 @@ ANSWERED = {
 @pytest.mark.parametrize("name", ANSWERED)
 @serving(limits={"patterns": 40, "symbols": 10, "wildcards": 5}, prices=MANY)
 async def test_what_is_too_much_is_answered(live: Live, name: str) -> None:
-    """One short answer says so with its code; the connection goes on, and nobody else notices."""
+    """A short error with its code is the answer; the connection goes on, and nobody else notices."""
     data, code = ANSWERED[name]
     bystander, peer = await Bystander.of(live), await live.stream()
     await peer.hear("hello")
@@ -217,7 +217,7 @@ CLOSED = {
 @pytest.mark.parametrize("name", CLOSED)
 @serving(limits={"message_bytes": 1024, "messages_per_s": 1})
 async def test_what_is_far_too_much_ends_the_connection(live: Live, name: str) -> None:
-    """Its close code says why; nobody else notices."""
+    """The connection is closed with a code that says why; nobody else notices."""
     live.clock.stand()
     data, code = CLOSED[name]
     bystander, peer = await Bystander.of(live), await live.stream("?symbols=*")
@@ -229,7 +229,7 @@ async def test_what_is_far_too_much_ends_the_connection(live: Live, name: str) -
 
 @serving()
 async def test_an_idle_connection_is_closed(live: Live) -> None:
-    """A kept connection without a request has a few seconds; nobody else notices."""
+    """A connection without a request is closed after a few seconds; nobody else notices."""
     assert live.server.config.timeout_keep_alive <= 15
     live.server.config.timeout_keep_alive = 0
     bystander, peer = await Bystander.of(live), await live.connect()
@@ -241,7 +241,7 @@ async def test_an_idle_connection_is_closed(live: Live) -> None:
 
 @serving(hub={"stall_s": 1}, prices=MANY)
 async def test_a_stalled_reader_is_cut_off(live: Live) -> None:
-    """Who takes no byte for `stall_s` is closed with 4008; its neighbour gets every version meanwhile."""
+    """A reader that takes no byte for `stall_s` is closed with 4008; another one gets every version meanwhile."""
     bystander, slow = await Bystander.of(live), await live.stream("?symbols=*", receive_buffer=4096)
     await slow.hear("snapshot")
     step = 0

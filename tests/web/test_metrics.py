@@ -62,7 +62,7 @@ async def scrape(live: Live) -> Samples:
 
 
 async def promtool(text: bytes, what: str) -> tuple[int | None, str]:
-    """What Prometheus' own checker says of a text."""
+    """What Prometheus' own checker says about a page."""
     tool = await asyncio.create_subprocess_exec(
         str(find_program("promtool")), "check", what,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -82,7 +82,7 @@ async def test_promtool_has_nothing_to_complain_about(live: Live) -> None:
 
 @serving()
 async def test_both_formats_say_the_same(live: Live) -> None:
-    """Text by default, OpenMetrics for whoever asks for it; both are well-formed and have the same series."""
+    """Text by default, OpenMetrics on request; both are well-formed and have the same series."""
     text, modern = await live.get("/metrics"), await live.get("/metrics", OPENMETRICS)
     assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -112,7 +112,7 @@ async def test_every_series_exists_from_the_start(live: Live) -> None:
 
 @serving(limits={"connections": 2})
 async def test_counters_move_with_traffic(live: Live) -> None:
-    """Connections, refusals, messages, frames, rows, bytes and ends are counted where they happen."""
+    """Connections, refusals, messages, frames, rows, bytes and closes are counted where they happen."""
     before = await scrape(live)
     peer, view = await live.stream("?symbols=*"), View()
     await peer.follow(view, live.service.store.version)
@@ -160,7 +160,7 @@ async def test_counters_move_with_traffic(live: Live) -> None:
 
 @serving()
 async def test_symbols_are_counted_as_elsewhere(live: Live) -> None:
-    """A feed's own record is no symbol.
+    """A feed's own record is not counted as a symbol.
 
     Seen: `ticker_store_symbols` was 847 beside the 846 of `/api/status`.
     """
@@ -172,7 +172,7 @@ async def test_symbols_are_counted_as_elsewhere(live: Live) -> None:
 
 @serving()
 async def test_a_slow_reader_shows(live: Live) -> None:
-    """Who lags behind, and what waits for them in the process, is a gauge; what was merged for them is counted."""
+    """Lagging readers, and the bytes that wait for them, are gauges; updates merged for them are counted."""
     live.publish({f"S{i}": "1" for i in range(200)}, name="x" * 500)
     live.hub.flush()
     slow, view = await live.stream("?symbols=S*", receive_buffer=4096), View()
@@ -190,7 +190,7 @@ async def test_a_slow_reader_shows(live: Live) -> None:
 
 @serving()
 async def test_no_stranger_can_make_a_series(live: Live) -> None:
-    """Close codes that clients invent are counted together, so that the series stay few."""
+    """Close codes that clients invent are counted as one, so that there are few series."""
     before = (await scrape(live)).keys()
     for code in (3000, 3999, 4999):
         peer = await live.stream()
@@ -274,7 +274,7 @@ async def test_how_old_prices_are_on_arrival_is_counted_a_batch(live: Live) -> N
 
 @serving(prices={})
 async def test_a_page_of_many_series_is_whole(live: Live) -> None:
-    """With many feeds the page is made aside of the loop, and is as complete."""
+    """With many feeds the page is encoded in another thread, and is complete."""
     for i in range(20):
         live.service.feed(f"f{i}", "live", "received", 5.0)
     assert len(await scrape(live)) > INLINE
@@ -315,6 +315,6 @@ async def test_selected_prices_are_gauges(live: Live) -> None:
 
 @serving(metrics={"prices": "*"}, prices={f"S{i:03}": "1" for i in range(503)})
 async def test_prices_as_metrics_are_capped(live: Live) -> None:
-    """However many symbols there are, 500 have series; how many more were wanted is said."""
+    """At most 500 symbols have series; how many more were selected is shown."""
     samples = flatten(parse_text((await live.get("/metrics/prices")).body.decode()))
     assert (sum(name.startswith("ticker_price{") for name in samples), samples["ticker_prices_omitted"]) == (500, 3)

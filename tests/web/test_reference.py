@@ -1,4 +1,4 @@
-"""The reference: complete, true to real frames and answers, and with examples that work."""
+"""The reference is complete, matches real frames and answers, and its examples work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CLOSED: Schema = closed(ALL)
 
 
 def check(name: str, document: Any) -> None:
-    """Hold a document against the closed schema of this name."""
+    """Validate a document against the closed schema of this name."""
     whole = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": CLOSED}}
     errors = [f"{e.json_path}: {e.message}" for e in Draft202012Validator(whole).iter_errors(document)]
     assert errors == []
@@ -84,21 +84,21 @@ def test_the_schemas_are_schemas_and_complete() -> None:
 
 @pytest.mark.parametrize("name", [name for name in BODIES if "examples" in BODIES[name]])
 def test_the_examples_of_answers_fit(name: str) -> None:
-    """Each example has the form that is described."""
+    """Each example is valid by its schema."""
     for example in BODIES[name]["examples"]:
         check(name, example)
 
 
 @pytest.mark.parametrize("text", ["A", "*", "a:*", "*:*", "*:A", "A*B*", "*A*:B", "A:B*C*", "^GSPC", "-", ":", "a:"])
 def test_a_good_pattern_is_one(text: str) -> None:
-    """What the reference allows the service takes."""
+    """What the reference allows, the service accepts."""
     check_pattern(text)
     assert re.fullmatch(PATTERN, text)
 
 
 @pytest.mark.parametrize("text", ["A*B*C*", "*:*:*", "a:b:c", "**:*", "A B", "é", "A,B", "%", "*:**"])
 def test_a_bad_pattern_is_none(text: str) -> None:
-    """What the reference forbids the service refuses."""
+    """What the reference forbids, the service refuses."""
     assert not re.fullmatch(PATTERN, text)
     with pytest.raises(PatternError):
         check_pattern(text)
@@ -116,7 +116,7 @@ def test_a_symbol_is_no_pattern(text: str, *, good: bool) -> None:
 
 
 async def talk(live: Live, peer: Peer) -> list[Any]:
-    """Make a service say everything that it can say."""
+    """Make a service send every kind of frame."""
     frames = [await peer.message(), await peer.hear("heartbeat")]
     assert frames[-1]["version"] == 0, "it was told nothing yet"
 
@@ -176,7 +176,7 @@ async def test_real_events_have_the_form_that_is_described(live: Live) -> None:
 
 @serving()
 async def test_real_answers_have_the_form_that_is_described(live: Live) -> None:
-    """Each path, asked as its own examples say, answers 200 in its own form; so do refusals in theirs."""
+    """Each path, asked with its own examples, answers 200 as described; refusals are as described, too."""
     live.feed.status.errors["timeout"] += 1
     live.publish({"not a symbol!": "1"})
     document = (await live.get("/openapi.json")).json
@@ -239,7 +239,7 @@ def test_strangers_cannot_surprise_it(tmp_path: Path) -> None:
 
 @serving()
 async def test_tokens_are_described_where_they_are_needed(live: Live) -> None:
-    """With a file of tokens the paths of prices say that they need one; without, nobody is asked."""
+    """With a tokens file the paths of prices say that they need a token; without one, no path does."""
     document = (await live.get("/openapi.json")).json
     assert "securitySchemes" not in document["components"]
     assert "401" in document["paths"]["/api/quotes"]["get"]["responses"]
@@ -261,7 +261,7 @@ async def test_tokens_are_described_where_they_are_needed(live: Live) -> None:
 
 @serving(server={"base_path": "/prices"})
 async def test_the_streams_description(live: Live) -> None:
-    """AsyncAPI 3.0: every frame and message with its schema, each reference leads somewhere, and the host is ours."""
+    """AsyncAPI 3.0: every frame and message with its schema, each reference resolves, and the host is ours."""
     answer = await live.get("/prices/asyncapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     document = answer.json

@@ -1,4 +1,4 @@
-"""Prices over HTTP: whole and since a cursor, ETags, one quote, the lists, health; and how errors look."""
+"""Prices over HTTP: all or since a cursor, ETags, one quote, the lists, health; and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ticker.protocol import ERROR_CODES
 
 
 def is_problem(answer: Answer, status: int, code: str) -> bool:
-    """Whether an answer is the problem document of this status and code (RFC 9457)."""
+    """Whether an answer is a problem document of this status and code (RFC 9457)."""
     return (
         answer.status == status
         and answer.headers["content-type"] == "application/problem+json"
@@ -88,7 +88,7 @@ async def test_a_cursor_gives_only_what_changed(live: Live) -> None:
 
 @serving()
 async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
-    """A cursor of another selection, another epoch or no form at all is answered by everything."""
+    """A cursor of another selection or epoch, or a malformed one, is answered by everything."""
     cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
     epoch, version, digest = cursor.split(":")
     for other in (cursor, f"1:{version}:{digest}", "nonsense", ""):
@@ -173,13 +173,13 @@ async def test_a_list_may_come_in_parts(live: Live, path: str, names: Callable[[
 
 @serving()
 async def test_a_parameter_against_caches_is_passed_over(live: Live) -> None:
-    """Whoever wants no cached answer may put anything into a parameter that begins with `_`."""
+    """A parameter that begins with `_` is ignored: it is used against caches."""
     assert (await live.get("/api/quotes?symbols=*&_=1795386000123&_again=1")).status == 200
 
 
 @serving()
 async def test_a_path_without_parameters_takes_none(live: Live) -> None:
-    """Seen: `/api/quotes/BTC-USD?fields=last` gave all fields. Paths of the API say so; health is asked in any way."""
+    """Seen: `/api/quotes/BTC-USD?fields=last` gave all fields. Paths of the API refuse it; health ignores it."""
     for path in ("quotes/BTC-USD", "sources/BTC-USD", "feeds", "status"):
         answer = await live.get(f"/api/{path}?fields=last")
         assert is_problem(answer, 400, "bad_request")
@@ -203,7 +203,7 @@ async def test_a_question_leaves_nothing_behind(live: Live) -> None:
 
 @serving()
 async def test_one_quote(live: Live) -> None:
-    """A symbol or venue symbol has a path of its own; its cursor goes on at `/api/quotes`."""
+    """A symbol or venue symbol has a path of its own; its cursor can be used at `/api/quotes`."""
     for symbol in ("BTC-USD", "toy:BTC-USD", "toy%3ABTC-USD"):
         answer = await live.get(f"/api/quotes/{symbol}")
         document = answer.json
@@ -228,7 +228,7 @@ async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
 
 @serving()
 async def test_a_mistyped_symbol_among_others_is_named(live: Live) -> None:
-    """The others come; an answer of everything says which names do not exist, until they do, one of changes never."""
+    """The others come; a full answer lists the names that do not exist, as long as they do not; changes never do."""
     answer = await live.get("/api/quotes?symbols=BTC-USD,BTC-USX,toy:NOPE,X-*")
     assert (answer.status, list(answer.json["quotes"])) == (200, ["BTC-USD"])
     assert answer.json["unknown"] == [
@@ -247,7 +247,7 @@ async def test_a_mistyped_symbol_among_others_is_named(live: Live) -> None:
 
 @serving(limits={"snapshot_symbols_per_s": 5})
 async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
-    """Who has used up its symbols of a second learns that a name does not exist, and not which ones are like it.
+    """A client that has used up its budget still learns that a name does not exist, but not the nearest ones.
 
     Seen: with 50,000 symbols each request for one that does not exist took 20 ms of the loop, however many came.
     """
@@ -263,7 +263,7 @@ async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
 
 @serving()
 async def test_nothing_is_unknown_before_all_that_came_can_be_seen(live: Live) -> None:
-    """A feed has loaded, but of very many symbols that it brought at once some are still to be made visible."""
+    """A feed has loaded so many symbols at once that some are not visible yet."""
     assert (await live.get("/api/quotes/NOPE")).status == 404
     live.service.store.behind = True
     assert is_problem(await live.get("/api/quotes/NOPE"), 503, "overloaded")
@@ -282,7 +282,7 @@ async def test_before_any_feed_has_loaded_nothing_is_unknown(live: Live) -> None
 
 @serving()
 async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) -> None:
-    """While some feed has not loaded, 404 and the lists name it: what is unknown may still come with it.
+    """While some feed has not loaded, 404 and the lists name it: it may still bring the symbol.
 
     Seen: with one exchange dead, every name that did not exist was 503 "come back in a second", for as long as that.
     """
@@ -310,7 +310,7 @@ async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) ->
 
 @serving()
 async def test_symbols_are_listed(live: Live) -> None:
-    """Every consolidated symbol with name, both sides, decimals and venues, by name; venue symbols are not."""
+    """All consolidated symbols, by name, with base, quote, decimals and venues; venue symbols are left out."""
     live.feed.publish([Quote("toy:AAPL", {"last": "213.40", "name": "Apple", "decimals": 2})])
     live.publish({"BRK.B": "1", "BTC-USDT.PERP": "2"})
     live.hub.flush()
@@ -325,7 +325,7 @@ async def test_symbols_are_listed(live: Live) -> None:
 
 @serving()
 async def test_symbols_are_selected_as_elsewhere(live: Live) -> None:
-    """By names and patterns; a venue's own are described by themselves, and what does not exist is named.
+    """By names and patterns; venue symbols have entries of their own, and names that do not exist are listed.
 
     Seen: the names of venue symbols could be had only with their prices.
     """
@@ -342,7 +342,7 @@ async def test_symbols_are_selected_as_elsewhere(live: Live) -> None:
 
 @serving()
 async def test_feeds_tell_how_they_are(live: Live) -> None:
-    """State, counters, errors and rejects by reason and the last changes of every feed."""
+    """State, counters, errors and rejects by reason, and last changes of every feed."""
     live.feed.status.errors["timeout"] += 2
     live.publish({"not a symbol!": "1"})
     live.feed.state("down", "no route")

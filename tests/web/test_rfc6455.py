@@ -1,4 +1,4 @@
-"""RFC 6455 to the letter, by section: what is sent, raw, and the close code or the status that must be observed.
+"""RFC 6455 to the letter, by section: the raw bytes that are sent, and the close code or status that must follow.
 
 One server for each section, one connection for each case. Compression (RFC 7692) has a file of its own.
 """
@@ -54,7 +54,7 @@ HANDSHAKES: dict[str, tuple[str, tuple[str, ...], int]] = {
 
 @serving()
 async def test_section_4_the_opening_handshake(live: Live) -> None:
-    """A good request is accepted with the right proof and nothing that it did not offer; any other is refused."""
+    """A good request is accepted, with the right key and without what it did not offer; any other is refused."""
     seen: dict[str, int] = {}
     for name, (line, headers, status) in HANDSHAKES.items():
         peer = await live.connect()
@@ -73,7 +73,7 @@ async def test_section_4_the_opening_handshake(live: Live) -> None:
 
 @serving()
 async def test_what_comes_before_the_answer_waits_for_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that is too early is answered in order, and nothing that it sends is taken apart meanwhile.
+    """A client that sends too early is answered in order, and nothing that it sends is parsed meanwhile.
 
     Seen: the pong to a ping that came before the turn of the handshake stood before `101 Switching Protocols`.
     """
@@ -95,7 +95,7 @@ async def test_what_comes_before_the_answer_waits_for_it(live: Live, monkeypatch
 
 
 async def outcome(live: Live, data: bytes) -> int:
-    """What comes of some bytes: the close code, or `ANSWERED` if a message behind them is answered."""
+    """What some bytes lead to: the close code, or `ANSWERED` if a message after them is answered."""
     peer = await live.stream()
     await peer.write(data + ASK)
     try:
@@ -134,7 +134,7 @@ async def test_section_5_1_masking(live: Live) -> None:
 
 @serving()
 async def test_section_5_2_reserved_bits_and_opcodes(live: Live) -> None:
-    """Bits and opcodes that nothing gave a meaning to fail the connection: 1002; so does a length with its top bit."""
+    """Reserved bits and opcodes fail the connection: 1002; so does a length with its top bit set."""
     cases = {f"bit {rsv:02x} on {op}": (bits(0x80 | rsv | op), 1002)
              for rsv in (0x40, 0x20, 0x10, 0x70) for op in (TEXT, BINARY, PING, CLOSE)}  # fmt: skip
     cases |= {f"opcode {op}": (bits(0x80 | op), 1002) for op in (*range(3, 8), *range(11, 16))}
@@ -166,7 +166,7 @@ async def test_section_5_4_fragmentation(live: Live) -> None:
 
 @serving()
 async def test_section_5_5_control_frames(live: Live) -> None:
-    """At most 125 bytes; a ping comes back as it is; a pong that nobody asked for is passed over."""
+    """At most 125 bytes; a ping comes back as it is; an unsolicited pong is ignored."""
     await check(live, {
         "a ping of 125": (frame(PING, b"x" * 125), ANSWERED),
         "a ping of 126": (frame(PING, b"x" * 126), 1002),
@@ -189,7 +189,7 @@ MUST_NOT = (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_
 
 @serving()
 async def test_section_7_4_close_codes(live: Live) -> None:
-    """A code that may be sent comes back; any other, half a code or a reason that is no text fails the connection."""
+    """A valid code comes back; any other, half a code, or a reason that is not UTF-8, fails the connection."""
     cases = {f"code {code}": (frame(CLOSE, struct.pack("!H", code) + b"why"), code) for code in MAY_BE_SENT}
     cases |= {f"code {code}": (frame(CLOSE, struct.pack("!H", code)), 1002) for code in MUST_NOT}
     cases["no code"] = (frame(CLOSE), 1005)
@@ -214,7 +214,7 @@ NO_TEXT = {
 
 @serving(limits={"messages_per_s": 1000})
 async def test_section_8_1_utf8(live: Live) -> None:
-    """Text that is none closes with 1007, wherever it is cut into fragments; good text may be cut anywhere."""
+    """Bad UTF-8 closes with 1007, wherever it is cut into fragments; good text may be cut anywhere."""
     cases = {}
     for name, bad in NO_TEXT.items():
         text = b'{"a":"' + bad + b'"}'
@@ -246,7 +246,7 @@ async def test_section_10_4_size(live: Live) -> None:
 
 @serving()
 async def test_section_5_6_and_7_1_binary_and_after_the_close(live: Live) -> None:
-    """Binary messages are not of this protocol: 1003. Frames behind a close are not looked at."""
+    """Binary messages are not accepted: 1003. Frames after a close are ignored."""
     goodbye = frame(CLOSE, struct.pack("!H", 1000))
     await check(live, {
         "binary": (frame(BINARY, b"{}"), 1003),
@@ -282,7 +282,7 @@ FRAMES = st.one_of(
 @settings(max_examples=8)
 @given(st.lists(st.lists(FRAMES, min_size=1, max_size=6).map(b"".join), min_size=1, max_size=10))
 def test_nothing_that_a_client_sends_harms(sendings: list[bytes]) -> None:
-    """Whatever comes, message or noise: the connection goes on or ends with a documented code, others are served,
+    """Whatever comes, valid or not, the connection goes on or ends with a documented code, others are served,
     and no traceback, task or socket is left (`run` looks for them).
     """
 

@@ -69,7 +69,7 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def ticker(*args: str, by: Sequence[str] = ()) -> AsyncIterator[Process]:
-    """Run the service, by another program perhaps; it is killed if it has not ended by itself, its log is judged."""
+    """Run the service, perhaps by another program; kill it if it does not end by itself, and check its log."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TICKER_")}
     started = await asyncio.create_subprocess_exec(
         *by, sys.executable, "-m", "ticker", "serve", *args,
@@ -92,7 +92,7 @@ async def ticker(*args: str, by: Sequence[str] = ()) -> AsyncIterator[Process]:
 async def readers(
     process: Process, count: int, query: str, receive_buffer: int | None = None
 ) -> AsyncIterator[list[Peer]]:
-    """So many streams."""
+    """Open so many streams."""
     with contextlib.ExitStack() as sockets:
         peers = [Peer(sockets.enter_context(socket.socket())) for _ in range(count)]
         for peer in peers:
@@ -103,7 +103,7 @@ async def readers(
 
 @contextlib.asynccontextmanager
 async def events(process: Process) -> AsyncIterator[EventPeer]:
-    """A stream of events."""
+    """Open a stream of events."""
     with socket.socket() as sock:
         peer = Peer(sock)
         await peer.connect(process.port)
@@ -133,7 +133,7 @@ async def expect_farewell(peer: Peer, wanted: dict[str, object]) -> None:
 
 
 async def expect_last_event(stream: EventPeer, wanted: dict[str, object]) -> None:
-    """The same of a stream of events."""
+    """The same for a stream of events."""
     assert (await stream.hear("bye")).json == wanted
     assert await stream.chunk() == b""
 
@@ -173,7 +173,7 @@ def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) ->
 
 
 def test_it_outlives_its_terminal_where_it_shall() -> None:
-    """Started by nohup it serves on when the terminal closes, and ends as ever."""
+    """Started by nohup it goes on when the terminal closes, and ends as usual."""
 
     async def scenario() -> None:
         async with ticker("--port", "0", by=["nohup"]) as process:
@@ -203,7 +203,7 @@ def test_a_short_grace_is_kept(feed: str) -> None:
 
 
 def test_a_second_signal_ends_it_at_once(feed: str) -> None:
-    """Whoever is impatient sends the signal again: the grace time is over then."""
+    """The second signal ends the grace time."""
 
     async def scenario() -> None:
         async with ticker("--port", "0", "--feed", feed, "--set", "server.shutdown_grace_s=300") as process:
@@ -221,7 +221,7 @@ def test_a_second_signal_ends_it_at_once(feed: str) -> None:
 
 
 def test_a_taken_port_is_one_clear_line(feed: str) -> None:
-    """Where somebody else listens the process ends with 1 and says in one line what to do."""
+    """If another process listens, this one ends with 1 and says in one line what to do."""
 
     async def scenario() -> None:
         with listen("127.0.0.1", 0) as taken:
@@ -235,7 +235,7 @@ def test_a_taken_port_is_one_clear_line(feed: str) -> None:
 
 
 def test_it_serves_though_every_feed_is_down() -> None:
-    """Without any exchange the service starts, lives, is not ready, has an empty snapshot and says why."""
+    """Without any exchange the service starts, is not ready, says why, and sends an empty snapshot."""
 
     async def scenario() -> None:
         async with ticker("--port", "0", "--feed", DEAD_FEED) as process:
@@ -256,7 +256,7 @@ def test_it_serves_though_every_feed_is_down() -> None:
 
 
 def test_after_a_kill_the_next_run_serves_at_once(feed: str, port: int) -> None:
-    """A killed process leaves nothing that hinders the next one on the same port; readers begin anew there."""
+    """A killed process leaves nothing that hinders the next one on the same port; its readers start over there."""
 
     async def scenario() -> None:
         async with ticker("--port", str(port), "--feed", feed) as first:
@@ -280,7 +280,7 @@ def test_after_a_kill_the_next_run_serves_at_once(feed: str, port: int) -> None:
 
 @serving()
 async def test_a_bug_in_the_hub_ends_the_service_in_one_line(live: Live) -> None:
-    """Without a hub nothing works: readers are sent away as for a restart, and one line says what and where it was.
+    """Without a hub nothing works: readers are sent away as for a restart, and one line says what failed, and where.
 
     Seen: the process ended with the traceback of an ExceptionGroup of 60 lines, and readers with a reset.
     """

@@ -1,4 +1,4 @@
-"""`/api/sources`: the venues of an instrument, and what it failed over from."""
+"""`/api/sources`: the venues of an instrument, and the one from which it has failed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ticker.model import Quote
 
 @serving()
 async def test_a_failover_is_told_with_its_time(live: Live) -> None:
-    """Venues stand best first; when the source goes down the next one takes over, and the answer says from whom."""
+    """Venues are in order of preference; when the source goes down the next one takes over, as the answer says."""
     other = live.service.feed("other", "live", "received", 5.0)
     other.publish([Quote("other:BTC-USD", {"last": "97001"})])
     live.service.hub.flush()

@@ -71,7 +71,7 @@ async def test_without_symbols_everything_comes(live: Live) -> None:
 
 @serving()
 async def test_a_symbol_that_appears_later_is_not_missed(live: Live) -> None:
-    """One that does not exist yet comes whole when it does, and leaves by `gone`."""
+    """A symbol that does not exist yet comes whole when it does, and leaves by `gone`."""
     reader = await listen_to(live, "?symbols=NEW-USD")
     assert (await reader.event()).json["quotes"] == {}
     live.publish({"NEW-USD": "1.5"})
@@ -84,7 +84,7 @@ async def test_a_symbol_that_appears_later_is_not_missed(live: Live) -> None:
 
 @serving()
 async def test_what_does_not_exist_is_named(live: Live) -> None:
-    """The first event is what a WebSocket's address is answered with; it is no data, so it has no `id`.
+    """The first event is `subscribed`, as for a WebSocket with parameters; it is not data, so it has no `id`.
 
     Seen: a stream of a name that does not exist was mute for ever.
     """
@@ -104,7 +104,7 @@ async def test_what_does_not_exist_is_named(live: Live) -> None:
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
 async def test_silence_is_told(live: Live) -> None:
-    """A heartbeat comes when nothing else does; its `id` is a cursor as good as any."""
+    """A heartbeat comes when nothing else does; its `id` is a valid cursor."""
     reader = await listen_to(live, "?symbols=BTC-USD")
     await reader.event()
     live.publish({"ETH-USD": "3101.5"})
@@ -165,7 +165,7 @@ async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
 async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> None:
     """A reader that takes nothing of 3 MB holds one frame and is dropped after `stall_s`; others miss nothing.
 
-    One that is told to go, as when its token ends, holds no more than that beside it, and is dropped soon.
+    One that is closed by the service, as when its token expires, holds little more than that, and is dropped soon.
     """
     publish_large(live, 0)
     good, view = await listen_to(live, "?symbols=S*"), View()
@@ -219,7 +219,7 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
 async def test_a_stream_that_begins_on_a_full_socket_is_full(live: Live) -> None:
     """A reader that does not even take the head of its answer holds one frame, and is dropped after `stall_s`.
 
-    Seen: it was told nothing of the full socket, so it wrote on and on, and nobody called it stalled.
+    Seen: the stream did not know that its socket was full, so it wrote on and on, and never counted as stalled.
     """
     peer = await live.connect(receive_buffer=4096)
     await until(lambda: live.server.server_state.connections)
@@ -260,7 +260,7 @@ async def test_a_dead_peer_is_found_without_pings(live: Live) -> None:
 
 @serving()
 async def test_resets_disturb_nobody(live: Live) -> None:
-    """Readers that vanish while prices flow take no frame from anybody, and leave nothing behind."""
+    """Readers that vanish while prices flow cost nobody a frame, and leave nothing behind."""
     good, view = await listen_to(live), View()
     for step in range(10):
         readers = [await listen_to(live) for _ in range(5)]
@@ -299,10 +299,10 @@ async def test_who_leaves_is_forgotten(live: Live) -> None:
 
 @serving()
 async def test_a_stopping_service_says_bye(live: Live) -> None:
-    """`bye` with a wait of its own, then the end of the response, also for a reader that was full when it was said;
-    who comes meanwhile gets a `bye`, too, no 503.
+    """`bye` with its own retry time, then the end of the response, also for a reader that was full at that moment;
+    a client that connects meanwhile gets a `bye`, too, not 503.
 
-    A browser's EventSource gives up for ever after any status but 200.
+    A browser's EventSource gives up for good after any status but 200.
     """
     publish_large(live, 0)
     slow = await listen_to(live, "?symbols=S*", receive_buffer=4096)  # keeps the service from its end
@@ -326,7 +326,7 @@ async def test_a_stopping_service_says_bye(live: Live) -> None:
 
 @serving()
 async def test_whoever_is_ended_is_told_why(live: Live) -> None:
-    """`bye` has the reason and whether to come back; a slow reader finds it behind what had waited for it.
+    """`bye` has the reason and whether to reconnect; a slow reader gets it after what had waited for it.
 
     Seen: a stream whose token had expired, or that had stalled, ended without a word, a slow one with a reset.
     """
@@ -383,7 +383,7 @@ async def test_the_door_is_that_of_the_stream(live: Live) -> None:
 
 @serving()
 async def test_head_tells_and_takes_no_place(live: Live) -> None:
-    """HEAD has the headers of GET and ends at once."""
+    """HEAD has the headers of GET, ends at once, and takes no connection slot."""
     head, got = await live.get("/api/stream", method="HEAD"), (await listen_to(live)).answer
     assert (head.status, head.headers["content-type"]) == (200, got.headers["content-type"])
     assert "content-length" not in head.headers
@@ -392,7 +392,7 @@ async def test_head_tells_and_takes_no_place(live: Live) -> None:
 
 @serving()
 async def test_an_old_client_gets_no_chunks(live: Live) -> None:
-    """HTTP/1.0 knows no chunks: the events come bare, and the end of the connection is their end."""
+    """HTTP/1.0 has no chunks: the events come bare, and the connection's end is theirs."""
     peer = await live.connect()
     await peer.write(b"GET /api/stream?symbols=BTC-USD HTTP/1.0\r\nHost: localhost\r\n\r\n")
     answer = await peer.answer()
@@ -410,7 +410,7 @@ async def test_an_old_client_gets_no_chunks(live: Live) -> None:
 
 @serving()
 async def test_nothing_is_read_behind_the_request(live: Live) -> None:
-    """Requests sent behind that of a stream are not answered, and however much comes, it is thrown away."""
+    """Requests sent after that of a stream are not answered; however much comes, it is discarded."""
     peer = await live.connect()
     stream = "GET /api/stream?symbols=BTC-USD HTTP/1.1\r\nHost: localhost\r\n\r\n"
     other = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Readers of server-sent events that nobody here wrote: a browser's EventSource, curl, a client from PyPI."""
+"""Third-party readers of server-sent events: a browser's EventSource, curl, a client from PyPI."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNTIL = "async (n) => { while (events.length < n) await new Promise((go) => setT
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other programs start slowly where others work."""
+    """Other programs start slowly on a busy machine."""
     monkeypatch.setattr(server, "PATIENCE_S", 100.0)
 
 
@@ -48,7 +48,7 @@ def say(live: Live, price: str) -> None:
 @pytest.mark.needs("chromium")
 @serving()
 async def test_a_browsers_event_source_comes_back_by_itself(live: Live) -> None:
-    """Cut off, it connects again with `Last-Event-ID` and gets what it missed as one update."""
+    """After a cut it reconnects with `Last-Event-ID` and gets what it missed as one update."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_program("chromium"), args=FLAGS)
         page = await browser.new_page()

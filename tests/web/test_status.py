@@ -8,7 +8,7 @@ from ticker import __version__
 
 @serving()
 async def test_the_status_counts_what_happens(live: Live) -> None:
-    """Readers, symbols, flushes and memory are told as they are; histograms have a count above every bound."""
+    """Readers, symbols, flushes and memory are those of the service; histograms have a count above the last bound."""
     before = (await live.get("/api/status")).json
     peer = await live.stream("?symbols=*")
     await until(lambda: len(live.hub.groups) == 1)
@@ -31,7 +31,7 @@ async def test_the_status_counts_what_happens(live: Live) -> None:
 
 @serving()
 async def test_the_service_page_has_an_address_without_an_ending(live: Live) -> None:
-    """`/status` is the page, never kept by a browser without asking."""
+    """`/status` is the page, which browsers always revalidate."""
     page = await live.get("/status")
     assert (page.status, page.headers["cache-control"]) == (200, "no-cache")
     assert b"js/status.js" in page.body

@@ -40,7 +40,7 @@ SCARCE = {"cells_per_address": 60, "snapshot_symbols_per_s": 100}
 
 
 class Story:
-    """One service after the other, and readers who outlive them."""
+    """One service after another, and readers that outlive them."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -53,7 +53,7 @@ class Story:
         self.frames = 0
 
     def start(self, limits: dict[str, int]) -> None:
-        """A service begins, with an epoch of its own."""
+        """Start a service, with an epoch of its own."""
         sections = SETTINGS | {"limits": SETTINGS["limits"] | limits}
         self.service = Service(Settings.model_validate(sections), self.clock)
         store, hub = self.service.store, self.service.hub
@@ -69,7 +69,7 @@ class Story:
         self.hub = asyncio.create_task(hub.run())
 
     async def stop(self) -> None:
-        """It ends; readers who take what there is are told."""
+        """Stop it; readers that take what there is are told."""
         drain = asyncio.create_task(self.service.hub.drain(5.0))
         while not drain.done():
             for reader in self.readers:
@@ -87,7 +87,7 @@ class Story:
         hub.close()
 
     def note(self, flush: Flush) -> None:
-        """What everybody must see from now on."""
+        """Note what everybody must see from now on."""
         store = self.service.store
         self.truth[store.epoch, flush.version] = {
             record.key: {
@@ -109,7 +109,7 @@ class Story:
         return quotes, {key[1:]: values for key, values in found.items() if key[0] == "@"}
 
     def check(self, reader: Reader, frame: dict[str, Any], answers: bool) -> None:
-        """After each frame that brought data."""
+        """Check a reader after each frame that brought data."""
         self.frames += 1
         model = reader.model
         assert (model.view, model.feeds) == self.visible(reader, (model.epoch, model.version))
@@ -121,7 +121,7 @@ class Story:
     # What happens
 
     def trade(self) -> None:
-        """A few quotes; some say again what was visible, some go back to it at once."""
+        """Publish a few quotes; some repeat what was visible, some go back to it at once."""
         dice, (name, feed) = self.dice, self.dice.choice(list(self.feeds.items()))
         for _ in range(dice.choice((1, 1, 2))):
             feed.publish(
@@ -130,12 +130,12 @@ class Story:
             )
 
     def remove(self) -> None:
-        """Symbols go, so many at times that the store forgets which."""
+        """Remove symbols, at times so many that the store forgets which."""
         venue, feed = self.dice.choice(list(self.feeds.items()))
         feed.remove([f"{venue}:{name}" for name in self.dice.sample(NAMES, self.dice.choice((1, 1, 2, 5)))])
 
     def wish(self) -> dict[str, Any]:
-        """Most want the same: what can go wrong needs readers who meet."""
+        """What a reader wants; most want the same, since what can go wrong needs readers that share a group."""
         if self.dice.random() < 0.6:
             return {"symbols": [self.dice.choice(("x:*", "*"))], "fields": None, "interval_ms": 0}
         return {
@@ -145,7 +145,7 @@ class Story:
         }
 
     def connect(self) -> None:
-        """Somebody comes: anew, or where somebody was, or with a cursor that is not quite that; most want the same."""
+        """Connect a reader: anew, where another one was, or with a cursor that is not quite that."""
         dice, events, wish = self.dice, self.dice.random() < 0.4, self.wish()
         model = ModelReader(adopts=dice.random() < 0.5)
         if dice.random() < 0.7:
@@ -187,7 +187,7 @@ class Story:
                 reader.ask(op="subscribe", id=self.dice.randrange(99), **given)
 
     def touch(self, reader: Reader) -> None:
-        """Something happens to a reader."""
+        """Let something happen to a reader."""
         what = self.dice.random()
         if what < 0.75:
             reader.read(self.dice.choice((1, 40, 300, 100_000)))
@@ -204,7 +204,7 @@ class Story:
                     connection.end(4001, "the token has expired")
 
     async def settle(self) -> None:
-        """Everybody reads: soon all know all."""
+        """Let everybody read until all know everything."""
         for _ in range(20):
             for reader in self.readers:
                 reader.read(100_000)
@@ -218,7 +218,7 @@ class Story:
                 assert (reader.model.view, reader.model.feeds) == self.visible(reader, (store.epoch, store.version))
 
     async def tell(self, limits: dict[str, int]) -> None:
-        """The story of one service."""
+        """Play the story of one service."""
         self.start(limits)
         for step in range(STEPS):
             act = self.dice.random()

@@ -21,7 +21,7 @@ def rows(body: bytes) -> list[dict[str, str]]:
 
 @serving()
 async def test_quotes_as_a_table(live: Live) -> None:
-    """A row a symbol, by name, all fields in order, the exchange's own digits, unknown values empty."""
+    """One row per symbol, by name, all fields in order, the exchange's own digits, unknown values empty."""
     live.publish({"AAPL": "213.400"}, bid="0.00000001", change_pct="-1.20")
     live.hub.flush()
     answer = await live.get("/api/quotes?format=csv")
@@ -37,7 +37,7 @@ async def test_quotes_as_a_table(live: Live) -> None:
 
 @serving()
 async def test_a_table_of_what_is_selected(live: Live) -> None:
-    """Symbols and fields select as ever; venue symbols are rows like others, feeds are none."""
+    """Symbols and fields select as usual; venue symbols have rows like others, feeds have none."""
     answer = await live.get("/api/quotes?format=csv&symbols=toy:*&fields=state,last")
     assert answer.body == b"symbol,last,state\r\ntoy:BTC-USD,97000.10,live\r\ntoy:ETH-USD,3100.5,live\r\n"
     assert (await live.get("/api/quotes?format=csv&symbols=NO-USD&fields=last")).body == b"symbol,last\r\n"
@@ -57,7 +57,7 @@ async def test_an_etag_is_of_one_format(live: Live) -> None:
 
 @serving()
 async def test_names_are_no_formulas(live: Live) -> None:
-    """What an exchange calls an instrument is shown as text, quoted as RFC 4180 says, and never computed."""
+    """An exchange's name of an instrument is text, quoted as RFC 4180 says, never a formula."""
     names = ['=HYPERLINK("http://evil.example")', "+1", "-1", "@SUM(A1)", "\t=1", 'a "b", c', "two\nlines", "株式"]
     live.feed.publish([Quote(f"toy:N{i}", {"last": "1", "name": name}) for i, name in enumerate(names)])
     live.hub.flush()
@@ -90,7 +90,7 @@ def test_decimals_have_no_exponent(number: float | None, digits: int | None, tex
 
 @serving()
 async def test_a_table_is_always_whole(live: Live) -> None:
-    """A table could not say what is gone: it takes no cursor, and says so."""
+    """A table cannot say what is gone, so it refuses a cursor, and says why."""
     cursor = (await live.get("/api/quotes")).json["cursor"]
     refusal = await live.get(f"/api/quotes?format=csv&cursor={cursor}")
     assert (refusal.status, refusal.json["code"]) == (400, "bad_request")

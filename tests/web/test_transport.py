@@ -29,7 +29,7 @@ from web.transport import SharedFrames
 
 
 def own_attributes(ours: type, parsed: ast.ClassDef) -> set[str]:
-    """What our class reads of itself and does not have by itself: attributes of uvicorn's class."""
+    """The attributes that our class uses and does not define: those of uvicorn's class."""
     nodes = [n for n in ast.walk(parsed) if isinstance(n, ast.Attribute)]
     used = {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "self"}
     used |= {n.attr for n in nodes if isinstance(n.value, ast.Call) and ast.unparse(n.value) == "super()"}
@@ -41,7 +41,7 @@ def own_attributes(ours: type, parsed: ast.ClassDef) -> set[str]:
     ("ours", "theirs"), [(SharedFrames, WebSocketsSansIOProtocol), (BoundedHttp, HttpToolsProtocol)]
 )
 def test_uvicorn_has_every_attribute_that_the_subclass_uses(ours: type, theirs: type) -> None:
-    """A uvicorn that renamed one of its undocumented attributes is noticed here, not in production."""
+    """A uvicorn that has renamed one of its undocumented attributes is noticed here, not in production."""
 
     async def app(scope: object, receive: object, send: object) -> None:
         raise AssertionError("nobody calls it")
@@ -69,7 +69,7 @@ def test_uvicorns_server_leaves_the_signals_alone() -> None:
 
 @serving()
 async def test_a_detached_connection_needs_no_task(live: Live) -> None:
-    """No endpoint has it and no request is remembered; messages and pings are answered all the same."""
+    """No endpoint or request is kept for it; messages and pings are answered all the same."""
     peer = await live.stream()
     await until(lambda: not live.server.server_state.tasks)
     connection = live.connection(peer)
@@ -171,7 +171,7 @@ VIOLATIONS = {
 @pytest.mark.parametrize("name", VIOLATIONS)
 @serving(limits={"message_bytes": 1024})
 async def test_a_violation_is_answered_by_its_close_code(live: Live, name: str) -> None:
-    """Whoever breaks the protocol is told by a close code why the connection ends; it is counted; then it ends."""
+    """A client that breaks the protocol gets a close code that says why; it is counted; then the connection ends."""
     code, data = VIOLATIONS[name]
     peer = await live.stream("?symbols=*")
     await peer.write(data)
@@ -183,7 +183,7 @@ async def test_a_violation_is_answered_by_its_close_code(live: Live, name: str) 
 
 @serving()
 async def test_what_follows_a_violation_is_not_answered(live: Live) -> None:
-    """The close is the last frame: a good message right behind a bad one gets no answer."""
+    """The close is the last frame: a good message right after a bad one gets no answer."""
     for name in ("binary", "bad UTF-8"):
         code, data = VIOLATIONS[name]
         peer = await live.stream()
@@ -195,7 +195,7 @@ async def test_what_follows_a_violation_is_not_answered(live: Live) -> None:
 
 @serving()
 async def test_pings_after_the_servers_close_pile_up_nowhere(live: Live) -> None:
-    """Who goes on pinging after it was closed gets no pong, and none is kept for it."""
+    """A client that goes on pinging after it was closed gets no pong, and none is kept for it."""
     peer = await live.stream()
     await peer.hear("hello")
     connection = live.connection(peer)
@@ -210,7 +210,7 @@ async def test_pings_after_the_servers_close_pile_up_nowhere(live: Live) -> None
 async def test_a_close_is_echoed(live: Live) -> None:
     """Every code that a client may close with, and none at all, comes back, and the server ends the connection.
 
-    Those of applications are counted as one: a client that said 4008 was counted, and logged, as stalled.
+    Private codes are counted as one. Seen: a client that said 4008 was counted, and logged, as stalled.
     """
     codes = [1000, 1001, 1011, 3000, 4008, 4999]
     for payload in [*(struct.pack("!H", code) + b"why" for code in codes), b""]:
@@ -300,7 +300,7 @@ async def test_only_who_answers_pings_stays(live: Live) -> None:
 
 @serving()
 async def test_resets_cost_nobody_else_a_version(live: Live) -> None:
-    """While 20 readers are reset in each of 15 rounds, between change and flush, the others get every version."""
+    """While 20 readers are reset in each of 15 rounds, between change and flush, all others get every version."""
     survivors = [(await live.stream("?symbols=*"), View()) for _ in range(5)]
     for peer, view in survivors:
         await peer.follow(view, live.service.store.version)
@@ -364,14 +364,14 @@ async def test_a_client_that_is_gone_before_the_answer_is_forgotten(live: Live, 
 
 @serving()
 async def test_connections_inherit_the_small_send_queue(live: Live) -> None:
-    """An accepted connection holds at most 16 KiB unsent in the kernel before it says that it is full."""
+    """The kernel holds at most 16 KiB unsent for an accepted connection before it takes no more."""
     peer = await live.stream()
     sock = live.connection(peer).transport.get_extra_info("socket")
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == NOTSENT_LOWAT_BYTES
 
 
 def test_a_taken_port_is_named() -> None:
-    """Listening where somebody else does, or nobody can, raises one line that says what to do, and leaks no socket."""
+    """Listening on a taken or impossible address raises one line that says what to do, and leaks no socket."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TickerError, match=f"cannot listen on 127.0.0.1:{port}: .*; choose another with --port"):

@@ -79,7 +79,7 @@ async def test_a_dripping_head_is_dropped(live: Live, monkeypatch: pytest.Monkey
 
 @serving()
 async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
-    """The bounds count each head for itself: a kept connection may carry more than 32 KiB of heads in all."""
+    """The limit is for each head: a kept connection may carry more than 32 KiB of heads in all."""
     peer = await live.connect()
     for _ in range(5):
         await peer.request("GET", "/healthz", "X: " + "a" * 10_000)
@@ -90,7 +90,7 @@ async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
 
 @serving()
 async def test_a_head_behind_a_request_that_waits_is_bounded(live: Live) -> None:
-    """A head that comes while the answer before it is awaited has the same limit; it could grow for half a minute."""
+    """A head that comes while the request before it waits has the same limit; else it could grow for half a minute."""
     cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
     peer = await live.connect()
     await peer.request("GET", f"/api/quotes?symbols=BTC-USD&wait_s=30&cursor={cursor}")
@@ -115,7 +115,7 @@ async def test_requests_that_wait_for_others_are_bounded(live: Live) -> None:
 
 @serving()
 async def test_no_stream_begins_behind_a_request_that_waits(live: Live) -> None:
-    """A WebSocket in the row of requests is refused while one before it has no answer yet.
+    """A pipelined WebSocket handshake is refused while a request before it has no answer yet.
 
     Seen: the answer came later, among the frames; of a client that had left by then the log got a traceback.
     """
@@ -132,7 +132,7 @@ async def test_no_stream_begins_behind_a_request_that_waits(live: Live) -> None:
 async def test_no_stream_begins_behind_an_answer_that_is_not_taken(live: Live) -> None:
     """A WebSocket is refused while the socket is full of the answer before it.
 
-    Seen: the stream was not told that it is full, so it wrote on and on, and nobody called its reader stalled.
+    Seen: the stream did not know that its socket was full, so it wrote on and on, and its reader never stalled.
     """
     live.publish({f"S{i}-USD": "1.5" for i in range(130)}, name="x" * 150)
     live.hub.flush()

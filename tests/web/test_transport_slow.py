@@ -1,4 +1,4 @@
-"""The socket: readers that stall, come back, flood or are full when they are told goodbye; memory stays bounded."""
+"""The socket: readers that stall, come back, flood, or are full at the goodbye; memory stays bounded."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
 @serving()
 async def test_a_line_that_moves_does_not_stall(live: Live) -> None:
-    """Who takes some kilobytes in `stall_s`, and no more, is slow and stays.
+    """A reader that takes some kilobytes in `stall_s`, and no more, is slow and stays.
 
     Seen over 5 kB/s: closed with 4008 again and again, because the kernel wants no more of a large frame before it
     is rid of some ten kilobytes of it. Promise: what the reader's side has acknowledged counts.
@@ -119,7 +119,7 @@ async def test_a_line_that_moves_does_not_stall(live: Live) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
 @serving()
 async def test_the_kernel_tells_what_arrives(live: Live) -> None:
-    """Its count of what has arrived, found by its place in the answer, grows as a reader takes bytes."""
+    """Its count of packets delivered, found by its offset in the answer, grows as a reader takes bytes."""
     publish_large(live, 0)
     slow = await live.stream("?symbols=S*", receive_buffer=4096)
     held = live.connection(slow)
@@ -175,8 +175,8 @@ async def test_of_small_frames_only_one_waits(live: Live) -> None:
 async def test_the_service_waits_for_a_slow_goodbye(live: Live) -> None:
     """A reader that is behind when the service stops still gets what was written to it, `bye`, and its close code.
 
-    Seen: the drain was over at once and the server dropped everybody. Cause: who had been sent a goodbye was out
-    of the hub, whose emptiness the drain waits for. Promise: the server goes on until all have gone.
+    Seen: the drain was over at once and the server dropped everybody. Cause: readers that had been sent a goodbye
+    were out of the hub, and the drain waits only until that is empty. Promise: the server goes on until all have gone.
     """
     publish_large(live, 0)
     slow = await live.stream("?symbols=S*", receive_buffer=4096)
@@ -208,7 +208,7 @@ async def test_a_message_that_waits_behind_a_full_socket_is_answered_later(live:
 
 @serving()
 async def test_a_reader_that_only_pings_is_not_read_any_more(live: Live) -> None:
-    """Whoever sends pings and never takes the pongs fills its own socket, not the server's memory."""
+    """A client that sends pings and never takes the pongs fills its own socket, not the server's memory."""
     peer = await live.stream(receive_buffer=4096)
     connection = live.connection(peer)
     pings = frame(PING, b"x" * 125) * 50
@@ -228,7 +228,7 @@ async def test_a_reader_that_only_pings_is_not_read_any_more(live: Live) -> None
 
 @serving(hub={"ping_interval_s": 0.05, "ping_timeout_s": 60})
 async def test_a_full_reader_is_not_pinged(live: Live) -> None:
-    """Who takes no bytes is judged by that alone: no ping is added to what waits for it, and none is missed."""
+    """A reader that takes no bytes is judged by that alone: no ping is added to what waits for it, none is missed."""
     publish_large(live, 0)
     good, slow = await live.stream(), await live.stream("?symbols=S*", receive_buffer=4096)
     held = live.connection(slow)
@@ -261,7 +261,7 @@ async def test_a_burst_of_frames_that_cannot_be_answered_ends_the_connection(liv
 @pytest.mark.parametrize("opcode", [PING, PONG])
 @serving()
 async def test_a_flood_of_frames_ends_the_connection(live: Live, opcode: int) -> None:
-    """Pings and pongs are bounded in number, too, and what is behind the bound is not even taken apart: 4029.
+    """Pings and pongs are bounded in number, too, and what is beyond the limit is not even parsed: 4029.
 
     Seen: one client that wrote empty pings as fast as it could kept the loop for nine seconds, and everybody waited.
     """
@@ -299,7 +299,7 @@ async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monke
     """A reader whose last bytes do not fit is dropped after a while, and nothing remembers it.
 
     Seen: the hub went on watching a connection that was gone. Cause: the write of the last bytes paused it, after
-    it had been taken out of the hub. Promise: whoever has left the hub stays out.
+    it had been taken out of the hub. Promise: a connection that has left the hub stays out.
     """
     monkeypatch.setattr(transport, "CLOSE_PATIENCE_S", 0.1)
     peer = await live.stream(receive_buffer=4096)
@@ -313,10 +313,10 @@ async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monke
 
 @serving(hub={"stall_s": 0.5})
 async def test_whoever_leaves_an_answer_lying_is_dropped(live: Live) -> None:
-    """A client that takes nothing of a large answer loses its connection; one that takes its time gets it whole.
+    """A client that takes nothing of a large answer loses its connection; a slow one gets it whole.
 
-    Each held its answer in memory, and an open file, for ever: uvicorn closes a connection behind an answer only once
-    that is taken.
+    Seen: each held its answer in memory, and an open file, for ever: uvicorn closes a connection after an answer only
+    once that is taken.
     """
     live.publish(dict.fromkeys(MANY, "1.5"), name="n" * 40_000)
     live.hub.flush()
@@ -338,7 +338,7 @@ async def test_whoever_leaves_an_answer_lying_is_dropped(live: Live) -> None:
 
 @serving()
 async def test_an_answer_is_not_dropped_because_the_process_stood_still(live: Live) -> None:
-    """The timer is late then, and goes off before the socket has its turn: that alone is no reason."""
+    """The timer is late then, and fires before the socket has its turn: that alone is no reason."""
     live.publish(dict.fromkeys(MANY, "1.5"), name="n" * 40_000)
     live.hub.flush()
     peer = await live.connect(receive_buffer=4096)

@@ -1,4 +1,4 @@
-"""Files of other packages: the right bytes under a name that says which, and a clean 404 where they are missing."""
+"""Third-party files: the right bytes under a versioned name, and a clean 404 if they are missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHART_SHA256 = "756b0ba9f58930226d6b8b9d47ad310448ab85d799ea1f7c2c02304777c10b52
 
 @serving()
 async def test_the_chart_library_is_the_one_that_was_reviewed(live: Live) -> None:
-    """Served as a script, byte for byte what we know, of the version in its address: that is kept for a year."""
+    """Served as a script, byte for byte as reviewed, of the version in its URL, and so kept for a year."""
     answer = await live.get(f"/vendor/{CHART}")
     assert answer.headers["content-type"].startswith(("text/javascript", "application/javascript"))
     assert hashlib.sha256(answer.body).hexdigest() == CHART_SHA256
@@ -28,7 +28,7 @@ async def test_the_chart_library_is_the_one_that_was_reviewed(live: Live) -> Non
 
 @serving()
 async def test_a_range_is_passed_over(live: Live) -> None:
-    """Files are short: whoever asks for a part gets the whole, as RFC 9110 allows, also by a range that is none.
+    """Files are short: a request for a range gets the whole, as RFC 9110 allows, also if the range is malformed.
 
     Seen: a malformed one gave 400 as plain text.
     """

@@ -1,4 +1,4 @@
-"""The long poll: a request with a cursor that is answered when something has changed, or when its time is over."""
+"""Long polling: a request with a cursor is answered when something has changed, or when its time is up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def cursor_of(live: Live, query: str = "") -> str:
 
 
 async def wait(live: Live, cursor: str, query: str = "", *headers: str) -> Peer:
-    """Ask, and see that the service waits."""
+    """Send a request, and wait until the service holds it."""
     waiting = live.hub.connected["poll"]
     peer = await live.connect()
     await peer.request("GET", f"/api/quotes?cursor={cursor}&wait_s=30{query}", *headers)
@@ -54,7 +54,7 @@ async def test_news_are_answered_as_they_come(live: Live) -> None:
 
 @serving()
 async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
-    """Other symbols do not; a symbol that appears, one that goes and the state of a feed do, then or before."""
+    """Other symbols do not; a symbol that appears or goes, and a feed's state, do, during the wait or before."""
     cursor = await cursor_of(live, "symbols=E*")
     peer = await wait(live, cursor, "&symbols=E*")
     say(live, "BTC-USD", "97001.5")
@@ -85,7 +85,7 @@ async def test_who_knows_nothing_does_not_wait(live: Live, query: str) -> None:
 
 @serving()
 async def test_what_was_missed_comes_at_once(live: Live) -> None:
-    """News since the cursor are answered without waiting."""
+    """Changes since the cursor are answered without waiting."""
     cursor = await cursor_of(live)
     say(live, "BTC-USD", "97001.5")
     answer = await live.get(f"/api/quotes?wait_s=30&cursor={cursor}")
@@ -95,7 +95,7 @@ async def test_what_was_missed_comes_at_once(live: Live) -> None:
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
 async def test_time_is_over(live: Live) -> None:
-    """200 with empty quotes and the newest cursor, whatever ETag was seen; heartbeats are no news."""
+    """200 with empty quotes and the newest cursor, whatever ETag was seen; heartbeats do not end the wait."""
     first = await live.get("/api/quotes?symbols=BTC-USD")
     say(live, "ETH-USD", "3101.5")
     headers = (f"If-None-Match: {first.headers['etag']}",)
@@ -110,7 +110,7 @@ async def test_time_is_over(live: Live) -> None:
 async def test_who_leaves_is_forgotten(live: Live) -> None:
     """A client that goes away while it waits leaves neither a reader nor a task.
 
-    Seen: with another request behind the one that waited it was kept to the end, which then was a traceback in the log.
+    Seen: with another request behind the one that waited it waited on to its end, which was a traceback in the log.
     """
     for leave in (Peer.reset, lambda peer: peer.sock.close()):
         peer = await wait(live, await cursor_of(live))
@@ -139,7 +139,7 @@ async def test_a_stopping_service_answers_who_waits(live: Live) -> None:
 
 @serving(limits={"connections": 1})
 async def test_the_door_is_that_of_the_stream(live: Live) -> None:
-    """Who waits takes a place: foreign pages and the one too many are refused; who does not wait is served."""
+    """Waiting takes a connection slot: foreign pages and the one too many are refused; others are not."""
     cursor = await cursor_of(live)
     await wait(live, cursor)
     answer = await live.get(f"/api/quotes?wait_s=1&cursor={cursor}")

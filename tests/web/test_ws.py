@@ -16,12 +16,12 @@ from ticker.model import FIELDS
 
 
 def client(live: Live, query: str = "") -> connect:
-    """The client of the `websockets` library, which knows nothing of ours."""
+    """The client of the `websockets` library, which shares no code with ours."""
     return connect(f"ws://127.0.0.1:{live.port}/ws{query}", proxy=None)
 
 
 async def read(reader: ClientConnection) -> dict[str, Any]:
-    """The next message; heartbeats come whenever they are due and are passed over."""
+    """The next message; heartbeats are skipped."""
     while (message := json.loads(await reader.recv()))["type"] == "heartbeat":
         pass
     assert isinstance(message, dict)
@@ -39,7 +39,7 @@ async def ask(reader: ClientConnection, **message: object) -> dict[str, Any]:
 
 @serving(limits={"patterns": 7, "symbols": 77, "message_bytes": 2048, "messages_per_s": 9}, hub={"heartbeat_ms": 1234})
 async def test_hello_comes_first(live: Live) -> None:
-    """The first message says who serves, where the store stands, what its prices are and which limits hold."""
+    """The first message has the server, the store's version, the kinds of prices and the limits."""
     async with client(live) as reader:
         hello = await read(reader)
     store = live.service.store
@@ -54,7 +54,7 @@ async def test_hello_comes_first(live: Live) -> None:
 
 @serving()
 async def test_a_parameter_that_is_repeated_counts_each_time(live: Live) -> None:
-    """`?symbols=A&symbols=B`, which many libraries make of a list, is `?symbols=A,B`; of all else there is only one."""
+    """`?symbols=A&symbols=B`, which many libraries make of a list, is `?symbols=A,B`; others may not be repeated."""
     async with client(live, "?symbols=BTC-USD&fields=ts&symbols=ETH-USD&fields=last") as reader:
         assert (await read(reader))["type"] == "hello"
         subscribed = await read(reader)
@@ -68,7 +68,7 @@ async def test_a_parameter_that_is_repeated_counts_each_time(live: Live) -> None
 
 @serving()
 async def test_a_url_says_all_of_a_subscription(live: Live) -> None:
-    """Symbols, fields and interval of the URL count; what follows is one `subscribed` without id and a snapshot."""
+    """Symbols, fields and interval may be in the URL; one `subscribed` without `id` and a snapshot follow."""
     async with client(live, "?symbols=BTC-USD,toy:*&fields=ts,last&interval_ms=51") as reader:
         assert (await read(reader))["type"] == "hello"
         subscribed = await read(reader)
@@ -84,7 +84,7 @@ async def test_a_url_says_all_of_a_subscription(live: Live) -> None:
 
 @serving()
 async def test_a_bad_url_is_answered_and_may_be_mended(live: Live) -> None:
-    """A URL that asks for the impossible gets `hello` and an error; a message can still subscribe."""
+    """A bad URL gets `hello` and an error; a message can still subscribe."""
     async with client(live, "?symbols=BTC-USD&fields=lost") as reader:
         assert (await read(reader))["type"] == "hello"
         error = await read(reader)
@@ -136,7 +136,7 @@ async def test_a_price_keeps_its_own_decimal_text(live: Live) -> None:
 
 @serving()
 async def test_bad_messages_get_one_error_each(live: Live) -> None:
-    """Whatever a message is, it gets one short answer with its id and a stable code, and the stream goes on."""
+    """Every bad message gets one short error with its `id` and a stable code, and the stream goes on."""
     cases: list[tuple[str, str]] = [
         ("{", "bad_json"),
         ("[1]", "bad_request"),
@@ -163,7 +163,7 @@ async def test_bad_messages_get_one_error_each(live: Live) -> None:
 
 
 async def place(peer: Peer, view: View) -> str:
-    """Follow a new stream to its first data and return the cursor of that place."""
+    """Follow a new stream to its first data frame and return the cursor."""
     epoch = (await peer.hear("hello"))["epoch"]
     digest = (await peer.hear("subscribed"))["selection"]
     view.apply(await peer.hear("snapshot"))
@@ -173,7 +173,7 @@ async def place(peer: Peer, view: View) -> str:
 @pytest.mark.parametrize("way", ["url", "message"])
 @serving()
 async def test_a_cursor_resumes_over_a_new_connection(live: Live, way: str) -> None:
-    """Who comes back with the cursor of its last frame gets one update with what it missed, and nothing else."""
+    """A reader that comes back with its last cursor gets one update with what it missed, and nothing else."""
     first, view = await live.stream("?symbols=BTC-USD,ETH-USD"), View()
     cursor = await place(first, view)
     first.reset()
@@ -196,7 +196,7 @@ async def test_a_cursor_resumes_over_a_new_connection(live: Live, way: str) -> N
 
 @serving()
 async def test_a_cursor_of_something_else_starts_anew(live: Live) -> None:
-    """A cursor of another selection, of a version never reached or of no form at all is answered by a snapshot."""
+    """A cursor of another selection, of a version never reached, or malformed, is answered by a snapshot."""
     cursor = await place(await live.stream("?symbols=BTC-USD"), View())
     epoch, version, digest = cursor.split(":")
     ahead = f"{epoch}:{int(version) + 1}:{digest}"
@@ -233,7 +233,7 @@ def test_a_cursor_of_the_last_run_starts_anew() -> None:
 
 @serving(hub={"heartbeat_ms": 60_000})
 async def test_silence_is_filled_by_heartbeats(live: Live) -> None:
-    """A reader that nothing was sent to for `heartbeat_ms` hears that the service lives, subscribed or not."""
+    """A reader that was sent nothing for `heartbeat_ms` gets a heartbeat, subscribed or not."""
     idle, reader = await live.stream(), await live.stream("?symbols=*")
     await reader.hear("snapshot")
     live.clock.skip(61)
@@ -247,7 +247,7 @@ async def test_silence_is_filled_by_heartbeats(live: Live) -> None:
 
 @serving(limits={"messages_per_s": 1})
 async def test_too_many_messages_end_the_connection(live: Live) -> None:
-    """Messages above the rate get `rate_limited`, each; who does not slow down is closed with 4029."""
+    """Each message above the rate gets `rate_limited`; a client that does not slow down is closed with 4029."""
     live.clock.stand()
     async with client(live) as reader:
         for _ in range(100):

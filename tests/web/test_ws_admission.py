@@ -1,4 +1,4 @@
-"""The stream's door: whose page, under which name, how many, from one address, how fast, and when stopping."""
+"""Admission to the stream: by origin, host, number in all and per address, rate, and while stopping."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from web.admission import Admission, same_origin
     ],
 )
 def test_only_the_pages_own_origin_may_connect(origin: str | None, host: str, welcome: bool) -> None:
-    """A script has no Origin and is welcome; a page must come from this very host and port, letter by letter."""
+    """A script has no Origin and may connect; a page must come from exactly this host and port."""
     assert same_origin(origin, host) is welcome
 
 
@@ -53,7 +53,7 @@ async def knock(live: Live, *headers: str, source: str | None = None) -> tuple[P
 
 
 def refusals(live: Live) -> dict[str, int]:
-    """How many were not let in, by reason."""
+    """How many were refused, by reason."""
     return {reason: count for reason, count in live.hub.counts.rejects.items() if count}
 
 
@@ -80,7 +80,7 @@ async def test_a_rebound_name_is_refused(live: Live) -> None:
 async def test_a_stream_refused_by_its_host_is_counted_and_numbered(
     live: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one refused by its Origin is: a proxy that names another host must be found. Plain reads are not counted.
+    """As one refused by its Origin is, so that a misconfigured proxy is found. Plain requests are not counted.
 
     Seen: such streams had no number, no line in the log, and counted as nothing.
     """
@@ -142,7 +142,7 @@ async def test_a_rush_of_connections_is_slowed_down(live: Live) -> None:
 
 @serving()
 async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
-    """While readers are being sent away a new one gets 503, and the service says that it is not ready.
+    """While readers are told goodbye a new one gets 503, and the service says that it is not ready.
 
     Seen: a restart was counted and logged as `full`, and told "too many connections now".
     """
@@ -190,7 +190,7 @@ async def test_another_server_cannot_stream(live: Live) -> None:
 
 @serving()
 async def test_a_bug_at_the_door_ends_one_handshake(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong while somebody comes in, the service goes on: also for who comes next."""
+    """An exception during a handshake ends that one only; the next one is served."""
     refusal, said = Admission.refusal, list[str]()
 
     def broken(self: Admission, connection: HTTPConnection) -> Response | None:
