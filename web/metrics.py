@@ -43,7 +43,7 @@ def make_router(service: Service) -> APIRouter:
     patterns = service.settings.metrics.prices
     prices = make_price_registry(service.store, patterns) if patterns else None
 
-    @router.get("/metrics", summary="Prometheus", tags=["service"], response_class=Response,
+    @router.get("/metrics", summary="Metrics for Prometheus", tags=["service"], response_class=Response,
                 responses=PAGE | problems())  # fmt: skip
     async def metrics(request: Request) -> Response:
         """Prometheus text, or OpenMetrics if the scraper asks for it."""
