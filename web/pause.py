@@ -47,7 +47,7 @@ def delivered(transport: Any) -> bytes:
 
 
 class Making:
-    """Lasts while an answer is made in slices: an update sent meanwhile would tell its reader more than it has yet.
+    """Lasts while an answer is made in slices, which no update may overtake.
 
     Args:
         session: makes the answer.

@@ -103,7 +103,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             raise Problem(503, "internal", OTHER_SERVER)
         http, cycle = exchange.http(), exchange.cycle()
         assert http is not None
-        assert cycle is not None, "the task that runs this has it, and it has the connection"
+        assert cycle is not None, "this task holds it, and it holds the connection"
         if cycle.scope["method"] == "HEAD":
             head = Response(None, 200, HEADERS, "text/event-stream")
             del head.headers["content-length"]
@@ -153,7 +153,7 @@ class EventStream:
         self._hub = hub
         self._chunked = cycle.scope["http_version"] != "1.0"
         if not self._chunked:
-            cycle.chunked_encoding = False  # uvicorn would chunk for a client that does not know of it
+            cycle.chunked_encoding = False  # else uvicorn would chunk, which HTTP/1.0 does not know
         self._digest = ""
         self._patience_ms = int(patience_s * 1000)
         self._code = CUT
