@@ -185,7 +185,7 @@ class EventStream:
         for frame in (reply, first):
             self._hub.groups.counts.sent(frame)
         self._write(self._form(_retry(RETRY_MS)) + self._event(reply), self._event(first))
-        if self._http.flow.write_paused:  # since the head was written, when nobody was told
+        if self._http.flow.write_paused:  # already by the head, before `attach`: it is not called again
             self.pause()
 
     # Writing
