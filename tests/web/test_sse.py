@@ -167,6 +167,7 @@ async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> No
 
     One that is closed by the service, as when its token expires, holds little more than that, and is dropped soon.
     """
+    live.clock.stand()
     publish_large(live, 0)
     good, view = await listen_to(live, "?symbols=S*"), View()
     before = live.hub.groups.counts.bytes

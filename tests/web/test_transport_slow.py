@@ -33,6 +33,7 @@ async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live, monke
     the others get every single version.
     """
     monkeypatch.setattr(transport, "CLOSE_PATIENCE_S", 0.1)
+    live.clock.stand()
     publish_large(live, 0)
     good = [(await live.stream("?symbols=S*"), View()) for _ in range(3)]
     before = live.hub.groups.counts.bytes
