@@ -347,7 +347,7 @@ def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -
         texts = {line.split("\n")[0]: line.split("\n")[-1] for line in lines.all_inner_texts()}
         assert (texts["State"], texts["Gaps"], texts["Sequence"], texts["Symbols"]) == ("Live", "0", "4,712", "10")
         before = page.locator(".row").count()
-        assert texts["Rows in the page"] == str(before)
+        assert texts["Rows rendered"] == str(before)
         line = page.locator(".sheet-feeds li").first.element_handle()
         advance(visit, 1000)
         assert line.evaluate("(line) => line.isConnected")  # what is marked there to be copied stays marked

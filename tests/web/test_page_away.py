@@ -194,7 +194,7 @@ def test_a_token_given_to_one_tab_serves_all(browser: Browser, server: PageServe
     with showing(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
         service.close(4001)
-        expect(page.locator("dialog")).to_contain_text("This service shows its prices to those who have a token.")
+        expect(page.locator("dialog")).to_contain_text("This service requires an access token.")
         store(page, "ticker.token.v1", "new")
         expect(page.locator("dialog")).to_be_hidden()
         expect(page.locator("#cluster .word")).to_have_text("Live")

@@ -308,7 +308,7 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
         shows(page, ["alpha:S0000-USD"])
         page.locator("#quote").select_option("EUR")
         said = page.locator("#notice p")
-        expect(said).to_have_text("Nothing in Favourites passes the filters: feed alpha, quote EUR.")
+        expect(said).to_have_text("Nothing in Favourites matches the filters: feed alpha, quote EUR.")
         page.get_by_role("button", name="Show all").click()
         expect(price(page, "S0000-USD")).to_have_text("100.00")
         assert waiting(page, lambda: service.received[-1]["op"] == "unsubscribe")
@@ -318,7 +318,7 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
 def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) -> None:
     """Until its prices have come nothing is said of them; then they are listed at once, and counted.
 
-    Seen: for as long as the answer took, half a second at the start, "Nothing in All passes the filters: feed alpha.",
+    Seen: for as long as the answer took, half a second at the start, "Nothing in All matches the filters: feed alpha.",
     and "0 symbols listed." to those who hear the page.
     """
     with showing(browser, server, two_venues()) as visit:
@@ -400,9 +400,9 @@ def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) 
         page.set_viewport_size({"width": 900, "height": 900})
         expect(page.locator("#grid")).not_to_have_attribute("aria-colcount", "13")
         page.locator("dialog input[name=low]").check()
-        expect(page.locator("dialog .note")).to_contain_text("Not shown now, for want of room: ")
+        expect(page.locator("dialog .note")).to_contain_text("Hidden for lack of space: ")
         page.set_viewport_size({"width": 1440, "height": 900})
-        page.get_by_role("button", name="The usual ones").click()
+        page.get_by_role("button", name="Reset to default").click()
         expect(page.locator("#grid")).to_have_attribute("aria-colcount", "11")
         boxes = page.locator("dialog input:checked")
         usual = boxes.evaluate_all("(boxes) => boxes.map((box) => box.name)")

@@ -130,14 +130,14 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
         visit.go("?symbols=S0001-USD")
         page.get_by_role("button", name="Save").click()
         for place in (shown, spoken):
-            expect(place).to_contain_text("There is no room for another list.")
+            expect(place).to_contain_text("There is no room for more lists.")
         expect(page.locator(".tab[aria-current]")).to_have_text("Shared list1")
         full = json.dumps([f"F{i}" for i in range(1000)])
         page.evaluate("(full) => localStorage.setItem('ticker.favourites.v1', full)", full)
         visit.go()
         page.get_by_role("button", name="Favourite S0001-USD").click()
         for place in (shown, spoken):
-            expect(place).to_contain_text("There is no room in Favourites for another symbol.")
+            expect(place).to_contain_text("Favourites is full. Remove a symbol first.")
 
 
 def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
@@ -153,7 +153,7 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
         page.locator("[name=symbol]").fill("S0000-USD")
         page.locator("[name=value]").fill("700")
         page.get_by_role("button", name="Add alert").click()
-        expect(words.last).to_have_text("price ≥ 700.00, once; is so now, waits for the next time")
+        expect(words.last).to_have_text("price ≥ 700.00, once; already met, waiting for the next time")
         visit.service.update({"S0000-USD": {"last": 650.0}})
         expect(words.last).to_have_text("price ≥ 700.00, once")
         keep_alerts(page, 950, 990)

@@ -70,7 +70,7 @@ def test_favourites_persist(browser: Browser, server: PageServer) -> None:
     """A starred symbol is in the list of favourites, also after reloading; broken storage means none."""
     with showing(browser, server, book(40)) as visit:
         visit.page.get_by_role("button", name=re.compile("^Favourites")).click()
-        expect(visit.page.locator("#notice p")).to_have_text("No symbols in Favourites yet. Press the star beside one.")
+        expect(visit.page.locator("#notice p")).to_have_text("No symbols in Favourites yet. Press a star to add one.")
         visit.page.get_by_role("button", name=re.compile("^All")).click()
         visit.page.get_by_role("button", name="Favourite S0002-USD").click()
         visit.page.reload()

@@ -272,7 +272,7 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         visit.tolerated = [FAILED_LOAD]
         row(page, FIRST).click()
         expect(part(page, ".chart-message span")).to_have_text(
-            re.compile("^The chart’s bars did not come: no bars today. Trying again")
+            re.compile("^The chart data could not be loaded: no bars today. Retrying")
         )
         visit.service.update({FIRST: {"last": 101.5}})
         expect(price(page, FIRST)).to_have_text("101.50")
@@ -284,7 +284,7 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
     server.vendored = False
     with showing(browser, server, book(30), f"?sel={FIRST}") as visit:
         visit.tolerated = [FAILED_LOAD]
-        sentence = "The chart’s library did not come. Everything else works without it. Trying again in 30 s."
+        sentence = "The chart library could not be loaded. Everything else works without it. Retrying in 30 s."
         expect(part(visit.page, ".chart-message span")).to_have_text(sentence)
         visit.service.update({FIRST: {"last": 102.5}})
         expect(part(visit.page, ".price")).to_have_text("102.50")
@@ -307,7 +307,7 @@ def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageS
         visit.go(f"?sel={FIRST}")
         assert waiting(page, lambda: len(held) == 1)
         page.evaluate("passDeadlines()")
-        said = "The chart’s bars did not come: the server does not answer. Trying again in 30 s."
+        said = "The chart data could not be loaded: the service does not answer. Retrying in 30 s."
         expect(part(page, ".chart-message span")).to_have_text(said)
         part(page, ".chart-message button").click()
         drawn(visit)
@@ -526,7 +526,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -
             if inside:
                 reached.append(inside)
         intervals = ["1m", "5m", "15m", "1h", "4h", "1D"]
-        wanted = [f"Favourite {FIRST}", "Enlarge", "Close details", *intervals, "Drawn as candles"]
+        wanted = [f"Favourite {FIRST}", "Enlarge", "Close details", *intervals, "Chart type: Candles"]
         wanted += ["TradingView", "Alert"]
         assert [name for name, _ in reached] == wanted
         assert {outline for _, outline in reached} == {"solid"}
@@ -554,7 +554,7 @@ def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
             - group "Chart":
               - button "1m"
               - button "5m" [pressed]
-              - button "Drawn as candles"
+              - 'button "Chart type: Candles"'
             - img "5m chart of {FIRST}"
             - link "TradingView"
             - region "Best bid and ask": Bid 99.50 1.00 · 100.0 bp Ask 100.50

@@ -67,7 +67,7 @@ def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageSe
         page.goto(server.url, wait_until="commit")
         assert waiting(page, lambda: len(held) > 0 and visit.problems != [])
         held.pop().continue_()
-        expect(page.locator("#notice")).to_have_text("A part of this page was lost on the way.Reload")
+        expect(page.locator("#notice")).to_have_text("Part of this page could not be loaded.Reload")
         for place in ("#cluster", "#skeleton"):
             expect(page.locator(place)).to_be_hidden()
         page.unroute_all()

@@ -66,9 +66,9 @@ def test_the_service_page(browser: Browser) -> None:
         advance(visit, 2000)
         expect(page.locator(".tile").nth(1).locator(".value")).to_have_text("100 /s")
         assert tile(visit, "Updates in") == "5 /s 2 feeds"
-        assert tile(visit, "Readers") == "4 ws 3 · sse 1 · 1 lagging, 2.05KB wait"
+        assert tile(visit, "Readers") == "4 ws 3 · sse 1 · 1 lagging, 2.05KB pending"
         assert tile(visit, "Flush") == "5.50 ms p99 9.91 ms"
-        assert tile(visit, "Receipt to write") == "— nothing to measure yet"
+        assert tile(visit, "Receipt to write") == "— no samples yet"
         assert tile(visit, "Memory") == "80 MiB 1.0 MiB of bars · CPU 25%"
         assert page.locator("#uptime").inner_text().startswith("up 2 h, since 2026-11-22")
         expect(page.get_by_role("status")).to_have_text(["Ready", ""])

@@ -231,8 +231,8 @@ def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: 
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        (4000, "The server refused this page’s request. Prices stand still until you retry."),
-        (4001, "The server asks for a token. Prices come, or go on, when it has a good one."),
+        (4000, "The service refused this page’s request. Prices are frozen until you retry."),
+        (4001, "The service requires a valid access token before it sends prices."),
     ],
 )
 def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
@@ -270,6 +270,6 @@ def test_protocol_mismatch_asks_for_a_reload(browser: Browser, server: PageServe
         visit.service.protocol = 2
         visit.service.quotes = book(3)
         visit.go()
-        expect(visit.page.locator("#notice p")).to_have_text("This page is older than the server. Reload.")
+        expect(visit.page.locator("#notice p")).to_have_text("This page is older than the service. Reload.")
         expect(visit.page.locator("#notice button")).to_have_text("Reload")
         assert visit.page.locator(".row").count() == 0

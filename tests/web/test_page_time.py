@@ -110,7 +110,7 @@ def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) 
 def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServer) -> None:
     """A pause holds the numbers that are shown, not those that somebody asks for meanwhile.
 
-    Seen: a feed chosen while paused was an empty table, "Nothing in All passes the filters", until the pause ended.
+    Seen: a feed chosen while paused was an empty table, "Nothing in All matches the filters", until the pause ended.
     """
     with showing(browser, server, book(3) | {"alpha:S0001-USD": quote(last=7.0)}) as visit:
         page, service = visit.page, visit.service
@@ -450,7 +450,7 @@ def test_more_symbols_than_the_page_has_room_for(browser: Browser, server: PageS
         for part in range(5):
             service.update({f"N{part}{i:05d}-USD": bare for i in range(10_000)})
         until(visit, lambda: page.locator("#notice").is_visible())
-        text = "This page has room for 20,000 symbols; 30,010 more are left out."
+        text = "This page shows at most 20,000 symbols; 30,010 more are left out."
         until(visit, lambda: page.locator("#notice p").inner_text() == text)
         service.update({"S0000-USD": {"last": 333.0}})
         until_price(visit, "S0000-USD", "333.00")

@@ -40,13 +40,13 @@ async function refresh() {
     show(status, feeds);
   } catch (error) {
     if (error instanceof TokenWanted) {
-      sayState("offline", "No token");
-      sayReasons("The service asks for a token. Reload this page to be asked for it again.");
+      sayState("offline", "Token required");
+      sayReasons("The service requires an access token. Reload this page to enter one.");
       await dialogs.open("token"); // who is asked goes on when the answer has come
       return;
     }
     sayState("offline", "No answer");
-    sayReasons("The service does not answer. The figures below are its last ones; asking again every 2 s.");
+    sayReasons("The service does not answer. These are its last figures; retrying every 2 s.");
   }
   setTimeout(refresh, PERIOD_MS); // browsers slow the timers of hidden pages by themselves
 }

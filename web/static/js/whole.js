@@ -10,7 +10,7 @@ addEventListener("error", ({ target }) => {
   if (!target.src?.endsWith("/js/main.js")) return;
   const notice = document.querySelector("#notice");
   const button = notice.querySelector("button");
-  notice.querySelector("p").textContent = "A part of this page was lost on the way.";
+  notice.querySelector("p").textContent = "Part of this page could not be loaded.";
   button.textContent = "Reload";
   button.addEventListener("click", reload);
   addEventListener("online", reload);

@@ -14,14 +14,14 @@ import { ask } from "./api.js";
  */
 export async function loadBars(symbol, interval, limit) {
   const { bars } = await get(`api/candles/${encodeURIComponent(symbol)}?interval=${interval}&limit=${limit}`);
-  if (!Array.isArray(bars) || !bars.every(isBar)) throw new Error("the answer makes no sense");
+  if (!Array.isArray(bars) || !bars.every(isBar)) throw new Error("the answer is malformed");
   return bars;
 }
 
 /** @returns {Promise<{source: string, since: number | null, before: string | null, venues: string[]}>} */
 export async function loadSources(symbol) {
   const told = await get(`api/sources/${encodeURIComponent(symbol)}`);
-  if (!Array.isArray(told.venues)) throw new Error("the answer makes no sense");
+  if (!Array.isArray(told.venues)) throw new Error("the answer is malformed");
   return told;
 }
 
@@ -30,7 +30,7 @@ async function get(path) {
   try {
     response = await ask(path);
   } catch {
-    throw new Error("the server does not answer");
+    throw new Error("the service does not answer");
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(typeof body.detail === "string" ? body.detail : `status ${response.status}`);

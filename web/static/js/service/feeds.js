@@ -99,7 +99,7 @@ export class FeedTable {
       element("p", { class: "summary" }, summary),
       ...this.#counts("Errors by reason", feed.errors),
       ...this.#counts("Rejected rows by reason", feed.rejects),
-      element("h3", {}, "Last changes"),
+      element("h3", {}, "Recent changes"),
       element("ul", { class: "changes" }, ...[...feed.changes].reverse().map(change)),
     );
   }

@@ -20,10 +20,10 @@ export class Tiles {
       ["updates", "Updates in", "Quotes accepted per second, all feeds"],
       ["rows", "Rows out", "Symbol updates sent per second, all readers"],
       ["readers", "Readers", "Connected now"],
-      ["symbols", "Symbols", "Consolidated ones and the venues’ own"],
-      ["flush", "Flush", "Time of one flush with all its writes; estimated from buckets"],
-      ["fanout", "Receipt to write", "From a price’s receipt to its write to the sockets; estimated from buckets"],
-      ["loop", "Loop lag", "How late the event loop’s tick was; estimated from buckets"],
+      ["symbols", "Symbols", "Consolidated symbols and venue symbols"],
+      ["flush", "Flush", "Duration of a flush with all its writes; estimated from buckets"],
+      ["fanout", "Receipt to write", "From receipt of a price to its write to the sockets; estimated from buckets"],
+      ["loop", "Loop lag", "Delay of the event loop’s timer; estimated from buckets"],
       ["memory", "Memory", "Resident"],
     ]) list.append(this.#tile(key, title, hint));
   }
@@ -59,7 +59,7 @@ export class Tiles {
       bytes === null ? "" : `${size(bytes, this.#numbers)}/s · ${count(readers.conflated)} merged`, window.course(rows));
     const connected = Object.values(readers.connected).reduce((sum, n) => sum + n, 0);
     const ways = Object.entries(readers.connected).filter(([, n]) => n > 0).map(([way, n]) => `${way} ${count(n)}`);
-    const slow = readers.lagging > 0 ? `${count(readers.lagging)} lagging, ${size(readers.pending_bytes, this.#numbers)} wait` : "none lagging";
+    const slow = readers.lagging > 0 ? `${count(readers.lagging)} lagging, ${size(readers.pending_bytes, this.#numbers)} pending` : "none lagging";
     this.#set("readers", count(connected), "", [...ways, slow].join(" · "),
       window.course((end) => Object.values(window.at(end).readers.connected).reduce((sum, n) => sum + n, 0)), readers.lagging > 0);
     this.#set("symbols", count(store.symbols), "", `${count(store.stale)} stale · version ${count(store.version)}`,
@@ -74,7 +74,7 @@ export class Tiles {
     const name = `${key}_s`;
     const recent = window.quantiles(name, [0.5, 0.99]);
     const [median, p99] = recent?.map((seconds) => milliseconds(seconds, this.#numbers)) ?? [MISSING, MISSING];
-    this.#set(key, median, "ms", recent === null ? "nothing to measure yet" : `p99 ${p99} ms`, window.course((end) => window.quantiles(name, [0.99], end)?.[0] ?? null));
+    this.#set(key, median, "ms", recent === null ? "no samples yet" : `p99 ${p99} ms`, window.course((end) => window.quantiles(name, [0.99], end)?.[0] ?? null));
   }
 
   #set(key, number, unit, aside, course, warn = false) {

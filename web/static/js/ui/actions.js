@@ -6,7 +6,7 @@
 import { nameIn } from "../store/lists.js";
 import { load } from "./later.js";
 
-const THEMES = { auto: "as the system", dark: "dark", light: "light", contrast: "high contrast" };
+const THEMES = { auto: "system", dark: "dark", light: "light", contrast: "high contrast" };
 const INTERVALS = [1, 2, 3, 4, 5, 6];
 const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
 const OWN_SPACE = "button, a, summary"; // what Space presses

@@ -17,7 +17,7 @@ const LATEST = 2; // bars that are asked for again when one has ended, besides t
 const SETTLED_MS = 2000; // after its end a bar is known to the service
 const DRAW_MS = 100;
 const KINDS = { candles: "Candles", line: "Line" };
-const NO_LIBRARY = "The chart’s library did not come. Everything else works without it. Trying again in 30 s.";
+const NO_LIBRARY = "The chart library could not be loaded. Everything else works without it. Retrying in 30 s.";
 const NO_BARS = "No prices have been recorded yet.";
 const AGAIN_MS = 30_000;
 
@@ -108,7 +108,7 @@ export class ChartPane {
     for (const [key, button] of this.#buttons) setAttribute(button, "aria-pressed", String(key === prefs.get("tf")));
     const kind = KINDS[prefs.get("chart")];
     setText(this.#kindButton, kind);
-    setAttribute(this.#kindButton, "aria-label", `Drawn as ${kind.toLowerCase()}`);
+    setAttribute(this.#kindButton, "aria-label", `Chart type: ${kind}`);
   }
 
   /** Ask for all bars, at the start and after a time without a connection. */
@@ -121,7 +121,7 @@ export class ChartPane {
     const [library, rows] = await Promise.allSettled([loadChart(), loadBars(quote.symbol, interval.key, BARS)]);
     if (request !== this.#request) return;
     if (library.status === "rejected") return this.#say(NO_LIBRARY, true);
-    if (rows.status === "rejected") return this.#say(`The chart’s bars did not come: ${rows.reason.message}. Trying again in 30 s.`, true);
+    if (rows.status === "rejected") return this.#say(`The chart data could not be loaded: ${rows.reason.message}. Retrying in 30 s.`, true);
     if (rows.value.length === 0) return this.#say(NO_BARS, true);
     const fresh = this.#bars === null || this.#bars.spanMs !== interval.ms;
     if (fresh) this.#bars = new Bars(interval.ms);
@@ -220,7 +220,7 @@ export class ChartPane {
     const notes = [];
     if (this.#pointed !== null && bar.volume !== null) notes.push(`Volume ${numbers.volume(bar.volume)}`);
     if (this.#pointed !== null && bar.told) notes.push(`${this.#quote.source ?? "the venue"}’s own bar`);
-    if (this.#pointed !== null && bar.gap) notes.push("data was missing");
+    if (this.#pointed !== null && bar.gap) notes.push("incomplete data");
     setText(this.#note, notes.join(" · "));
   }
 

@@ -32,9 +32,9 @@ const COLUMNS = [
   { key: "ask", title: "Ask", write: written.price, width: 96, least: 88, rank: 11 },
   { key: "spread", title: "Spread", write: written.spread, width: 56, rank: 5, hint: "In basis points" },
   { key: "volume", title: "Volume", write: written.volume, width: 78, least: 70, rank: 14,
-    hint: "24 hours, in quote currency" },
+    hint: "Over 24 hours, in quote currency" },
   { key: "age", title: "Age", cell: ageCell, width: 60, least: 56, rank: 15,
-    hint: "Time since the price was made" },
+    hint: "Age of the price" },
   { key: "difference", title: "Change", write: written.difference, width: 96, rank: 10,
     hint: "Over 24 hours, in quote currency" },
   { key: "open", title: "Open", write: written.price, width: 92, rank: 9, hint: "24 hours ago" },
@@ -44,9 +44,9 @@ const COLUMNS = [
     hint: "At the best bid, in base currency" },
   { key: "asksize", title: "Ask size", write: written.volume, width: 78, rank: 1,
     hint: "At the best ask, in base currency" },
-  { key: "source", title: "Source", text: true, write: written.text, width: 86, rank: 6, hint: "Whose price it is now" },
+  { key: "source", title: "Source", text: true, write: written.text, width: 86, rank: 6, hint: "Feed that the price comes from" },
   { key: "updated", title: "Updated", write: written.time, width: 92, rank: 3,
-    hint: "When the price was made" },
+    hint: "Time of the price" },
 ];
 
 const ALWAYS = ["star", "symbol", "last"];

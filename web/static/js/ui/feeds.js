@@ -9,7 +9,7 @@ const UNKNOWN = "unknown"; // what a feed's state is while this page is not conn
 const MARKS = {
   live: "live", connecting: "connecting", stale: "delayed", down: "offline", failed: "offline", [UNKNOWN]: "connecting",
 };
-const STANDBY = "It delivers; no price in the list comes from it now.";
+const STANDBY = "Delivering, but no price in the list comes from this feed now.";
 const KIND_LABELS = { simulated: "Simulated market", replay: "Replayed market", delayed: "Delayed prices" };
 
 export class Feeds {

@@ -7,7 +7,7 @@
 
 import { element, icon, phone } from "./elements.js";
 
-const FAILED = "This could not be loaded. Try again when the service can be reached, or reload this page.";
+const FAILED = "This could not be loaded. Try again once the service can be reached, or reload this page.";
 const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
 
 /**

@@ -70,7 +70,7 @@ export class Listing {
   }
 
   #begin(list) {
-    if (list === null) return this.#refuse("There is no room for another list. Delete one first.");
+    if (list === null) return this.#refuse("There is no room for more lists. Delete one first.");
     this.choose(list.key);
     this.#page.tabs.rename(list);
   }
@@ -124,7 +124,7 @@ export class Listing {
     const { lists, toasts } = this.#page;
     const had = list.symbols.has(symbol);
     const added = lists.toggle(list, symbol);
-    if (!had && !added) return this.#refuse(`There is no room in ${list.title} for another symbol.`);
+    if (!had && !added) return this.#refuse(`${list.title} is full. Remove a symbol first.`);
     const text = `${symbol} ${added ? "added to" : "removed from"} ${list.title}.`;
     this.#say("list", text);
     if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });

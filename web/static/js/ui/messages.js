@@ -137,10 +137,10 @@ function notify(text, tag) {
 
 /** By how a session ended: what it means, and the button that helps. */
 const ENDINGS = {
-  protocol: { text: "This page is older than the server. Reload.", button: "Reload" },
-  refused: { text: "The server refused this page’s request. Prices stand still until you retry.", button: "Retry" },
-  denied: { text: "The server asks for a token. Prices come, or go on, when it has a good one.", button: "Enter token" },
-  bye: { text: "The server has ended this session. Prices stand still until you retry.", button: "Retry" },
+  protocol: { text: "This page is older than the service. Reload.", button: "Reload" },
+  refused: { text: "The service refused this page’s request. Prices are frozen until you retry.", button: "Retry" },
+  denied: { text: "The service requires a valid access token before it sends prices.", button: "Enter token" },
+  bye: { text: "The service ended this session. Prices are frozen until you retry.", button: "Retry" },
 };
 /** What each of the buttons does. */
 const PRESSES = {
@@ -188,26 +188,26 @@ export class Notice {
     const { state, retryInS, asking } = stream.socket;
     if (state.name === "ended") {
       const { text, button } = ENDINGS[state.reason];
-      return { text: state.detail ? `${text} It said: ${state.detail}` : text, button };
+      return { text: state.detail ? `${text} Reason: ${state.detail}` : text, button };
     }
     if (!market.filled) {
-      return retryInS && { text: `The server cannot be reached. Trying again in ${retryInS} s.`, button: "Retry" };
+      return retryInS && { text: `The service cannot be reached. Retrying in ${retryInS} s.`, button: "Retry" };
     }
     const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`].filter(Boolean).join(", ");
     if (view.rows.length === 0) return asking ? null : emptiness(view.query, listing.list, filters);
     const leftOut = market.leftOut.size;
     if (leftOut > 0) {
       const [shown, more] = [market.quotes.size, leftOut].map((count) => numbers.count(count));
-      return { text: `This page has room for ${shown} symbols; ${more} more are left out.` };
+      return { text: `This page shows at most ${shown} symbols; ${more} more are left out.` };
     }
-    return filters === "" ? null : { text: `Only ${filters}.`, button: "Show all", phones: true };
+    return filters === "" ? null : { text: `Filtered by ${filters}.`, button: "Show all", phones: true };
   }
 }
 
 function emptiness(query, list, filters) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
-  if (filters !== "") return { text: `Nothing in ${list.title} passes the filters: ${filters}.`, button: "Show all" };
-  if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press the star beside one." };
+  if (filters !== "") return { text: `Nothing in ${list.title} matches the filters: ${filters}.`, button: "Show all" };
+  if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press a star to add one." };
   if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
   return { text: "No symbols yet. They appear here as soon as a feed delivers." };
 }

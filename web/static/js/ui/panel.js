@@ -133,7 +133,7 @@ export class Panel {
     p.star.hidden = p.enlarge.hidden = true;
     p.missing.replaceChildren(
       element("p", {}, `${this.#symbol} · not listed here`),
-      ...(names.length === 0 ? [] : [element("p", { class: "nearest" }, "The nearest names:"), ...buttons]),
+      ...(names.length === 0 ? [] : [element("p", { class: "nearest" }, "Did you mean:"), ...buttons]),
     );
   }
 

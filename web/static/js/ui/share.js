@@ -15,7 +15,7 @@ export function exportCsv({ view, grid, listing, clock, stream, toasts, announce
   save(new Blob([text], { type: "text/csv;charset=utf-8" }), name);
   const saved = `Saved ${numbers.count(view.rows.length)} rows as ${name}.`;
   announcer.say("export", saved);
-  toasts.show(element("span", {}, `${saved} `, exactCsv("All quotes with their exact decimals")));
+  toasts.show(element("span", {}, `${saved} `, exactCsv("All quotes with exact decimals")));
 }
 
 /** A link to all quotes as the service has them. A token, which no address carries, is sent along with the question. */
@@ -26,7 +26,7 @@ export function exactCsv(words) {
     event.preventDefault();
     const response = await ask(link.href, null).catch(() => null);
     if (response?.ok) save(await response.blob(), "quotes.csv");
-    else link.textContent = "The quotes did not come. Try again";
+    else link.textContent = "Download failed. Try again";
   });
   return link;
 }
@@ -50,7 +50,7 @@ export async function copyLink({ prefs, listing, view, toasts, announcer }) {
   try {
     await navigator.clipboard.writeText(address);
     announcer.say("link", "Link copied.");
-    toasts.show("Link to this view copied.");
+    toasts.show("Link copied.");
   } catch {
     const field = element("input", { class: "link-field", readonly: "", "aria-label": "Link to this view" });
     field.value = address;

@@ -25,7 +25,7 @@ export class Sources {
   constructor(page) {
     this.#page = page;
     const titles = ["Source", "Last", "Lag", "Rate"].map((title) => element("th", { scope: "col" }, title));
-    titles[2].title = "Time from the venue’s clock to this page; without news the price’s age";
+    titles[2].title = "Delay from the venue’s clock to this page; for a quiet symbol, the age of its price";
     titles[3].title = "Updates received per second";
     this.element.append(element("thead", {}, element("tr", {}, ...titles)), this.#body);
   }

@@ -49,7 +49,7 @@ export class Tabs {
     const moved = this.#current?.key !== current.key;
     this.#tabs = tabs;
     this.#current = current;
-    setAttribute(this.#more, "aria-label", `Change list ${current.title}`);
+    setAttribute(this.#more, "aria-label", `Options for ${current.title}`);
     this.#place([...parts, this.#new]);
     if (focused instanceof HTMLElement && focused.isConnected && this.#nav.contains(focused)) focused.focus();
     if (moved) this.#reveal();
@@ -70,7 +70,7 @@ export class Tabs {
   /** Let the title of a list be typed. */
   rename(list) {
     const { button } = this.#tabs.get(list);
-    const input = element("input", { class: "tab-title", "aria-label": "Title of the list", maxlength: "40" });
+    const input = element("input", { class: "tab-title", "aria-label": "List name", maxlength: "40" });
     input.value = list.title;
     button.hidden = true;
     button.after(input);
@@ -108,7 +108,7 @@ export class Tabs {
     if (list.kind === "own") {
       tab.button.addEventListener("dblclick", () => this.rename(list));
       tab.button.addEventListener("keydown", (event) => this.#key(event, list));
-      tab.button.title = "F2 renames, Alt+← and Alt+→ move, Delete deletes";
+      tab.button.title = "F2 to rename, Alt+← or Alt+→ to move, Delete to delete";
     }
     return tab;
   }

@@ -7,7 +7,7 @@ import { exactCsv } from "../share.js";
 
 export const title = "About Ticker";
 
-const LINKS = [["status", "How the service does"], ["docs", "Reference of the API"]];
+const LINKS = [["status", "Service status"], ["docs", "API reference"]];
 
 export function build({ server }) {
   const links = LINKS.map(([href, words]) => element("li", {}, element("a", { href, target: "_blank", rel: "noopener" }, words)));
@@ -15,8 +15,8 @@ export function build({ server }) {
   return {
     body: [
       element("p", {}, `Live market prices, served by ${server}.`),
-      element("ul", {}, ...links, element("li", {}, exactCsv("All quotes as CSV, exact decimals"))),
-      element("p", {}, "A price is its source’s own and may be late, wrong or missing; nothing here is advice."),
+      element("ul", {}, ...links, element("li", {}, exactCsv("All quotes as CSV, with exact decimals"))),
+      element("p", {}, "Prices are shown as their sources report them and may be late, wrong or missing. Nothing here is advice."),
       element("h3", {}, "Notice"),
       element("p", {}, "Charts by ", chart, ": TradingView Lightweight Charts™. Copyright (c) 2025 TradingView, Inc. ",
         "Licensed under the Apache License, Version 2.0."),

@@ -7,10 +7,10 @@ import { askToNotify, describe } from "../messages.js";
 
 export const title = "Alerts";
 
-const TAB_NOTE = "Alerts are judged in this page: its tab must stay open.";
+const TAB_NOTE = "Alerts are checked by this page, so its tab must stay open.";
 const CONDITIONS = [
-  ["price >=", "Price rises to"], ["price <=", "Price falls to"], ["change >=", "24 h % rises to"],
-  ["change <=", "24 h % falls to"], ["silence >=", "Seconds without data"],
+  ["price >=", "Price rises to"], ["price <=", "Price falls to"], ["change >=", "24 h change rises to (%)"],
+  ["change <=", "24 h change falls to (%)"], ["silence >=", "No data for (seconds)"],
 ];
 
 /** @param {import("../../store/quote.js").Quote | null} quote whose alert is wanted */
@@ -40,8 +40,8 @@ function item({ alerts, numbers, market, toasts }, alert) {
     toasts.show("Alert removed.", { label: "Undo", run: undo });
   });
   const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
-  const waits = alert.armed === false ? "; is so now, waits for the next time" : "";
-  const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", each time" : ", once"}${waits}`;
+  const waits = alert.armed === false ? "; already met, waiting for the next time" : "";
+  const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", repeating" : ", once"}${waits}`;
   return element("li", {}, element("b", {}, alert.symbol), element("span", {}, words), remove);
 }
 
@@ -58,8 +58,8 @@ function form(page, quote) {
   const add = element("button", { type: "submit", class: "plain-button strong" }, "Add alert");
   const labelled = (words, control) => element("label", { class: "field" }, element("span", {}, words), control);
   const built = element(
-    "form", { class: "alert-form" }, labelled("Symbol", symbol), labelled("When", condition), labelled("Limit", value),
-    element("label", { class: "check" }, repeat, element("span", {}, "Each time, not only once")), problem, add,
+    "form", { class: "alert-form" }, labelled("Symbol", symbol), labelled("Condition", condition), labelled("Value", value),
+    element("label", { class: "check" }, repeat, element("span", {}, "Repeat")), problem, add,
   );
   condition.addEventListener("change", () => {
     const kind = condition.value.split(" ")[0];
@@ -73,7 +73,7 @@ function form(page, quote) {
     const wanted = { symbol: named, kind, op, value: value.valueAsNumber, repeat: repeat.checked };
     const listed = page.market.quotes.has(named); // else it would never ring
     const added = listed && page.alerts.add(wanted);
-    const refusal = listed ? "That is no alert: give a limit above zero; 100 alerts at most." : `${named} is not listed here.`;
+    const refusal = listed ? "Enter a value above zero. There can be at most 100 alerts." : `${named} is not listed here.`;
     problem.textContent = added ? "" : refusal;
     if (added) askToNotify();
   });

@@ -7,7 +7,7 @@ import { element } from "../elements.js";
 
 export const title = "Columns";
 
-const MAKE_ROOM = "Not shown now, for want of room: ";
+const MAKE_ROOM = "Hidden for lack of space: ";
 
 export function build({ prefs, grid }) {
   const note = element("p", { class: "note" }, "");
@@ -30,7 +30,7 @@ export function build({ prefs, grid }) {
     boxes.set(key, box);
     return element("label", { class: "check" }, box, element("span", {}, name), element("small", {}, hint ?? ""));
   });
-  const usual = element("button", { type: "button", class: "plain-button" }, "The usual ones");
+  const usual = element("button", { type: "button", class: "plain-button" }, "Reset to default");
   usual.addEventListener("click", () => {
     prefs.set("cols", "");
     show();

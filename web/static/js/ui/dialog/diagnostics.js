@@ -17,9 +17,9 @@ const ROWS = [
   ["Sequence", (d) => d.sequence],
   ["Gaps", (d) => d.gaps],
   ["Resumes", (d) => d.resumes],
-  ["Not understood", (d) => d.malformed],
+  ["Malformed messages", (d) => d.malformed],
   ["Symbols", (d) => d.symbols],
-  ["Rows in the page", (d) => d.rows],
+  ["Rows rendered", (d) => d.rows],
 ];
 
 const SHARES = [0.5, 0.95, 0.99];
@@ -86,7 +86,7 @@ export function build(page) {
     feeds.replaceChildren(...lines);
   };
   refresh();
-  const status = element("a", { href: "status" }, "All of the service");
+  const status = element("a", { href: "status" }, "Service status");
   return {
     body: [
       element("dl", { class: "sheet" }, ...values.map(({ line }) => line)),

@@ -10,16 +10,16 @@ import { copyLink, exportCsv } from "../share.js";
 export const title = "Settings";
 
 const SETTINGS = [
-  ["theme", "Theme", { auto: "As the system", dark: "Dark", light: "Light", contrast: "High contrast" }],
-  ["updown", "Direction colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
-  ["density", "Rows", { compact: "Compact", comfortable: "Comfortable" }],
-  ["rate", "Painted at most", { 60: "60 times a second", 20: "20 times a second", 4: "4 times a second", 1: "Once a second" }],
-  ["flashes", "Flashes", { on: "As the system allows", off: "Off" }],
-  ["letters", "Single-letter keys", { on: "On", off: "Off" }],
-  ["tz", "Times", { utc: "UTC", local: "This computer's" }],
+  ["theme", "Theme", { auto: "System", dark: "Dark", light: "Light", contrast: "High contrast" }],
+  ["updown", "Up and down colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
+  ["density", "Density", { compact: "Compact", comfortable: "Comfortable" }],
+  ["rate", "Updates on screen", { 60: "60 per second", 20: "20 per second", 4: "4 per second", 1: "1 per second" }],
+  ["flashes", "Price flashes", { on: "System", off: "Off" }],
+  ["letters", "Single-key shortcuts", { on: "On", off: "Off" }],
+  ["tz", "Time zone", { utc: "UTC", local: "Local" }],
 ];
 const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];
-const ORDERS = { "": "Most traded first", "-change": "Largest rise first", change: "Largest fall first", symbol: "By name" };
+const ORDERS = { "": "Highest volume", "-change": "Top gainers", change: "Top losers", symbol: "Symbol" };
 const FILTERS = { feed: "Feed", quote: "Quote currency" };
 const OTHERS = [["columns", "Columns"], ["alerts", "Alerts"], ["shortcuts", "Keyboard shortcuts"], ["about", "About"]];
 
@@ -30,9 +30,9 @@ export function build(page, close) {
     return field(prefs, name, label, options);
   });
   const locales = new Set([...LOCALES, prefs.get("locale")]);
-  fields.push(field(prefs, "locale", "Numbers", Array.from(locales, (locale) => [locale, localeName(locale)])));
-  const orders = { [prefs.get("sort")]: "As it is", ...ORDERS };
-  const listed = [field(prefs, "sort", "Order", Object.entries(orders), (value) => listing.order(value))];
+  fields.push(field(prefs, "locale", "Number format", Array.from(locales, (locale) => [locale, localeName(locale)])));
+  const orders = { [prefs.get("sort")]: "Current", ...ORDERS };
+  const listed = [field(prefs, "sort", "Sort by", Object.entries(orders), (value) => listing.order(value))];
   for (const [name, label] of Object.entries(FILTERS)) {
     listed.push(field(prefs, name, label, filters.options(name), (value) => listing.filter(name, value)));
   }
@@ -77,7 +77,7 @@ function field(prefs, name, label, options, choose = (value) => prefs.set(name, 
 }
 
 function localeName(locale) {
-  if (locale === "") return "As the browser";
+  if (locale === "") return "Browser default";
   try {
     return `${new Intl.NumberFormat(locale).format(1234.5)} (${locale})`;
   } catch {

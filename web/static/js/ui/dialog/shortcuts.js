@@ -1,5 +1,5 @@
 /**
- * Every key that does something.
+ * All keyboard shortcuts.
  */
 
 import { element } from "../elements.js";
@@ -7,18 +7,17 @@ import { element } from "../elements.js";
 export const title = "Keyboard shortcuts";
 
 const GROUPS = [
-  ["Everywhere", [
-    ["/", "search; also Ctrl+K"], ["↓", "to the rows"], ["Space", "pause, resume"], ["[ ]", "list before, list after"],
-    ["T", "next theme"], ["C", "columns"], ["E", "export this list as CSV"], ["L", "copy a link to this view"],
-    ["?", "this"],
+  ["Anywhere", [
+    ["/", "Search (also Ctrl+K)"], ["↓", "Go to the table"], ["Space", "Pause or resume"], ["[ ]", "Previous or next list"],
+    ["T", "Next theme"], ["C", "Columns"], ["E", "Export as CSV"], ["L", "Copy link"], ["?", "Keyboard shortcuts"],
   ]],
-  ["On a row", [
-    ["↑ ↓ PgUp PgDn", "move"], ["Home End", "first, last"], ["Enter", "open details"], ["Esc", "close details"],
-    ["F", "favourite, or not"], ["A", "add an alert"], ["R", "say the row"], ["M", "menu: lists"], ["+", "add to this list"],
-    ["Delete", "remove from this list"], ["1 … 6", "interval of the chart"],
+  ["Rows", [
+    ["↑ ↓ PgUp PgDn", "Move"], ["Home End", "First or last row"], ["Enter", "Open details"], ["Esc", "Close details"],
+    ["F", "Add to or remove from Favourites"], ["A", "Add alert"], ["R", "Read the row aloud"], ["M", "Open the row’s menu"],
+    ["+", "Add to this list"], ["Delete", "Remove from this list"], ["1 … 6", "Chart interval"],
   ]],
-  ["On the head of the table", [["← →", "move"], ["Enter", "sort: down, up, usual"]]],
-  ["On the tab of a list of your own", [["F2", "rename"], ["Alt+← Alt+→", "move"], ["Delete", "delete"]]],
+  ["Column headers", [["← →", "Move"], ["Enter", "Sort: descending, ascending, default"]]],
+  ["Tabs of your lists", [["F2", "Rename"], ["Alt+← Alt+→", "Move"], ["Delete", "Delete"]]],
 ];
 
 export function build({ prefs }) {
@@ -29,6 +28,6 @@ export function build({ prefs }) {
     });
     return element("section", {}, element("h3", {}, name), element("dl", { class: "keys" }, ...lines));
   });
-  const off = prefs.get("letters") === "off" ? [element("p", { class: "note" }, "Single-letter keys are switched off.")] : [];
+  const off = prefs.get("letters") === "off" ? [element("p", { class: "note" }, "Single-key shortcuts are off. They can be turned on in Settings.")] : [];
   return { body: [...off, element("div", { class: "key-groups" }, ...groups)] };
 }

@@ -5,12 +5,12 @@
 import { keepToken, token } from "../../store/kept.js";
 import { element } from "../elements.js";
 
-export const title = "Token";
+export const title = "Access token";
 
-const WANTED = "This service shows its prices to those who have a token.";
-const REFUSED = "This service does not know the token, or the token has expired.";
-const KEPT = "It stays in this browser until you press Forget token in the settings, and never stands in an address.";
-const NOT_KEPT = "This browser keeps nothing, so it cannot keep the token. Allow it storage for this site.";
+const WANTED = "This service requires an access token.";
+const REFUSED = "The token is not valid, or it has expired.";
+const KEPT = "It is kept in this browser until you choose Forget token in Settings, and never appears in a URL.";
+const NOT_KEPT = "This browser blocks storage, so the token cannot be kept. Allow storage for this site.";
 
 export function build({ admit }, close) {
   const said = element("input", { name: "token", type: "password", required: "", autofocus: "", autocomplete: "off", spellcheck: "false" });
