@@ -34,19 +34,19 @@ def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageS
         keep_alerts(page, 900)
         page.keyboard.press("a")
         lines = page.locator(".alert-list b")
-        page.get_by_role("button", name="Remove: S0000-USD >= 900").click()
+        page.get_by_role("button", name="Remove alert: S0000-USD >= 900").click()
         expect(lines).to_have_count(0)
         page.get_by_role("button", name="Undo").click()
         expect(lines).to_have_text(["S0000-USD"])
         expect(page.locator(".toast")).to_have_count(0)
-        page.get_by_role("button", name="Remove: S0000-USD >= 900").press("Enter")
+        page.get_by_role("button", name="Remove alert: S0000-USD >= 900").press("Enter")
         expect(lines).to_have_count(0)
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Undo")).to_be_focused()
         page.keyboard.press("Enter")
         expect(lines).to_have_text(["S0000-USD"])
         page.set_viewport_size({"width": 390, "height": 844})
-        page.get_by_role("button", name="Remove: S0000-USD >= 900").click()
+        page.get_by_role("button", name="Remove alert: S0000-USD >= 900").click()
         expect(page.get_by_role("button", name="Undo")).to_be_visible()
         page.wait_for_function(TOAST_ABOVE)
         page.keyboard.press("t")  # the keyboard is at nothing now, and yet in the dialog
@@ -158,7 +158,7 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
         expect(words.last).to_have_text("price ≥ 700.00, once")
         keep_alerts(page, 950, 990)
         expect(words).to_have_text(["price ≥ 950.00, once", "price ≥ 990.00, once"])
-        page.get_by_role("button", name="Remove: S0000-USD >= 950").click()
+        page.get_by_role("button", name="Remove alert: S0000-USD >= 950").click()
         expect(words).to_have_text(["price ≥ 990.00, once"])
 
 
@@ -171,7 +171,9 @@ def test_the_keyboard_stays_in_the_list_of_alerts(browser: Browser, server: Page
         page = visit.page
         keep_alerts(page, 800, 900, 950)
         page.keyboard.press("a")
-        remove = {limit: page.get_by_role("button", name=f"Remove: S0000-USD >= {limit}") for limit in (800, 900, 950)}
+        remove = {
+            limit: page.get_by_role("button", name=f"Remove alert: S0000-USD >= {limit}") for limit in (800, 900, 950)
+        }
         remove[900].press("Enter")
         expect(remove[950]).to_be_focused()
         keep_alerts(page, 800, 900, 950)

@@ -1,7 +1,7 @@
 /**
- * Numbers as people read them, in one locale; times and spans of time as short text.
+ * Numbers as text in one locale; times and durations as short text.
  *
- * Promises: decimals come from the symbol, never from the value; the minus is U+2212; what is missing is "—".
+ * Promises: decimals come from the symbol, never from the value; the minus is U+2212; a missing value is "—".
  * Never reads the clock, the page or a setting.
  */
 
@@ -28,12 +28,12 @@ export class Numbers {
   #formats = new Map();
   #leadingZeros;
 
-  /** @param {string} [locale] BCP 47; one that the browser does not know means the browser's own. */
+  /** @param {string} [locale] BCP 47; an unknown one means the browser's own. */
   constructor(locale) {
     this.use(locale);
   }
 
-  /** Write as in this locale from now on. @param {string} [locale] */
+  /** Switch to this locale. @param {string} [locale] */
   use(locale) {
     this.#locale = known(locale);
     this.#formats.clear();
@@ -43,11 +43,11 @@ export class Numbers {
     this.#leadingZeros = new RegExp(`^(${MINUS}?${zero}${quoted})(${zero}{${FOLD_FROM_ZEROS},})(?!$|${zero})`);
   }
 
-  /** A price at its symbol's decimals; beyond 8 of them a run of leading zeros is folded: 0.0₉2048. */
+  /** A price with its symbol's decimals; if they are more than 8, leading zeros are folded: 0.0₉2048. */
   price(value, decimals) {
     const text = this.fullPrice(value, decimals);
     if (decimals === null || decimals <= FOLD_ABOVE_DECIMALS) return text;
-    if (text === this.fullPrice(0, decimals)) return this.count(0); // a difference
+    if (text === this.fullPrice(0, decimals)) return this.count(0); // a difference of nothing
     return text.replace(this.#leadingZeros, (_, head, zeros) => head + zeros[0] + subscript(zeros.length));
   }
 
@@ -77,13 +77,13 @@ export class Numbers {
     return value > 0 && value < 0.1 ? `<${tenth.format(0.1)}` : this.#signed(value, tenth);
   }
 
-  /** 1.79B; at most four significant digits and two decimals; "<0.01" for what would read as nothing. */
+  /** 1.79B; at most four significant digits and two decimals; "<0.01" for what would round to zero. */
   volume(value) {
     if (value === null) return MISSING;
     if (value > 0 && value < 0.005) return `<${this.#format(2).format(0.01)}`;
     let unit = 0;
     let scaled = value;
-    // 999.96 would be shown as 1,000.0: what rounds up to the next unit is written in it.
+    // 999.96 would be shown as 1,000.0: a value that rounds up to the next unit is written in that unit.
     while (scaled >= 999.95 && unit < UNITS.length - 1) {
       scaled /= 1000;
       unit += 1;
@@ -108,7 +108,7 @@ export class Numbers {
     return value < 0 && text !== format.format(0) ? MINUS + text : text;
   }
 
-  /** @param {number | null} decimals null: of a rare symbol, whose decimals nobody knows */
+  /** @param {number | null} decimals null: unknown, as for a rare symbol */
   #format(decimals) {
     let format = this.#formats.get(decimals);
     if (format === undefined) {
@@ -152,12 +152,12 @@ export function clock(ms) {
 export class Times {
   local = false;
 
-  /** What a time says of itself. */
+  /** What stands behind a time. */
   get label() {
     return this.local ? "local" : "UTC";
   }
 
-  /** What to add to a time so that it reads in UTC as it does here. */
+  /** What to add to a time so that, read as UTC, it shows the chosen zone's. */
   shiftMs(ms) {
     return this.local ? -MINUTE_MS * new Date(ms).getTimezoneOffset() : 0;
   }

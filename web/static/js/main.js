@@ -1,5 +1,5 @@
 /**
- * Start-up and wiring: who is told what, and when. Everything that happens is in the modules.
+ * Start-up and wiring: which module is told what, and when. The work itself is in the modules.
  */
 
 import { Numbers, Times } from "./fmt.js";
@@ -26,7 +26,7 @@ import { Hold, Scheduler } from "./ui/scheduler.js";
 import { Filters, Search } from "./ui/search.js";
 import { Tabs } from "./ui/tabs.js";
 
-const ADDRESS_AFTER_MS = 250; // browsers refuse a page that changes its address with every key
+const ADDRESS_AFTER_MS = 250; // browsers throttle a page that changes its URL with every key press
 
 const byId = (id) => document.getElementById(id);
 
@@ -51,7 +51,7 @@ const stream = new Stream({
   painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, answered, resumed },
 });
 
-/** What the parts may use of each other. */
+/** What the modules may use of each other. */
 const page = {
   prefs, lists, numbers, times, clock, market, alerts, view, freshness, scheduler, announcer,
   stream, skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")),
@@ -74,7 +74,7 @@ const listing = new Listing(page);
 const actions = new Actions(page);
 Object.assign(page, { toasts, theme, grid, head, search, tabs, filters, feeds, notice, figures, details, dialogs, listing, actions });
 
-let unpaintedMs = null; // server time of the oldest update that is not on the screen yet
+let unpaintedMs = null; // server time of the oldest update not on the screen yet
 let secondAtMs = performance.now();
 let addressTimer = null;
 
@@ -101,7 +101,7 @@ function dataCame(frame, kind, wasFilled) {
   if (stream.wanted.away) figures.showTab(); // browsers slow the timers of hidden pages, but not their messages
 }
 
-/** What was asked for has come, perhaps symbols that were not there before. */
+/** A change of the subscription has been answered, perhaps with new symbols. */
 function answered() {
   if (document.hidden) return;
   listing.answered(page.hold.held);
@@ -120,16 +120,16 @@ function paintFirst() {
 function paint() {
   if (stream.paused) return;
   grid.paint(market.dirty);
-  details.paint();
+  details.panel?.paint();
   market.dirty.clear();
   if (unpaintedMs !== null && clock.settled) figures.latencies.add(Math.max(0, clock.now() - unpaintedMs));
   unpaintedMs = null;
 }
 
-/** What has changed since the last painting comes at once, and without flashes: nobody saw it happen. */
+/** Paint whatever has changed at once, and without flashes: nobody saw it happen. */
 function settle() {
   grid.settle(market.dirty);
-  details.paint();
+  details.panel?.paint();
   market.dirty.clear();
   unpaintedMs = null;
 }
@@ -150,7 +150,7 @@ function arrange() {
 
 function paintSlowly() {
   grid.paintSlowly();
-  details.paintSlowly();
+  details.panel?.paintSlowly();
 }
 
 function paintFigures() {
@@ -197,7 +197,7 @@ function togglePause() {
 }
 
 function resumed() {
-  sparklines.forget(); // nothing was drawn of what happened meanwhile
+  sparklines.forget(); // trends have missed what happened meanwhile
   view.refresh(page.hold.held);
   scheduler.soon(settle);
   scheduler.soon(paintList);
@@ -218,7 +218,7 @@ function visibilityChanged() {
 }
 
 function listsChanged(changed = listing.list) {
-  // A star pressed in another list is no reason for rows to move under the pointer.
+  // A star pressed in another list must not move rows under the pointer.
   if (changed === listing.list) listing.showLists();
   scheduler.soon(paintFigures);
   scheduler.soon(paintState);
@@ -231,7 +231,7 @@ function alertsChanged() {
   scheduler.soon(paintState);
 }
 
-/** A page inside another one has no room for details: its links open the whole page. */
+/** An embedded page has no room for details: it opens the full page instead. */
 function openDetails({ instrument, unlisted }) {
   if (unlisted) return;
   if (!prefs.embedded) details.open(instrument);
@@ -242,10 +242,10 @@ function openBest() {
   if (view.rows.length > 0) openDetails(view.rows[0]);
 }
 
-/** Details have opened or closed: their venues are streamed as long as they are shown. */
+/** The details have opened or closed: their venues are streamed while they are shown. */
 function detailsChanged(symbol, hadFocus) {
   const instrument = symbol?.slice(symbol.indexOf(":") + 1) ?? null;
-  stream.wanted.details = instrument?.includes("*") ? null : instrument; // a name out of an address is no pattern
+  stream.wanted.details = instrument?.includes("*") ? null : instrument; // what a URL names is never a pattern
   stream.ask();
   listing.forgetVenues();
   if (symbol === null) {
@@ -262,7 +262,7 @@ function prefChanged(name) {
   scheduler.soon(paintFigures);
 }
 
-/** What a choice changes at once. What is listed is the listing's. @param {string} name see store/prefs.js */
+/** Apply a setting; ui/listing.js applies those of what is listed. @param {string} name see store/prefs.js */
 function applyChoice(name) {
   const value = prefs.get(name);
   if (["theme", "updown", "density"].includes(name)) theme.apply();
@@ -274,7 +274,7 @@ function applyChoice(name) {
   if (name === "locale") numbers.use(value);
   if (name !== "tz" && name !== "locale") return;
   grid.rebuild();
-  details.redraw();
+  details.panel?.redraw();
 }
 
 /** Another tab has written to the browser's storage. */
@@ -284,7 +284,7 @@ function adopt({ key }) {
   lists.adopt(key);
   alerts.adopt(key);
   if (key !== TOKEN_KEY || token() === null || stream.socket.state.reason !== "denied") return;
-  dialogs.close(); // which asks for what has been given there
+  dialogs.close(); // it asks for the token that was entered there
   stream.socket.connect();
 }
 
@@ -306,7 +306,7 @@ if (prefs.embedded) {
   byId("embed-link").hidden = false;
   byId("embed-link").href = location.pathname + prefs.queryWith({ embed: null });
 } else {
-  actions.wire(byId); // inside another page a key would change what nothing there shows
+  actions.wire(byId); // in an embedded page keys would change what it does not show
   details.start();
 }
 if (document.hidden) hide(); // opened in the background

@@ -1,5 +1,5 @@
 /**
- * The service page: asks every two seconds how the service fares, and shows it. Not part of the dashboard.
+ * The service page: shows the service's state, asked for every two seconds. Not part of the dashboard.
  */
 
 import { clock, Numbers } from "./fmt.js";
@@ -42,7 +42,7 @@ async function refresh() {
     if (error instanceof TokenWanted) {
       sayState("offline", "Token required");
       sayReasons("The service requires an access token. Reload this page to enter one.");
-      await dialogs.open("token"); // who is asked goes on when the answer has come
+      await dialogs.open("token"); // which refreshes when a token has been entered
       return;
     }
     sayState("offline", "No answer");
@@ -64,7 +64,7 @@ function show(status, feeds) {
 
 function showVersions(versions) {
   const text = Object.entries(versions).map((pair) => pair.join(" ")).join("");
-  if (byId("versions").textContent === text) return; // what somebody marks there to copy it stays marked
+  if (byId("versions").textContent === text) return; // or it would undo what the user has selected there
   const parts = Object.entries(versions).map(([name, version]) => element("span", {}, `${name} `, element("b", {}, version)));
   byId("versions").replaceChildren(...parts);
 }
@@ -76,7 +76,7 @@ function sayState(state, word) {
   setText(cluster.querySelector(".word"), word);
 }
 
-/** What is wrong is said to those who hear the page; how long all has been well is only there to be read. */
+/** Screen readers announce the reasons, but not the uptime. */
 function sayReasons(reasons, uptimeText = "") {
   setText(byId("reasons"), reasons);
   setText(byId("uptime"), uptimeText);

@@ -1,7 +1,7 @@
 /**
- * Says that the page did not come whole, which would else seem to be connecting for ever, and loads it anew on a press,
- * or when the network is back. Imports nothing, so that nothing else must have come, and stands before main.js, whose
- * loss it would not hear of afterwards.
+ * Says so when part of the page did not load, which would otherwise seem to be connecting forever, and reloads it on a
+ * click or when the network is back. Imports nothing, so that it depends on no other file, and comes before main.js in
+ * the document, whose error it would miss otherwise.
  */
 
 const reload = () => location.reload();

@@ -1,8 +1,8 @@
 /**
- * The few things that the page asks for over HTTP.
+ * Requests over HTTP, and the past of the trends.
  *
- * Promises: a service without the endpoint is met with silence, once, not with repeated requests; what could not be
- * loaded, or does not come, is asked for again after a while.
+ * Promises: a service without the endpoint is asked once and never again; a request that fails or times out is
+ * repeated after a while.
  */
 
 import { token } from "../store/kept.js";
@@ -10,12 +10,12 @@ import { token } from "../store/kept.js";
 const SPARKLINE_POINTS = 60;
 const SPARKLINE_SYMBOLS = 100; // in one request
 const AGAIN_MS = 10_000;
-const DEADLINE_MS = 10_000; // of an answer
+const DEADLINE_MS = 10_000;
 
 /**
  * Ask the service, with the token if there is one.
  * @param {string} path below the page's
- * @param {AbortSignal | null} [signal] null: take all the time that it takes
+ * @param {AbortSignal | null} [signal] null: no deadline
  */
 export function ask(path, signal = AbortSignal.timeout(DEADLINE_MS)) {
   const headers = token() === null ? {} : { Authorization: `Bearer ${token()}` };
@@ -28,14 +28,14 @@ export class Sparklines {
   #waiting = false;
   #notBeforeMs = -Infinity;
 
-  /** Ask for every symbol again, after a time away. */
+  /** Load every symbol again, after a time away. */
   forget() {
     this.#asked.clear();
     this.#notBeforeMs = -Infinity;
   }
 
   /**
-   * The past closes of those symbols that have not been asked for yet, one request at a time.
+   * The past closes of symbols that were not loaded yet, one request at a time.
    * @param {Iterable<string>} symbols
    * @returns {Promise<{end: number, closes: Object<string, (number | null)[]>} | null>} null: nothing new
    */
@@ -51,7 +51,7 @@ export class Sparklines {
       this.#absent = response.status === 404;
       if (response.ok) return await response.json();
     } catch {
-      // The connection is the stream's to report; the trend grows from live prices meanwhile.
+      // The stream reports a lost connection; meanwhile the trend grows from live prices.
     } finally {
       this.#waiting = false;
     }

@@ -1,5 +1,5 @@
 /**
- * What the panel asks for over HTTP: bars of a symbol, and where its price comes from.
+ * What the panel loads over HTTP: a symbol's bars, and where its price comes from.
  *
  * Promises: an answer of the right shape, or an error whose message can be shown.
  */

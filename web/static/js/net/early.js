@@ -1,8 +1,8 @@
 /**
- * The page's first connection: opened, and asked for everything, while the rest of the page is still loading.
+ * The page's first connection: opened, and subscribed to everything, while the rest of the page is still loading.
  *
- * Promises: nothing that comes before the page is ready is lost, and its order is kept. Imports next to nothing, so
- * that nothing is waited for. An embedded page opens none: it may want a few symbols only.
+ * Promises: nothing that arrives before the page is ready is lost or reordered. Imports next to nothing, so that it
+ * waits for nothing. An embedded page opens none here: it may want only a few symbols.
  */
 
 import { token } from "../store/kept.js";
@@ -10,7 +10,7 @@ import { token } from "../store/kept.js";
 const TYPES = ["open", "message", "close"];
 const SUBSCRIPTION = { symbols: ["*"], interval_ms: 50 };
 
-/** The messages that a connection begins with. A token is said there, for an address would show it. */
+/** The messages that open a connection. A token is sent there, since a URL would show it. */
 export function introduction() {
   return token() === null ? [] : [{ op: "auth", token: token() }];
 }
@@ -25,9 +25,9 @@ function begin() {
   });
   for (const type of TYPES) ws.addEventListener(type, keep);
   return {
-    /** What it asks for: what nearly every page shows. */
+    /** What it subscribes to: what nearly every page shows. */
     subscription: SUBSCRIPTION,
-    /** The connection, and what has happened on it so far. Whoever takes it listens from now on. */
+    /** The connection and its events so far. The caller listens from now on. */
     take() {
       for (const type of TYPES) ws.removeEventListener(type, keep);
       return { ws, events };

@@ -1,16 +1,16 @@
 /**
- * The stream protocol as a reader sees it: messages out of text, the place in the stream, and the server's clock.
+ * The stream protocol as a reader sees it: decoding messages, the position in the stream, and the server's clock.
  *
- * Promises: text that is not a message of the protocol is null, never an exception; a frame is only ever applied on
- * top of what it was made for. Never sends, waits or touches prices.
+ * Promises: text that is not a message of the protocol decodes to null, never an exception; a frame is only applied on
+ * top of the version it was made for. Never sends, waits or touches prices.
  */
 
 export const PROTOCOL = 1;
 
 const KEPT_PONGS = 8;
-const ENOUGH_PONGS = 3; // the first ones come while the page is busy with its start, and are late
+const ENOUGH_PONGS = 3; // the first ones arrive while the page is busy starting, and are late
 
-/** The message in a text frame, or null if there is none in it. Unknown types and fields pass through. */
+/** The message in a text frame, or null if it holds none. Unknown types and fields pass through. */
 export function decode(text) {
   let message;
   try {
@@ -66,20 +66,20 @@ export class Position {
     return `${this.epoch}:${this.version}:${this.selection}`;
   }
 
-  /** This is what the next frame with data is of; until then what it adds is not known. */
+  /** The selection of the next data frame; until that arrives, what the selection adds is not known. */
   announce(selection) {
     this.#announced = selection;
   }
 
-  /** Ask for everything next time. */
+  /** Begin with a snapshot next time. */
   forget() {
     this.epoch = this.version = this.selection = null;
   }
 
   /**
-   * Take a snapshot, update or heartbeat, and say what it is.
-   * @returns {"replace" | "merge" | "old" | "gap"} "gap": frames were lost before it, it must not be applied;
-   *   "old": a repetition of what is known.
+   * Take a snapshot, update or heartbeat, and say how to apply it.
+   * @returns {"replace" | "merge" | "old" | "gap"} "gap": frames before it were lost, it must not be applied;
+   *   "old": it repeats what is known.
    */
   take(frame) {
     if (frame.type === "snapshot") {
@@ -105,36 +105,36 @@ export class Position {
 /**
  * The server's clock as seen from this page.
  *
- * Promises: never jumps with the computer's own clock, for it runs on the monotonic one; of the recent pings the one
- * with the shortest round trip decides, because its answer is the least late. Never sends anything.
+ * Promises: does not jump with the computer's wall clock, since it runs on the monotonic one; of the recent pings the
+ * one with the shortest round trip decides, because its answer is the least delayed. Never sends anything.
  */
 export class ServerClock {
   #offsetMs = null;
   #pongs = [];
 
-  /** Whether it is known well enough to measure by. */
+  /** Whether it is known well enough to measure latency. */
   get settled() {
     return this.#pongs.length >= ENOUGH_PONGS;
   }
 
-  /** The server's time in ms since 1970 UTC; this computer's before the server has said its own. */
+  /** The server's time in ms since 1970 UTC; this computer's until the server has sent its own. */
   now() {
     return this.#offsetMs === null ? Date.now() : performance.now() + this.#offsetMs;
   }
 
-  /** A new connection said its time: good enough until the first pong, which is better by half a round trip. */
+  /** The time in a connection's `hello`: good enough until the first pong, which is better by half a round trip. */
   hello(serverMs) {
     this.#pongs = [];
     this.#offsetMs = serverMs - performance.now();
   }
 
-  /** The machine has slept for so long, and its monotonic clock with it; what was measured before counts no more. */
+  /** The machine has slept for this long, and its monotonic clock with it; earlier measurements are void. */
   skip(ms) {
     this.#pongs = [];
     if (this.#offsetMs !== null) this.#offsetMs += ms;
   }
 
-  /** A ping that was sent at the monotonic time `sentMs` has been answered just now. */
+  /** A ping sent at the monotonic time `sentMs` has just been answered. */
   pong(sentMs, serverMs) {
     const roundTripMs = performance.now() - sentMs;
     this.#pongs.push({ roundTripMs, offsetMs: serverMs - sentMs - roundTripMs / 2 });

@@ -1,9 +1,9 @@
 /**
  * One stream that outlives its connections.
  *
- * Promises: it always either is connected, waits for its next try, or has said why it will not try again; a lost
- * connection resumes from the cursor; silence, gaps and refusals are noticed here and nowhere else.
- * Never touches the page; keeps no prices.
+ * Promises: it is always connected, or waiting for its next try, or has said why it will not try again; a lost
+ * connection resumes from the cursor; silence, gaps and refusals are detected here and nowhere else.
+ * Never touches the page; stores no prices.
  */
 
 import { FIELDS } from "../store/quote.js";
@@ -12,19 +12,19 @@ import { Position, PROTOCOL, decode } from "./protocol.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
-const SLOWER_TRIES = 4; // after "too many messages": as if so many tries had failed already
+const SLOWER_TRIES = 4; // after "too many messages": as if this many tries had failed
 const LATE_HEARTBEATS = 1.5;
 const SILENT_HEARTBEATS = 2.5;
-const MOST_PATIENCE = 8; // times as long: over a slow line a whole market takes a minute, and no script sees it come
+const MOST_PATIENCE = 8; // times as long: over a slow line a snapshot takes a minute, and no script sees its progress
 const WATCH_MS = 500;
-const SLEEP_MS = 10_000; // by so much the computer's time of day runs ahead of its monotonic clock at once
-const DOUBTED_MS = 1000; // so long a connection has to show that it has outlived what may have been a sleep
-const PING_MS = 5000; // once the clock is known; before that with every look that finds the last one answered
+const SLEEP_MS = 10_000; // the least jump of the wall clock ahead of the monotonic one that means a sleep
+const DOUBTED_MS = 1000; // the time a connection has to prove that it survived what may have been a sleep
+const PING_MS = 5000; // once the clock is settled; until then, with every check that finds the last one answered
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
 const TOO_MANY_MESSAGES = 4029;
 
-/** Close codes after which trying again cannot help, and the `reason` of the state that they lead to. */
+/** Close codes after which trying again cannot help, and the `reason` of the resulting state. */
 const FINAL = new Map([
   [1003, "refused"],
   [1007, "refused"],
@@ -36,16 +36,16 @@ const FINAL = new Map([
 /**
  * @typedef {{name: "connecting"} | {name: "live"} | {name: "offline", retryAtMs: number}
  *   | {name: "ended", reason: "protocol" | "refused" | "denied" | "bye", detail?: string}} State
- *   `retryAtMs` is of the monotonic clock.
+ *   `retryAtMs` is monotonic.
  */
 
 /**
- * What a data frame is.
+ * How to take a data frame.
  * @typedef {object} Kind
- * @property {boolean} replace it is all there is
- * @property {boolean} first it is the first one of a connection, or after a time in which nothing was seen
- * @property {boolean} old it answers a question: old news by nature
- * @property {object} asked the subscription that was last answered: what it is all there is of
+ * @property {boolean} replace it is a snapshot
+ * @property {boolean} first it is the first of a connection, or after a time in which nothing was seen
+ * @property {boolean} old it answers a subscription, so its prices may be old
+ * @property {object} asked the subscription that was last answered, which a snapshot covers
  */
 
 export class LiveSocket {
@@ -59,16 +59,15 @@ export class LiveSocket {
   #subscription;
   #clock;
   #listener;
-  #random;
-  #heardAtMs = 0; // on this connection, or when it was begun
-  #currentAtMs = -Infinity; // up to when nothing was missing
-  #aheadMs = Infinity; // of the time of day, when it was last looked at
-  #doubtedUntilMs = Infinity; // by when a pong must show that the connection has outlived a sleep, if it was one
-  #early; // a connection that was opened before there was a page, until it is taken over
+  #heardAtMs = 0; // the last message of this connection, or its beginning
+  #currentAtMs = -Infinity; // until when nothing was missing
+  #aheadMs = Infinity; // the wall clock's lead over the monotonic one at the last check
+  #doubtedUntilMs = Infinity; // when a pong must have come after what may have been a sleep
+  #early; // the connection that was opened while the page was loading, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet, or since a sleep
   #answering = false; // the next data frame answers a subscription
-  #questions = new Map(); // subscriptions asked for on this connection and not answered yet, by the message's number
+  #questions = new Map(); // subscriptions sent on this connection and not answered yet, by message id
   #asked; // the one that was last answered
   #failures = 0;
   #retryTimer = null;
@@ -76,7 +75,7 @@ export class LiveSocket {
   #bye = null;
   #lastId = SUBSCRIBE_ID;
   #ping = { id: 0, sentMs: 0, answered: false };
-  #roundTripMs = 0; // of the last ping that was answered on this connection
+  #roundTripMs = 0; // of the last answered ping on this connection
   #patience = 1; // doubles with each silent connection, until one is quick
   #gapAtMs = -Infinity;
 
@@ -87,21 +86,19 @@ export class LiveSocket {
    * @param {import("./protocol.js").ServerClock} options.clock fed with the server's times
    * @param {{state(state: State), hello(message), data(message, kind: Kind)}}
    *   options.listener
-   * @param {typeof import("./early.js").early} [options.early] the first connection, if it is there already
-   * @param {() => number} [options.random] in 0…1
+   * @param {typeof import("./early.js").early} options.early the first connection, if it was opened already
    */
-  constructor({ url, subscription, clock, listener, early = null, random = Math.random }) {
+  constructor({ url, subscription, clock, listener, early }) {
     this.#url = url;
     this.#early = early;
     this.#subscription = subscription;
     this.#clock = clock;
     this.#listener = listener;
-    this.#random = random;
   }
 
   /**
-   * Whether prices may have changed without our knowing: too long a silence, too long without a connection, or a line
-   * so slow that what comes is old. An answer to a ping stands behind all that was sent before it, and is as late.
+   * Whether prices may have changed unnoticed: after too long a silence or disconnection, or on a line so slow that
+   * what arrives is old. A pong queues behind all that was sent before it, and is as late.
    */
   get late() {
     const now = performance.now();
@@ -109,13 +106,13 @@ export class LiveSocket {
     return now - this.#currentAtMs > limitMs || this.#lagMs(now) > limitMs;
   }
 
-  /** Whole seconds until the next try; null where none is waited for. */
+  /** Whole seconds until the next try; null if none is scheduled. */
   get retryInS() {
     const { name, retryAtMs } = this.state;
     return name === "offline" ? Math.max(1, Math.ceil((retryAtMs - performance.now()) / 1000)) : null;
   }
 
-  /** Whether an answer to what was asked for is still to come. */
+  /** Whether a subscription has not been answered yet. */
   get asking() {
     return this.#answering || this.#questions.size > 0;
   }
@@ -125,12 +122,12 @@ export class LiveSocket {
     return Math.max(this.#roundTripMs, answered ? 0 : now - sentMs);
   }
 
-  /** The network is back, or somebody looks at the page again: stop waiting. */
+  /** Stop waiting: the network is back, or the page is visible again. */
   wake() {
     if (this.state.name === "offline") this.connect();
   }
 
-  /** Connect now: at the start, or because somebody pressed Retry. */
+  /** Connect now: at the start, or because the user pressed Retry. */
   connect() {
     if (this.#ws !== null) return;
     this.#slept();
@@ -150,7 +147,7 @@ export class LiveSocket {
       message: (event) => this.#received(event.data),
       close: (event) => this.#closed(event.code),
     };
-    // Late events of a connection that was given up are nobody's business.
+    // Late events of an abandoned connection are ignored.
     const handle = (event) => ws === this.#ws && handlers[event.type](event);
     for (const type of Object.keys(handlers)) ws.addEventListener(type, handle);
     this.#watchTimer = setInterval(() => this.#watch(), WATCH_MS);
@@ -159,7 +156,7 @@ export class LiveSocket {
   }
 
   /**
-   * From now on this is wanted, on this connection and on those after it.
+   * Subscribe to this, and to nothing else, on this connection and on those after it.
    * @param {{symbols: string[], fields?: string[], interval_ms: number}} subscription
    */
   want(subscription) {
@@ -168,7 +165,7 @@ export class LiveSocket {
     if (this.#ws?.readyState === WebSocket.OPEN) this.#change(before); // else the next connection asks for all of it
   }
 
-  /** Ask for what differs from what has been asked for on this connection. */
+  /** Send how the subscription differs from what this connection has subscribed to. */
   #change(before) {
     const subscription = this.#subscription;
     const dropped = before.symbols.filter((symbol) => !subscription.symbols.includes(symbol));
@@ -181,7 +178,7 @@ export class LiveSocket {
     this.#ask({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
   }
 
-  /** @param {object | null} asked what somebody else has asked for already */
+  /** @param {object | null} asked the subscription that net/early.js has sent already */
   #opened(asked) {
     if (asked !== null) {
       this.#questions.set(SUBSCRIBE_ID, asked);
@@ -229,11 +226,11 @@ export class LiveSocket {
       case "bye":
         this.#bye = message;
         return this.#closed(1012);
-      // Types of a newer server are none of ours.
+      // Other types are a newer server's.
     }
   }
 
-  // What comes before the answer to a ping may have been sent before a sleep.
+  // What arrives before a pong may have been sent before the sleep.
   #keepCurrent() {
     if (this.#doubtedUntilMs === Infinity) this.#currentAtMs = this.#heardAtMs;
   }
@@ -256,8 +253,8 @@ export class LiveSocket {
   }
 
   #refused(message) {
-    this.#questions.delete(message.id); // an error without a number answers none of them
-    if (message.retry === true) this.#retry(this.#jitter()); // and then ask for all that is wanted
+    this.#questions.delete(message.id); // an error without an id answers none of them
+    if (message.retry === true) this.#retry(this.#jitter()); // which subscribes to everything anew
     else if (message.id === SUBSCRIBE_ID) this.#end("refused", String(message.message ?? ""));
   }
 
@@ -274,7 +271,7 @@ export class LiveSocket {
     this.#listener.data(message, { replace: kind === "replace", first, old, asked: this.#asked });
   }
 
-  // A cursor counts only in the first subscribe of a connection, so asking again means connecting again.
+  // A cursor is valid only in the first subscribe of a connection, so resuming means reconnecting.
   #gap() {
     this.counts.gaps += 1;
     const again = performance.now() - this.#gapAtMs < GAP_AGAIN_MS;
@@ -297,13 +294,13 @@ export class LiveSocket {
 
   #byeWait() {
     const [least, most] = Array.isArray(this.#bye?.retry_ms) ? this.#bye.retry_ms : [];
-    return Number.isFinite(least) && most >= least ? least + this.#random() * (most - least) : null;
+    return Number.isFinite(least) && most >= least ? least + Math.random() * (most - least) : null;
   }
 
   #jitter() {
     const limitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
     this.#failures += 1;
-    return this.#random() * limitMs;
+    return Math.random() * limitMs;
   }
 
   #retry(waitMs) {
@@ -342,7 +339,7 @@ export class LiveSocket {
     this.#sendPing();
   }
 
-  /** Whether the machine has slept, and with it the clock that everything here goes by; or somebody has set its clock. */
+  /** Whether the machine has slept, and its monotonic clock with it, or its wall clock was set ahead. */
   #slept() {
     const aheadMs = Date.now() - performance.now();
     const sleptMs = aheadMs - this.#aheadMs;

@@ -1,9 +1,9 @@
 /**
- * The stream as the page lives with it: paused by its user, left alone in a hidden tab, taken up again.
+ * The stream as the page uses it: paused by the user, reduced in a hidden tab, resumed.
  *
- * Promises: while paused what is shown stands still, what is asked for comes, and nothing is lost; messages never queue
- * up, they are merged; a tab that nobody looks at asks for less after a while, and on return for everything at once,
- * before which nothing is live.
+ * Promises: while paused, what is shown stands still, new subscriptions are answered, and nothing is lost; messages
+ * never queue up, they are merged; a hidden tab subscribes to less after a while, and to everything as soon as it is
+ * visible again; until that has come nothing is live.
  */
 
 import { LiveSocket } from "./socket.js";
@@ -12,7 +12,7 @@ const AWAY_AFTER_MS = 30_000;
 const INTERVAL_MS = 50; // frames come as batches
 const AWAY_INTERVAL_MS = 1000;
 const MOST_NAMES = 500; // a service refuses more than 1,000 patterns
-const NOTHING = "-"; // no symbol's name, for something has to be asked for
+const NOTHING = "-"; // no symbol's name: a subscription cannot be empty
 const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
 
 export class Stream {
@@ -28,7 +28,7 @@ export class Stream {
   #painter;
   #held = new Held();
   #awayTimer = null;
-  #behind = false; // less was asked for since everything was told
+  #behind = false; // less was subscribed to since everything was last received
 
   /**
    * @param {object} options
@@ -39,7 +39,7 @@ export class Stream {
    * @param {import("../store/alerts.js").Alerts} options.alerts
    * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), answered(), resumed()}}
    *   options.painter
-   *   `answered`: what was asked for meanwhile has come
+   *   `answered`: a change of the subscription has been answered
    */
   constructor({ url, early, clock, market, alerts, painter }) {
     this.#market = market;
@@ -54,7 +54,7 @@ export class Stream {
     return this.pausedAtMs !== null;
   }
 
-  /** Whether what is shown may have changed without our knowing. */
+  /** Whether what is shown may be outdated. */
   get late() {
     return this.socket.late || (this.#behind && !this.wanted.away);
   }
@@ -64,7 +64,7 @@ export class Stream {
     return this.#held.updates;
   }
 
-  /** Ask for what `wanted` says now. */
+  /** Subscribe to what `wanted` says now. */
   ask() {
     this.socket.want(this.wanted.subscription);
   }
@@ -81,7 +81,7 @@ export class Stream {
     this.#painter.resumed();
   }
 
-  /** Nobody can see the page now. @param {string | null} current the instrument that the keyboard is at */
+  /** The page is hidden now. @param {string | null} current the current row's instrument */
   hide(current) {
     this.#awayTimer ??= setTimeout(() => {
       this.wanted.away = this.#behind = true;
@@ -90,7 +90,7 @@ export class Stream {
     }, AWAY_AFTER_MS);
   }
 
-  /** Somebody looks again. */
+  /** The page is visible again. */
   show() {
     clearTimeout(this.#awayTimer);
     this.#awayTimer = null;
@@ -103,7 +103,7 @@ export class Stream {
 
   #data(frame, kind) {
     this.#alerts.take(frame, kind.old, this.#clock.now());
-    // What was asked for while away is not all there is, whatever it replaces at the service, and whenever it comes.
+    // The reduced subscription of a hidden tab never covers everything, even in a snapshot that comes late.
     const whole = kind.asked?.fields === undefined;
     const first = kind.first || (whole && this.#behind && kind.replace);
     const meant = { ...kind, replace: kind.replace && whole, first };
@@ -120,16 +120,16 @@ export class Stream {
     if (kind.old && wasFilled) this.#painter.answered();
   }
 
-  /** What no pause holds, for it was not there before. */
+  /** The symbols that are new here, which a pause does not hold back. */
   #unseen({ quotes = {} }) {
     return Object.fromEntries(Object.entries(quotes).filter(([symbol]) => this.#market.find(symbol) === undefined));
   }
 }
 
 /**
- * What the page asks the service for, as what it shows changes.
+ * What the page subscribes to.
  *
- * Promises: whatever is shown is asked for; while nobody looks, only what can still tell something: the selected
+ * Promises: whatever is shown is subscribed to; while the page is hidden, only what can still be noticed: the selected
  * symbol and those with alerts.
  */
 class Wanted {
@@ -143,9 +143,9 @@ class Wanted {
   details = null;
   /** Symbols with alerts. @type {string[]} */
   watched = [];
-  /** Nobody has looked for a while. */
+  /** The page has been hidden for a while. */
   away = false;
-  /** The instrument that the keyboard is at, or null. @type {string | null} */
+  /** The current row's instrument, or null. @type {string | null} */
   current = null;
 
   /** @returns {{symbols: string[], fields?: string[], interval_ms: number}} */
@@ -171,13 +171,13 @@ class Wanted {
   }
 }
 
-/** Everything of the venue that a symbol is of: `alpha:*`, or `*` for consolidated ones. */
+/** The pattern of all symbols of the same venue: `alpha:*`, or `*` for consolidated ones. */
 function allAlike(symbol) {
   return `${symbol.slice(0, symbol.indexOf(":") + 1)}*`;
 }
 
 /**
- * What the service says while the prices stand still: merged, so that it is never more than a snapshot.
+ * What arrives during a pause, merged, so that it is never more than a snapshot.
  *
  * Promises: applying what `take` returns has the effect of applying every frame that was held, in order.
  */

@@ -1,11 +1,10 @@
 /**
- * The feeds as a table, and the chosen one with its reasons and its last changes.
+ * The feeds as a table, and the chosen one with its error counts and recent changes.
  */
 
 import { age, clock, MISSING } from "../fmt.js";
-import { element, icon, setAttribute, setText } from "../ui/elements.js";
+import { element, mark, setAttribute, setText, showMark } from "../ui/elements.js";
 
-const MARKS = { live: "live", connecting: "connecting", stale: "delayed", down: "offline", failed: "offline" };
 const TITLES = ["Feed", "State", "Since", "Symbols", "Rate", "Last data", "Restarts", "Errors", "Rejects"];
 const WORST_FIRST = ["failed", "down", "stale", "connecting", "live"];
 
@@ -15,7 +14,7 @@ export class FeedTable {
   #numbers;
   #rows = new Map(); // name -> its elements
   #chosen = null;
-  #byHand = false; // somebody has chosen it
+  #byHand = false; // the user has chosen it
   #feeds = {};
   #now = 0;
   #shown = ""; // in the panel
@@ -45,26 +44,26 @@ export class FeedTable {
   }
 
   #add(name) {
-    const button = element("button", { type: "button" }, name);
-    const mark = icon("mark-live", "mark");
-    const word = element("span", {}, "");
-    const state = element("span", { class: "state" }, mark, word);
-    const cells = TITLES.slice(2).map(() => element("td", {}, ""));
-    const row = element("tr", {}, element("th", { scope: "row" }, button), element("td", {}, state), ...cells);
+    const chooser = element("button", { type: "button" }, name);
+    const shape = mark();
+    const word = element("span");
+    const state = element("span", { class: "state" }, shape, word);
+    const cells = TITLES.slice(2).map(() => element("td"));
+    const row = element("tr", {}, element("th", { scope: "row" }, chooser), element("td", {}, state), ...cells);
     row.addEventListener("click", () => {
       this.#byHand = true;
       this.#choose(name);
     });
     this.#body.append(row);
-    const made = { row, button, state, mark, word, cells };
+    const made = { row, chooser, state, shape, word, cells };
     this.#rows.set(name, made);
     return made;
   }
 
-  #paint({ state, mark, word, cells }, feed) {
+  #paint({ state, shape, word, cells }, feed) {
     const count = (value) => this.#numbers.count(value);
     setAttribute(state, "data-state", feed.state);
-    setAttribute(mark.firstChild, "href", `#mark-${MARKS[feed.state] ?? "delayed"}`);
+    showMark(shape, feed.state);
     setText(word, feed.state);
     const errors = total(feed.errors);
     const rejects = total(feed.rejects);
@@ -79,7 +78,7 @@ export class FeedTable {
 
   #choose(name) {
     this.#chosen = name;
-    for (const [one, { button }] of this.#rows) setAttribute(button, "aria-pressed", String(one === name));
+    for (const [one, { chooser }] of this.#rows) setAttribute(chooser, "aria-pressed", String(one === name));
     this.#paintPanel();
   }
 
@@ -91,7 +90,7 @@ export class FeedTable {
     }
     const summary = feed.message ?? `${feed.state} for ${age(this.#now - feed.since)}`;
     const shown = JSON.stringify([this.#chosen, summary, feed.errors, feed.rejects, feed.changes]);
-    if (shown === this.#shown) return; // what somebody marks there to copy it stays marked
+    if (shown === this.#shown) return; // or it would undo what the user has selected there
     this.#shown = shown;
     setAttribute(this.#panel, "aria-label", `Feed ${this.#chosen}`);
     this.#panel.replaceChildren(
@@ -114,9 +113,8 @@ export class FeedTable {
 }
 
 function change({ at, state, message }) {
-  const mark = icon(`mark-${MARKS[state] ?? "delayed"}`, "mark");
   const time = element("time", { datetime: new Date(at).toISOString(), title: new Date(at).toISOString() }, clock(at));
-  const word = element("span", { class: "state", "data-state": state }, mark, state);
+  const word = element("span", { class: "state", "data-state": state }, mark(state), state);
   return element("li", {}, time, word, element("span", { class: "why" }, message ?? ""));
 }
 

@@ -1,9 +1,9 @@
 /**
- * The figures of the service, each as a tile with its course over the last two minutes.
+ * The figures of the service, each as a tile with a trend of the last two minutes.
  */
 
 import { age, MISSING } from "../fmt.js";
-import { element, setAttribute, setText, svg } from "../ui/elements.js";
+import { element, lineThrough, setAttribute, setText, svg } from "../ui/elements.js";
 
 const WIDTH = 84;
 const HEIGHT = 26;
@@ -30,9 +30,9 @@ export class Tiles {
 
   #tile(key, title, hint) {
     const tile = {
-      number: element("span", {}, ""),
-      unit: element("span", { class: "unit" }, ""),
-      aside: element("dd", { class: "aside" }, ""),
+      number: element("span"),
+      unit: element("span", { class: "unit" }),
+      aside: element("dd", { class: "aside" }),
       line: svg("path"),
     };
     const value = element("dd", { class: "value" }, tile.number, " ", tile.unit);
@@ -50,7 +50,7 @@ export class Tiles {
     const { readers, store } = latest;
     const count = (value) => this.#numbers.count(value);
     const rate = Object.values(feeds).reduce((sum, feed) => sum + feed.rate, 0);
-    latest.updatesPerSecond = rate; // kept with its answer, so that it has a course
+    latest.updatesPerSecond = rate; // kept with the answer, for its trend
     this.#set("updates", count(Math.round(rate)), "/s", `${count(Object.keys(feeds).length)} ${plural("feed", Object.keys(feeds).length)}`,
       window.course((end) => window.at(end).updatesPerSecond));
     const rows = (end) => window.rate((answer) => answer.readers.sent_rows, end);
@@ -87,7 +87,7 @@ export class Tiles {
   }
 }
 
-/** "up 3 h" and the like of the service. */
+/** The service's uptime: "up 3 h". */
 export function uptime(latest) {
   return `up ${age(latest.time - latest.started_at)}`;
 }
@@ -99,7 +99,7 @@ function path(course) {
   const span = Math.max(...values) - least;
   const x = (i) => (i / (values.length - 1)) * WIDTH;
   const y = (value) => HEIGHT - 3 - (span === 0 ? 0.5 : (value - least) / span) * (HEIGHT - 6);
-  return values.map((value, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  return lineThrough(values.map((value, i) => [x(i).toFixed(1), y(value)]));
 }
 
 function milliseconds(seconds, numbers) {

@@ -1,17 +1,17 @@
 /**
- * The last answers of `/api/status`, and what follows from their differences: rates and quantiles of right now, where
- * the service only counts from its start. Pure.
+ * The last answers of `/api/status`, and the rates and quantiles of now that follow from their differences: the service
+ * only counts from its start. Pure.
  */
 
 const KEPT = 60; // answers: two minutes
-const RECENT = 5; // over so many of them a figure is taken
+const RECENT = 5; // answers that a figure of now is taken over
 
 export class Window {
   #answers = [];
 
   /** @param {object} answer */
   add(answer) {
-    // Another process, or the same one restarted: its counts begin anew.
+    // After a restart the counts begin anew.
     if (this.#answers.at(-1)?.started_at !== answer.started_at) this.#answers = [];
     this.#answers.push(answer);
     if (this.#answers.length > KEPT) this.#answers.shift();
@@ -21,7 +21,7 @@ export class Window {
     return this.#answers.at(-1);
   }
 
-  /** The answer that was the n-th, counted from one. */
+  /** The n-th answer, counted from one. */
   at(n) {
     return this.#answers[n - 1];
   }
@@ -44,7 +44,7 @@ export class Window {
     return quantiles(last[name].bounds, counts, shares);
   }
 
-  /** What a figure was with each answer, oldest first. @param {(end: number) => number | null} figure */
+  /** A figure as of each answer, oldest first. @param {(end: number) => number | null} figure */
   course(figure) {
     return this.#answers.map((_, i) => figure(i + 1));
   }
@@ -55,7 +55,7 @@ export class Window {
   }
 }
 
-/** Quantiles of bucket counts, even within a bucket; what lies above the last bound is said to be at it. */
+/** Quantiles of bucket counts, interpolated within a bucket; values above the last bound count as that bound. */
 export function quantiles(bounds, counts, shares) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total <= 0) return null;

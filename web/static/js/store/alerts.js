@@ -1,8 +1,8 @@
 /**
- * The user's alerts, judged by what this page receives.
+ * The user's alerts, evaluated as this page receives prices.
  *
  * Promises: an alert fires when its limit is crossed, not while it stays crossed; it is armed again only after the
- * value has come back by 0.05%, so that a price that trembles at its limit rings once. Broken storage means no alerts.
+ * value has come back by 0.05%, so that a price hovering at its limit fires once. Broken storage means no alerts.
  */
 
 import { SYMBOL } from "./lists.js";
@@ -11,7 +11,7 @@ import { readJson, writeJson } from "./kept.js";
 const STORAGE_KEY = "ticker.alerts.v1";
 const HYSTERESIS = 0.0005; // of a price; of 100 for a percentage
 const MOST_ALERTS = 100;
-const NO_NEWS = new Set(["state", "source", "name", "decimals"]); // fields that change without data
+const NO_NEWS = new Set(["state", "source", "name", "decimals"]); // fields that change without a new price
 
 const KINDS = ["price", "change", "silence"];
 const OPERATORS = [">=", "<="];
@@ -24,7 +24,7 @@ const OPERATORS = [">=", "<="];
  * @property {">=" | "<="} op
  * @property {number} value
  * @property {boolean} repeat
- * @property {boolean | null} armed null: no value was seen yet
+ * @property {boolean | null} armed null: no value has been seen yet
  */
 
 export class Alerts {
@@ -74,7 +74,7 @@ export class Alerts {
     return this.all.filter((alert) => alert.symbol === symbol);
   }
 
-  /** @param {object} wanted an alert without id @returns {Alert | null} null: it makes no sense, or they are too many */
+  /** @param {object} wanted an alert without id @returns {Alert | null} null: it is invalid, or there are too many */
   add(wanted) {
     if (!isAlert(wanted) || this.all.length >= MOST_ALERTS) return null;
     const alert = this.#insert(wanted, null);
@@ -83,7 +83,7 @@ export class Alerts {
     return alert;
   }
 
-  /** Give it another limit; it has to be crossed anew. */
+  /** Give it another limit, which has to be crossed anew. */
   move(id, value) {
     const alert = this.all.find((one) => one.id === id);
     if (alert === undefined || !isAlert({ ...alert, value })) return;
@@ -107,9 +107,9 @@ export class Alerts {
   }
 
   /**
-   * Judge what a data frame says.
+   * Evaluate a data frame.
    * @param {object} frame checked by net/protocol.js
-   * @param {boolean} old whether it may tell what was known long ago, as a snapshot does
+   * @param {boolean} old whether its prices may be old, as those of a snapshot
    * @param {number} serverMs the server's time now
    */
   take(frame, old, serverMs) {
@@ -128,7 +128,7 @@ export class Alerts {
     if (typeof ts === "number") known.heardAtMs = performance.now() - Math.max(0, serverMs - ts);
   }
 
-  /** Judge the silence; call it every second. */
+  /** Evaluate the silence; call it every second. */
   tick() {
     for (const alert of [...this.all]) {
       if (alert.kind === "silence") this.#judge(alert, this.#symbols.get(alert.symbol));

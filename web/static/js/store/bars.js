@@ -1,9 +1,8 @@
 /**
- * The bars of one symbol in one interval: what the service told, carried on by the prices that this page receives.
+ * The bars of one symbol in one interval: loaded from the service, continued with the prices that this page receives.
  *
- * Promises: oldest first, without a hole; an interval without news carries the close before it, as the service does
- * it; where the service can tell no more what happened meanwhile, after a long time away, that is marked as missing.
- * Knows nothing of charts.
+ * Promises: oldest first, without a hole; an interval without updates repeats the close before it, as at the service;
+ * what the service can no longer tell after a long time away is marked as missing. Knows nothing of charts.
  */
 
 const MINUTE_MS = 60_000;
@@ -28,7 +27,7 @@ export const INTERVALS = [
  * @property {number | null} volume
  * @property {boolean} told the venue's own bar
  * @property {boolean} gap data was missing in it
- * @property {boolean} [carried] the service has not told of it yet
+ * @property {boolean} [carried] made here: the service has not sent it yet
  */
 
 export class Bars {
@@ -46,7 +45,7 @@ export class Bars {
   }
 
   /**
-   * Take what the service tells: its closed bars count, an open one is joined with what was seen here.
+   * Merge bars of the service: closed ones replace ours, an open one is joined with what was seen here.
    * @param {unknown[][]} rows as `/api/candles` has them
    */
   merge(rows) {
@@ -60,7 +59,7 @@ export class Bars {
     this.list = [...known.values()].sort((a, b) => a.t - b.t);
   }
 
-  /** A price was received now. Does nothing before the service has told anything. */
+  /** A price was received now. Does nothing before any bar was loaded. */
   push(price, nowMs) {
     const t = Math.floor(nowMs / this.spanMs) * this.spanMs;
     let last = this.list.at(-1);

@@ -1,8 +1,8 @@
 /**
- * A list as CSV: the columns and the order of the screen, numbers without format. Pure.
+ * A list as CSV: columns and order as on the screen, numbers unformatted. Pure.
  *
- * Promises: what a spreadsheet could take for a formula is text; a number has at most 15 significant digits, for that
- * is what this page knows of it.
+ * Promises: nothing in it is a formula to a spreadsheet; a number has at most 15 significant digits, which is as exact
+ * as this page knows it.
  */
 
 const DIGITS = 15;
@@ -34,7 +34,7 @@ const FILE_COLUMNS = {
 
 /** @param {import("./quote.js").Quote[]} quotes @param {string[]} keys of columns, as on the screen */
 export function csvOf(quotes, keys) {
-  const columns = new Map(); // by name: what two columns of the screen tell is told once
+  const columns = new Map(); // by name: what two columns of the screen share is written once
   for (const key of keys) for (const column of FILE_COLUMNS[key]) columns.set(column.name, columns.get(column.name) ?? column);
   const lines = [[...columns.keys()].join()];
   for (const quote of quotes) lines.push(Array.from(columns.values(), ({ of }) => of(quote)).join());

@@ -1,8 +1,8 @@
 /**
- * What the browser keeps for the page: JSON under keys that carry a version, so that what another version of the page
- * left is not misread; and the token of a service that asks for one, which is never in an address.
+ * What the browser stores for the page: JSON under versioned keys, so that no version misreads what another one left;
+ * and the access token of a service that requires one, which is never in a URL.
  *
- * Promises: never throws. What is broken, missing or of another shape is the default; what cannot be kept lives as
+ * Promises: never throws. What is broken, missing or of another shape is the default; what cannot be stored lasts as
  * long as the page.
  */
 
@@ -19,7 +19,7 @@ export function readJson(key, fallback) {
   }
 }
 
-/** Keep a JSON value; a browser that will not store it is no reason to stop. */
+/** Store a JSON value, if the browser allows it. */
 export function writeJson(key, value) {
   write(key, JSON.stringify(value));
 }
@@ -29,7 +29,7 @@ export function token() {
   return read(TOKEN_KEY);
 }
 
-/** @param {string | null} text null: forget it @returns {boolean} whether the browser did so */
+/** @param {string | null} text null: forget it @returns {boolean} whether the browser allowed it */
 export function keepToken(text) {
   return write(TOKEN_KEY, text);
 }

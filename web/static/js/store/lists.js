@@ -1,8 +1,8 @@
 /**
- * The lists of symbols to choose from: all, the favourites, those that the user made, and one that came by address.
+ * The lists to choose from: all symbols, the favourites, the user's own lists, and one shared by URL.
  *
- * Promises: titles are unique and are the keys of the user's own lists; what came by address is not stored until it is
- * saved; broken storage means no lists of one's own, never an error.
+ * Promises: the titles of the user's own lists are unique and are their keys; a shared list is not stored until it is
+ * saved; broken storage means no own lists, never an error.
  */
 
 import { readJson, writeJson } from "./kept.js";
@@ -24,19 +24,19 @@ const MOST_SYMBOLS = 1000;
  */
 
 export class Lists {
-  /** Told after any change of the lists or of what is in them; told the list if what is in it is all that changed. */
+  /** Told after any change of the lists; told the list if only its symbols have changed. */
   onChange = () => {};
 
   /** @type {List} */
   everything = { key: "all", title: "All", kind: "all", symbols: null };
   /** @type {List} */
   favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: new Set() };
-  /** Those that the user made. @type {List[]} */
+  /** The user's own. @type {List[]} */
   own = [];
-  /** The one that came by address. @type {List | null} */
+  /** The one shared by URL. @type {List | null} */
   shared = null;
 
-  /** @param {string} shared symbols that came by address, separated by commas */
+  /** @param {string} shared the URL's symbols, separated by commas */
   constructor(shared) {
     this.#load();
     const symbols = symbolsFrom(shared.split(","));
@@ -44,10 +44,10 @@ export class Lists {
   }
 
   #load() {
-    const { symbols } = this.favourites; // which others hold on to
+    const { symbols } = this.favourites; // the same Set: others refer to it
     symbols.clear();
     for (const symbol of symbolsFrom(readJson(FAVOURITES_KEY, []))) symbols.add(symbol);
-    const before = new Map(this.own.map((list) => [list.key, list])); // and others to these
+    const before = new Map(this.own.map((list) => [list.key, list])); // so are these
     this.own = [];
     for (const entry of readJson(LISTS_KEY, []).slice(0, MOST_LISTS)) {
       if (typeof entry?.title !== "string" || !Array.isArray(entry.symbols)) continue;
@@ -74,7 +74,7 @@ export class Lists {
     return this.all.find((list) => list.key === key) ?? this.everything;
   }
 
-  /** Make a list of one's own; its title is made unique. @param {Iterable<string>} symbols @returns {List | null} */
+  /** Make a list; its title is made unique. @param {Iterable<string>} symbols @returns {List | null} null: too many */
   create(title, symbols = []) {
     if (this.own.length >= MOST_LISTS) return null;
     const list = this.#add(title, symbols);
@@ -89,7 +89,7 @@ export class Lists {
     this.#keep();
   }
 
-  /** Move a list of one's own one place to the left or right. @returns {boolean} whether there was room */
+  /** Move a list one place to the left or right. @returns {boolean} whether there was room */
   move(list, step) {
     const from = this.own.indexOf(list);
     const to = from + step;
@@ -99,7 +99,7 @@ export class Lists {
     return true;
   }
 
-  /** Take a list of one's own away. @returns {() => void} puts it back where it was */
+  /** Remove a list. @returns {() => void} puts it back where it was */
   remove(list) {
     const place = this.own.indexOf(list);
     this.own.splice(place, 1);
@@ -111,7 +111,7 @@ export class Lists {
     };
   }
 
-  /** Keep what came by address as a list of one's own. @returns {List | null} */
+  /** Keep the shared list as one of the user's own. @returns {List | null} null: too many */
   save() {
     const list = this.create(this.shared.title, this.shared.symbols);
     if (list === null) return null;

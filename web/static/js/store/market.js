@@ -1,19 +1,19 @@
 /**
  * Everything the page knows of the market: a record per symbol, a record per feed.
  *
- * Promises: after any data frame it equals what the server meant; records keep their identity through snapshots
- * and reconnects; what a service that is still loading does not name yet stays, marked as down; what changed since the
- * last painting is in `dirty`. Knows nothing of lists, rows or sockets.
+ * Promises: after any data frame it equals the server's view; records keep their identity through snapshots and
+ * reconnects; symbols that a service still loading has not named yet stay, marked as down; what has changed since it
+ * was last painted is in `dirty`. Knows nothing of lists, rows or sockets.
  */
 
 import { Quote } from "./quote.js";
 
-const MOST_SYMBOLS = 20_000; // of one kind; what is more is counted and left out
+const MOST_SYMBOLS = 20_000; // of each kind; the rest is counted and left out
 
 export class Market {
   /** The consolidated symbols, which the list shows. @type {Map<string, Quote>} */
   quotes = new Map();
-  /** Venues' own symbols, `alpha:BTC-USD`, as far as somebody asked for them. @type {Map<string, Quote>} */
+  /** Venues' own symbols, `alpha:BTC-USD`, as far as they are subscribed to. @type {Map<string, Quote>} */
   venues = new Map();
   /** Those of them that the list names: they count like the consolidated ones. @type {Set<string>} */
   listed = new Set();
@@ -21,20 +21,20 @@ export class Market {
   feed = "";
   /** @type {Map<string, {state: string, since: number, kind: string, clock: string, message: string | null}>} */
   feeds = new Map();
-  /** Quotes that changed since they were last painted; whoever paints takes them out. */
+  /** Quotes that have changed since they were last painted; painting them clears it. */
   dirty = new Set();
-  /** Grows whenever a symbol comes or goes. */
+  /** Grows whenever a symbol is added or removed. */
   membership = 0;
-  /** Symbols that there was no room for. @type {Set<string>} */
+  /** Symbols beyond the limit. @type {Set<string>} */
   leftOut = new Set();
   /** False until the first data. */
   filled = false;
 
   #clock;
-  #asked = []; // patterns that the service has been heard on
-  #unnamed = new Set(); // symbols that the last snapshot did not name, though it may have been too early to
-  #epoch = null; // the service's life that these are of
-  #delivering = new Set(); // feeds that have delivered in it
+  #asked = []; // patterns that the service has answered
+  #unnamed = new Set(); // symbols that the last snapshot did not name, perhaps because it came too early
+  #epoch = null; // of the last snapshot
+  #delivering = new Set(); // feeds that have delivered in that epoch
   #received = new Map(); // source -> symbol updates since they were last taken
   #heardAt = new Map(); // source -> server time of its last update
 
@@ -53,7 +53,7 @@ export class Market {
     if (asked !== undefined) this.#asked = asked.symbols;
     const quotes = Object.entries(frame.quotes ?? {});
     if (replace) this.#beginReplace(frame);
-    if (old) this.#heardAt.clear(); // who was not listening cannot say what was silent
+    if (old) this.#heardAt.clear(); // before it we were not listening, and cannot tell who was silent
     for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: old });
     for (const symbol of frame.gone ?? []) this.#remove(symbol);
     for (const [name, fields] of Object.entries(frame.feeds ?? {})) {
@@ -82,7 +82,7 @@ export class Market {
     const quotes = this.#mapOf(symbol);
     let quote = quotes.get(symbol);
     if (quote === undefined) {
-      // Once left out it stays so until the next snapshot: an update alone would make half a record.
+      // Once left out it stays out until the next snapshot: an update alone would make half a record.
       if (quotes.size >= MOST_SYMBOLS || this.leftOut.has(symbol)) {
         this.leftOut.add(symbol);
         return;
@@ -105,7 +105,7 @@ export class Market {
     if (tsBefore !== null) quote.measure(now, tsBefore);
     if (quote.source === null) return;
     this.#heardAt.set(quote.source, now);
-    // A venue's other symbols come beside the list's; counted with them, they would count twice.
+    // A venue's other symbols arrive besides those of the list; counting both would count updates twice.
     const { symbol, venue, source } = quote;
     const isListed = venue === "" ? source !== this.feed : venue === this.feed || this.listed.has(symbol);
     if (!isListed) return;
@@ -121,7 +121,7 @@ export class Market {
     return symbol.includes(":") ? this.venues : this.quotes;
   }
 
-  /** Nobody asks for these venue symbols any more. @param {(symbol: string) => boolean} unwanted */
+  /** Drop venue symbols that are not subscribed to any more. @param {(symbol: string) => boolean} unwanted */
   forgetVenues(unwanted) {
     for (const symbol of this.venues.keys()) {
       if (unwanted(symbol)) this.venues.delete(symbol);
@@ -148,20 +148,20 @@ export class Market {
     return received;
   }
 
-  /** Whether every feed has said which symbols it has; one that is down from the start has not. */
+  /** Whether every feed has reported its symbols; one that has been down from the start has not. */
   get settled() {
     const said = ([name, { state }]) => state === "failed" || (state !== "connecting" && this.#delivering.has(name));
     return this.feeds.size > 0 && [...this.feeds].every(said);
   }
 
-  /** Whether the service has no such symbol. Before every feed has said what it has, nothing is known to be missing. */
+  /** Whether the service has no such symbol. Until every feed has reported its symbols, none is known to be missing. */
   lacks(symbol) {
     const [venue, instrument] = symbol.split(":");
     const isAsked = (pattern) => pattern === symbol || pattern === `${venue}:*`;
     return this.settled && (instrument === undefined || this.#asked.some(isAsked));
   }
 
-  /** The feeds whose prices are listed now, rather than those of feeds that go before them. */
+  /** The feeds whose prices are listed now, without those on standby. */
   get sources() {
     const sources = new Set([this.feed]);
     for (const { source } of this.quotes.values()) sources.add(source);
@@ -176,7 +176,7 @@ export class Market {
     return kinds;
   }
 
-  /** Since when a feed has been without data, server ms: its last update, else when its state began. */
+  /** Since when a feed has sent no data, server ms: its last update, else the beginning of its state. */
   silentSince(name) {
     return Math.min(this.feeds.get(name).since, this.#heardAt.get(name) ?? Infinity);
   }

@@ -1,8 +1,8 @@
 /**
- * Which names are like a name that does not exist. Pure.
+ * The names nearest to one that does not exist. Pure.
  */
 
-const MOST_LETTERS = 64; // a longer name is like no symbol
+const MOST_LETTERS = 64; // no symbol is longer
 
 /**
  * @param {string} name
@@ -17,7 +17,7 @@ export function nearest(name, names, count) {
   return ranked.slice(0, count).map(({ one }) => one);
 }
 
-/** How many letters must be put in, taken out or exchanged to make one of the other. */
+/** The Levenshtein distance. */
 function distance(a, b) {
   let above = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 0; i < a.length; i += 1) {

@@ -1,23 +1,22 @@
 /**
- * What the user has chosen: from the page's address, else from the browser's storage, else the default.
+ * The user's settings: from the page's URL, else from the browser's storage, else the default.
  *
- * Promises: unknown parameters and values are ignored; a value from outside is text of a known shape or nothing; a
- * change goes to the address, and to the storage where it is one to remember; it undoes nothing that another tab has
- * chosen; broken or full storage means defaults, never an error.
+ * Promises: unknown parameters and invalid values are ignored; a change goes to the URL, and to storage if it is one
+ * to remember, without undoing what another tab has changed; broken or full storage means defaults, never an error.
  */
 
 import { readJson, writeJson } from "./kept.js";
 
 const STORAGE_KEY = "ticker.prefs.v1";
 const LONGEST_TEXT = 200;
-const LONGEST_LIST = 60_000; // about what the service takes of an address
-const PLAIN = { ",": "%2C", ":": "%3A" }; // what an address may carry as it is
+const LONGEST_LIST = 60_000; // about the longest URL that the service accepts
+const PLAIN = { ",": "%2C", ":": "%3A" }; // what need not be escaped in a URL
 
 const oneOf = (...allowed) => ({ initial: allowed[0], fits: (value) => allowed.includes(value), kept: true, allowed });
 const text = (initial, pattern, kept) => ({ initial, fits: (value) => pattern.test(value), kept });
 const like = (pattern) => new RegExp(`^${pattern}$`, "u");
 
-/** Every choice: its value at the start, which values it takes, whether this browser remembers it. */
+/** Every setting: its default, which values are valid, whether this browser remembers it. */
 const CHOICES = {
   list: text("all", like(".{1,60}"), true),
   symbols: text("", like(".*"), false), // store/lists.js takes what is a symbol
@@ -35,22 +34,22 @@ const CHOICES = {
   tf: oneOf("5m", "1m", "15m", "1h", "4h", "1d"),
   chart: oneOf("candles", "line"),
   embed: text("", like("1?"), false),
-  /** Not for addresses: how somebody's own hands and eyes are. */
+  /** Personal needs, which are nothing to share by URL. */
   flashes: oneOf("on", "off"),
   letters: oneOf("on", "off"),
 };
 const NEVER_IN_ADDRESS = new Set(["flashes", "letters"]);
-/** What is the same in all tabs. What a tab looks at, its list, order, columns and chart, is its own. */
+/** The settings that all tabs share. What a tab looks at (list, order, columns, chart) is its own. */
 const SHARED = ["theme", "updown", "density", "rate", "tz", "locale", "flashes", "letters"];
 
 export class Prefs {
-  /** Told the name of a choice that has changed. */
+  /** Told the name of a setting that has changed. */
   onChange = () => {};
 
   #parameters;
-  #keeps; // somebody else's page is no place to choose for good
+  #keeps; // an embedded page stores nothing
   #stored;
-  #own; // settings that came by this tab's address, until they are chosen here
+  #own; // shared settings that this tab's URL brought, until they are changed here
 
   /** @param {URLSearchParams} parameters of the page */
   constructor(parameters) {
@@ -66,12 +65,12 @@ export class Prefs {
     return asked ?? this.#remembered(name);
   }
 
-  /** The values that a choice of few can take. @returns {string[]} */
+  /** The values of a setting that has only a few. @returns {string[]} */
   static values(name) {
     return CHOICES[name].allowed;
   }
 
-  /** Choose a value; one that does not fit means the default. */
+  /** Change a setting; an invalid value means the default. */
   set(name, value) {
     const { initial, fits, kept } = CHOICES[name];
     const chosen = fits(value) ? value : initial;
@@ -81,7 +80,7 @@ export class Prefs {
     this.#take(name, chosen);
   }
 
-  /** Another tab has written to the storage under this key: take over what is the same in all of them. */
+  /** Another tab has written to storage under this key: adopt the settings that all tabs share. */
   adopt(key) {
     if (key !== STORAGE_KEY || !this.#keeps) return;
     const stored = readJson(STORAGE_KEY, {});
@@ -93,14 +92,14 @@ export class Prefs {
     }
   }
 
-  /** Another tab has written to the storage under this key: what this one looks at goes to its address. */
+  /** Another tab has written to storage under this key: pin in the URL what this tab looks at. */
   stay(key) {
     if (key !== STORAGE_KEY || !this.#keeps) return;
     const stored = readJson(STORAGE_KEY, {});
     for (const [name, { kept }] of Object.entries(CHOICES)) {
       if (!kept || SHARED.includes(name) || this.#parameters.has(name)) continue;
       if ((stored[name] ?? CHOICES[name].initial) === this.get(name)) continue;
-      this.#parameters.set(name, this.get(name)); // or this tab would be another after a reload
+      this.#parameters.set(name, this.get(name)); // or a reload would show what the other tab looks at
       this.onChange(name);
     }
   }
@@ -118,7 +117,7 @@ export class Prefs {
     this.onChange(name);
   }
 
-  /** Choose the value after the present one. @returns {string} it */
+  /** Change a setting to its next value. @returns {string} it */
   cycle(name) {
     const { allowed } = CHOICES[name];
     const value = allowed[(allowed.indexOf(this.get(name)) + 1) % allowed.length];
@@ -126,12 +125,12 @@ export class Prefs {
     return value;
   }
 
-  /** Whether the page is inside another one, which wants the table alone. */
+  /** Whether the page is embedded in another one, where it is the table alone. */
   get embedded() {
     return this.get("embed") === "1";
   }
 
-  /** The symbol whose details the address asks for, or null. */
+  /** The symbol whose details the URL asks for, or null. */
   get selected() {
     return this.#parameters.get("sel") || null;
   }
@@ -142,12 +141,7 @@ export class Prefs {
     else this.#parameters.set("sel", symbol);
   }
 
-  /** The page's query as it should be now. */
-  get query() {
-    return this.queryWith({});
-  }
-
-  /** The query with some parameters otherwise; null leaves one out. @param {Object<string, string | null>} others */
+  /** The page's query, with some parameters changed; null removes one. @param {Object<string, string | null>} others */
   queryWith(others) {
     const parameters = new URLSearchParams(this.#parameters);
     for (const [name, value] of Object.entries(others)) {
@@ -159,13 +153,13 @@ export class Prefs {
     return query === "" ? "" : `?${query}`;
   }
 
-  /** The page's whole address as it should be now, without the origin. */
+  /** The page's URL as it should be now, without the origin. */
   get address() {
-    return location.pathname + this.query + location.hash;
+    return location.pathname + this.queryWith({}) + location.hash;
   }
 }
 
-/** A value from outside if it is one that the choice takes, else null. */
+/** A value from outside if it is valid, else null. */
 function accepted(name, value) {
   const longest = name === "symbols" ? LONGEST_LIST : LONGEST_TEXT;
   return typeof value === "string" && value.length <= longest && CHOICES[name].fits(value) ? value : null;

@@ -1,9 +1,9 @@
 /**
- * The record of one symbol: the protocol's fields under the protocol's names, and what follows from them: its last
+ * The record of one symbol: the protocol's fields under the protocol's names, and what is derived from them: its last
  * hour, and how fresh it is.
  *
- * Promises: one object per symbol for the life of the page's list, changed in place, so that rows can hold on to it;
- * a value of the wrong type is "not known".
+ * Promises: one object per symbol, changed in place for as long as the symbol is listed, so that rows can refer to it;
+ * a value of the wrong type counts as missing.
  */
 
 const NUMBERS = [
@@ -15,11 +15,11 @@ const FIELD_TYPES = new Map([
   ...NUMBERS.map((field) => [field, "number"]),
   ...TEXTS.map((field) => [field, "string"]),
 ]);
-/** All that the protocol tells of a symbol. */
+/** All fields of a symbol in the protocol. */
 export const FIELDS = [...FIELD_TYPES.keys()];
 const RHYTHM_WEIGHT = 1 / 8;
-const SAME_PERCENT = 0.02; // what rounding may make of it
-/** Of a trend, one a minute. */
+const SAME_PERCENT = 0.02; // tolerance for rounding
+/** In a trend, one a minute. */
 export const POINTS = 60;
 const MINUTE_MS = 60_000;
 const LEAST_LIMIT_MS = 5000;
@@ -40,15 +40,15 @@ export class Quote {
   unlisted = false;
   trend = new Trend();
 
-  /** When the server last said something of it, monotonic ms. */
+  /** When it was last updated, monotonic ms. */
   heardAtMs = 0;
-  /** Its usual time between two changes, ms, and how many of them that is based on. */
+  /** Its usual time between two updates, ms, and how many of them that is based on. */
   rhythmMs = 0;
   beats = 0;
 
-  /** How old its prices are when they come, ms; null until one was seen to come. */
+  /** How old its prices are when they arrive, ms; null until one has arrived. */
   lagMs = null;
-  /** How many updates were seen to come. */
+  /** How many updates have arrived live. */
   updates = 0;
 
   /** @param {string} symbol */
@@ -94,11 +94,11 @@ export class Quote {
     this.tick = this.moves.price || this.tick;
   }
 
-  /** An update came now, server ms; `tsBefore` is the time of the price before it. */
+  /** An update has arrived now, server ms; `tsBefore` is the time of the price before it. */
   measure(now, tsBefore) {
     this.updates += 1;
     if (this.ts === null || this.ts === tsBefore) return;
-    const lagMs = Math.max(0, now - this.ts); // the clock is known to half a round trip
+    const lagMs = Math.max(0, now - this.ts); // the clock may be off by half a round trip
     this.lagMs = this.lagMs === null ? lagMs : this.lagMs + (lagMs - this.lagMs) * RHYTHM_WEIGHT;
   }
 
@@ -123,12 +123,12 @@ export class Quote {
     return this.last === null && this.price !== null;
   }
 
-  /** What the price has moved over 24 hours. */
+  /** How far the price has moved in 24 hours. */
   get difference() {
     const { price, open, change_pct: percent } = this;
     if (price === null) return null;
     const told = percent === null || percent <= -100 ? null : price - price / (1 + percent / 100);
-    // A market that closes counts from its last close, and its open is the session's.
+    // Where a market has sessions the percentage counts from the last close, but `open` is the session's.
     const fromOpen = open !== null && (told === null || Math.abs((price / open - 1) * 100 - percent) < SAME_PERCENT);
     return fromOpen ? price - open : told;
   }
@@ -149,11 +149,11 @@ export class Quote {
 /**
  * The last hour of one symbol: a ring of closes, one a minute, the newest one being the price now.
  *
- * Promises: minutes of which nothing is known stay unknown; a price that the page received itself is never
- * overwritten by an older one from the service.
+ * Promises: minutes without data stay unknown; a price that the page received itself is never overwritten by an older
+ * one from the service.
  */
 class Trend {
-  /** Grows with every change that a drawing would show. */
+  /** Grows with every change that would be drawn. */
   revision = 0;
 
   #closes = new Float32Array(POINTS).fill(NaN);
@@ -166,7 +166,7 @@ class Trend {
     this.revision += 1;
   }
 
-  /** Let the hour end now. */
+  /** Shift the hour so that it ends now. */
   advance(nowMs) {
     const minute = Math.floor(nowMs / MINUTE_MS);
     const passed = minute - this.#minute;
@@ -177,43 +177,40 @@ class Trend {
     this.revision += 1;
   }
 
-  /** Put the service's closes, the last one ending at `endMs`, where nothing is known. */
+  /** Fill in the service's closes, the last one ending at `endMs`, where nothing is known. */
   fill(closes, endMs) {
     const lastMinute = Math.floor((endMs - 1) / MINUTE_MS);
     this.advance(endMs - 1);
     closes.forEach((close, i) => {
       const slot = POINTS - 1 - (this.#minute - lastMinute) - (closes.length - 1 - i);
-      if (slot >= 0 && slot < POINTS && typeof close === "number" && Number.isNaN(this.#closes[slot])) {
-        this.#closes[slot] = close;
-      }
+      const isOpen = slot >= 0 && slot < POINTS && !isKnown(this.#closes[slot]);
+      if (isOpen && typeof close === "number") this.#closes[slot] = close;
     });
     this.revision += 1;
   }
 
   /** The closes as [slot, price], oldest first, slots 0…POINTS-1; unknown ones left out. */
   points() {
-    const known = [];
-    this.#closes.forEach((close, slot) => {
-      if (!Number.isNaN(close)) known.push([slot, close]);
-    });
-    return known;
+    return Array.from(this.#closes, (close, slot) => [slot, close]).filter(([, close]) => isKnown(close));
   }
 
   /** Percent from the oldest known close to the newest; null with fewer than two. */
   change() {
-    const first = this.#closes.find((close) => !Number.isNaN(close));
-    const last = this.#closes.findLast((close) => !Number.isNaN(close));
-    const firstSlot = this.#closes.indexOf(first);
-    if (first === undefined || firstSlot === this.#closes.lastIndexOf(last)) return null;
-    return (last / first - 1) * 100;
+    const first = this.#closes.findIndex(isKnown);
+    const last = this.#closes.findLastIndex(isKnown);
+    return first < last ? (this.#closes[last] / this.#closes[first] - 1) * 100 : null;
   }
+}
+
+function isKnown(close) {
+  return !Number.isNaN(close);
 }
 
 /**
  * How fresh a quote is.
  *
- * Promises: while connected the server's word alone decides; disconnected, prices age by this page's own clock, each
- * by its symbol's own rhythm, the way the server judges it. When nothing has come for so long that any price may have
+ * Promises: while connected, the server alone decides; while disconnected, prices age by this page's own clock, each
+ * by its symbol's rhythm, as the server would judge it. When nothing has arrived for so long that any price may have
  * changed, none is live.
  */
 export class Freshness {
@@ -225,7 +222,7 @@ export class Freshness {
 
   /**
    * @param {import("../net/protocol.js").ServerClock} clock
-   * @param {() => boolean} late whether the service has been silent or away for too long
+   * @param {() => boolean} late whether any price may have changed unnoticed
    */
   constructor(clock, late) {
     this.#clock = clock;
@@ -242,7 +239,7 @@ export class Freshness {
     return this.connected || this.ageMs(quote) <= limitMs(quote) ? "live" : "stale";
   }
 
-  /** Time since the exchange made the price; where that is unknown, since this page heard of it. */
+  /** Time since the exchange made the price; if that is unknown, since this page received it. */
   ageMs(quote) {
     const age = quote.ts === null ? performance.now() - quote.heardAtMs : this.#clock.now() - quote.ts;
     return Math.max(0, age);

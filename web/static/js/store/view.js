@@ -1,16 +1,16 @@
 /**
  * The list as shown: which quotes, in which order.
  *
- * Promises: an order that the user asked for comes at once; an order that only the market asks for comes when it is
- * called for, and never while the list is held. What is missing sorts last both ways; equals sort by symbol.
+ * Promises: an order that the user chooses is applied at once; a new order of the market's making is applied by
+ * `refresh`, and never while the list is held. Missing values sort last both ways; ties sort by symbol.
  */
 
 import { nameIn } from "./lists.js";
 import { Quote } from "./quote.js";
 
 export const DEFAULT_SORT = { key: "volume", descending: true };
-const MOST_OUTSIDE = 100; // symbols that a search offers for a list that does not have them
-const COST_SHARE = 20; // ordering takes at most a twentieth of the time
+const MOST_OUTSIDE = 100; // symbols that a search finds outside the list
+const COST_SHARE = 20; // sorting takes at most a twentieth of the time
 
 /** What each column sorts by: a number, text, or null for "nothing known". */
 export const SORT_VALUES = {
@@ -62,7 +62,7 @@ export class View {
   currency = "";
 
   #market;
-  #placeholders = new Map(); // symbols that a list names but nobody has
+  #placeholders = new Map(); // symbols that a list names but the service does not have
   #dueMs = 0;
 
   /** @param {import("./market.js").Market} market */
@@ -91,7 +91,7 @@ export class View {
     return !same;
   }
 
-  /** Each row keeps its place, but what had gone and is there again is another record. */
+  /** Keep each row in its place, but replace the records of symbols that had gone and are back. */
   #renew() {
     const lost = this.rows.filter(({ gone, unlisted }) => gone || unlisted);
     const found = new Map(lost.map((quote) => [quote, this.#market.find(quote.symbol)]));
@@ -100,7 +100,7 @@ export class View {
     return true;
   }
 
-  /** The same because time has passed; a long list is not ordered all the time. */
+  /** The same because time has passed; the longer the list, the more rarely. */
   refreshInTime(held) {
     return performance.now() >= this.#dueMs && this.refresh(held);
   }
@@ -180,7 +180,7 @@ export class View {
 
   #matching(quotes, needle, farther) {
     const valueOf = SORT_VALUES[this.sort.key];
-    const ranked = this.sort === DEFAULT_SORT; // who asked for an order gets that one
+    const ranked = this.sort === DEFAULT_SORT; // a chosen order goes before the rank
     const entries = [];
     for (const quote of quotes) {
       const rank = needle === "" ? 0 : rankOf(quote, needle);

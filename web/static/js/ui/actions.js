@@ -1,6 +1,5 @@
 /**
- * What buttons and keys do, and the theme that one of them changes. A key and the button for the same thing call the
- * same function.
+ * What buttons and keys do, and the theme. A key and the button for the same thing call the same function.
  */
 
 import { nameIn } from "../store/lists.js";
@@ -11,7 +10,7 @@ const INTERVALS = [1, 2, 3, 4, 5, 6];
 const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
 const OWN_SPACE = "button, a, summary"; // what Space presses
 const ALT_WRITES = ["[", "]"]; // on many keyboards
-const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // no single character of a keyboard: no matter of WCAG 2.1.4
+const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // not a printable character, so WCAG 2.1.4 does not apply
 
 export class Actions {
   #page;
@@ -28,7 +27,7 @@ export class Actions {
       theme: () => this.#cycleTheme(), pause: togglePause, settings: () => dialogs.open("settings"),
       columns: () => dialogs.open("columns"), export: () => this.#later("share", "exportCsv"), link: () => this.#later("share", "copyLink"),
       cluster: () => {
-        stream.socket.wake(); // who asks how the connection does wants it now
+        stream.socket.wake(); // whoever looks at the connection wants it now
         dialogs.open("diagnostics");
       },
     };
@@ -56,7 +55,7 @@ export class Actions {
     const { search, details, dialogs, listing, grid, view, market, announcer } = this.#page;
     const onCurrent = (does) => () => grid.currentQuote !== null && does(grid.currentQuote);
     return {
-      ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.chooseInterval(n)])),
+      ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.panel?.chooseInterval(n)])),
       "/": () => search.open(), "ctrl+k": () => search.open(),
       t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
       arrowdown: () => document.activeElement === document.body && grid.focus(),
@@ -78,7 +77,7 @@ export class Actions {
     announcer.say("theme", `Theme: ${theme.cycle()}.`);
   }
 
-  /** Call a function of a module that is loaded for it. */
+  /** Load a module and call one of its functions. */
   async #later(name, what, ...subjects) {
     const part = await load(name, null, this.#page);
     part?.[what](this.#page, ...subjects);
@@ -86,10 +85,10 @@ export class Actions {
 }
 
 /**
- * Keys that work everywhere on the page. They never fire while text is being typed, a dialog is open, or in a menu.
+ * Bind keys that work anywhere on the page, except in text fields, dialogs and menus.
  * @param {Object<string, () => unknown>} actions by `event.key`, letters in lower case, with `ctrl+` for Ctrl and Cmd,
- *   which work everywhere; false: the key stays the browser's
- * @param {import("../store/prefs.js").Prefs} prefs say whether keys of a single character are wanted
+ *   which work in text fields, too; an action that returns false leaves the key to the browser
+ * @param {import("../store/prefs.js").Prefs} prefs say whether single-key shortcuts are on
  */
 export function bindKeys(actions, prefs) {
   document.addEventListener("keydown", (event) => {
@@ -115,7 +114,7 @@ export class Theme {
   #button;
   #prefs;
   #moreContrast = matchMedia("(prefers-contrast: more)");
-  /** The colours of the browser's own bar, where it takes one: as the system, until a theme is chosen. */
+  /** The colours of the browser's own bar: the system's, until a theme is chosen. */
   #bars = Array.from(document.querySelectorAll("[name=theme-color]"), (meta) => [meta, meta.content]);
 
   /** @param {HTMLElement} button @param {import("../store/prefs.js").Prefs} prefs */
@@ -137,7 +136,7 @@ export class Theme {
     this.#button.title = `Theme: ${THEMES[theme]} (T)`;
   }
 
-  /** The next theme; returns its name. */
+  /** Change to the next theme. @returns {string} its name */
   cycle() {
     return THEMES[this.#prefs.cycle("theme")];
   }

@@ -1,8 +1,8 @@
 /**
- * The alerts of the symbol, and the way to one more. The alerts themselves are another's, see alertlines.js.
+ * The alerts of the symbol in the panel, and a button that adds one.
  */
 
-import { element, setText, svg } from "./elements.js";
+import { button, drawing, element, setText } from "./elements.js";
 
 const BELL = "M8 2.2a3.6 3.6 0 0 0-3.6 3.6v2.6L3.2 11h9.6l-1.2-2.6V5.8A3.6 3.6 0 0 0 8 2.2zM6.7 13.2a1.4 1.4 0 0 0 2.6 0";
 const PLUS = "M8 3.5v9M3.5 8h9";
@@ -18,9 +18,8 @@ export class AlertChips {
   /** @param {object} page see main.js */
   constructor(page) {
     this.#page = page;
-    const add = element("button", { type: "button", class: "chip add", "aria-keyshortcuts": "A" }, drawing(PLUS), "Alert");
-    add.addEventListener("click", () => this.#edit());
-    this.element.append(add);
+    const attributes = { class: "chip add", "aria-keyshortcuts": "A" };
+    this.element.append(button(attributes, () => this.#edit(), drawing("icon", 16, PLUS), "Alert"));
   }
 
   /** @param {import("../store/quote.js").Quote} quote */
@@ -41,11 +40,10 @@ export class AlertChips {
   }
 
   #add(id) {
-    const sign = element("span", {}, "");
-    const value = element("b", {}, "");
-    const chip = element("button", { type: "button", class: "chip" }, drawing(BELL), sign, value);
-    chip.addEventListener("click", () => this.#edit());
-    this.element.insertBefore(chip, this.element.querySelector(".add"));
+    const sign = element("span");
+    const value = element("b");
+    const chip = button({ class: "chip" }, () => this.#edit(), drawing("icon", 16, BELL), sign, value);
+    this.element.lastChild.before(chip);
     const made = { chip, sign, value };
     this.#chips.set(id, made);
     return made;
@@ -61,8 +59,4 @@ export class AlertChips {
     if (kind === "silence") return `${numbers.count(value)} s`;
     return kind === "change" ? numbers.percent(value) : numbers.price(value, decimals);
   }
-}
-
-function drawing(path) {
-  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: path }));
 }

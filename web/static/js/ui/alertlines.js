@@ -1,8 +1,5 @@
 /**
- * Alert lines on the chart: a dotted line at each price, which can be dragged to another one.
- *
- * The alerts themselves are another's. What is asked of them: `for(symbol) -> [{id, kind, op, value}]`, of which those
- * of kind "price" are drawn, and `move(id, value)`.
+ * Alert lines on the chart: a dotted line at the price of each price alert, which can be dragged to another price.
  */
 
 const NEAR_PX = 6;
@@ -20,7 +17,7 @@ export class AlertLines {
   /**
    * @param {import("./chart.js").Chart} chart
    * @param {HTMLElement} place that the chart fills
-   * @param {{for(symbol: string): {id: string, kind: string, op: string, value: number}[], move(id: string, value: number)}} alerts
+   * @param {import("../store/alerts.js").Alerts} alerts
    * @param {(price: number) => number} round to the symbol's decimals
    */
   constructor(chart, place, alerts, round) {
@@ -78,7 +75,7 @@ export class AlertLines {
     const id = this.#near(event);
     if (id === null || event.button !== 0) return;
     this.#dragged = id;
-    this.#place.setPointerCapture(event.pointerId); // it may be let go outside
+    this.#place.setPointerCapture(event.pointerId); // it may be released outside
     this.#chart.scrollable = false;
   }
 
@@ -100,7 +97,7 @@ export class AlertLines {
     this.#dragged = null;
     this.#chart.scrollable = true;
     const drawn = this.#lines.get(id);
-    // Cancelled: the finger scrolls what the chart is in. The line goes back with the next drawing.
+    // If cancelled, the finger scrolls the panel, and the next drawing puts the line back.
     if (drawn !== undefined && type === "pointerup") this.#alerts.move(id, drawn.value);
   }
 }

@@ -1,24 +1,23 @@
 /**
  * How each kind of cell is built and painted.
  *
- * Each is made with the page (see main.js), of which it takes what it shows. A cell is
- * `{element, paint(quote, state), paintSlowly?(quote, state)}`: `paint` after every change, `paintSlowly`
- * also twice a second for what changes by itself or costs more. Promises: a cell whose inputs are the same as last
- * time touches nothing.
+ * Each is made with the page (see main.js). A cell is `{element, paint(quote, state), paintSlowly?(quote, state)}`:
+ * `paint` is called after every change, `paintSlowly` also twice a second, for what changes by itself or costs more.
+ * Promises: a cell whose inputs have not changed touches nothing.
  */
 
 import { age, DAY_MS, direction, MISSING } from "../fmt.js";
 import { POINTS } from "../store/quote.js";
 import { SORT_VALUES } from "../store/view.js";
-import { element, setAttribute, setText, star, svg } from "./elements.js";
+import { button, drawing, element, lineThrough, setAttribute, setText, star, svg } from "./elements.js";
 
 const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
 const SPARK_WIDTH = POINTS - 1;
 const SPARK_HEIGHT = 24;
 const SPARK_PADDING = 3;
-const SURE_LENGTH = 10; // of a price that no column has to cut
-/** By direction: what is shown of it. */
+const SURE_LENGTH = 10; // a price as short as this fits every column
+/** By direction: its arrow and its class. */
 export const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 export const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 /** By state: what stands in the place of an age. */
@@ -26,32 +25,32 @@ export const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unli
 const BELL = "M7 1.6a3.7 3.7 0 0 0-3.7 3.7v2.4L2.1 9.9h9.8l-1.2-2.2V5.3A3.7 3.7 0 0 0 7 1.6zM5.7 11.6a1.4 1.4 0 0 0 2.6 0";
 
 export function starCell({ lists }) {
-  const button = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, star());
+  const toggle = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, star());
   const changed = memory();
   return {
-    element: element("div", {}, button),
+    element: element("div", {}, toggle),
     paint({ instrument }) {
       const pressed = lists.favourites.symbols.has(instrument);
       if (!changed(instrument, pressed)) return;
-      setAttribute(button, "aria-label", `Favourite ${instrument}`);
-      setAttribute(button, "aria-pressed", String(pressed));
+      setAttribute(toggle, "aria-label", `Favourite ${instrument}`);
+      setAttribute(toggle, "aria-pressed", String(pressed));
     },
   };
 }
 
 export function symbolCell({ alerts, view }) {
-  const base = element("span", { class: "base" }, "");
-  const rest = element("span", { class: "rest" }, "");
-  const name = element("bdi", { class: "name" }, "");
-  const bell = svg("svg", { class: "bell", viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: BELL }));
-  const action = element("button", { type: "button", tabindex: "-1", class: "row-action" }, "");
+  const base = element("span", { class: "base" });
+  const rest = element("span", { class: "rest" });
+  const name = element("bdi", { class: "name" });
+  const bell = drawing("bell", 14, BELL);
+  const action = element("button", { type: "button", tabindex: "-1", class: "row-action" });
   const changed = memory();
   return {
     element: element("div", {}, base, rest, name, bell, action),
     paint(quote, state) {
       const offer = state === "unlisted" ? "remove" : view.isOutside(quote) ? "add" : null;
       const watched = alerts.has(quote.instrument);
-      const venue = view.feed === "" ? quote.venue : ""; // else all rows are of that one
+      const venue = view.feed === "" ? quote.venue : ""; // else all rows are of the same one
       if (!changed(quote, quote.name, venue, offer, watched)) return;
       setText(base, quote.parts[0]);
       setText(rest, quote.parts[1]);
@@ -60,17 +59,18 @@ export function symbolCell({ alerts, view }) {
       bell.style.display = watched ? "" : "none";
       action.hidden = offer === null;
       if (offer === null) return;
+      const word = offer === "add" ? "Add" : "Remove";
       action.dataset.action = offer;
-      setText(action, offer === "add" ? "Add" : "Remove");
-      setAttribute(action, "aria-label", `${offer === "add" ? "Add" : "Remove"} ${quote.instrument}`);
+      setText(action, word);
+      setAttribute(action, "aria-label", `${word} ${quote.instrument}`);
     },
   };
 }
 
 export function lastCell(page) {
-  const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
-  const mid = element("span", { class: "mid" }, "");
-  const value = element("span", { class: "value" }, "");
+  const arrow = element("span", { class: "arrow", "aria-hidden": "true" });
+  const mid = element("span", { class: "mid" });
+  const value = element("span", { class: "value" });
   const changed = memory();
   return {
     element: element("div", { class: "number" }, mid, arrow, value),
@@ -85,10 +85,10 @@ export function lastCell(page) {
   };
 }
 
-/** A cell with nothing but the text that its column writes of the value that it sorts by. */
+/** A cell of text alone: what its column writes for the value that it sorts by. */
 export function plainCell(page, { key, text, write }) {
   const valueOf = SORT_VALUES[key];
-  const cell = element("div", { class: text ? "" : "number plain" }, "");
+  const cell = element("div", { class: text ? "" : "number plain" });
   const changed = memory();
   return {
     element: cell,
@@ -119,7 +119,7 @@ function showText(node, text, full = text) {
 }
 
 export function changeCell({ numbers }) {
-  const pill = element("span", { class: "pill" }, "");
+  const pill = element("span", { class: "pill" });
   const changed = memory();
   return {
     element: element("div", { class: "number" }, pill),
@@ -182,13 +182,13 @@ export function rangeCell({ numbers }) {
   };
 }
 
-// The track is a hundred pixels wide: finer steps would be painted for nothing.
+// The track is about a hundred pixels wide, so finer steps could not be seen.
 function permille(share) {
   return share === null ? null : Math.round(share * 200) * 5;
 }
 
 export function ageCell({ freshness }) {
-  const cell = element("div", { class: "number" }, "");
+  const cell = element("div", { class: "number" });
   const paint = (quote, state) => {
     const silent = state === "live" && !freshness.isAgeing(quote);
     setText(cell, silent ? "" : (FIXED_AGES[state] ?? age(freshness.ageMs(quote))));
@@ -196,13 +196,13 @@ export function ageCell({ freshness }) {
   return { element: cell, paint, paintSlowly: paint };
 }
 
-/** What a cell says, without its arrow; symbol and name are two cells of a spreadsheet. */
+/** A cell's text as copied to a spreadsheet: without its arrow, symbol and name apart. */
 export function cellText({ dataset, textContent, children: [base, rest, name] }) {
   if (dataset.column === "symbol") return `${base.textContent}${rest.textContent}\t${name.textContent}`;
   return textContent.replace(/^mid|[▲▼]/, "");
 }
 
-/** What a screen reader says of a row. */
+/** A row in words, for screen readers. */
 export function rowLabel(quote, state, { numbers, freshness }) {
   const change = quote.change_pct;
   const words = [quote.venue === "" ? quote.instrument : `${quote.instrument} at ${quote.venue}`];
@@ -220,7 +220,7 @@ export function rowLabel(quote, state, { numbers, freshness }) {
   return words.join(", ");
 }
 
-/** A function that says whether its arguments differ from those of its last call. */
+/** A function that tells whether its arguments differ from those of its last call. */
 function memory() {
   let last = [MISSING];
   return (...now) => {
@@ -231,7 +231,7 @@ function memory() {
 }
 
 /**
- * Paths of a line through the points, drawn on to the right edge, and of the area below it.
+ * Paths of a line through the points, continued to the right edge, and of the area below it.
  * @param {[number, number][]} points of a Trend
  * @returns {{line: string, area: string}} empty where there is nothing to draw
  */
@@ -242,11 +242,10 @@ function sparkPaths(points) {
   const span = Math.max(...prices) - least;
   const y = (price) => {
     const share = span === 0 ? 0.5 : (price - least) / span;
-    return (SPARK_HEIGHT - SPARK_PADDING - share * (SPARK_HEIGHT - 2 * SPARK_PADDING)).toFixed(1);
+    return SPARK_HEIGHT - SPARK_PADDING - share * (SPARK_HEIGHT - 2 * SPARK_PADDING);
   };
-  let line = "";
-  for (const [slot, price] of points) line += `${line === "" ? "M" : "L"}${slot} ${y(price)}`;
   const [lastSlot, lastPrice] = points.at(-1);
-  if (lastSlot < SPARK_WIDTH) line += `L${SPARK_WIDTH} ${y(lastPrice)}`;
+  const drawn = lastSlot < SPARK_WIDTH ? [...points, [SPARK_WIDTH, lastPrice]] : points;
+  const line = lineThrough(drawn.map(([slot, price]) => [slot, y(price)]));
   return { line, area: `${line}V${SPARK_HEIGHT}H${points[0][0]}Z` };
 }

@@ -2,8 +2,8 @@
  * The drawing of bars: candles or a line, volume, price scale, crosshair. A thin wrapper of TradingView's
  * lightweight-charts, which the service takes from an installed package and serves under vendor/.
  *
- * Promises: the library is asked for when `loadChart` is first called; colours are the page's own and follow its theme;
- * nothing here needs inline styles or scripts. Never fetches bars or decides how often it is drawn.
+ * Promises: the library is loaded when `loadChart` is first called; colours are the page's own and follow its theme;
+ * nothing here needs inline styles or scripts. Never loads bars or decides how often they are drawn.
  */
 
 import { colours, faded } from "./colours.js";
@@ -11,7 +11,7 @@ import { colours, faded } from "./colours.js";
 const LIBRARY = "vendor/lightweight-charts-5.1.0.js";
 const VOLUME_SHARE = 0.16;
 const MARK_SHARE = 0.005;
-const MOST_DECIMALS = 17; // the library draws nothing where 1 / 10 ** -n is no power of ten, as with 18
+const MOST_DECIMALS = 17; // the library draws nothing if 1 / 10 ** -n is not exactly a power of ten, as with 18
 const BAR_WIDTH = 6;
 
 /** @returns {Promise<typeof Chart>} @throws where the library is missing */
@@ -38,7 +38,7 @@ class Chart {
   #formatTime = String;
   #minMove = 0.01;
   #shiftMs = () => 0;
-  #seconds = []; // when each bar begins, as the library is told
+  #seconds = []; // when each bar begins, as passed to the library
 
   /** @param {HTMLElement} place an empty element that the chart fills */
   constructor(place) {
@@ -51,7 +51,7 @@ class Chart {
       crosshair: { mode: this.#library.CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
       localization: {
-        locale: "en", // as the page's own words; the browser's may be none that the library takes
+        locale: "en", // like the page's own words; the library may not accept the browser's
         priceFormatter: (price) => this.#formatPrice(price),
         timeFormatter: (seconds) => this.#formatTime(seconds * 1000),
       },
@@ -78,7 +78,7 @@ class Chart {
    * @param {"candles" | "line"} kind
    * @param {{decimals: number | null, format: (price: number) => string, formatTime: (ms: number) => string,
    *   shiftMs: (ms: number) => number, days: boolean}} scale
-   * @param {boolean} keepPlace another look at the same bars: stay where the user has scrolled to
+   * @param {boolean} keepPlace stay where the user has scrolled to: these are the same bars
    */
   draw(bars, kind, { decimals, format, formatTime, shiftMs, days }, keepPlace) {
     const range = keepPlace ? this.#chart.timeScale().getVisibleLogicalRange() : null;
@@ -148,14 +148,14 @@ class Chart {
       crosshair: { vertLine: label, horzLine: label },
     });
     const format = { type: "custom", minMove: this.#minMove, formatter: this.#formatPrice };
-    const alike = up === down; // where the system gives the colours, rising candles are hollow
+    const alike = up === down; // with forced colours, where rising candles are hollow
     const borders = { borderVisible: alike, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down };
     this.#series.applyOptions(this.#kind === "candles"
       ? { priceFormat: format, upColor: alike ? surface : up, downColor: down, ...borders }
       : { priceFormat: format, lineColor: accent, lineWidth: 2, topColor: faded(accent, 0.16), bottomColor: faded(accent, 0) });
   }
 
-  // The library's own mark of the last price writes white on light colours.
+  // The library's own label of the last price is white on light colours.
   #markPrice() {
     const { open, close } = this.#bars.at(-1);
     const { up, down, surface } = this.#colours;
@@ -171,8 +171,8 @@ class Chart {
     this.#marks.setData(this.#bars.map((bar, i) => this.#markPoint(bar, i)));
   }
 
-  // The library knows no time zones: it is given times that read as local ones. Where a clock is set back, the bars of
-  // the hour that comes twice stand a second apart at its end, for no bar may stand before the one before it.
+  // The library knows no time zones: it gets times shifted to local ones. When clocks are set back, the bars of the
+  // repeated hour stand a second apart at its end, since times must increase.
   #time(from) {
     for (let i = from; i < this.#bars.length; i += 1) {
       const { t } = this.#bars[i];
@@ -192,7 +192,7 @@ class Chart {
     return volume === null ? { time } : { time, value: volume, color: faded(close < open ? down : up, 0.32) };
   }
 
-  // A dotted line along the bottom, under bars that were not recorded here.
+  // A dotted line along the bottom, under bars that this service has not recorded itself.
   #markPoint({ told, gap }, i) {
     const time = this.#seconds[i];
     return told || gap ? { time, value: 1, color: gap ? this.#colours.warning : this.#colours.control } : { time };

@@ -1,8 +1,8 @@
 /**
- * The panel's chart with its controls: intervals, candles or line, the legend, and what is said instead of a chart.
+ * The panel's chart with its controls: intervals, candles or line, the legend, and the message instead of a chart.
  *
- * Promises: a library or bars that cannot be had leave a sentence in the chart's place and the rest of the panel alone;
- * the live bar is drawn at most ten times a second; an answer that comes too late is dropped.
+ * Promises: without the library or the bars there is a sentence in the chart's place, and the rest of the panel works;
+ * the live bar is drawn at most ten times a second; an outdated answer is dropped.
  */
 
 import { loadBars } from "../net/details.js";
@@ -10,11 +10,11 @@ import { Bars, INTERVALS } from "../store/bars.js";
 import { AlertLines } from "./alertlines.js";
 import { loadChart } from "./chart.js";
 import { watchTheme } from "./colours.js";
-import { element, setAttribute, setText } from "./elements.js";
+import { button, element, setAttribute, setText } from "./elements.js";
 
 const BARS = 500;
-const LATEST = 2; // bars that are asked for again when one has ended, besides those that are not known
-const SETTLED_MS = 2000; // after its end a bar is known to the service
+const LATEST = 2; // bars that are loaded again when one has ended, besides those that are not known
+const SETTLED_MS = 2000; // so long after its end the service has a bar
 const DRAW_MS = 100;
 const KINDS = { candles: "Candles", line: "Line" };
 const NO_LIBRARY = "The chart library could not be loaded. Everything else works without it. Retrying in 30 s.";
@@ -27,22 +27,22 @@ export class ChartPane {
 
   #page;
   #buttons = new Map(); // interval -> its button
-  #kindButton = element("button", { type: "button", class: "chart-kind" }, "");
+  #kindButton = button({ class: "chart-kind" }, () => this.#chooseKind());
   #place = element("div", { class: "chart", role: "img" });
   #legend = element("div", { class: "legend", "aria-hidden": "true" });
   #values = {};
-  #note = element("span", { class: "legend-note" }, "");
+  #note = element("span", { class: "legend-note" });
   #message = element("p", { class: "chart-message", role: "status" });
-  #text = element("span", {}, "");
-  #retry = element("button", { type: "button", class: "plain-button" }, "Retry");
+  #text = element("span");
+  #retry = button({ class: "plain-button" }, () => this.load(), "Retry");
   #chart = null;
   #lines = null;
   #quote = null;
   #bars = null;
-  #request = 0; // the number of the last question; answers to earlier ones are dropped
-  #settledMs = -Infinity; // the end of the last bar that the service was asked about
-  #toldMs = -Infinity; // and of the last one that it has told of
-  #againMs = Infinity; // when what did not come is asked for again
+  #request = 0; // the number of the last request; answers to earlier ones are dropped
+  #settledMs = -Infinity; // the end of the last bar that the service was asked for
+  #toldMs = -Infinity; // and of the last one that it has sent
+  #againMs = Infinity; // when a failed request is repeated
   #price = null;
   #drawnMs = -Infinity;
   #firstDirty = null;
@@ -52,16 +52,13 @@ export class ChartPane {
   constructor(page) {
     this.#page = page;
     for (const [i, { key, title }] of INTERVALS.entries()) {
-      const button = element("button", { type: "button", "aria-keyshortcuts": String(i + 1) }, title);
-      button.addEventListener("click", () => this.chooseInterval(i + 1));
-      this.#buttons.set(key, button);
-      this.controls.append(button);
+      const made = button({ "aria-keyshortcuts": String(i + 1) }, () => this.chooseInterval(i + 1), title);
+      this.#buttons.set(key, made);
+      this.controls.append(made);
     }
     this.controls.append(this.#kindButton);
-    this.#kindButton.addEventListener("click", () => this.#chooseKind());
-    this.#retry.addEventListener("click", () => this.load());
     for (const name of ["O", "H", "L", "C"]) {
-      this.#values[name] = element("b", {}, "");
+      this.#values[name] = element("b");
       this.#legend.append(element("span", {}, name, " ", this.#values[name]));
     }
     this.#legend.append(this.#note);
@@ -105,13 +102,13 @@ export class ChartPane {
 
   #markChoices() {
     const { prefs } = this.#page;
-    for (const [key, button] of this.#buttons) setAttribute(button, "aria-pressed", String(key === prefs.get("tf")));
+    for (const [key, one] of this.#buttons) setAttribute(one, "aria-pressed", String(key === prefs.get("tf")));
     const kind = KINDS[prefs.get("chart")];
     setText(this.#kindButton, kind);
     setAttribute(this.#kindButton, "aria-label", `Chart type: ${kind}`);
   }
 
-  /** Ask for all bars, at the start and after a time without a connection. */
+  /** Load all bars, at the start and after a time without a connection. */
   async load() {
     const quote = this.#quote;
     const interval = this.#interval;
@@ -159,7 +156,7 @@ export class ChartPane {
     this.#showLegend();
   }
 
-  /** Twice a second: what the throttle held back, alert lines, and the service's word on a bar that has ended. */
+  /** Twice a second: what the throttle held back, alert lines, and the service's version of a bar that has ended. */
   paintSlowly(quote) {
     this.#quote = quote;
     if (performance.now() > this.#againMs) this.load();
@@ -173,7 +170,7 @@ export class ChartPane {
   async #settle(ended) {
     this.#settledMs = ended;
     const request = this.#request;
-    const untold = (ended - this.#toldMs) / this.#bars.spanMs; // many after a time in which nobody looked
+    const untold = (ended - this.#toldMs) / this.#bars.spanMs; // many, after a time away
     const rows = await loadBars(this.#quote.symbol, this.#interval.key, Math.min(BARS, untold + LATEST)).catch(() => []);
     if (request !== this.#request || rows.length === 0) return; // tried again with the next bar
     this.#toldMs = ended;
@@ -184,14 +181,14 @@ export class ChartPane {
   #take() {
     const { price } = this.#quote;
     if (price === null || price === this.#price) return;
-    if (this.#price === null && !this.#page.freshness.connected) return; // an old price is none of now
+    if (this.#price === null && !this.#page.freshness.connected) return; // an old price is not one of now
     this.#price = price;
     const before = this.#bars.list.length - 1;
     this.#bars.push(price, this.#page.clock.now());
     this.#firstDirty ??= before;
   }
 
-  /** Draw it anew: times or numbers are written otherwise now. */
+  /** Draw it anew: the format of times or numbers has changed. */
   redraw() {
     this.#draw(true);
   }

@@ -1,5 +1,5 @@
 /**
- * The page's colours as a canvas wants them: `var()` resolved for the place where it is drawn.
+ * The page's colours for a canvas: `var()` resolved for the place where it is drawn.
  */
 
 const ROLES = {
@@ -21,7 +21,7 @@ export function colours(place) {
   return found;
 }
 
-/** The same colour, let through by so much. */
+/** The same colour with this opacity. */
 export function faded(colour, share) {
   const [r, g, b] = colour.match(/[\d.]+/g);
   return `rgba(${r}, ${g}, ${b}, ${share})`;

@@ -1,22 +1,22 @@
 /**
- * The columns that the grid can have, and the head that they stand under. `key` is also what a column sorts by
- * (store/view.js) and its name in addresses.
+ * The columns that the grid can have, and its header row. `key` is also what a column sorts by (store/view.js) and its
+ * name in URLs.
  */
 
 import { ageCell, changeCell, lastCell, rangeCell, starCell, symbolCell, trendCell, written } from "./cells.js";
-import { element, setAttribute, setText } from "./elements.js";
+import { button, element, setAttribute, setText } from "./elements.js";
 
 /**
  * @typedef {object} Column
  * @property {string} key
  * @property {string} title empty: not sortable
- * @property {(page: object, column: Column) => object} [cell] makes a cell, see cells.js; else a plain one
+ * @property {(page: object, column: Column) => object} [cell] makes a cell, see cells.js; by default a plain one
  * @property {(value: unknown, page: object, quote: object) => string[]} [write] the text of a plain one
- * @property {number} width its usual width in pixels, and its share of what is left over
- * @property {number} [least] width below which it is not useful; else `width`
- * @property {number} [rank] where room is scarce the lowest goes first; without one it never goes
- * @property {boolean} [text] left-aligned: no number
- * @property {string} [hint] what the title leaves unsaid
+ * @property {number} width its usual width in pixels, and its share of the room left over
+ * @property {number} [least] width below which it is not useful; by default `width`
+ * @property {number} [rank] where room is scarce the lowest goes first; a column without one never goes
+ * @property {boolean} [text] left-aligned: not a number
+ * @property {string} [hint] its tooltip
  */
 
 /** @type {Column[]} */
@@ -55,25 +55,25 @@ const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // where
 
 const byKey = new Map(COLUMNS.map((column) => [column.key, column]));
 
-/** The columns that can be left away. */
+/** The columns that can be hidden. */
 export const OPTIONAL = COLUMNS.filter(({ key }) => !ALWAYS.includes(key));
 
 /** The column with this key, if there is one. */
 export const columnOf = (key) => byKey.get(key);
 
-/** The columns that a `cols` choice means: keys in order, separated by commas; empty for the usual ones. */
+/** The columns of a `cols` setting: keys in order, separated by commas; empty for the default ones. */
 export function chosenColumns(choice) {
   const keys = choice.split(",").filter((key) => byKey.has(key) && !ALWAYS.includes(key));
   const wanted = keys.length === 0 ? DEFAULT : new Set(keys);
   return [...ALWAYS, ...wanted].map((key) => byKey.get(key));
 }
 
-/** The `cols` choice that means these optional columns. @param {string[]} keys */
+/** The `cols` setting for these optional columns. @param {string[]} keys */
 export function choiceOf(keys) {
   return keys.join() === DEFAULT.join() ? "" : keys.join();
 }
 
-/** Those of the columns that have room in so many pixels, the least useful ones left away. */
+/** The columns that fit into this width, without the least useful ones. */
 export function fitting(columns, widthPx, onPhone) {
   if (onPhone) return ON_PHONES.map((key) => byKey.get(key));
   let total = columns.reduce((sum, { width, least = width }) => sum + least, 0);
@@ -86,19 +86,19 @@ export function fitting(columns, widthPx, onPhone) {
   return columns.filter((column) => !dropped.has(column));
 }
 
-/** What CSS calls the widths of these columns. */
+/** The widths of these columns in CSS. */
 export function template(columns) {
   const tracks = columns.map(({ key, width, least = width }) =>
     key === "star" ? `${width}px` : `minmax(${least}px, ${width}fr)`);
   return tracks.join(" ");
 }
 
-/** The grid's head: titles, the mark of the present order, and clicks that change it. */
+/** The header row: titles, an arrow at the sorted one, and clicks that sort. */
 export class Head {
   #row;
   #page;
-  #cells = new Map(); // column key -> {cell, button, arrow}
-  #held = element("span", { class: "order-held" }, "");
+  #cells = new Map(); // column key -> {cell, sorter, arrow}
+  #held = element("span", { class: "order-held" });
 
   /** @param {HTMLElement} row @param {object} page see main.js */
   constructor(row, page) {
@@ -107,7 +107,7 @@ export class Head {
     row.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Stand over these columns. @param {Column[]} columns */
+  /** Have these columns. @param {Column[]} columns */
   use(columns) {
     const focused = this.#row.contains(document.activeElement);
     this.#cells.clear();
@@ -125,16 +125,14 @@ export class Head {
       cell.append(element("span", { class: "hidden-text" }, "Favourite"));
       return cell;
     }
-    const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
-    const button = element("button", { type: "button", tabindex: "-1" }, title, arrow);
-    if (hint) button.title = hint;
-    button.addEventListener("click", () => this.#page.listing.sortBy(key));
-    cell.append(button);
-    this.#cells.set(key, { cell, button, arrow });
+    const arrow = element("span", { class: "arrow", "aria-hidden": "true" });
+    const sorter = button({ tabindex: "-1", title: hint ?? "" }, () => this.#page.listing.sortBy(key), title, arrow);
+    cell.append(sorter);
+    this.#cells.set(key, { cell, sorter, arrow });
     return cell;
   }
 
-  /** Show the present order, and whether a better one is waiting. */
+  /** Show the order, and whether a newer one is waiting. */
   show() {
     const { sort, waiting } = this.#page.view;
     setText(this.#held, waiting ? "· order held" : "");
@@ -145,13 +143,13 @@ export class Head {
     }
   }
 
-  /** Move the keyboard to the title of the sorted column, or to the first. */
+  /** Focus the sorted column, or the first. */
   focus() {
-    (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).button.focus();
+    (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).sorter.focus();
   }
 
   #key(event) {
-    const buttons = Array.from(this.#cells.values(), ({ button }) => button);
+    const buttons = Array.from(this.#cells.values(), ({ sorter }) => sorter);
     const at = buttons.indexOf(event.target);
     const goal = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
     if (event.key === "ArrowDown") this.#page.grid.focus();

@@ -1,10 +1,13 @@
 /**
- * Making elements, and the room for them. Text goes in as text nodes only, so nothing from the network can become
- * markup.
+ * Making elements. Text goes in as text nodes only, so that nothing from the network can become markup.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 const STAR = "m7 1.3 1.75 3.65 4 .55-2.92 2.8.72 3.97L7 10.35l-3.55 1.92.72-3.97-2.92-2.8 4-.55z";
+const MARKS = {
+  live: "live", connecting: "connecting", closed: "connecting", unknown: "connecting",
+  down: "offline", failed: "offline", gone: "offline",
+};
 
 /**
  * @param {string} tag
@@ -21,14 +24,41 @@ export function svg(tag, attributes = {}, ...children) {
   return furnish(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** A drawing from the sprite in index.html. */
-export function icon(name, className) {
-  return svg("svg", { class: className, "aria-hidden": "true" }, svg("use", { href: `#${name}` }));
+/** A button. @param {() => void} press */
+export function button(attributes, press, ...children) {
+  const made = element("button", { type: "button", ...attributes }, ...children);
+  made.addEventListener("click", press);
+  return made;
 }
 
-/** A star. Drawn in place, for every row has one, and a drawing from the sprite is cloned for each use. */
+/** A drawing from the page's sprite: `icon-…` or `mark-…`, which is also its class. */
+export function icon(name) {
+  return svg("svg", { class: name.slice(0, 4), "aria-hidden": "true" }, svg("use", { href: `#${name}` }));
+}
+
+/** The mark of a feed's or a symbol's state. */
+export function mark(state = "live") {
+  return icon(`mark-${MARKS[state] ?? "delayed"}`);
+}
+
+/** Let a mark show another state. */
+export function showMark({ firstChild: use }, state) {
+  setAttribute(use, "href", `#mark-${MARKS[state] ?? "delayed"}`);
+}
+
+/** A drawing of one path in a square. @param {number} size of the square, in the path's units */
+export function drawing(className, size, path) {
+  return svg("svg", { class: className, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, svg("path", { d: path }));
+}
+
+/** A star. Not from the sprite, whose drawings are cloned for each use: every row has one. */
 export function star() {
-  return svg("svg", { class: "star", viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: STAR }));
+  return drawing("star", 14, STAR);
+}
+
+/** What a path through these points is called. @param {[number | string, number][]} points */
+export function lineThrough(points) {
+  return points.map(([x, y], i) => `${i === 0 ? "M" : "L"}${x} ${y.toFixed(1)}`).join("");
 }
 
 /** Set an element's text through its one text node, and only if it differs. */
@@ -44,7 +74,7 @@ export function setAttribute(node, name, value) {
   else node.setAttribute(name, value);
 }
 
-/** Whether there is no more room than on a phone: rows of two lines, details as a sheet. The styles say the same. */
+/** Whether the screen is as narrow as a phone's: rows of two lines, details as a sheet. The styles have the same limit. */
 export const phone = matchMedia("(max-width: 719.98px)");
 
 function furnish(node, attributes, children) {

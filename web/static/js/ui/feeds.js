@@ -1,19 +1,16 @@
 /**
- * The state of each feed in the last line, and the label that says when prices are not real ones.
+ * The state of each feed in the status line, and the label that says when prices are not real or not live.
  */
 
 import { age } from "../fmt.js";
-import { element, icon, setAttribute, setText } from "./elements.js";
+import { element, mark, setAttribute, setText, showMark } from "./elements.js";
 
-const UNKNOWN = "unknown"; // what a feed's state is while this page is not connected
-const MARKS = {
-  live: "live", connecting: "connecting", stale: "delayed", down: "offline", failed: "offline", [UNKNOWN]: "connecting",
-};
+const UNKNOWN = "unknown"; // a feed's state while this page is not connected
 const STANDBY = "Delivering, but no price in the list comes from this feed now.";
 const KIND_LABELS = { simulated: "Simulated market", replay: "Replayed market", delayed: "Delayed prices" };
 
 export class Feeds {
-  /** What kinds of prices `hello` said there are. @type {string[]} */
+  /** The kinds of prices that `hello` has announced. @type {string[]} */
   helloKinds = [];
 
   #list;
@@ -33,7 +30,7 @@ export class Feeds {
     const connected = stream.socket.state.name === "live";
     const { bySource } = figures.rates;
     const sources = [...market.sources];
-    const replayed = sources.filter((source) => source && !market.feeds.has(source)); // a replay has prices of others
+    const replayed = sources.filter((source) => source && !market.feeds.has(source)); // a replay's prices name other sources
     for (const [name, { item }] of this.#chips) {
       if (market.feeds.has(name)) continue;
       item.remove();
@@ -56,23 +53,23 @@ export class Feeds {
   }
 
   #newChip(name) {
-    const mark = icon("mark-live", "mark");
-    const aside = element("span", { class: "aside" }, "");
-    const figure = element("b", {}, "");
-    const item = element("li", { class: "feed" }, mark, element("span", {}, name), aside, figure);
+    const shape = mark();
+    const aside = element("span", { class: "aside" });
+    const figure = element("b");
+    const item = element("li", { class: "feed" }, shape, element("span", {}, name), aside, figure);
     this.#list.append(item);
-    return { mark, aside, figure, item };
+    return { shape, aside, figure, item };
   }
 
   #showChip(name, { message }, state, isSource, rate) {
     const { announcer, clock, market, numbers } = this.#page;
-    const { mark, aside, figure, item } = this.#chips.get(name);
+    const { shape, aside, figure, item } = this.#chips.get(name);
     const before = item.getAttribute("data-state") ?? UNKNOWN;
     if (before !== state && before !== UNKNOWN && state !== UNKNOWN) announcer.say(`feed ${name}`, `Feed ${name} is ${state}.`);
     setAttribute(item, "data-state", state);
     const standby = state === "live" && !isSource;
     setAttribute(item, "title", message ?? (standby ? STANDBY : null));
-    setAttribute(mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
+    showMark(shape, state);
     aside.hidden = state === "live" && isSource;
     const [about, said] = standby ? ["· standby", ""]
       : state === "live" ? ["", `${numbers.count(Math.round(rate))}/s`]

@@ -1,14 +1,14 @@
 /**
- * What the frame of the page says once a second: connection, rates, counts, feeds, and what is wrong; and what the
- * browser's tab says of it, with the one price that the frame shows.
+ * What is updated once a second around the table: connection, rates, counts, feeds, notices; and the browser's tab with
+ * its title and icon.
  *
- * Promises: a state is always word, shape and colour together, in the page and in its icon; the title's price is one
- * that the page shows.
+ * Promises: a state is always shown by word, shape and colour together, on the page and in the icon; the title's price
+ * is one that the page shows.
  */
 
 import { clock as clockText, MISSING } from "../fmt.js";
 import { ARROWS } from "./cells.js";
-import { setAttribute, setText } from "./elements.js";
+import { lineThrough, setAttribute, setText } from "./elements.js";
 
 const DELAYED_MS = 1000;
 const SHARES = [0.5, 0.95];
@@ -21,15 +21,15 @@ const TRACE_WIDTH = 46;
 const TRACE_HEIGHT = 16;
 const TILE = '<rect width="32" height="32" rx="7" fill="#1b2739"/>'
   + '<path d="M6 20 11.5 14.5 16 18.5 24 9.5" fill="none" stroke="#7fb6ff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>';
-/** Of the marks on the icon, which stands on any ground. */
+/** Of the mark on the icon, whatever the theme. */
 const COLOURS = { connecting: "#e6b450", live: "#35c893", delayed: "#e6b450", paused: "#e8edf4", offline: "#ff7a72" };
 
 const find = (place) => document.querySelector(place);
 
 export class Figures {
-  /** From the server's sending to the screen, ms. */
+  /** From server to screen, ms. */
   latencies = new RecentSamples();
-  /** What each frame took here, ms. */
+  /** The work in each frame, ms. */
   frameTimes = new RecentSamples();
   rates = new Rates();
 
@@ -41,7 +41,7 @@ export class Figures {
     this.#page = page;
   }
 
-  /** How the stream is. @returns {keyof typeof WORDS} */
+  /** The state of the connection. @returns {keyof typeof WORDS} */
   get #condition() {
     const { stream } = this.#page;
     const { name } = stream.socket.state;
@@ -51,7 +51,7 @@ export class Figures {
     return stream.late || slow ? "delayed" : "live";
   }
 
-  /** The same in words, with what can be added to it. */
+  /** The same in words, with details. */
   get state() {
     const { stream, numbers } = this.#page;
     const condition = this.#condition;
@@ -63,7 +63,7 @@ export class Figures {
     return `${WORDS[condition]} ${minutes} · ${numbers.count(stream.waiting)} updates waiting`;
   }
 
-  /** The state alone, the moment that it changes. */
+  /** Show the state alone, as soon as it changes. */
   showState() {
     setAttribute(find("#cluster"), "data-state", this.#condition);
     setAttribute(find("#cluster use"), "href", `#mark-${this.#condition}`);
@@ -106,11 +106,11 @@ export class Figures {
     const most = Math.max(TRACE_LEAST_MS, ...this.#trace);
     const x = (i) => (i / Math.max(1, this.#trace.length - 1)) * TRACE_WIDTH;
     const y = (ms) => TRACE_HEIGHT - 2 - (ms / most) * (TRACE_HEIGHT - 4);
-    const points = this.#trace.map((ms, i) => `${i === 0 ? "M" : "L"}${x(i).toFixed(1)} ${y(ms).toFixed(1)}`);
-    setAttribute(find(".latency-trace path"), "d", points.join(""));
+    const points = this.#trace.map((ms, i) => [x(i).toFixed(1), y(ms)]);
+    setAttribute(find(".latency-trace path"), "d", lineThrough(points));
   }
 
-  /** What the browser's tab says. */
+  /** Show title and icon in the browser's tab. */
   showTab() {
     const { market, details, grid, freshness, numbers } = this.#page;
     const quote = market.find(details.symbol ?? grid.currentQuote?.instrument ?? "");
@@ -133,7 +133,7 @@ export class Figures {
     this.#showBreadth(view.breadth());
   }
 
-  /** How many symbols of the list rise, stand and fall, as numbers and as a bar. */
+  /** Show how many of the list rise and fall. */
   #showBreadth(counts) {
     const breadth = find("#breadth");
     const parts = breadth.querySelectorAll(".breadth-bar i");
@@ -149,7 +149,7 @@ export class Figures {
   }
 }
 
-/** Updates per second by source. A mean, so that a polled feed does not blink. */
+/** Updates per second by source, averaged so that a polled feed does not flicker. */
 class Rates {
   #buckets = [];
 
@@ -175,7 +175,7 @@ class Rates {
   }
 }
 
-/** Measurements and their quantiles. */
+/** Recent measurements and their quantiles. */
 class RecentSamples {
   #samples = []; // [atMs, value], oldest first
 
@@ -188,7 +188,7 @@ class RecentSamples {
     this.#samples = [];
   }
 
-  /** The values at the given shares (0.5: the median) of what is recent; null if there is nothing. */
+  /** The values at the given shares (0.5: the median) of the recent ones; null if there are none. */
   quantiles(shares) {
     const sinceMs = performance.now() - RECENT_MS;
     this.#samples = this.#samples.filter(([atMs]) => atMs > sinceMs);

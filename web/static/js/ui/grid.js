@@ -1,8 +1,8 @@
 /**
  * The table: a pool of rows over a list of any length.
  *
- * Promises: only what is in view (and the row the keyboard is at) has elements; a quote keeps its row element while
- * both are in view, however the order changes; scrolling is painted in the next frame. Never sorts or filters.
+ * Promises: only rows in view, and the current one, have elements; a quote keeps its row element while it is in view,
+ * however the order changes; scrolling is painted in the next frame. Never sorts or filters.
  */
 
 import { cellText, rowLabel } from "./cells.js";
@@ -12,7 +12,7 @@ import { Flashes, Row } from "./row.js";
 
 const OVERSCAN_ROWS = 3; // above and below
 const DRAWN_PX = 3; // a press that moved no farther is a click
-const FLASH_WITHIN_MS = 250; // a move that could not be painted by then is no news
+const FLASH_WITHIN_MS = 250; // a move that is painted later is not news any more
 
 export class Grid {
   #element;
@@ -24,11 +24,11 @@ export class Grid {
   #indexes = new Map(); // symbol -> place in the list
   #rows = new Map(); // symbol -> row in use
   #spare = [];
-  #current = null; // symbol that the keyboard is at
+  #current = null; // symbol of the current row, which has the focus when the grid has it
   #chosen = []; // columns
   #rowHeight = 30;
   #viewHeight = 0;
-  #pressedAt = 0; // where the mouse was pressed, for what it marks until it is let go
+  #pressedAt = 0; // where the mouse was pressed, to tell a click from a selection of text
   #layoutJob = () => this.#layout();
 
   /** @param {HTMLElement} gridElement @param {object} page see main.js */
@@ -42,7 +42,7 @@ export class Grid {
     this.#body.addEventListener("click", (event) => this.#click(event));
     this.#body.addEventListener("contextmenu", (event) => this.#menu(event));
     this.#body.addEventListener("copy", (event) => this.#copy(event));
-    // A star is pressed without taking the keyboard to its row.
+    // Pressing a star does not move the focus to its row.
     this.#body.addEventListener("mousedown", (event) => {
       this.#pressedAt = event.clientX;
       if (event.target.closest("button")) event.preventDefault();
@@ -50,20 +50,15 @@ export class Grid {
     new ResizeObserver(() => this.measure()).observe(gridElement);
   }
 
-  /** Those of the chosen columns that have room now. @type {import("./columns.js").Column[]} */
+  /** The chosen columns that fit now. @type {import("./columns.js").Column[]} */
   columns = [];
-
-  /** The symbol that the keyboard is at, or null if it is not in the list. */
-  get current() {
-    return this.#indexes.has(this.#current) ? this.#current : null;
-  }
 
   /** Symbols that have a row now. */
   get symbolsInView() {
     return this.#rows.keys();
   }
 
-  /** The quote that the keyboard is at, or null. */
+  /** The current row's quote, or null if it is not in the list. */
   get currentQuote() {
     return this.#quotes[this.#indexes.get(this.#current)] ?? null;
   }
@@ -72,24 +67,24 @@ export class Grid {
     return this.#body.contains(document.activeElement);
   }
 
-  /** What a screen reader says of a quote's row. */
+  /** A quote's row in words, for screen readers. */
   labelOf(quote) {
     return rowLabel(quote, this.#page.freshness.state(quote), this.#page);
   }
 
-  /** Where a menu of a quote belongs: below its symbol. */
+  /** Where a quote's menu opens: below its symbol. */
   placeOf({ symbol }) {
     const { left, bottom } = this.#rows.get(symbol).element.children[1].getBoundingClientRect();
     return { x: left, y: bottom };
   }
 
-  /** Have these columns, as far as there is room. @param {import("./columns.js").Column[]} columns */
+  /** Have these columns, as far as they fit. @param {import("./columns.js").Column[]} columns */
   use(columns) {
     this.#chosen = columns;
     this.measure();
   }
 
-  /** Make every row anew: what its cells were made of has changed. */
+  /** Make every row anew: the columns or the formats have changed. */
   rebuild() {
     const hadFocus = this.hasFocus;
     for (const row of [...this.#rows.values(), ...this.#spare]) {
@@ -107,7 +102,7 @@ export class Grid {
     for (const row of this.#rows.values()) row.stopFlashes();
   }
 
-  /** Flash, or never. */
+  /** Whether cells flash. */
   set flashing(on) {
     this.#flashes.wanted = on;
     if (!on) this.calm();
@@ -121,8 +116,8 @@ export class Grid {
     this.#indexes = new Map(quotes.map((quote, i) => [quote.symbol, i]));
     this.#element.setAttribute("aria-rowcount", quotes.length + 1);
     this.#body.style.height = `${quotes.length * this.#rowHeight}px`;
-    if (hadFocus && this.current === null) {
-      // The keyboard stays where it was, on what is there now.
+    if (hadFocus && !this.#indexes.has(this.#current)) {
+      // The focus keeps its place in the list.
       this.#current = quotes[Math.min(place, quotes.length - 1)]?.symbol ?? null;
     }
     this.#layout();
@@ -150,12 +145,12 @@ export class Grid {
     for (const row of this.#rows.values()) row.paintSlowly();
   }
 
-  /** Paint every row in view anew, for instance because the connection's state has changed. */
+  /** Paint every row, for instance because the connection's state has changed. */
   paintAll() {
     for (const row of this.#rows.values()) row.paint();
   }
 
-  /** Paint the rows of quotes as they are now, whatever has moved. */
+  /** Paint everything as it is now, without flashes. */
   settle(dirty) {
     for (const quote of dirty) quote.moves.price = quote.moves.bid = quote.moves.ask = 0;
     this.calm();
@@ -163,35 +158,35 @@ export class Grid {
     this.paintSlowly();
   }
 
-  /** Let rows follow each other in the document as on the screen, for whoever reads or copies them there. */
+  /** Bring the rows' order in the document in line with the screen, for screen readers and copying. */
   arrange() {
     let next = null;
     for (const [symbol] of [...this.#rows].sort(([a], [b]) => this.#indexes.get(b) - this.#indexes.get(a))) {
       const { element } = this.#rows.get(symbol);
-      const focused = element.contains(document.activeElement); // to move it would take the keyboard away
+      const focused = element.contains(document.activeElement); // moving it would lose the focus
       if (element.nextElementSibling !== next && !focused) this.#body.insertBefore(element, next);
       next = element;
     }
   }
 
-  /** Begin at the beginning: the list is another one. */
+  /** Scroll to the top: this is another list. */
   toTop() {
     this.#element.scrollTop = 0;
   }
 
-  /** Make this symbol's row the current one, without moving the keyboard. */
+  /** Make this symbol's row the current one, without moving the focus. */
   select(symbol) {
     this.#current = symbol;
     this.#layout();
   }
 
-  /** Move the keyboard to the current row, or to the first in view. */
+  /** Focus the current row, or the first in view. */
   focus() {
     const row = this.#rows.get(this.#current) ?? this.#rows.get(this.#quotes[this.#firstInView()]?.symbol);
     row?.element.focus();
   }
 
-  /** Look again at the room there is. */
+  /** Measure the room there is. */
   measure() {
     const style = getComputedStyle(this.#element);
     const rowHeight = parseFloat(style.getPropertyValue("--row-height"));
@@ -219,13 +214,13 @@ export class Grid {
   }
 
   #layout() {
-    const top = this.#firstInView(); // asked once: after the first change below it would cost a layout
+    const top = this.#firstInView(); // read once: after the first change below it would cost a layout
     const first = Math.max(0, top - OVERSCAN_ROWS);
     const inView = Math.ceil(this.#viewHeight / this.#rowHeight) + 1;
     const end = Math.min(this.#quotes.length, top + inView + OVERSCAN_ROWS);
     const wanted = new Map();
     for (let i = first; i < end; i += 1) wanted.set(this.#quotes[i].symbol, i);
-    if (this.current !== null) wanted.set(this.#current, this.#indexes.get(this.#current));
+    if (this.currentQuote !== null) wanted.set(this.#current, this.#indexes.get(this.#current));
     for (const [symbol, row] of this.#rows) {
       if (!wanted.has(symbol)) {
         this.#rows.delete(symbol);
@@ -255,7 +250,7 @@ export class Grid {
   }
 
   #markRows(top) {
-    const tabStop = this.current ?? this.#quotes[top]?.symbol;
+    const tabStop = (this.currentQuote ?? this.#quotes[top])?.symbol;
     for (const [symbol, row] of this.#rows) {
       row.mark({ current: symbol === this.#current, tabStop: symbol === tabStop });
     }
@@ -271,12 +266,12 @@ export class Grid {
     }
     this.#enter(target);
     const drawn = Math.abs(clientX - this.#pressedAt) > DRAWN_PX && !getSelection().isCollapsed;
-    if (!drawn) this.#page.open(row.quote); // else text was marked, to be copied
+    if (!drawn) this.#page.open(row.quote); // else text was selected
   }
 
-  // What is marked, as a spreadsheet takes it: tabs between cells, where the browser would begin a line with each.
+  // Copies selected rows for a spreadsheet: tabs between cells, where the browser would put line breaks.
   #copy(event) {
-    if (!String(getSelection()).trim().includes("\n")) return; // a piece of one cell
+    if (!String(getSelection()).trim().includes("\n")) return; // part of one cell
     const marked = (node) => getSelection().containsNode(node, true);
     const rows = [...this.#body.children].filter((row) => !row.hidden && marked(row));
     const columns = this.columns.map((_, i) => rows.map(({ children }) => children[i]))
@@ -286,10 +281,10 @@ export class Grid {
     event.preventDefault();
   }
 
-  // Also the menu key, Shift+F10 and a long press of a finger.
+  // Also by the menu key, Shift+F10 and a long press.
   #menu(event) {
     const row = event.target.closest(".row");
-    if (row === null || this.#page.prefs.embedded) return; // inside another page it has the browser's own alone
+    if (row === null || this.#page.prefs.embedded) return; // an embedded page has the browser's own menu
     event.preventDefault();
     const { quote } = this.#rows.get(row.dataset.symbol);
     const pointed = event.clientX > 0 || event.clientY > 0;

@@ -1,21 +1,20 @@
 /**
- * What is loaded when it is wanted: the details of a symbol beside the table, dialogs over it, and what else a press
- * asks for.
+ * What is loaded on demand: the details of a symbol beside the table, dialogs over it, and what else a click asks for.
  *
- * Promises: what cannot be loaded is an ordinary message. Knows nothing of what is in it.
+ * Promises: a failure to load is an ordinary message. Knows nothing of what it loads.
  */
 
-import { element, icon, phone } from "./elements.js";
+import { button, element, icon, phone } from "./elements.js";
 
 const FAILED = "This could not be loaded. Try again once the service can be reached, or reload this page.";
-const MESSAGES = "#toasts, #announcements"; // they go along: nothing outside an open dialog can be reached or heard
+const MESSAGES = "#toasts, #announcements"; // they move along: nothing outside an open dialog can be reached or heard
 
 /**
- * Load a part of the page that is wanted only now, with its style sheet.
+ * Load a part of the page that is needed only now, with its style sheet.
  * @param {string} name of a module beside this one
  * @param {string | null} href of the style sheet
  * @param {object} page see main.js
- * @returns {Promise<object | null>} null: it did not come, which is said
+ * @returns {Promise<object | null>} null: it failed, and the user was told
  */
 export async function load(name, href, { announcer, toasts }) {
   try {
@@ -39,19 +38,19 @@ async function addStyles(href) {
 }
 
 /**
- * Whether the details of a symbol are open, and of which. The page's address says so: opening is a step that Back
- * takes back.
+ * Whether details are open, and of which symbol. The page's URL says so, and Back closes them.
  *
- * Promises: nothing of the panel is loaded before it opens for the first time.
+ * Promises: nothing of the panel is loaded before it first opens.
  */
 export class Details {
   /** The symbol whose details are open, or null. */
   symbol = null;
+  /** Once loaded. @type {import("./panel.js").Panel | null} */
+  panel = null;
 
   #place;
   #scrim = element("div", { class: "panel-scrim" });
   #page;
-  #panel = null;
   #loading = null;
 
   /** @param {HTMLElement} place @param {object} page see main.js */
@@ -63,7 +62,7 @@ export class Details {
     addEventListener("popstate", () => this.#moved());
   }
 
-  /** Open what the address asks for, at the start. */
+  /** Open what the URL asks for, at the start. */
   start() {
     if (this.#page.prefs.selected) this.#show(this.#page.prefs.selected);
   }
@@ -82,7 +81,7 @@ export class Details {
   close() {
     if (this.symbol === null) return;
     if (history.state?.details) {
-      history.back(); // the address follows when it has arrived
+      history.back(); // which sets the URL when it has arrived
     } else {
       this.#page.prefs.select(null);
       history.replaceState(history.state, "", this.#page.prefs.address);
@@ -90,29 +89,9 @@ export class Details {
     this.#show(null);
   }
 
-  /** Show the chart in the n-th interval, counted from one. */
-  chooseInterval(n) {
-    this.#panel?.chooseInterval(n);
-  }
-
-  /** Paint what has changed. */
-  paint() {
-    if (this.symbol !== null) this.#panel?.paint();
-  }
-
-  /** Paint what changes by itself. */
-  paintSlowly() {
-    if (this.symbol !== null) this.#panel?.paintSlowly();
-  }
-
-  /** Draw what was drawn with other times or numbers. */
-  redraw() {
-    this.#panel?.redraw();
-  }
-
   #moved() {
     this.#page.prefs.select(new URLSearchParams(location.search).get("sel"));
-    // Choices made since that step was left are kept.
+    // Settings changed since then are kept.
     history.replaceState(history.state, "", this.#page.prefs.address);
     if (this.#page.prefs.selected !== this.symbol) this.#show(this.#page.prefs.selected);
   }
@@ -125,26 +104,26 @@ export class Details {
     this.#page.detailsChanged(symbol, hadFocus);
     const label = symbol === null ? "Details closed" : `Details of ${symbol}`;
     this.#place.setAttribute("aria-label", label);
-    // A sheet is over what is listed, which is no place for the keyboard then.
+    // A sheet covers the list, where the focus must not stay.
     if (symbol !== null && phone.matches) this.#place.focus({ preventScroll: true });
     else this.#page.announcer.say("details", `${label}.`);
     if (symbol !== null) await this.#ready();
-    this.#panel?.show(this.symbol);
+    this.panel?.show(this.symbol);
   }
 
   async #ready() {
-    if (this.#panel !== null) return;
+    if (this.panel !== null) return;
     this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
     this.#loading ??= load("panel", "css/panel.css", this.#page);
     const part = await this.#loading;
     this.#loading = null;
-    if (part !== null) this.#panel ??= new part.Panel(this.#place, this.#page);
+    if (part !== null) this.panel ??= new part.Panel(this.#place, this.#page);
     else this.close();
   }
 }
 
 /**
- * Dialogs, each loaded when it is asked for. The browser's own `<dialog>` keeps the keyboard inside and gives it back.
+ * Dialogs, each loaded when it is first opened. The browser's own `<dialog>` traps the focus and gives it back.
  *
  * Promises: one at a time; the page's messages can be read, heard and answered while it is open.
  */
@@ -158,16 +137,16 @@ export class Dialogs {
     this.#page = page;
     document.body.append(this.#dialog);
     this.#dialog.addEventListener("close", () => {
-      if (this.#dialog.open) return; // told with the next frame, it may be open again by then
+      if (this.#dialog.open) return; // the event comes with the next frame: it may be open again by then
       this.#open = null;
       document.body.append(...document.querySelectorAll(MESSAGES));
       this.#dialog.replaceChildren();
     });
-    // A press beside the dialog is on the dialog's element itself.
+    // A click beside the dialog has the dialog's element itself as its target.
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
   }
 
-  /** Close whichever is open. */
+  /** Close the open one. */
   close() {
     this.#dialog.close();
   }
@@ -181,7 +160,7 @@ export class Dialogs {
     if (part !== null) this.#show(part, argument);
   }
 
-  /** Let an open dialog that shows figures show those of now. */
+  /** Let an open dialog show the figures of now. */
   refresh() {
     this.#open?.refresh?.();
   }
@@ -189,15 +168,13 @@ export class Dialogs {
   #show({ title, build }, argument) {
     const close = () => this.close();
     this.#open = build(this.#page, close, argument);
-    const button = element("button", { type: "button", class: "icon-button", "aria-label": "Close" });
-    button.append(icon("icon-clear", "icon"));
-    button.addEventListener("click", close);
-    const head = element("header", {}, element("h2", { id: "dialog-title" }, title), button);
+    const closer = button({ class: "icon-button", "aria-label": "Close" }, close, icon("icon-clear"));
+    const head = element("header", {}, element("h2", { id: "dialog-title" }, title), closer);
     const body = element("div", { class: "dialog-body" }, ...this.#open.body);
     if (body.querySelector("a, button, input, select") === null) body.tabIndex = 0; // so that keys scroll it
     this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
-    if (this.#dialog.open) (body.querySelector("[autofocus]") ?? button).focus();
+    if (this.#dialog.open) (body.querySelector("[autofocus]") ?? closer).focus();
     else this.#dialog.showModal();
-    document.activeElement.select?.(); // what is typed takes the place of what is there, not one beside it
+    document.activeElement.select?.(); // typing replaces what is there
   }
 }

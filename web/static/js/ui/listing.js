@@ -1,7 +1,7 @@
 /**
- * What is listed and how, as the user chooses it: list, search, filters, order; and the lists themselves.
+ * What is listed, as the user chooses it: list, search, filters, order; and changes of the lists themselves.
  *
- * Promises: every choice is in the page's address at once, and is said; nothing that came by address is stored.
+ * Promises: every choice is in the page's URL at once and is announced; a shared list is not stored.
  */
 
 import { DEFAULT_SORT, sortFrom, sortName } from "../store/view.js";
@@ -9,7 +9,7 @@ import { columnOf } from "./columns.js";
 
 export class Listing {
   #page;
-  #unsaid = false; // how many are listed, until it is known
+  #unsaid = false; // the count is still to be announced, once it is known
 
   /** @param {object} page see main.js */
   constructor(page) {
@@ -22,7 +22,7 @@ export class Listing {
     return lists.find(lists.shared !== null && prefs.get("symbols") !== "" ? "shared" : prefs.get("list"));
   }
 
-  /** Take over what the address and the storage say. */
+  /** Apply what the URL and storage say. */
   start() {
     const { prefs, view, search, stream, market } = this.#page;
     view.sort = sortFrom(prefs.get("sort"));
@@ -64,7 +64,7 @@ export class Listing {
     this.choose(all[(at + way + all.length) % all.length].key);
   }
 
-  /** Make a list and let its title be typed. @param {string[]} [symbols] */
+  /** Make a list and let the user type its title. @param {string[]} [symbols] */
   create(symbols = []) {
     this.#begin(this.#page.lists.create("New list", symbols));
   }
@@ -114,7 +114,7 @@ export class Listing {
     });
   }
 
-  /** Keep the list that came by address. */
+  /** Keep the shared list. */
   save() {
     this.#begin(this.#page.lists.save());
   }
@@ -130,7 +130,7 @@ export class Listing {
     if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });
   }
 
-  /** Descending, then ascending, then the default again. */
+  /** Sort by a column: descending, then ascending, then back to the default. */
   sortBy(key) {
     const { sort } = this.#page.view;
     const next = sort.key !== key ? `-${key}` : sort.descending ? key : "";
@@ -168,7 +168,7 @@ export class Listing {
       stream.wanted.feed = market.feed = view.feed;
       stream.ask();
       this.forgetVenues();
-      if (current !== null) grid.select(view.symbolOf(current.instrument)); // the same, as that feed has it
+      if (current !== null) grid.select(view.symbolOf(current.instrument)); // the same one of that feed
     }
     this.#show();
     this.#unsaid = view.rows.length === 0;
@@ -181,10 +181,10 @@ export class Listing {
     this.#say("filter", `${numbers.count(view.rows.length)} symbols listed.`);
   }
 
-  /** What was asked for has come. @param {boolean} held the rows must not move now */
+  /** A change of the subscription has been answered. @param {boolean} held the rows must not move now */
   answered(held) {
     const { view, paintList, stream } = this.#page;
-    this.forgetVenues(); // what was still on its way when it was let go of came as parts of records
+    this.forgetVenues(); // updates still on their way when a venue was dropped have made incomplete records
     view.refresh(held && view.rows.length > 0);
     paintList();
     if (this.#unsaid && !stream.socket.asking) this.#sayCount();
@@ -195,11 +195,11 @@ export class Listing {
     this.filter("quote", "");
   }
 
-  /** Let go of venues' own symbols that nothing shows any more. */
+  /** Drop venues' own symbols that nothing shows any more. */
   forgetVenues() {
     const { market, stream } = this.#page;
     const { feed, details } = stream.wanted;
-    if (stream.paused) return; // till its end nothing would come again
+    if (stream.paused) return; // until it ends they would not come again
     market.forgetVenues((symbol) => {
       const [venue, instrument] = symbol.split(":");
       return venue !== feed && instrument !== details && !market.listed.has(symbol);

@@ -1,5 +1,5 @@
 /**
- * The menus of a list's tab and of a row, loaded with the first one.
+ * The menus of a list's tab and of a row, loaded when the first one opens.
  */
 
 import { nameIn } from "../store/lists.js";

@@ -1,15 +1,15 @@
 /**
  * A menu beside a button or at a place, loaded when the first one is asked for.
  *
- * Promises: arrows move, Enter chooses, Escape and a press elsewhere close it; the keyboard returns to where it was.
+ * Promises: arrows move, Enter chooses, Escape and a press elsewhere close it; the focus returns to where it was.
  */
 
-import { element } from "./elements.js";
+import { button, element } from "./elements.js";
 
 const MARGIN = 8;
 
 /**
- * @param {{x: number, y: number}} place left upper corner, in the window
+ * @param {{x: number, y: number}} place upper left corner, in the window
  * @param {{label: string, checked?: boolean, run: () => void}[]} items
  * @param {string} label what the menu is about
  */
@@ -18,7 +18,7 @@ export function openMenu({ x, y }, items, label) {
   const menu = element("div", { class: "menu", role: "menu", "aria-label": label });
   const close = () => {
     const focused = document.activeElement;
-    const inside = menu.contains(focused) || focused === document.body; // Safari's buttons lose it when they are pressed
+    const inside = menu.contains(focused) || focused === document.body; // in Safari a pressed button loses the focus
     removeEventListener("pointerdown", pressed, { capture: true });
     menu.remove();
     if (inside) before.focus({ preventScroll: true });
@@ -35,13 +35,12 @@ export function openMenu({ x, y }, items, label) {
 
 function entry({ label, checked, run }, close) {
   const role = checked === undefined ? "menuitem" : "menuitemcheckbox";
-  const button = element("button", { type: "button", role, tabindex: "-1" }, label);
-  if (checked !== undefined) button.setAttribute("aria-checked", checked);
-  button.addEventListener("click", () => {
+  const made = button({ role, tabindex: "-1" }, () => {
     close();
     run();
-  });
-  return button;
+  }, label);
+  if (checked !== undefined) made.setAttribute("aria-checked", checked);
+  return made;
 }
 
 function move(event, menu, close) {

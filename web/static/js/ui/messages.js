@@ -1,10 +1,10 @@
 /**
- * What the page says by itself: to screen readers, in short messages on the screen, when an alert rings, and where
- * prices should be and are not.
+ * What the page says of its own accord: to screen readers, in short messages on the screen, when an alert fires, and
+ * where prices are missing.
  */
 
 import { age } from "../fmt.js";
-import { element, setText } from "./elements.js";
+import { button, element, setText } from "./elements.js";
 
 const SPOKEN_APART_MS = 2000;
 const STAYS_MS = 10_000;
@@ -12,14 +12,14 @@ const MOST = 4;
 const MOST_UNSEEN = 50;
 
 /**
- * The one place that speaks to screen readers by itself.
+ * The only place that announces anything to screen readers.
  *
- * Promises: at most one announcement in two seconds; what comes meanwhile is said together afterwards. Prices are
+ * Promises: at most one announcement in two seconds; what comes meanwhile is announced together afterwards. Prices are
  * never announced.
  */
 export class Announcer {
   #region;
-  #waiting = new Map(); // topic -> sentence: only the last word on a topic matters
+  #waiting = new Map(); // topic -> sentence: only the last one on a topic matters
   #timer = null;
 
   /** @param {HTMLElement} region a polite live region */
@@ -27,7 +27,7 @@ export class Announcer {
     this.#region = region;
   }
 
-  /** Say a sentence soon. A later one on the same topic replaces it while it waits. */
+  /** Announce a sentence soon. A later one on the same topic replaces it while it waits. */
   say(topic, sentence) {
     this.#waiting.delete(topic);
     this.#waiting.set(topic, sentence);
@@ -37,17 +37,17 @@ export class Announcer {
   #speak() {
     this.#timer = null;
     if (this.#waiting.size === 0) return;
-    this.#region.textContent = [...this.#waiting.values()].join(" "); // a new text, even if it reads the same
+    this.#region.textContent = [...this.#waiting.values()].join(" "); // a new text node, even if it reads the same
     this.#waiting.clear();
     this.#timer = setTimeout(() => this.#speak(), SPOKEN_APART_MS);
   }
 }
 
 /**
- * Short messages that come by themselves and go by themselves, some with one thing to do about them.
+ * Short messages that disappear by themselves, some with a button.
  *
- * Promises: a message stays while a hand or the keyboard is on it, or nobody can see it; it is said by the announcer,
- * not by this region.
+ * Promises: a message stays while it is hovered or focused, or the page is hidden. The announcer reads it out, not this
+ * region.
  */
 export class Toasts {
   #region;
@@ -65,22 +65,18 @@ export class Toasts {
    */
   show(message, action) {
     const toast = element("div", { class: "toast" }, element("p", {}, message));
-    const button = (attributes, text, press) => {
-      const made = element("button", { type: "button", ...attributes }, text);
-      made.addEventListener("click", () => {
-        this.#remove(toast);
-        press?.();
-      });
-      toast.append(made);
-    };
-    if (action) button({ class: "plain-button" }, action.label, action.run);
-    button({ class: "icon-button", "aria-label": "Dismiss" }, "×");
+    const add = (attributes, text, run) => toast.append(button(attributes, () => {
+      this.#remove(toast);
+      run?.();
+    }, text));
+    if (action) add({ class: "plain-button" }, action.label, action.run);
+    add({ class: "icon-button", "aria-label": "Dismiss" }, "×");
     this.#region.append(toast);
     if (this.#region.children.length > (document.hidden ? MOST_UNSEEN : MOST)) this.#region.firstChild.remove();
     this.#expire(toast);
   }
 
-  /** The keyboard goes on to the next message, or back to the dialog or the rows. */
+  /** The focus goes to the next message, or back to the dialog or the rows. */
   #remove(toast) {
     const hadFocus = toast.contains(document.activeElement);
     toast.remove();
@@ -106,13 +102,13 @@ export function describe({ kind, op, value }, numbers, decimals) {
   return `no data for ${age(value * 1000)}`;
 }
 
-/** Ask whether notifications are welcome, once. Call it only in answer to a press that adds an alert. */
+/** Ask for permission to notify, once. Call it only from the click that adds an alert. */
 export function askToNotify() {
   if (globalThis.Notification?.permission === "default") Notification.requestPermission();
 }
 
 /**
- * An alert rings: by a notification of the system where that is allowed, else in the page.
+ * An alert has fired: say so by a system notification if that is allowed, else in the page.
  * @param {import("../store/alerts.js").Alert} alert
  * @param {number} value that made it fire
  * @param {object} page see main.js
@@ -128,14 +124,14 @@ export function ring(alert, value, { toasts, announcer, numbers, market }) {
 function notify(text, tag) {
   if (globalThis.Notification?.permission !== "granted") return false;
   try {
-    new Notification("Ticker", { body: text, tag, renotify: true }); // one for all tabs, and heard each time
+    new Notification("Ticker", { body: text, tag, renotify: true }); // one for all tabs, with a sound each time
     return true;
   } catch {
     return false; // some systems allow notifications from service workers only
   }
 }
 
-/** By how a session ended: what it means, and the button that helps. */
+/** By the reason why the stream ended: what that means, and the button that helps. */
 const ENDINGS = {
   protocol: { text: "This page is older than the service. Reload.", button: "Reload" },
   refused: { text: "The service refused this page’s request. Prices are frozen until you retry.", button: "Retry" },
@@ -153,7 +149,7 @@ const PRESSES = {
 };
 const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to find one.";
 
-/** One plain sentence where prices should be, what happens next, and a button where one helps. */
+/** One sentence where prices are missing: why, what happens next, and a button where one helps. */
 export class Notice {
   #page;
   #element;
@@ -167,7 +163,7 @@ export class Notice {
     this.#button.addEventListener("click", () => PRESSES[this.#button.textContent](page));
   }
 
-  /** Say what there is to say now, if anything. */
+  /** Show the sentence that applies now, if any. */
   show() {
     const { view, skeleton } = this.#page;
     const said = this.#said();
@@ -176,7 +172,7 @@ export class Notice {
     if (said === null) return;
     skeleton.hidden = true;
     this.#element.classList.toggle("alone", view.rows.length === 0); // it stands in the rows' place
-    this.#element.classList.toggle("for-phones", said.phones === true); // wider screens say it elsewhere
+    this.#element.classList.toggle("for-phones", said.phones === true); // wider screens show it elsewhere
     setText(this.#element.querySelector("p"), said.text);
     this.#button.hidden = said.button === undefined;
     setText(this.#button, said.button ?? "");

@@ -1,8 +1,8 @@
 /**
  * The details of one symbol: price, chart, book, day, sources. Loaded when it first opens.
  *
- * Promises: every number that it shows is one that the page has; what it cannot show leaves a sentence in its place
- * and nothing else broken. Opening and closing is not its business, see later.js.
+ * Promises: every number that it shows is one that the page has; what cannot be shown leaves a sentence in its place
+ * and breaks nothing else. Later.js opens and closes it.
  */
 
 import { age, direction, MISSING } from "../fmt.js";
@@ -10,7 +10,7 @@ import { nearest } from "../store/nearest.js";
 import { AlertChips } from "./alertchips.js";
 import { ARROWS, CLASSES } from "./cells.js";
 import { ChartPane } from "./chartpane.js";
-import { element, icon, setAttribute, setText, star, svg } from "./elements.js";
+import { button, drawing, element, icon, setAttribute, setText, star } from "./elements.js";
 import { dragToClose } from "./sheet.js";
 import { Sources } from "./sources.js";
 
@@ -21,9 +21,9 @@ export class Panel {
   #element;
   #page;
   #symbol = null;
-  #known = null; // whether the symbol exists; null before it was looked for
+  #known = null; // whether the symbol exists; null: not known yet
   #wasConnected = false;
-  #shownPrice = ""; // as text, to see which digits change
+  #shownPrice = ""; // as text, to tell which digits change
   #chart;
   #sources;
   #chips;
@@ -59,7 +59,7 @@ export class Panel {
     this.#element.scrollTop = 0;
     setText(this.#parts.base, symbol);
     setText(this.#parts.rest, "");
-    this.#parts.body.hidden = this.#parts.missing.hidden = true; // until it is clear whether there is such a symbol
+    this.#parts.body.hidden = this.#parts.missing.hidden = true; // until it is known whether there is such a symbol
     this.paint();
     this.paintSlowly();
   }
@@ -75,7 +75,7 @@ export class Panel {
     this.#chart.redraw();
   }
 
-  /** What may have changed with any frame. */
+  /** Paint what may have changed with any frame. */
   paint() {
     const quote = this.#find();
     if (quote === undefined) return;
@@ -85,7 +85,7 @@ export class Panel {
     this.#sources.paint();
   }
 
-  /** What changes by itself, or may be late. */
+  /** Paint what changes by itself, or may be late. */
   paintSlowly() {
     const quote = this.#find();
     const { freshness, market } = this.#page;
@@ -108,7 +108,7 @@ export class Panel {
     return quote;
   }
 
-  // Whether the symbol exists has just become clear, or has changed.
+  // Whether the symbol exists has just become known, or has changed.
   #settle(quote) {
     this.#known = quote !== undefined;
     this.#parts.body.hidden = !this.#known;
@@ -123,11 +123,7 @@ export class Panel {
   #sayMissing() {
     const { market, details } = this.#page;
     const names = nearest(this.#symbol, market.quotes.keys(), NEAREST);
-    const buttons = names.map((name) => {
-      const button = element("button", { type: "button", class: "plain-button" }, name);
-      button.addEventListener("click", () => details.open(name));
-      return button;
-    });
+    const buttons = names.map((name) => button({ class: "plain-button" }, () => details.open(name), name));
     const p = this.#parts;
     setText(p.name, "");
     p.star.hidden = p.enlarge.hidden = true;
@@ -142,21 +138,18 @@ export class Panel {
   #head() {
     const { details, listing, lists } = this.#page;
     const p = this.#parts;
-    p.base = element("span", {}, "");
-    p.rest = element("span", {}, "");
-    p.name = element("p", { class: "panel-name" }, "");
-    p.star = element("button", { type: "button", class: "icon-button" }, star());
-    const drawing = svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ENLARGE }));
-    p.enlarge = element("button", { type: "button", class: "icon-button enlarge", "aria-label": "Enlarge" }, drawing);
-    p.close = element("button", { type: "button", class: "icon-button close", "aria-label": "Close details" }, icon("icon-clear", "icon"));
-    p.star.addEventListener("click", () => {
+    p.base = element("span");
+    p.rest = element("span");
+    p.name = element("p", { class: "panel-name" });
+    p.star = button({ class: "icon-button" }, () => {
       listing.toggle(lists.favourites, instrumentOf(this.#symbol));
       this.paintSlowly();
-    });
-    p.enlarge.addEventListener("click", () => this.#enlarge(!this.#element.classList.contains("large")));
-    p.close.addEventListener("click", () => details.close());
+    }, star());
+    const enlarge = () => this.#enlarge(!this.#element.classList.contains("large"));
+    p.enlarge = button({ class: "icon-button enlarge", "aria-label": "Enlarge" }, enlarge, drawing("icon", 16, ENLARGE));
+    const closer = button({ class: "icon-button close", "aria-label": "Close details" }, () => details.close(), icon("icon-clear"));
     const title = element("h2", {}, p.base, p.rest);
-    return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, p.close);
+    return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, closer);
   }
 
   #enlarge(on) {
@@ -166,25 +159,25 @@ export class Panel {
 
   #price() {
     const p = this.#parts;
-    p.same = element("span", {}, "");
-    p.changed = element("span", {}, "");
+    p.same = element("span");
+    p.changed = element("span");
     p.price = element("p", { class: "price" }, p.same, p.changed);
-    p.arrow = element("span", { class: "arrow", "aria-hidden": "true" }, "");
-    p.change = element("span", {}, "");
-    p.percent = element("span", {}, "");
+    p.arrow = element("span", { class: "arrow", "aria-hidden": "true" });
+    p.change = element("span");
+    p.percent = element("span");
     p.way = element("p", { class: "panel-change" }, p.arrow, p.change, p.percent);
-    p.state = element("p", { class: "panel-state" }, "");
+    p.state = element("p", { class: "panel-state" });
     return element("div", { class: "panel-price" }, p.price, p.way, p.state);
   }
 
   #book() {
     const p = this.#parts;
     for (const side of ["bid", "ask"]) {
-      p[side] = element("b", { class: side === "bid" ? "up" : "down" }, "");
-      p[`${side}_size`] = element("span", { class: "size" }, "");
+      p[side] = element("b", { class: side === "bid" ? "up" : "down" });
+      p[`${side}_size`] = element("span", { class: "size" });
       p[`${side}_share`] = element("i");
     }
-    p.spread = element("span", { class: "spread", title: "Spread, in price and basis points" }, "");
+    p.spread = element("span", { class: "spread", title: "Spread, in price and basis points" });
     const best = element("div", { class: "book-best" }, hidden("Bid"), p.bid, p.bid_size, p.spread, hidden("Ask"), p.ask_size, p.ask);
     p.shares = element("div", { class: "book-shares", "aria-hidden": "true" }, p.bid_share, p.ask_share);
     return element("section", { class: "book", "aria-label": "Best bid and ask" }, best, p.shares);
@@ -193,7 +186,7 @@ export class Panel {
   #day() {
     const list = element("dl", { class: "day", "aria-label": "24 hours" });
     for (const [field, title] of [["open", "Open"], ["high", "High"], ["low", "Low"], ["volume", "Volume"]]) {
-      this.#parts[field] = element("dd", {}, "");
+      this.#parts[field] = element("dd");
       list.append(element("div", {}, element("dt", {}, title), this.#parts[field]));
     }
     return list;
@@ -246,7 +239,7 @@ export class Panel {
     const [bid, ask] = [quote.bid_size, quote.ask_size];
     p.shares.hidden = bid === null || ask === null || bid + ask === 0;
     if (p.shares.hidden) return;
-    const share = Math.round((bid / (bid + ask)) * 200) / 200; // finer steps would be painted for nothing
+    const share = Math.round((bid / (bid + ask)) * 200) / 200; // finer steps could not be seen
     p.bid_share.style.flexGrow = String(share);
     p.ask_share.style.flexGrow = String(1 - share);
   }
@@ -290,6 +283,5 @@ function sizeText(size, numbers) {
 
 function spreadText({ bid, ask, decimals, spreadBp }, numbers) {
   if (spreadBp === null) return MISSING;
-  const bp = spreadBp < 0.1 ? numbers.fixed(spreadBp, 2) : numbers.fixed(spreadBp, 1);
-  return `${numbers.price(ask - bid, decimals)} · ${bp} bp`;
+  return `${numbers.price(ask - bid, decimals)} · ${numbers.fixed(spreadBp, spreadBp < 0.1 ? 2 : 1)} bp`;
 }

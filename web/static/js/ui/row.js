@@ -1,7 +1,8 @@
 /**
  * One pooled row: the same elements for whichever quote it is bound to.
  *
- * Promises: between two bindings only text nodes, classes and transforms change, and only those whose input did.
+ * Promises: while it is bound to a quote, only text nodes, classes and transforms change, and only those whose input
+ * has changed.
  */
 
 import { plainCell, rowLabel } from "./cells.js";
@@ -51,15 +52,15 @@ export class Row {
     this.paintSlowly();
   }
 
-  /** Stand at this place of the list. */
+  /** Move to this place in the list. */
   place(index, rowHeight) {
-    this.element.style.top = `${index * rowHeight}px`; // no transform: Firefox would mark text in other rows
+    this.element.style.top = `${index * rowHeight}px`; // with a transform Firefox selects text in other rows, too
     if (index === this.#index) return;
     this.#index = index;
     this.element.setAttribute("aria-rowindex", index + 2); // the head is row 1
   }
 
-  /** Whether this is the row that the keyboard is at, and whether Tab leads here. */
+  /** Set whether this is the current row, and whether Tab leads here. */
   mark({ current, tabStop }) {
     setAttribute(this.element, "aria-selected", String(current));
     setAttribute(this.element, "tabindex", tabStop ? "0" : "-1");
@@ -70,14 +71,14 @@ export class Row {
     for (const cell of this.#cells.values()) cell.paint(this.quote, state);
   }
 
-  /** What changes by itself, and what is too costly for every painting. */
+  /** Paint what changes by itself, and what costs too much for every paint. */
   paintSlowly() {
     const state = this.#showState();
     for (const cell of this.#cells.values()) cell.paintSlowly?.(this.quote, state);
     setAttribute(this.element, "aria-label", rowLabel(this.quote, state, this.#page));
   }
 
-  /** Flash what has moved since the last painting: the price, or bid and ask where they moved without it. */
+  /** Flash what has moved since the last paint: the price, or else bid and ask. */
   flash() {
     if (this.element.dataset.state !== undefined) return; // only a live price flashes
     const { moves } = this.quote;
@@ -98,7 +99,7 @@ export class Row {
     return state;
   }
 
-  /** End them at once. */
+  /** End the row's flashes at once. */
   stopFlashes() {
     for (const key of Object.values(FLASHING)) {
       const cell = this.#cells.get(key);
@@ -110,11 +111,11 @@ export class Row {
 /**
  * The short tint of a cell whose number has just moved: full for 200 ms, half for 200 ms, off.
  *
- * Promises: one timer for all cells; another move in the same direction makes the present step last longer and starts
- * nothing anew, so that a busy price glows steadily; no flash at all when the user wants less motion.
+ * Promises: one timer for all cells; another move in the same direction prolongs the present step and restarts nothing,
+ * so that a busy price glows steadily; no flash at all when the user prefers reduced motion.
  */
 export class Flashes {
-  /** False: never, because somebody said so. */
+  /** False: switched off in the settings. */
   wanted = true;
 
   /** @type {Map<HTMLElement, {direction: number, half: boolean, untilMs: number}>} */
@@ -137,7 +138,7 @@ export class Flashes {
     this.#arm();
   }
 
-  /** End a cell's flash at once: its row shows something else now. */
+  /** End a cell's flash at once. */
   stop(cell) {
     const running = this.#cells.get(cell);
     if (running === undefined) return;

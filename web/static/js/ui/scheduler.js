@@ -1,15 +1,15 @@
 /**
- * When what is shown may change: in which frame, and whether rows may move.
+ * When the screen may change: in which frame, and whether rows may move.
  */
 
-const EARLY_MS = 4; // a frame this much before its time is the right one: frames do not come when asked
+const EARLY_MS = 4; // a frame this little early is taken: frames do not come exactly on time
 const AFTER_KEY_MS = 3000;
 
 /**
  * The only place that asks the browser for frames.
  *
- * Promises: a job asked for twice runs once; what the market causes is painted at most so many times a second, what
- * the user causes in the very next frame; nothing runs while nothing is asked for, nor while nobody can see it.
+ * Promises: a job requested twice runs once; what the market causes is painted at the chosen rate at most, what the
+ * user causes in the next frame; nothing runs unless requested, nor while the page is hidden.
  */
 export class Scheduler {
   #periodMs = 50;
@@ -31,7 +31,7 @@ export class Scheduler {
     this.#ask();
   }
 
-  /** Run in a frame as soon as the cap allows. */
+  /** Run in a frame as soon as the rate allows. */
   paced(job) {
     this.#paced.add(job);
     const waitMs = this.#pacedAtMs + this.#periodMs - performance.now();
@@ -45,12 +45,12 @@ export class Scheduler {
     }
   }
 
-  /** Paint what the market causes so many times a second at most. */
+  /** The most paints a second that the market causes. */
   set paintsPerSecond(rate) {
     this.#periodMs = 1000 / rate;
   }
 
-  /** Somebody looks at the page again: run what was asked for meanwhile. */
+  /** The page is visible again: run what was requested meanwhile. */
   wake() {
     if (this.#urgent.size + this.#paced.size > 0) this.#ask();
   }
@@ -77,7 +77,7 @@ export class Scheduler {
 }
 
 /**
- * Whether the rows must keep their places because a hand is on them: a pointer over them, a finger on them, or a key
+ * Whether the rows must keep their places because the user is at them: a mouse over them, a finger on them, or a key
  * that moved among them a moment ago.
  */
 export class Hold {
@@ -91,7 +91,7 @@ export class Hold {
     const hover = (hovered) => (event) => {
       if (event.pointerType === "mouse") this.#hovered = hovered;
     };
-    // Touch events, for a finger that scrolls ends its pointer events while it is still down.
+    // Touch events, since scrolling ends a finger's pointer events while it is still down.
     const touch = (event) => {
       this.#touched = event.touches.length > 0;
     };
@@ -104,7 +104,7 @@ export class Hold {
     for (const type of ["touchstart", "touchend", "touchcancel"]) rows.addEventListener(type, touch, { passive: true });
   }
 
-  /** Whether a press has not ended yet, or text is marked: elements must stay, too. */
+  /** Whether a press has not ended yet, or text is selected: then elements must stay, too. */
   get pressed() {
     return this.#pressed || this.#touched || !getSelection().isCollapsed;
   }

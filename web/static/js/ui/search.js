@@ -1,5 +1,5 @@
 /**
- * What narrows a list: the search field, and which feed's prices and which quote currency are listed.
+ * What narrows a list: the search field, and the filters for feed and quote currency.
  */
 
 import { element } from "./elements.js";
@@ -22,22 +22,22 @@ export class Search {
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#input.addEventListener("blur", () => this.#close());
     header.querySelector("#search-open").addEventListener("click", () => this.open());
-    // Pressed before the field loses the keyboard, or the press would come too late to meet the button.
+    // Keeps the focus in the field, which would hide the button before the click arrives.
     const button = header.querySelector("#search-clear");
     button.addEventListener("pointerdown", (event) => event.preventDefault());
     button.addEventListener("click", () => {
       this.clear();
-      this.#input.focus(); // the button goes
+      this.#input.focus(); // the button disappears
     });
   }
 
-  /** What is searched for. */
+  /** The text in the field. */
   set text(text) {
     this.#input.value = text;
     this.#header.classList.toggle("searching", text !== "");
   }
 
-  /** Say how many symbols there are to search. */
+  /** Set the placeholder. */
   describe(text) {
     this.#input.placeholder = text;
   }
@@ -54,7 +54,7 @@ export class Search {
   }
 
   #key(event) {
-    if (event.isComposing) return; // Enter takes what an input method offers
+    if (event.isComposing) return; // Enter accepts what an input method offers
     if (event.key === "Escape") {
       this.clear();
       this.#input.blur();
@@ -68,13 +68,13 @@ export class Search {
     event.preventDefault();
   }
 
-  // What was searched for stays in sight.
+  // A search that is not empty stays visible.
   #close() {
     if (this.#input.value === "") this.#header.classList.remove("searching");
   }
 }
 
-/** Two choices beside the lists. */
+/** The filters beside the lists. */
 export class Filters {
   #page;
   #selects;
@@ -89,19 +89,19 @@ export class Filters {
     }
   }
 
-  /** Offer what the market has, and what is chosen even if the market does not have it. */
+  /** Offer what the market has, and the present choice even if the market does not have it. */
   show() {
     const { market, view } = this.#page;
     const state = [market.membership, ...market.feeds.keys(), view.feed, view.currency].join();
     if (state === this.#shown) return;
     this.#shown = state;
-    // A replay is one feed with the prices of many.
+    // A replay is one feed with prices of many.
     const venues = [...market.sources].filter((source) => typeof source === "string");
     this.#fill("feed", [...new Set([...market.feeds.keys(), ...venues])].sort(), view.feed);
     this.#fill("quote", currencies(market), view.currency);
   }
 
-  /** What can be chosen: values and texts. @param {"feed" | "quote"} name */
+  /** The options: values and texts. @param {"feed" | "quote"} name */
   options(name) {
     return Array.from(this.#selects[name].options, ({ value, text }) => [value, text]);
   }
@@ -109,7 +109,7 @@ export class Filters {
   #fill(name, values, chosen) {
     const select = this.#selects[name];
     const all = [...new Set(["", ...values, chosen])];
-    // Not made anew for nothing: somebody may be choosing.
+    // Only if they differ: the user may be choosing.
     if (all.join() !== Array.from(select.options, ({ value }) => value).join()) {
       select.replaceChildren(...all.map((value) => element("option", { value }, value || ANY[name])));
     }
@@ -117,7 +117,7 @@ export class Filters {
   }
 }
 
-/** What most symbols are quoted in comes first. */
+/** The quote currencies, most common first. */
 function currencies(market) {
   const counts = new Map();
   for (const { parts } of market.quotes.values()) {

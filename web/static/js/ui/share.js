@@ -1,5 +1,5 @@
 /**
- * Taking a view elsewhere: as a file, as a link.
+ * Sharing a view: as a file or as a link.
  */
 
 import { ask } from "../net/api.js";
@@ -18,7 +18,7 @@ export function exportCsv({ view, grid, listing, clock, stream, toasts, announce
   toasts.show(element("span", {}, `${saved} `, exactCsv("All quotes with exact decimals")));
 }
 
-/** A link to all quotes as the service has them. A token, which no address carries, is sent along with the question. */
+/** A link to all quotes as the service has them. If there is a token, it is sent in a header, never in the URL. */
 export function exactCsv(words) {
   const link = element("a", { href: "api/quotes?format=csv", target: "_blank", rel: "noopener" }, words);
   link.addEventListener("click", async (event) => {
@@ -35,12 +35,12 @@ function save(file, name) {
   const link = element("a", { download: name });
   link.href = URL.createObjectURL(file);
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers fetch it later
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it later
 }
 
 /**
- * Copy the address of this view; a list of one's own goes along as its symbols. List and order are named in any case,
- * for who follows the link has usual ones of their own.
+ * Copy the URL of this view; a list other than All goes as its symbols. List and order are always named, since the
+ * recipient may have other defaults.
  */
 export async function copyLink({ prefs, listing, view, toasts, announcer }) {
   const { kind, key, symbols } = listing.list;

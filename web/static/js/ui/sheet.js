@@ -1,5 +1,5 @@
 /**
- * A sheet that follows the finger on its head downwards, and closes when it is let go far enough below.
+ * A sheet that follows a finger dragging its header down, and closes when released far enough below.
  */
 
 import { phone } from "./elements.js";

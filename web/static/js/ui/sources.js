@@ -1,15 +1,14 @@
 /**
- * One line for each venue of an instrument: its state, price, lag and rate, which of them is the source now, and which
- * one was before.
+ * A line for each venue of an instrument: its state, price, lag and rate, whether it is the source now, and whether it
+ * was before.
  */
 
 import { loadSources } from "../net/details.js";
 import { age } from "../fmt.js";
 import { FIXED_AGES } from "./cells.js";
-import { element, icon, setAttribute, setText } from "./elements.js";
+import { element, mark, setAttribute, setText, showMark } from "./elements.js";
 
-const MARKS = { live: "live", stale: "delayed", halted: "delayed", closed: "connecting", down: "offline", gone: "offline" };
-const RATE_SAMPLES = 10; // of half a second
+const RATE_SAMPLES = 10; // two a second
 
 export class Sources {
   element = element("table", { class: "sources" });
@@ -38,7 +37,7 @@ export class Sources {
     this.#body.replaceChildren();
   }
 
-  /** The prices alone, in the same moment as the panel's own, which is one of them. */
+  /** The prices alone, in the same frame as the panel's own, which is one of them. */
   paint() {
     const { market, numbers } = this.#page;
     for (const [symbol, { last }] of this.#rows) {
@@ -72,7 +71,7 @@ export class Sources {
     }
     this.#source = source;
     const instrument = this.#instrument;
-    const told = await loadSources(instrument).catch(() => null); // without it the lines stand by name
+    const told = await loadSources(instrument).catch(() => null); // without an answer the lines are sorted by name
     if (instrument === this.#instrument && told !== null) this.#told = told;
   }
 
@@ -83,12 +82,12 @@ export class Sources {
 
   #add(symbol) {
     const row = {
-      mark: icon("mark-live", "mark"),
-      state: element("span", { class: "hidden-text" }, ""),
-      tag: element("span", { class: "tag" }, ""),
-      last: element("td", {}, ""),
-      lag: element("td", {}, ""),
-      rate: element("td", {}, ""),
+      mark: mark(),
+      state: element("span", { class: "hidden-text" }),
+      tag: element("span", { class: "tag" }),
+      last: element("td"),
+      lag: element("td"),
+      rate: element("td"),
       samples: [],
     };
     const venue = element("div", { class: "venue" }, element("span", {}, venueOf(symbol)), row.state, row.tag);
@@ -107,7 +106,7 @@ export class Sources {
     const { numbers, freshness } = this.#page;
     const state = freshness.state(quote);
     setAttribute(row.element, "data-state", state);
-    setAttribute(row.mark.firstChild, "href", `#mark-${MARKS[state] ?? "delayed"}`);
+    showMark(row.mark, state);
     setText(row.state, ` ${state}`);
     setText(row.lag, this.#lag(quote, state));
     setText(row.rate, `${rateText(this.#rate(row, quote), numbers)}/s`);

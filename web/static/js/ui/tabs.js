@@ -1,33 +1,32 @@
 /**
- * The lists to choose from, each with its count; those of one's own can be renamed, moved and deleted where they stand.
+ * The tabs of the lists, each with its count; the user's own can be renamed, moved and deleted in place.
  *
  * Promises: a tab keeps its element while its list lives. Knows nothing of what is in a list.
  */
 
-import { element, icon, setAttribute, setText, star } from "./elements.js";
+import { button, element, icon, setAttribute, setText, star } from "./elements.js";
 
 export class Tabs {
   #nav;
   #page;
   #tabs = new Map(); // list -> {item, button, title, count}
   #current = null;
-  #room = new ResizeObserver(() => this.#reveal()); // counts and what stands beside the lists come later than they
-  #more = element("button", { class: "icon-button tab-more", type: "button", "aria-haspopup": "menu" });
-  #save = element("button", { class: "plain-button tab-save", type: "button" }, "Save");
-  #new = element("button", { class: "icon-button tab-new", type: "button", "aria-label": "New list" });
+  #room = new ResizeObserver(() => this.#reveal()); // counts, and what stands beside the tabs, come later
+  #more;
+  #save;
+  #new;
 
   /** @param {HTMLElement} nav @param {object} page see main.js */
   constructor(nav, page) {
     this.#nav = nav;
     this.#page = page;
-    this.#more.append(icon("icon-more", "icon"));
-    this.#new.append(icon("icon-plus", "icon"));
-    this.#new.title = "New list";
-    this.#more.addEventListener("click", () => page.actions.openListMenu(this.#current, this.#more));
-    this.#save.addEventListener("click", () => page.listing.save());
-    this.#new.addEventListener("click", () => page.listing.create());
-    // A mouse's wheel turns one way only.
+    const openMenu = () => page.actions.openListMenu(this.#current, this.#more);
+    this.#more = button({ class: "icon-button tab-more", "aria-haspopup": "menu" }, openMenu, icon("icon-more"));
+    this.#save = button({ class: "plain-button tab-save" }, () => page.listing.save(), "Save");
+    const labels = { "aria-label": "New list", title: "New list" };
+    this.#new = button({ class: "icon-button tab-new", ...labels }, () => page.listing.create(), icon("icon-plus"));
     this.#room.observe(nav);
+    // A mouse wheel turns only one way.
     nav.addEventListener("wheel", ({ deltaX, deltaY }) => { if (deltaX === 0) nav.scrollLeft += deltaY; }, { passive: true });
   }
 
@@ -55,7 +54,7 @@ export class Tabs {
     if (moved) this.#reveal();
   }
 
-  /** The chosen tab, with the button that belongs to it. */
+  /** Scroll to the chosen tab and the button that belongs to it. */
   #reveal() {
     for (const part of [this.#more, this.#save, this.#tabs.get(this.#current)?.button]) {
       if (part?.isConnected) part.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -67,13 +66,13 @@ export class Tabs {
     for (const [list, { count }] of this.#tabs) if (list.key === key) setText(count, text);
   }
 
-  /** Let the title of a list be typed. */
+  /** Let the user type a list's title. */
   rename(list) {
-    const { button } = this.#tabs.get(list);
+    const { button: tab } = this.#tabs.get(list);
     const input = element("input", { class: "tab-title", "aria-label": "List name", maxlength: "40" });
     input.value = list.title;
-    button.hidden = true;
-    button.after(input);
+    tab.hidden = true;
+    tab.after(input);
     input.focus();
     input.select();
     let done = false;
@@ -81,8 +80,8 @@ export class Tabs {
       if (done) return;
       done = true;
       input.remove();
-      button.hidden = false;
-      if (back) button.focus();
+      tab.hidden = false;
+      if (back) tab.focus();
       if (keep) this.#page.listing.rename(list, input.value);
     };
     input.addEventListener("keydown", (event) => {
@@ -94,17 +93,16 @@ export class Tabs {
     input.addEventListener("blur", () => finish(true, false));
   }
 
-  /** Move the keyboard to the tab of a list. */
+  /** Focus the tab of a list. */
   focus(list) {
     this.#tabs.get(list)?.button.focus();
   }
 
   #newTab(list) {
-    const tab = { title: element("span", {}, ""), count: element("span", { class: "count" }, "") };
-    tab.button = element("button", { class: "tab", type: "button" }, tab.title, tab.count);
+    const tab = { title: element("span"), count: element("span", { class: "count" }) };
+    tab.button = button({ class: "tab" }, () => this.#page.listing.choose(list.key), tab.title, tab.count);
     this.#room.observe(tab.button);
     if (list.kind === "favourites") tab.button.prepend(star());
-    tab.button.addEventListener("click", () => this.#page.listing.choose(list.key));
     if (list.kind === "own") {
       tab.button.addEventListener("dblclick", () => this.rename(list));
       tab.button.addEventListener("keydown", (event) => this.#key(event, list));
@@ -122,7 +120,7 @@ export class Tabs {
     event.preventDefault();
   }
 
-  // Only what stands elsewhere is moved, so that the keyboard's place is not lost for nothing; nor is what is typed.
+  // Only what has another place is moved, so that neither the focus nor a title being typed is lost.
   #place(parts) {
     const kept = (child) => parts.includes(child) || child.tagName === "INPUT";
     for (const child of [...this.#nav.children]) if (!kept(child)) child.remove();

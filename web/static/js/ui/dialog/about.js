@@ -1,5 +1,5 @@
 /**
- * What this is, where its numbers can be had otherwise, and whose work is in it.
+ * What this page is, where else its data can be had, and whose work it contains.
  */
 
 import { element } from "../elements.js";

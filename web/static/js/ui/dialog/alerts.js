@@ -1,8 +1,8 @@
 /**
- * The alerts there are, and a form for one more.
+ * All alerts, and a form for one more.
  */
 
-import { element, icon } from "../elements.js";
+import { button, element, icon } from "../elements.js";
 import { askToNotify, describe } from "../messages.js";
 
 export const title = "Alerts";
@@ -26,19 +26,18 @@ export function build(page, close, quote) {
     const buttons = () => [...list.querySelectorAll("button")];
     const at = buttons().indexOf(document.activeElement);
     list.replaceChildren(...(items.length > 0 ? items : [element("li", { class: "note" }, "No alerts yet.")]));
-    if (at >= 0) (buttons()[at] ?? buttons().at(-1))?.focus(); // the keyboard stays where it was, on what is there now
+    if (at >= 0) (buttons()[at] ?? buttons().at(-1))?.focus(); // the focus keeps its place
   };
   refresh();
   return { body: [form(page, quote), list, element("p", { class: "note" }, TAB_NOTE)], refresh };
 }
 
 function item({ alerts, numbers, market, toasts }, alert) {
-  const remove = element("button", { type: "button", class: "icon-button", "aria-label": `Remove: ${alert.symbol} ${alert.op} ${alert.value}` });
-  remove.append(icon("icon-clear", "icon"));
-  remove.addEventListener("click", () => {
+  const label = `Remove alert: ${alert.symbol} ${alert.op} ${alert.value}`;
+  const remove = button({ class: "icon-button", "aria-label": label }, () => {
     const undo = alerts.remove(alert.id);
     toasts.show("Alert removed.", { label: "Undo", run: undo });
-  });
+  }, icon("icon-clear"));
   const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
   const waits = alert.armed === false ? "; already met, waiting for the next time" : "";
   const words = `${describe(alert, numbers, decimals)}${alert.repeat ? ", repeating" : ", once"}${waits}`;
@@ -46,7 +45,7 @@ function item({ alerts, numbers, market, toasts }, alert) {
 }
 
 function form(page, quote) {
-  const first = (here) => (here ? { autofocus: "" } : {}); // what is to be filled in
+  const first = (here) => (here ? { autofocus: "" } : {}); // the field to fill in
   const symbol = element("input", { name: "symbol", required: "", maxlength: "64", autocomplete: "off", spellcheck: "false", ...first(!quote) });
   symbol.value = quote?.instrument ?? "";
   const condition = element("select", { name: "condition" });
@@ -71,7 +70,7 @@ function form(page, quote) {
     const said = symbol.value.trim();
     const named = page.market.quotes.has(said) ? said : said.toUpperCase();
     const wanted = { symbol: named, kind, op, value: value.valueAsNumber, repeat: repeat.checked };
-    const listed = page.market.quotes.has(named); // else it would never ring
+    const listed = page.market.quotes.has(named); // else it would never fire
     const added = listed && page.alerts.add(wanted);
     const refusal = listed ? "Enter a value above zero. There can be at most 100 alerts." : `${named} is not listed here.`;
     problem.textContent = added ? "" : refusal;

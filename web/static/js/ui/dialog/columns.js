@@ -3,14 +3,14 @@
  */
 
 import { OPTIONAL, choiceOf, chosenColumns } from "../columns.js";
-import { element } from "../elements.js";
+import { button, element } from "../elements.js";
 
 export const title = "Columns";
 
 const MAKE_ROOM = "Hidden for lack of space: ";
 
 export function build({ prefs, grid }) {
-  const note = element("p", { class: "note" }, "");
+  const note = element("p", { class: "note" });
   const boxes = new Map();
   const show = () => {
     const chosen = chosenColumns(prefs.get("cols"));
@@ -30,11 +30,10 @@ export function build({ prefs, grid }) {
     boxes.set(key, box);
     return element("label", { class: "check" }, box, element("span", {}, name), element("small", {}, hint ?? ""));
   });
-  const usual = element("button", { type: "button", class: "plain-button" }, "Reset to default");
-  usual.addEventListener("click", () => {
+  const usual = button({ class: "plain-button" }, () => {
     prefs.set("cols", "");
     show();
-  });
+  }, "Reset to default");
   show();
   return { body: [element("div", { class: "checks" }, ...fields), note, element("div", { class: "buttons" }, usual)] };
 }

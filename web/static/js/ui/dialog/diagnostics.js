@@ -1,9 +1,9 @@
 /**
- * How the stream does, in figures, as of now.
+ * The state of the connection in figures.
  */
 
 import { MISSING } from "../../fmt.js";
-import { element, icon, setText } from "../elements.js";
+import { element, mark, setText } from "../elements.js";
 
 export const title = "Connection";
 
@@ -24,21 +24,21 @@ const ROWS = [
 
 const SHARES = [0.5, 0.95, 0.99];
 
-/** A function that says how fast counts have grown since they were last looked at, a second ago; null at first. */
+/** A function that returns how fast counts have grown since its last call, a second ago; null at first. */
 function meter(counts) {
   let before = { atMs: performance.now(), ...counts };
   let rates = { messages: null, bytes: null };
   return ({ messages, bytes }) => {
     const atMs = performance.now();
     const seconds = (atMs - before.atMs) / 1000;
-    if (seconds < 0.5) return rates; // too short a look
+    if (seconds < 0.5) return rates; // too short to measure
     rates = { messages: (messages - before.messages) / seconds, bytes: (bytes - before.bytes) / seconds };
     before = { atMs, messages, bytes };
     return rates;
   };
 }
 
-/** All figures of the connection, in words. */
+/** All figures of the connection, as text. */
 function diagnose({ figures, stream, numbers, market }, perSecond) {
   const { position, counts } = stream.socket;
   const quantiles = (samples, decimals) => {
@@ -68,7 +68,7 @@ export function build(page) {
   const { market, stream } = page;
   const perSecond = meter(stream.socket.counts);
   const values = ROWS.map(([label, valueOf]) => {
-    const value = element("dd", {}, "");
+    const value = element("dd");
     return { valueOf, value, line: element("div", {}, element("dt", {}, label), value) };
   });
   const feeds = element("ul", { class: "sheet-feeds" });
@@ -77,11 +77,11 @@ export function build(page) {
     const figures = diagnose(page, perSecond);
     for (const { valueOf, value } of values) setText(value, valueOf(figures));
     const told = JSON.stringify([...market.feeds]);
-    if (told === shown) return; // what somebody marks there to copy it stays marked
+    if (told === shown) return; // or it would undo what the user has selected there
     shown = told;
     const lines = [...market.feeds].sort().map(([name, { state, message }]) => {
-      const mark = icon(state === "live" ? "mark-live" : "mark-delayed", "mark");
-      return element("li", { class: "feed", "data-state": state }, mark, element("b", {}, name), ` ${state}${message ? `: ${message}` : ""}`);
+      const words = ` ${state}${message ? `: ${message}` : ""}`;
+      return element("li", { class: "feed", "data-state": state }, mark(state), element("b", {}, name), words);
     });
     feeds.replaceChildren(...lines);
   };

@@ -1,9 +1,9 @@
 /**
- * What can be chosen for good; on a phone also what has its place elsewhere on wider screens.
+ * The settings; on a phone also what has its place elsewhere on wider screens.
  */
 
 import { keepToken, token } from "../../store/kept.js";
-import { element } from "../elements.js";
+import { button, element } from "../elements.js";
 import { Prefs } from "../../store/prefs.js";
 import { copyLink, exportCsv } from "../share.js";
 
@@ -21,6 +21,7 @@ const SETTINGS = [
 const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];
 const ORDERS = { "": "Highest volume", "-change": "Top gainers", change: "Top losers", symbol: "Symbol" };
 const FILTERS = { feed: "Feed", quote: "Quote currency" };
+const PLAIN = { class: "plain-button" };
 const OTHERS = [["columns", "Columns"], ["alerts", "Alerts"], ["shortcuts", "Keyboard shortcuts"], ["about", "About"]];
 
 export function build(page, close) {
@@ -38,34 +39,24 @@ export function build(page, close) {
   }
   for (const { classList } of listed) classList.add("for-phones");
   fields.unshift(...listed);
-  const refresh = () => { // another tab may have chosen
+  const refresh = () => { // another tab may have changed them
     for (const { lastChild: select } of fields) {
       const chosen = prefs.get(select.name);
       if (select.value !== chosen) select.value = chosen;
     }
   };
-  const others = OTHERS.map(([name, label]) => button(label, () => dialogs.open(name)));
-  others.unshift(...forPhones(page, close));
-  if (token() !== null) others.push(button("Forget token", () => keepToken(null) && location.reload()));
+  const others = forPhones(page, close);
+  for (const [name, label] of OTHERS) others.push(button(PLAIN, () => dialogs.open(name), label));
+  if (token() !== null) others.push(button(PLAIN, () => keepToken(null) && location.reload(), "Forget token"));
   return { body: [element("div", { class: "fields" }, ...fields), element("div", { class: "buttons" }, ...others)], refresh };
 }
 
 function forPhones(page, close) {
   const actions = { [page.stream.paused ? "Resume" : "Pause"]: page.togglePause, "Export as CSV": exportCsv, "Copy link": copyLink };
-  return Object.entries(actions).map(([label, act]) => {
-    const made = button(label, () => {
-      close();
-      act(page);
-    });
-    made.classList.add("for-phones");
-    return made;
-  });
-}
-
-function button(label, press) {
-  const made = element("button", { type: "button", class: "plain-button" }, label);
-  made.addEventListener("click", press);
-  return made;
+  return Object.entries(actions).map(([label, act]) => button({ class: "plain-button for-phones" }, () => {
+    close();
+    act(page);
+  }, label));
 }
 
 function field(prefs, name, label, options, choose = (value) => prefs.set(name, value)) {

@@ -1,5 +1,5 @@
 /**
- * Asks for the token of a service that wants one.
+ * Asks for the access token of a service that requires one.
  */
 
 import { keepToken, token } from "../../store/kept.js";
