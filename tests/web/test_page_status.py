@@ -127,3 +127,18 @@ def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
         advance(visit, 2000)
         expect(page.locator(".feeds-table .state").last).to_have_text("down")
         expect(page.locator("#feed h2")).to_have_text("alpha")
+
+
+def test_a_clock_that_stands_still_makes_no_rates(browser: Browser) -> None:
+    """Where the service's clock has not moved on, a rate is missing.
+
+    Seen: "NaN /s" and "CPU NaN%", for growth was divided by no time.
+    """
+    with PageServer() as server, visiting(browser, server, still=True) as visit:
+        server.answers |= {"api/status": status(2), "api/feeds": {"feeds": {"alpha": feed("live")}}}
+        visit.go("status")
+        expect(visit.page.locator("#cluster .word")).to_have_text("Ready")
+        advance(visit, 2000)
+        expect(visit.page.locator(".course path").first).to_have_attribute("d", re.compile("^M"))
+        assert tile(visit, "Rows out") == "—"
+        assert tile(visit, "Memory").endswith("CPU —")

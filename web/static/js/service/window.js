@@ -29,7 +29,7 @@ export class Window {
   /** A counter's growth per second, lately; null before two answers. @param {(answer: object) => number} counter */
   rate(counter, end = this.#answers.length) {
     const [first, last] = this.#ends(end);
-    if (first === undefined) return null;
+    if (first === undefined || last.time <= first.time) return null; // its clock may have been set back
     return ((counter(last) - counter(first)) / (last.time - first.time)) * 1000;
   }
 
