@@ -79,7 +79,7 @@ export class Actions {
 
   /** Load a module and call one of its functions. */
   async #later(name, what, ...subjects) {
-    const part = await load(name, null, this.#page);
+    const part = await load(name, this.#page);
     part?.[what](this.#page, ...subjects);
   }
 }
@@ -88,7 +88,7 @@ export class Actions {
  * Bind keys that work anywhere on the page, except in text fields, dialogs and menus.
  * @param {Object<string, () => unknown>} actions by `event.key`, letters in lower case, with `ctrl+` for Ctrl and Cmd,
  *   which work in text fields, too; an action that returns false leaves the key to the browser
- * @param {import("../store/prefs.js").Prefs} prefs say whether single-key shortcuts are on
+ * @param {import("../store/prefs.js").Prefs} prefs says whether single-letter keys are on
  */
 export function bindKeys(actions, prefs) {
   document.addEventListener("keydown", (event) => {

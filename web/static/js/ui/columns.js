@@ -34,7 +34,7 @@ const COLUMNS = [
   { key: "volume", title: "Volume", write: written.volume, width: 78, least: 70, rank: 14,
     hint: "Over 24 hours, in quote currency" },
   { key: "age", title: "Age", cell: ageCell, width: 60, least: 56, rank: 15,
-    hint: "Age of the price" },
+    hint: "How old the price is" },
   { key: "difference", title: "Change", write: written.difference, width: 96, rank: 10,
     hint: "Over 24 hours, in quote currency" },
   { key: "open", title: "Open", write: written.price, width: 92, rank: 9, hint: "24 hours ago" },
@@ -51,7 +51,7 @@ const COLUMNS = [
 
 const ALWAYS = ["star", "symbol", "last"];
 const DEFAULT = ["change", "trend", "range", "bid", "ask", "spread", "volume", "age"];
-const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // where css/grid.css gives them places
+const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // css/page.css gives them places
 
 const byKey = new Map(COLUMNS.map((column) => [column.key, column]));
 

@@ -12,13 +12,13 @@ const MESSAGES = "#toasts, #announcements"; // they move along: nothing outside 
 /**
  * Load a part of the page that is needed only now, with its style sheet.
  * @param {string} name of a module beside this one
- * @param {string | null} href of the style sheet
  * @param {object} page see main.js
+ * @param {string} [href] of the style sheet
  * @returns {Promise<object | null>} null: it failed, and the user was told
  */
-export async function load(name, href, { announcer, toasts }) {
+export async function load(name, { announcer, toasts }, href = "css/dialogs.css") {
   try {
-    const [part] = await Promise.all([import(`./${name}.js`), href && addStyles(href)]);
+    const [part] = await Promise.all([import(`./${name}.js`), addStyles(href)]);
     return part;
   } catch {
     announcer?.say("load", FAILED);
@@ -114,7 +114,7 @@ export class Details {
   async #ready() {
     if (this.panel !== null) return;
     this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
-    this.#loading ??= load("panel", "css/panel.css", this.#page);
+    this.#loading ??= load("panel", this.#page, "css/panel.css");
     const part = await this.#loading;
     this.#loading = null;
     if (part !== null) this.panel ??= new part.Panel(this.#place, this.#page);
@@ -156,7 +156,7 @@ export class Dialogs {
    * @param {unknown} [argument]
    */
   async open(name, argument) {
-    const part = await load(`dialog/${name}`, "css/dialogs.css", this.#page);
+    const part = await load(`dialog/${name}`, this.#page);
     if (part !== null) this.#show(part, argument);
   }
 

@@ -11,11 +11,11 @@ export const title = "Settings";
 
 const SETTINGS = [
   ["theme", "Theme", { auto: "System", dark: "Dark", light: "Light", contrast: "High contrast" }],
-  ["updown", "Up and down colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
+  ["updown", "Price colours", { western: "Green up, red down", east: "Red up, green down", safe: "Blue up, orange down" }],
   ["density", "Density", { compact: "Compact", comfortable: "Comfortable" }],
   ["rate", "Updates on screen", { 60: "60 per second", 20: "20 per second", 4: "4 per second", 1: "1 per second" }],
   ["flashes", "Price flashes", { on: "System", off: "Off" }],
-  ["letters", "Single-key shortcuts", { on: "On", off: "Off" }],
+  ["letters", "Single-letter keys", { on: "On", off: "Off" }],
   ["tz", "Time zone", { utc: "UTC", local: "Local" }],
 ];
 const LOCALES = ["", "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "pt-BR", "sv-SE", "ja", "zh-CN", "ko", "hi-IN", "ar-EG"];

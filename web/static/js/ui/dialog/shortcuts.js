@@ -13,7 +13,7 @@ const GROUPS = [
   ]],
   ["Rows", [
     ["↑ ↓ PgUp PgDn", "Move"], ["Home End", "First or last row"], ["Enter", "Open details"], ["Esc", "Close details"],
-    ["F", "Add to or remove from Favourites"], ["A", "Add alert"], ["R", "Read the row aloud"], ["M", "Open the row’s menu"],
+    ["F", "Toggle favourite"], ["A", "Add alert"], ["R", "Read the row aloud"], ["M", "Open the row’s menu"],
     ["+", "Add to this list"], ["Delete", "Remove from this list"], ["1 … 6", "Chart interval"],
   ]],
   ["Column headers", [["← →", "Move"], ["Enter", "Sort: descending, ascending, default"]]],
@@ -28,6 +28,6 @@ export function build({ prefs }) {
     });
     return element("section", {}, element("h3", {}, name), element("dl", { class: "keys" }, ...lines));
   });
-  const off = prefs.get("letters") === "off" ? [element("p", { class: "note" }, "Single-key shortcuts are off. They can be turned on in Settings.")] : [];
+  const off = prefs.get("letters") === "off" ? [element("p", { class: "note" }, "Single-letter keys are off. They can be turned on in Settings.")] : [];
   return { body: [...off, element("div", { class: "key-groups" }, ...groups)] };
 }
