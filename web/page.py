@@ -3,8 +3,8 @@
 The page has some thirty small modules, fetched at once from a process that streams prices, so answers must be cheap.
 Files change only with the process, so they are listed once, at the start. The page refers to its scripts and styles
 below a folder named by a hash of all files, so that a browser may keep them for ever; under any other path a file is
-always revalidated. Scripts and styles are sent without comments, a quarter of their bytes, but with the same line
-numbers.
+always revalidated. Scripts and styles are sent without indentation and comments, a quarter of their bytes, but with the
+same line numbers.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml"}
 """Media types that some systems name differently."""
 COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*$", re.MULTILINE | re.DOTALL)
+INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)
 TRAILING_COMMENT = re.compile(rb"(?<=[;{},(]) +// [^\n]*$", re.MULTILINE)
 """A comment after code, as the scripts write them."""
 LINK = re.compile(rb'((?:href|src)=")(?=(?:js|css)/)')
@@ -66,7 +67,7 @@ def read(path: Path) -> File:
     """A file, prepared once; third-party scripts keep their comments, as their licences require."""
     plain = path.read_bytes()
     if path.suffix in {".js", ".css"} and path.is_relative_to(STATIC):
-        plain = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain)
+        plain = INDENTATION.sub(b"", COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain))
     if path.suffix == ".js":
         plain = TRAILING_COMMENT.sub(b"", plain)
     if path == STATIC / "index.html":
