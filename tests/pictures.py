@@ -1,4 +1,4 @@
-"""Pictures of the running service: `python -m tests.pictures` takes the README's, with a folder behind it all."""
+"""Screenshots of the running service: `python -m tests.pictures` takes the README's, `… FOLDER` takes all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAVOURITES = ("BTC-USD", "ETH-USD", "SOL-USD", "EUR-USD", "USD-JPY", "XAU-USD", 
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 FRAME = {"viewport": {"width": 720, "height": 240}}
-SETTLE_MS = 6000  # latency and rates are figures over some seconds
+SETTLE_MS = 6000  # latency and rates are averages over some seconds
 SILENT_MS = 8000
 MUTE = ("SOL-USD", "DOGE-USD", "LINK-USD")
 
@@ -44,11 +44,11 @@ ALERTS = """async (symbol) => {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: where it is taken, on what screen, and what must be there first.
+    """One screenshot: of which URL, on what screen, and what must be there first.
 
     Attributes:
         kept: it is one of the README's.
-        starred: the visitor has favourites and alerts already.
+        starred: the user has favourites and alerts.
         meanwhile: what happens to the service before it is taken.
     """
 
@@ -62,7 +62,7 @@ class Picture:
 
 
 def hush(page: Page, service: Running) -> None:
-    """Let a feed be mute for 14 s: all that is not the service's own in these pictures."""
+    """Let a feed be silent for 14 s: the only thing in these pictures that the service does not send itself."""
 
     def relay(route: WebSocketRoute) -> None:
         route.connect_to_server().on_message(lambda text: route.send(json.dumps(without_kraken(json.loads(text)))))
@@ -72,7 +72,7 @@ def hush(page: Page, service: Running) -> None:
 
 
 def without_kraken(frame: dict[str, Any]) -> dict[str, Any]:
-    """A frame as it would be if some symbols came from a feed that says nothing any more."""
+    """The frame, as if some symbols came from a feed that has fallen silent."""
     quotes = frame.get("quotes", {})
     if frame["type"] == "update":
         frame["quotes"] = {symbol: fields for symbol, fields in quotes.items() if symbol not in MUTE}
@@ -85,7 +85,7 @@ def without_kraken(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def stop(page: Page, service: Running) -> None:
-    """Let the service be gone for so long that prices are old, each by the rhythm that the page has seen of it."""
+    """Let the service be gone until prices are stale, each by its rhythm as the page has seen it."""
     page.wait_for_timeout(2 * SETTLE_MS)
     service.process.kill()
     page.wait_for_function("() => document.querySelectorAll('.row[data-state=stale]').length > 5")
@@ -108,7 +108,7 @@ PICTURES = (
 
 
 def main() -> None:
-    """Take them."""
+    """Take the screenshots."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(exist_ok=True)
     with running(*FEEDS) as service, launched() as browser:
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def take(browser: Browser, service: Running, picture: Picture, folder: Path) -> None:
-    """One picture."""
+    """Take one screenshot."""
     page = browser.new_page(**picture.context)
     page.goto(f"{service.url}/?theme=dark")
     if picture.starred:
@@ -136,7 +136,7 @@ def take(browser: Browser, service: Running, picture: Picture, folder: Path) -> 
 
 
 def favour(page: Page) -> None:
-    """Press the stars of what should be favourites."""
+    """Star the favourites."""
     for symbol in FAVOURITES:
         page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()
 

@@ -1,8 +1,8 @@
-"""What the page's tests put around the page: a file server, and a service whose every frame the test writes.
+"""The surroundings of the page in its tests: a file server, and a service whose every frame the test controls.
 
-The file server sends the headers that the real one sends, so that a breach of the policy shows. The service speaks
-the stream protocol through Playwright's `route_web_socket`. A `Visit` is one use of a page between the two; leaving it
-fails on console errors and on violations of the policy, such as a request to anywhere else.
+The file server sends the real one's headers, so that violations of its policy show. The service speaks the stream
+protocol through Playwright's `route_web_socket`. A `Visit` is one use of a page between the two; its end fails on
+console errors and on violations of the policy, such as a request to anywhere else.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ CONTENT_TYPES = {
 EPOCH = 1_795_386_000_123
 START_MS = 1_795_386_000_000
 SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources": {"venues": []}}
-"""What a service says that knows nothing."""
+"""The answers of a service that has no data."""
 SELECTION = "9f3a61c27b04d5e8"
 SEEN_MS = 20
-"""How far the page's clock is moved between two looks at it: about one frame."""
+"""How far the page's clock is moved between two checks: about one frame."""
 REAL_FRAME = "() => new Promise((painted) => globalThis.__pwClock.builtins.requestAnimationFrame(painted))"
-"""Waits for the browser's next frame, with which it tells a still page, too, that it was scrolled."""
+"""Waits for the browser's next frame, in which even a page with a stopped clock gets its scroll events."""
 STOP_S = 0.02
-"""How long the server may take to see that it shall end."""
+"""How often the server checks whether it should end."""
 SETTLE_MS = 5
-"""How long is waited between two looks at what the server has not answered yet."""
+"""The pause between two checks for requests that have not been answered yet."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
 WATCH_POLICY = """
   window.policyViolations = [];
@@ -75,7 +75,7 @@ Fields = Mapping[str, Any]
 
 
 class FileServer(ThreadingHTTPServer):
-    request_queue_size = 128  # of five a browser's own six connections are too many where they are taken late
+    request_queue_size = 128  # the default of five is too few for a browser's six connections
 
 
 class PageServer:
@@ -88,12 +88,12 @@ class PageServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_S,), name="page-server")
 
     def forget(self) -> None:
-        """Know and have heard nothing."""
+        """Have no data and no record of requests."""
         self.closes: dict[str, list[float | None]] | None = {}
-        """What `api/sparklines` knows; None: there is no such endpoint."""
+        """The data of `api/sparklines`; None: there is no such endpoint."""
         self.closes_end_ms = START_MS
         self.answers: dict[str, dict[str, Any]] = {}
-        """What other paths say, by the path, or by the path without its last part: `api/feeds`, `api/candles`."""
+        """Answers of other paths, by the path, or by the path without its last part: `api/feeds`, `api/candles`."""
         self.vendored = True
         """Whether the files of other packages are there."""
         self.requested: list[str] = []
@@ -123,7 +123,7 @@ class PageServer:
             disable_nagle_algorithm = True  # head and body are two writes; each would wait 40 ms for the other
 
             def handle(self) -> None:
-                with contextlib.suppress(ConnectionError):  # a browser that ends asks no more
+                with contextlib.suppress(ConnectionError):  # the browser may have ended
                     super().handle()
 
             def do_GET(self) -> None:
@@ -143,7 +143,7 @@ class PageServer:
         return Handler
 
     def keeping(self, target: str) -> str:
-        """How long a browser may keep it: our own files for all visits, which then cost a third less, nothing else."""
+        """How long a browser may keep it: our own files for all visits, which makes these a third faster."""
         own = target.endswith((".js", ".css", ".svg")) and "/vendor/" not in target
         return "max-age=3600" if own else "no-store"
 
@@ -178,12 +178,12 @@ class PageServer:
 
 
 class Service:
-    """The other end of the page's stream. It answers by the protocol until a test says otherwise."""
+    """The other end of the page's stream. It follows the protocol unless a test says otherwise."""
 
     def __init__(self) -> None:
         self.connections: list[WebSocketRoute] = []
         self.received: list[dict[str, Any]] = []
-        """Messages of the page on the last connection, pings left out."""
+        """The page's messages on the last connection, without pings."""
         self.epoch = EPOCH
         self.version = 4711
         self.time_ms = START_MS
@@ -193,17 +193,17 @@ class Service:
         self.quotes: dict[str, dict[str, Any]] = {}
         self.feeds: dict[str, dict[str, Any]] = {}
         self.patterns: list[str] = []
-        """What the page wants on the present connection."""
+        """What the page has subscribed to on the present connection."""
         self.fields: list[str] | None = None
-        """Of these fields; None: of all."""
+        """The fields of that; None: all."""
         self.mute = False
         """True: not even pings are answered."""
         self.unheard: list[dict[str, Any]] = []
-        """What came meanwhile, pings left out; a test may let it `take` them later."""
+        """What came while mute, without pings; a test may let it `take` them later."""
         self.late: list[dict[str, Any]] | None = None
-        """A list: answers to pings wait here."""
+        """If a list, pongs wait here."""
         self.tokens: list[str] = []
-        """Those that the page has said."""
+        """Those that the page has sent."""
         self.accepting = True
         """False: every connection is closed at once, as by a server that is down."""
         self.answer_subscribe: Callable[[dict[str, Any]], None] = self.send_snapshot
@@ -217,7 +217,7 @@ class Service:
         route.on_message(lambda text: self.take(json.loads(text)))
 
     def take(self, message: dict[str, Any]) -> None:
-        """Do and answer what a message of the page asks for."""
+        """Handle a message of the page."""
         if self.mute:
             self.unheard += [message] if message["op"] != "ping" else []
             return
@@ -240,7 +240,7 @@ class Service:
         self.answer_subscribe(message)
 
     def _change(self, message: dict[str, Any]) -> None:
-        """The page wants something else on the same connection."""
+        """The page changes its subscription."""
         before = set(self.selected())
         if message["op"] == "subscribe":
             self.patterns += [pattern for pattern in message["symbols"] if pattern not in self.patterns]
@@ -255,7 +255,7 @@ class Service:
         self.update({s: q for s, q in self.selected().items() if s not in before}, version=self.version)
 
     def selected(self) -> dict[str, dict[str, Any]]:
-        """What it knows of what the page wants."""
+        """Its quotes among those that the page has subscribed to."""
         wanted = [re.compile(re.escape(pattern).replace(r"\*", "[^:]*")) for pattern in self.patterns]
         chosen = {s: fields for s, fields in self.quotes.items() if any(one.fullmatch(s) for one in wanted)}
         if self.fields is None:
@@ -292,7 +292,7 @@ class Service:
         since: int | None = None,
         version: int | None = None,
     ) -> None:
-        """Change what the service knows, and send the change. `since` and `version` may lie on purpose."""
+        """Change quotes, and send the change. `since` and `version` may be wrong on purpose."""
         before = self.version
         self.version = self.version + 1 if version is None else version
         for symbol, fields in (quotes or {}).items():
@@ -323,12 +323,12 @@ class Service:
 
 
 class Tab:
-    """A page of a browser context, used by one visit after the other: a new one costs two seconds of CPU.
+    """A page of a browser context, reused by one visit after the other: a new one costs two seconds of CPU.
 
     Attributes:
-        visit: whose events these are now.
-        still: its clock stands still and its dice always show one half.
-        asked: what it has asked for and not got yet, while its clock stands still.
+        visit: the present one.
+        still: its clock stands still, and its random numbers are always one half.
+        asked: its requests that have not been answered yet, if its clock stands still.
     """
 
     def __init__(self, browser: Browser, *, still: bool, context: Mapping[str, Any]) -> None:
@@ -368,7 +368,7 @@ class Tab:
         self.asked.discard(request)
 
     def _refused(self, response: Response) -> None:
-        if not response.ok:  # nobody reads the rest of it, so that it never comes to its end
+        if not response.ok:  # its body is not read, so it never finishes
             self.asked.discard(response.request)
 
     def begin(self, visit: Visit) -> None:
@@ -380,7 +380,7 @@ class Tab:
             self.page.clock.pause_at(START_MS / 1000 + 1)
 
     def settle(self) -> None:
-        """Wait until it has got all that it has asked for: the server's time is not the page's."""
+        """Wait until all its requests are answered: the server's clock is not the page's."""
         for _ in range(PATIENCE_MS // SETTLE_MS):
             if not self.asked:
                 return
@@ -388,7 +388,7 @@ class Tab:
         pytest.fail(f"no answer to {[request.url for request in self.asked]}")
 
     def end(self) -> list[str]:
-        """Leave nothing behind; returns violations of the policy."""
+        """Clean up; returns violations of the policy."""
         page, violations = self.page, []
         if page.url != "about:blank":
             page.mouse.move(0, 0)
@@ -403,16 +403,16 @@ class Tab:
 
 @dataclass
 class Visit:
-    """One visit to the page. A tab that a test changed for good is not given to the next one: `spoil` it."""
+    """One visit to the page. A tab that a test changes for good must not be reused: `spoil` it."""
 
     tab: Tab
     server: PageServer
     tabs: list[Tab]
-    """Where the tab goes afterwards."""
+    """Where the tab waits for its next visit."""
     service: Service = field(default_factory=Service)
     problems: list[str] = field(default_factory=list)
     tolerated: list[str] = field(default_factory=list)
-    """Beginnings of console errors that this test is about."""
+    """Beginnings of console errors that the test expects."""
     spoilt: bool = False
 
     @property
@@ -424,7 +424,7 @@ class Visit:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
         if isinstance(error, BaseException):
-            error.add_note(f"The page complained of {self.problems}")
+            error.add_note(f"Console: {self.problems}")
             self.page.context.close()
             return
         violations = self.tab.end()
@@ -436,7 +436,7 @@ class Visit:
         assert kept + violations == []
 
     def spoil(self) -> Page:
-        """The page, to be changed for good: by scripts that every load runs, by media. Routes are forgotten anyway."""
+        """The page, to be changed for good: by init scripts, by media. Routes are removed anyway."""
         self.spoilt = True
         return self.page
 
@@ -450,7 +450,7 @@ TABS: weakref.WeakKeyDictionary[Browser, dict[tuple[bool, str], list[Tab]]] = we
 
 
 def visiting(browser: Browser, server: PageServer, *, still: bool = False, **context: Any) -> Visit:
-    """A page that is watched but not opened yet; `context` as for `Browser.new_context`."""
+    """A visit whose page is not open yet; `context` as for `Browser.new_context`."""
     tabs = TABS.setdefault(browser, {}).setdefault((still, repr(sorted(context.items()))), [])
     tab = tabs.pop() if tabs else Tab(browser, still=still, context=context)
     visit = Visit(tab, server, tabs)
@@ -468,7 +468,7 @@ def quote(**fields: Any) -> dict[str, Any]:
 
 
 def book(count: int) -> dict[str, dict[str, Any]]:
-    """So many symbols, S0000-USD first by volume, two sources taking turns."""
+    """This many symbols, S0000-USD first by volume, with two alternating sources."""
     return {
         f"S{i:04d}-USD": quote(
             last=100 + i, bid=99.5 + i, ask=100.5 + i, open=90 + i, low=80 + i, high=120 + i,
@@ -491,7 +491,7 @@ def showing(browser: Browser, server: PageServer, quotes: dict[str, dict[str, An
 def frozen(
     browser: Browser, server: PageServer, quotes: dict[str, dict[str, Any]], query: str = "", **context: Any
 ) -> Visit:
-    """A page that shows these quotes, its clock standing still and its dice always showing one half."""
+    """A page that shows these quotes; its clock stands still, and its random numbers are always one half."""
     visit = visiting(browser, server, still=True, **context)
     visit.service.quotes = quotes
     visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
@@ -517,10 +517,10 @@ def until_price(visit: Visit, symbol: str, text: str) -> None:
 
 
 def advance(visit: Visit, milliseconds: int) -> None:
-    """Let time pass, here and at the service, once the page has all that it has asked for."""
+    """Let time pass, on the page and at the service, once all the page's requests are answered."""
     visit.tab.settle()
     visit.service.time_ms += milliseconds
-    # What `clock.run_for` does, without the record that every later visit would have to live through.
+    # As `clock.run_for` does, but without its record, which every later visit would replay.
     visit.page.evaluate("(ms) => globalThis.__pwClock.controller.runFor(ms)", milliseconds)
 
 

@@ -1,4 +1,4 @@
-"""What the page's tests look at and do, again and again: order, changes, flashes, bars, hiding the tab."""
+"""What the page's tests check and do again and again: order, changes, flashes, bars, hiding the tab."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ COLOURS = """() => {
   }
   return { texts, problems, flashes: flashing.length };
 }"""
-"""How readable all that is shown is: what has too little contrast, or flashes too much, and how much was looked at."""
+"""Contrast and flashes of all that is shown: what has too little or too much, and how much was checked."""
 
 
 def sorts(title: Locator, order: str | None) -> bool:
@@ -72,7 +72,7 @@ def sorts(title: Locator, order: str | None) -> bool:
 
 
 def visible_symbols(page: Page) -> list[str]:
-    """Symbols of the rows that a person sees, from top to bottom."""
+    """The symbols of the rows in view, from top to bottom."""
     symbols: list[str] = page.evaluate("""() => {
       const grid = document.querySelector("#grid").getBoundingClientRect();
       const top = document.querySelector(".grid-head").getBoundingClientRect().bottom;
@@ -86,7 +86,7 @@ def visible_symbols(page: Page) -> list[str]:
 
 
 def waiting(page: Page, condition: Callable[[], bool]) -> bool:
-    """Wait until a condition holds that is not one of the page alone; returns whether it came to hold."""
+    """Wait for a condition that is not one of the page alone; returns whether it was met."""
     for _ in range(PATIENCE_MS // 50):
         if condition():
             return True
@@ -95,7 +95,7 @@ def waiting(page: Page, condition: Callable[[], bool]) -> bool:
 
 
 def shows(page: Page, symbols: list[str]) -> None:
-    """Wait until a person sees just these rows: each key and click is painted in a frame of its own."""
+    """Wait until exactly these rows are in view: each key and click is painted in its own frame."""
     waiting(page, lambda: visible_symbols(page) == symbols)
     assert visible_symbols(page) == symbols
 
@@ -120,7 +120,7 @@ def watch_changes(page: Page, symbol: str) -> None:
 
 
 def flashes(page: Page, column: str = "last") -> list[tuple[int, list[str]]]:
-    """The recorded steps of a cell's flash: when, and which of its classes then say so."""
+    """The recorded steps of a cell's flash: when, and its classes then."""
     changes: list[dict[str, Any]] = page.evaluate("window.changes")
     steps = [
         (round(change["at"]), [name for name in change["classes"] if name.startswith("flash") or name == "half"])
@@ -131,13 +131,13 @@ def flashes(page: Page, column: str = "last") -> list[tuple[int, list[str]]]:
 
 
 def last_change(page: Page) -> int:
-    """When the watched row was touched last, on the page's clock."""
+    """When the watched row last changed, on the page's clock."""
     at: float = page.evaluate("Math.max(...window.changes.map((change) => change.at))")
     return round(at)
 
 
 def bars(count: int) -> list[list[Any]]:
-    """So many bars around 100, the last one open; of those before, one half is the venue's."""
+    """This many bars around 100, the last one open; of the others one half is the venue's."""
     closes = [100 + (i * 7 % 11) - 5 for i in range(count + 1)]
     begin = START_MS - (count - 1) * MINUTES_5
     return [
@@ -186,14 +186,14 @@ SHOW = """(visible) => {
 
 
 def minutes(closes: list[float], last_ms: int) -> dict[str, Any]:
-    """Bars of a minute with these closes, the last of them, which began then, still open."""
+    """One-minute bars with these closes, the last of them, which began then, still open."""
     first_ms = last_ms - (len(closes) - 1) * MINUTE_MS
     flags = [""] * (len(closes) - 1) + ["o"]
     return {"bars": [[first_ms + i * MINUTE_MS, c, c + 1, c - 1, c, 5, flags[i]] for i, c in enumerate(closes)]}
 
 
 def store(page: Page, key: str, value: object) -> None:
-    """Keep a value as another tab of the browser does it."""
+    """Store a value as another tab of the browser would."""
     page.evaluate(
         """([key, text]) => {
           localStorage.setItem(key, text);

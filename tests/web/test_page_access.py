@@ -1,4 +1,4 @@
-"""Who cannot see, point or has little room: keyboard, screen reader, themes, phones; and what leaves as a file."""
+"""Keyboard, screen readers, themes, phones and print; and the CSV file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 
 
 def axe() -> str:
-    """The source of axe-core, out of the package that carries it."""
+    """The source of axe-core, from the package that contains it."""
     spec = importlib.util.find_spec("axe_playwright_python")
     assert spec is not None
     assert spec.origin is not None
@@ -47,7 +47,7 @@ def axe() -> str:
 
 
 def violations(page: Page, *rules: str) -> list[str]:
-    """What axe-core finds wrong with what is shown now; by these rules alone, if some are named."""
+    """What axe-core finds wrong with the page as it is now; by these rules alone, if any are named."""
     only = {"runOnly": list(rules)} if rules else {}
     found: dict[str, Any] = page.evaluate(
         "async (only) => await axe.run(document, {resultTypes: ['violations'], ...only})", only
@@ -80,7 +80,7 @@ def test_axe_finds_nothing_wrong(browser: Browser, server: PageServer, theme: st
 
 
 def open_dialog(page: Page, name: str) -> None:
-    """Open it the way a person does."""
+    """Open it as a user does."""
     if name in {"settings", "columns"}:
         page.locator(f"#{name}").click()
     elif name == "diagnostics":
@@ -92,7 +92,7 @@ def open_dialog(page: Page, name: str) -> None:
 
 
 def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> None:
-    """Landmarks, the table with its counts and orders, rows that say themselves, and one live region."""
+    """Landmarks, the table with its counts and sort order, rows with a name in words, and one live region."""
     with showing(browser, server, book(3)) as visit:
         expect(visit.page.get_by_role("button", name="All 3", exact=True)).to_be_visible()
         expect(visit.page.get_by_role("list", name="Feeds")).to_be_visible()
@@ -109,7 +109,7 @@ def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> 
 
 
 def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
-    """Tab reaches each control once and comes round; every focus shows; keys work, and not while typing or when off."""
+    """Tab reaches each control once and wraps around; focus is visible; keys work, but not while typing or when off."""
     with showing(browser, server, book(40)) as visit:
         page = visit.page
         seen: list[str] = []
@@ -176,7 +176,7 @@ def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
 
 
 def test_a_long_dialog_is_scrolled_by_keys(browser: Browser, server: PageServer) -> None:
-    """Where a dialog has nothing to be pressed the keyboard can go to its text, in every browser, to scroll it."""
+    """Where a dialog has no controls its text can be focused, in every browser, to scroll it."""
     with visiting(browser, server, viewport={"width": 390, "height": 500}) as visit:
         page = visit.page
         visit.service.quotes = book(3)
@@ -197,7 +197,7 @@ def test_a_long_dialog_is_scrolled_by_keys(browser: Browser, server: PageServer)
 
 
 def test_the_service_page_and_the_reference_are_accessible(browser: Browser) -> None:
-    """All of the service page stands in landmarks, and what the reference's own colours left pale can be read."""
+    """The whole service page is inside landmarks, and text that the reference left too pale is readable."""
     with running("--feed", "sim:12") as service:
         page = browser.new_page()
         page.goto(f"{service.url}/status?theme=light")
@@ -215,7 +215,7 @@ def test_the_service_page_and_the_reference_are_accessible(browser: Browser) -> 
 def test_phones(browser: Browser, server: PageServer, width: int) -> None:
     """Nothing is wider than the screen, targets are 44 px, dialogs are sheets, lists and menus are within reach.
 
-    No pull at what does not scroll loads the page anew, which without a network would lose every price.
+    Pulling down what does not scroll never reloads the page, which would lose every price without a network.
     """
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         page = visit.page
@@ -272,7 +272,7 @@ CANDLES = """async () => {
 
 
 def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) -> None:
-    """With the system's own colours direction is still told: by arrow and sign, and rising candles are hollow."""
+    """With forced colours direction still shows: by arrow and sign, and rising candles are hollow."""
     with visiting(browser, server, forced_colors="active") as visit:
         page = visit.page
         visit.service.quotes = book(3)
@@ -288,9 +288,9 @@ def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) ->
 
 @pytest.mark.parametrize("theme", ["dark", "contrast"])
 def test_paper_is_light(browser: Browser, server: PageServer, theme: str) -> None:
-    """Whatever theme is chosen, the page is printed dark on white.
+    """Whatever the theme, the page is printed dark on white.
 
-    Seen: browsers leave backgrounds out and darken light text only so far, so that names came out in a pale grey.
+    Seen: browsers leave backgrounds out and darken light text only a little, so names were printed in a pale grey.
     """
     with showing(browser, server, book(3), f"?theme={theme}") as visit:
         page = visit.spoil()
@@ -336,7 +336,7 @@ def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:
 
 
 def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -> None:
-    """The sheet behind the connection's state counts gaps and resumes and names each feed's state."""
+    """The dialog behind the connection's state counts gaps and resumes and names each feed's state."""
     with frozen(browser, server, book(10)) as visit:
         page, service = visit.page, visit.service
         service.update(feeds={"alpha": {"state": "stale", "message": "mute"}})
@@ -350,4 +350,4 @@ def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -
         assert texts["Rows rendered"] == str(before)
         line = page.locator(".sheet-feeds li").first.element_handle()
         advance(visit, 1000)
-        assert line.evaluate("(line) => line.isConnected")  # what is marked there to be copied stays marked
+        assert line.evaluate("(line) => line.isConnected")  # text that is selected there stays selected

@@ -1,4 +1,4 @@
-"""The page while nobody looks at it, and beside other tabs. Each of these was seen to go wrong."""
+"""The page in a hidden tab, and beside other tabs. Each of these has gone wrong before."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def pass_minutes(visit: Visit, count: int) -> None:
-    """Let minutes pass in which the service, whose heart beats slowly, says nothing."""
+    """Let minutes pass in which the service, with a long heartbeat, sends nothing."""
     for _ in range(count):
         advance(visit, MINUTE_MS)
         visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
 
 
 def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServer) -> None:
-    """Back after eight minutes, the chart has the minutes in between as they were.
+    """After eight minutes away, the chart has the minutes in between as they were.
 
-    Seen: a flat line for all the time that the tab was hidden, or paused, and a jump at its end. The page carried the
-    last close on, as if nothing had happened, and then asked for the last three bars only.
+    Seen: a flat line for all the time that the tab was hidden or paused, and a jump at its end. The page repeated the
+    last close, as if nothing had happened, and then loaded only the last three bars.
     """
     server.answers["api/candles"] = minutes([100.0] * 10, START_MS)
     quotes = book(3)
@@ -62,10 +62,10 @@ def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServ
 
 
 def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer) -> None:
-    """A message that came while the tab was hidden goes ten seconds after somebody could see it; fifty are kept.
+    """A message that came while the tab was hidden disappears ten seconds after it became visible; fifty are kept.
 
-    Seen: without notifications an alert that rang in a background tab was gone on return, and, as it rings once, for
-    good. Messages went by the clock, whether they could be read or not.
+    Seen: without notifications an alert that fired in a background tab was gone on return, and as it fires once, for
+    good. Messages expired whether they could be read or not.
     """
     with frozen(browser, server, book(60)) as visit:
         page, service = visit.page, visit.service
@@ -82,10 +82,10 @@ def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer
 
 
 def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServer) -> None:
-    """Half a minute after it was opened without being looked at it is streamed next to nothing, as if it had been left.
+    """Half a minute after it was opened in the background a tab subscribes to next to nothing, as if it had been left.
 
-    Seen: with a middle click, or restored with the browser's window, a tab took the whole market for as long as nobody
-    had looked at it: it was told of being hidden only when it was left.
+    Seen: opened by a middle click, or restored with the browser's window, a tab was streamed the whole market until it
+    was first visited: only a change of visibility was listened for.
     """
     with visiting(browser, server, still=True) as visit:
         page, service = visit.spoil(), visit.service
@@ -101,12 +101,12 @@ def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServ
 
 
 def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: PageServer) -> None:
-    """What was asked for while nobody looked is little, and is not taken for all there is when it comes late.
+    """The snapshot of a hidden tab's few symbols is not taken for the whole market when it comes late.
 
-    Seen: on return in the moment in which the tab had asked for less, as when a phone wakes it, the answer came when it
-    was in sight again: every other symbol was gone, with its hour of prices, until the whole snapshot was there. And an
-    error that is not about a message, as that patterns have outgrown their limit, is no answer. Until everything is
-    told, what is shown is stale: prices of hours before, which looked live, were seen for as long as the way took.
+    Seen: if the tab became visible just after it had subscribed to less, as when a phone wakes it, the answer came
+    after that: every other symbol was gone, with its hour of prices, until the whole snapshot arrived. An error that
+    names no message, as when patterns outgrow their limit, is no answer either. Until everything has arrived, what is
+    shown is stale: prices hours old had looked live for as long as that took.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -132,9 +132,9 @@ def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: Pa
 
 
 def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, server: PageServer) -> None:
-    """What another tab changes takes no list out of the hand that is typing its title.
+    """A change by another tab does not disturb the typing of a list's title.
 
-    Seen: the title typed was lost, and the tab stood there twice. Every list was read anew, as another one.
+    Seen: the typed title was lost, and the tab was there twice: every list was read anew, as a new object.
     """
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -150,7 +150,7 @@ def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, se
 
 
 def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) -> None:
-    """What another tab chooses to look at is not what this one looks at, now or after a reload, or by its link."""
+    """What another tab looks at does not change what this one does, now, after a reload or by its link."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         store(page, "ticker.prefs.v1", {"list": "favourites", "sort": "symbol"})
@@ -167,9 +167,9 @@ def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) 
 
 
 def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:
-    """A notification replaces only that of the same alert, whichever tab it came from, and is heard all the same.
+    """A notification replaces only one of the same alert, from whichever tab, and still makes a sound.
 
-    Seen: named by numbers that began anew with each load, an alert's took the place of another's, in silence.
+    Seen: tagged with numbers that began anew with each load, one alert's notification silently replaced another's.
     """
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -190,7 +190,7 @@ def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, serve
 
 
 def test_a_token_given_to_one_tab_serves_all(browser: Browser, server: PageServer) -> None:
-    """When a token has expired it is typed once: the other tabs go on with it by themselves."""
+    """When a token has expired, a new one is entered once: the other tabs adopt it."""
     with showing(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
         service.close(4001)

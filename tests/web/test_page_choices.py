@@ -1,4 +1,4 @@
-"""What the user chooses: by address, by hand, kept by the browser; lists, filters, columns, settings."""
+"""What the user chooses, by URL, by hand or remembered by the browser: lists, filters, columns, settings."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def address(page: Page) -> dict[str, str]:
-    """The parameters of the page's address."""
+    """The parameters of the page's URL."""
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).query))
 
 
 def until_address(visit: Visit, **expected: str | None) -> None:
-    """Wait for the page to have written its address; None is what must not stand there."""
+    """Wait until the page's URL has these parameters; None: not this one."""
     visit.page.wait_for_function(
         "(expected) => Object.entries(expected).every("
         "([name, value]) => new URLSearchParams(location.search).get(name) === value)",
@@ -63,7 +63,7 @@ def two_venues() -> dict[str, dict[str, Any]]:
 
 
 def test_every_parameter_of_the_address_counts(browser: Browser, server: PageServer) -> None:
-    """What the address says is what is shown, nothing of it is stored, and unknown values are passed over."""
+    """The URL decides what is shown, nothing of it is stored, and invalid values are ignored."""
     query = (
         "?list=favourites&q=alpha&feed=alpha&quote=EUR&sort=last&cols=open,change,nonsense&theme=light&updown=safe"
         "&density=comfortable&rate=4&locale=de-DE&tz=local&embed=0&what=ever&list=all"
@@ -86,7 +86,7 @@ def test_every_parameter_of_the_address_counts(browser: Browser, server: PageSer
 
 
 def test_changes_go_to_the_address_and_are_kept(browser: Browser, server: PageServer) -> None:
-    """Each choice by hand is in the address at once without a step back, and there again after a visit without one."""
+    """Each choice is in the URL at once, without a history entry, and is remembered for a visit without parameters."""
     with showing(browser, server, two_venues()) as visit:
         page = visit.page
         steps = page.evaluate("history.length")
@@ -112,7 +112,7 @@ def test_changes_go_to_the_address_and_are_kept(browser: Browser, server: PageSe
 
 
 def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server: PageServer) -> None:
-    """A list's whole life by keyboard, with undo, and once more after a reload."""
+    """A list is made, filled, renamed, moved and deleted by keyboard, with undo, and survives a reload."""
     with showing(browser, server, book(30)) as visit:
         page = visit.page
         for title in ("Majors", "  <i>FX</i> "):
@@ -135,7 +135,7 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         page.locator("#search").press("Escape")
         expect(row(page, "S0007-USD")).to_be_visible()
         shows(page, ["S0007-USD"])
-        until_address(visit, list="majors 2", q=None)  # or it would be searched for after the reload
+        until_address(visit, list="majors 2", q=None)  # or the reload would search for it
         page.get_by_role("button", name="majors 2 1").press("Delete")
         expect(tab_titles(page)).to_have_text(["All", "Favourites", "Majors"])
         page.get_by_role("button", name="Undo").click()
@@ -157,7 +157,7 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         shows(page, ["S0007-USD"])
         row(page, "S0007-USD").click(button="right")
         expect(page.get_by_role("menuitemcheckbox")).to_have_text(["Favourites", "majors 2", "Majors"])
-        page.evaluate("document.activeElement.blur()")  # as Safari does when a button is pressed
+        page.evaluate("document.activeElement.blur()")  # as Safari does when a button is clicked
         page.get_by_role("menuitemcheckbox", name="Majors", exact=True).evaluate("(item) => item.click()")
         expect(row(page, "S0007-USD")).to_be_focused()
         page.keyboard.press("]")
@@ -194,7 +194,7 @@ def test_what_another_tab_keeps_is_not_lost(browser: Browser, server: PageServer
 
 
 def test_tabs_share_settings_and_undo_none(browser: Browser, server: PageServer) -> None:
-    """What one tab sets the other takes over, also in its open dialog; list, order and what came by address stay."""
+    """A tab adopts what another one sets, also in an open dialog, but not list, order and what its URL says."""
     with showing(browser, server, book(8), "?density=comfortable") as visit:
         page = visit.page
         other = page.context.new_page()
@@ -232,7 +232,7 @@ def test_tabs_share_settings_and_undo_none(browser: Browser, server: PageServer)
 
 
 def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
-    """What is broken in the storage counts as nothing; a storage that takes nothing breaks nothing."""
+    """Broken storage counts as empty; storage that refuses to be written breaks nothing."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         broken = {"ticker.prefs.v1": "[1",
@@ -255,7 +255,7 @@ def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
 
 
 def test_a_shared_list_is_not_stored_until_saved(browser: Browser, server: PageServer) -> None:
-    """A list that came by address can be looked at, cleaned of what is not there, and kept if wanted."""
+    """A shared list can be viewed, rid of symbols that do not exist, and saved."""
     with showing(browser, server, book(5), "?symbols=S0003-USD,FOO-USD,<img>,S0001-USD") as visit:
         page = visit.page
         expect(page.locator(".tab[aria-current]")).to_have_text("Shared list3")
@@ -273,7 +273,7 @@ def test_a_shared_list_is_not_stored_until_saved(browser: Browser, server: PageS
 
 
 def test_search_finds_the_best_match_first(browser: Browser, server: PageServer) -> None:
-    """Exact symbol or base, then beginnings, currency, words of the name, anything else; Enter opens the first."""
+    """Exact symbol or base first, then prefixes, currency, words of the name, anything else; Enter opens the first."""
     quotes = book(3) | {
         "XBTC-USD": quote(last=1, quote_volume=9e12), "BTC-EUR": quote(last=1, quote_volume=1),
         "BTCX-USD": quote(last=1, quote_volume=5e12), "ETH-BTC": quote(last=1, quote_volume=6e12),
@@ -290,8 +290,8 @@ def test_search_finds_the_best_match_first(browser: Browser, server: PageServer)
 
 
 def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None:
-    """A feed's own symbols are asked for while they are listed, and what was selected stays so as that feed has it;
-    where nothing passes, the way back is offered.
+    """A feed's own symbols are subscribed to while they are listed, and the selection moves to that feed's symbol;
+    where nothing matches, a way back is offered.
     """
     with showing(browser, server, two_venues()) as visit:
         page, service = visit.page, visit.service
@@ -316,10 +316,10 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
 
 
 def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) -> None:
-    """Until its prices have come nothing is said of them; then they are listed at once, and counted.
+    """Until a feed's prices have come nothing is said about them; then they are listed at once, and counted.
 
-    Seen: for as long as the answer took, half a second at the start, "Nothing in All matches the filters: feed alpha.",
-    and "0 symbols listed." to those who hear the page.
+    Seen: until the answer came, half a second at the start, "Nothing in All matches the filters: feed alpha.", and
+    "0 symbols listed." for screen readers.
     """
     with showing(browser, server, two_venues()) as visit:
         page, service = visit.page, visit.service
@@ -335,7 +335,7 @@ def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) 
 
 
 def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: PageServer) -> None:
-    """A feed in reserve has no rate in the last line, which counts prices; it has one as soon as it is a source."""
+    """A standby feed has no rate in the status line, which counts listed prices, until it is a source."""
     with visiting(browser, server) as visit:
         visit.service.quotes = {"S0000-USD": quote(last=1.0, source="alpha")}
         visit.service.feeds = {"alpha": LIVE_FEED, "beta": LIVE_FEED}
@@ -348,9 +348,9 @@ def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: Pag
 
 
 def test_a_feed_whose_own_prices_are_listed_is_their_source(browser: Browser, server: PageServer) -> None:
-    """Whose prices are listed has the rate of those, each counted once, also where the market takes another's.
+    """A feed whose own prices are listed has their rate, each counted once, even where it is not the source.
 
-    Seen: a feed chosen in the menu stood by, "no price in the list comes from it now", above a list of its prices.
+    Seen: a feed chosen in the filter was called standby, above a list of its prices.
     """
     with visiting(browser, server) as visit:
         page, service = visit.page, visit.service
@@ -367,9 +367,9 @@ def test_a_feed_whose_own_prices_are_listed_is_their_source(browser: Browser, se
 
 
 def test_an_embedded_feed_streams_what_it_shows(browser: Browser, server: PageServer) -> None:
-    """A table of a few prices of one feed asks for those, by a list of names with and without the feed's.
+    """An embedded list of one feed's prices subscribes to those alone, whether or not it names the feed.
 
-    Seen: `?embed=1&feed=kraken&symbols=BTC-USD` streamed all of the feed's symbols, beside the consolidated one.
+    Seen: `?embed=1&feed=kraken&symbols=BTC-USD` streamed all of the feed's symbols besides the consolidated one.
     """
     with visiting(browser, server) as visit:
         page, service = visit.page, visit.service
@@ -382,7 +382,7 @@ def test_an_embedded_feed_streams_what_it_shows(browser: Browser, server: PageSe
 
 
 def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) -> None:
-    """The dialog of columns changes them in place, says which have no room, and goes back to the usual ones."""
+    """The dialog changes the columns at once, says which do not fit, and restores the default."""
     quotes = book(4) | {
         "DIFF-USD": quote(last=11.5, open=10.0, bid_size=1500, ask_size=2.5, quote_volume=2e9, source="alpha")
     }
@@ -408,7 +408,7 @@ def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) 
         usual = boxes.evaluate_all("(boxes) => boxes.map((box) => box.name)")
         for key in usual:
             page.locator(f"dialog input[name={key}]").click()
-        assert boxes.evaluate_all("(boxes) => boxes.map((box) => box.name)") == usual  # a table of none is no table
+        assert boxes.evaluate_all("(boxes) => boxes.map((box) => box.name)") == usual  # a table has at least some
         page.keyboard.press("Escape")
         expect(page.locator("dialog")).to_be_hidden()
         visit.page.wait_for_function("() => !location.search.includes('cols')")
@@ -427,7 +427,7 @@ SORTED_BY: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def shuffled_market() -> dict[str, dict[str, Any]]:
-    """Ten symbols in another order in each column, and one of which nothing is known."""
+    """Ten symbols in a different order in each column, and one without values."""
     dice = random.Random(7)
     fields = ("last", "bid", "open", "change_pct", "bid_size", "ask_size", "quote_volume", "hour_ago")
     drawn = {field: dice.sample(range(100, 200), 10) for field in fields}
@@ -444,7 +444,7 @@ def shuffled_market() -> dict[str, dict[str, Any]]:
 
 
 def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> None:
-    """A press on a title sorts downwards, the next one upwards; what is not known is last both ways."""
+    """A click on a title sorts descending, the next one ascending; missing values are last both ways."""
     market = shuffled_market()
     quotes = {symbol: quote(**{k: v for k, v in q.items() if k != "hour_ago"}) for symbol, q in market.items()}
     server.closes = {symbol: [q["hour_ago"]] * 60 for symbol, q in market.items()}
@@ -465,10 +465,10 @@ def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> N
 
 
 def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer) -> None:
-    """As many symbols as a list of one's own can have are listed when they come by address; so many that a service
-    would refuse them are asked for by what they are alike in.
+    """A shared list can have as many symbols as a saved one; if they are more than a service accepts, they are
+    subscribed to by patterns.
 
-    Seen: the link to a list of a thousand, as the page itself had made it, showed the whole market.
+    Seen: the link that the page had made to a list of a thousand showed the whole market.
     """
     symbols = [f"LONG{i:04d}.X-USD" for i in range(1000)]
     with showing(browser, server, {symbols[-1]: quote(last=5.0), "OTHER-USD": quote(last=6.0)}) as visit:
@@ -484,7 +484,7 @@ def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer)
 
 
 def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
-    """A link carries the symbols of one's own list; inside another page there is the table and nothing else."""
+    """A link carries the symbols of the user's own list; an embedded page is the table and nothing else."""
     with visiting(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:
         page = visit.page
         visit.service.quotes, visit.service.feeds = book(5), {"alpha": LIVE_FEED}
@@ -512,9 +512,9 @@ def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
 
 
 def test_a_feeds_own_prices_are_listed_by_name(browser: Browser, server: PageServer) -> None:
-    """Whoever names a feed's own prices in the address gets those rows; they are streamed as long as they are listed.
+    """A URL that names a feed's own prices lists those rows, which are streamed while they are listed.
 
-    Seen: `?embed=1&symbols=kraken:BTC-USD` showed the whole market, for no list could name a feed's own price.
+    Seen: `?embed=1&symbols=kraken:BTC-USD` showed the whole market, since no list could name a feed's own price.
     """
     own = {"alpha:S0001-USD": quote(last=7.0, name="One"), "beta:S0001-USD": quote(last=8.0, source="beta")}
     with visiting(browser, server) as visit:
@@ -543,7 +543,7 @@ def test_a_feeds_own_prices_are_listed_by_name(browser: Browser, server: PageSer
         shows(page, ["S0001-USD", "alpha:S0001-USD", "alpha:VOID-USD"])
         expect(price(page, "alpha:S0001-USD")).to_have_text("7.50")
         page.locator("#pause").click()
-        page.locator("#feed").select_option("alpha")  # whose two rows are one then
+        page.locator("#feed").select_option("alpha")  # which makes one row of the two
         shows(page, ["alpha:S0001-USD"])
         page.locator("#feed").select_option("")
         row(page, "alpha:S0001-USD").focus()

@@ -1,4 +1,4 @@
-"""What an open dialog leaves to the rest of the page: its messages, and what happens beside it."""
+"""What goes on while a dialog is open: the page's messages, and what changes beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def keep_alerts(page: Page, *limits: int) -> None:
 
 
 def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageServer) -> None:
-    """Undo lies over the dialog for mouse and keyboard, the list shows the alert again, and the message outlives it."""
+    """Undo can be reached over the dialog, the list shows the alert again, and the message outlives the dialog."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         keep_alerts(page, 900)
@@ -49,7 +49,7 @@ def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageS
         page.get_by_role("button", name="Remove alert: S0000-USD >= 900").click()
         expect(page.get_by_role("button", name="Undo")).to_be_visible()
         page.wait_for_function(TOAST_ABOVE)
-        page.keyboard.press("t")  # the keyboard is at nothing now, and yet in the dialog
+        page.keyboard.press("t")  # nothing has the focus now, but the dialog is open
         page.keyboard.press("Escape")
         expect(page.locator("dialog")).to_be_hidden()
         page.set_viewport_size({"width": 1440, "height": 900})
@@ -61,7 +61,7 @@ def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageS
 def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: PageServer) -> None:
     """A, a number and Enter make an alert at that number.
 
-    Seen: the digits typed came behind those of the price that stood there, a limit a thousand times too high.
+    Seen: the digits were appended to the price that was filled in, which made the limit a thousand times too high.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -74,9 +74,9 @@ def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: Pa
 
 
 def test_an_alert_begins_with_what_is_missing(browser: Browser, server: PageServer) -> None:
-    """Without a symbol the keyboard is where one is typed, with one where its limit is, from wherever one comes.
+    """Without a symbol its field has the focus, with one the field of its value, however the dialog was opened.
 
-    Seen: behind the settings it was on the button that closes the form.
+    Seen: opened from the settings, the button that closes it had the focus.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -90,7 +90,7 @@ def test_an_alert_begins_with_what_is_missing(browser: Browser, server: PageServ
 
 
 def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageServer) -> None:
-    """The region that speaks to screen readers is not shut out by an open dialog, nor lost with it."""
+    """The live region is neither hidden by an open dialog nor lost with it."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         spoken = page.get_by_role("status")
@@ -105,10 +105,10 @@ def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageSer
 
 
 def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> None:
-    """A dialog that does not come, a list or a symbol that there is no room for, are said as well as shown.
+    """A dialog that does not load, and a list or symbol for which there is no room, are announced as well as shown.
 
-    Seen: a screen reader said nothing at all; a list that came by address was not saved beside fifty, in silence; and
-    a star pressed beside a thousand others was said to be removed.
+    Seen: screen readers announced nothing; saving a shared list beside fifty others failed silently; and a star after
+    the thousandth was announced as removed.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
 
 
 def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
-    """An alert that fires, waits or is armed, or that another tab adds or removes, does so in the open dialog."""
+    """The open dialog follows alerts that fire, wait or are armed, or that another tab adds or removes."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         keep_alerts(page, 800, 900)
@@ -163,9 +163,9 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
 
 
 def test_the_keyboard_stays_in_the_list_of_alerts(browser: Browser, server: PageServer) -> None:
-    """Whoever removes alerts one after the other, or has another tab change them meanwhile, keeps their place.
+    """The focus keeps its place while alerts are removed, here or in another tab.
 
-    Seen: with each alert that went, by whatever hand, the keyboard was at nothing, and a screen reader said nothing.
+    Seen: with each alert that was removed nothing had the focus, and screen readers fell silent.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page

@@ -1,4 +1,4 @@
-"""What is very long, small or old reads as what it is; and the keyboard keeps its place when a button goes."""
+"""What is very long, small or old is shown correctly; and the focus is not lost when a button disappears."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FOCUSED = "document.activeElement.id || document.activeElement.className || docu
 def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, width: int) -> None:
     """A price of trillions, its spread and its day are whole in the details, on a small phone as well.
 
-    Seen: at 320 px 1,576,423,987,654.25 ended at the edge as 1,576,423,987,654, on a desk the spread was a lone 1, and
-    the day's low was 11,000,0….
+    Seen: at 320 px 1,576,423,987,654.25 was cut to 1,576,423,987,654; on a desktop the spread was cut to 1, and the
+    day's low to 11,000,0….
     """
     with visiting(browser, server, viewport={"width": width, "height": 800}) as visit:
         visit.service.quotes = {"DEAR-IDR": DEAR}
@@ -47,9 +47,9 @@ def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, w
 
 
 def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageServer) -> None:
-    """Where a price with eighteen decimals has not moved, that is 0, which fits its column.
+    """Where a price with eighteen decimals has not moved, its change is 0, which fits its column.
 
-    Seen: 0.000000000…, which could have gone on with anything.
+    Seen: 0.000000000…, which could have ended in anything.
     """
     still = quote(last=1.23e-16, open=1.23e-16, change_pct=0.0, decimals=18)
     moved = quote(last=1.25e-16, open=1.23e-16, change_pct=1.626, decimals=18)
@@ -59,9 +59,9 @@ def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageSer
 
 
 def test_a_price_of_another_day_says_which(browser: Browser, server: PageServer) -> None:
-    """When a price was made is a time for a day, then a date; the tooltip has both and says in which zone.
+    """The time of a price is a time of day for 24 hours, then a date; the tooltip has both, with the time zone.
 
-    Seen: the price of yesterday at 21:20 and that of this minute both had a time and nothing else.
+    Seen: a price of yesterday, 21:20, and one of this minute both showed a time and nothing else.
     """
     quotes = book(2)
     with showing(browser, server, quotes, "?cols=updated") as visit:
@@ -75,15 +75,15 @@ def test_a_price_of_another_day_says_which(browser: Browser, server: PageServer)
 
 
 def pressed(page: Page, name: str) -> None:
-    """Press a button by the keyboard."""
+    """Press a button with the keyboard."""
     page.get_by_role("button", name=name, exact=True).last.focus()
     page.keyboard.press("Enter")
 
 
 def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> None:
-    """A button that goes when it is pressed leaves the keyboard where one would go on.
+    """A button that disappears when it is pressed leaves the focus where the user would go on.
 
-    Seen: after Clear, Show all or the × of a message nothing had the focus any more.
+    Seen: after Clear, Show all or the × of a message nothing had the focus.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -97,7 +97,7 @@ def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> 
 
 
 def test_a_message_that_goes_leaves_the_keyboard_with_the_next(browser: Browser, server: PageServer) -> None:
-    """Who presses × goes on at the message that is left, and after the last one at the rows."""
+    """After × the focus is on the next message, and after the last one on the rows."""
     with frozen(browser, server, book(5)) as visit:
         page = visit.page
         for count in (1, 2):
@@ -111,7 +111,7 @@ def test_a_message_that_goes_leaves_the_keyboard_with_the_next(browser: Browser,
 
 
 def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: PageServer) -> None:
-    """Feeds that have no room are not cut in a word: the line fades out, and its end can be scrolled to.
+    """Feeds that do not fit are not cut within a word: the line fades out, and can be scrolled to its end.
 
     Seen: "delta · connectin", as if that were all.
     """
@@ -126,13 +126,13 @@ def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: Page
         last, line = feeds.locator(".feed").last.bounding_box(), feeds.bounding_box()
         assert last is not None
         assert line is not None
-        assert last["x"] + last["width"] <= line["x"] + line["width"] - 15  # not in what fades
+        assert last["x"] + last["width"] <= line["x"] + line["width"] - 15  # not where it fades out
 
 
 def test_a_replay_is_the_feed_of_what_it_plays(browser: Browser, server: PageServer) -> None:
-    """A replay has the venues' names that it was recorded from: they can be chosen, and it is no standby.
+    """A replay's prices carry the recorded venues' names: these can be filtered by, and the replay is not on standby.
 
-    Seen: beside prices that all came from it the line said that none did, and its name as a choice listed nothing.
+    Seen: it was called standby although all prices came from it, and its name as a filter listed nothing.
     """
     with visiting(browser, server) as visit:
         quotes = {"A-USD": quote(last=1.5, source="oanda", quote_volume=9.0), "B-USD": quote(last=2.0, source="fxcm")}
@@ -150,9 +150,9 @@ def test_a_replay_is_the_feed_of_what_it_plays(browser: Browser, server: PageSer
 
 
 def test_the_ring_of_a_sheet_is_whole(browser: Browser, server: PageServer) -> None:
-    """On a phone the keyboard's ring is around the sheet and not under what stands in it.
+    """On a phone the focus ring is around the sheet, not under its contents.
 
-    Seen: pieces of it beside the book, gone beside the chart.
+    Seen: parts of it beside the book, none beside the chart.
     """
     with visiting(browser, server, viewport={"width": 390, "height": 844}) as visit:
         visit.service.quotes = book(3)

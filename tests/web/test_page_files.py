@@ -1,4 +1,4 @@
-"""The page's files as they go out: without their comments, small, and all of them asked for at once."""
+"""The page's files as they are sent: without comments and indentation, and small."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from web.page import STATIC, read
 
 FIRST_LOAD_KB = 60
-"""Limit for what index.html names of our own scripts and styles, each compressed by itself, as it is sent."""
+"""Limit for our own scripts and styles that index.html names, each compressed by itself, as sent."""
 TOO_NEW = re.compile(r"light-dark\(|popover|\.(aria[A-Z]|role\b)")
-"""What browsers of 2023 take for nothing, so that boxes had no ground, menus did not open and cells no roles."""
+"""What browsers of 2023 ignore, so that boxes had no background, menus did not open and cells had no roles."""
 OWN = sorted(path for path in STATIC.rglob("*") if path.suffix in {".js", ".css"})
 
 
@@ -31,9 +31,9 @@ def comment_lines(lines: list[str]) -> set[int]:
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
 def test_comments_stay_at_home(path: Path) -> None:
-    """A script or style goes out line by line as it stands, without comments: nothing of a text is taken for one.
+    """Scripts and styles are sent line by line, without comments and indentation; no part of a string is taken for one.
 
-    Nor is any text longer than a line, so that no indentation is part of one.
+    No string spans lines, or its indentation would be lost.
     """
     written, sent = path.read_text("utf-8").split("\n"), read(path).plain.decode().split("\n")
     comments = comment_lines(written)
@@ -58,8 +58,8 @@ def test_the_first_load_is_small() -> None:
 
 
 def test_browsers_of_2023_take_it() -> None:
-    """Nothing is used that they lack and cannot do without.
+    """Nothing is used that they lack and that has no fallback.
 
-    Seen: in Chromium 113, as old as what an iPhone of 2017 has, dialogs stood on the rows without a ground of theirs.
+    Seen: in Chromium 113, about as old as the browser of an iPhone of 2017, dialogs had no background.
     """
     assert [path.name for path in OWN if TOO_NEW.search(read(path).plain.decode())] == []

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def test_sort_is_held_while_a_hand_is_on_the_rows(browser: Browser, server: PageServer) -> None:
-    """A title sorts descending, ascending, default; a live order waits for pointer and keys to rest and says so."""
+    """A title sorts descending, ascending, default; a live order waits until pointer and keys rest, and says so."""
     with frozen(browser, server, book(40)) as visit:
         page = visit.page
         title = page.locator('.head-cell[data-column="last"]')
@@ -51,13 +51,13 @@ def test_sort_is_held_while_a_hand_is_on_the_rows(browser: Browser, server: Page
 
 
 def test_search_filters_and_treats_markup_as_text(browser: Browser, server: PageServer) -> None:
-    """Typing filters by symbol and name; what matches nothing is quoted as text, and the way back is offered."""
+    """Typing filters by symbol and name; a search without matches is quoted as text, with a button to clear it."""
     hostile = "<img src=x onerror=alert(1)>"
     with showing(browser, server, book(40) | {"EVIL": quote(last=1, name=hostile, quote_volume=1e12)}) as visit:
         expect(row(visit.page, "EVIL").locator(".name")).to_have_text(hostile)
         visit.page.keyboard.press("/")
         visit.page.keyboard.type("name 13")
-        expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)  # each key filters in a frame of its own
+        expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)  # each key filters in its own frame
         shows(visit.page, ["S0013-USD"])
         visit.page.locator("#search").fill("<b>no</b>")
         expect(visit.page.locator("#notice p")).to_have_text("Nothing matches ‘<b>no</b>’ in All.")
@@ -67,7 +67,7 @@ def test_search_filters_and_treats_markup_as_text(browser: Browser, server: Page
 
 
 def test_favourites_persist(browser: Browser, server: PageServer) -> None:
-    """A starred symbol is in the list of favourites, also after reloading; broken storage means none."""
+    """A starred symbol is in Favourites, also after a reload; broken storage means none."""
     with showing(browser, server, book(40)) as visit:
         visit.page.get_by_role("button", name=re.compile("^Favourites")).click()
         expect(visit.page.locator("#notice p")).to_have_text("No symbols in Favourites yet. Press a star to add one.")
@@ -83,9 +83,9 @@ def test_favourites_persist(browser: Browser, server: PageServer) -> None:
 
 
 def test_an_arrow_leads_into_the_rows(browser: Browser, server: PageServer) -> None:
-    """From nowhere, as after the page has loaded, one key is enough; elsewhere it does what it always does.
+    """Without a focus, as after loading, one key leads to the rows; elsewhere it does what it always does.
 
-    Seen: fourteen tab stops lie before the rows, and after Escape from the details one had to begin again.
+    Seen: fourteen tab stops lie before the rows, and after Escape from the details one had to start over.
     """
     with showing(browser, server, book(30)) as visit:
         page = visit.page
@@ -104,7 +104,7 @@ def test_an_arrow_leads_into_the_rows(browser: Browser, server: PageServer) -> N
 
 
 def test_keyboard_moves_through_the_grid(browser: Browser, server: PageServer) -> None:
-    """One tab stop leads into the rows; arrows, pages and ends move the focus, and the row scrolled away keeps it."""
+    """One tab stop leads into the rows; arrows, pages and ends move the focus; a row scrolled away keeps it."""
     with showing(browser, server, book(500)) as visit:
         visit.page.locator("#theme").focus()
         focused = visit.page.locator(".row:focus")

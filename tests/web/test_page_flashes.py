@@ -1,4 +1,4 @@
-"""When a price flashes, in which colours, and when it does not; time stands still and is moved by hand."""
+"""When a price flashes, in which colours, and when it does not; the clock is moved by hand."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_no_flash_without_a_tick(browser: Browser, server: PageServer) -> None:
 
 
 def test_no_flash_under_reduced_motion(browser: Browser, server: PageServer) -> None:
-    """Who wants less motion sees the arrow change and nothing light up."""
+    """With reduced motion the arrow changes and nothing flashes."""
     with frozen(browser, server, book(30), reduced_motion="reduce") as visit:
         watch_changes(visit.page, "S0000-USD")
         visit.service.update({"S0000-USD": {"last": 100.5}})
@@ -105,7 +105,7 @@ LIGHT_UP = """() => document.querySelectorAll(".row:not([data-state])").forEach(
 
 @pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
 def test_colours_are_safe_and_readable(browser: Browser, server: PageServer, theme: str) -> None:
-    """No flash reaches the general flash threshold; all text has 4.5:1 and controls 3:1, on every ground there is."""
+    """No flash reaches the general flash threshold; text has 4.5:1 and controls 3:1 on every background."""
     states = ["live"] * 4 + ["stale", "halted"]
     cases = list(itertools.product((0, -0.8, 0.8, -9, 9), states))
     quotes = {

@@ -1,4 +1,4 @@
-"""What hours under one hand bring: rows, numbers, details. Each of these was seen to go wrong."""
+"""Hours of use: rows, numbers, details. Each of these has gone wrong before."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, server: PageServer) -> None:
-    """While a hand holds the rows in place, a symbol that had gone and is there again has its price of now.
+    """While the rows are held in place, a symbol that was gone and is back has its current price.
 
-    Seen: with the pointer left over the table, where it is for hours, such a row kept its old price and said `gone`.
-    It stood for the record of before until the order might change.
+    Seen: with the pointer left over the table, as it is for hours, such a row kept its old price and said `gone`: it
+    showed the old record until the order was allowed to change.
     """
     with frozen(browser, server, book(5), "?symbols=S0000-USD,S0001-USD,NEW-USD&sort=symbol") as visit:
         page, service = visit.page, visit.service
@@ -48,9 +48,9 @@ def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, serve
 
 
 def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
-    """Pressed in a list that it does not change, a star leaves every row where it is, whatever the market wants.
+    """A star pressed in a list that it does not change leaves every row in its place.
 
-    Seen: sorted by a live column the rows took their new order with the press, and the next star was another's.
+    Seen: sorted by a live column, the rows were reordered by the press, and the next star was another symbol's.
     """
     with frozen(browser, server, book(5), "?sort=-last") as visit:
         page, service = visit.page, visit.service
@@ -66,7 +66,7 @@ def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
 
 
 def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer) -> None:
-    """To draw the pointer over a price marks it; only a press on a row opens its details."""
+    """Dragging over a price selects it; only a click on a row opens its details."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         box = price(page, "S0001-USD").bounding_box()
@@ -82,10 +82,10 @@ def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer)
 
 
 def test_marked_rows_are_copied_as_a_table(browser: Browser, server: PageServer) -> None:
-    """A tab between two cells, a line for each row, all of the same columns, without arrows, as a spreadsheet takes it.
+    """Copied rows have tabs between cells, a line each, the same columns and no arrows, as spreadsheets expect.
 
-    Seen: each piece of text came on a line of its own. And in Firefox another row was marked than the one that was
-    pointed at, for rows were moved to their places by transforms, which it leaves out there.
+    Seen: each piece of text was on a line of its own. And Firefox selected another row than the one under the pointer,
+    since it ignored the transforms by which rows were placed.
     """
     with showing(browser, server, book(4)) as visit:
         page, service = visit.page, visit.service
@@ -110,10 +110,10 @@ def test_marked_rows_are_copied_as_a_table(browser: Browser, server: PageServer)
 
 
 def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> None:
-    """However the list was scrolled, its rows stand in the document as on the screen, and the keyboard stays.
+    """However the list was scrolled, its rows have the same order in the document as on screen, and the focus stays.
 
-    Seen: a screen reader read them, and text marked over several of them was copied, in the order in which rows had
-    been free when they were last needed; and still so while the pointer was over them, as it is where text is marked.
+    Seen: screen readers read rows, and selected text was copied, in the order in which pooled rows had become free;
+    even while the pointer was over them, as it is when text is selected.
     """
     order = "[...document.querySelectorAll('.row:not([hidden])')].map((row) => Number(row.ariaRowIndex))"
     with frozen(browser, server, book(200)) as visit:
@@ -132,16 +132,16 @@ def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> N
 
 
 def test_a_star_in_an_address_asks_for_no_market(browser: Browser, server: PageServer) -> None:
-    """What `sel` names is a symbol: `*` is none, and all the venues' symbols are not streamed for it."""
+    """`sel` names a symbol: `*` is none, and does not stream all the venues' symbols."""
     with showing(browser, server, book(3), "?sel=*") as visit:
         expect(visit.page.locator(".panel-missing")).to_contain_text("* · not listed here")
         assert visit.service.patterns == ["*"]
 
 
 def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageServer) -> None:
-    """The form takes a name as it is written, or in capitals, and refuses one that would never ring.
+    """The form accepts a name as typed, or in capitals, and refuses one whose alert would never fire.
 
-    Seen: a mistyped symbol was taken without a word, and one with small letters was made another.
+    Seen: a mistyped symbol was accepted silently, and one with lower-case letters was changed to another.
     """
     with showing(browser, server, {"kPEPE-USD": quote(last=1), "BTC-USD": quote(last=1)}) as visit:
         page = visit.page
@@ -159,7 +159,7 @@ def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageSe
 
 
 def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) -> None:
-    """Drawn beyond the chart's edge and let go there, a line stays; it does not follow the pointer back."""
+    """A line that is released beyond the chart's edge stays; it does not follow the pointer back."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         y = page.evaluate(ALERT_LINES, bars(40))
@@ -176,7 +176,7 @@ def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) 
 
 
 def test_scrolling_moves_no_alert(browser: Browser, server: PageServer) -> None:
-    """A finger that began to scroll on an alert's line leaves the alert at its value."""
+    """A finger that starts to scroll on an alert line does not move the alert."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         y = page.evaluate(ALERT_LINES, bars(40))
@@ -189,7 +189,7 @@ def test_scrolling_moves_no_alert(browser: Browser, server: PageServer) -> None:
 
 
 def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: PageServer) -> None:
-    """Another locale, or times of another zone, are those of the open chart, too, and not only after its next bar."""
+    """The open chart changes its locale and time zone at once, not only with its next bar."""
     server.answers["api/candles"] = minutes([100.0] * 10, START_MS)
     with showing(browser, server, book(3), "?sel=S0000-USD&tf=1m") as visit:
         page = visit.page
@@ -215,9 +215,9 @@ CHANGED_CLOCKS = """async (times) => {
 
 
 def test_a_chart_keeps_its_hours_when_clocks_change(browser: Browser, server: PageServer) -> None:
-    """In local time each bar stands at its own hour, those before a change of the clocks, too, and none before another.
+    """In local time each bar is at its own hour, also before a change of the clocks, and times never go back.
 
-    Seen: from the end of October on all bars of the summer were told an hour early.
+    Seen: from the end of October on, all bars of the summer were an hour early.
     """
     times = ["2026-06-01T12:00Z", "2026-10-25T00:30Z", "2026-10-25T01:00Z", "2026-10-25T01:30Z"]
     with showing(browser, server, book(3)) as visit:
@@ -236,9 +236,9 @@ MOVES = """async (quotes) => {
 
 
 def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
-    """The change is from the open where the percentage is, to the cent; else it is what the percentage says.
+    """The change counts from the open, to the cent, if the percentage does; else it follows the percentage.
 
-    Seen: the panel, which counted from the rounded percentage, was dollars beside the column, which counted a share's
+    Seen: the panel, which computed it from the rounded percentage, was dollars off the column, which counted a share's
     change from the session's open though its percentage is from the last close: up by percent, down by price.
     """
     quotes = [
@@ -253,7 +253,7 @@ def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
 
 
 def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server: PageServer) -> None:
-    """A symbol that comes leaves the open list of currencies alone if it brings no other one."""
+    """A new symbol leaves the open list of currencies alone unless it brings a new one."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         expect(page.locator("#quote option")).to_have_text(["Any", "USD"])
@@ -266,7 +266,7 @@ def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server:
 
 
 def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer) -> None:
-    """A venue's own symbol has its price in the title, and the key for alerts means whatever is open."""
+    """The title shows the price of a venue's own symbol, and the key for alerts applies to the open details."""
     with showing(browser, server, book(3) | {"alpha:FAR-USD": quote(last=7)}, "?sel=alpha:FAR-USD") as visit:
         expect(visit.page).to_have_title("7.00 alpha:FAR-USD · Ticker")
         visit.page.keyboard.press("a")
@@ -276,8 +276,8 @@ def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer
 def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server: PageServer) -> None:
     """A number too long for its column is cut at its end, never drawn over its neighbour; a tiny one is folded.
 
-    Seen: bid and ask of a pair in rupiah ran into one number; a coin of 18 decimals had no chart, for the library takes
-    no such step, and its change was a row of zeros over the percentage.
+    Seen: bid and ask of a pair in rupiah ran into one number; a coin of 18 decimals had no chart, since the library
+    takes no such step, and its change was a row of zeros over the percentage.
     """
     quotes = {
         "BTC-IDR": quote(last=1_560_000_000.12, bid=1_560_000_000.5, ask=1_561_000_000.5),
@@ -299,7 +299,7 @@ def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server
 
 
 def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServer) -> None:
-    """A letter of it is no key of the page; nor is any where single-letter keys are switched off."""
+    """In a menu letters are not shortcuts; nor anywhere if single-letter keys are off."""
     server.answers["api/status"] = server.answers["api/feeds"] = {"status": 401}
     with visiting(browser, server) as visit:
         visit.tolerated = ["error: Failed to load resource"]
@@ -308,7 +308,7 @@ def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServ
         page.locator("[name=token]").press_sequentially("tttt")
         assert page.locator("html").get_attribute("data-theme") == "auto"
         page.keyboard.press("Escape")
-        expect(page.locator("dialog > *")).to_have_count(0)  # closed, and told so
+        expect(page.locator("dialog > *")).to_have_count(0)  # its close event has come
         page.wait_for_function("() => document.activeElement === document.body")
         page.keyboard.press("t")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -319,7 +319,7 @@ def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServ
 
 
 def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) -> None:
-    """`sel`, left over from the address of the whole page, opens nothing over the little room that there is."""
+    """`sel`, left over from the full page's URL, opens no details in an embedded page."""
     with visiting(browser, server) as visit:
         visit.service.quotes, visit.service.feeds = book(3), {"alpha": LIVE_FEED}
         visit.go("?embed=1&symbols=S0000-USD,S0001-USD&sel=S0001-USD")
@@ -328,10 +328,10 @@ def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) 
 
 
 def test_no_key_changes_what_an_embedded_table_does_not_show(browser: Browser, server: PageServer) -> None:
-    """Without the page's frame there is no pause, no other list, no dialog and no menu of lists by key or pointer.
+    """An embedded page has no pause, no other list, no dialog and no menu of lists, by key or pointer.
 
-    Seen: Space, pressed on a wall's keyboard, froze every price, and nothing on the screen said so; `[` and `]` went to
-    lists whose tabs are not there. The keys were those of the whole page.
+    Seen: Space, pressed on the keyboard of a wall display, froze every price without a word; `[` and `]` went to lists
+    whose tabs are not there. The keys were those of the full page.
     """
     with visiting(browser, server) as visit:
         page, service = visit.page, visit.service
@@ -350,9 +350,9 @@ def test_no_key_changes_what_an_embedded_table_does_not_show(browser: Browser, s
 
 
 def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServer) -> None:
-    """However far down the table is, a search, a filter and another list show their first rows.
+    """However far the table is scrolled, a search, a filter and another list start at the top.
 
-    Seen: whoever had scrolled and then searched saw the seventieth match, not the best one.
+    Seen: a search after scrolling showed the seventieth match, not the best one.
     """
     with frozen(browser, server, book(300)) as visit:
         page = visit.page
@@ -366,10 +366,10 @@ def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServ
 
 
 def test_a_venues_details_are_of_its_instrument(browser: Browser, server: PageServer) -> None:
-    """Star and alerts beside a venue's own price are those of the instrument, which lists and alerts know.
+    """In a venue symbol's details, star and alerts are those of the instrument, which lists and alerts know.
 
-    Seen: the star made a favourite of a name that no list can have, and that was gone after a reload. And: a panel
-    that had been closed while it was large came back small, with the button for it pressed.
+    Seen: the star added a name that Favourites cannot hold and that was gone after a reload. And a panel closed while
+    enlarged came back small, with its button pressed.
     """
     quotes = book(3) | {"alpha:S0001-USD": quote(last=7)}
     with showing(browser, server, quotes, "?sel=alpha:S0001-USD") as visit:
@@ -391,7 +391,7 @@ PRESS = """([selector, key, more]) => document.querySelector(selector).dispatchE
 
 
 def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> None:
-    """Brackets are keys where Alt writes them, too; Enter that takes what an input method offers does nothing else."""
+    """Brackets are shortcuts even if typed with Alt; Enter that accepts an input method's offer does nothing else."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         current = page.locator(".tab[aria-current] > span").first
@@ -410,9 +410,9 @@ def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> N
 
 
 def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer) -> None:
-    """The link to all quotes sends the token along, where there is one, and saves what comes.
+    """The link to all quotes sends the token, if there is one, and saves the answer.
 
-    Seen: it led to a page that said `unauthorized`, for an address carries no token.
+    Seen: it led to a page that said `unauthorized`, since the URL carries no token.
     """
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -432,9 +432,9 @@ def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer)
 
 
 def test_a_long_symbol_says_that_it_is_cut(browser: Browser, server: PageServer) -> None:
-    """Its beginning and what it is quoted in are to be seen, and that something is missing between.
+    """Of a long symbol the beginning and the currency are shown, with an ellipsis in between.
 
-    Seen: two symbols that differ in their currency only read the same.
+    Seen: two symbols that differ only in their currency looked the same.
     """
     symbol = "1000000MOGSHIBAINUDOGE-USDT.PERP"
     with showing(browser, server, {symbol: quote(last=1, name="Name")}) as visit:

@@ -123,8 +123,8 @@ def spread_of_colours(page: Page) -> int:
 
 
 def test_a_click_opens_and_back_closes(browser: Browser) -> None:
-    """The address names the symbol; Back, Escape and the button close; nothing of it is loaded before it opens."""
-    with PageServer() as server, showing(browser, server, book(60)) as visit:  # of which the browser has no file yet
+    """The URL names the symbol; Back, Escape and the button close; nothing of it is loaded before it opens."""
+    with PageServer() as server, showing(browser, server, book(60)) as visit:  # nothing is cached of a new server
         page = visit.page
         assert not asked(server, "panel") + asked(server, "chart") + asked(server, "vendor")
         row(page, FIRST).click()
@@ -148,7 +148,7 @@ def test_a_click_opens_and_back_closes(browser: Browser) -> None:
 
 
 def test_closing_twice_goes_back_once(browser: Browser, server: PageServer) -> None:
-    """A double click on the button closes the panel, and does not leave the page for the one before it."""
+    """A double click on the button closes the panel, and does not go back beyond this page."""
     with showing(browser, server, book(60), "?theme=dark") as visit:
         page = visit.page
         visit.go()
@@ -164,7 +164,7 @@ def test_closing_twice_goes_back_once(browser: Browser, server: PageServer) -> N
 
 
 def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServer) -> None:
-    """Candles cover the canvas; buttons, digits and the address choose the interval; a line is the other kind."""
+    """Candles cover the canvas; buttons, digits and the URL choose the interval; a line is the other kind."""
     with showing(browser, server, book(60), "?tf=15m") as visit:
         page = visit.page
         opened(visit)
@@ -192,7 +192,7 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
 def test_the_chart_speaks_the_language_of_the_page(browser: Browser, server: PageServer) -> None:
     """It is drawn whatever the browser calls its user's language.
 
-    Seen: WebKit calls it C where the system does, for which the library threw an error instead of drawing.
+    Seen: WebKit calls it C if the system does, at which the library threw an error.
     """
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -202,7 +202,7 @@ def test_the_chart_speaks_the_language_of_the_page(browser: Browser, server: Pag
 
 
 def test_the_last_price_before_a_cut_is_in_the_chart(browser: Browser, server: PageServer) -> None:
-    """What comes in the same moment in which the connection is lost is drawn, too: chart and price agree."""
+    """An update in the moment in which the connection is lost is drawn, too: chart and price agree."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         opened(visit)
@@ -232,9 +232,9 @@ def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServe
 
 def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: PageServer) -> None:
     """However fast prices come, the chart follows at most ten times a second, and ends with the latest; bars that the
-    page carried on by itself, and that the service can tell no more, say that data was missing.
+    page has made itself, and that the service can no longer replace, say that data was missing.
 
-    Seen: after a weekend in a hidden tab most of its minutes were a flat line, as if nobody had traded.
+    Seen: after a weekend in a hidden tab most of its minutes were a flat line, as if there had been no trades.
     """
     with frozen(browser, server, book(30), "?rate=60") as visit:
         page = visit.page
@@ -250,21 +250,21 @@ def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: Page
         assert 5 <= page.evaluate("window.drawn") <= 10 + 1
         visit.service.update({FIRST: {"last": 123.0}})
         until(visit, lambda: part(page, ".legend b").all_inner_texts()[1:] == ["123.00", "98.00", "123.00"])
-        flat = {"volume": None, "told": False, "gap": False}
-        shown, told = page.evaluate(ROLLOVER)
+        flat = {"volume": None, "own": False, "gap": False}
+        shown, gaps = page.evaluate(ROLLOVER)
         assert shown == [
-            {"t": 0, "open": 1, "high": 3, "low": 1, "close": 2, **flat, "volume": 5, "told": True},
+            {"t": 0, "open": 1, "high": 3, "low": 1, "close": 2, **flat, "volume": 5, "own": True},
             {"t": 60_000, "open": 2, "high": 4, "low": 2, "close": 4, **flat},
             {"t": 120_000, "open": 4, "high": 4, "low": 4, "close": 4, **flat, "carried": True},
             {"t": 180_000, "open": 6, "high": 6, "low": 5, "close": 5, **flat, "carried": True},
         ]
-        assert told == [[0, False], [60_000, False], [120_000, True], [180_000, False], [240_000, False]]
+        assert gaps == [[0, False], [60_000, False], [120_000, True], [180_000, False], [240_000, False]]
 
 
 def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: PageServer) -> None:
     """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart.
 
-    Seen: where the network had failed as the library was fetched, it was said not to be on the server, and for good.
+    Seen: if the network failed while the library was loading, the page said for good that the server did not have it.
     """
     server.answers["api/candles"] = {"status": 503, "detail": "no bars today"}
     with showing(browser, server, book(30)) as visit:
@@ -296,7 +296,7 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
 def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageServer) -> None:
     """A chart without an answer says so after a while, and Retry asks again.
 
-    Seen: behind a proxy that lost one answer the chart was an empty field, without a word, for ever.
+    Seen: behind a proxy that lost one answer the chart stayed empty forever, without a word.
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
@@ -314,9 +314,9 @@ def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageS
 
 
 def test_a_panel_on_its_way_says_whose_it_is(browser: Browser, server: PageServer) -> None:
-    """While the network is slow with the details they name their symbol, and the last one that was asked for counts.
+    """While the details load slowly they name their symbol, and the last one chosen counts.
 
-    Seen: for ten seconds in a train a tap brought a dark sheet without a word.
+    Seen: for ten seconds in a train a tap opened a dark sheet without a word.
     """
     held: list[Route] = []
     with showing(browser, server, book(30)) as visit:
@@ -331,7 +331,7 @@ def test_a_panel_on_its_way_says_whose_it_is(browser: Browser, server: PageServe
 
 
 def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: PageServer) -> None:
-    """Where the network fails as the details are fetched nothing is opened, and the next press fetches them again.
+    """If the details fail to load nothing opens, and the next click loads them again.
 
     Seen: on a phone a dark sheet over all the prices, an unreadable line at its edge and no button to close it.
     """
@@ -350,7 +350,7 @@ def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: Pa
 
 
 def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: PageServer) -> None:
-    """Until a symbol's own bars have come, the chart of the one before is not to be seen."""
+    """Until a symbol's own bars have come, the chart of the one before is hidden."""
     with showing(browser, server, book(30)) as visit:
         page = visit.page
         opened(visit)
@@ -365,7 +365,7 @@ def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: Pa
 
 
 def test_alert_lines_are_dragged(browser: Browser, server: PageServer) -> None:
-    """A price's line follows the pointer and gives the alert its new value when let go; elsewhere the chart scrolls."""
+    """An alert line follows the pointer and, when released, moves the alert; elsewhere the chart scrolls."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
         y = page.evaluate(ALERT_LINES, bars(40))
@@ -381,7 +381,7 @@ def test_alert_lines_are_dragged(browser: Browser, server: PageServer) -> None:
 
 
 def test_the_panel_is_readable_in_every_theme(browser: Browser, server: PageServer) -> None:
-    """All its text has 4.5:1, live and stale, on every ground."""
+    """All its text has 4.5:1, live and stale, in every theme."""
     quotes = book(30) | {
         "alpha:S0000-USD": quote(last=100, source="alpha"),
         "beta:S0000-USD": quote(last=100, source="beta", state="stale", ts=START_MS - 60_000),
@@ -396,7 +396,7 @@ def test_the_panel_is_readable_in_every_theme(browser: Browser, server: PageServ
 
 
 def test_price_book_and_day(browser: Browser, server: PageServer) -> None:
-    """The digits that changed are coloured by direction; book, day and state say what the quote says."""
+    """The digits that changed are coloured by direction; book, day and state are the quote's."""
     quotes = book(30)
     quotes[FIRST] |= {"bid_size": 3, "ask_size": 1, "volume": 18_420, "name": "<b>Name</b>"}
     with frozen(browser, server, quotes) as visit:
@@ -432,7 +432,7 @@ def test_price_book_and_day(browser: Browser, server: PageServer) -> None:
 
 
 def test_sources_are_streamed_while_it_is_open(browser: Browser, server: PageServer) -> None:
-    """Venues of the instrument are asked for on the same connection, one line each, and let go when it closes."""
+    """The instrument's venues are subscribed to on the same connection, shown in a line each, and dropped on close."""
     venues = {
         "alpha:S0000-USD": quote(last=100.5, source="alpha", state="stale", ts=START_MS - 14_000),
         "beta:S0000-USD": quote(last=100.25, source="beta"),
@@ -464,7 +464,7 @@ def test_sources_are_streamed_while_it_is_open(browser: Browser, server: PageSer
         lag, rate = lines.first.locator("td").all_inner_texts()[1:]
         assert 25 <= int(lag.removesuffix(" ms")) <= 60
         assert 2 < float(rate.removesuffix("/s")) < 6
-        for last in (103.5, 104.5, 105.5):  # each is there when the panel's own is, not when the lag is next told
+        for last in (103.5, 104.5, 105.5):  # each changes with the panel's own, not with the next lag
             service.update({symbol: {"last": last} for symbol in (FIRST, "beta:S0000-USD")})
             until(visit, lambda last=last: part(page, ".price").inner_text() == f"{last:.2f}")  # type: ignore[misc]
             assert lines.first.locator("td").first.inner_text() == f"{last:.2f}"
@@ -475,7 +475,7 @@ def test_sources_are_streamed_while_it_is_open(browser: Browser, server: PageSer
 
 @pytest.mark.parametrize("symbol", ["S0000-USX", "<img src=x onerror=alert(1)>"])
 def test_an_unknown_symbol_names_the_nearest(browser: Browser, server: PageServer, symbol: str) -> None:
-    """What is not listed is said so, as text, with three names that are like it and lead there."""
+    """An unlisted symbol is named, as text, with the three nearest names to choose from."""
     with showing(browser, server, book(30), f"?sel={urllib.parse.quote(symbol)}") as visit:
         page = visit.page
         expect(part(page, ".panel-missing p").first).to_have_text(f"{symbol} · not listed here")
@@ -491,7 +491,7 @@ def test_an_unknown_symbol_names_the_nearest(browser: Browser, server: PageServe
 
 
 def test_a_restart_keeps_the_panel(browser: Browser, server: PageServer) -> None:
-    """Through an outage the panel keeps its elements; it asks for its venues and its bars again."""
+    """Through an outage the panel keeps its elements; it subscribes to its venues and loads its bars again."""
     with frozen(browser, server, book(60)) as visit:
         page, service = visit.page, visit.service
         opened(visit)
@@ -508,8 +508,8 @@ def test_a_restart_keeps_the_panel(browser: Browser, server: PageServer) -> None
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -> None:
-    """Enter opens, which is said, Tab leads through every control of the panel and out of it, Escape gives the row its
-    focus back."""
+    """Enter opens, which is announced, Tab leads through every control of the panel and out of it, Escape returns the
+    focus to the row."""
     with showing(browser, server, book(30)) as visit:
         page = visit.page
         page.locator('.row[tabindex="0"]').focus()
@@ -539,7 +539,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -
 
 
 def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
-    """To a screen reader it is a named region with heading, labelled controls, lists and a table with headers."""
+    """For screen readers it is a named region with a heading, labelled controls, lists and a table with headers."""
     quotes = book(3) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
     with showing(browser, server, quotes, f"?sel={FIRST}") as visit:
         drawn(visit)
@@ -572,7 +572,7 @@ def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
 def test_long_names_and_numbers_stay_inside(browser: Browser, server: PageServer, decimals: int) -> None:
     """However long its name and numbers, the panel's buttons and prices are all within it.
 
-    Seen: behind a long name of a venue the word that it is the source now was half an empty box.
+    Seen: behind a long venue name the tag "source" was cut to an empty box.
     """
     symbol, venue = "W" * 60 + "-USD", "a-venue-with-a-long-name"
     quotes = {symbol: quote(**LONG, decimals=decimals, quote_volume=1e9, name="Name " * 20, source=venue)}

@@ -1,7 +1,7 @@
-"""The page looks as it did: pictures of frozen data beside those in `tests/web/reference`.
+"""The page looks as it did: pictures of frozen data are compared with those in `tests/web/reference`.
 
-Both are compared at a quarter of their size, so that another version's smoothing of letters makes no difference, and
-anything that a person would notice does. A picture that is missing is written, to be looked at.
+Both are compared at a quarter of their size, so that another version's font smoothing makes no difference, and anything
+a person would notice does. A missing picture is written, to be looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCREENS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
 MOST_DIFFERENT = 0.003
-"""Share of the points that may differ to be seen."""
+"""Share of the pixels that may differ visibly."""
 HAS_INTER = """() => {
   const drawing = document.createElement("canvas").getContext("2d");
   const widths = ["Inter, monospace", "monospace"].map((family) => {
@@ -55,7 +55,7 @@ DIFFERENT = """async (pictures) => {
 
 
 def market() -> dict[str, dict[str, Any]]:
-    """Forty symbols, among them what is old, halted, tiny, huge, unnamed, and without trades."""
+    """Forty symbols, and some that are stale, halted, tiny, huge, unnamed or without trades."""
     return book(40) | {
         "BTC-USD": quote(last=97412.35, bid=97412.3, ask=97412.35, open=95608.15, high=98120.0, low=95204.4,
                          quote_volume=1.79e9, change_pct=1.89, name="Bitcoin"),
@@ -69,7 +69,7 @@ def market() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("screen", list(SCREENS))
 def test_it_looks_as_it_did(browser: Browser, server: PageServer, screen: str) -> None:
-    """Nearly every point has the colour that it has in the reference picture."""
+    """Nearly every pixel has the colour of the reference picture."""
     file = REFERENCE / f"{screen}.png"
     server.closes = {
         symbol: [price * (1 + math.sin(i / 7 + phase) / 99 + i % (phase + 2) / 999) for i in range(60)]
@@ -86,7 +86,7 @@ def test_it_looks_as_it_did(browser: Browser, server: PageServer, screen: str) -
         advance(visit, 1000)  # flashes end
         if not page.evaluate(HAS_INTER) and not CI:
             pytest.skip("the pictures are set in Inter: install fonts-inter")
-        # Measured figures are never the same.
+        # Measured figures vary.
         page.locator(".cluster, .figures").evaluate_all("(all) => all.forEach((one) => { one.style.opacity = 0 })")
         taken = page.screenshot()
         if not file.exists():

@@ -1,4 +1,4 @@
-"""Room on the screen: what is shown can be seen whole, is not covered by anything, and can be pressed."""
+"""Room on the screen: what is shown is whole, not covered by anything, and can be pressed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNCOVERED = """(element) => {
   return [[left + 2, y], [right - 2, y], [x, top + 2], [x, bottom - 2]]
     .every(([x, y]) => element.contains(document.elementFromPoint(x, y)));
 }"""
-"""Whether an element is in front in the middle of each of its edges."""
+"""Whether an element is in front at the middle of each of its edges."""
 NEEDS_WIDTH = """(select) => {
   const copy = select.cloneNode(true);
   copy.style.cssText = "width: auto; max-width: none; position: absolute";
@@ -28,11 +28,11 @@ NEEDS_WIDTH = """(select) => {
   copy.remove();
   return width;
 }"""
-"""How wide a choice would have to be for the longest of its texts."""
+"""How wide a select would have to be for the longest of its options."""
 
 
 def uncovered(place: Locator) -> None:
-    """Wait for an element to be all in sight and in front."""
+    """Wait for an element to be fully in view and in front."""
     expect(place).to_be_in_viewport(ratio=1)
     place.page.wait_for_function(UNCOVERED, arg=place.element_handle())
 
@@ -54,7 +54,7 @@ def new_list(page: Page, title: str) -> None:
 
 
 def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, server: PageServer) -> None:
-    """The label of a market that is not real is in sight in an embedded table, beside a link to the whole page."""
+    """An embedded table shows the label of a market that is not real, beside a link to the full page."""
     with visiting(browser, server) as visit:
         visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
         visit.service.kinds = ["simulated"]
@@ -67,13 +67,13 @@ def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, serve
             page.get_by_role("link", name="Ticker").click()
         expect(popup.value).to_have_url(f"{server.url}?symbols=S0003-USD&theme=dark")
         popup.value.close()
-        page.set_viewport_size({"width": 300, "height": 250})  # where a trend would be a stroke
+        page.set_viewport_size({"width": 300, "height": 250})  # too narrow for a trend
         expect(row(page, "S0003-USD").locator(".spark")).to_be_hidden()
         uncovered(price(page, "S0003-USD"))
 
 
 def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServer) -> None:
-    """The button stands beside the symbol, not on it, and is whole; it takes the place of the trend."""
+    """The button is beside the symbol, not over it, and is whole; it takes the place of the trend."""
     quotes = {f"XAU-{currency}": quote(last=2600.0, name="Gold, troy ounce / something") for currency in ("USD", "EUR")}
     with phone(browser, server, quotes) as visit:
         page = visit.page
@@ -99,7 +99,7 @@ def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServ
 
 
 def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, server: PageServer) -> None:
-    """Order, filters, pause, file and link, which stand elsewhere on wider screens."""
+    """Order, filters, pause, file and link, which have another place on wider screens."""
     quotes = {
         "alpha:UP-USD": quote(last=2.0), "UP-EUR": quote(last=1.0, change_pct=0.0, quote_volume=9e9),
         "UP-USD": quote(last=1.0, change_pct=5.0, quote_volume=1.0), "DOWN-USD": quote(last=1.0, change_pct=-5.0),
@@ -143,11 +143,11 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
 
 
 def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer) -> None:
-    """While a filter counts, whose choice is out of sight in the settings, a line above the rows names it and ends it;
-    what the address searches for is in sight.
+    """While a filter is on, which a phone hides in the settings, a line above the rows names it and can end it; a
+    search by URL is shown.
 
-    Seen: a filter set a day before, a dozen rows of two thousand, and nothing on the screen to say why. And: a page
-    loaded anew after a search showed what matched, and no field with what was searched for.
+    Seen: a dozen rows of two thousand, because of a filter set the day before, and nothing on the screen to say so. And
+    a page that was reloaded after a search showed the matches, but no field with the search.
     """
     quotes = {"alpha:A-EUR": quote(last=3.0), "A-USD": quote(last=1.0, quote_volume=9.0), "A-EUR": quote(last=2.0)}
     with phone(browser, server, quotes, "?quote=EUR&feed=alpha") as visit:
@@ -175,7 +175,7 @@ def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer)
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
-    """Every text of every setting fits into its field; no name of a column is broken in two."""
+    """Every option of every setting fits into its field; no column's name wraps."""
     with phone(browser, server, book(5)) if narrow else showing(browser, server, book(5)) as visit:
         page = visit.page
         page.get_by_role("button", name="Settings").click()
@@ -193,9 +193,9 @@ def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool
 
 
 def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) -> None:
-    """The field of a list's title leaves the button of its menu alone; the menu offers only moves that there are.
+    """The field for a list's title leaves its menu button alone; the menu offers only possible moves.
 
-    Arrows move in it from end to end, Tab closes it, and the keyboard is where it was.
+    Arrows move through it and wrap around, Tab closes it, and the focus is where it was.
     """
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -224,7 +224,7 @@ def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) 
 
 
 def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: PageServer) -> None:
-    """However many tabs there are, the button stays in sight and the wheel of a mouse moves them."""
+    """However many tabs there are, the button for a new list stays in view and the mouse wheel scrolls them."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
         lists = [{"title": f"List number {i}", "symbols": []} for i in range(20)]
@@ -240,7 +240,7 @@ def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: Page
 
 
 def test_the_menu_of_a_list_can_be_pressed_all_over(browser: Browser, server: PageServer) -> None:
-    """Neither its tab lies over a list's menu button nor, on a phone, the button for one more list.
+    """A list's menu button is covered neither by its tab nor, on a phone, by the button for a new list.
 
     Seen: of 28 pixels 20 opened the menu, of 44 on a phone 8; a shared list's Save was as short.
     """
@@ -255,9 +255,9 @@ def test_the_menu_of_a_list_can_be_pressed_all_over(browser: Browser, server: Pa
 
 
 def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageServer) -> None:
-    """Where the last line has no room for all of twenty feeds, one that is down stands before those that deliver.
+    """Where the status line has no room for all of twenty feeds, one that is down comes before those that deliver.
 
-    Seen: it was the twentieth, beyond the line's end, and nothing but its prices said so.
+    Seen: it was the twentieth, beyond the line's end, and only its prices showed it.
     """
     with visiting(browser, server) as visit:
         names = [f"venue-number-{i:02d}" for i in range(20)]
@@ -269,9 +269,9 @@ def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageSe
 
 
 def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
-    """Just too wide for a phone's rows, every tab and the button of a new one are in sight; on a phone the chosen tab.
+    """Just above a phone's width every tab and the button for a new list are in view; on a phone, the chosen tab.
 
-    Seen: who followed a link to a list saw on a phone the tabs All and Favourites and neither of them chosen.
+    Seen: on a phone, a link to a list showed the tabs All and Favourites, neither of them chosen.
     """
     with visiting(browser, server) as visit:
         visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
@@ -289,7 +289,7 @@ def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageSe
 
 
 def test_the_spread_has_room_on_a_phone(browser: Browser, server: PageServer) -> None:
-    """Best bid and ask of a dear coin, their sizes, and between them the spread, whole."""
+    """Best bid and ask of an expensive coin, their sizes and the spread between them are whole."""
     dear = quote(last=100388.9, bid=100386.72, ask=100388.9, bid_size=3.161, ask_size=11.9, quote_volume=1e9)
     with phone(browser, server, {"BTC-USD": dear}, "?sel=BTC-USD") as visit:
         spread = visit.page.locator(".spread")

@@ -1,4 +1,4 @@
-"""The rows of the table in a real browser: what a snapshot and an update paint, and that they stay few."""
+"""The rows of the table in a real browser: what a snapshot and an update paint, and that there are only a few rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_snapshot_paints_every_visible_row(browser: Browser, server: PageServer)
 
 
 def test_delta_changes_only_its_cells(browser: Browser, server: PageServer) -> None:
-    """An update touches the cells of its fields, keeps the row's element, and arrow and sign say the direction."""
+    """An update changes the cells of its fields and keeps the row's element; arrow and sign show the direction."""
     with frozen(browser, server, book(30)) as visit:
         page = visit.page
         page.evaluate("window.kept = document.querySelector('[data-symbol=\"S0003-USD\"]')")
@@ -66,7 +66,7 @@ def test_delta_changes_only_its_cells(browser: Browser, server: PageServer) -> N
 
 
 def test_pool_stays_small_over_a_long_list(browser: Browser, server: PageServer) -> None:
-    """2,000 symbols need some forty rows; scrolled anywhere, the right symbols stand there without a gap."""
+    """2,000 symbols need some forty rows; wherever one scrolls, the right symbols are there without a gap."""
     with showing(browser, server, book(2000)) as visit:
         grid = visit.page.locator("#grid")
         expect(grid).to_have_attribute("aria-rowcount", "2001")
@@ -95,7 +95,7 @@ def test_pool_stays_small_over_a_long_list(browser: Browser, server: PageServer)
 
 
 def test_stale_rows_and_feeds_say_so(browser: Browser, server: PageServer) -> None:
-    """States that are not live show in row and feed with the age in words, and pass when the server says so."""
+    """States other than live show in row and feed, with the age, and end when the server says so."""
     with frozen(browser, server, book(30)) as visit:
         page = visit.page
         old = visit.service.time_ms - 14_000
@@ -120,15 +120,15 @@ def test_stale_rows_and_feeds_say_so(browser: Browser, server: PageServer) -> No
 
 
 def test_figures_are_measured(browser: Browser, server: PageServer) -> None:
-    """Latency is from the server's sending to painting, rates count updates by source, kinds carry a label.
+    """Latency is from server to screen, rates count updates by source, prices that are not real carry a label.
 
-    Seen: over a line with a round trip of more than half a second no latency was ever known, nor that prices were
-    delayed: each answer came when the next question had been sent.
+    Seen: with a round trip of more than half a second no latency was ever shown, nor that prices were delayed: each
+    pong came after the next ping had been sent.
     """
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         assert page.locator("#kind-label").is_hidden()
-        for _ in range(8):  # nothing is measured before the server's clock is known
+        for _ in range(8):  # nothing is measured until the server's clock is known
             pongs, service.late = service.late or [], []
             advance(visit, 600)
             for pong in pongs:
@@ -156,7 +156,8 @@ def test_figures_are_measured(browser: Browser, server: PageServer) -> None:
 
 
 def test_prices_without_trades_and_with_many_decimals(browser: Browser, server: PageServer) -> None:
-    """Without a trade the marked mid shows; a folded price has its full value as tooltip and label; locales rule."""
+    """Without a trade the mid is shown and marked; a folded price has its full value as tooltip and label; the locale
+    is respected."""
     quotes = book(3) | {
         "EUR-USD": quote(bid=1.04182, ask=1.04214, decimals=5, quote_volume=2e9),
         "TINY-USD": quote(last=0.0000000002048, decimals=13, quote_volume=3e9),

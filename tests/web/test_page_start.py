@@ -1,4 +1,4 @@
-"""How the page comes to be there: its modules, its first connection, its address, its formats."""
+"""How the page starts: its modules, its first connection, its URL, its formats."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: PageServer) -> None:
-    """The first connection asks while modules still load; what came meanwhile is shown, and what else is wanted is
-    asked for on the same connection; meanwhile there are lines where prices will be. An embedded page waits until it
-    knows what it wants.
+    """The first connection subscribes while modules still load; what has arrived by then is shown, and anything else
+    is subscribed to on the same connection; until then there are skeleton rows. An embedded page connects only when it
+    knows its symbols.
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
@@ -52,10 +52,10 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
 
 
 def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageServer) -> None:
-    """A module that is lost on the way leaves a sentence, and a button that loads the page anew.
+    """If a module does not load there is a sentence, and a button that reloads the page.
 
-    Seen: one of fifty files was lost as a train went into a tunnel, and the frame said `Connecting` for ever. So it did
-    where the script that says it came after the loss.
+    Seen: one of fifty files was lost as a train went into a tunnel, and the page said `Connecting` forever. It still
+    did where the script that reports this came too late.
     """
     held: list[Route] = []
     with visiting(browser, server) as visit:
@@ -140,7 +140,7 @@ def test_formats(browser: Browser, server: PageServer) -> None:
 
 
 def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
-    """T goes through the themes; a theme that came by address stays in the address, and unknown ones are ignored."""
+    """T cycles through the themes; a theme in the URL stays there, and unknown ones are ignored."""
     with showing(browser, server, book(3), "?theme=dark&updown=sideways&x=1") as visit:
         root = visit.page.locator("html")
         expect(root).to_have_attribute("data-updown", "western")
@@ -161,7 +161,7 @@ def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
 
 
 def modules_from(entry: pathlib.Path) -> set[pathlib.Path]:
-    """A module and everything that it imports, directly or not."""
+    """A module and all its imports, direct or not."""
     found, waiting = set[pathlib.Path](), [entry]
     while waiting:
         module = waiting.pop()
@@ -173,7 +173,7 @@ def modules_from(entry: pathlib.Path) -> set[pathlib.Path]:
 
 
 def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) -> None:
-    """All addresses are relative, and index.html preloads exactly the modules that main.js leads to, as it names it."""
+    """All URLs are relative, and index.html preloads exactly the modules that main.js imports, under the same URLs."""
     with PageServer("/prices/") as server, showing(browser, server, book(3)) as visit:
         assert visit.service.connections[0].url == server.url.replace("http", "ws") + "ws"
         preloaded = visit.page.eval_on_selector_all(
@@ -185,7 +185,7 @@ def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) 
 
 
 def test_a_request_to_elsewhere_is_seen(browser: Browser, server: PageServer) -> None:
-    """No visit of these tests can leave the origin unnoticed: the policy is as strict as the service's, and watched."""
+    """No visit of these tests can leave the origin unnoticed: the policy is as strict as the service's, and checked."""
     with pytest.raises(AssertionError), showing(browser, server, book(3)) as visit:
         visit.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")
     assert any("violates" in problem and "connect-src" in problem for problem in visit.problems), visit.problems

@@ -1,4 +1,4 @@
-"""The service page in a real browser: figures of right now, the worst feed first in sight."""
+"""The service page in a real browser: current figures, and the worst feed in view first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def feed(state: str, **fields: Any) -> dict[str, Any]:
 
 
 def status(seconds: float) -> dict[str, Any]:
-    """The service so many seconds after the first answer: 100 rows a second, flushes of up to 10 ms."""
+    """The service this long after the first answer: 100 rows a second, flushes of up to 10 ms."""
     flushes = [0, round(50 * seconds), 0, 0]
     return {
         "time": START_MS + seconds * 1000, "started_at": START_MS - 7_200_000, "reasons": [],
@@ -48,8 +48,8 @@ def tile(visit: Visit, title: str) -> str:
 def test_the_service_page(browser: Browser) -> None:
     """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text.
 
-    Seen: a reason, marked to be copied, was unmarked every two seconds; a screen reader said the uptime whenever it
-    grew, and not that the service was ready, or which feed was chosen.
+    Seen: a selected reason lost its selection every two seconds; screen readers announced the uptime whenever it grew,
+    but not that the service was ready, or which feed was chosen.
     """
     with PageServer() as server, visiting(browser, server, still=True) as visit:
         page = visit.page
@@ -97,14 +97,15 @@ def test_the_service_page(browser: Browser) -> None:
         assert tile(visit, "Memory").startswith("80 MiB")
         mark = page.locator(".feeds-table .mark").first
         pale = page.locator(".tile dt").first.evaluate("(title) => getComputedStyle(title).color")
-        expect(mark).to_have_css("color", pale)  # what it was is not what it is
+        expect(mark).to_have_css("color", pale)  # an old state is shown as one
 
 
 def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
-    """Until somebody chooses a feed, the one beside the table is one in trouble, whenever that begins; columns stand.
+    """Until the user chooses a feed, the details are of one in trouble, as soon as there is one; columns keep their
+    width.
 
-    Seen: a feed fell mute while the page was open, and the details went on to say that another one was live; with each
-    answer the columns were as wide as its numbers, so that all of them moved.
+    Seen: a feed fell silent while the page was open, and the details still said that another one was live; with each
+    answer all columns moved, since they were as wide as their numbers.
     """
     edges = "[...document.querySelectorAll('.feeds-table th')].map((head) => head.getBoundingClientRect().x)"
     with PageServer() as server, visiting(browser, server, still=True) as visit:
@@ -130,9 +131,9 @@ def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
 
 
 def test_a_clock_that_stands_still_makes_no_rates(browser: Browser) -> None:
-    """Where the service's clock has not moved on, a rate is missing.
+    """If the service's clock has not advanced there are no rates.
 
-    Seen: "NaN /s" and "CPU NaN%", for growth was divided by no time.
+    Seen: "NaN /s" and "CPU NaN%", a division by zero seconds.
     """
     with PageServer() as server, visiting(browser, server, still=True) as visit:
         server.answers |= {"api/status": status(2), "api/feeds": {"feeds": {"alpha": feed("live")}}}

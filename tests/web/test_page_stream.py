@@ -1,4 +1,4 @@
-"""The page and its stream: outages, gaps, refusals, silence, and what it does not understand."""
+"""The page and its stream: outages, gaps, refusals, silence, and messages that it does not understand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer) -> None:
-    """Through an outage and a new epoch rows, scroll, focus and selection stay, and the waits are full jitter."""
+    """Through an outage and a new epoch rows, scroll, focus and selection stay; retries wait with full jitter."""
     with frozen(browser, server, book(300)) as visit:
         page, service = visit.page, visit.service
         page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
@@ -63,9 +63,9 @@ def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer)
 
 
 def test_a_press_on_the_state_tries_again_at_once(browser: Browser, server: PageServer) -> None:
-    """Whoever sees that the page waits for its next try need not wait, nor load the page anew, which loses the prices.
+    """A click on the connection's state retries at once, without a reload, which would lose the prices.
 
-    Seen: in a tunnel's end, half a minute of `Offline` with the network back, and nothing to press against it.
+    Seen: after a tunnel, half a minute of `Offline` with the network back, and no way to end it.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -77,7 +77,7 @@ def test_a_press_on_the_state_tries_again_at_once(browser: Browser, server: Page
 
 
 def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: PageServer) -> None:
-    """Rows and place outlast a service that comes back without prices: down until its feeds say what they have."""
+    """Rows and scroll position outlast a service that comes back without prices: down until its feeds report theirs."""
     with frozen(browser, server, book(300)) as visit:
         page, service = visit.page, visit.service
         page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
@@ -88,7 +88,7 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
         service.epoch, service.quotes, service.feeds = service.epoch + 1, {}, {}
         service.close()
         until(visit, lambda: row(page, "S0105-USD").get_attribute("data-state") == "down")
-        for state in ("connecting", "down", "connecting"):  # its exchange is away, too
+        for state in ("connecting", "down", "connecting"):  # its exchange cannot be reached either
             service.update(feeds={"alpha": LIVE_FEED | {"state": state}, "beta": LIVE_FEED})
             advance(visit, 2000)
             assert row(page, "S0105-USD").get_attribute("data-state") == "down"
@@ -105,9 +105,9 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
 
 
 def test_what_vanished_in_a_pause_goes_with_it(browser: Browser, server: PageServer) -> None:
-    """Also while a feed is down that had delivered before: after the pause it is the same life of the service.
+    """Symbols removed during a pause go when it ends, even while a feed is down that had delivered in this epoch.
 
-    Seen: what had vanished stayed, marked as down, until that feed was back.
+    Seen: they stayed, marked as down, until that feed was back.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service, word = visit.page, visit.service, visit.page.locator("#cluster .word")
@@ -125,8 +125,8 @@ def test_what_vanished_in_a_pause_goes_with_it(browser: Browser, server: PageSer
 
 
 def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
-    """After a bye the page comes back within its window; a server that says nothing is left after 2.5 heartbeats, and
-    after twice that the next time: over 5 kB/s a first snapshot takes longer, and was asked for again for ever."""
+    """After a bye the page comes back within its window; a silent server is left after 2.5 heartbeats, the next time
+    after twice that: over 5 kB/s a first snapshot takes longer, and was asked for again and again."""
     with frozen(browser, server, book(30)) as visit:
         service, word = visit.service, visit.page.locator("#cluster .word")
         service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [3000, 5000]})
@@ -149,7 +149,7 @@ def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
 
 
 def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:
-    """A frame from beyond what the page knows is not applied: it reconnects with its cursor and counts the gap."""
+    """A frame made for a later version is not applied: the page reconnects with its cursor and counts the gap."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
 
@@ -168,9 +168,9 @@ def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> Non
 
 
 def test_a_selection_counts_with_its_data(browser: Browser, server: PageServer) -> None:
-    """Cut off between an answer and its prices the page resumes by what it knows, not by what was only announced.
+    """Cut off between an answer and its prices, the page resumes from the old selection, not the announced one.
 
-    Else the cursor would say that it knows all of the new selection, and what that adds would never come.
+    Otherwise the cursor would claim that it knows all of the new selection, and what that adds would never come.
     """
     with frozen(browser, server, book(30)) as visit:
         service = visit.service
@@ -188,7 +188,7 @@ def test_a_selection_counts_with_its_data(browser: Browser, server: PageServer) 
 
 
 def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) -> None:
-    """Where resuming leads into the next gap, the page waits and then asks for a new snapshot."""
+    """If resuming leads to another gap, the page waits and then asks for a new snapshot."""
     with frozen(browser, server, book(30)) as visit:
         service = visit.service
 
@@ -205,7 +205,7 @@ def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) ->
 
 
 def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: PageServer) -> None:
-    """Old and repeated deltas change nothing; unknown types, broken JSON and wrong shapes are passed over."""
+    """Old and repeated deltas change nothing; unknown types, broken JSON and wrong shapes are ignored."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         service.update({"S0000-USD": {"last": 111.0}})
@@ -236,7 +236,7 @@ def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: 
     ],
 )
 def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
-    """After a close code that forbids reconnecting the page says why and tries again only when told to."""
+    """After a close code that forbids reconnecting the page says why, and tries again only on request."""
     with frozen(browser, server, book(30)) as visit:
         visit.service.close(code)
         notice = visit.page.locator("#notice")
@@ -249,7 +249,7 @@ def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sen
 
 
 def test_what_is_refused_for_now_is_asked_for_again(browser: Browser, server: PageServer) -> None:
-    """Where the service has no room for what a live page wants more of, it waits, comes back, and asks for all."""
+    """If the service is too busy for a larger subscription, the page waits, reconnects and subscribes to it all."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         row(page, "S0000-USD").click()

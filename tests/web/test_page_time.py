@@ -1,4 +1,4 @@
-"""What the page does as time passes: pause, hidden tab, ageing, alerts. Its clock is moved by hand."""
+"""The page as time passes: pause, hidden tab, ageing, alerts. Its clock is moved by hand."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def word(page: Page) -> str:
 
 
 def rest(visit: Visit, milliseconds: int) -> None:
-    """Let time pass in which the server is there and says nothing."""
+    """Let time pass in which the server is there but sends only heartbeats."""
     for _ in range(0, milliseconds, 4000):
         advance(visit, min(4000, milliseconds))
         visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
@@ -66,7 +66,7 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
         page, service = visit.page, visit.service
         page.keyboard.press("Space")
         until(visit, lambda: word(page).startswith("Paused 00:00"))
-        advance(visit, 1000)  # what was under way is painted
+        advance(visit, 1000)  # what has come before is painted
         page.evaluate(COUNT_CHANGES)
         for tick in range(1, 6):
             service.update({f"S{i:04d}-USD": {"last": 500.0 + tick, "quote_volume": 1e9 + i} for i in range(200)})
@@ -91,7 +91,7 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
 
 
 def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) -> None:
-    """What another life of the service said during a pause counts afterwards: its symbols, and its feeds."""
+    """A restart of the service during a pause counts afterwards: its symbols, and its feeds."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         page.keyboard.press("Space")
@@ -108,7 +108,7 @@ def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) 
 
 
 def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServer) -> None:
-    """A pause holds the numbers that are shown, not those that somebody asks for meanwhile.
+    """A pause holds the numbers that are shown, not those that are newly subscribed to.
 
     Seen: a feed chosen while paused was an empty table, "Nothing in All matches the filters", until the pause ended.
     """
@@ -129,7 +129,7 @@ def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServ
 
 
 def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
-    """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, calm."""
+    """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, unflashed."""
     with frozen(browser, server, book(100)) as visit:
         page, service = visit.page, visit.service
         page.evaluate("localStorage.setItem('ticker.alerts.v1', JSON.stringify([{symbol: 'S0004-USD', kind: 'price', "
@@ -164,7 +164,7 @@ def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
 
 
 def test_who_was_away_knows_of_no_silence(browser: Browser, server: PageServer) -> None:
-    """The time that a feed has been without data does not count the time that nobody listened to it."""
+    """The time that a feed has been without data does not include time in which the page did not listen."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         service.update({"S0000-USD": {"last": 200.0}})
@@ -179,7 +179,7 @@ def test_who_was_away_knows_of_no_silence(browser: Browser, server: PageServer) 
 
 
 def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer) -> None:
-    """Hidden, the tab's title still follows the price that the keyboard is at, and its icon the connection."""
+    """Hidden, the tab's title still follows the current row's price, and its icon the connection."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         page.evaluate("localStorage.setItem('ticker.alerts.v1', JSON.stringify([{symbol: 'S0004-USD', kind: 'price', "
@@ -199,7 +199,7 @@ def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer)
 
 
 def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, server: PageServer) -> None:
-    """Connected, the server's word decides; cut off, each price ages by its own rhythm."""
+    """Connected, the server's state decides; cut off, each price ages by its own rhythm."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         for tick in range(10):
@@ -222,8 +222,8 @@ def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, 
 
 
 def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: PageServer) -> None:
-    """One and a half heartbeats without news of any kind, and every price is stale, however rare its news; a service
-    that takes calls but says nothing of prices changes nothing about that; what is halted stays halted."""
+    """After one and a half heartbeats without any message every price is stale, however rarely it changes, even if the
+    service accepts connections but sends no prices; what is halted stays halted."""
     quotes = book(30) | {"HALT-USD": quote(last=1.0, quote_volume=9e12, state="halted")}
     with frozen(browser, server, quotes, "?sel=S0001-USD") as visit:
         page, service = visit.page, visit.service
@@ -254,9 +254,9 @@ def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: Pag
 
 
 def test_over_a_slow_line_no_price_looks_live(browser: Browser, server: PageServer) -> None:
-    """While answers to pings take one and a half heartbeats, so do the prices beside them, and none is live.
+    """While pongs take one and a half heartbeats, so do prices, and none is live.
 
-    Seen over 7 kB/s: prices came all the time, twenty seconds after they were made, and looked live.
+    Seen over 7 kB/s: prices kept coming, twenty seconds late, and looked live.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -286,10 +286,10 @@ def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False)
 
 
 def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: PageServer) -> None:
-    """After a night with the lid closed prices are as old as they are, and a dead connection is made anew.
+    """After a night with the lid closed prices show their true age, and a dead connection is replaced.
 
-    Seen: a browser's monotonic clock sleeps along, so that prices of eight hours before looked live until the silence
-    had lasted for eight seconds, and were seconds old by their ages for as long as there was no network.
+    Seen: a browser's monotonic clock stops during sleep, so prices of eight hours before looked live until the silence
+    had lasted for eight seconds, and seemed seconds old for as long as there was no network.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -306,10 +306,10 @@ def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: 
 
 
 def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -> None:
-    """Somebody sets the computer's clock, forward or back: the connection answers, and everything goes on as it was.
-    So it does after a sleep that the connection has outlived, but for what had been on its way since before it.
+    """The computer's clock is set forward or back: the connection answers, and everything goes on as before. So it does
+    after a sleep that the connection has survived, except for what was sent before it.
 
-    Seen: a minute forward, and the page said "Connection lost." and made itself another connection.
+    Seen: set a minute forward, the page said "Connection lost." and reconnected.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -333,7 +333,7 @@ def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -
 
 
 def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServer) -> None:
-    """Crossing rings once, trembling does not, coming back arms again; permission is asked for by the click only."""
+    """Crossing fires once, hovering does not, coming back re-arms; permission is asked for only by the click."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         page.evaluate(NOTIFY, "granted")
@@ -361,7 +361,7 @@ def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServe
 
 @pytest.mark.parametrize("permission", ["denied", "default"])
 def test_alerts_without_permission_are_toasts(browser: Browser, server: PageServer, permission: str) -> None:
-    """Denied or never answered, an alert is a message in the page, also of silence, and is said."""
+    """Without permission an alert is a message in the page, also one of silence, and is announced."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         page.evaluate(NOTIFY, permission)
@@ -382,7 +382,7 @@ def test_alerts_without_permission_are_toasts(browser: Browser, server: PageServ
 
 
 def test_announcements_are_spaced(browser: Browser, server: PageServer) -> None:
-    """The live region speaks at most once in two seconds, says the last word on each topic, and never a price."""
+    """The live region announces at most once in two seconds, the latest on each topic, and never a price."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
         advance(visit, 2500)
@@ -405,7 +405,7 @@ def test_announcements_are_spaced(browser: Browser, server: PageServer) -> None:
         assert said[0][1].startswith("Sorted by Last")
         assert said[-1][1].endswith("S0004-USD, Name 4, 104.00, up 2.00 percent in 24 hours")
         assert not any("S0000-USD" in text for _, text in said)
-        page.keyboard.press("r")  # what is asked for twice is said twice
+        page.keyboard.press("r")  # what is requested twice is announced twice
         until(visit, lambda: len(page.evaluate("window.said")) > len(said))
 
 
@@ -420,7 +420,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 
 def test_hostile_names_and_numbers(browser: Browser, server: PageServer) -> None:
-    """Markup is text, directions stay in their cell, nothing is wider than its row, nothing is executed."""
+    """Markup is text, writing direction stays in its cell, nothing is wider than its row, nothing is executed."""
     with visiting(browser, server) as visit:
         page = visit.page
         visit.service.quotes = HOSTILE
@@ -443,7 +443,7 @@ def test_hostile_names_and_numbers(browser: Browser, server: PageServer) -> None
 
 
 def test_more_symbols_than_the_page_has_room_for(browser: Browser, server: PageServer) -> None:
-    """A flood of new symbols is counted and left out beyond 20,000, and the page says so and goes on."""
+    """Of a flood of new symbols those beyond 20,000 are counted and left out, and the page says so and goes on."""
     with frozen(browser, server, book(10)) as visit:
         page, service = visit.page, visit.service
         bare = {"last": 1.0, "state": "live", "source": "alpha", "decimals": 2}

@@ -1,4 +1,4 @@
-"""The page and a real service that asks for a token."""
+"""The page and a real service that requires a token."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SECRET = "open sesame"
 
 
 def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
-    """Both pages ask for it, a wrong one is told so, a good one opens stream and requests, stays for the next visit,
-    never stands in an address, and is forgotten when that is wanted.
+    """Both pages ask for it; a wrong one is refused; a good one opens stream and requests, is kept for the next visit,
+    never appears in a URL, and can be forgotten.
     """
     tokens = tmp_path / "tokens.toml"
     tokens.write_text(f'[wall]\nsha256 = "{hashlib.sha256(SECRET.encode()).hexdigest()}"\n')
@@ -77,9 +77,9 @@ REOPEN = """async () => {
 
 
 def test_a_dialog_that_follows_another_at_once_is_whole(browser: Browser, server: PageServer) -> None:
-    """The browser says late that a dialog was closed; what has been opened meanwhile stays.
+    """The browser reports late that a dialog was closed; one that has opened meanwhile stays.
 
-    Seen: a wrong token was refused before the next frame, and the dialog that asked again was open and empty.
+    Seen: a wrong token was refused before the next frame, and the dialog that asked again was empty.
     """
     with showing(browser, server, book(3)) as visit:
         assert visit.page.evaluate(REOPEN) == [True, "Keyboard shortcuts"]

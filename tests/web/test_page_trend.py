@@ -1,4 +1,4 @@
-"""The line of the last hour beside each price: asked of the service once, and gone on with."""
+"""The trend of the last hour beside each price: loaded once, then continued from the stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 
 def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: PageServer) -> None:
-    """The hour is asked for symbols in view, once; prices received go on from there."""
+    """The hour is loaded for symbols in view, once; received prices continue it."""
     server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)], "S0001-USD": [None] * 60}
     with frozen(browser, server, book(500)) as visit:
         page = visit.page
@@ -44,7 +44,7 @@ def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: 
 
 
 def test_service_without_sparklines(browser: Browser, server: PageServer) -> None:
-    """A service that has no sparklines is asked once and done without."""
+    """A service that has no sparklines is asked once."""
     server.closes = None
     with frozen(browser, server, book(500)) as visit:
         visit.tolerated.append("error: Failed to load resource: the server responded with a status of 404")
@@ -55,7 +55,7 @@ def test_service_without_sparklines(browser: Browser, server: PageServer) -> Non
 
 
 def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) -> None:
-    """What could not be loaded is asked for again after a while, not with every look."""
+    """A failed request is repeated after a while, not at every chance."""
     server.closes = None
     server.answers["api/sparklines"] = {"status": 503}
     with frozen(browser, server, book(30)) as visit:
@@ -74,9 +74,9 @@ def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) ->
 
 
 def test_an_answer_that_never_comes_is_not_waited_for(browser: Browser, server: PageServer) -> None:
-    """A question has a deadline, after which the same is asked again.
+    """A request has a deadline, after which it is repeated.
 
-    Seen: one answer lost by a proxy, and no row of the page got its hour any more until it was loaded anew.
+    Seen: after one answer was lost by a proxy, no row got its trend any more until the page was reloaded.
     """
     held: list[Route] = []
     server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
@@ -88,16 +88,16 @@ def test_an_answer_that_never_comes_is_not_waited_for(browser: Browser, server: 
         visit.go()
         assert waiting(page, lambda: len(held) == 1)
         page.evaluate("passDeadlines()")
-        visit.service.close()  # else it would be ten seconds to the next question
+        visit.service.close()  # else it would be ten seconds until the next request
         line = cell(page, "S0000-USD", "trend").locator(".line")
         expect(line).to_have_attribute("d", re.compile(r"^M0 .*L59 "))
 
 
 @pytest.mark.parametrize("way", ["hidden", "paused"])
 def test_the_hour_has_no_hole_where_nobody_looked(browser: Browser, server: PageServer, way: str) -> None:
-    """What the page did not see happen, in a hidden tab or during a pause, is asked of the service afterwards.
+    """What the page has missed, in a hidden tab or during a pause, is loaded afterwards.
 
-    Seen: after twenty minutes in another tab, or of a pause, each line was straight over all of them.
+    Seen: after twenty minutes in another tab, or of a pause, each trend was a straight line over all of them.
     """
     server.closes = {}
     with frozen(browser, server, book(30)) as visit:

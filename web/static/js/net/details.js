@@ -20,9 +20,9 @@ export async function loadBars(symbol, interval, limit) {
 
 /** @returns {Promise<{source: string, since: number | null, before: string | null, venues: string[]}>} */
 export async function loadSources(symbol) {
-  const told = await get(`api/sources/${encodeURIComponent(symbol)}`);
-  if (!Array.isArray(told.venues)) throw new Error("the answer is malformed");
-  return told;
+  const answer = await get(`api/sources/${encodeURIComponent(symbol)}`);
+  if (!Array.isArray(answer.venues)) throw new Error("the answer is malformed");
+  return answer;
 }
 
 async function get(path) {

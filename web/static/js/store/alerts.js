@@ -28,9 +28,9 @@ const OPERATORS = [">=", "<="];
  */
 
 export class Alerts {
-  /** Told after any change of the alerts. */
+  /** Called after any change. */
   onChange = () => {};
-  /** Told an alert and the value that made it fire. */
+  /** Called with an alert and the value that made it fire. */
   onFire = () => {};
 
   #lookUp;

@@ -25,7 +25,7 @@ export const INTERVALS = [
  * @property {number} low
  * @property {number} close
  * @property {number | null} volume
- * @property {boolean} told the venue's own bar
+ * @property {boolean} own it is the venue's own
  * @property {boolean} gap data was missing in it
  * @property {boolean} [carried] made here: the service has not sent it yet
  */
@@ -52,9 +52,9 @@ export class Bars {
     const known = new Map(this.list.map((bar) => [bar.t, bar]));
     for (const bar of this.list) if (bar.carried && bar.t < rows[0][0]) bar.gap = true;
     for (const row of rows) {
-      const [told, open] = parse(row);
-      const ours = known.get(told.t);
-      known.set(told.t, open && ours !== undefined ? joined(told, ours) : told);
+      const [theirs, open] = parse(row);
+      const ours = known.get(theirs.t);
+      known.set(theirs.t, open && ours !== undefined ? joined(theirs, ours) : theirs);
     }
     this.list = [...known.values()].sort((a, b) => a.t - b.t);
   }
@@ -66,7 +66,7 @@ export class Bars {
     if (last === undefined || t < last.t) return;
     while (last.t < t) {
       const { close } = last;
-      last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, told: false, gap: false, carried: true };
+      last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, own: false, gap: false, carried: true };
       if (last.t === t) Object.assign(last, { open: price, high: price, low: price });
       this.list.push(last);
     }
@@ -77,10 +77,10 @@ export class Bars {
 }
 
 function parse([t, open, high, low, close, volume, flags]) {
-  const bar = { t, open, high, low, close, volume, told: flags.includes("v"), gap: flags.includes("g") };
+  const bar = { t, open, high, low, close, volume, own: flags.includes("v"), gap: flags.includes("g") };
   return [bar, flags.includes("o")];
 }
 
-function joined(told, ours) {
-  return { ...told, high: Math.max(told.high, ours.high), low: Math.min(told.low, ours.low), close: ours.close };
+function joined(theirs, ours) {
+  return { ...theirs, high: Math.max(theirs.high, ours.high), low: Math.min(theirs.low, ours.low), close: ours.close };
 }

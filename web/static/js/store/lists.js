@@ -24,7 +24,7 @@ const MOST_SYMBOLS = 1000;
  */
 
 export class Lists {
-  /** Told after any change of the lists; told the list if only its symbols have changed. */
+  /** Called after any change; with the list if only its symbols have changed. */
   onChange = () => {};
 
   /** @type {List} */

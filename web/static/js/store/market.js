@@ -53,7 +53,7 @@ export class Market {
     if (asked !== undefined) this.#asked = asked.symbols;
     const quotes = Object.entries(frame.quotes ?? {});
     if (replace) this.#beginReplace(frame);
-    if (old) this.#heardAt.clear(); // before it we were not listening, and cannot tell who was silent
+    if (old) this.#heardAt.clear(); // before it we were not listening, and cannot tell which feed was silent
     for (const [symbol, fields] of quotes) this.#merge(symbol, fields, nowMs, { replace, quiet: old });
     for (const symbol of frame.gone ?? []) this.#remove(symbol);
     for (const [name, fields] of Object.entries(frame.feeds ?? {})) {

@@ -43,7 +43,7 @@ const NEVER_IN_ADDRESS = new Set(["flashes", "letters"]);
 const SHARED = ["theme", "updown", "density", "rate", "tz", "locale", "flashes", "letters"];
 
 export class Prefs {
-  /** Told the name of a setting that has changed. */
+  /** Called with the name of a setting that has changed. */
   onChange = () => {};
 
   #parameters;

@@ -127,10 +127,10 @@ export class Quote {
   get difference() {
     const { price, open, change_pct: percent } = this;
     if (price === null) return null;
-    const told = percent === null || percent <= -100 ? null : price - price / (1 + percent / 100);
+    const byPercent = percent === null || percent <= -100 ? null : price - price / (1 + percent / 100);
     // Where a market has sessions the percentage counts from the last close, but `open` is the session's.
-    const fromOpen = open !== null && (told === null || Math.abs((price / open - 1) * 100 - percent) < SAME_PERCENT);
-    return fromOpen ? price - open : told;
+    const fromOpen = open !== null && (byPercent === null || Math.abs((price / open - 1) * 100 - percent) < SAME_PERCENT);
+    return fromOpen ? price - open : byPercent;
   }
 
   /** Ask over bid, in hundredths of a percent of their middle. */

@@ -21,7 +21,7 @@ export async function loadChart() {
 }
 
 class Chart {
-  /** Told the index of the bar under the crosshair, or null. */
+  /** Called with the index of the bar under the crosshair, or null. */
   onPoint = () => {};
 
   #library = window.LightweightCharts;
@@ -193,8 +193,8 @@ class Chart {
   }
 
   // A dotted line along the bottom, under bars that this service has not recorded itself.
-  #markPoint({ told, gap }, i) {
+  #markPoint({ own, gap }, i) {
     const time = this.#seconds[i];
-    return told || gap ? { time, value: 1, color: gap ? this.#colours.warning : this.#colours.control } : { time };
+    return own || gap ? { time, value: 1, color: gap ? this.#colours.warning : this.#colours.control } : { time };
   }
 }

@@ -41,7 +41,7 @@ export class ChartPane {
   #bars = null;
   #request = 0; // the number of the last request; answers to earlier ones are dropped
   #settledMs = -Infinity; // the end of the last bar that the service was asked for
-  #toldMs = -Infinity; // and of the last one that it has sent
+  #loadedMs = -Infinity; // and of the last one that it has sent
   #againMs = Infinity; // when a failed request is repeated
   #price = null;
   #drawnMs = -Infinity;
@@ -126,7 +126,7 @@ export class ChartPane {
     this.#say("");
     this.#prepare(library.value);
     this.#price = null;
-    this.#settledMs = this.#toldMs = this.#bars.endMs - interval.ms;
+    this.#settledMs = this.#loadedMs = this.#bars.endMs - interval.ms;
     this.#take();
     this.#draw(!fresh);
     setAttribute(this.#place, "aria-label", `${interval.title} chart of ${quote.symbol}`);
@@ -170,10 +170,10 @@ export class ChartPane {
   async #settle(ended) {
     this.#settledMs = ended;
     const request = this.#request;
-    const untold = (ended - this.#toldMs) / this.#bars.spanMs; // many, after a time away
-    const rows = await loadBars(this.#quote.symbol, this.#interval.key, Math.min(BARS, untold + LATEST)).catch(() => []);
+    const missing = (ended - this.#loadedMs) / this.#bars.spanMs; // many, after a time away
+    const rows = await loadBars(this.#quote.symbol, this.#interval.key, Math.min(BARS, missing + LATEST)).catch(() => []);
     if (request !== this.#request || rows.length === 0) return; // tried again with the next bar
-    this.#toldMs = ended;
+    this.#loadedMs = ended;
     this.#bars.merge(rows);
     this.#draw(true);
   }
@@ -216,7 +216,7 @@ export class ChartPane {
     for (const [name, value] of Object.entries(values)) setText(this.#values[name], numbers.price(value, this.#quote.decimals));
     const notes = [];
     if (this.#pointed !== null && bar.volume !== null) notes.push(`Volume ${numbers.volume(bar.volume)}`);
-    if (this.#pointed !== null && bar.told) notes.push(`${this.#quote.source ?? "the venue"}’s own bar`);
+    if (this.#pointed !== null && bar.own) notes.push(`${this.#quote.source ?? "the venue"}’s own bar`);
     if (this.#pointed !== null && bar.gap) notes.push("incomplete data");
     setText(this.#note, notes.join(" · "));
   }

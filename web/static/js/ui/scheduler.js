@@ -20,7 +20,7 @@ export class Scheduler {
   #frame = null;
   #timer = null;
 
-  /** @param {(ms: number) => void} painted told how long each frame's jobs took */
+  /** @param {(ms: number) => void} painted called with the time that each frame's jobs took */
   constructor(painted) {
     this.#painted = painted;
   }

@@ -18,7 +18,7 @@ export class Sources {
   #rows = new Map(); // venue symbol -> its elements and samples
   #instrument = null;
   #source = null;
-  #told = null;
+  #answer = null;
 
   /** @param {object} page see main.js */
   constructor(page) {
@@ -32,7 +32,7 @@ export class Sources {
   /** Show another instrument's venues. @param {string | null} instrument "BTC-USD" */
   show(instrument) {
     this.#instrument = instrument;
-    this.#source = this.#told = null;
+    this.#source = this.#answer = null;
     this.#rows.clear();
     this.#body.replaceChildren();
   }
@@ -71,12 +71,12 @@ export class Sources {
     }
     this.#source = source;
     const instrument = this.#instrument;
-    const told = await loadSources(instrument).catch(() => null); // without an answer the lines are sorted by name
-    if (instrument === this.#instrument && told !== null) this.#told = told;
+    const answer = await loadSources(instrument).catch(() => null); // without an answer the lines are sorted by name
+    if (instrument === this.#instrument && answer !== null) this.#answer = answer;
   }
 
   #rank(symbol) {
-    const rank = this.#told?.venues.indexOf(venueOf(symbol)) ?? -1;
+    const rank = this.#answer?.venues.indexOf(venueOf(symbol)) ?? -1;
     return rank < 0 ? Infinity : rank;
   }
 
@@ -129,9 +129,9 @@ export class Sources {
   }
 
   #paintTag(tag, venue) {
-    const { before, since } = this.#told ?? {};
+    const { before, since } = this.#answer ?? {};
     const now = venue === this.#source;
-    const left = !now && venue === before && this.#told.source === this.#source;
+    const left = !now && venue === before && this.#answer.source === this.#source;
     setAttribute(tag, "class", now ? "tag now" : "tag");
     setText(tag, now ? "source" : left ? `until ${this.#page.times.clock(since)}` : "");
     setAttribute(tag, "title", left ? `${this.#source} took over from ${venue}` : null);

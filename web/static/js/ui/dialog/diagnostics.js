@@ -76,9 +76,9 @@ export function build(page) {
   const refresh = () => {
     const figures = diagnose(page, perSecond);
     for (const { valueOf, value } of values) setText(value, valueOf(figures));
-    const told = JSON.stringify([...market.feeds]);
-    if (told === shown) return; // or it would undo what the user has selected there
-    shown = told;
+    const states = JSON.stringify([...market.feeds]);
+    if (states === shown) return; // or it would undo what the user has selected there
+    shown = states;
     const lines = [...market.feeds].sort().map(([name, { state, message }]) => {
       const words = ` ${state}${message ? `: ${message}` : ""}`;
       return element("li", { class: "feed", "data-state": state }, mark(state), element("b", {}, name), words);
