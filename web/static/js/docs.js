@@ -1,5 +1,5 @@
-// Shows the interface's description, /openapi.json. A file of its own because the page's policy allows no inline code.
-// The address is relative, so that the page also works below a path of a proxy; nothing is sent to a validator.
+// Shows the API's description, /openapi.json. A file of its own, since the policy allows no inline code.
+// The URL is relative, so that the page also works below a proxy's path; nothing is sent to a validator.
 
 /* global SwaggerUIBundle */
 SwaggerUIBundle({
