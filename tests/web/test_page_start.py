@@ -113,6 +113,8 @@ NUMBERS = [
     ("en-US", "volume", [4.2e12], "4.20T"),
     ("en-US", "volume", [1.2e16], "12,000T"),
     ("en-US", "volume", [None], "—"),
+    ("en-US", "counted", [1, "symbol"], "1 symbol"),
+    ("de-DE", "counted", [2048, "symbol"], "2.048 symbols"),
 ]
 TIMES = [("age", 8_900, "8 s"), ("age", 125_000, "2 min"), ("age", 3 * 3_600_000, "3 h"), ("age", -5, "0 s"),
          ("age", 50 * 3_600_000, "2 d"), ("clock", START_MS + 7_000, "22:20:07")]  # fmt: skip

@@ -97,6 +97,11 @@ export class Numbers {
     return this.#format(0).format(value);
   }
 
+  /** 1 symbol, 2,048 symbols. */
+  counted(value, noun) {
+    return `${this.count(value)} ${noun}${value === 1 ? "" : "s"}`;
+  }
+
   /** A plain number with fixed decimals, for the status line. */
   fixed(value, decimals) {
     return this.#signed(value, this.#format(decimals));

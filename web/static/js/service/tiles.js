@@ -51,7 +51,7 @@ export class Tiles {
     const count = (value) => this.#numbers.count(value);
     const rate = Object.values(feeds).reduce((sum, feed) => sum + feed.rate, 0);
     latest.updatesPerSecond = rate; // kept with the answer, for its trend
-    this.#set("updates", count(Math.round(rate)), "/s", `${count(Object.keys(feeds).length)} ${plural("feed", Object.keys(feeds).length)}`,
+    this.#set("updates", count(Math.round(rate)), "/s", this.#numbers.counted(Object.keys(feeds).length, "feed"),
       window.course((end) => window.at(end).updatesPerSecond));
     const rows = (end) => window.rate((answer) => answer.readers.sent_rows, end);
     const bytes = window.rate((answer) => answer.readers.sent_bytes);
@@ -113,8 +113,4 @@ function size(bytes, numbers) {
 
 function percent(perSecond, numbers) {
   return perSecond === null ? MISSING : `${numbers.fixed(100 * perSecond, 0)}%`;
-}
-
-function plural(noun, count) {
-  return count === 1 ? noun : `${noun}s`;
 }

@@ -60,7 +60,7 @@ export class Figures {
     if (condition !== "paused") return WORDS[condition];
     const forMs = performance.now() - stream.pausedAtMs;
     const minutes = clockText(forMs).slice(forMs < 3_600_000 ? 3 : 0);
-    return `${WORDS[condition]} ${minutes} · ${numbers.count(stream.waiting)} updates waiting`;
+    return `${WORDS[condition]} ${minutes} · ${numbers.counted(stream.waiting, "update")} waiting`;
   }
 
   /** Show the state alone, as soon as it changes. */
@@ -128,7 +128,7 @@ export class Figures {
   #showCounts() {
     const { tabs, numbers, market, lists, search, view, filters } = this.#page;
     for (const { key, symbols } of lists.all) tabs.showCount(key, numbers.count(symbols?.size ?? market.quotes.size));
-    search.describe(`Search ${numbers.count(market.quotes.size)} symbols`);
+    search.describe(`Search ${numbers.counted(market.quotes.size, "symbol")}`);
     filters.show();
     this.#showBreadth(view.breadth());
   }

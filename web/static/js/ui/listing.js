@@ -153,7 +153,7 @@ export class Listing {
     view.query = query.trim();
     prefs.set("q", view.query);
     this.#show();
-    if (view.query !== "") this.#say("search", `${numbers.count(view.rows.length)} symbols match.`);
+    if (view.query !== "") this.#say("search", `${numbers.counted(view.rows.length, "symbol")} found.`);
   }
 
   /** @param {"feed" | "quote"} name @param {string} value empty for all */
@@ -178,7 +178,7 @@ export class Listing {
   #sayCount() {
     const { view, numbers } = this.#page;
     this.#unsaid = false;
-    this.#say("filter", `${numbers.count(view.rows.length)} symbols listed.`);
+    this.#say("filter", `${numbers.counted(view.rows.length, "symbol")} listed.`);
   }
 
   /** A change of the subscription has been answered. @param {boolean} held the rows must not move now */

@@ -13,7 +13,7 @@ export function exportCsv({ view, grid, listing, clock, stream, toasts, announce
   const text = csvOf(view.rows, grid.columns.map(({ key }) => key));
   const name = csvName(listing.list.title, clock.now(), stream.socket.position.version);
   save(new Blob([text], { type: "text/csv;charset=utf-8" }), name);
-  const saved = `Saved ${numbers.count(view.rows.length)} rows as ${name}.`;
+  const saved = `Saved ${numbers.counted(view.rows.length, "row")} as ${name}.`;
   announcer.say("export", saved);
   toasts.show(element("span", {}, `${saved} `, exactCsv("All quotes with exact decimals")));
 }
