@@ -139,6 +139,9 @@ class BoundedHttp(HttpToolsProtocol):
         """
         return self.scope["http_version"] != "1.0" and dict(self.headers).get(b"upgrade", b"").lower() == b"websocket"
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Stay with HTTP, as RFC 9110 (section 7.8) allows: Java's client asks for h2c with each of its requests."""
+
     def handle_websocket_upgrade(self) -> None:
         self._taken()
         super().handle_websocket_upgrade()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 import pytest
 
@@ -86,6 +87,17 @@ async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
         assert (await peer.answer()).status == 200
     await peer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
     assert [(await peer.answer()).status for _ in range(20)] == [200] * 20
+
+
+@serving()
+async def test_an_offer_of_another_protocol_is_passed_over(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+    """Each request of Java's client offers HTTP/2: they are answered over the same connection, and not logged."""
+    peer = await live.connect()
+    for path in ("/healthz", "/api/quotes?symbols=*", "/healthz"):
+        await peer.request("GET", path, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEA")
+        answer = await peer.answer()
+        assert (answer.status, answer.headers.get("connection")) == (200, None)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @serving()
