@@ -84,4 +84,5 @@ def same_origin(origin: str | None, host: str) -> bool:
         parts = urlsplit(origin)
     except ValueError:  # a malformed IPv6 address
         return False
-    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower() != ""
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme)  # which an Origin never has, and a proxy may add to Host
+    return port is not None and parts.netloc.lower() == host.lower().removesuffix(port) != ""

@@ -22,6 +22,12 @@ from web.admission import Admission, same_origin
         ("http://localhost:8000", "localhost:8000", True),
         ("https://prices.example", "prices.example", True),
         ("HTTP://LOCALHOST:8000", "localhost:8000", True),
+        ("https://prices.example", "prices.example:443", True),
+        ("http://prices.example", "prices.example:80", True),
+        ("https://prices.example", "prices.example:80", False),
+        ("http://prices.example", "prices.example:443", False),
+        ("https://prices.example:8443", "prices.example:443", False),
+        ("https://", ":443", False),
         ("null", "localhost:8000", False),
         ("", "localhost:8000", False),
         ("http://evil.example", "localhost:8000", False),
@@ -37,7 +43,10 @@ from web.admission import Admission, same_origin
     ],
 )
 def test_only_the_pages_own_origin_may_connect(origin: str | None, host: str, welcome: bool) -> None:
-    """A script has no Origin and may connect; a page must come from exactly this host and port."""
+    """A script has no Origin and may connect; a page must come from exactly this host and port.
+
+    A proxy may add the port of https or http to Host (nginx with `$host:$server_port`), which no Origin has.
+    """
     assert same_origin(origin, host) is welcome
 
 
