@@ -310,6 +310,13 @@ class SharedFrames(Handshake):
 
     def handle_parser_exception(self) -> None:
         """The peer broke the protocol; the parser has already chosen the close code."""
+        close = self.conn.close_rcvd
+        if close is not None and self.conn.close_rcvd_then_sent:
+            # It takes a close within a message for a fault; a control frame may stand there (RFC 6455, section 5.4).
+            payload = close.serialize() if close.code != 1005 else b""
+            self.conn.writes[-2] = headed(0x88, payload)
+            self.handle_close(WireFrame(Opcode.CLOSE, payload))
+            return
         code = self.conn.close_sent.code if self.conn.close_sent is not None else 1002
         self._leave(code)
         super().handle_parser_exception()
