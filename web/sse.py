@@ -36,7 +36,7 @@ from web.server import EXCHANGE, BoundedHttp, Exchange
 from web.transport import CLOSE_PATIENCE_S
 
 HEADERS = {
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, no-transform",  # a proxy that compresses may keep events until it has many
     "Connection": "close",
     "X-Accel-Buffering": "no",  # else nginx would hold events back until it has some kilobytes
 }

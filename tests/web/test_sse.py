@@ -35,7 +35,7 @@ async def test_events_are_the_frames_of_the_stream(live: Live) -> None:
     reader, view = await listen_to(live, "?symbols=ETH-USD,BTC-USD"), View()
     assert reader.answer.status == 200
     assert reader.answer.headers["content-type"].startswith("text/event-stream")
-    assert reader.answer.headers["cache-control"] == "no-store"
+    assert reader.answer.headers["cache-control"] == "no-store, no-transform"
     first = await reader.event()
     view.apply(first.json)
     store = live.service.store
