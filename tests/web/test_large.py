@@ -333,7 +333,7 @@ async def test_who_missed_little_pays_for_little(live: Live) -> None:
         assert list((await reader.event()).json["quotes"]) == [MANY[3]]
 
 
-@serving(limits={"snapshot_symbols_per_s": len(MANY)})
+@serving(limits={"snapshot_symbols_per_s": len(MANY)}, store={"stale_after_s": 3600.0})
 async def test_who_missed_little_pays_for_little_though_its_pattern_was_forgotten(live: Live) -> None:
     """Testing a pattern anew is work, but what is told then is still little.
 
