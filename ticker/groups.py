@@ -266,7 +266,7 @@ class Groups:
     # Frames
 
     def publish(self, flush: Flush) -> None:
-        """Send what a flush made visible; groups with an interval are only marked."""
+        """Send what a flush made visible; groups with an interval are only marked as due."""
         touched: list[Group] = []
         by_symbol, by_wildcard, matching = self._by_symbol, self._by_wildcard, self.store.wildcards.matching
         births: list[str] = []
@@ -480,7 +480,7 @@ class Groups:
         return frame
 
     def _send(self, group: Group, frame: Frame, now: float) -> None:
-        """Hand an update from `told` on to all members; what was ready-made before it is of no use any more."""
+        """Send an update since `told` to all members; frames made before it are of no more use."""
         group.frames.clear()
         frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
         self._hand_out(group, frame)
@@ -488,7 +488,7 @@ class Groups:
         group.sent_at = now
 
     def _hand_out(self, group: Group, frame: Frame) -> None:
-        """Give a frame to all members; who cannot take it lags behind from now on."""
+        """Write a frame to all members; those that cannot take it lag behind from now on."""
         missed = [reader for reader in group.members if not reader.write(frame)]
         self.counts.sent(frame, len(group.members) - len(missed))
         if missed:

@@ -175,10 +175,9 @@ class Hub:
                 self._broken.set_exception(error)
 
     def flush(self, *, whole: bool = False) -> None:
-        """Make visible what came in, and send it; what is too much for one turn of the loop goes on in the next.
+        """Make visible what came in, and send it; what exceeds one turn's work is left to the next turn.
 
-        As long as nobody reads, nobody waits: all is visible at once, so that who asks first finds it. So it is if the
-        flush shall be `whole`, as the last one must.
+        While nobody is connected, or if `whole`, as for the last flush, everything becomes visible at once.
         """
         started = self._clock.monotonic()
         quiet = self._flush_timer is None and started >= self._flushes_until

@@ -175,10 +175,10 @@ def members(quotes: list[bytes], gone: list[str], feeds: list[bytes], *, always:
 
 
 class Updates:
-    """The updates to one version for many groups: what they have in common is encoded once.
+    """The updates to one version, for many groups; their common parts are encoded once.
 
     Args:
-        version: the version that they bring their readers to.
+        version: the version that readers have reached after them.
         time_ms: now, wall clock.
         feeds: the feeds' records that changed; every update carries them.
     """
@@ -192,7 +192,7 @@ class Updates:
         self._heads: dict[int, bytes] = {}
 
     def frame(self, told: int, quotes: list[bytes], gone: list[str]) -> Frame:
-        """The update for readers who were told all up to a version; `quotes` are pieces."""
+        """The update for readers that know everything up to `told`; `quotes` are pieces."""
         head = self._heads.get(told)
         if head is None:
             head = self._heads[told] = b'{"type":"update","since":%d%b' % (told, self._tail)
