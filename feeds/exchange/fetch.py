@@ -307,7 +307,7 @@ def status_reason(code: int) -> str:
 
 def status_text(code: int) -> str:
     """An HTTP status in a message, with what it means where the number alone does not tell an operator."""
-    return f"HTTP status {code}" + (" (it may block this machine)" if status_reason(code) == "banned" else "")
+    return f"HTTP status {code}" + (" (it may be blocking this machine)" if status_reason(code) == "banned" else "")
 
 
 def retry_after_s(header: str | None, now_ms: int) -> float | None:
