@@ -243,6 +243,8 @@ class HttpSource:
                     part = inflate.decompress(chunk, left + 1) if inflate else chunk
                 except zlib.error as error:
                     raise FeedError(f"{self.route} sent broken gzip: {error}") from error
+                if inflate and inflate.unused_data:  # zlib keeps all of it, and copies it with each chunk
+                    raise FeedError(f"{self.route} sent something after the end of the gzip")
                 left -= len(part)
                 if left < 0:
                     raise FeedError(f"{self.route} sent more than {most_bytes} bytes", reason="too_large")

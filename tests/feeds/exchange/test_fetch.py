@@ -111,6 +111,7 @@ def test_kinds_of_json(headers: dict[str, str]) -> None:
         (Reply(headers={**JSON, "Content-Encoding": "br"}), "protocol"),
         (Reply(body=b"no gzip", headers={**JSON, "Content-Encoding": "gzip"}), "protocol"),
         (Reply(body=gzip(b"x" * 9000)[:-9], headers={**JSON, "Content-Encoding": "gzip"}), "protocol"),
+        (Reply(body=gzip(b"{}") + bytes(9000), headers={**JSON, "Content-Encoding": "gzip"}), "protocol"),
         (Reply(body=b"{", claimed_length=10), "protocol"),
         (Reply(instead=b"\x00\xffgarbage\r\n\r\n"), "protocol"),
         (Reply(instead=b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}"), "protocol"),
