@@ -28,6 +28,8 @@ class Large:
     making: Iterator[slices.Encoded | None]
     at: float = float("-inf")
     frame: Frame | None = None
+    wanted: int = 0
+    """How many readers wait for it. Once there are none it is dropped: others wait until it is made."""
 
 
 class LargeFrames:
@@ -58,23 +60,35 @@ class LargeFrames:
             ProtocolError: `overloaded`, for an address that would be the first to want it; without an id.
         """
         large = self._known.get((selection, since))
-        if large is None or (large.frame is not None and large.frame.version < least):
+        if large is not None and (large.frame is None or large.frame.version >= least):
+            yield from self._made(large, selection, since)
+            return
+        with self._quota.in_hand(address, rows):
             self._quota.check_snapshot(address, rows)
             large = self._known[selection, since] = Large(slices.encoded(self._store, selection, since))
-        while large.frame is None:
-            large.at = self._monotonic()
-            try:
-                made = next(large.making)
-            except StopIteration:
-                self._known.pop((selection, since), None)
-                return
-            if made is None:
-                yield None
-            else:
-                large.frame = self._frame(made, since)
-                if since is not None:  # cursors differ, so it is hardly wanted again
-                    self._known.pop((selection, since), None)
-        yield large.frame
+            yield from self._made(large, selection, since)
+
+    def _made(self, large: Large, selection: Selection, since: int | None) -> Iterator[Frame | None]:
+        large.wanted += 1
+        try:
+            while large.frame is None:
+                large.at = self._monotonic()
+                try:
+                    made = next(large.making)
+                except StopIteration:
+                    return
+                if made is None:
+                    yield None
+                else:
+                    large.frame = self._frame(made, since)
+            yield large.frame
+        finally:
+            large.wanted -= 1
+            mine = self._known.get((selection, since)) is large
+            if (
+                mine and not large.wanted and (large.frame is None or since is not None)
+            ):  # cursors differ, so it is hardly wanted again
+                del self._known[selection, since]
 
     def _frame(self, made: slices.Encoded, since: int | None) -> Frame:
         (quotes, gone), store, now_ms = made, self._store, self._wall_ms()

@@ -6,8 +6,9 @@ it. So a group counts once in all, and once for each address that has a reader i
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from ticker.bucket import TokenBucket
@@ -47,6 +48,7 @@ class Quota:
         self._monotonic = monotonic
         self._shares: dict[str, _Share] = {}
         self._snapshots: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._in_hand: Counter[str] = Counter()
 
     def full(self, cells: int) -> bool:
         """Whether this many more cells would be too many in all."""
@@ -88,6 +90,23 @@ class Quota:
         if not bucket.take(now, symbols):
             text = f"more than {rate} symbols a second for one address, in answers or tested against patterns; wait"
             raise ProtocolError("overloaded", text)
+
+    @contextlib.contextmanager
+    def in_hand(self, address: str, symbols: int) -> Iterator[None]:
+        """Count the symbols of a large answer as long as it is made, or waits to be taken.
+
+        Raises:
+            ProtocolError: `overloaded`; its address has as many in hand as it may ask for at once.
+        """
+        if self._in_hand[address] + symbols > max(2 * self._snapshots_per_s, symbols):
+            raise ProtocolError("overloaded", "large answers for this address are still on their way; wait")
+        self._in_hand[address] += symbols
+        try:
+            yield
+        finally:
+            self._in_hand[address] -= symbols
+            if not self._in_hand[address]:
+                del self._in_hand[address]
 
     def join(self, address: str, group: Hashable, cells: int) -> None:
         """A reader has joined a group."""

@@ -63,10 +63,18 @@ def encoded(store: Store, selection: Selection, since: int | None = None) -> Ite
 
     The result comes last and is of one version, that of its moment: what changed during the pauses is encoded again,
     with pauses as long as it is much. There is none if more symbols were removed meanwhile than the store remembers.
+    Of several, the oldest is made first: side by side, all would hold what they have so far, and find it changed at
+    each pass.
     """
     scope, wanted = store.resolve(selection), selection.mask
     pieces: dict[str, bytes] = {}
+    made: Encoded | None = None
+    store.making.append(scope)
     try:
+        while store.making[0] is not scope:
+            yield None
+        if since is not None and since < store.floor:
+            return
         gone = dict.fromkeys(store.gone_since(scope, since) if since is not None else ())
         symbols = list(scope.symbols())
         for left in reversed(range(MOST_PASSES)):
@@ -80,11 +88,11 @@ def encoded(store: Store, selection: Selection, since: int | None = None) -> Ite
                 if much:
                     yield None
             if not much:
-                yield list(pieces.values()), list(gone)
-                return
+                made = list(pieces.values()), list(gone)
+                break
             changes = store.changes(scope, version)
             if changes.since is None:
-                return
+                break
             symbols = [record.key for record, _ in changes.records if not record.is_feed]
             for symbol in symbols:
                 gone.pop(symbol, None)
@@ -93,7 +101,10 @@ def encoded(store: Store, selection: Selection, since: int | None = None) -> Ite
                 if since is not None:
                     gone[symbol] = None
     finally:
+        store.making.remove(scope)
         store.release(scope)
+    if made is not None:
+        yield made
 
 
 def feeds(store: Store, since: int | None) -> list[bytes]:

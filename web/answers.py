@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from ticker.errors import PatternError, ProtocolError, UnknownSymbolError, did_you_mean
@@ -23,6 +23,15 @@ FIELDS_HELP = "Fields to send, separated by commas; all if absent."
 Symbols = Annotated[tuple[str, ...], Query(description=SYMBOLS_HELP)]
 Fields = Annotated[tuple[str, ...], Query(description=FIELDS_HELP)]
 CURSOR_HELP = "The cursor of an earlier answer or event: send only what has changed since."
+
+
+async def _in_hand() -> AsyncIterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+InHand = Annotated[contextlib.ExitStack, Depends(_in_hand)]
+"""Closed when the answer has been taken, or its client has left."""
 RETRY_SOON = {"Retry-After": "1"}
 
 
@@ -128,14 +137,17 @@ def check_quota(
         return service.hub.groups.admit(address, selection, interval_ms, cursor, made=made)
 
 
-def check_snapshot(service: Service, address: str, symbols: int) -> None:
-    """Charge an address for the symbols of a full answer; see `ticker.quota`.
+def check_snapshot(service: Service, address: str, symbols: int, in_hand: contextlib.ExitStack | None = None) -> None:
+    """Charge an address for the symbols of a full answer, and count them as in hand; see `ticker.quota`.
 
     Raises:
-        Problem: 503, the address has asked for too much lately.
+        Problem: 503, the address has asked for too much lately, or does not take what it asked for.
     """
+    quota = service.hub.groups.quota
     with as_problem():
-        service.hub.groups.quota.check_snapshot(address, symbols)
+        if in_hand is not None:
+            in_hand.enter_context(quota.in_hand(address, symbols))
+        quota.check_snapshot(address, symbols)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from web.admission import Admission
 from web.answers import (
     CURSOR_HELP,
     Fields,
+    InHand,
     Symbols,
     admit_patterns,
     answer,
@@ -56,6 +57,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 | problems(400, 403, 503))  # fmt: skip
     async def quotes(
         request: Request,
+        in_hand: InHand,
         symbols: Symbols = ("*",),
         fields: Fields = (),
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
@@ -93,16 +95,16 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 since = None
             much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
-                check_snapshot(service, address, matched if since is None else store.changed(since, matched))
+                check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
                 if made := await service.hub.turns.complete(_made(service, address, scope, since)):
                     return made
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
-                check_snapshot(service, address, len(records))
+                check_snapshot(service, address, len(records), in_hand)
                 return table_answer(b"".join(await in_turns(service, quotes_table(records, selection.mask))), headers)
             changes = store.changes(scope, since)
             if changes.since is None:
-                check_snapshot(service, address, len(changes.records))
+                check_snapshot(service, address, len(changes.records), in_hand)
             unknown = unknown_members(service, address, selection) if changes.since is None else b""
             quotes, others = protocol.data_pieces(changes)
             body = members(quotes, changes.gone, others, always=True)

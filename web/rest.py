@@ -16,6 +16,7 @@ from ticker.service import Service
 from ticker.slices import parts
 from web.admission import Admission
 from web.answers import (
+    InHand,
     Symbols,
     admit_patterns,
     answer,
@@ -38,7 +39,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
     @router.get("/api/symbols", summary="List of symbols", tags=["prices"], response_class=Response,
                 responses=described("Symbols") | problems(400, 503))  # fmt: skip
-    async def symbols(request: Request, symbols: Symbols = ("*",)) -> Response:
+    async def symbols(request: Request, in_hand: InHand, symbols: Symbols = ("*",)) -> Response:
         """Sorted by name; `venues` are in order of preference.
 
         `unknown` lists the requested symbols that do not exist (yet), `loading` the feeds that may still bring them.
@@ -47,7 +48,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]
-        check_snapshot(service, address, len(records))
+        check_snapshot(service, address, len(records), in_hand)
         entries = b",".join(await in_turns(service, _instruments(service, records)))
         return answer(b'{"symbols":[%b]%b}' % (entries, unknown_members(service, address, selection)))
 

@@ -89,3 +89,16 @@ def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     with refused("wait"):
         shared.check_snapshot("b", 1)
     shared.check_snapshot("a", 1)
+
+
+def test_an_address_has_only_so_much_in_hand() -> None:
+    """As much as it may ask for at once, each answer until it was taken; one alone may be larger."""
+    shared, _ = make()
+    with shared.in_hand(HERE, 21), refused("on their way"), shared.in_hand(HERE, 1):
+        pass
+    with shared.in_hand(HERE, 15), shared.in_hand(THERE, 15), shared.in_hand(HERE, 5):
+        with refused("on their way"), shared.in_hand(HERE, 1):
+            pass
+        with shared.in_hand(THERE, 5):
+            pass
+    assert not shared._in_hand, "what was taken is not remembered"

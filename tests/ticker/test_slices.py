@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from ticker import protocol, slices
 from ticker.selection import Selection
@@ -13,7 +13,7 @@ from ticker.store import Store
 ALL = Selection.of(["*"])
 
 
-def whole(store: Store, selection: Selection) -> Iterator[list[bytes] | None]:
+def whole(store: Store, selection: Selection) -> Generator[list[bytes] | None, None, None]:
     """A whole answer: pauses, and at last all records; it has nothing to drop."""
     for made in encoded(store, selection):
         assert made is None or made[1] == []
@@ -141,7 +141,7 @@ def test_an_answer_that_is_given_up_leaves_nothing() -> None:
     answer = whole(store, ALL)
     next(answer)
     assert len(store.wildcards) == 1
-    answer.close()  # type: ignore[attr-defined]  # it is a generator
+    answer.close()
     assert len(store.wildcards) == 0
     list(whole(store, ALL))
     assert len(store.wildcards) == 0
@@ -186,3 +186,35 @@ def test_a_pattern_that_nobody_waits_for_any_more_is_forgotten() -> None:
     steps.close()  # type: ignore[attr-defined]  # it is a generator
     assert untested(store, selection) == ["S*"]
     assert len(store.wildcards) == 0
+
+
+def test_the_oldest_of_several_is_made_first() -> None:
+    """Whoever came later holds nothing meanwhile, and goes on when that is done or given up.
+
+    Seen: a thousand requests for 10,000 symbols, of one address, were made side by side. All held what they had so far,
+    1.6 GB, found that changed in each of five passes, and kept everybody else waiting for a quarter of an hour.
+    """
+    store = market(3 * SLICE)
+    first, second, third = (whole(store, Selection.of(["*"], [field])) for field in ("last", "bid", "ask"))
+
+    def encoded(field: str) -> int:
+        mask = Selection.of(["*"], [field]).mask
+        return sum(mask in record.pieces for record in (store.get(name) for name in names(3 * SLICE)) if record)
+
+    assert [next(first), next(second), next(third)] == [None, None, None]
+    assert [encoded(field) for field in ("last", "bid", "ask")] == [SLICE, 0, 0]
+    assert [len(made) for made in first if made is not None] == [3 * SLICE]
+    second.close()
+    assert [len(made) for made in third if made is not None] == [3 * SLICE]
+    assert (store.making, len(store.wildcards)) == ([], 0)
+
+
+def test_who_waited_too_long_for_its_turn_is_told_nothing() -> None:
+    """More was removed meanwhile than the store remembers: whoever asked makes something whole instead."""
+    store = market(3 * SLICE, max_tombstones=1)
+    change(store, *names(2 * SLICE), last="2")
+    first, later = whole(store, ALL), encoded(store, ALL, store.version - 1)
+    assert (next(first), next(later)) == (None, None)
+    remove(store, *names(2))
+    first.close()
+    assert list(later) == []

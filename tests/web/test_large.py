@@ -312,6 +312,44 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
     assert (await live.get("/api/quotes?symbols=*")).status == 200
 
 
+@pytest.mark.parametrize("query", ["", "&format=csv"])
+@serving(limits={"snapshot_symbols_per_s": len(MANY)})
+async def test_who_does_not_take_its_answers_gets_no_more(
+    live: Live, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """What an address may ask for at once is also what the process holds for it; when it has left it may ask again.
+
+    Seen: who took a byte now and then of each of many large answers was never dropped, nor was what they took.
+    """
+    live.publish(dict.fromkeys(MANY, "1.50"), name="x" * 3000)  # more than the kernel takes
+    live.hub.flush()
+    quota, target = live.hub.groups.quota, f"/api/quotes?symbols=S*{query}"
+    monkeypatch.setattr(quota, "check_snapshot", lambda *_: None)  # the rate is another limit
+    peers = [await live.connect(receive_buffer=4096) for _ in range(2)]
+    for peer in peers:
+        await peer.request("GET", target)
+    await until(lambda: quota._in_hand["127.0.0.1"] == 2 * len(MANY))
+    refused = await live.get(target)
+    assert (refused.status, refused.json["code"]) == (503, "overloaded")
+    assert "on their way" in refused.json["detail"]
+    for peer in peers:
+        peer.sock.close()
+    await until(lambda: not quota._in_hand)
+    assert (await live.get(target)).status == 200
+
+
+@serving()
+async def test_what_nobody_waits_for_is_not_made(live: Live) -> None:
+    """A large frame whose readers have all left is forgotten, for others would wait for it in vain."""
+    fill(live, "1.50")
+    groups = live.hub.groups
+    leaves, stays = (groups.whole("", Selection.of(["*"], [field])) for field in ("last", "bid"))
+    assert (next(leaves), next(stays)) == (None, None)
+    leaves.close()  # type: ignore[attr-defined]
+    assert next(made for made in stays if made is not None)
+    assert len(groups._large_frames._known) == 1
+
+
 @serving(limits={"snapshot_symbols_per_s": len(MANY)})
 async def test_who_missed_little_pays_for_little(live: Live) -> None:
     """However many readers come back to a large selection at once, also from one address, over either transport.
