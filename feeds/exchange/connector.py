@@ -105,8 +105,12 @@ class Connector:
         if stream.open_request is None or stream.parse_open is None:
             return stream.url, stream.ping
         url, every_s = await self._rest.ask(stream.open_request, stream.parse_open, status, method="POST")
-        if urlsplit(url).scheme not in {"ws", "wss"}:
-            raise FeedError(f"{self._rest.source.route} gave a stream address that is not ws or wss")
+        try:
+            secure = urlsplit(url).scheme == "wss"  # an answer must not make us send plain text to any host it likes
+        except ValueError:  # what looks like an IPv6 address and is none
+            secure = False
+        if not secure:
+            raise FeedError(f"{self._rest.source.route} gave a stream address that is not wss")
         return url, (stream.ping[0], every_s) if stream.ping and every_s else stream.ping
 
 

@@ -152,7 +152,7 @@ async def open_socket(
         wait_s = retry_after_s(error.response.headers.get("Retry-After"), clock.wall_ms())
         text = f"{route} refuses the WebSocket with {status_text(code)}"
         raise FeedError(text, reason=status_reason(code), retry_after_s=wait_s) from None
-    except (OSError, WebSocketException) as error:
+    except (OSError, ValueError, WebSocketException) as error:  # ValueError: an invalid port or host name
         raise _refused(error, route, timeout_s) from None
     return Socket(connection, route.host)
 
@@ -182,4 +182,6 @@ def _refused(error: Exception, route: Route, timeout_s: float) -> FeedError:
             return FeedError(f"{route} closed the connection during the handshake", reason="closed")
         case OSError():
             return FeedError(f"cannot connect to {route.first}: {failure_of(error)}", reason="connect")
+        case ValueError():
+            return FeedError(f"{route}: the stream's address has an invalid host name or port")
     return FeedError(f"{route}: {type(error).__name__}")

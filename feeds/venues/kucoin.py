@@ -48,7 +48,8 @@ def parse_open(body: bytes) -> tuple[str, float | None]:
     if not endpoint or not token:
         raise ValueError("no address of a stream")
     interval_ms = at(data, "instanceServers", 0, "pingInterval")
-    return f"{endpoint}?{urlencode({'token': token})}", interval_ms / 1000 if isinstance(interval_ms, int) else None
+    sane = isinstance(interval_ms, int) and 0 < interval_ms <= 3_600_000
+    return f"{endpoint}?{urlencode({'token': token})}", interval_ms / 1000 if sane else None
 
 
 def subscribe(wires: Sequence[str], number: int) -> list[str]:

@@ -373,12 +373,14 @@ def test_address_that_is_handed_out() -> None:
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
         theatre.exchange.serve("/open", Reply(body=b'{"url": "wss://s.invalid/talk?token=1", "ping_s": 30}'))
-        theatre.exchange.script("/open", Reply(status=500), Reply(body=b'{"url": "https://s.invalid", "ping_s": 1}'))
+        bad = ("https://s.invalid", "ws://s.invalid", "wss://[s")
+        told = [Reply(body=json.dumps({"url": url, "ping_s": 1}).encode()) for url in bad]
+        theatre.exchange.script("/open", Reply(status=500), *told)
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(HANDED_OUT, mode="stream"):
             while not theatre.exchange.peers:
                 await theatre.passes(1.0)
-            assert theatre.errors() == {"http_5xx": 1, "protocol": 1}
+            assert theatre.errors() == {"http_5xx": 1, "protocol": len(bad)}
             peer: Peer = theatre.exchange.peers[0]
             assert peer.target == TALK + "?token=1"
             await peer.heard()
@@ -390,7 +392,7 @@ def test_address_that_is_handed_out() -> None:
             peer.cut()
             await theatre.until(lambda: theatre.errors().get("closed") == 1)
             await theatre.passes(3.0, lambda: len(theatre.exchange.peers) == 2)
-        assert theatre.exchange.asked("/open") == 4
+        assert theatre.exchange.asked("/open") == 3 + len(bad)
         assert theatre.exchange.asked(LIST) == 1
 
     in_theatre(play)

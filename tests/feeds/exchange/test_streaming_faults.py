@@ -157,6 +157,19 @@ def test_nobody_there() -> None:
     assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
 
 
+def test_an_invalid_address_is_a_failure_like_others() -> None:
+    """Seen: an invalid port in an address that was handed out counted as a bug, and ended the feed for good."""
+
+    async def said(url: str) -> str:
+        with pytest.raises(FeedError) as caught:
+            await open_socket(url, Clock(), headers={}, timeout_s=20.0, message_bytes=1, proxy=None, tls=None)
+        return str(caught.value)
+
+    invalid = "the stream's address has an invalid host name or port"
+    assert uvloop.run(said("ws://a.invalid:99999/?token=SECRET")) == f"a.invalid: {invalid}"
+    assert uvloop.run(said(f"ws://{'x' * 70}.invalid/?token=SECRET")) == f"{'x' * 70}.invalid: {invalid}"
+
+
 def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
     """Seen: a proxy that could not be resolved or reached was reported as the exchange. Its password is never shown."""
 

@@ -79,6 +79,8 @@ def test_handshake() -> None:
     server = {"endpoint": "wss://ws.example/endpoint", "pingInterval": 18000, "pingTimeout": 10000}
     answer = {"token": "2neAi=.W&x", "instanceServers": [server]}
     assert parse_open(good(answer)) == ("wss://ws.example/endpoint?token=2neAi%3D.W%26x", 18.0)
+    for odd in (10**400, 0, -1, "18000", None):
+        assert parse_open(good({"token": "x", "instanceServers": [server | {"pingInterval": odd}]}))[1] is None
     with pytest.raises(ValueError, match="no address"):
         parse_open(good({"token": "x", "instanceServers": []}))
 
