@@ -5,6 +5,7 @@ Those are WebSockets, event streams and requests that wait; plain requests are n
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import random
 from urllib.parse import urlsplit
@@ -34,7 +35,10 @@ class Admission:
         self._pace = TokenBucket(limits.connects_per_s, limits.connects_per_s, self._monotonic())
 
     def address(self, connection: HTTPConnection) -> str:
-        """A client's address; behind trusted proxies, the last one in X-Forwarded-For that is not one of them."""
+        """A client's address; behind trusted proxies, the last one in X-Forwarded-For that is not one of them.
+
+        For IPv6 it is the /64 network: whoever has one address has all of it.
+        """
         address = connection.client.host if connection.client else ""
         address = address.removeprefix("::ffff:")  # an IPv4 client on a dual-stack socket
         forwarded = connection.headers.getlist("x-forwarded-for") if self._proxies else []
@@ -42,7 +46,7 @@ class Admission:
             if not text.strip() or not self._is_proxy(address):
                 break
             address = text.strip()[:45]
-        return address
+        return _network(address) if ":" in address else address
 
     def _is_proxy(self, address: str) -> bool:
         try:
@@ -74,6 +78,16 @@ class Admission:
         if most.connections_per_address and hub.addresses[address] >= most.connections_per_address:
             return "too many connections from this address now"
         return "" if self._pace.take(self._monotonic()) else "too many new connections now"
+
+
+@functools.lru_cache(maxsize=10_000)
+def _network(address: str) -> str:
+    try:
+        known = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    network = ipaddress.IPv6Network((int(known) >> 64 << 64, 64))
+    return str(known if known.is_loopback else known.ipv4_mapped or network)
 
 
 def same_origin(origin: str | None, host: str) -> bool:

@@ -232,10 +232,24 @@ async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
 async def test_an_address_is_the_same_over_both_protocols(live: Live) -> None:
     """On a socket for IPv6 and IPv4, `--host ::`, a proxy with an IPv4 address is known, too."""
     seen = []
-    for client in ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:198.51.100.7", "2001:db8::7"):
+    for client in ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:198.51.100.7", "::1", "fe80::1%eth0", "a:b"):
         scope = {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", b"203.0.113.9")]}
         seen.append(Admission(live.service).address(HTTPConnection(scope)))
-    assert seen == ["203.0.113.9", "203.0.113.9", "198.51.100.7", "2001:db8::7"]
+    assert seen == ["203.0.113.9", "203.0.113.9", "198.51.100.7", "::1", "fe80::/64", "a:b"]
+
+
+@serving(limits={"connections_per_address": 1}, server={"trusted_proxies": "127.0.0.1"})
+async def test_who_has_one_address_of_ipv6_has_no_more_than_one_share(live: Live) -> None:
+    """A network of 64 bits, the least that anybody is given, counts as one address.
+
+    Seen: each of its 2**64 addresses had connections and cells of its own, ten of them all that there are.
+    """
+    chains = [("2001:db8:0:1::1", 101), ("2001:db8:0:1:ffff::2", 503), ("2001:DB8::1:0:0:0:3", 503),
+              ("2001:db8:0:2::1", 101), ("::ffff:198.51.100.1", 101), ("198.51.100.1", 503)]  # fmt: skip
+    for chain, status in chains:
+        answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")
+        assert answer.status == status, chain
+    assert live.hub.addresses == {"2001:db8:0:1::/64": 1, "2001:db8:0:2::/64": 1, "198.51.100.1": 1}
 
 
 # TLS
