@@ -61,7 +61,10 @@ def make_router(service: Service) -> APIRouter:
 
 
 async def _page(registry: CollectorRegistry, request: Request) -> Response:
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    try:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    except (TypeError, ValueError):  # the library takes any version for one of numbers
+        encode, content_type = choose_encoder("")
     collected = Collected(registry)
     if collected.samples <= INLINE:
         body = encode(collected)

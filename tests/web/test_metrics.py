@@ -92,6 +92,14 @@ async def test_both_formats_say_the_same(live: Live) -> None:
     assert len(ours) > 100
 
 
+@serving()
+async def test_a_version_that_is_none_gets_the_plain_format(live: Live) -> None:
+    """Seen: a stranger's `Accept` was answered by 500, and by a traceback of 60 lines in the log."""
+    for kind in ("text/plain", "application/openmetrics-text"):
+        answer = await live.get("/metrics", f"Accept: {kind};version=1.x")
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
 @serving(prices={})
 async def test_every_series_exists_from_the_start(live: Live) -> None:
     """Before anything has happened each counter is there with each of its labels, so that `rate()` sees the first
