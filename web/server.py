@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import socket
 import sys
 import weakref
@@ -205,7 +206,33 @@ class Exchange(NamedTuple):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server as one task of ours: it leaves the signals alone and is stopped by `should_exit`."""
+    """uvicorn's server as one task of ours: it leaves the signals alone and is stopped by `should_exit`.
+
+    Args:
+        config: uvicorn's.
+        handshake_s: how long a TLS handshake may take, and its goodbye; uvicorn has no say in it, and loops give 60 s.
+    """
+
+    def __init__(self, config: uvicorn.Config, handshake_s: float = 10.0) -> None:
+        super().__init__(config)
+        self._handshake_s = handshake_s
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but for TLS."""
+        config, loop = self.config, asyncio.get_running_loop()
+        protocol: Any = config.http_protocol_class
+        make = functools.partial(
+            protocol,
+            config=config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        more: dict[str, Any] = {"ssl": config.ssl, "backlog": config.backlog}
+        if config.ssl:
+            more |= {"ssl_handshake_timeout": self._handshake_s, "ssl_shutdown_timeout": self._handshake_s}
+        servers = [await loop.create_server(make, sock=sock, **more) for sock in sockets or ()]
+        await super().startup([])
+        self.servers = servers
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -251,7 +278,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     except OSError as error:  # ssl.SSLError is one
         files = f"{cert} {key}" if key else cert
         raise ConfigError(f"server.tls_cert {files}: {why(error)}") from error
-    return Server(config)
+    return Server(config, settings.limits.handshake_s)
 
 
 def listen(host: str, port: int) -> socket.socket:

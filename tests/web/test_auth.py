@@ -327,6 +327,19 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.needs("openssl")
+def test_a_tls_handshake_that_does_not_come(certificate: tuple[Path, Path]) -> None:
+    """Whoever connects and says nothing has as long as for a request's head; seen: 60 s, uvloop's own patience."""
+    server = dict(zip(("tls_cert", "tls_key"), map(str, certificate), strict=True))
+
+    async def scenario() -> None:
+        async with start({"server": server, "limits": {"handshake_s": 0.2}}) as live:
+            peer = await live.connect()
+            assert await peer.rest() == b""
+
+    run(scenario)
+
+
+@pytest.mark.needs("openssl")
 def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path]) -> None:
     """A client that takes nothing of an answer is dropped after `stall_s`, as without TLS.
 
