@@ -18,6 +18,8 @@ from typing import Protocol
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 _TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
+FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+"""Characters that a formula may begin with."""
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
@@ -63,6 +65,11 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def safe(text: str) -> str:
+    """The text, changed if a spreadsheet would take it for a formula."""
+    return f"'{text}" if text[:1] in FORMULA else text
 
 
 class ConsoleFormatter(logging.Formatter):

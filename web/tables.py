@@ -15,13 +15,12 @@ from operator import attrgetter
 from fastapi.responses import Response
 
 from ticker.candles import Row
+from ticker.logs import safe
 from ticker.model import FIELDS, NUMBER_FIELDS, Value
 from ticker.record import Record, bits
 from ticker.slices import parts
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
-FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""Characters that a formula may begin with."""
 
 
 def quotes_table(records: Iterable[Record], mask: int) -> Iterator[bytes]:
@@ -45,11 +44,6 @@ def bars_table(rows: Iterable[Row], digits: int | None) -> bytes:
 def table_answer(body: bytes, headers: Mapping[str, str]) -> Response:
     """The response with a table."""
     return Response(body, 200, dict(headers) | {"Content-Type": MEDIA_TYPE})
-
-
-def safe(text: str) -> str:
-    """The text, changed if a spreadsheet would take it for a formula."""
-    return f"'{text}" if text[:1] in FORMULA else text
 
 
 def decimal(number: float | None, digits: int | None = None) -> str:

@@ -16,6 +16,7 @@ from tests.web.peer import TEXT, View, frame
 from tests.web.server import PRICES, Live, serving, until
 from tests.web.test_compression import browser, receive
 from ticker import protocol
+from ticker.logs import safe
 from ticker.model import FIELDS, currencies
 from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
@@ -112,7 +113,7 @@ async def test_no_turn_writes_more_rows_than_a_slice(live: Live, monkeypatch: py
     fill(live, "1.50")
     turns = Turns()
 
-    monkeypatch.setattr(tables, "safe", turns.counted(tables.safe))
+    monkeypatch.setattr(tables, "safe", turns.counted(safe))
     monkeypatch.setattr(rest, "currencies", turns.counted(currencies))
     table = asyncio.create_task(live.get("/api/quotes?fields=last&format=csv"))
     await until(lambda: turns.most)

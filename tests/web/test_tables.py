@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.web.server import Live, serving
+from ticker.logs import safe
 from ticker.model import FIELDS, Bar, Quote
-from web.tables import decimal, safe
+from web.tables import decimal
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 

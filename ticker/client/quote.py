@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
-from ticker.errors import did_you_mean
+from ticker.errors import UnreachableError, did_you_mean
 from ticker.model import DECIMAL_FIELDS, FIELDS
 
 Number = TypeVar("Number", bound=Decimal | float)
@@ -18,6 +18,8 @@ Record = dict[str, Raw]
 
 PRICES = frozenset(DECIMAL_FIELDS)
 """The fields that are prices, sizes or percentages."""
+MOST_DIGITS = 100
+"""Before the point of a number, or after it; exchanges have half of it."""
 
 
 class _Price(Generic[Number]):
@@ -68,9 +70,21 @@ class Quote(Generic[Number]):
         return self.number(field)
 
     def number(self, field: str) -> Number | None:
-        """A field as a number, without checking its name."""
+        """A field as a number, without checking its name.
+
+        Raises:
+            UnreachableError: it is not a number, or one with so many digits that writing it would take all memory.
+        """
         raw = self._record.get(field)
-        return None if raw is None else self._make(raw)
+        if raw is None:
+            return None
+        try:
+            number = self._make(raw)
+        except (ArithmeticError, TypeError, ValueError):
+            number = None
+        if number is None or (isinstance(number, Decimal) and not -MOST_DIGITS < number.adjusted() < MOST_DIGITS):
+            raise UnreachableError(f"the service sent something that is not a number as '{field}'")
+        return number
 
     @property
     def ts(self) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ import click
 
 from ticker.commands import options
 from ticker.commands.chart import chart
-from ticker.commands.output import csv_lines, dumb
+from ticker.commands.output import csv_lines, dumb, json_number, json_text
 from ticker.commands.rest import fetch
 from ticker.model import BAR_LENGTHS_MS
 from ticker.selection import check_patterns
@@ -54,5 +53,5 @@ def _time(time_ms: int) -> str:
 
 
 def _json(row: list[Any]) -> str:
-    numbers = (f'"{head}":{"null" if cell is None else cell}' for head, cell in zip(_HEADS[1:6], row[1:6], strict=True))
-    return f'{{"time":"{_time(row[0])}",{",".join(numbers)},"flags":{json.dumps(row[6])}}}'
+    numbers = (f'"{head}":{json_number(cell)}' for head, cell in zip(_HEADS[1:6], row[1:6], strict=True))
+    return f'{{"time":"{_time(row[0])}",{",".join(numbers)},"flags":{json_text(row[6])}}}'

@@ -1,4 +1,7 @@
-"""Values as lines of exact text: JSON, CSV or columns."""
+"""Values as lines of exact text: JSON, CSV or columns.
+
+Whatever a service sends, the output controls no terminal, is valid JSON where it should be, and has no formulas.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,48 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ticker.client.quote import Quote, Raw
-from ticker.logs import escape
+from ticker.logs import escape, safe
 from ticker.model import FIELDS, NUMBER_FIELDS
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def json_line(symbol: str, record: Mapping[str, Raw], fields: Sequence[str] = FIELDS) -> str:
     """A record as a JSON object; numbers keep the exchange's own text."""
-    members = [f'"symbol":{json.dumps(symbol)}']
+    members = [f'"symbol":{json_text(symbol)}']
     for name in fields:
         if name in record:
             value = record[name]
-            exact = value is not None and name in NUMBER_FIELDS
-            members.append(f'"{name}":{value if exact else json.dumps(value, ensure_ascii=False)}')
+            members.append(f'"{name}":{json_number(value) if name in NUMBER_FIELDS else json_text(value)}')
     return f"{{{','.join(members)}}}"
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; in ASCII if it has characters that a terminal might obey."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def json_number(value: Any) -> str:
+    """The exact text of a number; anything else as JSON."""
+    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else json_text(value)
 
 
 def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     """Rows as CSV; None is an empty cell."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return safe(escape(value)) if isinstance(value, str) and not _NUMBER.fullmatch(value) else value
 
 
 def csv_row(symbol: str, record: Mapping[str, Raw], fields: Sequence[str]) -> list[Raw]:
@@ -77,7 +97,7 @@ def print_table(
 ) -> None:
     """Print the objects as JSON lines, or heads and rows as CSV or in columns."""
     if form == "json":
-        sys.stdout.writelines(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in objects)
+        sys.stdout.writelines(f"{json_text(entry)}\n" for entry in objects)
     elif form == "csv":
         sys.stdout.write(csv_lines([heads, *rows]))
     else:

@@ -10,6 +10,7 @@ from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.lists import feeds
 from ticker.commands.rest import fetch
+from ticker.logs import escape
 
 
 @click.command()
@@ -24,9 +25,9 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     where = address or url
     answer = fetch(where, "/api/status", "versions")
     version, reasons = answer["versions"]["ticker"], answer["reasons"]
-    print(f"ticker {version} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
+    print(f"ticker {escape(str(version))} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
     for reason in reasons:
-        print(f"  {reason}")
+        print(f"  {escape(str(reason))}")
     print()
     ctx.invoke(feeds, form=None, url=where)
     return 1 if reasons else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import stat
 import sys
@@ -18,7 +17,7 @@ from ticker.client import Frame, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.notices import telling, waiting, warning
-from ticker.commands.output import csv_lines, csv_row, json_line, plain, text_line
+from ticker.commands.output import csv_lines, csv_row, json_line, json_text, plain, text_line
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
 
@@ -123,7 +122,7 @@ class Lines:
         if self.form == "csv":
             return csv_lines([csv_row(change.symbol, change.quote.raw, self._names)])
         if self.form == "json":
-            gone = f'{{"symbol":{json.dumps(change.symbol)},"gone":true}}'
+            gone = f'{{"symbol":{json_text(change.symbol)},"gone":true}}'
             return f"{gone if change.gone else json_line(change.symbol, change.quote.raw, self._names)}\n"
         text = f"{plain(change.symbol)} is gone" if change.gone else text_line(change.quote, self.fields, change.time)
         return f"{text}\n"
