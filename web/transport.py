@@ -40,7 +40,8 @@ MAX_FRAGMENTS = 64
 FRAME_BURST = 1000
 PART_BYTES = 4096
 """How many frames a client may send at once, and how much of what was read is parsed before they are counted: 32 reads
-in one turn of the loop may bring a million empty pings, and the parser takes some 5 µs for each."""
+in one turn of the loop may bring a million empty pings, and the parser takes some 5 µs for each. Each PART_BYTES that a
+frame inflates to count as a further frame."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
 
@@ -172,7 +173,8 @@ class SharedFrames(Handshake):
         assert self._hub is not None
         assert self._pace is not None
         frames = [event for event in events if isinstance(event, WireFrame)]
-        if frames and not self._pace.take(self._hub.now(), len(frames)):
+        cost = len(frames) + sum(len(frame.data) for frame in frames) // PART_BYTES  # ninety bytes may hold 64 KiB
+        if frames and not self._pace.take(self._hub.now(), cost):
             self.end(protocol.TOO_MANY_MESSAGES, "too many messages")
             self.transport.pause_reading()
             return False

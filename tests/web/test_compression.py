@@ -115,22 +115,45 @@ async def test_compression_can_be_switched_off(live: Live) -> None:
     assert await hear(peer, "snapshot") == PLAIN
 
 
+def deflated(text: bytes) -> bytes:
+    """A client's frame with a text compressed by itself."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = frame(1, (deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4])
+    return bytes([data[0] | 0x40]) + data[1:]
+
+
 @serving(prices=MANY)
 async def test_compressed_messages_are_understood(live: Live) -> None:
     """A client may compress, too (RFC 7692); a message that inflates to more than the limit closes with 1009."""
     peer, _ = await browser(live)
-
-    def deflated(text: bytes) -> bytes:
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-        data = frame(1, (deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4])
-        return bytes([data[0] | 0x40]) + data[1:]
-
     await peer.write(deflated(b'{"op":"ping","id":7}'))
     await hear(peer, "pong")
     await peer.write(deflated(b" " * 1_000_000))
     while (received := await receive(peer))[0] & 15 != 8:
         pass
     assert int.from_bytes(received[1][:2]) == 1009
+
+
+@serving(prices=MANY)
+async def test_small_frames_that_inflate_to_much_are_bounded(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is within the limit of a message, but together they wait inflated while an answer is made.
+
+    Seen: 90 KB, a thousand messages of 64 KiB each, took 64 MB of one connection.
+    """
+    live.clock.stand()
+    peer, _ = await browser(live)
+    handle, most = SharedFrames._handle_unread, 0
+
+    def watched(connection: SharedFrames) -> None:
+        nonlocal most
+        most = max(most, sum(len(event.data) for event in connection._unread))
+        handle(connection)
+
+    monkeypatch.setattr(SharedFrames, "_handle_unread", watched)
+    await peer.write(deflated(b" " * 65_000) * 600)
+    await until(lambda: not live.hub.connections)
+    assert live.hub.counts.disconnects == {4029: 1}
+    assert 0 < most < 8_000_000
 
 
 @serving(prices=MANY)
