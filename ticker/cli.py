@@ -142,7 +142,7 @@ class ServeByDefault(click.Group):
 @click.group(cls=ServeByDefault, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Live market prices: exchange feeds in, WebSocket deltas, a dashboard and metrics out.
+    """Live market prices: exchange feeds in, WebSocket deltas out, with a dashboard, a REST API and Prometheus metrics.
 
     Without a command it serves: `ticker --port 9000` is `ticker serve --port 9000`, and `ticker` alone serves a
     simulated market on http://127.0.0.1:8000.
