@@ -125,7 +125,7 @@ def streamed(
         assert of.stream_at is not None
         stage.exchange.stream(of.stream_at, plays, mute)
         if of.hands_out:
-            server = {"endpoint": f"ws://exchange.invalid{of.stream_at}", "pingInterval": 18_000}
+            server = {"endpoint": f"wss://exchange.invalid{of.stream_at}", "pingInterval": 18_000}
             handed_out = {"code": "200000", "data": {"token": "t", "instanceServers": [server]}}
             stage.exchange.serve(of.hands_out, Reply(body=json.dumps(handed_out).encode()))
         async with supervised(stage.feed("stream", symbols, timeout_s=60.0, **options), stage.sink, stage.clock):

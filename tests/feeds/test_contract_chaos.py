@@ -116,7 +116,7 @@ class Story:
                 self._learn(recording)
         exchange.stream(self._path, self._begin)
         if self.of.hands_out:
-            server = {"endpoint": f"ws://exchange.invalid{self._path}", "pingInterval": 18_000}
+            server = {"endpoint": f"wss://exchange.invalid{self._path}", "pingInterval": 18_000}
             handed_out = {"code": "200000", "data": {"token": "t", "instanceServers": [server]}}
             exchange.serve(self.of.hands_out, Reply(body=json.dumps(handed_out).encode()))
 
