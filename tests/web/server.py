@@ -63,6 +63,12 @@ class SkippingClock(Clock):
         """From now on only skipped time passes, however slow the machine is."""
         self._stands_at = super().monotonic()
 
+    def go_on(self) -> None:
+        """Time passes again, from where it stood."""
+        now = self.monotonic()
+        self._stands_at = None
+        self._skipped_s += now - self.monotonic()
+
     def skip(self, seconds: float) -> None:
         """Let so much time pass at once."""
         self._skipped_s += seconds

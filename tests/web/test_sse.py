@@ -185,6 +185,7 @@ async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> No
     unwanted.end(4001, "the token has ended")
     assert live.hub.pending_bytes == held.pending_bytes
     assert unwanted.pending_bytes < first_bytes + 400
+    live.clock.go_on()  # the hub ticks by it
     live.clock.skip(live.service.settings.hub.stall_s)
     await until(lambda: held not in live.hub.connections)
     assert live.hub.counts.disconnects == {4001: 1, 4008: 1}

@@ -160,7 +160,7 @@ def test_symbols_are_looked_up_by_one_question(capsys: pytest.CaptureFixture[str
     with answering(response("200 OK", body)) as (host, asked):
         assert cli.main(["symbols", "A:X", "*-EUR", "--url", f"http://{host}"]) == 3
     assert asked[0].startswith(b"GET /api/symbols?symbols=A:X,*-EUR HTTP")
-    error = "ticker: no symbol 'A:X' so far (not loaded yet: slow); the nearest are A:XY\n"
+    error = "ticker: no symbol 'A:X' so far (not loaded yet: slow); nearest: A:XY\n"
     assert capsys.readouterr() == ("", error)
 
 
