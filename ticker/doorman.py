@@ -45,6 +45,11 @@ class Doorman:
         assert self._session is not None
         return self._session.step()
 
+    def give_up(self) -> None:
+        """See `Session`."""
+        if self._session is not None:
+            self._session.give_up()
+
     def receive(self, data: bytes) -> list[Frame]:
         """Take a message: the token, or what comes after it."""
         if self._session is not None:

@@ -84,10 +84,8 @@ class LargeFrames:
             yield large.frame
         finally:
             large.wanted -= 1
-            mine = self._known.get((selection, since)) is large
-            if (
-                mine and not large.wanted and (large.frame is None or since is not None)
-            ):  # cursors differ, so it is hardly wanted again
+            again = large.frame is not None and since is None  # an update is hardly wanted again
+            if not (large.wanted or again) and self._known.get((selection, since)) is large:
                 del self._known[selection, since]
 
     def _frame(self, made: slices.Encoded, since: int | None) -> Frame:

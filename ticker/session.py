@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,9 @@ MANY = 100
 """A subscription by message to at least this many symbols is answered in a turn of its own, too."""
 LOOKS_PER_TEST = 10
 """How many symbols that a reader already has can be looked through in the time of one pattern test."""
+
+Steps = Generator[list[Frame], None, None]
+"""What makes an answer: nothing at each pause, then its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Session:
         self._bad = TokenBucket(MAX_BAD_PER_MINUTE / 60, MAX_BAD_PER_MINUTE, now)
         self._work = TokenBucket(work, work, now)
         self._drops = TokenBucket(work, work, now)  # its own bucket: subscribing to much must not forbid unsubscribing
-        self._steps: Iterator[list[Frame]] | None = None
+        self._steps: Steps | None = None
 
     @property
     def busy(self) -> bool:
@@ -130,6 +133,12 @@ class Session:
         if frames:
             self._steps = self.coming = None
         return self._counted(frames)
+
+    def give_up(self) -> None:
+        """Make no more of the answer: its reader has left, and other large answers wait for it to end."""
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = self.coming = None
 
     def open(self, query: Iterable[tuple[str, str]], number: int) -> list[Frame]:
         """The first frames: `hello`, with the connection's number, and the answer to the parameters of the URL."""
@@ -158,7 +167,7 @@ class Session:
             return []
         return self._counted(self._answer(data))
 
-    def _in_turn(self, data: bytes) -> Iterator[list[Frame]]:
+    def _in_turn(self, data: bytes) -> Steps:
         yield self._answer(data)  # empty if it is made in slices, which have replaced this step
 
     def _answer(self, data: bytes) -> list[Frame]:
@@ -221,7 +230,7 @@ class Session:
             return []
         return self._place(message, selection, interval_ms)
 
-    def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Iterator[list[Frame]]:
+    def _in_slices(self, message: Subscribe, selection: Selection, interval_ms: int) -> Steps:
         yield []  # one such answer per turn: many may be asked for at once
         reader = self._reader
         try:

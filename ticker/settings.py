@@ -176,7 +176,10 @@ class Limits(Section):
     )
     connects_per_s: int = Field(default=5000, ge=1, le=1_000_000, description="New connections per second.")
     handshake_s: float = Field(
-        default=10, gt=0, le=300, description="Seconds allowed for a request's head, or for the message with a token."
+        default=10,
+        gt=0,
+        le=300,
+        description="Seconds allowed for a TLS handshake, a request's head, or the message with a token.",
     )
 
 

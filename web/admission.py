@@ -45,7 +45,7 @@ class Admission:
         for text in reversed(",".join(forwarded).split(",")):
             if not text.strip() or not self._is_proxy(address):
                 break
-            address = text.strip()[:45]
+            address = _bare(text.strip())[:45]
         return _network(address) if ":" in address else address
 
     def _is_proxy(self, address: str) -> bool:
@@ -78,6 +78,13 @@ class Admission:
         if most.connections_per_address and hub.addresses[address] >= most.connections_per_address:
             return "too many connections from this address now"
         return "" if self._pace.take(self._monotonic()) else "too many new connections now"
+
+
+def _bare(address: str) -> str:
+    """An address of X-Forwarded-For without the port that some proxies append."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 @functools.lru_cache(maxsize=10_000)

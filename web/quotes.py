@@ -98,6 +98,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
                 if made := await service.hub.turns.complete(_made(service, address, scope, since)):
                     return made
+                in_hand.close()  # it could not be made; what follows counts anew
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records), in_hand)

@@ -40,8 +40,8 @@ MAX_FRAGMENTS = 64
 FRAME_BURST = 1000
 PART_BYTES = 4096
 """How many frames a client may send at once, and how much of what was read is parsed before they are counted: 32 reads
-in one turn of the loop may bring a million empty pings, and the parser takes some 5 µs for each. Each PART_BYTES that a
-frame inflates to count as a further frame."""
+in one turn of the loop may bring a million empty pings, and the parser takes some 5 µs for each. For each
+sixteenth of the longest message that is allowed, what a frame inflates to counts as a further frame."""
 CLOSE_PATIENCE_S = 2.0
 """How long a closing connection may take before it is aborted."""
 
@@ -173,7 +173,8 @@ class SharedFrames(Handshake):
         assert self._hub is not None
         assert self._pace is not None
         frames = [event for event in events if isinstance(event, WireFrame)]
-        cost = len(frames) + sum(len(frame.data) for frame in frames) // PART_BYTES  # ninety bytes may hold 64 KiB
+        unit = self.config.ws_max_size // 16  # ninety bytes may hold 64 KiB
+        cost = len(frames) + sum(len(frame.data) for frame in frames) // unit
         if frames and not self._pace.take(self._hub.now(), cost):
             self.end(protocol.TOO_MANY_MESSAGES, "too many messages")
             self.transport.pause_reading()
@@ -249,12 +250,15 @@ class SharedFrames(Handshake):
                     self._reply(session.step())
                 if self.open and session.closing is not None:
                     self.end(*session.closing)
+            if not self.open:
+                session.give_up()
             assert self._hub is not None
             self._hub.taken(self)
             self._listen()
         except Exception:  # a bug must end this connection only
             self.logger.exception("error in a WebSocket connection", extra={"connection": self.number})
             self.abort()
+            session.give_up()
 
     # Ending
 

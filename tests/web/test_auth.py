@@ -222,7 +222,7 @@ async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
     """The address before our own proxies counts for limits, not what the client itself claims before that."""
     chains = [("198.51.100.1", 101), ("198.51.100.2", 101), ("198.51.100.1", 503), ("9.9.9.9, 198.51.100.2", 503),
               ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101),
-              ("9.9.9.9, unknown", 503)]  # fmt: skip
+              ("9.9.9.9, unknown", 503), ("198.51.100.4:5555", 101), ("198.51.100.4:5556", 503)]  # fmt: skip
     for chain, status in chains:
         answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")
         assert answer.status == status, chain
@@ -244,7 +244,7 @@ async def test_who_has_one_address_of_ipv6_has_no_more_than_one_share(live: Live
 
     Seen: each of its 2**64 addresses had connections and cells of its own, ten of them all that there are.
     """
-    chains = [("2001:db8:0:1::1", 101), ("2001:db8:0:1:ffff::2", 503), ("2001:DB8::1:0:0:0:3", 503),
+    chains = [("2001:db8:0:1::1", 101), ("2001:db8:0:1:ffff::2", 503), ("[2001:DB8::1:0:0:0:3]:443", 503),
               ("2001:db8:0:2::1", 101), ("::ffff:198.51.100.1", 101), ("198.51.100.1", 503)]  # fmt: skip
     for chain, status in chains:
         answer = await (await live.connect()).upgrade("/ws", f"X-Forwarded-For: {chain}")

@@ -9,7 +9,7 @@ import zlib
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.web.peer import Peer, View, frame
+from tests.web.peer import TEXT, Peer, View, frame
 from tests.web.server import Live, serving, until
 from tests.web.test_transport import tapped
 from ticker.protocol import Frame
@@ -154,6 +154,16 @@ async def test_small_frames_that_inflate_to_much_are_bounded(live: Live, monkeyp
     await until(lambda: not live.hub.connections)
     assert live.hub.counts.disconnects == {4029: 1}
     assert 0 < most < 8_000_000
+
+
+@serving(limits={"message_bytes": 1 << 20})
+async def test_longer_messages_are_allowed_where_a_setting_says_so(live: Live) -> None:
+    """What may wait grows with the longest message. Seen: the sixth message of 1 MB closed the connection with 4029."""
+    live.clock.stand()
+    peer = await live.stream()
+    for number in range(20):
+        await peer.send(TEXT, b'{"op":"ping","id":%d}' % number + b" " * 1_000_000)
+        assert (await peer.hear("pong"))["id"] == number
 
 
 @serving(prices=MANY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import logging
@@ -18,6 +19,7 @@ from tests.web.test_compression import browser, receive
 from ticker import protocol
 from ticker.logs import safe
 from ticker.model import FIELDS, currencies
+from ticker.protocol import Frame
 from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
 from ticker.session import Session
@@ -265,6 +267,24 @@ async def test_a_cursor_is_resumed_and_a_closed_reader_forgotten(live: Live, mon
     await leaves.say(op="subscribe", symbols=["*"], fields=["ask"])
     leaves.sock.close()
     await until(lambda: len(live.hub.connections) == 1)
+
+
+@serving()
+async def test_a_reader_that_is_ended_holds_up_no_other_answer(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: a half-made answer of a closed connection was kept until a collection of garbage, and all others waited."""
+    fill(live, "1.50")
+    in_slices(monkeypatch)
+    peer = await live.stream()
+    connection = live.connection(peer)
+    gc.disable()
+    try:
+        await peer.say(op="subscribe", symbols=["*"])
+        await until(lambda: live.service.store.making)
+        connection.end(4001, "the token has ended")
+        assert set(MANY) <= (await live.get("/api/quotes")).json["quotes"].keys()
+    finally:
+        gc.enable()
+    assert not live.service.store.making
 
 
 @serving(limits={"cells_per_address": 2 * len(MANY)})
@@ -559,7 +579,7 @@ async def test_an_answer_is_waited_for_and_what_was_written_before_it(live: Live
     assert making.over(0.0)
     alone = Making(session, None)
     assert (alone.over(0.0), alone.stalled_s(3.0)) == (True, 0.0)
-    session._steps = iter([[]])
+    session._steps = (list[Frame]() for _ in range(1))
     live.connection(peer).pause_writing()  # a full socket in the middle of it ends nothing
     assert isinstance(live.hub.paused[live.connection(peer)], Making)
     assert not live.hub.paused[live.connection(peer)].over(live.hub.now())

@@ -5,6 +5,7 @@ A number is kept as it came, as exact text or a float, and becomes a `Decimal` o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
@@ -80,9 +81,10 @@ class Quote(Generic[Number]):
             return None
         try:
             number = self._make(raw)
+            sane = math.isfinite(number)
         except (ArithmeticError, TypeError, ValueError):
-            number = None
-        if number is None or (isinstance(number, Decimal) and not -MOST_DIGITS < number.adjusted() < MOST_DIGITS):
+            sane = False
+        if not sane or (isinstance(number, Decimal) and not -MOST_DIGITS < number.adjusted() < MOST_DIGITS):
             raise UnreachableError(f"the service sent something that is not a number as '{field}'")
         return number
 

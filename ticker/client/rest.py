@@ -130,13 +130,17 @@ def certificate_error(error: ssl.SSLCertVerificationError) -> RefusedError:
 
 def _body(response: http.client.HTTPResponse) -> bytes:
     parts, size = [], 0
-    while part := response.read1(1 << 20):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            text = f"the answer is larger than {MAX_BODY_BYTES >> 20} MB; ask for fewer symbols or fields"
-            raise UnreachableError(text)
-    if response.length:
+    try:
+        while part := response.read1(1 << 20):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                text = f"the answer is larger than {MAX_BODY_BYTES >> 20} MB; ask for fewer symbols or fields"
+                raise UnreachableError(text)
+        lost = bool(response.length)
+    except (ConnectionError, http.client.IncompleteRead):
+        lost = True
+    if lost:
         raise UnreachableError("the connection was lost before the answer was complete")
     return b"".join(parts)
 

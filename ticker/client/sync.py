@@ -197,9 +197,9 @@ class View(Generic[Number]):
             TimeoutError: there was none within `timeout_s`; None waits for ever.
             ConfigError: no pattern of the view matches the symbol.
         """
-        clock, frames = self._stream.clock, self.frames()
         with self._lock.here():
             self._stream.book.check_wanted(symbol)
+        clock, frames = self._stream.clock, self.frames()
         deadline = None if timeout_s is None else clock.monotonic() + timeout_s
         while True:
             frame = frames.next(None if deadline is None else max(0.0, deadline - clock.monotonic()))

@@ -51,6 +51,11 @@ def response(status: str, body: str = "", *headers: str) -> str:
         (response("200 OK", "[" * 100_000), UnreachableError, "answers, but is not a ticker service"),
         (response("200 OK", "[]"), UnreachableError, "answers, but is not a ticker service"),
         (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{",
+            UnreachableError,
+            "the connection was lost before the answer was complete",
+        ),
+        (
             response("302 Found", "", "Location: http://elsewhere/"),
             RefusedError,
             r"127.0.0.1:\d+ answers with HTTP status 302",
