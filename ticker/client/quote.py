@@ -81,10 +81,13 @@ class Quote(Generic[Number]):
             return None
         try:
             number = self._make(raw)
-            sane = math.isfinite(number)
+            if isinstance(number, Decimal):
+                sane = number.is_finite() and -MOST_DIGITS < number.adjusted() < MOST_DIGITS
+            else:
+                sane = math.isfinite(number)
         except (ArithmeticError, TypeError, ValueError):
             sane = False
-        if not sane or (isinstance(number, Decimal) and not -MOST_DIGITS < number.adjusted() < MOST_DIGITS):
+        if not sane:
             raise UnreachableError(f"the service sent something that is not a number as '{field}'")
         return number
 
