@@ -43,6 +43,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.large_frames",
             "ticker.consolidate",
             "ticker.intake",
+            "ticker.source",
+            "ticker.staleness",
         }
     ),
     frozenset(
@@ -80,7 +82,8 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", 
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames", "quota",
-    "bucket", "session", "suggestions", "consolidate", "intake", "rhythm", "errors", "histogram", "model",
+    "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors", "histogram",
+    "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

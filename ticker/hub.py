@@ -23,11 +23,12 @@ from ticker import protocol
 from ticker.clock import Clock
 from ticker.groups import Groups
 from ticker.histogram import Histogram
-from ticker.intake import TICK_S, Intake
+from ticker.intake import Intake
 from ticker.journal import Journal
 from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.readers import Reader
+from ticker.staleness import TICK_S
 from ticker.store import Store
 from ticker.turns import Turns
 

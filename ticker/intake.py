@@ -1,76 +1,29 @@
-"""The door through which prices enter: order, limits, market state, and when silence becomes staleness.
+"""The door through which prices enter: order, limits, and the state of each symbol and feed.
 
 Feeds hand quotes to their `FeedIntake`. A quote that is out of order, or whose symbol is malformed or over a limit,
-is counted and dropped; the rest goes to the store with the state that the service gives it. Staleness is judged here
-and nowhere else: each symbol, and each feed as a whole, by its own rhythm.
-
-* A symbol without data for longer than its rhythm allows is `stale`; a halted or closed one never is.
-* A feed without any data for that long is `stale`, with all its symbols, unless all their markets are closed.
-* A feed whose rows keep coming but have not changed for far longer than usual is a frozen cache: also `stale`.
-* A feed that is down or failed takes its symbols to `down`.
-* New data ends each of these states. Heartbeats do not count as data.
+is counted and dropped; the rest goes to the store, each symbol with the state that the service gives it: its market's,
+but `stale` when `staleness` says so, and `down` while its feed is down or failed. New data ends both.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ticker.clock import Clock
-from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, Value, wording
+from ticker.model import KINDS, VENUE_SYMBOL, Change, FeedStatus, Quote, wording
 from ticker.rhythm import BURST_S, Rhythm
+from ticker.source import Source
+from ticker.staleness import Deadlines, FeedAge, is_old
 from ticker.store import Store
 
-DELAYED_S = 1800.0
-"""The least time without a change before delayed prices count as frozen: a closing may be noticed this late."""
 JUMP = 1.5
 """A last price more than this factor above or below the previous one counts as a jump; it is shown all the same."""
 RATE_WINDOW_S = 2.0
-TICK_S = 0.25
-"""How often `expire` must be started."""
-SLICE = 1000
-"""How many symbols it checks in one turn of the loop, which takes about 3 ms."""
 
 log = logging.getLogger("ticker.intake")
-
-
-class Source:
-    """One venue symbol as the intake knows it.
-
-    Attributes:
-        market: what the venue says of its market: `live`, `halted` or `closed`.
-        last, price: its last price, and the same as a number.
-        state: what readers were told.
-        seq_at: when `seq` arrived.
-        run: the feed's run that `seq` belongs to.
-        trades: the rhythm of its exchange times, where rows repeat them; the age of such a row is judged by it.
-        quote: the last one accepted; the same object again carries no news.
-    """
-
-    __slots__ = (
-        "feed", "last", "market", "price", "quote", "rhythm", "run",
-        "seq", "seq_at", "state", "symbol", "trades", "ts", "watched",
-    )  # fmt: skip
-
-    def __init__(self, symbol: str, feed: FeedIntake, now: float) -> None:
-        self.symbol = symbol
-        self.feed = feed
-        self.rhythm = Rhythm(now)
-        self.trades: Rhythm | None = None
-        self.market = "live"
-        self.state = ""
-        self.last: Value = None
-        self.price = 0.0
-        self.quote: Quote | None = None
-        self.seq: int | None = None
-        self.seq_at = now
-        self.ts: int | None = None
-        self.run = 0
-        self.watched = False
 
 
 @dataclass(slots=True)
@@ -93,8 +46,7 @@ class Intake:
     feeds: dict[str, FeedIntake] = field(default_factory=dict)
     oldest_at: float | None = None  # when the first quote of the next flush arrived, monotonic seconds
     sources: dict[str, Source] = field(default_factory=dict)
-    _deadlines: list[tuple[float, int, Source]] = field(default_factory=list)
-    _order: Iterator[int] = field(default_factory=itertools.count)
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def feed(self, name: str, kind: str, clock: str, stale_after_s: float) -> FeedIntake:
         """Make the door of one feed; the order of these calls ranks feeds of the same kind."""
@@ -105,8 +57,7 @@ class Intake:
 
     def rank(self, symbol: str) -> tuple[int, int]:
         """The rank of a venue symbol for consolidation: smaller is better."""
-        feed = self.sources[symbol].feed
-        return KINDS.index(feed.status.kind), feed.place
+        return self.sources[symbol].rank
 
     def awaited(self) -> bool:
         """Whether some feed of real prices has not delivered any yet but still may."""
@@ -119,36 +70,22 @@ class Intake:
         return sum(source.state == "stale" for source in self.sources.values())
 
     def expire(self) -> Iterator[None]:
-        """Mark what has been silent for too long, pausing after each slice; to be started every `TICK_S`."""
+        """Mark what has been silent for too long, pausing after each slice; to be started every `staleness.TICK_S`."""
         now = self.clock.monotonic()
-        for looked in itertools.count(1):
-            if not self._deadlines or self._deadlines[0][0] > now:
-                break
-            if looked % SLICE == 0:
+        for source in self.deadlines.silent(now):
+            if source is None:
                 yield
-            source = heapq.heappop(self._deadlines)[2]
-            source.watched = False
-            if self.sources.get(source.symbol) is not source or source.state in {"stale", "down"}:
-                continue
-            last, least_s = source.rhythm.last, source.feed.stale_after_s
-            due = last + least_s
-            if due <= now:
-                due = last + source.rhythm.limit_s(least_s)
-            if due <= now and source.market == "live":
-                source.feed.mark(source, "stale")
             else:
-                self.watch(source, now, due)
+                self.mark(source, "stale")
         for feed in self.feeds.values():
             feed.expire(now)
 
-    def watch(self, source: Source, now: float, due: float = math.inf) -> None:
-        """Check a symbol again when it is due; each symbol has one entry, which later data does not move.
-
-        It is checked earlier if that is far off: its rhythm may quicken, or its market open, in the meantime.
-        """
-        source.watched = True
-        again = now + max(source.feed.stale_after_s, TICK_S)
-        heapq.heappush(self._deadlines, (due if now < due < again else again, next(self._order), source))
+    def mark(self, source: Source, state: str) -> None:
+        """Tell readers that a symbol is now in this state."""
+        if source.state != state:
+            source.state = state
+            self.store.ingest(source.symbol, {"state": state})
+            self.wake()
 
 
 class FeedIntake:
@@ -163,14 +100,12 @@ class FeedIntake:
 
     def __init__(self, intake: Intake, status: FeedStatus, stale_after_s: float, place: int) -> None:
         self.status = status
-        self.stale_after_s = stale_after_s
-        self.place = place
         self._intake = intake
+        self._stale_after_s = stale_after_s
+        self._rank = KINDS.index(status.kind), place
         self._sources: dict[str, Source] = {}
         self._run = 0
-        self._data: Rhythm | None = None
-        self._changes: Rhythm | None = None
-        self._frozen: str | None = None  # the reason, while it is a frozen cache
+        self._age = FeedAge(status.kind, stale_after_s, self._all_shut)
         self._verdict: str | None = None  # why it was last called stale here
         self._surplus: str | None = None  # the message about symbols that were left out
         self._rated = 0
@@ -188,22 +123,24 @@ class FeedIntake:
             source = sources.get(symbol) or self._birth(symbol, now)
             if source is not None:
                 rows.append((source, quote))
-        self._note_changes(rows, now)
+        store = intake.store
+        if any(quote is not source.quote and store.differs(source.symbol, quote.values) for source, quote in rows):
+            self._age.changed(now)
         accepted = self._accept(rows, now, wall_ms)
-        if self._frozen and self._all_shut:
-            self._frozen = None  # nothing changes until they open again
+        self.status.rejects["out_of_order"] += len(rows) - len(accepted)
+        if self._age.frozen and self._all_shut():
+            self._age.frozen = None  # nothing changes until they open again
         if not accepted:
             if self._surplus and self.status.state == "connecting":
                 self.state("connecting", self._surplus)
             return
-        self.status.updates += accepted
+        for listener in intake.on_ingest:
+            listener(accepted, wall_ms)
+        self.status.updates += len(accepted)
         self._note_lag(rows, wall_ms)
         self.status.last_data_at = wall_ms
-        if self._data is None:
-            self._data = Rhythm(now)
-        else:
-            self._data.beat(now)
-        state, why = ("stale", self._frozen) if self._frozen else ("live", self._surplus)
+        self._age.came(now)
+        state, why = ("stale", self._age.frozen) if self._age.frozen else ("live", self._surplus)
         if self.status.state != state:
             if state == "live" and self._verdict and self._verdict == self.status.message:
                 log.info("live", extra={"feed": self.status.name, "state": "live"})
@@ -236,7 +173,8 @@ class FeedIntake:
     def remove(self, symbols: Iterable[str]) -> None:
         """These venue symbols are gone for good."""
         for symbol in symbols:
-            if self._sources.pop(symbol, None) is not None:
+            if (source := self._sources.pop(symbol, None)) is not None:
+                source.state = "gone"
                 del self._intake.sources[symbol]
                 self._intake.store.remove(symbol)
         self.status.symbols = len(self._sources)
@@ -257,43 +195,21 @@ class FeedIntake:
              "message": status.message},
         )  # fmt: skip
 
-    def mark(self, source: Source, state: str) -> None:
-        """Tell readers that a symbol is now in this state."""
-        if source.state != state:
-            source.state = state
-            self._intake.store.ingest(source.symbol, {"state": state})
-            self._intake.wake()
-
     def expire(self, now: float) -> None:
         """Mark the whole feed stale if nothing arrived, or nothing changed, for too long."""
         if now - self._rated_at >= RATE_WINDOW_S:
             self.status.rate = (self.status.updates - self._rated) / (now - self._rated_at)
             self._rated, self._rated_at = self.status.updates, now
-        if self.status.state != "live" or self._data is None or self._changes is None:
-            return
-        silent_s = now - self._data.last
-        least_s = DELAYED_S if self.status.kind == "delayed" else self.stale_after_s
-        if silent_s > self._data.limit_s(self.stale_after_s):
-            if not self._all_shut:
-                self._call_stale(f"no data for {silent_s:.0f} s")
-        elif self._changes.known and now - self._changes.last > self._changes.limit_s(least_s):
-            if self._all_shut:
-                self._changes.last = now  # nothing can change
-                return
-            self._frozen = f"no row has changed for {now - self._changes.last:.0f} s"
-            self._call_stale(self._frozen)
+        if self.status.state == "live" and (why := self._age.verdict(now)):
+            log.info(why, extra={"feed": self.status.name, "state": "stale"})
+            self._verdict = why
+            self.state("stale", why)
 
     # Inside
 
-    @property
     def _all_shut(self) -> bool:
         """Whether there are markets and none of them is open."""
         return bool(self._sources) and all(source.market != "live" for source in self._sources.values())
-
-    def _call_stale(self, why: str) -> None:
-        log.info(why, extra={"feed": self.status.name, "state": "stale"})
-        self._verdict = why
-        self.state("stale", why)
 
     def _birth(self, symbol: str, now: float) -> Source | None:
         """Make the source for a symbol's first row; None if it is not let in.
@@ -312,7 +228,7 @@ class FeedIntake:
             most = f"store.max_symbols = {intake.max_symbols}"
             self._leave_out("limit", f"more symbols than {most}; the rest is left out")
             return None
-        source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self, now)
+        source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self._rank, self._stale_after_s, now)
         self.status.symbols = len(self._sources)
         return source
 
@@ -325,19 +241,21 @@ class FeedIntake:
         if self.status.state == "live":
             self.state("live", self._surplus)
 
-    def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> int:
-        """Take the rows that are in order; returns how many there were.
+    def _accept(self, rows: list[tuple[Source, Quote]], now: float, wall_ms: int) -> list[Quote]:
+        """Take the rows that are in order; returns their quotes.
 
         A sequence that stays behind for longer than a symbol may be silent has restarted, and counts from there.
         """
-        run, store = self._run, self._intake.store
+        store, deadlines = self._intake.store, self._intake.deadlines
+        run, frozen, least_s = self._run, self._age.frozen, self._stale_after_s
+        suspect_ms = wall_ms - least_s * 1000 if self.status.kind == "live" else -math.inf  # none is too old then
         accepted: list[Quote] = []
         for source, quote in rows:
             symbol, values, ts, seq = quote
             if source.run != run:
                 source.run, source.seq = run, None
             before = source.seq
-            if seq is not None and before is not None and (seq >= before or now - source.seq_at <= self.stale_after_s):
+            if seq is not None and before is not None and (seq >= before or now - source.seq_at <= least_s):
                 if seq < before:
                     continue
             elif ts is not None and source.ts is not None and ts < source.ts:
@@ -363,12 +281,12 @@ class FeedIntake:
                 source.market = str(told or "live")
             born = not source.state
             state = source.market
-            if self._frozen or (ts is not None and self._is_old(source, ts, wall_ms)):
+            if frozen or (ts is not None and ts < suspect_ms and is_old(source, (wall_ms - ts) / 1000)):
                 state = "stale" if state == "live" else state
             elif not born:
                 source.rhythm.beat(now)
             if not source.watched:
-                self._intake.watch(source, now)
+                deadlines.add(source, now)
             if source.state != state or told not in ("", state):
                 source.state, again = state, False
                 values = {**values, "state": state}
@@ -377,29 +295,7 @@ class FeedIntake:
             if not again:
                 store.ingest(symbol, values, ts, wall_ms)
             accepted.append(quote)
-        if accepted:
-            for listener in self._intake.on_ingest:
-                listener(accepted, wall_ms)
-        self.status.rejects["out_of_order"] += len(rows) - len(accepted)
-        return len(accepted)
-
-    def _is_old(self, source: Source, ts: int, wall_ms: int) -> bool:
-        """Whether a row's own time is too far back for it to describe the present."""
-        if self.status.kind != "live":
-            return False
-        age_s, trades = (wall_ms - ts) / 1000, source.trades
-        if age_s <= self.stale_after_s or age_s <= source.rhythm.limit_s(self.stale_after_s):
-            return False
-        return not (trades and trades.known and age_s <= trades.limit_s(self.stale_after_s))
-
-    def _note_changes(self, rows: list[tuple[Source, Quote]], now: float) -> None:
-        store = self._intake.store
-        if any(quote is not source.quote and store.differs(source.symbol, quote.values) for source, quote in rows):
-            self._frozen = None
-            if self._changes is None:
-                self._changes = Rhythm(now)
-            else:
-                self._changes.beat(now)
+        return accepted
 
     def _note_lag(self, rows: list[tuple[Source, Quote]], wall_ms: int) -> None:
         """Note how far behind the exchange's time a batch arrived; replayed and simulated prices have no such time."""
@@ -411,4 +307,4 @@ class FeedIntake:
     def _mark_all(self, state: str) -> None:
         for source in self._sources.values():
             if state == "down" or source.market == "live":
-                self.mark(source, state)
+                self._intake.mark(source, state)

@@ -15,8 +15,8 @@ from typing import Any
 
 from ticker import hub
 from ticker.doorman import Doorman
-from ticker.intake import TICK_S
 from ticker.session import Session
+from ticker.staleness import TICK_S
 
 _SIOCOUTQ = 0x5411
 """Linux's request code for how many bytes the peer has not acknowledged."""

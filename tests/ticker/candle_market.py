@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from ticker.candles import Candles, Row
 from ticker.clock import ManualClock
 from ticker.consolidate import Consolidator
-from ticker.intake import TICK_S, FeedIntake, Intake
+from ticker.intake import FeedIntake, Intake
 from ticker.model import Bar, Quote
 from ticker.record import Record
+from ticker.staleness import TICK_S
 from ticker.store import Store
 
 MINUTE = 60_000

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ticker.clock import ManualClock
-from ticker.intake import TICK_S, FeedIntake, Intake
+from ticker.intake import FeedIntake, Intake
 from ticker.model import Quote, Value
+from ticker.staleness import TICK_S
 from ticker.store import Store
 
 STALE_AFTER_S = 4.0

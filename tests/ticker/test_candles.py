@@ -92,7 +92,7 @@ def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first:
     """
     market.feed("a", local=False)
     market.say({"a:X": "10", "a:DOWN": "5"})
-    market.intake.feeds["a"].mark(market.intake.sources["a:DOWN"], "down")
+    market.intake.mark(market.intake.sources["a:DOWN"], "down")
     for _ in range(4):
         market.wait(1)
         market.candles.tick()

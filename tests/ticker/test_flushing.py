@@ -8,9 +8,9 @@ import pytest
 
 from tests.ticker.jumping import Held, Peer, Service, later, play, turns
 from ticker.hub import MOMENT_S
-from ticker.intake import TICK_S
 from ticker.model import Quote
 from ticker.protocol import Frame
+from ticker.staleness import TICK_S
 
 # Flushing
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.ticker.jumping import STALL_S, Held, Peer, Service, later, play, turns
 from ticker.hub import Connection
-from ticker.intake import TICK_S
 from ticker.model import Quote
 from ticker.selection import Selection
+from ticker.staleness import TICK_S
 
 # By the clock
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.conftest import logged
 from tests.ticker.doors import STALE_AFTER_S, Service, others_go_on, put, rejects
 from ticker.clock import ManualClock
-from ticker.intake import TICK_S, Intake
+from ticker.intake import Intake
 from ticker.model import Quote
+from ticker.staleness import TICK_S
 from ticker.store import Store
 
 

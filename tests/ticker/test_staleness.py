@@ -6,9 +6,9 @@ import pytest
 
 from tests.conftest import logged
 from tests.ticker.doors import STALE_AFTER_S, Service, beat, others_go_on, put
-from ticker.intake import SLICE
 from ticker.model import Change, Quote
 from ticker.rhythm import GAPS
+from ticker.staleness import SLICE
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ def test_deadlines_do_not_pile_up(service: Service) -> None:
     """However many rows come, each symbol has one deadline; the next row after a stale time sets the next one."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 200, 0.25)
-    assert len(service.intake._deadlines) == 2
+    assert len(service.intake.deadlines._heap) == 2
     others_go_on(service, feed, 60)
     assert service.get("v:A") == "stale"
     beat(service, feed, ["v:A", "v:B"], 200, 0.25)
-    assert len(service.intake._deadlines) == 2
+    assert len(service.intake.deadlines._heap) == 2
 
 
 def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
