@@ -15,7 +15,8 @@ from web import candles, metrics, page, quotes, reference, rest, sources, sse, s
 from web.admission import Admission
 from web.answers import check_parameters
 from web.auth import Auth
-from web.guard import SECURITY_HEADERS, Front, Guard
+from web.guard import SECURITY_HEADERS, Guard
+from web.hosts import Hosts
 from web.problem import Problem, answer_problem, problem
 
 
@@ -31,12 +32,12 @@ def create_app(service: Service) -> FastAPI:
     admission = Admission(service)
     auth = Auth(service, admission.address)
     server = service.settings.server
-    front = Front(
+    hosts = Hosts(
         server.host,
         server.hosts,
         lambda scope: service.hub.refuse("host", admission.address(HTTPConnection(scope))),
     )
-    app.state.door = ws.Door(service, admission, auth, front.refusal)
+    app.state.door = ws.Door(service, admission, auth, hosts.refusal)
     for router in (
         quotes.make_router(service, admission),
         rest.make_router(service, admission),
@@ -63,7 +64,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(
         Guard,
         turn=service.hub.turns.wait,
-        refusal=front.refusal,
+        refusal=hosts.refusal,
         origins=frozenset(server.origins),
         frame_ancestors=server.frame_ancestors,
         base_path=server.base_path,

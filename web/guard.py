@@ -1,9 +1,7 @@
-"""What holds for every path: which requests are refused, and the headers of every answer."""
+"""What holds for every request and answer, whatever the path: turns, slashes, sharing between sites, headers."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from urllib.parse import quote
 
@@ -11,7 +9,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.admission import CONNECTION_ID
 from web.handshake import REFUSAL
 from web.problem import problem
 
@@ -38,52 +35,12 @@ PREFLIGHT = {
 EXPOSED = {"Access-Control-Expose-Headers": "connection-id, etag, retry-after"}
 
 
-class Front:
-    """Refuses requests, whatever their path.
-
-    * A service on a loopback address answers only to loopback names, so that no page of another site can reach it
-      through a name that resolves to 127.0.0.1 (DNS rebinding). Loopback names are served beside any listed names:
-      health checks and `ticker status` use them.
-    * A request has one Host header.
-    * No path takes a request body.
-
-    Args:
-        count: counts a stream that is refused for its Host; returns the refusal's number in the log.
-    """
-
-    def __init__(self, host: str, names: Sequence[str], count: Callable[[Scope], int]) -> None:
-        self._any = not names and not _is_loopback(host)
-        self._names = frozenset(name.lower().strip("[]") for name in names)
-        self._count = count
-
-    def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused; None if it is not."""
-        headers = Headers(scope=scope)
-        if refused := self._wrong_host(headers, scope):
-            if scope["type"] == "websocket" or scope["path"].endswith("/api/stream"):
-                refused.headers[CONNECTION_ID] = str(self._count(scope))
-            return refused
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
-        return None
-
-    def _wrong_host(self, headers: Headers, scope: Scope) -> Response | None:
-        hosts = headers.getlist("host")
-        # RFC 9112, section 3.2; of several, a proxy may have checked another one. Only HTTP/1.0 may leave it out.
-        if len(hosts) > 1 or (not hosts and scope.get("http_version") != "1.0"):
-            return problem(400, "bad_request", "a request must have exactly one Host header")
-        name = _host_name(headers.get("host", "")).lower()
-        if not (self._any or name in self._names or _is_loopback(name)):
-            text = "this service listens on loopback only; use localhost or 127.0.0.1"
-            return problem(403, "forbidden", "this host name is not in server.hosts" if self._names else text)
-        return None
-
-
 class Guard:
     """Middleware for every path; plain ASGI, so that it sees WebSockets, too.
 
     * One request is started in each turn of the loop, so that many large ones at once do not delay readers.
-    * Refused requests are answered: handshakes as the stream's door has decided, all others as `Front` does.
+    * Refused requests are answered: those for another host, which the stream's door has refused already if it is a
+      handshake, and those with a body, which no path takes.
     * The pages of listed sites may read the answers (CORS).
     * Paths work with and without the base path: a proxy may strip it or not. Only the page's own ends with a slash.
     * HEAD is treated as GET; the server leaves the body out.
@@ -116,7 +73,8 @@ class Guard:
         if scope["type"] == "http":  # handshakes have had theirs already
             await self._turn()
 
-        origin = Headers(scope=scope).get("origin")
+        asked = Headers(scope=scope)
+        origin = asked.get("origin")
         shared = {"Access-Control-Allow-Origin": origin, **EXPOSED} if origin and origin in self._origins else {}
 
         async def send_guarded(message: Message) -> None:
@@ -129,7 +87,7 @@ class Guard:
             for part in _pieces(message):
                 await send(part)
 
-        refused = scope.get("extensions", {}).get(REFUSAL) or self._refusal(scope)
+        refused = scope.get("extensions", {}).get(REFUSAL) or self._refusal(scope) or _with_body(asked)
         app = refused or (_preflight(scope) if shared else None) or self._redirect(scope) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
@@ -161,21 +119,14 @@ def _pieces(message: Message) -> Iterator[Message]:
         yield {**message, "body": body[i : i + PIECE_BYTES], "more_body": more}
 
 
+def _with_body(headers: Headers) -> Response | None:
+    """The answer to a request with a body; None if it has none."""
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return None
+    return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
+
+
 def _preflight(scope: Scope) -> Response | None:
     """The answer to a CORS preflight request; None if this is none."""
     asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
     return Response(status_code=204, headers=PREFLIGHT) if asks else None
-
-
-def _host_name(host: str) -> str:
-    return host[: host.rindex("]") + 1].strip("[]") if host.startswith("[") and "]" in host else host.partition(":")[0]
-
-
-@functools.lru_cache(maxsize=64)
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -31,24 +31,24 @@ class Door:
     """Admits connections to the stream of one service.
 
     Args:
-        guard: the answer to requests that are refused at every path; see `web.guard.Front`.
+        wrong_host: the answer to requests for another host; see `web.hosts`.
     """
 
     def __init__(
-        self, service: Service, admission: Admission, auth: Auth, guard: Callable[[Scope], Response | None]
+        self, service: Service, admission: Admission, auth: Auth, wrong_host: Callable[[Scope], Response | None]
     ) -> None:
         self.paths = frozenset({"/ws", service.settings.server.base_path + "/ws"})
         self._service = service
         self._admission = admission
         self._auth = auth
-        self._guard = guard
+        self._wrong_host = wrong_host
         self.spread = service.hub.turns.spread
         hub = service.settings.hub
         self._pings = Pings(service.hub, hub.ping_interval_s, hub.ping_timeout_s)
 
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused, which is counted; None if it is admitted."""
-        return self._guard(request.scope) or self._admission.refusal(request) or self._auth.refusal(request)
+        return self._wrong_host(request.scope) or self._admission.refusal(request) or self._auth.refusal(request)
 
     def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
         """Hand an admitted connection over to the hub; `head` answers the handshake and goes before the frames."""
