@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ticker.service import Service
-from web import candles, metrics, page, quotes, reference, rest, sources, sse, status, vendor, ws
+from web import candles, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
 from web.admission import Admission
 from web.answers import check_parameters
 from web.auth import Auth
@@ -40,7 +40,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.door = ws.Door(service, admission, auth, hosts.refusal)
     for router in (
         quotes.make_router(service, admission),
-        rest.make_router(service, admission),
+        symbols.make_router(service, admission),
+        health.make_router(service),
         candles.make_router(service, admission),
         sources.make_router(service, admission),
         status.make_router(service),

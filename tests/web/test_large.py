@@ -24,7 +24,7 @@ from ticker.record import Changes, Record
 from ticker.selection import Selection, Wildcard
 from ticker.session import Session
 from ticker.slices import LARGE, SLICE
-from web import answers, candles, rest, tables
+from web import answers, candles, health, symbols, tables
 from web.pause import Making
 from web.wire import pack
 
@@ -116,7 +116,7 @@ async def test_no_turn_writes_more_rows_than_a_slice(live: Live, monkeypatch: py
     turns = Turns()
 
     monkeypatch.setattr(tables, "safe", turns.counted(safe))
-    monkeypatch.setattr(rest, "currencies", turns.counted(currencies))
+    monkeypatch.setattr(symbols, "currencies", turns.counted(currencies))
     table = asyncio.create_task(live.get("/api/quotes?fields=last&format=csv"))
     await until(lambda: turns.most)
     fill(live, "2.50")
@@ -136,7 +136,7 @@ async def test_requests_are_answered_one_a_turn(live: Live, monkeypatch: pytest.
     Seen: fifty connections that asked for charts again and again made everybody else wait for more than a second.
     """
     turns = Turns()
-    monkeypatch.setattr(rest, "answer", turns.counted(answers.answer))
+    monkeypatch.setattr(health, "answer", turns.counted(answers.answer))
     monkeypatch.setattr(candles, "_rounded", turns.counted(candles._rounded))
     peers = [await live.connect() for _ in range(9)]
     for peer in peers[1:]:
