@@ -20,7 +20,8 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from feeds.exchange.fetch import Answer, without
+from feeds.exchange.failures import without
+from feeds.exchange.fetch import Answer
 from ticker.clock import Clock
 
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")

@@ -23,7 +23,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import CloseCode
 
-from feeds.exchange.fetch import Route, failure_of, retry_after_s, status_reason, status_text, tls_failure, without
+from feeds.exchange.failures import Route, failure_of, retry_after_s, status_reason, status_text, tls_failure, without
 from ticker import __version__
 from ticker.clock import Clock
 from ticker.errors import FatalFeedError, FeedError

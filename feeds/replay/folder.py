@@ -25,7 +25,7 @@ from urllib.parse import unquote
 from feeds import registry
 from feeds.base import Context, Sink
 from feeds.exchange.directory import Directory
-from feeds.exchange.fetch import status_reason
+from feeds.exchange.failures import status_reason
 from feeds.exchange.judge import Judge
 from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row, Venue

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from feeds.exchange.fetch import HttpSource, reason_of, retry_after_s, without
+from feeds.exchange.failures import retry_after_s, without
+from feeds.exchange.fetch import HttpSource, reason_of
 from tests.feeds.fake_exchange import CLOSED, HANG, JSON, FakeExchange, Reply, gzip, gzip_bomb
 from tests.feeds.harness import run
 from ticker.clock import ManualClock
