@@ -7,6 +7,6 @@ Read in this order; none of it mentions an exchange:
 * how the network fails: `failures`
 * over HTTP: `fetch`, `rest`, `polling`, `listings`, `history`
 * over WebSocket: `websocket`, `connector`, `subscriptions`, `pulse`, `link`, `streaming`
-* both together: `streamed`, `joint`
+* both together: `streamed`, with `coverage` for what is polled beside a stream, and `joint`
 * from a configuration to a feed: `options`, `adapter`; recording for a replay: `record`
 """

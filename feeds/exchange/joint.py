@@ -16,6 +16,9 @@ from ticker.model import FeedStatus, Quote
 MESSAGE_CHARACTERS = 300
 DOWN = frozenset({"down", "failed"})
 
+Edit = Callable[[Iterable[Quote]], Iterable[Quote]]
+"""What a way makes of its quotes before it passes them on."""
+
 
 class Way:
     """The sink of one way; it is set to `live` when the way works but has nothing to publish.
@@ -23,13 +26,15 @@ class Way:
     Attributes:
         carries: whether it can deliver prices; if not, it does not keep the feed up.
         silent: whether it has delivered nothing for longer than usual.
+        edit: see `Edit`.
     """
 
-    def __init__(self, joint: Joint, name: str, *, carries: bool, silent: Callable[[], bool]) -> None:
+    def __init__(self, joint: Joint, name: str, *, carries: bool, silent: Callable[[], bool], edit: Edit) -> None:
         self.status: FeedStatus = joint.sink.status
         self.name = name
         self.carries = carries
         self.silent = silent
+        self.edit = edit
         self.trouble: str | None = None
         self.reported = ""
         self._joint = joint
@@ -39,7 +44,7 @@ class Way:
         if self.trouble is not None:
             self.trouble = None
             self._joint.tell()
-        self._joint.publish(quotes)
+        self._joint.publish(self.edit(quotes))
 
     def state(self, state: str, message: str | None = None) -> None:
         self.reported, self.trouble = state, message
@@ -61,9 +66,16 @@ class Joint:
         self._notes: tuple[str, ...] = ()
         self._message: str | None = None
 
-    def way(self, name: str, *, carries: bool = True, silent: Callable[[], bool] = lambda: False) -> Way:
+    def way(
+        self,
+        name: str,
+        *,
+        carries: bool = True,
+        silent: Callable[[], bool] = lambda: False,
+        edit: Edit = lambda quotes: quotes,
+    ) -> Way:
         """Add a way; returns its sink. The name is put in front of its messages."""
-        way = Way(self, name, carries=carries, silent=silent)
+        way = Way(self, name, carries=carries, silent=silent, edit=edit)
         self._ways.append(way)
         return way
 
