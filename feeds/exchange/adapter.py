@@ -14,7 +14,8 @@ from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
 from feeds.exchange.options import ExchangeOptions
-from feeds.exchange.polling import Poller, PollingFeed
+from feeds.exchange.polled import PolledFeed
+from feeds.exchange.polling import Poller
 from feeds.exchange.record import Recorder
 from feeds.exchange.rest import Rest
 from feeds.exchange.streamed import StreamedFeed
@@ -86,7 +87,7 @@ def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) 
     past = Rest(_source(venue, options, context, secrets), limits, gap_s, budget, context)
     history = History(venue, past, directory, clock)
     if stream is None:
-        return PollingFeed(
+        return PolledFeed(
             name,
             venue,
             rest=rest,

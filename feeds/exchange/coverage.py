@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from feeds.exchange.streaming import Shard
+from feeds.exchange.shards import Shard
 from feeds.rows import PRICES
 from ticker.clock import Clock
 from ticker.model import Quote

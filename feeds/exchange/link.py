@@ -2,7 +2,7 @@
 
 Texts are sent within the exchange's rate limit, answers and pings first. A connection is mute if it delivers no
 prices; heartbeats do not count. State merged from deltas is forgotten with the connection. A connection ends once,
-with the reason in `failure`; `streaming` opens the next one.
+with the reason in `failure`; `shards` opens the next one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_NAMES = 10_000
 
 
 class Owner(Protocol):
-    """What a connection needs from its owner, a `streaming.Shard`."""
+    """What a connection needs from its owner, a `shards.Shard`."""
 
     stream: Stream
     pulse: Pulse

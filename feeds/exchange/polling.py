@@ -1,7 +1,7 @@
-"""Polling an exchange for its tickers: one poll, its schedule, and the feed that does nothing else.
+"""Polling an exchange for its tickers: one poll, and the schedule of polls.
 
-There is one request at a time, on a fixed schedule. An answer counts as a whole or not at all. A failed poll is
-raised to the runner, which decides when to retry. Works for every `Venue` and mentions none.
+There is one request at a time. An answer counts as a whole or not at all. A failed poll is raised to the runner, which
+decides when to retry. Works for every `Venue` and mentions none.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from feeds.base import Sink
 from feeds.exchange.directory import Directory, few
-from feeds.exchange.history import History
 from feeds.exchange.judge import Judge
-from feeds.exchange.listings import Listings
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Row, Venue
 from ticker.clock import Clock
 from ticker.errors import FeedError
-from ticker.model import Bar, Quote
+from ticker.model import Quote
 
 ITS_OWN = frozenset({"http_4xx", "protocol", "too_large"})
 """Failures of one request that say nothing about the next one."""
@@ -153,54 +151,6 @@ class Schedule:
             sink.status.polls["skipped"] += missed
             self._due_at += missed * self._interval_s
         await self._clock.sleep(self._due_at - self._clock.monotonic())
-
-
-class PollingFeed:
-    """The `Feed` of an exchange that is only polled.
-
-    Its instrument list and the time of its last request outlive a failed `run`, so that a retry neither forgets
-    symbols nor exceeds the exchange's limits.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        venue: Venue,
-        *,
-        rest: Rest,
-        listings: Listings,
-        poller: Poller,
-        history: History,
-        interval_s: float,
-        clock: Clock,
-    ) -> None:
-        self.name = name
-        self.kind = venue.kind
-        self.clock = venue.polled_clock or venue.clock
-        self.stale_after_s = patience_s(interval_s)
-        self._venue = venue
-        self._interval_s = interval_s
-        self._rest = rest
-        self._poller = poller
-        self._listings = listings
-        self._history = history
-        self._now = clock
-
-    async def run(self, sink: Sink) -> None:
-        """Poll until cancelled; see `base.Feed.run`."""
-        self._history.status = sink.status
-        async with self._rest.source:
-            if self._listings.needed or self._venue.limits.symbols_per_request:
-                await self._listings.refresh(sink)
-            schedule = Schedule(self._now, self._interval_s)
-            while True:
-                await self._poller.poll(sink)
-                await self._listings.refresh(sink)
-                await schedule.wait(sink)
-
-    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """See `base.Feed.history`; raises `FeedError` if the bars could not be loaded."""
-        return await self._history.bars(symbol, interval_s, limit)
 
 
 def patience_s(interval_s: float) -> float:

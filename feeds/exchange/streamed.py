@@ -22,7 +22,7 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.listings import Listings
 from feeds.exchange.polling import Poller, Schedule, patience_s
 from feeds.exchange.rest import Rest
-from feeds.exchange.streaming import STALE_AFTER_S, Shard, Streams
+from feeds.exchange.shards import STALE_AFTER_S, Shard, Streams
 from feeds.exchange.venue import Stream, Venue
 from feeds.runner import Runner
 from ticker.errors import FeedError

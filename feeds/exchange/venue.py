@@ -1,6 +1,6 @@
 """What an exchange is to the generic code: addresses, limits, names and pure functions from bytes to rows.
 
-A `Venue` is data. It has no state, does no I/O and knows nothing of quotes: `polling` and `streaming` do the I/O,
+A `Venue` is data. It has no state, does no I/O and knows nothing of quotes: `polling` and `shards` do the I/O,
 `judge` validates its rows.
 """
 

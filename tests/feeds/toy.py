@@ -14,7 +14,7 @@ import msgspec
 from feeds.base import Feed
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
-from feeds.exchange.polling import PollingFeed
+from feeds.exchange.polled import PolledFeed
 from feeds.exchange.shapes import text_of
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
 from feeds.rows import decode_json
@@ -157,10 +157,10 @@ class Stage:
         self.clock = InstantClock()
         self.sink = RecordingSink(self.clock)
 
-    def feed(self, venue: Venue = TOY, **options: object) -> PollingFeed:
+    def feed(self, venue: Venue = TOY, **options: object) -> PolledFeed:
         given = {"base_url": self.exchange.base_url, "timeout_s": PATIENCE_S, **options}
         feed = exchange(venue).build("toy", ExchangeOptions(**given), context(self.clock))  # type: ignore[arg-type]
-        assert isinstance(feed, PollingFeed)
+        assert isinstance(feed, PolledFeed)
         return feed
 
     async def polls(self, count: int, venue: Venue = TOY, **options: object) -> None:
