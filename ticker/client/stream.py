@@ -20,7 +20,8 @@ from ticker.client.address import Address, request_headers, split_address
 from ticker.client.book import Book
 from ticker.client.line import Line
 from ticker.client.quote import Number
-from ticker.client.wire import MAX_FRAME_BYTES, Message, Retry, judge
+from ticker.client.retry import Retry, judge
+from ticker.client.wire import MAX_FRAME_BYTES, Message
 from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnreachableError, did_you_mean
 from ticker.protocol import PROTOCOL

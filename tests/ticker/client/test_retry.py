@@ -15,7 +15,8 @@ from websockets.http11 import Response
 from tests.ticker.client.scripted import Most
 from ticker import protocol
 from ticker.client.address import Address, request_headers, split_address
-from ticker.client.wire import Message, Retry, judge
+from ticker.client.retry import Retry, judge
+from ticker.client.wire import Message
 from ticker.errors import ConfigError, RefusedError
 
 
