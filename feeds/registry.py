@@ -15,7 +15,8 @@ from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from feeds import venues
-from feeds.base import Adapter, Context, Feed, parse_options
+from feeds.base import Adapter, Context, Feed
+from feeds.options import parse_options
 from ticker.errors import ConfigError, did_you_mean
 
 Loaders = Mapping[str, Callable[[], Adapter]]

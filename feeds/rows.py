@@ -1,30 +1,21 @@
-"""From an exchange's raw text to a `Quote`: the one place where numbers and times are validated.
+"""From an exchange's raw texts to a `Quote`: the one place where rows are validated.
 
 An adapter only finds the texts in an answer and gives them our field names. Here they become decimal text of the
-model or are rejected, and every rejection is counted. A bad value costs its field, a bad bid or ask costs both, a bad
-row costs itself; the rest of the answer stands. Pure: no clock, no I/O, nothing specific to an exchange.
+model, by `decimals`, or are rejected, and every rejection is counted. A bad value costs its field, a bad bid or ask
+costs both, a bad row costs itself; the rest of the answer stands. Pure: no clock, no I/O, nothing specific to an
+exchange.
 """
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
 
-import msgspec
-
-from feeds.decimals import decimal_text, percent, price, size
+from feeds.decimals import percent, price, size
 from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value
-
-T = TypeVar("T")
-
-TIME_UNITS = ("s", "ms", "us", "ns", "iso")
-"""How exchanges write a time: a number of these units since 1970 UTC, or RFC 3339 text (no zone means UTC)."""
 
 FUTURE_MS = 60_000
 """A row dated further than this ahead of our clock is rejected."""
@@ -43,9 +34,6 @@ _PLAIN: dict[object, str] = {
     price: rf"(?:[1-9][0-9]{{0,19}}+{_FRACTION}|0\.(?!0*+\n)[0-9]{{1,30}}+)",  # not zero
     percent: rf"(?:-(?!0[.0]*+\n))?{_DECIMAL}",
 }
-_TEN_TO_MS = {"s": 3, "ms": 0, "us": -3, "ns": -6}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 
 
 def make_quote(
@@ -175,55 +163,3 @@ def digits_of(values: Mapping[str, Value]) -> int:
     """Digits after the point of the most precise of a quote's prices; -1 if it has none."""
     texts = (values.get(name) for name in PRICES)
     return max((len(text.partition(".")[2]) for text in texts if isinstance(text, str)), default=-1)
-
-
-def time_ms(raw: str | None, unit: str) -> int | None:
-    """A time as integer ms since 1970 UTC, rounded down; None if there is none (absent, empty, zero).
-
-    Args:
-        raw: the exchange's text.
-        unit: one of `TIME_UNITS`.
-
-    Raises:
-        ValueError: not a time.
-    """
-    if not raw:
-        return None
-    if unit == "iso":
-        if len(raw) < 19 or raw[4] + raw[7] != "--" or raw[10] not in "Tt ":  # fromisoformat accepts much more
-            raise ValueError(f"not a time: {raw[:40]!r}")
-        moment = datetime.fromisoformat(raw)
-        ms = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
-    else:
-        ms = int(Decimal(decimal_text(raw)).scaleb(_TEN_TO_MS[unit]))
-    if ms < 0:
-        raise ValueError(f"a time before 1970: {raw[:40]!r}")
-    return ms or None
-
-
-def iso_utc(ms: int) -> str:
-    """A time as text, `2026-11-23T04:21:30.000Z`."""
-    return (_EPOCH + ms * _MS).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode an answer's body into the adapter's own type.
-
-    Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their row and
-    not the whole answer. Half of a surrogate pair, as in a name cut within an emoji, is read as `?`.
-
-    Raises:
-        ValueError: not UTF-8, not JSON, or not of the adapter's type.
-    """
-    text = body.decode()  # checks all of it: msgspec checks only the parts that become str
-    try:
-        try:
-            return decoder.decode(text)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            # Floats become text as well, which keeps their digits; `shapes.text_of` reads either.
-            loose = json.loads(text, parse_constant=str, parse_float=str)
-            return decoder.decode(json.dumps(loose, ensure_ascii=False).encode(errors="replace"))
-    except RecursionError as error:
-        raise ValueError("JSON nested too deeply") from error

@@ -17,7 +17,7 @@ from feeds.exchange.directory import Directory
 from feeds.exchange.rest import Rest
 from feeds.exchange.shapes import text_at
 from feeds.exchange.venue import Candles, Venue
-from feeds.rows import iso_utc, time_ms
+from feeds.times import iso_utc, time_ms
 from ticker.clock import Clock
 from ticker.errors import FeedError
 from ticker.model import Bar, FeedStatus

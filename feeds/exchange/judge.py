@@ -18,7 +18,8 @@ from feeds.exchange.bulk import Table
 from feeds.exchange.change import DayChanges
 from feeds.exchange.directory import OPEN, Directory, Entry
 from feeds.exchange.venue import Row, Venue
-from feeds.rows import FUTURE_MS, all_plain, digits_of, good_values, time_ms
+from feeds.rows import FUTURE_MS, all_plain, digits_of, good_values
+from feeds.times import time_ms
 from ticker.clock import Clock
 from ticker.model import FeedStatus, Quote, Value
 

@@ -8,16 +8,18 @@ sent. Pure; mentions no exchange.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from feeds.decimals import decimal_text
 from feeds.exchange.venue import Listing, Row
-from feeds.rows import decode_json
+
+T = TypeVar("T")
 
 UNREADABLE = "?"
 """The wire name of a row that does not name its instrument; no exchange uses it."""
@@ -121,6 +123,29 @@ class Index:
         decimals = digits_at(entry, self.digits) if self.digits else tick_decimals(text_at(entry, *self.tick))
         name = text_at(entry, self.name) if self.name else None
         return Listing(f"{base}-{quote}", (wire,), decimals, name or None, state)
+
+
+def decode_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decode an answer's body into the adapter's own type.
+
+    Some servers print NaN and Infinity, which is not JSON: these are read as text, so that they cost their row and
+    not the whole answer. Half of a surrogate pair, as in a name cut within an emoji, is read as `?`.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, or not of the adapter's type.
+    """
+    text = body.decode()  # checks all of it: msgspec checks only the parts that become str
+    try:
+        try:
+            return decoder.decode(text)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            # Floats become text as well, which keeps their digits; `text_of` reads either.
+            loose = json.loads(text, parse_constant=str, parse_float=str)
+            return decoder.decode(json.dumps(loose, ensure_ascii=False).encode(errors="replace"))
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
 
 
 def read(body: bytes) -> Any:

@@ -162,7 +162,7 @@ class Candles:
             them, `{begin_ms}` and `{end_ms}`, or the same ending in `_s` or `_iso`. Both lie just before a bar begins.
         rows: the entries of an answer, in any order. Raises like `Venue.parse_rest`.
         columns: where an entry has its start, open, high, low, close and volume (base currency; may be left out).
-        time_unit: one of `rows.TIME_UNITS`, the unit of the start.
+        time_unit: the unit of the start, see `times.time_ms`.
         intervals: its name for each length in seconds, of bars that begin at multiples of that length, UTC. Longer bars
             are built from the longest ones that fit.
         most: most bars in one answer.
@@ -200,7 +200,7 @@ class Venue:
         kind: one of `model.KINDS`.
         clock: `exchange` if its rows carry their own time, else `received`.
         polled_clock: the same for REST alone, if it differs from the stream.
-        time_unit: one of `rows.TIME_UNITS`, the unit of `Row.time`.
+        time_unit: the unit of `Row.time`, see `times.time_ms`.
         stream: how it pushes prices, if it does.
         change_from: the price that `last` is compared with if a row has no `change_pct`: `open`, the price 24 h ago,
             or `previous_close`, an extra field in the rows of a market that closes.

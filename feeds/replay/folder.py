@@ -30,7 +30,7 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row, Venue
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
-from feeds.rows import iso_utc
+from feeds.times import iso_utc
 from ticker.errors import FatalFeedError, FeedError, did_you_mean
 from ticker.model import Bar, Quote
 

@@ -22,7 +22,8 @@ from typing import BinaryIO
 
 from feeds.base import Context, Sink
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
-from feeds.rows import PRICES, digits_of, iso_utc, make_quote, time_ms
+from feeds.rows import PRICES, digits_of, make_quote
+from feeds.times import iso_utc, time_ms
 from ticker.errors import FatalFeedError, did_you_mean
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 

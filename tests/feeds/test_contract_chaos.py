@@ -20,7 +20,7 @@ from feeds.backoff import LONGEST_PAUSE_S
 from feeds.exchange.link import LIFE_S, LONGEST_LOOK_S
 from feeds.exchange.venue import Venue
 from feeds.registry import adapters, loaders
-from feeds.rows import iso_utc
+from feeds.times import iso_utc
 from tests.feeds.contract import PRICES, Recording, by_hand, healthy, plain, wanted
 from tests.feeds.contract_maps import MAPS, Fields, Json, at, decode
 from tests.feeds.contract_service import Service

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.exchange.shapes import text_of
-from feeds.rows import all_plain, decode_json, make_quote, time_ms
+from feeds.exchange.shapes import decode_json, text_of
+from feeds.rows import all_plain, make_quote
+from feeds.times import time_ms
 from ticker.model import FeedStatus, Quote, Value
 
 NOW_MS = 1_795_386_000_000

@@ -15,9 +15,8 @@ from feeds.base import Feed
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.polled import PolledFeed
-from feeds.exchange.shapes import text_of
+from feeds.exchange.shapes import decode_json, text_of
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
-from feeds.rows import decode_json
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.feeds.harness import PATIENCE_S, InstantClock, RecordingSink, context, run, supervised
 from ticker.clock import ManualClock

@@ -17,8 +17,9 @@ from typing import Any
 import click
 
 from feeds import registry
-from feeds.base import Adapter, Context, parse_options
+from feeds.base import Adapter, Context
 from feeds.exchange.venue import Listing, Venue
+from feeds.options import parse_options
 from ticker.clock import Clock
 from ticker.commands import options
 from ticker.commands.output import columns, print_table

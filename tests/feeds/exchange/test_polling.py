@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from feeds.base import Adapter, parse_options
+from feeds.base import Adapter
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row
+from feeds.options import parse_options
 from tests.feeds.fake_exchange import Reply
 from tests.feeds.harness import RecordingSink
 from tests.feeds.toy import LIST, LISTED, TICKERS, TOY, Stage, last_prices, listing, on_stage, tickers

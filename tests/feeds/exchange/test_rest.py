@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from feeds.base import parse_options
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.venue import Limits, Row, Venue
+from feeds.options import parse_options
 from tests.feeds.fake_exchange import JSON, FakeExchange, Peer, Reply
 from tests.feeds.harness import context
 from tests.feeds.toy import (

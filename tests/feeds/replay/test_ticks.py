@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from feeds.base import Context, Feed, parse_options
+from feeds.base import Context, Feed
+from feeds.options import parse_options
 from feeds.replay.adapter import ADAPTER
 from feeds.replay.shared import LOOP_GAP_S
 from feeds.replay.ticks import MAX_SYMBOLS, ROWS_PER_TURN

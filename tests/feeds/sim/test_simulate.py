@@ -14,8 +14,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import pytest
 
-from feeds.base import Context, Feed, parse_options
+from feeds.base import Context, Feed
 from feeds.decimals import percent, price, size
+from feeds.options import parse_options
 from feeds.sim.feed import ADAPTER
 from feeds.sim.instruments import MAX_INSTRUMENTS, Instrument, choose, named
 from ticker.clock import Clock, ManualClock

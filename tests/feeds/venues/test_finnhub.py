@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Row
-from feeds.rows import time_ms
+from feeds.times import time_ms
 from feeds.venues.finnhub import FINNHUB, parse_rest, parse_stream, rest_request, subscribe
 from ticker.errors import FeedError
 

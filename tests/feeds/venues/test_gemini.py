@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.rows import time_ms
+from feeds.times import time_ms
 from feeds.venues.gemini import GEMINI, parse_instruments, parse_rest, parse_stream, rest_request, subscribe, wire
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
