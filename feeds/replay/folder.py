@@ -7,19 +7,14 @@ side by side. No request is sent. Recorded failures are counted and cause no del
 from __future__ import annotations
 
 import contextlib
-import email.utils
-import heapq
 import itertools
-import json
-import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from feeds import registry
@@ -29,9 +24,10 @@ from feeds.exchange.failures import status_reason
 from feeds.exchange.judge import Judge
 from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row, Venue
+from feeds.replay.recording import Event, answers, events
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
 from feeds.times import iso_utc
-from ticker.errors import FatalFeedError, FeedError, did_you_mean
+from ticker.errors import FeedError, did_you_mean
 from ticker.model import Bar, Quote
 
 EVENTS_PER_TURN, QUOTES_PER_TURN = 100, 500
@@ -39,25 +35,6 @@ LONGEST_GAP_S = 3600.0
 """A longer gap is shortened: the recorder was not running."""
 STREAMED_S = 10.0
 """A field that the stream delivered within this recorded time is not taken from a polled answer, which is older."""
-END_S = 253_402_300_800
-"""The year 10,000, an upper bound for recorded times."""
-
-log = logging.getLogger("ticker.feeds")
-
-
-class Event(NamedTuple):
-    """A recorded answer or message.
-
-    Attributes:
-        at: when it came, in seconds since 1970 UTC.
-        of: a message's file, or the path and query that were asked for.
-        status: an answer's HTTP status; None for a message.
-    """
-
-    at: float
-    of: str
-    body: bytes
-    status: int | None = None
 
 
 class Playback:
@@ -94,7 +71,7 @@ class Playback:
         self._round = itertools.count()
         if venue.stream is None and (folder / "ws").is_dir():
             raise ValueError(f"it has a folder ws, but {venue.name} has no stream")
-        if next(_events(folder), None) is None:
+        if next(events(folder), None) is None:
             raise ValueError("it has no recorded answers or messages")
 
     async def run(self, sink: Sink) -> None:
@@ -119,7 +96,7 @@ class Playback:
         due = now = self._clock.monotonic()
         last_at: float | None = None
         batch: list[Quote] = []
-        for count, event in enumerate(_events(self._folder), 1):
+        for count, event in enumerate(events(self._folder), 1):
             gap_s = 0.0 if last_at is None else event.at - last_at
             due += (gap_s if gap_s <= LONGEST_GAP_S else LOOP_GAP_S) / self._pace
             last_at = event.at
@@ -137,7 +114,7 @@ class Playback:
 
     def _learn_names(self) -> None:
         """Load the first recorded list in advance: it may have come after the first prices."""
-        first = next((event for event in _answers(self._folder / "rest") if self._is_list(event)), None)
+        first = next((event for event in answers(self._folder / "rest") if self._is_list(event)), None)
         if first and self._venue.parse_instruments:
             with contextlib.suppress(FeedError, ValueError):  # counted when it is played
                 self._directory.load(self._venue.parse_instruments(first.body))
@@ -227,67 +204,3 @@ def of_folder(name: str, options: ReplayOptions, context: Context) -> Playback:
     if not isinstance(venue, Venue):
         raise ValueError(f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}")
     return Playback(name, venue, folder, pace=options.pace, loop=options.loop, crossed=options.crossed, context=context)
-
-
-def _events(folder: Path) -> Iterator[Event]:
-    """All recorded events, in order of time.
-
-    Raises:
-        FatalFeedError: a file of the recording is missing or broken.
-    """
-    streams = [_messages(path) for path in sorted((folder / "ws").glob("*.jsonl"))]
-    return heapq.merge(_answers(folder / "rest"), *streams, key=lambda event: event.at)
-
-
-def _answers(folder: Path) -> Iterator[Event]:
-    at = 0.0
-    for line in _lines(folder / "index.jsonl"):
-        at = max(at, _moment(line.get("recorded_at")) or at)
-        try:
-            target = line["path"] + (f"?{line['query']}" if line.get("query") else "")
-            body = (folder / Path(line["file"]).name).read_bytes()
-            event = Event(at, target, body, int(line["status"]))
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise FatalFeedError(f"rest/index.jsonl has an entry that cannot be played: {error!r}") from error
-        yield event
-
-
-def _messages(path: Path) -> Iterator[Event]:
-    at = 0.0
-    for line in _lines(path):
-        if isinstance(line.get("t"), (int, float)) and 0 < line["t"] < END_S:
-            at = max(at, float(line["t"]))
-        if line.get("dir") == "recv" and isinstance(line.get("raw"), str):
-            yield Event(at, path.name, line["raw"].encode("utf-8", "surrogateescape"))
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
-        return
-    number = 0
-    try:
-        with path.open("rb") as file:
-            for text in file:
-                number += 1
-                line = json.loads(text)
-                if isinstance(line, dict):
-                    yield line
-    except OSError as error:
-        raise FatalFeedError(f"{path.name} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):  # the last line, if the recorder was killed
-        why = "a line is not JSON; the rest of the file is ignored"
-        log.warning(why, extra={"recording": path.name, "line": number})
-
-
-def _moment(text: object) -> float | None:
-    """Seconds since 1970 UTC from ISO 8601 or an HTTP date; None if it is neither."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

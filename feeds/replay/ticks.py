@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import datetime as dt
 import gzip
 import logging
 import os
@@ -21,31 +20,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from feeds.base import Context, Sink
+from feeds.replay.columns import layout
 from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
-from feeds.rows import PRICES, digits_of, make_quote
-from feeds.times import iso_utc, time_ms
-from ticker.errors import FatalFeedError, did_you_mean
+from feeds.rows import digits_of, make_quote
+from feeds.times import iso_utc
+from ticker.errors import FatalFeedError
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
 
 ROWS_PER_TURN = 250
 """Rows read in one turn of the loop, which takes about 3 ms."""
 LINE_BYTES = 65_536
 MAX_SYMBOLS = 50_000
-
-COLUMNS = {
-    "time": ("ts_ms_utc", "ts_ms", "ts", "timestamp", "datetime", "time", "ms"),
-    "venue": ("venue", "exchange"),
-    "symbol": ("symbol", "instrument", "pair"),
-    "last": ("last", "price", "last_price"),
-    "bid": ("bid", "bid_price"),
-    "ask": ("ask", "ask_price"),
-    "bid_size": ("bid_size", "bid_qty"),
-    "ask_size": ("ask_size", "ask_qty"),
-}
-"""Column names that count, best first, in any case. Others are ignored: a tick's `volume` is not the 24 h volume."""
-
-TimeReader = Callable[[str], int | None]
-"""From a cell to ms since 1970 UTC, rounded down; None if the cell has no time."""
 
 log = logging.getLogger("ticker.feeds")
 
@@ -76,7 +61,7 @@ class Replay:
             _, first_line = next(lines, (0, ""))
         columns = options.columns or _cells(first_line)
         self._width = len(columns)
-        self._at, self._read_time = _layout(columns, options)
+        self._at, self._read_time = layout(columns, options)
         self._values_at = [(name, i) for name, i in self._at.items() if name not in {"time", "venue", "symbol"}]
         self._seq = 0
         self._file: BinaryIO | None = None
@@ -229,45 +214,6 @@ def _cells(line: str) -> list[str]:
         return next(csv.reader((line,), strict=True, skipinitialspace=True), [])
     except csv.Error as error:
         raise RowError("schema", str(error)) from error
-
-
-def _layout(columns: Sequence[str], options: ReplayOptions) -> tuple[dict[str, int], TimeReader]:
-    """The position of each column in a row, and the function that reads its time; raises `ValueError`."""
-    names = [name.strip().lower() for name in columns]
-    known = {name for synonyms in COLUMNS.values() for name in synonyms}
-    for name in names if options.columns else ():
-        if name != "_" and name not in known:
-            raise ValueError(f"columns: {name!r} is unknown (_ skips a column){did_you_mean(name, known)}")
-    found = {what: [name for name in synonyms if name in names] for what, synonyms in COLUMNS.items()}
-    at = {what: names.index(present[0]) for what, present in found.items() if present}
-    if "time" not in at or not any(name in at for name in PRICES):
-        raise ValueError("no columns for time and price; give columns=ms,bid,ask&symbol=…&date=YYYYMMDD")
-    if "symbol" not in at and not options.symbol:
-        raise ValueError("no column for the symbol; give symbol=…")
-    return at, _time_reader(names[at["time"]], options)
-
-
-def _time_reader(column: str, options: ReplayOptions) -> TimeReader:
-    if (column == "ms") != (options.date is not None) or (options.utc_offset_h and not options.date):
-        raise ValueError("a column ms needs date=YYYYMMDD; date and utc_offset_h are only for such a column")
-    if options.date is None:
-        return (lambda text: time_ms(text, "ms")) if column.startswith("ts_ms") else _moment_ms
-    try:
-        day = dt.date.fromisoformat(options.date)
-    except ValueError as error:
-        raise ValueError(f"date: give YYYYMMDD, not {options.date!r}") from error
-    zone = dt.timezone(dt.timedelta(hours=options.utc_offset_h))
-    midnight_ms = round(dt.datetime.combine(day, dt.time(), zone).timestamp()) * 1000
-    return lambda text: midnight_ms + (time_ms(text, "ms") or 0) if text else None
-
-
-def _moment_ms(text: str) -> int | None:
-    """From ISO 8601, UTC if it names no zone, or from a number since 1970 whose length tells its unit."""
-    whole = text.partition(".")[0]
-    if not whole.isdecimal():
-        return time_ms(text, "iso")
-    digits = len(whole)
-    return time_ms(text, "s" if digits <= 11 else "ms" if digits <= 14 else "us" if digits <= 17 else "ns")
 
 
 def _renamed(entries: Sequence[str]) -> dict[str, str]:
