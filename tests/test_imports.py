@@ -15,7 +15,17 @@ from tests.conftest import ROOT
 PACKAGES = ("ticker", "feeds", "web")
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"ticker", "ticker.errors", "ticker.histogram", "ticker.model", "ticker.clock", "ticker.logs"}),
+    frozenset(
+        {
+            "ticker",
+            "ticker.errors",
+            "ticker.harmless",
+            "ticker.histogram",
+            "ticker.model",
+            "ticker.clock",
+            "ticker.logs",
+        }
+    ),
     frozenset(
         {
             "ticker.record",
@@ -82,8 +92,8 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", 
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames", "quota",
-    "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors", "histogram",
-    "model",
+    "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors", "harmless",
+    "histogram",     "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
@@ -200,7 +210,9 @@ def test_the_client_library_is_a_leaf() -> None:
 
 def test_commands_see_the_client_library_only() -> None:
     """What asks a running service starts fast, and needs no part of it."""
-    seen = {name for name in SOURCES if is_client(name) or is_command(name)} | CLIENT_SEES | {"ticker", "ticker.logs"}
+    seen = (
+        {name for name in SOURCES if is_client(name) or is_command(name)} | CLIENT_SEES | {"ticker", "ticker.harmless"}
+    )
     asking = {name for name in SOURCES if is_command(name)} - {ASKS_EXCHANGES}
     assert wrong(asking, lambda name: ours(name) - seen) == {}
 

@@ -92,7 +92,7 @@ def _mend_standard_streams() -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    from ticker.logs import escape
+    from ticker.harmless import escape
 
     for line in message.split("\n"):
         print(f"ticker: {escape(line)}", file=sys.stderr)

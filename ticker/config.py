@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from ticker.errors import ConfigError, did_you_mean, nearest
-from ticker.logs import escape
+from ticker.harmless import escape
 from ticker.settings import Settings
 
 FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")

@@ -15,11 +15,11 @@ import re
 from datetime import UTC, datetime
 from typing import Protocol
 
+from ticker.harmless import escape
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 _TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
-FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-"""Characters that a formula may begin with."""
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
@@ -58,18 +58,6 @@ def configure(level: str, fmt: str, stream: Stream) -> None:
 def redact(text: str) -> str:
     """The text without tokens: uvicorn prints whole URLs."""
     return _TOKEN.sub(r"\1…", text) if "token=" in text else text
-
-
-def escape(text: str) -> str:
-    """The text on one line: characters that are not printable become backslash sequences."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def safe(text: str) -> str:
-    """The text, changed if a spreadsheet would take it for a formula."""
-    return f"'{text}" if text[:1] in FORMULA else text
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -15,7 +15,7 @@ from operator import attrgetter
 from fastapi.responses import Response
 
 from ticker.candles import Row
-from ticker.logs import safe
+from ticker.harmless import safe
 from ticker.model import FIELDS, NUMBER_FIELDS, Value
 from ticker.record import Record, bits
 from ticker.slices import parts

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ticker.logs import configure, escape
+from ticker.harmless import escape
+from ticker.logs import configure
 
 HOSTILE = "a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"
 HOSTILE_ESCAPED = r"a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"

@@ -17,7 +17,7 @@ from tests.web.peer import TEXT, View, frame
 from tests.web.server import PRICES, Live, serving, until
 from tests.web.test_compression import browser, receive
 from ticker import protocol
-from ticker.logs import safe
+from ticker.harmless import safe
 from ticker.model import FIELDS, currencies
 from ticker.protocol import Frame
 from ticker.record import Changes, Record

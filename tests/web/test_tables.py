@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.web.server import Live, serving
-from ticker.logs import safe
+from ticker.harmless import safe
 from ticker.model import FIELDS, Bar, Quote
 from web.tables import decimal
 

@@ -25,7 +25,7 @@ from ticker.commands import options
 from ticker.commands.output import columns, print_table
 from ticker.config import parse_feed_spec
 from ticker.errors import ConfigError, FatalFeedError, FeedError, UnreachableError, did_you_mean
-from ticker.logs import escape
+from ticker.harmless import escape
 from ticker.model import DECIMAL_FIELDS
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ticker.client import Change, Quote, State
 from ticker.commands.output import age_text, clock_text, plain, price_text
 from ticker.errors import UnknownSymbolError
-from ticker.logs import escape
+from ticker.harmless import escape
 from ticker.model import pattern_matches
 
 FLASH_MS = 700

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ticker.errors import UnknownSymbolError
-from ticker.logs import escape
+from ticker.harmless import escape
 
 if TYPE_CHECKING:
     from ticker.client import State

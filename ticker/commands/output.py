@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ticker.client.quote import Quote, Raw
-from ticker.logs import escape, safe
+from ticker.harmless import escape, safe
 from ticker.model import FIELDS, NUMBER_FIELDS
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")

@@ -10,7 +10,7 @@ from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.lists import feeds
 from ticker.commands.rest import fetch
-from ticker.logs import escape
+from ticker.harmless import escape
 
 
 @click.command()
