@@ -16,7 +16,7 @@ from ticker.protocol import BAD_MESSAGES, TOO_MANY_MESSAGES
 from ticker.selection import MAX_PATTERN_LENGTH, MAX_STARS
 from ticker.session import MAX_BAD_PER_MINUTE, MAX_REFUSALS_PER_MINUTE, MESSAGE_BURST
 from ticker.settings import Settings
-from web.server import MAX_HEAD_BYTES, MAX_HEADER_LINES, MAX_WAITING_REQUESTS
+from web.connection import MAX_HEAD_BYTES, MAX_HEADER_LINES, MAX_WAITING_REQUESTS
 from web.transport import MAX_FRAGMENTS
 
 README = (ROOT / "README.md").read_text()

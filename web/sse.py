@@ -29,10 +29,10 @@ from ticker.service import Service
 from web.admission import CONNECTION_ID, Admission
 from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem, check_quota, selection_of, unknown_of
 from web.auth import Auth
+from web.connection import EXCHANGE, BoundedHttp, Exchange
 from web.descriptions import described_text, problems
 from web.pause import Pause
 from web.problem import OTHER_SERVER, Problem
-from web.server import EXCHANGE, BoundedHttp, Exchange
 from web.transport import CLOSE_PATIENCE_S
 
 HEADERS = {

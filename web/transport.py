@@ -10,7 +10,7 @@ After the handshake a connection is *detached*: there is no ASGI task, only the 
 * a reader that takes no byte for too long is closed with 4008 and then aborted; one that answers no ping, with 4009.
 
 This file and `handshake` rely on undocumented attributes of uvicorn's sans-I/O protocol; `tests/web/test_transport.py`
-is their contract test and fails loudly when they change. `server` and `sse` rely on those of its HTTP protocol.
+is their contract test and fails loudly when they change. `connection` and `sse` rely on those of its HTTP protocol.
 """
 
 from __future__ import annotations

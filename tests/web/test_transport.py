@@ -22,7 +22,8 @@ from tests.web.peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Peer, 
 from tests.web.server import Live, serving, until
 from ticker.errors import TickerError
 from ticker.protocol import Frame
-from web.server import NOTSENT_LOWAT_BYTES, BoundedHttp, Server, listen
+from web.connection import BoundedHttp
+from web.server import NOTSENT_LOWAT_BYTES, Server, listen
 from web.transport import SharedFrames
 
 # The contract with uvicorn

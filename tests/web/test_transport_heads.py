@@ -10,7 +10,7 @@ import pytest
 
 from tests.web.peer import UPGRADE, Peer
 from tests.web.server import Live, serving, until
-from web.server import BoundedHttp
+from web.connection import BoundedHttp
 
 
 async def refused(live: Live, data: bytes) -> tuple[int, str]:
