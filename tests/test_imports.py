@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {
             "ticker.record",
             "ticker.selection",
+            "ticker.scope",
             "ticker.store",
             "ticker.protocol",
             "ticker.messages",
@@ -91,9 +92,9 @@ THIRD_PARTY = {
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib.request", "socketserver", "select", "selectors"}
 LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
-    "record", "selection", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames", "quota",
-    "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors", "harmless",
-    "histogram",     "model",
+    "record", "selection", "scope", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames",
+    "quota", "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors",
+    "harmless", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -19,7 +19,8 @@ from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
-from ticker.selection import Scope, Selection, Wildcard
+from ticker.scope import Scope, Wildcard
+from ticker.selection import Selection
 from ticker.slices import LARGE, tested
 from ticker.store import Store
 

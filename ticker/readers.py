@@ -8,7 +8,7 @@ from typing import Protocol
 from ticker import protocol
 from ticker.protocol import Frame
 from ticker.record import Record
-from ticker.selection import Scope
+from ticker.scope import Scope
 
 
 class Reader(Protocol):

@@ -25,7 +25,8 @@ from typing import Protocol
 
 from ticker.model import Value
 from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record, bits
-from ticker.selection import Scope, Selection, Wildcards
+from ticker.scope import Scope, Wildcards
+from ticker.selection import Selection
 
 MAX_TOMBSTONES = 10_000
 BIRTH = 4

@@ -12,7 +12,8 @@ from fastapi.responses import Response
 
 from ticker.errors import PatternError, ProtocolError, UnknownSymbolError, did_you_mean
 from ticker.messages import LISTS, TOKEN
-from ticker.selection import Scope, Selection
+from ticker.scope import Scope
+from ticker.selection import Selection
 from ticker.service import Service
 from ticker.slices import tested, untested
 from ticker.suggestions import nearest_symbols, unknown_symbols

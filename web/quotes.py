@@ -14,7 +14,8 @@ from fastapi.responses import Response
 
 from ticker import protocol
 from ticker.protocol import Cursor, members
-from ticker.selection import ALL_FIELDS, Scope, Selection
+from ticker.scope import Scope
+from ticker.selection import ALL_FIELDS, Selection
 from ticker.service import Service
 from ticker.slices import LARGE, encoded, feeds, parts
 from ticker.store import Store

@@ -17,7 +17,8 @@ from ticker.groups import Groups
 from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
 from ticker.record import Changes, Flush, Follow, Record
-from ticker.selection import Scope, Selection
+from ticker.scope import Scope
+from ticker.selection import Selection
 from ticker.store import Store
 
 HUNT = settings(

@@ -13,16 +13,8 @@ from hypothesis import strategies as st
 from tests.ticker.model_reader import QUOTE_FIELDS, matches
 from ticker.errors import PatternError
 from ticker.model import pattern_matches
-from ticker.selection import (
-    ALL_FIELDS,
-    MAX_UNUSED,
-    Scope,
-    Selection,
-    Wildcard,
-    Wildcards,
-    check_pattern,
-    field_mask,
-)
+from ticker.scope import MAX_UNUSED, Scope, Wildcard, Wildcards
+from ticker.selection import ALL_FIELDS, Selection, check_pattern, field_mask
 from ticker.session import Limits
 
 ALL, KRAKEN, EUR = "*", "kraken:*", "*-EUR"

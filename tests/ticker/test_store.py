@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS
 from ticker.model import Value, pattern_matches
 from ticker.record import Changes, Flush, Follow, Record, bits
-from ticker.selection import Scope, Selection
+from ticker.scope import Scope
+from ticker.selection import Selection
 from ticker.store import Store
 
 EPOCH = 1795386000123

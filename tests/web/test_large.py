@@ -21,7 +21,8 @@ from ticker.harmless import safe
 from ticker.model import FIELDS, currencies
 from ticker.protocol import Frame
 from ticker.record import Changes, Record
-from ticker.selection import Selection, Wildcard
+from ticker.scope import Wildcard
+from ticker.selection import Selection
 from ticker.session import Session
 from ticker.slices import LARGE, SLICE
 from web import answers, candles, health, symbols, tables
