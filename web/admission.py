@@ -5,8 +5,6 @@ Those are WebSockets, event streams and requests that wait; plain requests are n
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import random
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from starlette.responses import Response
 
 from ticker.bucket import TokenBucket
 from ticker.service import Service
+from web.addresses import Addresses
 from web.problem import problem
 
 CONNECTION_ID = "Connection-Id"
@@ -23,37 +22,20 @@ OTHER_SITE = "pages of other sites may not connect unless server.origins lists t
 
 
 class Admission:
-    """Checks the origin, the number of connections in all and per address, their rate, and whether we are stopping."""
+    """Checks the origin, the number of connections in all and per address, their rate, and whether we are stopping.
 
-    def __init__(self, service: Service) -> None:
+    Attributes:
+        address: gives a client's address.
+    """
+
+    def __init__(self, service: Service, addresses: Addresses) -> None:
         limits = service.settings.limits
+        self.address = addresses.of
         self._limits = limits
         self._origins = service.settings.server.origins
-        self._proxies = [ipaddress.ip_network(text) for text in service.settings.server.trusted_proxies]
         self._hub = service.hub
         self._monotonic = service.clock.monotonic
         self._pace = TokenBucket(limits.connects_per_s, limits.connects_per_s, self._monotonic())
-
-    def address(self, connection: HTTPConnection) -> str:
-        """A client's address; behind trusted proxies, the last one in X-Forwarded-For that is not one of them.
-
-        For IPv6 it is the /64 network: whoever has one address has all of it.
-        """
-        address = connection.client.host if connection.client else ""
-        address = address.removeprefix("::ffff:")  # an IPv4 client on a dual-stack socket
-        forwarded = connection.headers.getlist("x-forwarded-for") if self._proxies else []
-        for text in reversed(",".join(forwarded).split(",")):
-            if not text.strip() or not self._is_proxy(address):
-                break
-            address = _bare(text.strip())[:45]
-        return _network(address) if ":" in address else address
-
-    def _is_proxy(self, address: str) -> bool:
-        try:
-            known = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(known in network for network in self._proxies)
 
     def refusal(self, connection: HTTPConnection) -> Response | None:
         """The answer to a connection that is refused, which is counted; None if it is admitted."""
@@ -78,23 +60,6 @@ class Admission:
         if most.connections_per_address and hub.addresses[address] >= most.connections_per_address:
             return "too many connections from this address now"
         return "" if self._pace.take(self._monotonic()) else "too many new connections now"
-
-
-def _bare(address: str) -> str:
-    """An address of X-Forwarded-For without the port that some proxies append."""
-    if address.startswith("["):
-        return address[1:].partition("]")[0]
-    return address.partition(":")[0] if address.count(":") == 1 else address
-
-
-@functools.lru_cache(maxsize=10_000)
-def _network(address: str) -> str:
-    try:
-        known = ipaddress.IPv6Address(address)
-    except ValueError:
-        return address
-    network = ipaddress.IPv6Network((int(known) >> 64 << 64, 64))
-    return str(known if known.is_loopback else known.ipv4_mapped or network)
 
 
 def same_origin(origin: str | None, host: str) -> bool:

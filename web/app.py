@@ -7,11 +7,12 @@ from http import HTTPStatus
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ticker.service import Service
 from web import candles, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
+from web.addresses import Addresses
 from web.admission import Admission
 from web.answers import check_parameters
 from web.auth import Auth
@@ -29,21 +30,18 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _crashed)
-    admission = Admission(service)
-    auth = Auth(service, admission.address)
     server = service.settings.server
-    hosts = Hosts(
-        server.host,
-        server.hosts,
-        lambda scope: service.hub.refuse("host", admission.address(HTTPConnection(scope))),
-    )
+    addresses = Addresses(server.trusted_proxies)
+    admission = Admission(service, addresses)
+    auth = Auth(service, addresses)
+    hosts = Hosts(service, addresses)
     app.state.door = ws.Door(service, admission, auth, hosts.refusal)
     for router in (
         quotes.make_router(service, admission),
-        symbols.make_router(service, admission),
+        symbols.make_router(service, addresses),
         health.make_router(service),
-        candles.make_router(service, admission),
-        sources.make_router(service, admission),
+        candles.make_router(service, addresses),
+        sources.make_router(service, addresses),
         status.make_router(service),
         sse.make_router(service, admission, auth),
     ):

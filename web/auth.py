@@ -17,24 +17,21 @@ from ticker.hub import Connection
 from ticker.messages import TOKEN
 from ticker.service import Service
 from ticker.tokens import Token, Tokens
+from web.addresses import Addresses
 from web.admission import CONNECTION_ID
 from web.problem import Problem
 
 
 class Auth:
-    """Checks the tokens of one service; without a tokens file everybody may read.
+    """Checks the tokens of one service; without a tokens file everybody may read."""
 
-    Args:
-        address: gives a client's address.
-    """
-
-    def __init__(self, service: Service, address: Callable[[HTTPConnection], str]) -> None:
+    def __init__(self, service: Service, addresses: Addresses) -> None:
         auth = service.settings.auth
         self._tokens = Tokens(Path(auth.tokens_file), service.clock.wall_ms) if auth.tokens_file else None
         self._from_query = auth.query
         self._guard_metrics = auth.metrics
         self._hub = service.hub
-        self._address = address
+        self._addresses = addresses
         self._handshake_s = service.settings.limits.handshake_s
         self._admitted: dict[Connection, Token] = {}
         self._waiting: dict[Connection, float] = {}
@@ -58,7 +55,7 @@ class Auth:
         return self._tokens.find(text, use) if text else None
 
     def _refused(self, connection: HTTPConnection, use: str = "prices") -> Problem:
-        number = self._hub.refuse("auth", self._address(connection))
+        number = self._hub.refuse("auth", self._addresses.of(connection))
         detail = f"a token for {use} is needed: Authorization: Bearer …"
         if self.presented(connection):
             detail = f"this token is unknown, has expired, or is not for {use}"

@@ -17,7 +17,7 @@ from ticker.past import MAX_BARS
 from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
-from web.admission import Admission
+from web.addresses import Addresses
 from web.answers import answer, in_turns, listed, selection_of, unknown_symbol
 from web.descriptions import described, problems, with_csv
 from web.problem import Problem
@@ -33,7 +33,7 @@ Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 EXAMPLE_CSV = "t,open,high,low,close,volume,flags\r\n1795386060000,97412.40,97412.40,97409.90,97410.00,,o\r\n"
 
 
-def make_router(service: Service, admission: Admission) -> APIRouter:
+def make_router(service: Service, addresses: Addresses) -> APIRouter:
     """The two paths for one service."""
     router = APIRouter()
 
@@ -55,7 +55,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         selection_of([symbol], (), service)  # refuses a malformed symbol
         record = service.store.get(symbol)
         if record is None:
-            raise unknown_symbol(service, admission.address(request), symbol)
+            raise unknown_symbol(service, addresses.of(request), symbol)
         since, rows = await service.candles.bars(record, interval, limit)
         digits = _digits(record)
         if shape == "csv":

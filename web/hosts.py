@@ -9,35 +9,34 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
+from ticker.service import Service
+from web.addresses import Addresses
 from web.admission import CONNECTION_ID
 from web.problem import problem
 
 
 class Hosts:
-    """Checks the Host header of requests.
+    """Checks the Host header of requests."""
 
-    Args:
-        host: the address that the service listens on.
-        names: the setting `server.hosts`.
-        count: counts a stream that is refused; returns the refusal's number in the log.
-    """
-
-    def __init__(self, host: str, names: Sequence[str], count: Callable[[Scope], int]) -> None:
-        self._any = not names and not _is_loopback(host)
-        self._names = frozenset(name.lower().strip("[]") for name in names)
-        self._count = count
+    def __init__(self, service: Service, addresses: Addresses) -> None:
+        server = service.settings.server
+        self._any = not server.hosts and not _is_loopback(server.host)
+        self._names = frozenset(name.lower().strip("[]") for name in server.hosts)
+        self._hub = service.hub
+        self._addresses = addresses
 
     def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused; None if it is not."""
+        """The answer to a request that is refused, which is counted if it is for a stream; None if it is not."""
         refused = self._refusal(Headers(scope=scope).getlist("host"), scope.get("http_version"))
         if refused and (scope["type"] == "websocket" or scope["path"].endswith("/api/stream")):
-            refused.headers[CONNECTION_ID] = str(self._count(scope))
+            number = self._hub.refuse("host", self._addresses.of(HTTPConnection(scope)))
+            refused.headers[CONNECTION_ID] = str(number)
         return refused
 
     def _refusal(self, hosts: list[str], http_version: str | None) -> Response | None:

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from ticker.service import Service
-from web.admission import Admission
+from web.addresses import Addresses
 from web.answers import answer, selection_of, unknown_symbol
 from web.descriptions import described, problems
 from web.problem import Problem
 
 
-def make_router(service: Service, admission: Admission) -> APIRouter:
+def make_router(service: Service, addresses: Addresses) -> APIRouter:
     """The one path."""
     router = APIRouter()
 
@@ -33,7 +33,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             raise Problem(404, "unknown_symbol", detail, nearest=[instrument])
         record = service.store.get(symbol)
         if record is None or record.is_feed:
-            raise unknown_symbol(service, admission.address(request), symbol)
+            raise unknown_symbol(service, addresses.of(request), symbol)
         turn = service.consolidator.turn(symbol)
         ago_s = None if turn is None else service.clock.monotonic() - turn[1]
         return answer(orjson.dumps({

@@ -14,7 +14,7 @@ from ticker.model import currencies
 from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
-from web.admission import Admission
+from web.addresses import Addresses
 from web.answers import (
     InHand,
     Symbols,
@@ -29,7 +29,7 @@ from web.answers import (
 from web.descriptions import described, problems
 
 
-def make_router(service: Service, admission: Admission) -> APIRouter:
+def make_router(service: Service, addresses: Addresses) -> APIRouter:
     """The one path."""
     router = APIRouter()
 
@@ -40,7 +40,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
         `unknown` lists the requested symbols that do not exist (yet), `loading` the feeds that may still bring them.
         """
-        address, selection = admission.address(request), selection_of(symbols, (), service)
+        address, selection = addresses.of(request), selection_of(symbols, (), service)
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             records = [record for name in scope.symbols() if (record := service.store.get(name)) is not None]

@@ -26,7 +26,7 @@ from ticker.errors import ConfigError, RefusedError
 from ticker.logs import ConsoleFormatter
 from ticker.settings import Settings
 from ticker.slices import LARGE
-from web.admission import Admission
+from web.addresses import Addresses
 from web.server import make_server
 
 SECRET, METRICS, SHORT = "s3cret-of-the-wall", "s3cret-of-prometheus", "s3cret-for-a-while"
@@ -231,10 +231,10 @@ async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
 @serving(server={"trusted_proxies": ["192.0.2.0/24"]})
 async def test_an_address_is_the_same_over_both_protocols(live: Live) -> None:
     """On a socket for IPv6 and IPv4, `--host ::`, a proxy with an IPv4 address is known, too."""
-    seen = []
+    addresses, seen = Addresses(live.service.settings.server.trusted_proxies), []
     for client in ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:198.51.100.7", "::1", "fe80::1%eth0", "a:b"):
         scope = {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", b"203.0.113.9")]}
-        seen.append(Admission(live.service).address(HTTPConnection(scope)))
+        seen.append(addresses.of(HTTPConnection(scope)))
     assert seen == ["203.0.113.9", "203.0.113.9", "198.51.100.7", "::1", "fe80::/64", "a:b"]
 
 
