@@ -55,14 +55,19 @@ class Intake:
         door.show()
         return door
 
+    @property
+    def statuses(self) -> list[FeedStatus]:
+        """The state and the counters of all feeds."""
+        return [door.status for door in self.feeds.values()]
+
     def rank(self, symbol: str) -> tuple[int, int]:
         """The rank of a venue symbol for consolidation: smaller is better."""
         return self.sources[symbol].rank
 
     def awaited(self) -> bool:
         """Whether some feed of real prices has not delivered any yet but still may."""
-        real = (feed.status for feed in self.feeds.values() if feed.status.kind in {"live", "delayed"})
-        return any(status.last_data_at is None and status.state != "failed" for status in real)
+        real = (feed for feed in self.statuses if feed.kind in {"live", "delayed"})
+        return any(feed.last_data_at is None and feed.state != "failed" for feed in real)
 
     @property
     def stale(self) -> int:

@@ -72,7 +72,7 @@ class ServiceCollector(Collector):
         yield from self._hub()
 
     def _feeds(self) -> Iterator[Metric]:
-        feeds = [feed.status for feed in self._service.intake.feeds.values()]
+        feeds = self._service.intake.statuses
         for family, name, text, value in _OF_FEEDS:
             metric = family(name, text, labels=["feed"])
             for feed in feeds:

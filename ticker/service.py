@@ -109,16 +109,15 @@ class Service:
 
     def kinds(self) -> list[str]:
         """The kinds of all feeds."""
-        return sorted({feed.status.kind for feed in self.intake.feeds.values()})
+        return sorted({feed.kind for feed in self.intake.statuses})
 
     def begun(self) -> bool:
         """Whether any feed knows its symbols, and they are visible."""
-        return not self.store.behind and any(feed.status.loaded for feed in self.intake.feeds.values())
+        return not self.store.behind and any(feed.loaded for feed in self.intake.statuses)
 
     def loading(self) -> list[str]:
         """The feeds that do not know their symbols yet; one that has failed for good does not count."""
-        feeds = [feed.status for feed in self.intake.feeds.values()]
-        return [f.name for f in feeds if not f.loaded and f.state != "failed"]
+        return [f.name for f in self.intake.statuses if not f.loaded and f.state != "failed"]
 
     def loaded(self) -> bool:
         """Whether all feeds know their symbols, and these are visible: any other symbol is unknown."""
@@ -127,7 +126,7 @@ class Service:
     def not_ready(self) -> list[str]:
         """Why no new readers should be sent here; empty if they may."""
         reasons = ["shutting down"] if self._stopping.is_set() else []
-        feeds = [feed.status for feed in self.intake.feeds.values()]
+        feeds = self.intake.statuses
         reasons += [f"feed {f.name} has not delivered yet" for f in feeds if f.state == "connecting"]
         if feeds and all(f.last_data_at is None for f in feeds):
             reasons.append("no feed has delivered a price")

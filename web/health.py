@@ -26,7 +26,7 @@ def make_router(service: Service) -> APIRouter:
                 responses=described("Feeds") | problems())  # fmt: skip
     async def feeds() -> Response:
         """State, counters, errors by reason and the last 20 changes of each feed."""
-        return answer(orjson.dumps({"feeds": {f.status.name: _feed(f.status) for f in service.intake.feeds.values()}}))
+        return answer(orjson.dumps({"feeds": {feed.name: _feed(feed) for feed in service.intake.statuses}}))
 
     @router.get("/healthz", summary="Liveness", tags=["service"], response_class=Response,
                 responses=described("Health") | problems(open_to_all=True))  # fmt: skip
