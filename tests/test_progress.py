@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from feeds.base import Context
-from feeds.replay.shared import ReplayOptions
+from feeds.replay.options import ReplayOptions
 from feeds.replay.ticks import Replay
 from tests.conftest import ROOT
 from ticker.clock import Clock

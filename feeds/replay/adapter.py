@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed, Offer
-from feeds.replay.shared import ReplayOptions
+from feeds.replay.options import ReplayOptions
 from feeds.replay.ticks import Replay
 from ticker.errors import ConfigError, FatalFeedError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from feeds.replay.shared import ReplayOptions
+from feeds.replay.options import ReplayOptions
 from feeds.rows import PRICES
 from feeds.times import time_ms
 from ticker.errors import did_you_mean

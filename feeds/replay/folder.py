@@ -24,8 +24,9 @@ from feeds.exchange.failures import status_reason
 from feeds.exchange.judge import Judge
 from feeds.exchange.polling import with_names
 from feeds.exchange.venue import Row, Venue
+from feeds.replay.batch import Batch
+from feeds.replay.options import LOOP_GAP_S, ReplayOptions
 from feeds.replay.recording import Event, answers, events
-from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
 from feeds.times import iso_utc
 from ticker.errors import FeedError, did_you_mean
 from ticker.model import Bar, Quote
@@ -93,22 +94,18 @@ class Playback:
 
     async def _play(self, sink: Sink) -> float:
         """Play one round; returns the recorded time of its last event."""
-        due = now = self._clock.monotonic()
-        last_at: float | None = None
-        batch: list[Quote] = []
+        batch = Batch(sink, self._clock)
+        due, last_at = batch.now, None
         for count, event in enumerate(events(self._folder), 1):
             gap_s = 0.0 if last_at is None else event.at - last_at
             due += (gap_s if gap_s <= LONGEST_GAP_S else LOOP_GAP_S) / self._pace
             last_at = event.at
-            if due > now and due > (now := self._clock.monotonic()):
-                hand_over(batch, sink)
-                await self._clock.sleep(max(due - now, LATENESS_S))
-                now = max(due, self._clock.monotonic())
-            elif count % EVENTS_PER_TURN == 0 or len(batch) >= QUOTES_PER_TURN:
-                hand_over(batch, sink)
-                await self._clock.sleep(0)
-            batch += self._quotes(event, sink)
-        hand_over(batch, sink)
+            if due > batch.now:
+                await batch.wait(due)
+            if count % EVENTS_PER_TURN == 0 or len(batch.quotes) >= QUOTES_PER_TURN:
+                await batch.pause()
+            batch.quotes += self._quotes(event, sink)
+        batch.hand_over()
         assert last_at is not None, "the constructor has found an event"
         return last_at
 

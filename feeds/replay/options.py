@@ -1,4 +1,4 @@
-"""What both kinds of replay share: their options, their pace, and how quotes are handed over."""
+"""The options of a replay, of a tick file or of a folder."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import contextlib
 import math
 from dataclasses import dataclass, field
 
-from feeds.base import Sink
-from ticker.model import VENUE_SYMBOL, Quote
+from ticker.model import VENUE_SYMBOL
 
-LATENESS_S = 0.005
-"""The shortest wait for a row, so that rows close together go out in one batch."""
 LOOP_GAP_S = 1.0
 """Recorded time from the end of a round to the start of the next."""
 
@@ -52,12 +49,3 @@ class ReplayOptions:
             if 0 < pace < math.inf or self.speed == "max":
                 return pace
         raise ValueError(f"speed: give a positive number or max, not {self.speed!r}")
-
-
-def hand_over(batch: list[Quote], sink: Sink) -> None:
-    """Publish the quotes in a list, if there are any, and empty it."""
-    if batch:
-        sink.publish(batch.copy())
-        batch.clear()
-        if not sink.status.loaded:
-            sink.loaded()

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from feeds.base import Context, Sink
+from feeds.replay.batch import Batch
 from feeds.replay.columns import layout
-from feeds.replay.shared import LATENESS_S, LOOP_GAP_S, ReplayOptions, hand_over
+from feeds.replay.options import LOOP_GAP_S, ReplayOptions
 from feeds.rows import digits_of, make_quote
 from feeds.times import iso_utc
 from ticker.errors import FatalFeedError
@@ -98,27 +99,23 @@ class Replay:
 
     async def _play(self, quotes: Iterator[Quote | None], sink: Sink) -> int | None:
         """Play one round; returns the recorded time of its last quote, None if it had none."""
-        batch: list[Quote] = []
-        first_ms = last_ms = None
-        began = now = self._clock.monotonic()
+        batch = Batch(sink, self._clock)
+        began, first_ms, last_ms = batch.now, None, None
         try:
             for rows, quote in enumerate(quotes, 1):
                 if rows % ROWS_PER_TURN == 0:
-                    hand_over(batch, sink)
-                    await self._clock.sleep(0)
+                    await batch.pause()
                 if quote is None:
                     continue
                 last_ms = quote.ts
                 assert last_ms is not None, "every row has a time"
                 first_ms = last_ms if first_ms is None else first_ms
                 due = began + (last_ms - first_ms) / 1000 / self._pace
-                if due > now and due > (now := self._clock.monotonic()):
-                    hand_over(batch, sink)
-                    await self._clock.sleep(max(due - now, LATENESS_S))
-                    now = max(due, self._clock.monotonic())  # a timer may come a hair early
-                batch.append(quote)
+                if due > batch.now:
+                    await batch.wait(due)
+                batch.quotes.append(quote)
         finally:  # rows before a damaged part count
-            hand_over(batch, sink)
+            batch.hand_over()
         return last_ms
 
     def _quotes(self, status: FeedStatus) -> Generator[Quote | None, None, None]:

@@ -15,7 +15,7 @@ import pytest
 from feeds.base import Context, Feed
 from feeds.options import parse_options
 from feeds.replay.adapter import ADAPTER
-from feeds.replay.shared import LOOP_GAP_S
+from feeds.replay.options import LOOP_GAP_S
 from feeds.replay.ticks import MAX_SYMBOLS, ROWS_PER_TURN
 from tests.conftest import logged
 from ticker.clock import ManualClock
