@@ -35,6 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.protocol",
             "ticker.messages",
             "ticker.config",
+            "ticker.feed_spec",
             "ticker.settings",
             "ticker.bars",
             "ticker.bucket",

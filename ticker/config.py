@@ -17,16 +17,13 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
-from urllib.parse import unquote
 
 from pydantic import TypeAdapter, ValidationError
 
 from ticker.errors import ConfigError, did_you_mean, nearest
+from ticker.feed_spec import fault_of_name, parse_feed_spec
 from ticker.harmless import escape
 from ticker.settings import Settings
-
-FEED_NAME = re.compile(r"[a-z0-9_-]{1,32}")
-"""A feed's name; it becomes the prefix of its symbols, `alpha:BTC-USD`."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _FLAGS = {"--host": "server.host", "--port": "server.port", "--log-level": "log.level"}
@@ -80,36 +77,6 @@ def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) 
     tables = [_toml_table(name, dict(getattr(settings, name)), draft.values[name]) for name in _SECTIONS]
     tables += [_toml_table(f"feeds.{name}", table, draft.feeds[name]) for name, table in settings.feeds.items()]
     return "\n".join(tables)
-
-
-def parse_feed_spec(spec: str) -> tuple[str, dict[str, object]]:
-    """Read `[NAME=]ADAPTER[:SELECTION][?option=value&…]` into the feed's name and its table.
-
-    The selection becomes `symbols`, unchanged. An option's value may be percent-encoded; an option
-    that is given several times becomes a list.
-
-    Raises:
-        ConfigError: the spec is malformed.
-    """
-    head, _, query = spec.partition("?")
-    source, colon, selection = head.partition(":")
-    name, equals, adapter = source.partition("=")
-    if not FEED_NAME.fullmatch(name):
-        raise ConfigError(_bad_feed_name(name))
-    if equals and not adapter:
-        raise ConfigError(f"name the adapter after '{name}='")
-    if colon and not selection:
-        raise ConfigError("name symbols after the ':', or leave it out")
-    fixed = {"adapter": adapter or name} | ({"symbols": selection} if selection else {})
-    options: dict[str, list[str]] = {}
-    for part in query.split("&") if query else ():
-        option, equals, text = part.partition("=")
-        if not option or not equals:
-            raise ConfigError(f"write option=value, not {part!r}")
-        if option in fixed:
-            raise ConfigError(f"'{option}' is given twice")
-        options.setdefault(option, []).append(unquote(text))
-    return name, fixed | {option: texts if len(texts) > 1 else texts[0] for option, texts in options.items()}
 
 
 class _Said(NamedTuple):
@@ -200,8 +167,8 @@ class _Draft:
         """Take a value, or note what is wrong with it; `place` is its place in its source."""
         said = _Said(value, origin)
         match key:
-            case ("feeds", feed, *_) if not FEED_NAME.fullmatch(feed):
-                problem = _bad_feed_name(feed)
+            case ("feeds", feed, *_) if fault_of_name(feed):
+                problem = fault_of_name(feed)
             case ("feeds", feed) if value == {}:  # a feed without options is a feed, too
                 self.feeds.setdefault(feed, {})
                 return
@@ -256,10 +223,6 @@ def _is_option_value(value: object) -> bool:
     return isinstance(value, str | int | float) or (
         isinstance(value, list) and all(isinstance(part, str | int | float) for part in value)
     )
-
-
-def _bad_feed_name(name: str) -> str:
-    return f"a feed's name is 1 to 32 of a-z 0-9 _ -, not {reprlib.repr(name)}"
 
 
 def _complaint(section: str, name: str, value: object) -> str:

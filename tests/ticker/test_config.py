@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ticker.config import check, explain, load, parse_feed_spec
+from ticker.config import check, explain, load
 from ticker.errors import ConfigError
+from ticker.feed_spec import parse_feed_spec
 from ticker.settings import Section, Server, Settings
 
 SECTIONS_ARE = "choose from: auth, feeds, history, hub, limits, log, metrics, server, store"

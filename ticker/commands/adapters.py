@@ -23,8 +23,8 @@ from feeds.options import parse_options
 from ticker.clock import Clock
 from ticker.commands import options
 from ticker.commands.output import columns, print_table
-from ticker.config import parse_feed_spec
 from ticker.errors import ConfigError, FatalFeedError, FeedError, UnreachableError, did_you_mean
+from ticker.feed_spec import parse_feed_spec
 from ticker.harmless import escape
 from ticker.model import DECIMAL_FIELDS
 
