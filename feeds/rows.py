@@ -41,11 +41,10 @@ def make_quote(
     raw: Mapping[str, str | None],
     status: FeedStatus,
     *,
-    ts: int | None = None,
+    ts: int | None,
     now_ms: int,
-    crossed: str = "reject",
-    seq: int | None = None,
-    extra: Mapping[str, Value] | None = None,
+    crossed: str,
+    seq: int | None,
 ) -> Quote | None:
     """The quote of a raw row; None if it is rejected, which adds one to `status.rejects`.
 
@@ -63,7 +62,6 @@ def make_quote(
         now_ms: our time, to reject rows from the future.
         crossed: `reject` leaves bid and ask out when bid > ask (`last` still counts), `keep` takes them.
         seq: the exchange's sequence number.
-        extra: fields that need no validation: `decimals`, `name`, `state`.
     """
     rejects = status.rejects
     if not VENUE_SYMBOL.fullmatch(symbol):
@@ -73,12 +71,12 @@ def make_quote(
         rejects["timestamp"] += 1
         return None
     values, reason = good_values(raw, crossed)
-    if values is None or not (values or extra):
+    if not values:
         rejects[reason or "price"] += 1
         return None
     if reason:
         rejects[reason] += 1
-    return Quote(symbol, {**values, **extra} if extra else values, ts, seq)
+    return Quote(symbol, values, ts, seq)
 
 
 def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, Value] | None, str | None]:

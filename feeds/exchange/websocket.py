@@ -38,7 +38,7 @@ Note = Callable[[str, str | bytes], None]
 class Socket:
     """An open connection; closed by `close`, or at once by `abort`."""
 
-    def __init__(self, connection: ClientConnection, host: str = "") -> None:
+    def __init__(self, connection: ClientConnection, host: str) -> None:
         self.host = host
         self._connection = connection
         self.note: Note | None = None

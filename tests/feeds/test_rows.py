@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from feeds.exchange.shapes import decode_json, text_of
 from feeds.rows import all_plain, make_quote
 from feeds.times import time_ms
-from ticker.model import FeedStatus, Quote, Value
+from ticker.model import FeedStatus, Quote
 
 NOW_MS = 1_795_386_000_000
 GOOD: dict[str, str | None] = {"last": "10.5", "bid": "10.40", "ask": "10.60", "bid_size": "3", "ask_size": "0.000"}
@@ -24,18 +24,17 @@ def judge(
     symbol: str = "toy:BTC-USD",
     ts: int | None = None,
     crossed: str = "reject",
-    extra: dict[str, Value] | None = None,
 ) -> tuple[Quote | None, dict[str, int]]:
     """The quote of a row, and what was counted."""
     status = FeedStatus("toy", "live")
-    quote = make_quote(symbol, raw, status, ts=ts, now_ms=NOW_MS, crossed=crossed, seq=5, extra=extra)
+    quote = make_quote(symbol, raw, status, ts=ts, now_ms=NOW_MS, crossed=crossed, seq=5)
     return quote, {reason: n for reason, n in status.rejects.items() if n}
 
 
 def test_good_row_goes_through_as_it_is() -> None:
-    """Texts keep every digit, sizes may be zero, time and sequence and known fields travel along."""
-    quote, rejects = judge({**GOOD, "change_pct": "-1.250"}, ts=NOW_MS, extra={"decimals": 2, "name": "Bitcoin"})
-    assert quote == Quote("toy:BTC-USD", {**GOOD, "change_pct": "-1.250", "decimals": 2, "name": "Bitcoin"}, NOW_MS, 5)
+    """Texts keep every digit, sizes may be zero, time and sequence travel along."""
+    quote, rejects = judge({**GOOD, "change_pct": "-1.250"}, ts=NOW_MS)
+    assert quote == Quote("toy:BTC-USD", {**GOOD, "change_pct": "-1.250"}, NOW_MS, 5)
     assert rejects == {}
 
 
