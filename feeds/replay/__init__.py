@@ -1,1 +1,1 @@
-"""Recordings as feeds: tick files, and folders written by `record_raw`."""
+"""Recordings as feeds: `ticks` plays a file with these `columns`, `folder` a `recording` written by `record_raw`."""
