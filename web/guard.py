@@ -88,7 +88,7 @@ class Guard:
                 await send(part)
 
         refused = scope.get("extensions", {}).get(REFUSAL) or self._refusal(scope) or _with_body(asked)
-        app = refused or (_preflight(scope) if shared else None) or self._redirect(scope) or self._app
+        app = refused or (_preflight(scope, asked) if shared else None) or self._redirect(scope) or self._app
         scope = {**scope, "root_path": self._base_path}
         if scope.get("method") == "HEAD":
             scope["method"] = "GET"
@@ -126,7 +126,7 @@ def _with_body(headers: Headers) -> Response | None:
     return problem(413, "too_large", "no path takes a request body", {"Connection": "close"})
 
 
-def _preflight(scope: Scope) -> Response | None:
+def _preflight(scope: Scope, headers: Headers) -> Response | None:
     """The answer to a CORS preflight request; None if this is none."""
-    asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
+    asks = scope.get("method") == "OPTIONS" and "access-control-request-method" in headers
     return Response(status_code=204, headers=PREFLIGHT) if asks else None
