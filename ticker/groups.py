@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ticker import protocol, slices
+from ticker import protocol
 from ticker.errors import ProtocolError
 from ticker.large_frames import PAYS_BYTES, LargeFrames
 from ticker.protocol import Cursor, Frame, Updates
@@ -21,7 +21,7 @@ from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.scope import Scope, Wildcard
 from ticker.selection import Selection
-from ticker.slices import LARGE, tested
+from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, tested
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
@@ -71,7 +71,8 @@ class Groups:
         self._empty_since: dict[Group, float] = {}
         self._max_symbols = max_symbols
         self._capped: set[Selection] = set()
-        self._large_frames = LargeFrames(store, self.quota, monotonic, wall_ms)
+        self.line = Line(store)
+        self._large_frames = LargeFrames(store, self.line, self.quota, monotonic, wall_ms)
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:
@@ -169,11 +170,24 @@ class Groups:
         if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
             matched = self.matched(selection)
             if known and _same_fields(known, selection):
-                yield from (None for _ in slices.encoded(self.store, selection))
+                yield from self._encoded_ahead(selection)
             elif matched <= self._max_symbols:
                 since = self._since(selection, text)
                 told = matched if since is None else self.store.changed(since, matched)
                 yield from self._large_frames.take(address, selection, told, since, least)
+
+    def _encoded_ahead(self, selection: Selection) -> Iterator[None]:
+        """Encode all that a selection has; at the end hardly any of it has changed since."""
+        version = 0
+
+        def note(*_: object) -> None:
+            nonlocal version
+            version = self.store.version
+
+        for _ in range(MOST_PASSES):
+            yield from self.line.make(selection, None, note)
+            if self.store.changed(version, SLICE) < SLICE:
+                return
 
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.

@@ -13,6 +13,7 @@ from ticker import protocol, slices
 from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.selection import Selection
+from ticker.slices import Line
 from ticker.store import Store
 
 KEEP_S = 1.0
@@ -23,13 +24,19 @@ PAYS_BYTES = 16_384
 
 @dataclass(slots=True)
 class Large:
-    """One frame, and what makes it. `at` is when that was last worked on, monotonic seconds."""
+    """One frame.
 
-    making: Iterator[slices.Encoded | None]
-    at: float = float("-inf")
+    Attributes:
+        making: the steps that make it.
+        frame: it, once it is made.
+        at: when that was, monotonic seconds.
+        wanted: how many readers wait for it. Once there are none it is dropped: others wait until it is made.
+    """
+
+    making: Iterator[None]
     frame: Frame | None = None
+    at: float = 0.0
     wanted: int = 0
-    """How many readers wait for it. Once there are none it is dropped: others wait until it is made."""
 
 
 class LargeFrames:
@@ -37,12 +44,16 @@ class LargeFrames:
 
     Args:
         store: what they tell of.
+        line: where they are made.
         quota: what making one counts against.
         monotonic, wall_ms: the clocks.
     """
 
-    def __init__(self, store: Store, quota: Quota, monotonic: Callable[[], float], wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, line: Line, quota: Quota, monotonic: Callable[[], float], wall_ms: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._line = line
         self._quota = quota
         self._monotonic = monotonic
         self._wall_ms = wall_ms
@@ -51,7 +62,7 @@ class LargeFrames:
     def take(
         self, address: str, selection: Selection, rows: int, since: int | None, least: int
     ) -> Iterator[Frame | None]:
-        """Yield None at each pause, then a snapshot or an update since a version; none in the case of `slices.encoded`.
+        """Yield None at each pause, then a snapshot or an update since a version; none in the case of `Line.make`.
 
         Readers who want the same meanwhile share the work. A frame older than version `least` is not used: no reader
         may go back in time.
@@ -65,42 +76,41 @@ class LargeFrames:
             return
         with self._quota.in_hand(address, rows):
             self._quota.check_snapshot(address, rows)
-            large = self._known[selection, since] = Large(slices.encoded(self._store, selection, since))
+            large = self._known[selection, since] = self._begun(selection, since)
             yield from self._made(large, selection, since)
 
     def _made(self, large: Large, selection: Selection, since: int | None) -> Iterator[Frame | None]:
         large.wanted += 1
         try:
-            while large.frame is None:
-                large.at = self._monotonic()
-                try:
-                    made = next(large.making)
-                except StopIteration:
-                    return
-                if made is None:
-                    yield None
-                else:
-                    large.frame = self._frame(made, since)
-            yield large.frame
+            for _ in large.making:  # which may be over: others go on with it, too
+                if large.frame is not None:
+                    break
+                yield None
+            if large.frame is not None:
+                yield large.frame
         finally:
             large.wanted -= 1
             again = large.frame is not None and since is None  # an update is hardly wanted again
             if not (large.wanted or again) and self._known.get((selection, since)) is large:
                 del self._known[selection, since]
 
-    def _frame(self, made: slices.Encoded, since: int | None) -> Frame:
-        (quotes, gone), store, now_ms = made, self._store, self._wall_ms()
-        feeds = slices.feeds(store, since)
-        if since is None:
-            frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
-        else:
-            frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
-        frame.pays = len(frame.data) >= PAYS_BYTES
-        return frame
+    def _begun(self, selection: Selection, since: int | None) -> Large:
+        def finish(quotes: list[bytes], gone: list[str]) -> None:
+            store, now_ms = self._store, self._wall_ms()
+            feeds = slices.feeds(store, since)
+            if since is None:
+                frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
+            else:
+                frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
+            frame.pays = len(frame.data) >= PAYS_BYTES
+            large.frame, large.at = frame, self._monotonic()
+
+        large = Large(self._line.make(selection, since, finish))
+        return large
 
     def forget(self) -> None:
-        """Drop the frames that are old."""
+        """Drop the frames that were made a while ago."""
         now = self._monotonic()
         for key, large in list(self._known.items()):
-            if now - large.at >= KEEP_S:
+            if large.frame is not None and now - large.at >= KEEP_S:
                 del self._known[key]

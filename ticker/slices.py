@@ -6,10 +6,12 @@ all symbols have been tested against each of its new patterns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from ticker import protocol
+from ticker.scope import Scope
 from ticker.selection import Selection
 from ticker.store import Store
 
@@ -54,57 +56,110 @@ def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
 
 
-Encoded = tuple[list[bytes], list[str]]
-"""Encoded records, and the names of those to drop."""
+Finish = Callable[[list[bytes], list[str]], T]
+"""Makes an answer of encoded records, and of the names of those to drop."""
 
 
-def encoded(store: Store, selection: Selection, since: int | None = None) -> Iterator[Encoded | None]:
-    """What brings a reader of a selection from a version (None: from nothing) to the present, after many pauses.
+class Making(Generic[T]):
+    """An answer that is being made.
 
-    The result comes last and is of one version, that of its moment: what changed during the pauses is encoded again,
-    with pauses as long as it is much. There is none if more symbols were removed meanwhile than the store remembers.
-    Of several, the oldest is made first: side by side, all would hold what they have so far, and find it changed at
-    each pass.
+    Attributes:
+        over: whether nothing is left to do.
+        made: the answer; None if there is none.
     """
-    scope, wanted = store.resolve(selection), selection.mask
-    pieces: dict[str, bytes] = {}
-    made: Encoded | None = None
-    store.making.append(scope)
-    try:
-        while store.making[0] is not scope:
-            yield None
-        if since is not None and since < store.floor:
-            return
-        gone = dict.fromkeys(store.gone_since(scope, since) if since is not None else ())
-        symbols = list(scope.symbols())
-        for left in reversed(range(MOST_PASSES)):
-            version, much = store.version, left and len(symbols) > SLICE
-            for part in parts(symbols):
-                for symbol in part:
-                    if (record := store.get(symbol)) is None:
-                        continue
-                    if mask := wanted if since is None else record.changed_since(since) & wanted:
-                        pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
-                if much:
+
+    def __init__(self, steps: Generator[None, None, T | None]) -> None:
+        self.over = False
+        self.made: T | None = None
+        self._steps = steps
+        self._error: Exception | None = None
+
+    def step(self) -> None:
+        """Make one slice of it."""
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self.over, self.made = True, end.value
+        except Exception as error:  # noqa: BLE001 - it is for whoever wants this answer, who may not have called
+            self.over, self._error = True, error
+
+    def take(self) -> T | None:
+        """The answer, once it is over; raises what went wrong."""
+        if self._error is not None:
+            raise self._error
+        return self.made
+
+
+class Line:
+    """The large answers of a store that are being made, one after another.
+
+    The oldest is made first, and whoever has a turn of the loop goes on with that one, not with its own: side by side,
+    all would hold what they have so far, and find it changed at each pass.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._answers: deque[Making[Any]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def make(self, selection: Selection, since: int | None, finish: Finish[T]) -> Iterator[T | None]:
+        """Make what brings a reader of a selection from a version (None: from nothing) to the present, with pauses.
+
+        The result of `finish` comes last, after a None for each pause. That is called in the turn in which all records
+        are of one version, the store's: what changed during the pauses is encoded again, with pauses as long as it is
+        much. It is not called if more symbols were removed meanwhile than the store remembers.
+        """
+        scope = self._store.resolve(selection)
+        mine = Making(_steps(self._store, scope, since, finish))
+        self._answers.append(mine)
+        try:
+            while not mine.over:
+                oldest = self._answers[0]
+                oldest.step()
+                if oldest.over:
+                    self._answers.popleft()
+                if not mine.over:
                     yield None
-            if not much:
-                made = list(pieces.values()), list(gone)
-                break
-            changes = store.changes(scope, version)
-            if changes.since is None:
-                break
-            symbols = [record.key for record, _ in changes.records if not record.is_feed]
-            for symbol in symbols:
-                gone.pop(symbol, None)
-            for symbol in changes.gone:
-                pieces.pop(symbol, None)
-                if since is not None:
-                    gone[symbol] = None
-    finally:
-        store.making.remove(scope)
-        store.release(scope)
-    if made is not None:
-        yield made
+        finally:
+            if not mine.over:
+                self._answers.remove(mine)
+            self._store.release(scope)
+        if (made := mine.take()) is not None:
+            yield made
+
+
+def _steps(store: Store, scope: Scope, since: int | None, finish: Finish[T]) -> Generator[None, None, T | None]:
+    if since is not None and since < store.floor:
+        return None
+    wanted = scope.selection.mask
+    pieces: dict[str, bytes] = {}
+    gone = dict.fromkeys(store.gone_since(scope, since) if since is not None else ())
+    symbols = list(scope.symbols())
+    for left in reversed(range(MOST_PASSES)):
+        version, much = store.version, left and len(symbols) > SLICE
+        for part in parts(symbols):
+            for symbol in part:
+                if (record := store.get(symbol)) is None:
+                    continue
+                if mask := wanted if since is None else record.changed_since(since) & wanted:
+                    pieces[symbol] = record.pieces.get(mask) or protocol.piece(record, mask)
+            if much:
+                yield
+        if not much:
+            break
+        changes = store.changes(scope, version)
+        if changes.since is None:
+            return None
+        symbols = [record.key for record, _ in changes.records if not record.is_feed]
+        for symbol in symbols:
+            gone.pop(symbol, None)
+        for symbol in changes.gone:
+            pieces.pop(symbol, None)
+            if since is not None:
+                gone[symbol] = None
+    return finish(list(pieces.values()), list(gone))
 
 
 def feeds(store: Store, since: int | None) -> list[bytes]:

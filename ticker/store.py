@@ -81,7 +81,6 @@ class Store:
     wildcards: Wildcards = field(default_factory=Wildcards)
     counts: StoreCounts = field(default_factory=StoreCounts)
     on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
-    making: list[Scope] = field(default_factory=list)  # large answers being made, oldest first; see `ticker.slices`
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)  # in order of last change
     _pending: dict[str, Pending] = field(default_factory=dict)
     _removed: dict[str, None] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from ticker.protocol import Cursor, members
 from ticker.scope import Scope
 from ticker.selection import ALL_FIELDS, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, encoded, feeds, parts
+from ticker.slices import LARGE, feeds, parts
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import (
@@ -50,7 +50,7 @@ EXAMPLE_CSV = "symbol,last,ts\r\nBTC-USD,97412.35,1795386012345\r\n"
 def make_router(service: Service, admission: Admission) -> APIRouter:
     """The two paths for one service."""
     router = APIRouter()
-    store = service.store
+    store, hub = service.store, service.hub
 
     @router.get("/api/quotes", summary="Quotes, all or those changed since a cursor", tags=["prices"],
                 response_class=Response, responses=with_csv(described("Quotes", ETag=ETAG), EXAMPLE_CSV)
@@ -87,7 +87,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 if refused is not None:
                     return refused
                 check_quota(service, address, selection, 0, cursor)
-                await wait_for_news(request, service.hub, selection, wait_s, address)
+                await wait_for_news(request, hub, selection, wait_s, address)
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             had = if_none_match or ""  # may be a list, with `W/` from a proxy; `*` matches anything
             if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
@@ -97,7 +97,15 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
                 check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
-                if made := await service.hub.turns.complete(_made(service, address, scope, since)):
+
+                def large(quotes: list[bytes], gone: list[str]) -> Response:
+                    body = members(quotes, gone, feeds(store, since), always=True)
+                    unknown = unknown_members(service, address, selection) if since is None else b""
+                    headers["ETag"] = _etag(store, scope, shape)
+                    return answer(_document(service, selection, since, body, unknown), headers=headers)
+
+                made = await hub.turns.complete(hub.groups.line.make(selection, since, large))
+                if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew
             if shape == "csv":
@@ -161,20 +169,6 @@ def _looked_through(store: Store, scope: Scope, since: int) -> Iterator[int | No
         yield None if found else version
         if found:
             return
-
-
-def _made(service: Service, address: str, scope: Scope, since: int | None) -> Iterator[Response | None]:
-    """Make a large answer in slices; it is of the version at its end."""
-    store, selection = service.store, scope.selection
-    for made in encoded(store, selection, since):
-        if made is None:
-            yield None
-        else:
-            quotes, gone = made
-            body = members(quotes, gone, feeds(store, since), always=True)
-            unknown = unknown_members(service, address, selection) if since is None else b""
-            headers = {"ETag": _etag(store, scope, "json"), "Cache-Control": "no-cache"}
-            yield answer(_document(service, selection, since, body, unknown), headers=headers)
 
 
 def _document(

@@ -280,12 +280,12 @@ async def test_a_reader_that_is_ended_holds_up_no_other_answer(live: Live, monke
     gc.disable()
     try:
         await peer.say(op="subscribe", symbols=["*"])
-        await until(lambda: live.service.store.making)
+        await until(lambda: live.hub.groups.line)
         connection.end(4001, "the token has ended")
         assert set(MANY) <= (await live.get("/api/quotes")).json["quotes"].keys()
     finally:
         gc.enable()
-    assert not live.service.store.making
+    assert not live.hub.groups.line
 
 
 @serving(limits={"cells_per_address": 2 * len(MANY)})
