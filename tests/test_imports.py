@@ -46,6 +46,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "ticker.groups",
+            "ticker.growth",
+            "ticker.interest",
             "ticker.readers",
             "ticker.doorman",
             "ticker.quota",
@@ -95,7 +97,7 @@ LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "scope", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames",
     "quota", "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors",
-    "harmless", "histogram", "model",
+    "growth", "interest", "harmless", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from ticker import protocol
-from ticker.errors import ProtocolError
+from ticker.growth import Growth
+from ticker.interest import Interest
 from ticker.large_frames import PAYS_BYTES, LargeFrames
 from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
@@ -26,8 +27,6 @@ from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
 """An empty group is kept this long: its readers often come back."""
-MAX_CAPPED = 1000
-"""How many selections are remembered as cut off at the limit; beyond that number no cursor is trusted."""
 MAX_FRAMES = 64
 MAX_FRAMES_BYTES = 4_000_000
 """How many ready-made frames a group keeps at most, and how many bytes of them before it adds one more."""
@@ -65,12 +64,10 @@ class Groups:
         self._wall_ms = wall_ms
         self._arm = arm
         self._groups: dict[tuple[Selection, int], Group] = {}
-        self._by_symbol: dict[str, set[Group]] = {}
-        self._by_wildcard: dict[Wildcard, set[Group]] = {}
+        self._interest = Interest(store.wildcards)
         self._returning: set[Group] = set()
         self._empty_since: dict[Group, float] = {}
-        self._max_symbols = max_symbols
-        self._capped: set[Selection] = set()
+        self._growth = Growth(store, max_symbols)
         self.line = Line(store)
         self._large_frames = LargeFrames(store, self.line, self.quota, monotonic, wall_ms)
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
@@ -113,9 +110,7 @@ class Groups:
         else:
             matched = self.store.matched(group.scope) + len(group.scope.denied)  # including what was left out of it
             cells = group.cells
-        if matched > self._max_symbols:
-            text = f"{matched} symbols match, {self._max_symbols} are allowed; nothing was changed"
-            raise ProtocolError("too_many_symbols", text)
+        self._growth.check(matched)
         if group is None:
             for empty in list(self._empty_since):
                 if not self.quota.full(cells):
@@ -149,7 +144,7 @@ class Groups:
         """The version that a cursor allows to resume from, if it does."""
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
-        good = since and self.store.floor <= since <= self.store.version and not self._is_capped(selection)
+        good = since and self.store.floor <= since <= self.store.version and not self._growth.doubts(selection)
         return since if good else None
 
     def whole(
@@ -167,11 +162,11 @@ class Groups:
         least = self.store.version if known is not None else self._claimed(text)
         for _ in tested(self.store, selection):
             yield None
-        if self.fresh(known, selection, text) >= self.large and not self._is_capped(selection):
+        if self.fresh(known, selection, text) >= self.large and not self._growth.doubts(selection):
             matched = self.matched(selection)
             if known and _same_fields(known, selection):
                 yield from self._encoded_ahead(selection)
-            elif matched <= self._max_symbols:
+            elif self._growth.allows(matched):
                 since = self._since(selection, text)
                 told = matched if since is None else self.store.changed(since, matched)
                 yield from self._large_frames.take(address, selection, told, since, least)
@@ -195,7 +190,7 @@ class Groups:
         `since` is a version up to which it knows all of exactly this selection; None for nothing.
         """
         group = self._place(reader, selection, interval_ms)
-        if self._is_capped(selection):
+        if self._growth.doubts(selection):
             since = None
         return self._frame(group, since)
 
@@ -282,29 +277,17 @@ class Groups:
 
     def publish(self, flush: Flush) -> None:
         """Send what a flush made visible; groups with an interval are only marked as due."""
-        touched: list[Group] = []
-        by_symbol, by_wildcard, matching = self._by_symbol, self._by_wildcard, self.store.wildcards.matching
-        births: list[str] = []
-        for record in flush.changed:
-            if record.born == flush.version and not record.is_feed:
-                births.append(record.key)
-            for group in by_symbol.get(record.key, ()):
-                if not group.news:
-                    touched.append(group)
-                group.news[record] = None
-            for wildcard in matching(record.key):
-                for group in by_wildcard.get(wildcard, ()):
-                    if not group.news:
-                        touched.append(group)
-                    group.news[record] = None
+        touched = self._interest.spread(flush.changed)
+        births = [record.key for record in flush.changed if record.born == flush.version and not record.is_feed]
         feeds = [record for record in flush.changed if record.is_feed]
         if feeds or flush.gone:
             touched = list(self._groups.values())
             self._for_all = flush.version
         if births:
             for group in self._groups.values():
-                if group.news:
-                    self._cap(group, births)
+                if group.news and self._growth.cap(group, births):
+                    self._hand_out(group, self._growth.warning())
+                    group.unwarned = set(group.lagging)
         lost, lost_by_wildcard = frozenset(flush.gone), dict[Wildcard, list[str]]()
         if lost:
             for group in self._groups.values():
@@ -383,27 +366,6 @@ class Groups:
 
     # Inside
 
-    def _cap(self, group: Group, births: list[str]) -> None:
-        """Leave out of a group those of the new symbols that its patterns match beyond the limit, and say so.
-
-        Its cursors are not trusted later: they do not tell what was left out.
-        """
-        scope = group.scope
-        known = len(scope.denied)
-        if known:
-            scope.denied.difference_update(births)
-        if scope.size > self._max_symbols and (over := self.store.matched(scope) - self._max_symbols) > 0:
-            scope.denied.update([s for s in births if s not in scope.exact and scope.wild(s)][-over:])
-        if len(scope.denied) > known == 0:
-            if len(self._capped) < MAX_CAPPED:
-                self._capped.add(scope.selection)
-            self._hand_out(group, self._overgrown())
-            group.unwarned = set(group.lagging)
-
-    def _is_capped(self, selection: Selection) -> bool:
-        """Whether cursors of a selection are not trusted, because something is or was left out of it."""
-        return selection in self._capped or len(self._capped) >= MAX_CAPPED
-
     def _claimed(self, text: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""
         cursor = Cursor.parse(text) if text else None
@@ -411,7 +373,7 @@ class Groups:
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
         """Whether a reader can go on from a large frame that was made a while ago."""
-        return whole.version >= self.store.floor and not self._is_capped(selection)
+        return whole.version >= self.store.floor and not self._growth.doubts(selection)
 
     def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
         """Place a reader that gets such a frame; if something has changed since, it catches up like any laggard."""
@@ -426,10 +388,6 @@ class Groups:
             group.told = min(group.told, whole.version)
         return whole
 
-    def _overgrown(self) -> Frame:
-        text = f"your patterns now match more than {self._max_symbols} symbols; new ones are left out"
-        return protocol.error(None, "too_many_symbols", text)
-
     def _place(self, reader: Reader, selection: Selection, interval_ms: int) -> Group:
         self.leave(reader)
         group = self._groups.get((selection, interval_ms))
@@ -439,10 +397,7 @@ class Groups:
             group.cells = _cells(selection, self.store.matched(group.scope))
             self.quota.cells += group.cells
             self._groups[selection, interval_ms] = group
-            for symbol in group.scope.exact:
-                self._by_symbol.setdefault(symbol, set()).add(group)
-            for wildcard in group.scope.wildcards:
-                self._by_wildcard.setdefault(wildcard, set()).add(group)
+            self._interest.add(group)
         elif group.empty:
             self._empty_since.pop(group, None)
             group.told = group.seen = self.store.version
@@ -457,14 +412,7 @@ class Groups:
         self._empty_since.pop(group, None)
         del self._groups[group.scope.selection, group.interval_ms]
         self.quota.cells -= group.cells
-        for symbol in group.scope.exact:
-            self._by_symbol[symbol].discard(group)
-            if not self._by_symbol[symbol]:
-                del self._by_symbol[symbol]
-        for wildcard in group.scope.wildcards:
-            self._by_wildcard[wildcard].discard(group)
-            if not self._by_wildcard[wildcard]:
-                del self._by_wildcard[wildcard]
+        self._interest.remove(group)
         self.store.release(group.scope)
 
     def _mark_due(self, group: Group, seen: int) -> None:
@@ -521,7 +469,7 @@ class Groups:
                 break
             group.returning.discard(reader)
             if reader in group.unwarned:
-                warning = self._overgrown()
+                warning = self._growth.warning()
                 if not reader.write(warning):
                     continue
                 self.counts.sent(warning)

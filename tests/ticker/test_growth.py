@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ticker import groups
+from ticker import growth
 from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.protocol import Frame
@@ -157,7 +157,7 @@ def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
 
 def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cursors of selections that cannot be remembered are not trusted."""
-    monkeypatch.setattr(groups, "MAX_CAPPED", 1)
+    monkeypatch.setattr(growth, "MAX_CAPPED", 1)
     desk = Desk()
     peers = [desk.enter("*"), desk.enter("*", "A")]
     desk.put("C", "D")
