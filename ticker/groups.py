@@ -22,7 +22,7 @@ from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.scope import Scope, Wildcard
 from ticker.selection import Selection
-from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, tested
+from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, parts, tested
 from ticker.store import Store
 
 KEEP_EMPTY_S = 10.0
@@ -30,9 +30,19 @@ KEEP_EMPTY_S = 10.0
 MAX_FRAMES = 64
 MAX_FRAMES_BYTES = 4_000_000
 """How many ready-made frames a group keeps at most, and how many bytes of them before it adds one more."""
+TURN_S = 0.02
+"""How long the groups write in one turn of the loop, about; the rest is written in the next ones."""
+PART = 1000
+"""How many members of one group are written to without a look at the clock, which takes some 10 ms."""
 PAYS_FOR_MANY_BYTES = 1024
 MANY = 4
 """A frame of at least this size is worth compressing if at least this many readers share it."""
+
+
+def at_once(steps: Iterator[None]) -> None:
+    """Take all steps of long work."""
+    for _ in steps:
+        pass
 
 
 class Groups:
@@ -44,6 +54,7 @@ class Groups:
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
         max_symbols: how many symbols a selection may match, also as it grows.
         quota: the limits that readers share.
+        spread: does long work in steps, one a turn of the loop; the default does all of it at once.
     """
 
     def __init__(
@@ -54,15 +65,19 @@ class Groups:
         arm: Callable[[int], None],
         max_symbols: int = 50_000,
         quota: Quota | None = None,
+        spread: Callable[[Iterator[None]], None] = at_once,
     ) -> None:
         self.store = store
         self.quota = quota or Quota(2_000_000, 200_000, 500_000, monotonic)
         self.counts = FanoutCounts()
-        self.large = LARGE
-        """How many rows are one turn's work."""
+        self.large, self.turn_s, self.part = LARGE, TURN_S, PART
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._arm = arm
+        self._spread = spread
+        self.sending = False
+        """Whether some groups were not told yet of the last flush; see `send_on`."""
+        self._rest: Iterator[None] = iter(())
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
         self._returning: set[Group] = set()
@@ -276,7 +291,12 @@ class Groups:
     # Frames
 
     def publish(self, flush: Flush) -> None:
-        """Send what a flush made visible; groups with an interval are only marked as due."""
+        """Send what a flush made visible, as much as one turn of the loop allows; the rest is left to `send_on`.
+
+        Groups with an interval are only marked as due.
+        """
+        while self.sending:  # the hub waits for it, but for the last flush of all
+            self.send_on()
         touched = self._interest.spread(flush.changed)
         births = [record.key for record in flush.changed if record.born == flush.version and not record.is_feed]
         feeds = [record for record in flush.changed if record.is_feed]
@@ -286,7 +306,7 @@ class Groups:
         if births:
             for group in self._groups.values():
                 if group.news and self._growth.cap(group, births):
-                    self._hand_out(group, self._growth.warning())
+                    self._hand_out(group, self._growth.warning(), group.members)
                     group.unwarned = set(group.lagging)
         lost, lost_by_wildcard = frozenset(flush.gone), dict[Wildcard, list[str]]()
         if lost:
@@ -294,10 +314,15 @@ class Groups:
                 if group.scope.denied:
                     group.scope.denied -= lost
         updates = protocol.Updates(flush.version, self._wall_ms(), feeds)
-        now = self._monotonic()
+        now = began = self._monotonic()
+        rest: list[Group] = []
         for group in touched:
             if group.interval_ms:
                 self._mark_due(group, flush.version - 1)
+                continue
+            if now - began > self.turn_s or len(group.members) > self.part:
+                self._mark_due(group, flush.version - 1)
+                rest.append(group)
                 continue
             news, group.news = group.news, {}
             if not group.members:
@@ -308,6 +333,12 @@ class Groups:
             gone = _selected(group.scope, lost, lost_by_wildcard) if lost else []
             if rows or gone or feeds:
                 self._send(group, updates.frame(group.told, rows, gone), now)
+            now = self._monotonic()
+        self._rest, self.sending = self._serve(rest), bool(rest)
+
+    def send_on(self) -> None:
+        """Go on sending what the last flush made visible, for a turn of the loop."""
+        self.sending = next(self._rest, self) is None
 
     @property
     def returning(self) -> bool:
@@ -322,17 +353,34 @@ class Groups:
 
     def send_due(self, interval_ms: int) -> None:
         """An interval class is due: send each of its groups with news a frame."""
-        version, now = self.store.version, self._monotonic()
-        updates = protocol.Updates(version, self._wall_ms())
-        for group in list(self._groups.values()):
-            if group.interval_ms != interval_ms or not group.due:
+        self._begin(self._serve([g for g in self._groups.values() if g.interval_ms == interval_ms and g.due]))
+
+    def _begin(self, steps: Iterator[None]) -> None:
+        """Take the first step at once; the others, if any, each in a turn of the loop."""
+        if next(steps, self) is None:
+            self._spread(steps)
+
+    def _serve(self, groups: list[Group]) -> Iterator[None]:
+        """Send each of these groups what it is due, pausing when a turn's time is up."""
+        began, updates = self._monotonic(), protocol.Updates(self.store.version, self._wall_ms())
+        for group in groups:
+            now = self._monotonic()
+            if now - began > self.turn_s:
+                yield
+                began = self._monotonic()
+            if not group.due:  # it was emptied meanwhile
                 continue
-            news, group.news, group.due = group.news, {}, False
-            if group.members:
-                frame = self._due_frame(group, news, updates)
-                if frame is not None:
-                    self._send(group, frame, now)
-            group.seen = version
+            version, news, group.news = self.store.version, group.news, {}
+            if version != updates.version:
+                updates = protocol.Updates(version, self._wall_ms())
+            frame = self._due_frame(group, news, updates) if group.members else None
+            if frame is not None and len(group.members) > self.part:
+                yield from self._send_in_parts(group, frame, now)
+            elif frame is not None:
+                self._send(group, frame, now)
+            group.due, group.seen = False, version
+            if group.news or self._for_all > version:  # something came between two parts
+                self._mark_due(group, version)
             if group.returning:
                 self._send_returning(group)
 
@@ -350,15 +398,20 @@ class Groups:
 
     def heartbeat(self, older_than_s: float) -> None:
         """Send a heartbeat to every group that has been sent nothing for this long."""
-        now = self._monotonic()
-        for group in self._groups.values():
-            if group.empty or now - group.sent_at < older_than_s:
+        self._begin(self._heartbeats(older_than_s))
+
+    def _heartbeats(self, older_than_s: float) -> Iterator[None]:
+        began = self._monotonic()
+        for group in list(self._groups.values()):
+            if group.empty or began - group.sent_at < older_than_s:
                 continue
-            group.sent_at = now
-            frame = protocol.heartbeat(self._seen(group), self._wall_ms())
-            for reader in group.members:
-                if reader.write(frame):
-                    self.counts.sent(frame)
+            group.sent_at = began
+            for readers in parts(list(group.members), self.part):
+                if self._monotonic() - began > self.turn_s:
+                    yield
+                    began = self._monotonic()
+                frame = protocol.heartbeat(self._seen(group), self._wall_ms())
+                self.counts.sent(frame, sum([r.write(frame) for r in readers if r in group.members]))
             for reader in group.returning:  # its interval may be longer than a heartbeat's
                 frame = protocol.heartbeat(reader.since, self._wall_ms())
                 if reader.write(frame):
@@ -416,14 +469,15 @@ class Groups:
         self.store.release(group.scope)
 
     def _mark_due(self, group: Group, seen: int) -> None:
-        """An interval group has something to send; up to `seen` nothing concerned its members."""
+        """A group has something to send, later; up to `seen` nothing concerned its members."""
         if not group.due:
             group.due, group.seen = True, seen
-            self._arm(group.interval_ms)
+            if group.interval_ms:
+                self._arm(group.interval_ms)
 
     def _seen(self, group: Group) -> int:
         """The version up to which the group's members have been told everything."""
-        return group.seen if group.interval_ms and group.due else self.store.version
+        return group.seen if group.due else self.store.version
 
     def _frame(self, group: Group, since: int | None) -> Frame:
         """The frame from a version to now, made once for all of the group's readers at that version."""
@@ -446,14 +500,24 @@ class Groups:
         """Send an update since `told` to all members; frames made before it are of no more use."""
         group.frames.clear()
         frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
-        self._hand_out(group, frame)
-        group.told = self.store.version
+        self._hand_out(group, frame, group.members)
+        group.told = frame.version
         group.sent_at = now
 
-    def _hand_out(self, group: Group, frame: Frame) -> None:
-        """Write a frame to all members; those that cannot take it lag behind from now on."""
-        missed = [reader for reader in group.members if not reader.write(frame)]
-        self.counts.sent(frame, len(group.members) - len(missed))
+    def _send_in_parts(self, group: Group, frame: Frame, now: float) -> Iterator[None]:
+        """The same, to a group of very many members. It is still due meanwhile, for the last ones know nothing yet."""
+        group.frames.clear()
+        frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES
+        for readers in parts(list(group.members), self.part):
+            self._hand_out(group, frame, group.members.intersection(readers))
+            yield
+        group.told = frame.version
+        group.sent_at = now
+
+    def _hand_out(self, group: Group, frame: Frame, readers: set[Reader]) -> None:
+        """Write a frame to some members; those that cannot take it lag behind from now on."""
+        missed = [reader for reader in readers if not reader.write(frame)]
+        self.counts.sent(frame, len(readers) - len(missed))
         if missed:
             group.members.difference_update(missed)
             group.lagging.update(missed)

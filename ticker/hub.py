@@ -135,7 +135,7 @@ class Hub:
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
         """For work that must not delay prices."""
-        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota)
+        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota, self.turns.spread)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._flush_interval_s = flush_interval_ms / 1000
@@ -144,7 +144,10 @@ class Hub:
         self._flushes_until = float("-inf")  # up to here the flushes so far keep the average interval
         self._flush_from = float("-inf")  # from here on incoming data is flushed at once
         self._flush_by = float("-inf")  # when waiting data is flushed if nothing more comes
-        self._goes_on = False  # the last flush did not take everything
+        self._goes_on = False  # the last flush is not done: part of it is not visible yet, or not sent to everybody
+        self._left = False  # part of it is not visible yet
+        self._oldest: float | None = None  # when the first quote of what it made visible arrived
+        self._worked_s = 0.0  # how long it has taken so far
         self._flush_soon: asyncio.Handle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._broken: asyncio.Future[None] = self._loop.create_future()
@@ -188,23 +191,31 @@ class Hub:
         self._flush_soon = self._flush_timer = None
         if not self._goes_on:
             self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
-        oldest = self.intake.oldest_at
+            self._worked_s = 0.0
         rows = self.groups.counts.rows
-        self.store.flush(started, sys.maxsize if whole or not self.connections else MOST)
-        self._goes_on = self.store.waiting(started)
-        self.intake.oldest_at = started if self._goes_on else None
+        if self.groups.sending and not whole:
+            self.groups.send_on()
+        else:
+            self._oldest = self.intake.oldest_at
+            self.store.flush(started, sys.maxsize if whole or not self.connections else MOST)
+            while whole and self.groups.sending:
+                self.groups.send_on()
+            self._left = self.store.waiting(started)
+            self.intake.oldest_at = started if self._left else None
+        self._goes_on = self.groups.sending or self._left
         self.groups.catch_up()
         done = self._clock.monotonic()
-        rests_until = done + min(REST * (done - started), LONGEST_REST_S)
+        self._worked_s += done - started
+        rests_until = done + min(REST * self._worked_s, LONGEST_REST_S)
         self._flush_from = max(self._flushes_until - self._flush_interval_s / 2, rests_until)
         self._flush_by = self._flush_from if quiet else max(started + PATIENCE * self._flush_interval_s, rests_until)
         self.counts.flush.observe(done - started)
         sent = self.groups.counts.rows - rows
-        if oldest is not None and sent:
-            self.counts.fanout_lag.observe(done - oldest, sent)
+        if self._oldest is not None and sent:
+            self.counts.fanout_lag.observe(done - self._oldest, sent)
         if self._goes_on:
             self._flush_soon = self._loop.call_soon(self._guarded, self.flush)
-        elif self.groups.returning:
+        elif self.groups.returning or self.store.waiting(started):
             self.wake()
 
     def _arm(self, interval_ms: int) -> None:

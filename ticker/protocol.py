@@ -183,10 +183,10 @@ class Updates:
         feeds: the feeds' records that changed; every update carries them.
     """
 
-    __slots__ = ("_feeds", "_heads", "_tail", "_version")
+    __slots__ = ("_feeds", "_heads", "_tail", "version")
 
     def __init__(self, version: int, time_ms: int, feeds: Iterable[Record] = ()) -> None:
-        self._version = version
+        self.version = version
         self._tail = b',"version":%d,"time":%d' % (version, time_ms)
         self._feeds = [piece(record, record.mask) for record in feeds]
         self._heads: dict[int, bytes] = {}
@@ -200,7 +200,7 @@ class Updates:
             data = b"".join([head, *members(quotes, gone, self._feeds), b"}"])
         else:
             data = head + b',"quotes":{' + b",".join(quotes) + b"}}"
-        return Frame("update", data, len(quotes), self._version)
+        return Frame("update", data, len(quotes), self.version)
 
 
 # Other frames

@@ -62,7 +62,7 @@ class Group:
         returning: lagging readers who can take bytes again.
         unwarned: lagging readers who were not told yet that the group has outgrown its limit.
         news: its records that changed since `seen`, in order.
-        due: whether there may be news for it since `seen`.
+        due: whether there may be news for its members since `seen`, which they will get later.
         sent_at: when a frame last went out, monotonic seconds.
         cells: what it counts for in the quota, fixed when it is made.
         frames: ready-made frames by version and `since`, all of one version.

@@ -51,9 +51,9 @@ def tested(store: Store, selection: Selection) -> Iterator[None]:
             store.wildcards.release(wildcard)
 
 
-def parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def parts(items: Sequence[T], most: int = SLICE) -> Iterator[Sequence[T]]:
     """All items, a slice at a time."""
-    return (items[i : i + SLICE] for i in range(0, len(items), SLICE))
+    return (items[i : i + most] for i in range(0, len(items), most))
 
 
 Finish = Callable[[list[bytes], list[str]], T]

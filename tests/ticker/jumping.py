@@ -34,8 +34,10 @@ class JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.jump: Callable[[float], None] = lambda seconds: None
+        self.calls = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.calls += 1
         events = super().select(0)
         if not events:
             assert timeout is not None, "everybody waits, and nothing will ever happen"
@@ -48,9 +50,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now = 0.0
-        selector = JumpingSelector()
-        super().__init__(selector)
-        selector.jump = self._jump
+        self._jumping = JumpingSelector()
+        super().__init__(self._jumping)
+        self._jumping.jump = self._jump
+
+    @property
+    def turn(self) -> int:
+        """How often it has turned."""
+        return self._jumping.calls
 
     def _jump(self, seconds: float) -> None:
         self._now += seconds

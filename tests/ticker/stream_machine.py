@@ -112,6 +112,13 @@ class StreamMachine(RuleBasedStateMachine):
     def send_due(self) -> None:
         self.world.send_due()
 
+    @rule(slow=rarely(st.booleans()))
+    def turn(self, slow: bool | None) -> None:
+        """The loop turns, and perhaps has more or less to do from now on."""
+        if slow is not None:
+            self.world.set_pace(slow)
+        self.world.turn()
+
     @rule()
     def heartbeat(self) -> None:
         self.world.heartbeat()

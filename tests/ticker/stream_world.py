@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterator
 
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS, ModelMarket, ModelReader, Values, View, selects
 from ticker import protocol
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, Groups
+from ticker.groups import KEEP_EMPTY_S, PART, TURN_S, Groups
 from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
 from ticker.record import Flush
@@ -63,12 +64,12 @@ class Link:
             self.past.append(self.reader.copy())
             self.reader.apply(frame.data)
             if frame.kind in {"snapshot", "update"}:
-                self.check()
+                self.check(frame.version)
         self.blocked, self.chokes = self.chokes, False
 
-    def check(self) -> None:
-        """The view is the store restricted to the selection."""
-        assert (self.reader.view, self.reader.feeds) == self.world.visible(self.selection)
+    def check(self, version: int | None = None) -> None:
+        """The view is the store restricted to the selection, now or as it was at an older version."""
+        assert (self.reader.view, self.reader.feeds) == self.world.visible(self.selection, version)
         self.world.check_view(self.reader.view)
 
     def _check_heartbeat(self, version: int) -> None:
@@ -85,7 +86,7 @@ class Link:
     def waiting(self) -> bool:
         """Whether there may be news that it has not been sent yet."""
         assert self.group is not None
-        return self.lagging or bool(self.group.interval_ms and self.group.due)
+        return self.lagging or self.group.due
 
 
 class World:
@@ -101,13 +102,18 @@ class World:
         self.readers: dict[int, ModelReader] = {}
         self.shared: dict[tuple[Group, int | None], Frame] = {}
         self.epoch = 1000
+        self.slow = False
         self._start()
 
     def _start(self) -> None:
         self.store = self.make_store()
         self.armed: set[int] = set()
-        self.groups = self.groups_type(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.add)
+        self.work: deque[Iterator[None]] = deque()
+        self.groups = self.groups_type(
+            self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.add, spread=self.work.append
+        )
         self.groups.large = 2  # small markets shall meet what is meant for thousands of symbols
+        self.set_pace(self.slow)
         self.store.on_flush.append(self.groups.publish)
         self.market = ModelMarket()
         self.history: dict[int, dict[str, Values]] = {self.store.version: {}}
@@ -132,8 +138,29 @@ class World:
         self.store.remove(symbol)
         self.market.remove(symbol)
 
+    def set_pace(self, slow: bool) -> None:
+        """From now on a turn of the loop is long enough for everything, or for one write alone."""
+        self.slow = slow
+        self.groups.turn_s, self.groups.part = (-1.0, 1) if slow else (TURN_S, PART)
+
+    def turn(self) -> bool:
+        """One turn of the loop; returns whether there was anything to do."""
+        self.shared.clear()
+        if self.groups.sending:
+            self.groups.send_on()
+        elif self.work and next(self.work[0], self) is self:
+            self.work.popleft()
+        return self.groups.sending or bool(self.work)
+
+    def finish(self) -> None:
+        """As many turns as it takes."""
+        while self.turn():
+            pass
+
     def flush(self) -> None:
-        """One turn of the hub: flush, publish, catch up."""
+        """One turn of the hub: flush, publish, catch up; it comes after the rest of the last one."""
+        while self.groups.sending:
+            self.groups.send_on()
         self.shared.clear()
         before, version = self.contents(), self.store.version
         flush = self.store.flush(self.clock.monotonic())
@@ -186,6 +213,7 @@ class World:
         for link in self.links.values():
             link.heard = False
         self.groups.heartbeat(0.0)
+        self.finish()
         for link in self.links.values():
             assert link.heard or link.blocked or (link.lagging and not link.interval_ms)
 
@@ -198,7 +226,7 @@ class World:
 
     def visible(self, selection: Selection, version: int | None = None) -> tuple[View, View]:
         """What a reader of a selection must see, now or at an older version: quotes and feeds."""
-        contents = self.contents() if version is None else self.history[version]
+        contents = self.contents() if version in {None, self.store.version} else self.history[version or 0]
         quotes: View = {}
         feeds: View = {}
         for key, values in contents.items():
@@ -277,7 +305,8 @@ class World:
             if not link.waiting:
                 link.check()
         for group in self.groups:
-            assert not group.due or group.empty or group.interval_ms in self.armed, "nobody will send what waits"
+            served = group.interval_ms in self.armed or self.groups.sending or self.work
+            assert not group.due or group.empty or served, "nobody will send what waits"
         versions = [record.version for record in self.store.records()]
         assert versions == sorted(versions)
         assert self.store.tombstones <= MAX_TOMBSTONES
@@ -287,7 +316,9 @@ class World:
         for link in self.links.values():
             self.unblock(link)
         self.flush()
+        self.finish()
         self.send_due()
+        self.finish()
         self.catch_up()
         assert not any(link.waiting for link in self.links.values())
         self.check()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
+from collections import Counter
 
 import pytest
 
-from tests.ticker.jumping import Held, Peer, Service, later, play, turns
+from tests.ticker.jumping import HEARTBEAT_MS, Held, JumpingLoop, Peer, Service, later, play, turns
 from ticker.hub import MOMENT_S
 from ticker.model import Quote
 from ticker.protocol import Frame
@@ -149,6 +152,94 @@ def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> N
         peer = await very_much(service)
         await service.hub.drain(1.0)
         assert [sorted(frame.get("quotes", {})) for _, frame in peer.frames] == [[f"v:S{i}" for i in range(5)], []]
+
+    play(story)
+
+
+class SlowPeer(Peer):
+    """A connection that takes 8 ms for each frame, so that three are a turn's work; `log` has turns and prices."""
+
+    def __init__(self, service: Service, log: list[tuple[int, int]], *patterns: str, interval_ms: int = 0) -> None:
+        super().__init__(service.hub)
+        self._service, self._log = service, log
+        self.subscribe(*patterns, interval_ms=interval_ms)
+
+    def write(self, frame: Frame) -> bool:
+        self._service.clock.suspended_s += 0.008
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, JumpingLoop)
+        last = json.loads(frame.data).get("quotes", {}).get("v:A", {}).get("last", 0)
+        if frame.kind in {"update", "heartbeat"}:
+            self._log.append((loop.turn, last))
+        if last == 1:
+            self._service.put(2)
+        return super().write(frame)
+
+
+Asks = tuple[tuple[str, ...], ...]
+SEVEN_SELECTIONS: Asks = tuple(("v:A", f"v:NONE{i}") for i in range(7))
+ONE_SELECTION: Asks = (("v:A",),) * 7
+
+
+@pytest.mark.parametrize(
+    ("interval_ms", "asks", "part", "told"),
+    [
+        (0, SEVEN_SELECTIONS, 1000, [[1, 2]] * 7),
+        (0, ONE_SELECTION, 3, [[1, 2]] * 7),
+        (100, SEVEN_SELECTIONS, 1000, [[1, 2]] * 3 + [[2]] * 4),
+        (100, ONE_SELECTION, 3, [[1, 2]] * 7),
+    ],
+)
+def test_very_many_readers_are_told_in_several_turns(
+    interval_ms: int, asks: Asks, part: int, told: list[list[int]]
+) -> None:
+    """Seen: a flush to 10,000 different watch lists was one turn of the loop of 200 ms, so was a multiple of a second.
+
+    Promise: after some 20 ms of writing the loop does other work. What comes in meanwhile is sent when all have been
+    told; at an interval, those whose turn has not come yet get it at once.
+    """
+
+    async def story(service: Service) -> None:
+        service.hub.groups.part = part
+        log: list[tuple[int, int]] = []
+        peers = [SlowPeer(service, log, *patterns, interval_ms=interval_ms) for patterns in asks]
+        await later(1.0)
+        service.put(1)
+        await later(1.0)
+        assert sorted([last for _, last in peer.lasts()] for peer in peers) == told
+        assert interval_ms or [last for _, last in log] == [1] * 7 + [2] * 7
+        assert max(Counter(turn for turn, _ in log).values()) == 3
+
+    play(story)
+
+
+def test_very_many_readers_get_heartbeats_in_several_turns() -> None:
+    """Seen: the heartbeat of 10,000 readers was one turn of 150 ms."""
+
+    async def story(service: Service) -> None:
+        service.hub.groups.part = 3
+        log: list[tuple[int, int]] = []
+        peers = [SlowPeer(service, log, "v:A") for _ in range(7)]
+        async with service.running():
+            await later(2 * HEARTBEAT_MS / 1000 + 1)
+        assert [len(peer.take("heartbeat")) for peer in peers] == [2] * 7
+        assert max(Counter(turn for turn, _ in log).values()) == 3
+
+    play(story)
+
+
+@pytest.mark.parametrize(("asks", "part"), [(SEVEN_SELECTIONS, 1000), (ONE_SELECTION, 3)])
+def test_the_last_flush_reaches_very_many_readers(asks: Asks, part: int) -> None:
+    """Before the service says goodbye, in one turn."""
+
+    async def story(service: Service) -> None:
+        service.hub.groups.part = part
+        log: list[tuple[int, int]] = []
+        peers = [SlowPeer(service, log, *patterns) for patterns in asks]
+        await later(1.0)
+        service.put(3)
+        await service.hub.drain(1.0)
+        assert [[frame["type"] for _, frame in peer.frames] for peer in peers] == [["snapshot", "update", "bye"]] * 7
 
     play(story)
 

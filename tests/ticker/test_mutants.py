@@ -5,7 +5,7 @@ Without this it would be unknown whether `stream_machine.py` checks enough to pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import Phase, settings
@@ -180,6 +180,36 @@ class GroupsThatEncodeForEach(Groups):
             group.members |= others
 
 
+# Sending in several turns of the loop
+
+
+class GroupsThatDropTheRest(Groups):
+    """What does not fit into the first turn is forgotten."""
+
+    def send_on(self) -> None:
+        self.sending = False
+
+
+class GroupsThatAreDoneTooEarly(Groups):
+    """A group counts as told while some of its members still wait for the frame."""
+
+    def _send_in_parts(self, group: Group, frame: Frame, now: float) -> Iterator[None]:
+        for _ in super()._send_in_parts(group, frame, now):
+            group.due = False
+            yield
+
+
+class GroupsThatForgetWhatCameMeanwhile(Groups):
+    """What comes while a frame is handed out, part by part, waits until something else comes."""
+
+    def _serve(self, groups: list[Group]) -> Iterator[None]:
+        for _ in super()._serve(groups):
+            yield
+            self._for_all = 0
+            for group in groups:
+                group.news = {}
+
+
 # Consolidation
 
 
@@ -205,7 +235,8 @@ CORES = (
     CursorOfAnyEpoch, StoreTrustingTheFuture, StoreWithoutBirths, CursorOfAnySelection, StoreThatThinksAllIsKnown,
     StoreWithoutFloor, StoreThatKeepsTombstones, GroupsThatTrustEveryWrite, GroupsWithoutCatchUp,
     GroupsThatForgetWhatWaits, GroupsThatBoast, GroupsThatSkipVersions, GroupsThatForgetRemovals,
-    GroupsThatNeverArm, GroupsThatEncodeForEach,
+    GroupsThatNeverArm, GroupsThatEncodeForEach, GroupsThatDropTheRest, GroupsThatAreDoneTooEarly,
+    GroupsThatForgetWhatCameMeanwhile,
 )  # fmt: skip
 
 
