@@ -393,7 +393,10 @@ class Groups:
             return None
         since, wanted = group.seen, group.scope.selection.mask
         told = _allowed(group, news)
-        rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
+        if since == self.store.version - 1:
+            rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
+        else:
+            rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
         return updates.frame(group.told, rows, []) if rows else None
 
     def heartbeat(self, older_than_s: float) -> None:
