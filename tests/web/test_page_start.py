@@ -62,7 +62,7 @@ def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageSe
         page = visit.page
         visit.tolerated = ["error: Failed to load resource"]
         visit.service.quotes = book(3)
-        page.route("**/js/ui/tabs.js", lambda route: route.abort())
+        page.route("**/js/ui/choosers.js", lambda route: route.abort())
         page.route("**/js/whole.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
         page.goto(server.url, wait_until="commit")
         assert waiting(page, lambda: len(held) > 0 and visit.problems != [])

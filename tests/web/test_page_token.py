@@ -65,7 +65,7 @@ def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
 
 
 REOPEN = """async () => {
-  const { Dialogs } = await import("/js/ui/later.js");
+  const { Dialogs } = await import("/js/ui/actions.js");
   const dialogs = new Dialogs({ prefs: { get: () => "on" } });
   await dialogs.open("shortcuts");
   const dialog = document.querySelector("dialog[open]");

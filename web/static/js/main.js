@@ -9,22 +9,18 @@ import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
 import { Alerts } from "./store/alerts.js";
 import { TOKEN_KEY, token } from "./store/kept.js";
-import { Lists } from "./store/lists.js";
+import { Lists, Prefs } from "./store/choices.js";
 import { Market } from "./store/market.js";
-import { Prefs } from "./store/prefs.js";
 import { Freshness } from "./store/quote.js";
 import { View } from "./store/view.js";
-import { Actions, Theme } from "./ui/actions.js";
-import { Head, chosenColumns } from "./ui/columns.js";
-import { Feeds } from "./ui/feeds.js";
-import { Figures } from "./ui/figures.js";
+import { Actions, Details, Dialogs, Theme } from "./ui/actions.js";
+import { Filters, Search, Tabs } from "./ui/choosers.js";
+import { Feeds, Figures } from "./ui/figures.js";
 import { Grid } from "./ui/grid.js";
-import { Details, Dialogs } from "./ui/later.js";
 import { Listing } from "./ui/listing.js";
 import { Announcer, Notice, Toasts, ring } from "./ui/messages.js";
 import { Hold, Scheduler } from "./ui/scheduler.js";
-import { Filters, Search } from "./ui/search.js";
-import { Tabs } from "./ui/tabs.js";
+import { Head, chosenColumns } from "./ui/rows.js";
 
 const ADDRESS_AFTER_MS = 250; // browsers throttle a page that changes its URL with every key press
 
@@ -262,7 +258,7 @@ function prefChanged(name) {
   scheduler.soon(paintFigures);
 }
 
-/** Apply a setting; ui/listing.js applies those of what is listed. @param {string} name see store/prefs.js */
+/** Apply a setting; ui/listing.js applies those of what is listed. @param {string} name see store/choices.js */
 function applyChoice(name) {
   const value = prefs.get(name);
   if (["theme", "updown", "density"].includes(name)) theme.apply();

@@ -7,9 +7,8 @@ import { ask } from "./net/api.js";
 import { FeedTable } from "./service/feeds.js";
 import { Tiles, uptime } from "./service/tiles.js";
 import { Window } from "./service/window.js";
-import { Prefs } from "./store/prefs.js";
-import { Theme, bindKeys } from "./ui/actions.js";
-import { Dialogs } from "./ui/later.js";
+import { Prefs } from "./store/choices.js";
+import { Dialogs, Theme, bindKeys } from "./ui/actions.js";
 import { element, setAttribute, setText } from "./ui/elements.js";
 
 const PERIOD_MS = 2000;

@@ -5,7 +5,7 @@
  * value has come back by 0.05%, so that a price hovering at its limit fires once. Broken storage means no alerts.
  */
 
-import { SYMBOL } from "./lists.js";
+import { SYMBOL } from "./choices.js";
 import { readJson, writeJson } from "./kept.js";
 
 const STORAGE_KEY = "ticker.alerts.v1";

@@ -5,7 +5,7 @@
  * `refresh`, and never while the list is held. Missing values sort last both ways; ties sort by symbol.
  */
 
-import { nameIn } from "./lists.js";
+import { nameIn } from "./choices.js";
 import { Quote } from "./quote.js";
 
 export const DEFAULT_SORT = { key: "volume", descending: true };
@@ -56,7 +56,7 @@ export class View {
   feed = "";
   /** Show only what matches this, the best match first. */
   query = "";
-  /** Show what this list names. @type {import("./lists.js").List} */
+  /** Show what this list names. @type {import("./choices.js").List} */
   list;
   /** Show what is quoted in this currency; empty for any. */
   currency = "";

@@ -6,9 +6,8 @@
  */
 
 import { cellText, rowLabel } from "./cells.js";
-import { fitting, template } from "./columns.js";
+import { Flashes, Row, fitting, template } from "./rows.js";
 import { phone } from "./elements.js";
-import { Flashes, Row } from "./row.js";
 
 const OVERSCAN_ROWS = 3; // above and below
 const DRAWN_PX = 3; // a press that moved no farther is a click
@@ -50,7 +49,7 @@ export class Grid {
     new ResizeObserver(() => this.measure()).observe(gridElement);
   }
 
-  /** The chosen columns that fit now. @type {import("./columns.js").Column[]} */
+  /** The chosen columns that fit now. @type {import("./rows.js").Column[]} */
   columns = [];
 
   /** Symbols that have a row now. */
@@ -78,7 +77,7 @@ export class Grid {
     return { x: left, y: bottom };
   }
 
-  /** Have these columns, as far as they fit. @param {import("./columns.js").Column[]} columns */
+  /** Have these columns, as far as they fit. @param {import("./rows.js").Column[]} columns */
   use(columns) {
     this.#chosen = columns;
     this.measure();

@@ -5,7 +5,7 @@
  */
 
 import { DEFAULT_SORT, sortFrom, sortName } from "../store/view.js";
-import { columnOf } from "./columns.js";
+import { columnOf } from "./rows.js";
 
 export class Listing {
   #page;

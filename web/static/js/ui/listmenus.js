@@ -2,10 +2,10 @@
  * The menus of a list's tab and of a row, loaded when the first one opens.
  */
 
-import { nameIn } from "../store/lists.js";
+import { nameIn } from "../store/choices.js";
 import { openMenu } from "./menu.js";
 
-/** @param {object} page see main.js @param {import("../store/lists.js").List} list @param {HTMLElement} button */
+/** @param {object} page see main.js @param {import("../store/choices.js").List} list @param {HTMLElement} button */
 export function openListMenu({ lists, listing, tabs }, list, button) {
   const { left, bottom } = button.getBoundingClientRect();
   const items = [{ label: "Rename", run: () => tabs.rename(list) }];

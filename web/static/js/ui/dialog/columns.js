@@ -2,7 +2,7 @@
  * Which columns the table has.
  */
 
-import { OPTIONAL, choiceOf, chosenColumns } from "../columns.js";
+import { OPTIONAL, choiceOf, chosenColumns } from "../rows.js";
 import { button, element } from "../elements.js";
 
 export const title = "Columns";

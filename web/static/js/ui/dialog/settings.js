@@ -4,7 +4,7 @@
 
 import { keepToken, token } from "../../store/kept.js";
 import { button, element } from "../elements.js";
-import { Prefs } from "../../store/prefs.js";
+import { Prefs } from "../../store/choices.js";
 import { copyLink, exportCsv } from "../share.js";
 
 export const title = "Settings";
