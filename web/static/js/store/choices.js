@@ -8,30 +8,28 @@ import { readJson, writeJson } from "./kept.js";
 const PREFS_KEY = "ticker.prefs.v1";
 const LONGEST_TEXT = 200;
 const LONGEST_LIST = 60_000; // about the longest URL that the service accepts
-const PLAIN = { ",": "%2C", ":": "%3A" }; // what need not be escaped in a URL
 
 const oneOf = (...allowed) => ({ initial: allowed[0], fits: (value) => allowed.includes(value), kept: true, allowed });
-const text = (initial, pattern, kept) => ({ initial, fits: (value) => pattern.test(value), kept });
-const like = (pattern) => new RegExp(`^${pattern}$`, "u");
+const text = (pattern, kept = false, initial = "") => ({ initial, fits: (value) => pattern.test(value), kept });
 
 /** Every setting: its default, which values are valid, whether this browser remembers it. */
 const CHOICES = {
-  list: text("all", like(".{1,60}"), true),
-  symbols: text("", like(".*"), false), // Lists takes what is a symbol
-  q: text("", like(".*"), false),
-  feed: text("", like("[A-Za-z0-9_.-]*"), false),
-  quote: text("", like("[A-Za-z0-9.]*"), false),
-  sort: text("", like("(-?[a-z]+)?"), true),
-  cols: text("", like("[a-z,]*"), true),
+  list: text(/^.{1,60}$/u, true, "all"),
+  symbols: text(/^.*$/u), // Lists takes what is a symbol
+  q: text(/^.*$/u),
+  feed: text(/^[A-Za-z0-9_.-]*$/),
+  quote: text(/^[A-Za-z0-9.]*$/),
+  sort: text(/^(-?[a-z]+)?$/, true),
+  cols: text(/^[a-z,]*$/, true),
   theme: oneOf("auto", "dark", "light", "contrast"),
   updown: oneOf("western", "east", "safe"),
   density: oneOf("compact", "comfortable"),
   rate: oneOf("20", "60", "4", "1"),
   tz: oneOf("utc", "local"),
-  locale: text("", like("[A-Za-z0-9-]*"), true),
+  locale: text(/^[A-Za-z0-9-]*$/, true),
   tf: oneOf("5m", "1m", "15m", "1h", "4h", "1d"),
   chart: oneOf("candles", "line"),
-  embed: text("", like("1?"), false),
+  embed: text(/^1?$/),
   /** Personal needs, which are nothing to share by URL. */
   flashes: oneOf("on", "off"),
   letters: oneOf("on", "off"),
@@ -107,9 +105,9 @@ export class Prefs {
   stay(key) {
     if (key !== PREFS_KEY || !this.#keeps) return;
     const stored = readJson(PREFS_KEY, {});
-    for (const [name, { kept }] of Object.entries(CHOICES)) {
+    for (const [name, { initial, kept }] of Object.entries(CHOICES)) {
       if (!kept || SHARED.includes(name) || this.#parameters.has(name)) continue;
-      if ((stored[name] ?? CHOICES[name].initial) === this.get(name)) continue;
+      if ((stored[name] ?? initial) === this.get(name)) continue;
       this.#parameters.set(name, this.get(name)); // or a reload would show what the other tab looks at
       this.onChange(name);
     }
@@ -122,8 +120,7 @@ export class Prefs {
 
   #take(name, chosen) {
     const { initial, kept } = CHOICES[name];
-    if (chosen === initial || NEVER_IN_ADDRESS.has(name)) this.#parameters.delete(name);
-    else this.#parameters.set(name, chosen);
+    put(this.#parameters, name, chosen === initial || NEVER_IN_ADDRESS.has(name) ? null : chosen);
     if (kept) this.#stored[name] = chosen;
     this.onChange(name);
   }
@@ -148,26 +145,27 @@ export class Prefs {
 
   /** @param {string | null} symbol whose details are open */
   select(symbol) {
-    if (symbol === null) this.#parameters.delete("sel");
-    else this.#parameters.set("sel", symbol);
+    put(this.#parameters, "sel", symbol);
   }
 
   /** The page's query, with some parameters changed; null removes one. @param {Object<string, string | null>} others */
   queryWith(others) {
     const parameters = new URLSearchParams(this.#parameters);
-    for (const [name, value] of Object.entries(others)) {
-      if (value === null) parameters.delete(name);
-      else parameters.set(name, value);
-    }
-    let query = String(parameters);
-    for (const [character, escaped] of Object.entries(PLAIN)) query = query.replaceAll(escaped, character);
-    return query === "" ? "" : `?${query}`;
+    for (const [name, value] of Object.entries(others)) put(parameters, name, value);
+    const query = String(parameters).replaceAll("%2C", ",").replaceAll("%3A", ":"); // which need no escape
+    return query && `?${query}`;
   }
 
   /** The page's URL as it should be now, without the origin. */
   get address() {
     return location.pathname + this.queryWith({}) + location.hash;
   }
+}
+
+/** Set a parameter; null removes it. */
+function put(parameters, name, value) {
+  if (value === null) parameters.delete(name);
+  else parameters.set(name, value);
 }
 
 /** A value from outside if it is valid, else null. */

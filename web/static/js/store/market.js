@@ -169,13 +169,6 @@ export class Market {
     return sources;
   }
 
-  /** What kinds of feeds these are. */
-  get kinds() {
-    const kinds = new Set();
-    for (const source of this.sources) if (this.feeds.has(source)) kinds.add(this.feeds.get(source).kind);
-    return kinds;
-  }
-
   /** Since when a feed has sent no data, server ms: its last update, else the beginning of its state. */
   silentSince(name) {
     return Math.min(this.feeds.get(name).since, this.#heardAt.get(name) ?? Infinity);

@@ -17,7 +17,7 @@ const FIELD_TYPES = new Map([
 ]);
 /** All fields of a symbol in the protocol. */
 export const FIELDS = [...FIELD_TYPES.keys()];
-const RHYTHM_WEIGHT = 1 / 8;
+const NEWEST_WEIGHT = 1 / 8; // in a running average
 const SAME_PERCENT = 0.02; // tolerance for rounding
 /** In a trend, one a minute. */
 export const POINTS = 60;
@@ -29,7 +29,7 @@ const RHYTHMS = 8;
 
 export class Quote {
   /** Directions of the changes since the last painting, -1, 0 or 1; `price` is that of the price shown. */
-  moves = { price: 0, bid: 0, ask: 0 };
+  moves;
   /** When they happened, monotonic ms. */
   movedAtMs = 0;
   /** Direction of the last change of the price; 0 until one is seen. */
@@ -43,7 +43,7 @@ export class Quote {
   /** When it was last updated, monotonic ms. */
   heardAtMs = 0;
   /** Its usual time between two updates, ms, and how many of them that is based on. */
-  rhythmMs = 0;
+  rhythmMs = null;
   beats = 0;
 
   /** How old its prices are when they arrive, ms; null until one has arrived. */
@@ -60,9 +60,16 @@ export class Quote {
     /** What is traded, wherever: BTC-USD. */
     this.instrument = symbol.slice(colon + 1);
     const hyphen = this.instrument.lastIndexOf("-");
+    const baseEnd = hyphen > 0 ? hyphen : this.instrument.length;
     /** What is before and behind the hyphen: "BTC", "-USD"; a plain name has an empty second part. */
-    this.parts = hyphen > 0 ? [this.instrument.slice(0, hyphen), this.instrument.slice(hyphen)] : [this.instrument, ""];
+    this.parts = [this.instrument.slice(0, baseEnd), this.instrument.slice(baseEnd)];
     this.clear();
+    this.rest();
+  }
+
+  /** Its moves have been painted, or are too old for that. */
+  rest() {
+    this.moves = { price: 0, bid: 0, ask: 0 };
   }
 
   /** Forget every field. */
@@ -88,9 +95,7 @@ export class Quote {
     this.heardAtMs = nowMs;
     if (quiet) return;
     this.#beat(this.ts !== null && ts !== null ? this.ts - ts : nowMs - heardAtMs);
-    this.#move("price", before.price, this.price, nowMs);
-    this.#move("bid", before.bid, this.bid, nowMs);
-    this.#move("ask", before.ask, this.ask, nowMs);
+    for (const side in before) this.#move(side, before[side], this[side], nowMs);
     this.tick = this.moves.price || this.tick;
   }
 
@@ -99,7 +104,7 @@ export class Quote {
     this.updates += 1;
     if (this.ts === null || this.ts === tsBefore) return;
     const lagMs = Math.max(0, now - this.ts); // the clock may be off by half a round trip
-    this.lagMs = this.lagMs === null ? lagMs : this.lagMs + (lagMs - this.lagMs) * RHYTHM_WEIGHT;
+    this.lagMs = averaged(this.lagMs, lagMs);
   }
 
   #move(side, before, after, nowMs) {
@@ -110,7 +115,7 @@ export class Quote {
 
   #beat(gapMs) {
     if (gapMs <= 0) return;
-    this.rhythmMs = this.beats === 0 ? gapMs : this.rhythmMs + (gapMs - this.rhythmMs) * RHYTHM_WEIGHT;
+    this.rhythmMs = averaged(this.rhythmMs, gapMs);
     this.beats += 1;
   }
 
@@ -200,6 +205,11 @@ class Trend {
     const last = this.#closes.findLastIndex(isKnown);
     return first < last ? (this.#closes[last] / this.#closes[first] - 1) * 100 : null;
   }
+}
+
+/** A running average; null: there is none yet. */
+function averaged(before, value) {
+  return before === null ? value : before + (value - before) * NEWEST_WEIGHT;
 }
 
 function isKnown(close) {

@@ -6,7 +6,7 @@
  */
 
 import { nameIn } from "../store/choices.js";
-import { button, element, icon, phone } from "./elements.js";
+import { element, phone } from "./elements.js";
 
 const THEMES = { auto: "system", dark: "dark", light: "light", contrast: "high contrast" };
 const INTERVALS = [1, 2, 3, 4, 5, 6];
@@ -15,7 +15,6 @@ const OWN_SPACE = "button, a, summary"; // what Space presses
 const ALT_WRITES = ["[", "]"]; // on many keyboards
 const SIMPLE = /^[^a-z0-9+[\]?/]$|^.{2,}$/; // not a printable character, so WCAG 2.1.4 does not apply
 const FAILED = "This could not be loaded. Try again once the service can be reached, or reload this page.";
-const MESSAGES = "#toasts, #announcements"; // they move along: nothing outside an open dialog can be reached or heard
 
 export class Actions {
   #page;
@@ -84,7 +83,7 @@ export class Actions {
 
   /** Load a module and call one of its functions. */
   async #later(name, what, ...subjects) {
-    const part = await load(name, this.#page);
+    const part = await load([name], this.#page);
     part?.[what](this.#page, ...subjects);
   }
 }
@@ -149,15 +148,15 @@ export class Theme {
 
 /**
  * Load a part of the page that is needed only now, with its style sheet.
- * @param {string} name of a module beside this one
+ * @param {string[]} names of modules beside this one
  * @param {object} page see main.js
  * @param {string} [href] of the style sheet
- * @returns {Promise<object | null>} null: it failed, and the user was told
+ * @returns {Promise<object | null>} all that they export; null: it failed, and the user was told
  */
-export async function load(name, { announcer, toasts }, href = "css/dialogs.css") {
+export async function load(names, { announcer, toasts }, href = "css/dialogs.css") {
   try {
-    const [part] = await Promise.all([import(`./${name}.js`), addStyles(href)]);
-    return part;
+    const parts = await Promise.all([...names.map((name) => import(`./${name}.js`)), addStyles(href)]);
+    return Object.assign({}, ...parts);
   } catch {
     announcer?.say("load", FAILED);
     toasts.show(FAILED);
@@ -252,7 +251,7 @@ export class Details {
   async #ready() {
     if (this.panel !== null) return;
     this.#place.replaceChildren(element("p", { class: "notice" }, `${this.symbol} …`));
-    this.#loading ??= load("panel", this.#page, "css/panel.css");
+    this.#loading ??= load(["panel"], this.#page, "css/panel.css");
     const part = await this.#loading;
     this.#loading = null;
     if (part !== null) this.panel ??= new part.Panel(this.#place, this.#page);
@@ -260,33 +259,15 @@ export class Details {
   }
 }
 
-/**
- * Dialogs, each loaded when it is first opened. The browser's own `<dialog>` traps the focus and gives it back.
- *
- * Promises: one at a time; the page's messages can be read, heard and answered while it is open.
- */
+/** Dialogs, each loaded when it is first opened. */
 export class Dialogs {
   #page;
-  #dialog = element("dialog", { "aria-labelledby": "dialog-title" });
-  #open = null; // what the open dialog returned
+  /** What shows them, loaded with the first. @type {import("./dialogs.js").Frame | null} */
+  #frame = null;
 
   /** @param {object} page what dialogs may use, see main.js */
   constructor(page) {
     this.#page = page;
-    document.body.append(this.#dialog);
-    this.#dialog.addEventListener("close", () => {
-      if (this.#dialog.open) return; // the event comes with the next frame: it may be open again by then
-      this.#open = null;
-      document.body.append(...document.querySelectorAll(MESSAGES));
-      this.#dialog.replaceChildren();
-    });
-    // A click beside the dialog has the dialog's element itself as its target.
-    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
-  }
-
-  /** Close the open one. */
-  close() {
-    this.#dialog.close();
   }
 
   /**
@@ -294,25 +275,19 @@ export class Dialogs {
    * @param {unknown} [argument]
    */
   async open(name, argument) {
-    const part = await load(`dialog/${name}`, this.#page);
-    if (part !== null) this.#show(part, argument);
+    const part = await load(["dialogs", `dialog/${name}`], this.#page);
+    if (part === null) return;
+    this.#frame ??= new part.Frame(this.#page);
+    this.#frame.show(part, argument);
+  }
+
+  /** Close the open one. */
+  close() {
+    this.#frame?.close();
   }
 
   /** Let an open dialog show the figures of now. */
   refresh() {
-    this.#open?.refresh?.();
-  }
-
-  #show({ title, build }, argument) {
-    const close = () => this.close();
-    this.#open = build(this.#page, close, argument);
-    const closer = button({ class: "icon-button", "aria-label": "Close" }, close, icon("icon-clear"));
-    const head = element("header", {}, element("h2", { id: "dialog-title" }, title), closer);
-    const body = element("div", { class: "dialog-body" }, ...this.#open.body);
-    if (body.querySelector("a, button, input, select") === null) body.tabIndex = 0; // so that keys scroll it
-    this.#dialog.replaceChildren(head, body, ...document.querySelectorAll(MESSAGES));
-    if (this.#dialog.open) (body.querySelector("[autofocus]") ?? closer).focus();
-    else this.#dialog.showModal();
-    document.activeElement.select?.(); // typing replaces what is there
+    this.#frame?.refresh();
   }
 }

@@ -2,10 +2,8 @@
  * The alerts of the symbol in the panel, and a button that adds one.
  */
 
-import { button, drawing, element, setText } from "./elements.js";
+import { button, element, icon, setText } from "./elements.js";
 
-const BELL = "M8 2.2a3.6 3.6 0 0 0-3.6 3.6v2.6L3.2 11h9.6l-1.2-2.6V5.8A3.6 3.6 0 0 0 8 2.2zM6.7 13.2a1.4 1.4 0 0 0 2.6 0";
-const PLUS = "M8 3.5v9M3.5 8h9";
 const SIGNS = { ">=": "≥", "<=": "≤" };
 
 export class AlertChips {
@@ -19,7 +17,7 @@ export class AlertChips {
   constructor(page) {
     this.#page = page;
     const attributes = { class: "chip add", "aria-keyshortcuts": "A" };
-    this.element.append(button(attributes, () => this.#edit(), drawing("icon", 16, PLUS), "Alert"));
+    this.element.append(button(attributes, () => this.#edit(), icon("icon-plus"), "Alert"));
   }
 
   /** @param {import("../store/quote.js").Quote} quote */
@@ -42,7 +40,7 @@ export class AlertChips {
   #add(id) {
     const sign = element("span");
     const value = element("b");
-    const chip = button({ class: "chip" }, () => this.#edit(), drawing("icon", 16, BELL), sign, value);
+    const chip = button({ class: "chip" }, () => this.#edit(), icon("icon-bell"), sign, value);
     this.element.lastChild.before(chip);
     const made = { chip, sign, value };
     this.#chips.set(id, made);

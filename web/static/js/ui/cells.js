@@ -9,7 +9,7 @@
 import { age, DAY_MS, direction, MISSING } from "../fmt.js";
 import { POINTS } from "../store/quote.js";
 import { SORT_VALUES } from "../store/view.js";
-import { button, drawing, element, lineThrough, setAttribute, setText, star, svg } from "./elements.js";
+import { drawing, element, lineThrough, setAttribute, setText, svg } from "./elements.js";
 
 const TINT_LEVELS = 8;
 const TINT_LEVELS_PER_PERCENT = 1.4;
@@ -22,10 +22,9 @@ export const ARROWS = new Map([[1, "▲"], [0, ""], [-1, "▼"]]);
 export const CLASSES = new Map([[1, "up"], [0, ""], [-1, "down"]]);
 /** By state: what stands in the place of an age. */
 export const FIXED_AGES = { halted: "halt", closed: "closed", gone: "gone", unlisted: "" };
-const BELL = "M7 1.6a3.7 3.7 0 0 0-3.7 3.7v2.4L2.1 9.9h9.8l-1.2-2.2V5.3A3.7 3.7 0 0 0 7 1.6zM5.7 11.6a1.4 1.4 0 0 0 2.6 0";
 
 export function starCell({ lists }) {
-  const toggle = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, star());
+  const toggle = element("button", { type: "button", tabindex: "-1", "data-action": "star" }, drawing("star"));
   const changed = memory();
   return {
     element: element("div", {}, toggle),
@@ -42,7 +41,7 @@ export function symbolCell({ alerts, view }) {
   const base = element("span", { class: "base" });
   const rest = element("span", { class: "rest" });
   const name = element("bdi", { class: "name" });
-  const bell = drawing("bell", 14, BELL);
+  const bell = drawing("bell");
   const action = element("button", { type: "button", tabindex: "-1", class: "row-action" });
   const changed = memory();
   return {
@@ -141,10 +140,10 @@ export function trendCell({ clock }) {
   const area = svg("path", { class: "area" });
   const line = svg("path", { class: "line" });
   const frame = { class: "spark", viewBox: `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`, preserveAspectRatio: "none" };
-  const drawing = svg("svg", { ...frame, "aria-hidden": "true" }, area, line);
+  const spark = svg("svg", { ...frame, "aria-hidden": "true" }, area, line);
   const changed = memory();
   return {
-    element: element("div", {}, drawing),
+    element: element("div", {}, spark),
     paint() {},
     paintSlowly({ trend }) {
       trend.advance(clock.now());
@@ -153,7 +152,7 @@ export function trendCell({ clock }) {
       setAttribute(line, "d", paths.line);
       setAttribute(area, "d", paths.area);
       const way = CLASSES.get(Math.sign(trend.change() ?? 0));
-      setAttribute(drawing, "class", `spark ${way}`);
+      setAttribute(spark, "class", `spark ${way}`);
     },
   };
 }

@@ -3,7 +3,7 @@
  * currency. What a choice does is in listing.js.
  */
 
-import { button, element, icon, setAttribute, setText, star } from "./elements.js";
+import { button, drawing, element, icon, setAttribute, setText } from "./elements.js";
 
 const ANY = { feed: "All", quote: "Any" };
 const MOST_CURRENCIES = 60;
@@ -109,7 +109,7 @@ export class Tabs {
     const tab = { title: element("span"), count: element("span", { class: "count" }) };
     tab.button = button({ class: "tab" }, () => this.#page.listing.choose(list.key), tab.title, tab.count);
     this.#room.observe(tab.button);
-    if (list.kind === "favourites") tab.button.prepend(star());
+    if (list.kind === "favourites") tab.button.prepend(drawing("star"));
     if (list.kind === "own") {
       tab.button.addEventListener("dblclick", () => this.rename(list));
       tab.button.addEventListener("keydown", (event) => this.#key(event, list));

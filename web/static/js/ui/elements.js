@@ -3,7 +3,6 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const STAR = "m7 1.3 1.75 3.65 4 .55-2.92 2.8.72 3.97L7 10.35l-3.55 1.92.72-3.97-2.92-2.8 4-.55z";
 const MARKS = {
   live: "live", connecting: "connecting", closed: "connecting", unknown: "connecting",
   down: "offline", failed: "offline", gone: "offline",
@@ -46,14 +45,11 @@ export function showMark({ firstChild: use }, state) {
   setAttribute(use, "href", `#mark-${MARKS[state] ?? "delayed"}`);
 }
 
-/** A drawing of one path in a square. @param {number} size of the square, in the path's units */
-export function drawing(className, size, path) {
-  return svg("svg", { class: className, viewBox: `0 0 ${size} ${size}`, "aria-hidden": "true" }, svg("path", { d: path }));
-}
-
-/** A star. Not from the sprite, whose drawings are cloned for each use: every row has one. */
-export function star() {
-  return drawing("star", 14, STAR);
+/** A copy of a drawing in the sprite, `star` or `bell`, for the rows: what is used from there is cloned with its tree. */
+export function drawing(name) {
+  const symbol = document.getElementById(name);
+  const attributes = { class: name, viewBox: symbol.getAttribute("viewBox"), "aria-hidden": "true" };
+  return svg("svg", attributes, symbol.firstChild.cloneNode());
 }
 
 /** What a path through these points is called. @param {[number | string, number][]} points */

@@ -19,8 +19,6 @@ const TRACE_POINTS = 30;
 const TRACE_LEAST_MS = 60;
 const TRACE_WIDTH = 46;
 const TRACE_HEIGHT = 16;
-const TILE = '<rect width="32" height="32" rx="7" fill="#1b2739"/>'
-  + '<path d="M6 20 11.5 14.5 16 18.5 24 9.5" fill="none" stroke="#7fb6ff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/>';
 /** Of the mark on the icon, whatever the theme. */
 const COLOURS = { connecting: "#e6b450", live: "#35c893", delayed: "#e6b450", paused: "#e8edf4", offline: "#ff7a72" };
 const UNKNOWN = "unknown"; // a feed's state while this page is not connected
@@ -122,10 +120,10 @@ export class Figures {
     const title = [arrow, `${price ?? ""}Ticker`].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     const condition = this.#condition;
-    const mark = `<g transform="translate(16 16) scale(1.55)" color="${COLOURS[condition]}" fill="currentColor" `
-      + `stroke="#0a0d12" stroke-width="1.5" paint-order="stroke">${find(`#mark-${condition}`).innerHTML}</g>`;
-    const drawing = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${TILE}${mark}</svg>`;
-    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(drawing)}`);
+    const mark = find("#tab-icon g");
+    setAttribute(mark, "color", COLOURS[condition]);
+    mark.replaceChildren(...find(`#mark-${condition}`).cloneNode(true).childNodes);
+    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(mark.parentNode.outerHTML)}`);
   }
 
   #showCounts() {
@@ -236,13 +234,10 @@ export class Feeds {
       const isSource = venues.some((venue) => sources.includes(venue));
       this.#showChip(name, feed, connected ? feed.state : UNKNOWN, isSource, rate);
     }
-    this.#showKinds(new Set([...this.helloKinds, ...market.kinds]));
-  }
-
-  #showKinds(kinds) {
-    const label = Object.keys(KIND_LABELS).filter((kind) => kinds.has(kind)).map((kind) => KIND_LABELS[kind]);
-    this.#kindLabel.hidden = label.length === 0;
-    setText(this.#kindLabel, label.join(" · "));
+    const kinds = new Set([...this.helloKinds, ...sources.map((source) => market.feeds.get(source)?.kind)]);
+    const label = Object.keys(KIND_LABELS).filter((kind) => kinds.has(kind)).map((kind) => KIND_LABELS[kind]).join(" · ");
+    this.#kindLabel.hidden = label === "";
+    setText(this.#kindLabel, label);
   }
 
   #newChip(name) {

@@ -135,7 +135,7 @@ export class Grid {
         row.paint();
         if (now - quote.movedAtMs < FLASH_WITHIN_MS) row.flash();
       }
-      quote.moves.price = quote.moves.bid = quote.moves.ask = 0;
+      quote.rest();
     }
   }
 
@@ -151,7 +151,7 @@ export class Grid {
 
   /** Paint everything as it is now, without flashes. */
   settle(dirty) {
-    for (const quote of dirty) quote.moves.price = quote.moves.bid = quote.moves.ask = 0;
+    for (const quote of dirty) quote.rest();
     this.calm();
     this.paintAll();
     this.paintSlowly();

@@ -102,11 +102,6 @@ export function describe({ kind, op, value }, numbers, decimals) {
   return `no data for ${age(value * 1000)}`;
 }
 
-/** Ask for permission to notify, once. Call it only from the click that adds an alert. */
-export function askToNotify() {
-  if (globalThis.Notification?.permission === "default") Notification.requestPermission();
-}
-
 /**
  * An alert has fired: say so by a system notification if that is allowed, else in the page.
  * @param {import("../store/alerts.js").Alert} alert

@@ -10,11 +10,10 @@ import { nearest } from "../store/nearest.js";
 import { AlertChips } from "./alertchips.js";
 import { ARROWS, CLASSES } from "./cells.js";
 import { ChartPane } from "./chartpane.js";
-import { button, drawing, element, icon, setAttribute, setText, star } from "./elements.js";
+import { button, drawing, element, icon, setAttribute, setText } from "./elements.js";
 import { dragToClose } from "./sheet.js";
 import { Sources } from "./sources.js";
 
-const ENLARGE = "M9.5 6.5 13.5 2.5m0 0h-3.2m3.2 0v3.2M6.5 9.5l-4 4m0 0h3.2m-3.2 0v-3.2";
 const NEAREST = 3;
 
 export class Panel {
@@ -144,9 +143,9 @@ export class Panel {
     p.star = button({ class: "icon-button" }, () => {
       listing.toggle(lists.favourites, instrumentOf(this.#symbol));
       this.paintSlowly();
-    }, star());
+    }, drawing("star"));
     const enlarge = () => this.#enlarge(!this.#element.classList.contains("large"));
-    p.enlarge = button({ class: "icon-button enlarge", "aria-label": "Enlarge" }, enlarge, drawing("icon", 16, ENLARGE));
+    p.enlarge = button({ class: "icon-button enlarge", "aria-label": "Enlarge" }, enlarge, icon("icon-enlarge"));
     const closer = button({ class: "icon-button close", "aria-label": "Close details" }, () => details.close(), icon("icon-clear"));
     const title = element("h2", {}, p.base, p.rest);
     return element("header", { class: "panel-head" }, title, p.name, p.star, p.enlarge, closer);

@@ -51,7 +51,6 @@ const COLUMNS = [
     hint: "Time of the price" },
 ];
 
-const ALWAYS = ["star", "symbol", "last"];
 const DEFAULT = ["change", "trend", "range", "bid", "ask", "spread", "volume", "age"];
 const ON_PHONES = ["star", "symbol", "trend", "last", "change", "age"]; // css/page.css gives them places
 
@@ -61,30 +60,25 @@ const FLASH_STEP_MS = 200;
 
 const byKey = new Map(COLUMNS.map((column) => [column.key, column]));
 
-/** The columns that can be hidden. */
-export const OPTIONAL = COLUMNS.filter(({ key }) => !ALWAYS.includes(key));
-
 /** The column with this key, if there is one. */
 export const columnOf = (key) => byKey.get(key);
 
+/** The columns that can be hidden. */
+export const OPTIONAL = COLUMNS.filter(({ rank }) => rank !== undefined);
+
 /** The columns of a `cols` setting: keys in order, separated by commas; empty for the default ones. */
 export function chosenColumns(choice) {
-  const keys = choice.split(",").filter((key) => byKey.has(key) && !ALWAYS.includes(key));
-  const wanted = keys.length === 0 ? DEFAULT : new Set(keys);
-  return [...ALWAYS, ...wanted].map((key) => byKey.get(key));
-}
-
-/** The `cols` setting for these optional columns. @param {string[]} keys */
-export function choiceOf(keys) {
-  return keys.join() === DEFAULT.join() ? "" : keys.join();
+  const named = choice.split(",").map(columnOf).filter((column) => OPTIONAL.includes(column));
+  const wanted = named.length > 0 ? new Set(named) : DEFAULT.map(columnOf);
+  return [...COLUMNS.filter((column) => !OPTIONAL.includes(column)), ...wanted];
 }
 
 /** The columns that fit into this width, without the least useful ones. */
 export function fitting(columns, widthPx, onPhone) {
-  if (onPhone) return ON_PHONES.map((key) => byKey.get(key));
+  if (onPhone) return ON_PHONES.map(columnOf);
   let total = columns.reduce((sum, { width, least = width }) => sum + least, 0);
   const dropped = new Set();
-  for (const column of columns.filter(({ rank }) => rank !== undefined).sort((a, b) => a.rank - b.rank)) {
+  for (const column of columns.filter((one) => OPTIONAL.includes(one)).sort((a, b) => a.rank - b.rank)) {
     if (total <= widthPx) break;
     total -= column.least ?? column.width;
     dropped.add(column);
@@ -124,9 +118,8 @@ export class Head {
   }
 
   #cell({ key, title, text, hint }, i) {
-    const attributes = { class: "head-cell", role: "columnheader", "aria-colindex": String(i + 1), "data-column": key };
-    const cell = element("div", attributes);
-    cell.classList.toggle("number", !text);
+    const look = text ? "head-cell" : "head-cell number";
+    const cell = element("div", { class: look, role: "columnheader", "aria-colindex": i + 1, "data-column": key });
     if (title === "") {
       cell.append(element("span", { class: "hidden-text" }, "Favourite"));
       return cell;

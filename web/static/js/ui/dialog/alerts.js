@@ -3,7 +3,7 @@
  */
 
 import { button, element, icon } from "../elements.js";
-import { askToNotify, describe } from "../messages.js";
+import { describe } from "../messages.js";
 
 export const title = "Alerts";
 
@@ -74,7 +74,8 @@ function form(page, quote) {
     const added = listed && page.alerts.add(wanted);
     const refusal = listed ? "Enter a value above zero. There can be at most 100 alerts." : `${named} is not listed here.`;
     problem.textContent = added ? "" : refusal;
-    if (added) askToNotify();
+    // Only this click asks for permission to notify, and only once.
+    if (added && globalThis.Notification?.permission === "default") Notification.requestPermission();
   });
   return built;
 }

@@ -2,7 +2,7 @@
  * Which columns the table has.
  */
 
-import { OPTIONAL, choiceOf, chosenColumns } from "../rows.js";
+import { OPTIONAL, chosenColumns } from "../rows.js";
 import { button, element } from "../elements.js";
 
 export const title = "Columns";
@@ -10,6 +10,7 @@ export const title = "Columns";
 const MAKE_ROOM = "Hidden for lack of space: ";
 
 export function build({ prefs, grid }) {
+  const usual = OPTIONAL.filter((column) => chosenColumns("").includes(column));
   const note = element("p", { class: "note" });
   const boxes = new Map();
   const show = () => {
@@ -20,8 +21,8 @@ export function build({ prefs, grid }) {
     note.textContent = absent.length === 0 ? "" : `${MAKE_ROOM}${absent.map(({ title: name }) => name).join(", ")}.`;
   };
   const choose = () => {
-    const chosen = OPTIONAL.filter(({ key }) => boxes.get(key).checked).map(({ key }) => key);
-    prefs.set("cols", choiceOf(chosen));
+    const chosen = OPTIONAL.filter(({ key }) => boxes.get(key).checked);
+    prefs.set("cols", keysOf(chosen) === keysOf(usual) ? "" : keysOf(chosen));
     show();
   };
   const fields = OPTIONAL.map(({ key, title: name, hint }) => {
@@ -30,10 +31,14 @@ export function build({ prefs, grid }) {
     boxes.set(key, box);
     return element("label", { class: "check" }, box, element("span", {}, name), element("small", {}, hint ?? ""));
   });
-  const usual = button({ class: "plain-button" }, () => {
+  const reset = button({ class: "plain-button" }, () => {
     prefs.set("cols", "");
     show();
   }, "Reset to default");
   show();
-  return { body: [element("div", { class: "checks" }, ...fields), note, element("div", { class: "buttons" }, usual)] };
+  return { body: [element("div", { class: "checks" }, ...fields), note, element("div", { class: "buttons" }, reset)] };
+}
+
+function keysOf(columns) {
+  return columns.map(({ key }) => key).join();
 }
