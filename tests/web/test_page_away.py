@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.web.page_server import (
     LIVE_FEED,
@@ -16,13 +16,14 @@ from tests.web.page_server import (
     advance,
     book,
     frozen,
+    price,
     row,
     showing,
     until,
     until_price,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import MINUTE_MS, SHOW, minutes, store
+from tests.web.page_steps import MINUTE_MS, SHOW, minutes, store, waiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -79,6 +80,23 @@ def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer
         assert page.locator(".toast").count() == 50
         advance(visit, 20_000)
         assert page.locator(".toast").count() == 0
+
+
+def test_alerts_are_loaded_where_there_are_any(browser: Browser, server: PageServer) -> None:
+    """A page without alerts loads nothing of them; one that has some judges also what came before they were there."""
+    with showing(browser, server, book(3)) as visit:
+        page, held = visit.page, list[Route]()
+        page.route("**/js/ui/alerting.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        visit.go()
+        expect(price(page, "S0000-USD")).to_have_text("100.00")
+        assert held == []
+        alert = {"symbol": "S0000-USD", "kind": "price", "op": ">=", "value": 200, "armed": True}
+        store(page, "ticker.alerts.v1", [alert])
+        assert waiting(page, lambda: len(held) == 1)
+        visit.service.update({"S0000-USD": {"last": 201.0}})
+        expect(price(page, "S0000-USD")).to_have_text("201.00")
+        held.pop().continue_()
+        expect(page.locator(".toast")).to_contain_text("S0000-USD price ≥ 200.00: 201.00 now")
 
 
 def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServer) -> None:
@@ -180,11 +198,11 @@ def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, serve
             constructor(title, { tag, renotify }) { window.notes.push([tag, renotify]); }
           };
         }""")
-        for symbol in ("S0002-USD", "S0001-USD"):
+        for rung, symbol in enumerate(("S0002-USD", "S0001-USD"), start=1):
             alert = {"symbol": symbol, "kind": "price", "op": ">=", "value": 200, "armed": True}
             store(page, "ticker.alerts.v1", [alert])
             visit.service.update({symbol: {"last": 201.0}})
-        page.wait_for_function("() => window.notes.length === 2")
+            page.wait_for_function("(rung) => window.notes.length === rung", arg=rung)
         tags = [f"{symbol} price >= 200" for symbol in ("S0002-USD", "S0001-USD")]
         assert page.evaluate("window.notes") == [[tag, True] for tag in tags]
 

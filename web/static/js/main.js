@@ -7,18 +7,17 @@ import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/protocol.js";
 import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
-import { Alerts } from "./store/alerts.js";
-import { TOKEN_KEY, token } from "./store/kept.js";
+import { ALERTS_KEY, TOKEN_KEY, readJson, token } from "./store/kept.js";
 import { Lists, Prefs } from "./store/choices.js";
 import { Market } from "./store/market.js";
 import { Freshness } from "./store/quote.js";
 import { View } from "./store/view.js";
-import { Actions, Details, Dialogs, Theme } from "./ui/actions.js";
+import { Actions, Details, Dialogs, Theme, load } from "./ui/actions.js";
 import { Filters, Search, Tabs } from "./ui/choosers.js";
 import { Feeds, Figures } from "./ui/figures.js";
 import { Grid } from "./ui/grid.js";
 import { Listing } from "./ui/listing.js";
-import { Announcer, Notice, Toasts, ring } from "./ui/messages.js";
+import { Announcer, Notice, Toasts } from "./ui/messages.js";
 import { Hold, Scheduler } from "./ui/scheduler.js";
 import { Head, chosenColumns } from "./ui/rows.js";
 
@@ -32,7 +31,6 @@ const numbers = new Numbers(prefs.get("locale"));
 const times = new Times();
 const clock = new ServerClock();
 const market = new Market(clock);
-const alerts = new Alerts((symbol) => market.quotes.get(symbol));
 const view = new View(market);
 const freshness = new Freshness(clock, () => stream.late);
 const sparklines = new Sparklines();
@@ -43,15 +41,14 @@ const stream = new Stream({
   early,
   clock,
   market,
-  alerts,
-  painter: { state: connectionChanged, hello: serverGreeted, data: dataCame, answered, resumed },
+  painter: { state: connectionChanged, hello: serverGreeted, heard, data: dataCame, answered, resumed },
 });
 
 /** What the modules may use of each other. */
 const page = {
-  prefs, lists, numbers, times, clock, market, alerts, view, freshness, scheduler, announcer,
+  prefs, lists, numbers, times, clock, market, view, freshness, scheduler, announcer,
   stream, skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")),
-  server: "the service", open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
+  server: "the service", alerts: null, alertsChanged, open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
   paintList: () => scheduler.soon(paintList),
 };
 const toasts = new Toasts(byId("toasts"), page);
@@ -80,13 +77,21 @@ function serverGreeted({ kinds, server }) {
 }
 
 function connectionChanged({ name, reason }) {
-  if (name === "live") announcer.say("connection", "Connected.");
-  else if (freshness.connected) announcer.say("connection", "Connection lost.");
+  if (name === "live") {
+    announcer.say("connection", "Connected.");
+    loadAlerts(); // should that have failed before
+  } else if (freshness.connected) {
+    announcer.say("connection", "Connection lost.");
+  }
   if (reason === "denied") dialogs.open("token");
   freshness.connected = name === "live";
   figures.latencies.clear();
   figures.showState();
   scheduler.soon(paintState);
+}
+
+function heard(frame, old) {
+  page.alerts?.take(frame, old, clock.now());
 }
 
 function dataCame(frame, kind, wasFilled) {
@@ -168,7 +173,7 @@ function everySecond() {
   const now = performance.now();
   if (!stream.paused) figures.rates.add(market.takeReceived(), (now - secondAtMs) / 1000);
   secondAtMs = now;
-  alerts.tick();
+  page.alerts?.tick();
   if (document.hidden) {
     figures.showTab(); // which can still be seen
     return;
@@ -220,8 +225,15 @@ function listsChanged(changed = listing.list) {
   scheduler.soon(paintState);
 }
 
+/** The user's alerts are loaded where there are any; until then, `page.alerts` is null. */
+async function loadAlerts() {
+  if (page.alerts !== null || readJson(ALERTS_KEY, []).length === 0) return;
+  const part = await load(["alerting"], page, null);
+  part?.alertsOf(page);
+}
+
 function alertsChanged() {
-  stream.wanted.watched = alerts.symbols;
+  stream.wanted.watched = page.alerts.symbols;
   if (stream.wanted.away || stream.wanted.only !== null) stream.ask();
   dialogs.refresh();
   scheduler.soon(paintState);
@@ -278,20 +290,19 @@ function adopt({ key }) {
   prefs.adopt(key);
   prefs.stay(key);
   lists.adopt(key);
-  alerts.adopt(key);
+  page.alerts?.adopt(key);
+  if (key === ALERTS_KEY) loadAlerts();
   if (key !== TOKEN_KEY || token() === null || stream.socket.state.reason !== "denied") return;
   dialogs.close(); // it asks for the token that was entered there
   stream.socket.connect();
 }
 
 lists.onChange = listsChanged;
-alerts.onChange = alertsChanged;
-alerts.onFire = (alert, value) => ring(alert, value, page);
 prefs.onChange = prefChanged;
 addEventListener("online", () => stream.socket.wake());
 addEventListener("storage", adopt);
 document.addEventListener("visibilitychange", visibilityChanged);
-stream.wanted.watched = alerts.symbols;
+loadAlerts();
 listing.start();
 for (const name of ["theme", "rate", "tz", "flashes", "cols"]) applyChoice(name);
 scheduler.soon(paintFigures);

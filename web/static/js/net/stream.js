@@ -23,8 +23,6 @@ export class Stream {
   socket;
 
   #market;
-  #alerts;
-  #clock;
   #painter;
   #held = new Held();
   #awayTimer = null;
@@ -36,15 +34,12 @@ export class Stream {
    * @param {typeof import("./early.js").early} options.early
    * @param {import("./protocol.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
-   * @param {import("../store/alerts.js").Alerts} options.alerts
-   * @param {{state(state), hello(message), data(frame, kind, wasFilled: boolean), answered(), resumed()}}
-   *   options.painter
-   *   `answered`: a change of the subscription has been answered
+   * @param {{state(state), hello(message), heard(frame, old: boolean), data(frame, kind, wasFilled: boolean),
+   *   answered(), resumed()}} options.painter
+   *   `heard`: a frame has come, even in a pause; `answered`: a change of the subscription has been answered
    */
-  constructor({ url, early, clock, market, alerts, painter }) {
+  constructor({ url, early, clock, market, painter }) {
     this.#market = market;
-    this.#alerts = alerts;
-    this.#clock = clock;
     this.#painter = painter;
     const listener = { ...painter, data: (frame, kind) => this.#data(frame, kind) };
     this.socket = new LiveSocket({ url, early, clock, subscription: this.wanted.subscription, listener });
@@ -102,7 +97,7 @@ export class Stream {
   }
 
   #data(frame, kind) {
-    this.#alerts.take(frame, kind.old, this.#clock.now());
+    this.#painter.heard(frame, kind.old);
     // The reduced subscription of a hidden tab never covers everything, even in a snapshot that comes late.
     const whole = kind.asked?.fields === undefined;
     const first = kind.first || (whole && this.#behind && kind.replace);

@@ -5,10 +5,9 @@
  * value has come back by 0.05%, so that a price hovering at its limit fires once. Broken storage means no alerts.
  */
 
-import { SYMBOL } from "./choices.js";
-import { readJson, writeJson } from "./kept.js";
+import { ALERTS_KEY, readJson, writeJson } from "./kept.js";
 
-const STORAGE_KEY = "ticker.alerts.v1";
+const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
 const HYSTERESIS = 0.0005; // of a price; of 100 for a percentage
 const MOST_ALERTS = 100;
 const NO_NEWS = new Set(["state", "source", "name", "decimals"]); // fields that change without a new price
@@ -47,14 +46,14 @@ export class Alerts {
 
   #load() {
     this.all = [];
-    for (const entry of readJson(STORAGE_KEY, [])) {
+    for (const entry of readJson(ALERTS_KEY, [])) {
       if (isAlert(entry)) this.#insert(entry, entry.armed === true || entry.armed === false ? entry.armed : null);
     }
   }
 
   /** Another tab has written to the storage under this key. */
   adopt(key) {
-    if (key !== STORAGE_KEY) return;
+    if (key !== ALERTS_KEY) return;
     this.#load();
     for (const symbol of this.symbols) if (this.for(symbol).length === 0) this.#symbols.delete(symbol);
     this.onChange();
@@ -150,7 +149,7 @@ export class Alerts {
     }
     if (before === null) alert.armed = !beyond;
     else if (!before && isBack(alert, value)) alert.armed = true;
-    if (alert.armed !== before) writeJson(STORAGE_KEY, this.all);
+    if (alert.armed !== before) writeJson(ALERTS_KEY, this.all);
   }
 
   #valueOf({ kind }, { fields, heardAtMs }) {
@@ -181,7 +180,7 @@ export class Alerts {
   }
 
   #keep() {
-    writeJson(STORAGE_KEY, this.all);
+    writeJson(ALERTS_KEY, this.all);
     this.onChange();
   }
 }

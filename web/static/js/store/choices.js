@@ -39,7 +39,6 @@ const NEVER_IN_ADDRESS = new Set(["flashes", "letters"]);
 const SHARED = ["theme", "updown", "density", "rate", "tz", "locale", "flashes", "letters"];
 const FAVOURITES_KEY = "ticker.favourites.v1";
 const LISTS_KEY = "ticker.lists.v1";
-export const SYMBOL = /^[A-Za-z0-9._^-]{1,64}$/;
 const LISTED = /^([a-z0-9_-]{1,32}:)?[A-Za-z0-9._^-]{1,64}$/; // a feed's own price can be listed, too
 const LONGEST_TITLE = 40;
 const MOST_LISTS = 50;

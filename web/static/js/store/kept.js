@@ -7,6 +7,7 @@
  */
 
 export const TOKEN_KEY = "ticker.token.v1";
+export const ALERTS_KEY = "ticker.alerts.v1";
 
 /** The JSON value under a key if it is of the same shape (list or object) as the default; else the default. */
 export function readJson(key, fallback) {

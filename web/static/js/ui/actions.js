@@ -150,12 +150,12 @@ export class Theme {
  * Load a part of the page that is needed only now, with its style sheet.
  * @param {string[]} names of modules beside this one
  * @param {object} page see main.js
- * @param {string} [href] of the style sheet
+ * @param {string | null} [href] of the style sheet
  * @returns {Promise<object | null>} all that they export; null: it failed, and the user was told
  */
 export async function load(names, { announcer, toasts }, href = "css/dialogs.css") {
   try {
-    const parts = await Promise.all([...names.map((name) => import(`./${name}.js`)), addStyles(href)]);
+    const parts = await Promise.all([...names.map((name) => import(`./${name}.js`)), href && addStyles(href)]);
     return Object.assign({}, ...parts);
   } catch {
     announcer?.say("load", FAILED);

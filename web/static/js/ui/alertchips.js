@@ -2,6 +2,7 @@
  * The alerts of the symbol in the panel, and a button that adds one.
  */
 
+import { alertsOf } from "./alerting.js";
 import { button, element, icon, setText } from "./elements.js";
 
 const SIGNS = { ">=": "≥", "<=": "≤" };
@@ -22,7 +23,7 @@ export class AlertChips {
 
   /** @param {import("../store/quote.js").Quote} quote */
   paintSlowly({ instrument: symbol, decimals }) {
-    const { alerts } = this.#page;
+    const alerts = alertsOf(this.#page);
     this.#symbol = symbol;
     const wanted = new Map(alerts.for(symbol).map((alert) => [alert.id, alert]));
     for (const [id, { chip }] of this.#chips) {

@@ -37,7 +37,8 @@ export function starCell({ lists }) {
   };
 }
 
-export function symbolCell({ alerts, view }) {
+export function symbolCell(page) {
+  const { view } = page;
   const base = element("span", { class: "base" });
   const rest = element("span", { class: "rest" });
   const name = element("bdi", { class: "name" });
@@ -48,7 +49,7 @@ export function symbolCell({ alerts, view }) {
     element: element("div", {}, base, rest, name, bell, action),
     paint(quote, state) {
       const offer = state === "unlisted" ? "remove" : view.isOutside(quote) ? "add" : null;
-      const watched = alerts.has(quote.instrument);
+      const watched = page.alerts?.has(quote.instrument);
       const venue = view.feed === "" ? quote.venue : ""; // else all rows are of the same one
       if (!changed(quote, quote.name, venue, offer, watched)) return;
       setText(base, quote.parts[0]);

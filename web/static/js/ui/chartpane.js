@@ -7,6 +7,7 @@
 
 import { loadBars } from "../net/details.js";
 import { Bars, INTERVALS } from "../store/bars.js";
+import { alertsOf } from "./alerting.js";
 import { AlertLines } from "./alertlines.js";
 import { loadChart } from "./chart.js";
 import { watchTheme } from "./colours.js";
@@ -140,7 +141,7 @@ export class ChartPane {
       this.#showLegend();
     };
     const round = (price) => Number(price.toFixed(Math.min(this.#quote.decimals ?? 8, 30)));
-    this.#lines = new AlertLines(this.#chart, this.#place, this.#page.alerts, round);
+    this.#lines = new AlertLines(this.#chart, this.#place, alertsOf(this.#page), round);
   }
 
   /** The price may have changed. @param {import("../store/quote.js").Quote} quote of the symbol shown */

@@ -1,9 +1,8 @@
 /**
- * What the page says of its own accord: to screen readers, in short messages on the screen, when an alert fires, and
- * where prices are missing.
+ * What the page says of its own accord: to screen readers, in short messages on the screen, and where prices are
+ * missing.
  */
 
-import { age } from "../fmt.js";
 import { button, element, setText } from "./elements.js";
 
 const SPOKEN_APART_MS = 2000;
@@ -91,38 +90,6 @@ export class Toasts {
       if (document.hidden || toast.matches(":hover, :focus-within")) this.#expire(toast);
       else toast.remove();
     }, STAYS_MS);
-  }
-}
-
-/** An alert in words: "price ≥ 97,600.00". */
-export function describe({ kind, op, value }, numbers, decimals) {
-  const sign = op === ">=" ? "≥" : "≤";
-  if (kind === "price") return `price ${sign} ${numbers.fullPrice(value, decimals)}`;
-  if (kind === "change") return `24 h ${sign} ${numbers.percent(value)}`;
-  return `no data for ${age(value * 1000)}`;
-}
-
-/**
- * An alert has fired: say so by a system notification if that is allowed, else in the page.
- * @param {import("../store/alerts.js").Alert} alert
- * @param {number} value that made it fire
- * @param {object} page see main.js
- */
-export function ring(alert, value, { toasts, announcer, numbers, market }) {
-  const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
-  const now = alert.kind === "price" ? `: ${numbers.fullPrice(value, decimals)} now` : "";
-  const text = `${alert.symbol} ${describe(alert, numbers, decimals)}${now}`;
-  announcer.say(alert.id, `Alert. ${text}.`);
-  if (!notify(text, `${alert.symbol} ${alert.kind} ${alert.op} ${alert.value}`)) toasts.show(text);
-}
-
-function notify(text, tag) {
-  if (globalThis.Notification?.permission !== "granted") return false;
-  try {
-    new Notification("Ticker", { body: text, tag, renotify: true }); // one for all tabs, with a sound each time
-    return true;
-  } catch {
-    return false; // some systems allow notifications from service workers only
   }
 }
 

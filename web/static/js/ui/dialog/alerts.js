@@ -2,8 +2,8 @@
  * All alerts, and a form for one more.
  */
 
+import { alertsOf, describe } from "../alerting.js";
 import { button, element, icon } from "../elements.js";
-import { describe } from "../messages.js";
 
 export const title = "Alerts";
 
@@ -15,7 +15,7 @@ const CONDITIONS = [
 
 /** @param {import("../../store/quote.js").Quote | null} quote whose alert is wanted */
 export function build(page, close, quote) {
-  const { alerts } = page;
+  const alerts = alertsOf(page);
   const list = element("ul", { class: "alert-list" });
   let shown = null;
   const refresh = () => {
@@ -71,7 +71,7 @@ function form(page, quote) {
     const named = page.market.quotes.has(said) ? said : said.toUpperCase();
     const wanted = { symbol: named, kind, op, value: value.valueAsNumber, repeat: repeat.checked };
     const listed = page.market.quotes.has(named); // else it would never fire
-    const added = listed && page.alerts.add(wanted);
+    const added = listed && alertsOf(page).add(wanted);
     const refusal = listed ? "Enter a value above zero. There can be at most 100 alerts." : `${named} is not listed here.`;
     problem.textContent = added ? "" : refusal;
     // Only this click asks for permission to notify, and only once.
