@@ -27,6 +27,7 @@ export class Grid {
   #chosen = []; // columns
   #rowHeight = 30;
   #viewHeight = 0;
+  #scrollTop = 0; // as far as it is known: to ask for it amid changes would cost a layout
   #pressedAt = 0; // where the mouse was pressed, to tell a click from a selection of text
   #layoutJob = () => this.#layout();
 
@@ -35,7 +36,10 @@ export class Grid {
     this.#element = gridElement;
     this.#body = gridElement.querySelector(".grid-body");
     this.#page = page;
-    gridElement.addEventListener("scroll", () => page.scheduler.soon(this.#layoutJob), { passive: true });
+    gridElement.addEventListener("scroll", () => {
+      this.#scrollTop = gridElement.scrollTop;
+      page.scheduler.soon(this.#layoutJob);
+    }, { passive: true });
     this.#body.addEventListener("keydown", (event) => this.#key(event));
     this.#body.addEventListener("focusin", (event) => this.#enter(event.target));
     this.#body.addEventListener("click", (event) => this.#click(event));
@@ -170,7 +174,7 @@ export class Grid {
 
   /** Scroll to the top: this is another list. */
   toTop() {
-    this.#element.scrollTop = 0;
+    this.#element.scrollTop = this.#scrollTop = 0;
   }
 
   /** Make this symbol's row the current one, without moving the focus. */
@@ -209,11 +213,12 @@ export class Grid {
   }
 
   #firstInView() {
-    return Math.max(0, Math.floor(this.#element.scrollTop / this.#rowHeight));
+    const most = this.#quotes.length * this.#rowHeight - this.#viewHeight;
+    return Math.max(0, Math.floor(Math.min(this.#scrollTop, most) / this.#rowHeight));
   }
 
   #layout() {
-    const top = this.#firstInView(); // read once: after the first change below it would cost a layout
+    const top = this.#firstInView();
     const first = Math.max(0, top - OVERSCAN_ROWS);
     const inView = Math.ceil(this.#viewHeight / this.#rowHeight) + 1;
     const end = Math.min(this.#quotes.length, top + inView + OVERSCAN_ROWS);
@@ -327,8 +332,7 @@ export class Grid {
     this.#current = this.#quotes[index].symbol;
     const top = index * this.#rowHeight;
     const bottom = top + this.#rowHeight - this.#viewHeight;
-    const { scrollTop } = this.#element;
-    this.#element.scrollTop = Math.min(top, Math.max(bottom, scrollTop));
+    this.#element.scrollTop = this.#scrollTop = Math.min(top, Math.max(bottom, this.#scrollTop));
     this.#layout();
     this.#rows.get(this.#current).element.focus({ preventScroll: true });
   }
