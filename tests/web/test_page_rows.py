@@ -94,6 +94,20 @@ def test_pool_stays_small_over_a_long_list(browser: Browser, server: PageServer)
         assert visit.page.locator(".row").count() <= 40
 
 
+def test_a_list_that_shrinks_shows_its_end(browser: Browser, server: PageServer) -> None:
+    """Where the place that was scrolled to is no more, the last rows are painted with the list.
+
+    Seen: the rows of a place beyond the end, which are none, until the browser said a frame later that it had scrolled.
+    """
+    with frozen(browser, server, book(500)) as visit:
+        page = visit.page
+        page.evaluate("document.querySelector('#grid').scrollTop = 1e9")
+        until(visit, lambda: visible_symbols(page)[-1:] == ["S0499-USD"])
+        visit.service.update({}, gone=[f"S{i:04d}-USD" for i in range(100, 500)])
+        until(visit, lambda: page.locator("#grid").get_attribute("aria-rowcount") == "101")
+        assert visible_symbols(page)[-1:] == ["S0099-USD"]
+
+
 def test_stale_rows_and_feeds_say_so(browser: Browser, server: PageServer) -> None:
     """States other than live show in row and feed, with the age, and end when the server says so."""
     with frozen(browser, server, book(30)) as visit:
