@@ -46,26 +46,28 @@ const stream = new Stream({
 
 /** What the modules may use of each other. */
 const page = {
-  prefs, lists, numbers, times, clock, market, view, freshness, scheduler, announcer,
-  stream, skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")),
-  server: "the service", alerts: null, alertsChanged, open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
+  prefs, lists, numbers, times, clock, market, view, freshness, scheduler, announcer, stream,
+  skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")), server: "the service", alerts: null,
+  alertsChanged, open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
   paintList: () => scheduler.soon(paintList),
 };
-const toasts = new Toasts(byId("toasts"), page);
-const theme = new Theme(byId("theme"), prefs);
-const grid = new Grid(byId("grid"), page);
-const head = new Head(document.querySelector(".grid-head"), page);
-const search = new Search(document.querySelector(".header"), page);
-const tabs = new Tabs(byId("tabs"), page);
-const filters = new Filters(byId("feed"), byId("quote"), page);
-const feeds = new Feeds(byId("feeds"), byId("kind-label"), page);
-const notice = new Notice(page, byId("notice"));
-const figures = new Figures(page);
-const details = new Details(byId("details"), page);
-const dialogs = new Dialogs(page);
-const listing = new Listing(page);
-const actions = new Actions(page);
-Object.assign(page, { toasts, theme, grid, head, search, tabs, filters, feeds, notice, figures, details, dialogs, listing, actions });
+Object.assign(page, {
+  toasts: new Toasts(byId("toasts"), page),
+  theme: new Theme(byId("theme"), prefs),
+  grid: new Grid(byId("grid"), page),
+  head: new Head(document.querySelector(".grid-head"), page),
+  search: new Search(document.querySelector(".header"), page),
+  tabs: new Tabs(byId("tabs"), page),
+  filters: new Filters(byId("feed"), byId("quote"), page),
+  feeds: new Feeds(byId("feeds"), byId("kind-label"), page),
+  notice: new Notice(byId("notice"), page),
+  figures: new Figures(page),
+  details: new Details(byId("details"), page),
+  dialogs: new Dialogs(page),
+  listing: new Listing(page),
+  actions: new Actions(page),
+});
+const { theme, grid, feeds, notice, figures, details, dialogs, listing, actions } = page;
 
 let unpaintedMs = null; // server time of the oldest update not on the screen yet
 let secondAtMs = performance.now();
@@ -265,7 +267,7 @@ function detailsChanged(symbol, hadFocus) {
 
 function prefChanged(name) {
   clearTimeout(addressTimer);
-  addressTimer = setTimeout(() => history.replaceState(history.state, "", prefs.address), ADDRESS_AFTER_MS);
+  addressTimer = setTimeout(() => prefs.showAddress(), ADDRESS_AFTER_MS);
   applyChoice(name);
   scheduler.soon(paintFigures);
 }

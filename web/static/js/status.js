@@ -83,7 +83,7 @@ function sayReasons(reasons, uptimeText = "") {
 
 prefs.onChange = () => {
   theme.apply();
-  history.replaceState(history.state, "", prefs.address);
+  prefs.showAddress();
 };
 theme.apply();
 addEventListener("storage", ({ key }) => prefs.adopt(key));

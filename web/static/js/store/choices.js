@@ -159,6 +159,11 @@ export class Prefs {
   get address() {
     return location.pathname + this.queryWith({}) + location.hash;
   }
+
+  /** Let the browser show that. */
+  showAddress() {
+    history.replaceState(history.state, "", this.address);
+  }
 }
 
 /** Set a parameter; null removes it. */

@@ -201,36 +201,37 @@ export class Details {
 
   /** Open what the URL asks for, at the start. */
   start() {
-    if (this.#page.prefs.selected) this.#show(this.#page.prefs.selected);
+    const { selected } = this.#page.prefs;
+    if (selected) this.#show(selected);
   }
 
-  /** @param {string | null} symbol */
+  /** @param {string} symbol */
   open(symbol) {
-    if (symbol === null || symbol === this.symbol) return;
-    const opened = this.symbol === null;
-    this.#page.prefs.select(symbol);
-    const address = this.#page.prefs.address;
-    if (opened) history.pushState({ details: true }, "", address);
-    else history.replaceState(history.state, "", address);
+    const { prefs } = this.#page;
+    if (symbol === this.symbol) return;
+    prefs.select(symbol);
+    if (this.symbol === null) history.pushState({ details: true }, "", prefs.address);
+    else prefs.showAddress();
     this.#show(symbol);
   }
 
   close() {
+    const { prefs } = this.#page;
     if (this.symbol === null) return;
     if (history.state?.details) {
       history.back(); // which sets the URL when it has arrived
     } else {
-      this.#page.prefs.select(null);
-      history.replaceState(history.state, "", this.#page.prefs.address);
+      prefs.select(null);
+      prefs.showAddress();
     }
     this.#show(null);
   }
 
   #moved() {
-    this.#page.prefs.select(new URLSearchParams(location.search).get("sel"));
-    // Settings changed since then are kept.
-    history.replaceState(history.state, "", this.#page.prefs.address);
-    if (this.#page.prefs.selected !== this.symbol) this.#show(this.#page.prefs.selected);
+    const { prefs } = this.#page;
+    prefs.select(new URLSearchParams(location.search).get("sel"));
+    prefs.showAddress(); // settings changed since then are kept
+    if (prefs.selected !== this.symbol) this.#show(prefs.selected);
   }
 
   async #show(symbol) {

@@ -3,7 +3,7 @@
  * currency. What a choice does is in listing.js.
  */
 
-import { button, drawing, element, icon, setAttribute, setText } from "./elements.js";
+import { button, drawing, element, icon, onKeys, setAttribute, setText } from "./elements.js";
 
 const ANY = { feed: "All", quote: "Any" };
 const MOST_CURRENCIES = 60;
@@ -91,12 +91,7 @@ export class Tabs {
       if (back) tab.focus();
       if (keep) this.#page.listing.rename(list, input.value);
     };
-    input.addEventListener("keydown", (event) => {
-      if ((event.key === "Enter" || event.key === "Escape") && !event.isComposing) {
-        event.preventDefault();
-        finish(event.key === "Enter", true);
-      }
-    });
+    onKeys(input, { Enter: () => finish(true, true), Escape: () => finish(false, true) });
     input.addEventListener("blur", () => finish(true, false));
   }
 
@@ -112,19 +107,16 @@ export class Tabs {
     if (list.kind === "favourites") tab.button.prepend(drawing("star"));
     if (list.kind === "own") {
       tab.button.addEventListener("dblclick", () => this.rename(list));
-      tab.button.addEventListener("keydown", (event) => this.#key(event, list));
+      const { listing } = this.#page;
+      onKeys(tab.button, {
+        F2: () => this.rename(list),
+        Delete: () => listing.remove(list),
+        ArrowLeft: ({ altKey }) => altKey && listing.move(list, -1),
+        ArrowRight: ({ altKey }) => altKey && listing.move(list, 1),
+      });
       tab.button.title = "F2 to rename, Alt+← or Alt+→ to move, Delete to delete";
     }
     return tab;
-  }
-
-  #key(event, list) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.altKey && step !== undefined) this.#page.listing.move(list, step);
-    else if (event.key === "F2") this.rename(list);
-    else if (event.key === "Delete") this.#page.listing.remove(list);
-    else return;
-    event.preventDefault();
   }
 
   // Only what has another place is moved, so that neither the focus nor a title being typed is lost.
@@ -152,7 +144,14 @@ export class Search {
     this.#page = page;
     this.#input = header.querySelector("input");
     this.#input.addEventListener("input", () => page.listing.searchFor(this.#input.value));
-    this.#input.addEventListener("keydown", (event) => this.#key(event));
+    onKeys(this.#input, {
+      Escape: () => {
+        this.clear();
+        this.#input.blur();
+      },
+      ArrowDown: () => page.grid.focus(),
+      Enter: () => page.openBest(),
+    });
     this.#input.addEventListener("blur", () => this.#close());
     header.querySelector("#search-open").addEventListener("click", () => this.open());
     // Keeps the focus in the field, which would hide the button before the click arrives.
@@ -184,21 +183,6 @@ export class Search {
   clear() {
     this.text = "";
     this.#page.listing.searchFor("");
-  }
-
-  #key(event) {
-    if (event.isComposing) return; // Enter accepts what an input method offers
-    if (event.key === "Escape") {
-      this.clear();
-      this.#input.blur();
-    } else if (event.key === "ArrowDown") {
-      this.#page.grid.focus();
-    } else if (event.key === "Enter") {
-      this.#page.openBest();
-    } else {
-      return;
-    }
-    event.preventDefault();
   }
 
   // A search that is not empty stays visible.

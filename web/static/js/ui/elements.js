@@ -30,6 +30,18 @@ export function button(attributes, press, ...children) {
   return made;
 }
 
+/**
+ * Let keys do things in an element. An action that returns false leaves the key to the browser, and so does an input
+ * method that is composing text.
+ * @param {Object<string, (event: KeyboardEvent) => unknown>} actions by `event.key`
+ */
+export function onKeys(node, actions) {
+  node.addEventListener("keydown", (event) => {
+    if (event.isComposing || !Object.hasOwn(actions, event.key)) return;
+    if (actions[event.key](event) !== false) event.preventDefault();
+  });
+}
+
 /** A drawing from the page's sprite: `icon-…` or `mark-…`, which is also its class. */
 export function icon(name) {
   return svg("svg", { class: name.slice(0, 4), "aria-hidden": "true" }, svg("use", { href: `#${name}` }));

@@ -117,8 +117,8 @@ export class Notice {
   #element;
   #button;
 
-  /** @param {object} page see main.js @param {HTMLElement} noticeElement */
-  constructor(page, noticeElement) {
+  /** @param {HTMLElement} noticeElement @param {object} page see main.js */
+  constructor(noticeElement, page) {
     this.#page = page;
     this.#element = noticeElement;
     this.#button = noticeElement.querySelector("button");

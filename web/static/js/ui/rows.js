@@ -6,7 +6,7 @@
 import {
   ageCell, changeCell, lastCell, plainCell, rangeCell, rowLabel, starCell, symbolCell, trendCell, written,
 } from "./cells.js";
-import { button, element, setAttribute, setText } from "./elements.js";
+import { button, element, onKeys, setAttribute, setText } from "./elements.js";
 
 /**
  * @typedef {object} Column
@@ -104,7 +104,13 @@ export class Head {
   constructor(row, page) {
     this.#row = row;
     this.#page = page;
-    row.addEventListener("keydown", (event) => this.#key(event));
+    onKeys(row, {
+      ArrowLeft: ({ target }) => this.#move(target, -1),
+      ArrowRight: ({ target }) => this.#move(target, 1),
+      Home: () => this.#sorters.at(0).focus(),
+      End: () => this.#sorters.at(-1).focus(),
+      ArrowDown: () => page.grid.focus(),
+    });
   }
 
   /** Have these columns. @param {Column[]} columns */
@@ -147,14 +153,12 @@ export class Head {
     (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).sorter.focus();
   }
 
-  #key(event) {
-    const buttons = Array.from(this.#cells.values(), ({ sorter }) => sorter);
-    const at = buttons.indexOf(event.target);
-    const goal = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: buttons.length - 1 }[event.key];
-    if (event.key === "ArrowDown") this.#page.grid.focus();
-    else if (goal !== undefined) buttons[goal]?.focus();
-    else return;
-    event.preventDefault();
+  get #sorters() {
+    return Array.from(this.#cells.values(), ({ sorter }) => sorter);
+  }
+
+  #move(from, step) {
+    this.#sorters[this.#sorters.indexOf(from) + step]?.focus();
   }
 }
 
