@@ -7,8 +7,8 @@ import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/protocol.js";
 import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
-import { ALERTS_KEY, TOKEN_KEY, readJson, token } from "./store/kept.js";
 import { Lists, Prefs } from "./store/choices.js";
+import { ALERTS_KEY, TOKEN_KEY, readJson, token } from "./store/kept.js";
 import { Market } from "./store/market.js";
 import { Freshness } from "./store/quote.js";
 import { View } from "./store/view.js";
@@ -18,8 +18,8 @@ import { Feeds, Figures } from "./ui/figures.js";
 import { Grid } from "./ui/grid.js";
 import { Listing } from "./ui/listing.js";
 import { Announcer, Notice, Toasts } from "./ui/messages.js";
-import { Hold, Scheduler } from "./ui/scheduler.js";
 import { Head, chosenColumns } from "./ui/rows.js";
+import { Hold, Scheduler } from "./ui/scheduler.js";
 
 const ADDRESS_AFTER_MS = 250; // browsers throttle a page that changes its URL with every key press
 

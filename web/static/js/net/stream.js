@@ -71,8 +71,8 @@ export class Stream {
   resume() {
     if (!this.paused) return;
     this.pausedAtMs = null;
-    const { frame, kind } = this.#held.take();
-    this.#market.apply(frame, kind, performance.now());
+    this.#market.apply(this.#held.frame, this.#held.kind, performance.now());
+    this.#held = new Held();
     this.#painter.resumed();
   }
 
@@ -174,7 +174,7 @@ function allAlike(symbol) {
 /**
  * What arrives during a pause, merged, so that it is never more than a snapshot.
  *
- * Promises: applying what `take` returns has the effect of applying every frame that was held, in order.
+ * Promises: applying `frame` as its `kind` says has the effect of applying every frame that was held, in order.
  */
 class Held {
   /** How many updates of symbols are waiting. */
@@ -211,17 +211,14 @@ class Held {
     }
   }
 
-  /** Everything at once, as a frame and its kind; nothing is held any more. */
-  take() {
-    const frame = {
+  /** Everything at once. */
+  get frame() {
+    return {
       epoch: this.#epoch, quotes: Object.fromEntries(this.#quotes), gone: [...this.#gone], feeds: Object.fromEntries(this.#feeds),
     };
-    const kind = { replace: this.#replace, first: false, old: true };
-    this.#quotes = new Map();
-    this.#gone = new Set();
-    this.#feeds = new Map();
-    this.#replace = false;
-    this.updates = 0;
-    return { frame, kind };
+  }
+
+  get kind() {
+    return { replace: this.#replace, first: false, old: true };
   }
 }

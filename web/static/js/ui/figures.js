@@ -120,10 +120,10 @@ export class Figures {
     const title = [arrow, `${price ?? ""}Ticker`].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     const condition = this.#condition;
-    const mark = find("#tab-icon g");
-    setAttribute(mark, "color", COLOURS[condition]);
-    mark.replaceChildren(...find(`#mark-${condition}`).cloneNode(true).childNodes);
-    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(mark.parentNode.outerHTML)}`);
+    const shape = find("#tab-icon g");
+    setAttribute(shape, "color", COLOURS[condition]);
+    shape.replaceChildren(...find(`#mark-${condition}`).cloneNode(true).childNodes);
+    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(shape.parentNode.outerHTML)}`);
   }
 
   #showCounts() {

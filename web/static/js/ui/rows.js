@@ -35,8 +35,7 @@ const COLUMNS = [
   { key: "spread", title: "Spread", write: written.spread, width: 56, rank: 5, hint: "In basis points" },
   { key: "volume", title: "Volume", write: written.volume, width: 78, least: 70, rank: 14,
     hint: "Over 24 hours, in quote currency" },
-  { key: "age", title: "Age", cell: ageCell, width: 60, least: 56, rank: 15,
-    hint: "How old the price is" },
+  { key: "age", title: "Age", cell: ageCell, width: 60, least: 56, rank: 15, hint: "How old the price is" },
   { key: "difference", title: "Change", write: written.difference, width: 96, rank: 10,
     hint: "Over 24 hours, in quote currency" },
   { key: "open", title: "Open", write: written.price, width: 92, rank: 9, hint: "24 hours ago" },
@@ -47,8 +46,7 @@ const COLUMNS = [
   { key: "asksize", title: "Ask size", write: written.volume, width: 78, rank: 1,
     hint: "At the best ask, in base currency" },
   { key: "source", title: "Source", text: true, write: written.text, width: 86, rank: 6, hint: "Feed that the price comes from" },
-  { key: "updated", title: "Updated", write: written.time, width: 92, rank: 3,
-    hint: "Time of the price" },
+  { key: "updated", title: "Updated", write: written.time, width: 92, rank: 3, hint: "Time of the price" },
 ];
 
 const DEFAULT = ["change", "trend", "range", "bid", "ask", "spread", "volume", "age"];
