@@ -314,27 +314,18 @@ class Groups:
                 if group.scope.denied:
                     group.scope.denied -= lost
         updates = protocol.Updates(flush.version, self._wall_ms(), feeds)
-        now = began = self._monotonic()
-        rest: list[Group] = []
-        for group in touched:
-            if group.interval_ms:
-                self._mark_due(group, flush.version - 1)
-                continue
-            if now - began > self.turn_s or len(group.members) > self.part:
-                self._mark_due(group, flush.version - 1)
-                rest.append(group)
-                continue
-            news, group.news = group.news, {}
-            if not group.members:
-                continue
+
+        def frame_of(group: Group, news: dict[Record, None]) -> Frame | None:
             wanted = group.scope.selection.mask
             told = _allowed(group, news)
             rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
             gone = _selected(group.scope, lost, lost_by_wildcard) if lost else []
-            if rows or gone or feeds:
-                self._send(group, updates.frame(group.told, rows, gone), now)
-            now = self._monotonic()
-        self._rest, self.sending = self._serve(rest), bool(rest)
+            return updates.frame(group.told, rows, gone) if rows or gone or feeds else None
+
+        for group in touched:
+            self._mark_due(group, flush.version - 1)
+        self._rest = self._serve([group for group in touched if not group.interval_ms], frame_of)
+        self.send_on()
 
     def send_on(self) -> None:
         """Go on sending what the last flush made visible, for a turn of the loop."""
@@ -353,36 +344,16 @@ class Groups:
 
     def send_due(self, interval_ms: int) -> None:
         """An interval class is due: send each of its groups with news a frame."""
-        self._begin(self._serve([g for g in self._groups.values() if g.interval_ms == interval_ms and g.due]))
+        updates = protocol.Updates(self.store.version, self._wall_ms())
 
-    def _begin(self, steps: Iterator[None]) -> None:
-        """Take the first step at once; the others, if any, each in a turn of the loop."""
-        if next(steps, self) is None:
-            self._spread(steps)
+        def frame_of(group: Group, news: dict[Record, None]) -> Frame | None:
+            nonlocal updates
+            if updates.version != self.store.version:
+                updates = protocol.Updates(self.store.version, self._wall_ms())
+            return self._due_frame(group, news, updates)
 
-    def _serve(self, groups: list[Group]) -> Iterator[None]:
-        """Send each of these groups what it is due, pausing when a turn's time is up."""
-        began, updates = self._monotonic(), protocol.Updates(self.store.version, self._wall_ms())
-        for group in groups:
-            now = self._monotonic()
-            if now - began > self.turn_s:
-                yield
-                began = self._monotonic()
-            if not group.due:  # it was emptied meanwhile
-                continue
-            version, news, group.news = self.store.version, group.news, {}
-            if version != updates.version:
-                updates = protocol.Updates(version, self._wall_ms())
-            frame = self._due_frame(group, news, updates) if group.members else None
-            if frame is not None and len(group.members) > self.part:
-                yield from self._send_in_parts(group, frame, now)
-            elif frame is not None:
-                self._send(group, frame, now)
-            group.due, group.seen = False, version
-            if group.news or self._for_all > version:  # something came between two parts
-                self._mark_due(group, version)
-            if group.returning:
-                self._send_returning(group)
+        due = [group for group in self._groups.values() if group.interval_ms == interval_ms and group.due]
+        self._begin(self._serve(due, frame_of))
 
     def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
         """The frame for a group that was due: of its news alone, unless a feed's record or a removal came for all."""
@@ -393,11 +364,37 @@ class Groups:
             return None
         since, wanted = group.seen, group.scope.selection.mask
         told = _allowed(group, news)
-        if since == self.store.version - 1:
-            rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.mask & wanted)]
-        else:
-            rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
+        rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
         return updates.frame(group.told, rows, []) if rows else None
+
+    def _begin(self, steps: Iterator[None]) -> None:
+        """Take the first step at once; the others, if any, each in a turn of the loop."""
+        if next(steps, self) is None:
+            self._spread(steps)
+
+    def _serve(
+        self, groups: list[Group], frame_of: Callable[[Group, dict[Record, None]], Frame | None]
+    ) -> Iterator[None]:
+        """Send each of these groups what it is due, as `frame_of` makes it, pausing when a turn's time is up."""
+        began = self._monotonic()
+        for group in groups:
+            now = self._monotonic()
+            if now - began > self.turn_s:
+                yield
+                began = self._monotonic()
+            if not group.due:  # it was emptied meanwhile
+                continue
+            version, news, group.news = self.store.version, group.news, {}
+            frame = frame_of(group, news) if group.members else None
+            if frame is not None and len(group.members) > self.part:
+                yield from self._send_in_parts(group, frame, now)
+            elif frame is not None:
+                self._send(group, frame, now)
+            group.due, group.seen = False, version
+            if group.news or self._for_all > version:  # something came between two parts
+                self._mark_due(group, version)
+            if group.returning:
+                self._send_returning(group)
 
     def heartbeat(self, older_than_s: float) -> None:
         """Send a heartbeat to every group that has been sent nothing for this long."""

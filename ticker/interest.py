@@ -21,8 +21,8 @@ class Interest:
 
     def __init__(self, wildcards: Wildcards) -> None:
         self._wildcards = wildcards
-        self._by_symbol: dict[str, set[Group]] = {}
-        self._by_wildcard: dict[Wildcard, set[Group]] = {}
+        self._by_symbol: dict[str, dict[Group, None]] = {}  # in the order in which they came
+        self._by_wildcard: dict[Wildcard, dict[Group, None]] = {}
 
     def __len__(self) -> int:
         """How many symbols and patterns interest anybody."""
@@ -31,9 +31,9 @@ class Interest:
     def add(self, group: Group) -> None:
         """Note what a new group selects."""
         for symbol in group.scope.exact:
-            self._by_symbol.setdefault(symbol, set()).add(group)
+            self._by_symbol.setdefault(symbol, {})[group] = None
         for wildcard in group.scope.wildcards:
-            self._by_wildcard.setdefault(wildcard, set()).add(group)
+            self._by_wildcard.setdefault(wildcard, {})[group] = None
 
     def remove(self, group: Group) -> None:
         """Forget a group."""
@@ -59,7 +59,7 @@ class Interest:
         return touched
 
 
-def _discard(index: dict[K, set[Group]], key: K, group: Group) -> None:
-    index[key].discard(group)
+def _discard(index: dict[K, dict[Group, None]], key: K, group: Group) -> None:
+    del index[key][group]
     if not index[key]:
         del index[key]

@@ -6,6 +6,7 @@ named in class attributes, so that a test can put a broken part in (`test_mutant
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import deque
 from collections.abc import Iterator
@@ -44,7 +45,11 @@ class Link:
         self.chokes = False  # one more frame is taken
         self.heard = False
         self.past: deque[ModelReader] = deque(maxlen=MAX_LOST)
+        self._number = world.number()
         reader.connect()
+
+    def __hash__(self) -> int:  # so that sets of links are in the same order in each run
+        return self._number
 
     def write(self, frame: Frame) -> bool:
         if self.blocked:
@@ -103,6 +108,7 @@ class World:
         self.shared: dict[tuple[Group, int | None], Frame] = {}
         self.epoch = 1000
         self.slow = False
+        self.number = itertools.count().__next__
         self._start()
 
     def _start(self) -> None:

@@ -6,6 +6,7 @@ Without this it would be unknown whether `stream_machine.py` checks enough to pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
@@ -176,7 +177,7 @@ class GroupsThatEncodeForEach(Groups):
         told, members, group.members = group.told, group.members, set()
         for reader in members:
             others, group.members, group.told = group.members, {reader}, told
-            super()._send(group, Frame(frame.kind, frame.data, frame.rows), now)
+            super()._send(group, Frame(frame.kind, frame.data, frame.rows, frame.version), now)
             group.members |= others
 
 
@@ -202,8 +203,8 @@ class GroupsThatAreDoneTooEarly(Groups):
 class GroupsThatForgetWhatCameMeanwhile(Groups):
     """What comes while a frame is handed out, part by part, waits until something else comes."""
 
-    def _serve(self, groups: list[Group]) -> Iterator[None]:
-        for _ in super()._serve(groups):
+    def _serve(self, groups: list[Group], *args: Any) -> Iterator[None]:
+        for _ in super()._serve(groups, *args):
             yield
             self._for_all = 0
             for group in groups:
