@@ -55,6 +55,7 @@ class BoundedHttp(HttpToolsProtocol):
     stall_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _data = _unparsed = b""
     _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -114,7 +115,11 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_head()
-        super().data_received(data)
+        while data:
+            self._data = data
+            super().data_received(data)
+            data, self._unparsed = self._unparsed, b""
+        self._data = b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
@@ -129,7 +134,13 @@ class BoundedHttp(HttpToolsProtocol):
         return self.scope["http_version"] != "1.0" and dict(self.headers).get(b"upgrade", b"").lower() == b"websocket"
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Stay with HTTP, as RFC 9110 (section 7.8) allows: Java's client asks for h2c with each of its requests."""
+        """Stay with HTTP, as RFC 9110 (section 7.8) allows: Java's client asks for h2c with each of its requests.
+
+        The parser has stopped behind the request, and uvicorn drops what came with it: further, pipelined ones.
+        """
+        stopped = sys.exception()
+        assert isinstance(stopped, httptools.HttpParserUpgrade)
+        self._unparsed = self._data[stopped.args[0] :]
 
     def handle_websocket_upgrade(self) -> None:
         self._taken()

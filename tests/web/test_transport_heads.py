@@ -101,6 +101,19 @@ async def test_an_offer_of_another_protocol_is_passed_over(live: Live, caplog: p
 
 
 @serving()
+async def test_requests_behind_such_an_offer_are_answered(live: Live) -> None:
+    """Pipelined requests may each offer another protocol; as many may wait as without that.
+
+    Seen: what came together with such a request was dropped, and its client waited for answers until it was cut off.
+    """
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    peer = await live.connect()
+    await peer.write(request * 101)
+    assert [(await peer.answer()).status for _ in range(101)] == [200] * 101
+    assert await refused(live, request * 102) == (400, "more than 100 pipelined requests")
+
+
+@serving()
 async def test_a_head_behind_a_request_that_waits_is_bounded(live: Live) -> None:
     """A head that comes while the request before it waits has the same limit; else it could grow for half a minute."""
     cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
