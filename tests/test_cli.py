@@ -133,6 +133,32 @@ def test_show_config_is_a_configuration(tmp_path: Path, main: Run) -> None:
     assert (status, tomllib.loads(again)) == (0, shown)
 
 
+PASSWORD = "s3cret"
+PROXY = f"http://ann:{PASSWORD}@127.0.0.1:3128"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["show-config", "--feed", f"kraken?proxy={PROXY}"], 'proxy = "http://…@127.0.0.1:3128"'),
+        (["show-config", "--set", f"feeds.kraken.base_url={PROXY}"], 'base_url = "http://…@127.0.0.1:3128"'),
+        (["check-config", "--feed", f"kraken?proxy={PROXY}&x"], "--feed kraken?proxy=http://…@127.0.0.1:3128&x: "),
+        (["symbols", "--adapter", f"kraken?base_url=http://ann:{PASSWORD}@127.0.0.1:9"], "at http://…@127.0.0.1:9: "),
+        (["get", "--url", f"{PROXY}/?x"], "'http://…@127.0.0.1:3128/?x' is not the address of a service"),
+        (["get", PROXY], "'http://…@127.0.0.1:3128' is not a symbol"),
+    ],
+)
+def test_a_password_in_a_url_is_not_printed(main: Run, arguments: list[str], shown: str) -> None:
+    """Neither settings nor messages show the password of a proxy, a gateway or a service.
+
+    Seen: `show-config`, and messages about a wrong address, printed it, for anyone who reads the terminal or a log.
+    """
+    _, out, errors = main(*arguments)
+    printed = "\n".join((out, *errors))
+    assert shown in printed
+    assert PASSWORD not in printed
+
+
 def test_check_config_builds_the_feeds(main: Run) -> None:
     """A good configuration is `ok` with its feeds in order; nothing configured is the simulator."""
     feeds = ("--feed", "kraken:*-USD?interval_s=1&base_url=http://127.0.0.1:9000", "--feed", "eu=kraken:*-EUR")

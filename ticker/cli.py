@@ -93,9 +93,10 @@ def _mend_standard_streams() -> None:
 
 def _fail(message: str, status: int) -> int:
     from ticker.harmless import escape
+    from ticker.logs import redact
 
     for line in message.split("\n"):
-        print(f"ticker: {escape(line)}", file=sys.stderr)
+        print(f"ticker: {escape(redact(line))}", file=sys.stderr)
     return status
 
 

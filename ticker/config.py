@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from ticker.errors import ConfigError, did_you_mean, nearest
 from ticker.feed_spec import fault_of_name, parse_feed_spec
 from ticker.harmless import escape
+from ticker.logs import redact
 from ticker.settings import Settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -68,6 +69,8 @@ def check(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) ->
 
 def explain(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> str:
     """The settings in force, as TOML that gives the same settings again, each value with its origin.
+
+    Passwords in URLs are left out.
 
     Raises:
         ConfigError: as `load`.
@@ -267,7 +270,7 @@ def _toml_table(name: str, values: Mapping[str, object], said: Mapping[str, _Sai
     lines = [f"[{name}]"]
     for key, value in values.items():
         spelled = key if _BARE_KEY.fullmatch(key) else _toml(key)
-        setting = f"# {key} is not set" if value is None else f"{spelled} = {_toml(value)}"
+        setting = f"# {key} is not set" if value is None else f"{spelled} = {redact(_toml(value))}"
         lines.append(f"{setting:<40} # {escape(said[key].origin) if key in said else 'default'}")
     return "\n".join(lines) + "\n"
 

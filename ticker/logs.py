@@ -3,7 +3,8 @@
 What a caller gives as `extra={"feed": name}` follows the message as key=value on the console, and is a field of
 the object in JSON. Control characters are escaped everywhere, so nothing that a client or an exchange sends can
 forge a line or move a terminal's cursor. Libraries log through the same handler, and only warnings: their lines
-per request or connection would drown ours, and httpx prints whole URLs. A token in a URL is never written.
+per request or connection would drown ours, and httpx prints whole URLs. A token or a password in a URL is never
+written.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ticker.harmless import escape
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 _TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
+_LOGIN = re.compile(r"((?::|%3a)(?:/|%2f){2})\S*(?:@|%40)", re.IGNORECASE)
+"""What may stand before the host of a URL, percent-encoded or not."""
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
@@ -56,8 +59,9 @@ def configure(level: str, fmt: str, stream: Stream) -> None:
 
 
 def redact(text: str) -> str:
-    """The text without tokens: uvicorn prints whole URLs."""
-    return _TOKEN.sub(r"\1…", text) if "token=" in text else text
+    """The text without the secrets of URLs: tokens, and names with passwords."""
+    text = _TOKEN.sub(r"\1…", text) if "token=" in text else text
+    return _LOGIN.sub(r"\1…@", text) if "@" in text or "%40" in text else text
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from feeds.exchange.failures import without
 from feeds.exchange.fetch import Answer
 from ticker.clock import Clock
+from ticker.logs import redact
 
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")
 """Headers that are kept, besides those about rate limits."""
@@ -93,7 +94,7 @@ class Recorder:
             event = {"t": self._clock.wall_ms() / 1000, "dir": direction, name: raw}
             self._write(path, (json.dumps(event) + "\n").encode())
 
-        note("open", url)
+        note("open", redact(url))
         return note
 
     def _stamp(self) -> str:

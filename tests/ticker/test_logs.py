@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ticker.harmless import escape
-from ticker.logs import configure
+from ticker.logs import configure, redact
 
 HOSTILE = "a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"
 HOSTILE_ESCAPED = r"a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"
@@ -167,3 +167,20 @@ def test_a_token_in_an_address_is_not_written(stream: io.StringIO, fmt: str) -> 
     assert "s3cret" not in stream.getvalue()
     assert "/ws?a=b&token=" in stream.getvalue()
     assert "&c=d" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("http://ann:s3cret@proxy:3128/x", "http://…@proxy:3128/x"),
+        ("wss://s3cret@gateway and http://a:s3@cret@b", "wss://…@gateway and http://…@b"),
+        ("kraken?proxy=http%3A%2F%2Fann%3As3cret%40proxy", "kraken?proxy=http%3A%2F%2F…@proxy"),
+        ("https://proxy/x mail a@b", "https://proxy/x mail a@b"),
+    ],
+)
+def test_a_password_in_an_address_is_not_written(stream: io.StringIO, text: str, written: str) -> None:
+    """Of a URL with a name and a password, however it is spelled, the host and what follows is printed."""
+    configure("info", "console", stream)
+    logging.getLogger("ticker").info(text)
+    assert written in stream.getvalue()
+    assert redact(text) == written

@@ -43,7 +43,8 @@ class Address(NamedTuple):
         except ValueError:  # an invalid port or host name
             good = False
         if not good or parts.query or parts.fragment:
-            raise ConfigError(f"{origin}'{text}' is not the address of a service; give one like {DEFAULT_ADDRESS}")
+            shown = re.sub("//.*@", "//…@", text)  # without a password
+            raise ConfigError(f"{origin}'{shown}' is not the address of a service; give one like {DEFAULT_ADDRESS}")
         path = parts.path.rstrip("/").removesuffix("/ws")
         return cls(_SCHEMES[parts.scheme] == "wss", parts.netloc, path)
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from feeds.exchange.fetch import Answer
+from feeds.exchange.record import Recorder
 from tests.conftest import logged
 from tests.feeds.fake_exchange import Peer, Reply, recorded, recordings
 from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, Theatre, answers, in_theatre, listing, said, tickers
+from ticker.clock import Clock
 
 SECRET = "s3cr/t-key"
 KEYED = dataclasses.replace(
@@ -142,6 +145,20 @@ def test_no_secret_is_written(tmp_path: pathlib.Path, caplog: pytest.LogCaptureF
         assert b"s3cr" not in file.read_bytes()
     assert "s3cr" not in caplog.text
     assert not any("s3cr" in str(event.data) for event in theatre.sink.events if event.what != "publish")
+
+
+def test_no_password_of_an_address_is_written(tmp_path: pathlib.Path) -> None:
+    """Of a gateway whose address has a name and a password, the host is recorded.
+
+    Seen: a stream's address was recorded whole.
+    """
+    recorder = Recorder("toy", tmp_path, "https://ann:s3cret@gate", 10_000, (), Clock())
+    recorder.answer("GET", "/x", Answer(200, {}, b"{}"))
+    recorder.connection("wss://ann:s3cret@gate/talk")("recv", "{}")
+    written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) == 3
+    assert "s3cret" not in "".join(written)
+    assert '"url": "wss://\\u2026@gate/talk"' in "".join(written)
 
 
 def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
