@@ -95,7 +95,8 @@ def _fail(message: str, status: int) -> int:
     from ticker.harmless import escape
     from ticker.logs import redact
 
-    for line in message.split("\n"):
+    several = status in {2, 3}  # faults or symbols; other messages may quote what a service sent
+    for line in message.split("\n") if several else [message]:
         print(f"ticker: {escape(redact(line))}", file=sys.stderr)
     return status
 

@@ -7,13 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from ticker.client import shapes
 from ticker.client.address import Address, check_selection, request_headers, split_address
 from ticker.client.quote import Number, Quote
-from ticker.client.rest import fetch
+from ticker.client.rest import fetch, names_in
 from ticker.errors import UnknownSymbolError, UnreachableError
 
 MAX_QUERY = 6000
 """Most characters of patterns in one request: proxies accept URLs of about 8,000."""
+_TEXT = shapes.maybe(shapes.text)
+SHAPES: dict[str, shapes.Shape] = {
+    "quotes": {"quotes": {str: shapes.record}},
+    "symbols": {"symbols": [{
+        "symbol": shapes.text, "name": _TEXT, "base": _TEXT, "quote": _TEXT, "decimals": shapes.maybe(shapes.whole),
+        "venues": [shapes.text],
+    }]},
+}  # fmt: skip
 
 
 def ask(
@@ -67,11 +76,12 @@ def inquire(
     loading: list[str] = []
     for part in parts(names):
         path = f"/api/{what}?{urlencode({'symbols': ','.join(part), **query}, safe=',*:')}"
-        answer = fetch(address, path, what, headers, timeout_s, number)
+        answer = fetch(address, path, SHAPES[what], headers, timeout_s, number)
         found = answer[what]
         records |= found if isinstance(found, dict) else {entry["symbol"]: entry for entry in found}
-        unknown |= {entry["symbol"]: entry["nearest"] for entry in answer.get("unknown", ())}
-        loading = answer.get("loading", loading)
+        if shapes.fits(entries := answer.get("unknown", []), [{"symbol": shapes.name}]):
+            unknown |= {entry["symbol"]: names_in(entry, "nearest") for entry in entries}
+        loading = names_in(answer, "loading") or loading
     if unknown:
         raise UnknownSymbolError(unknown, loading)
     if missing := [name for name in names if "*" not in name and name not in records]:  # not called unknown either

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+from ticker.client import shapes
 from ticker.client.address import UNAUTHORIZED, Address
 from ticker.clock import Clock
 from ticker.errors import RefusedError, UnknownSymbolError, UnreachableError
@@ -69,7 +70,7 @@ def request(address: Address, path: str, headers: Mapping[str, str] | None = Non
 def fetch(
     address: Address,
     path: str,
-    member: str,
+    shape: shapes.Shape,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 15.0,
     number: Callable[[str], Any] = str,
@@ -79,7 +80,7 @@ def fetch(
     Args:
         address: the service.
         path: below the service's base path, with its query.
-        member: must be in the object; otherwise another server has answered.
+        shape: of the object; without its first member another server has answered.
         headers: to send with the request.
         timeout_s: as in `request`.
         number: makes a number from the text of a decimal.
@@ -91,23 +92,35 @@ def fetch(
     """
     status, body = request(address, path, headers, timeout_s)
     try:
-        document = json.loads(body, parse_float=number)
+        document = json.loads(body, parse_float=number, parse_constant=_refuse)
     except (ValueError, RecursionError):
         document = None
     problem = document if isinstance(document, dict) else {}
     if status == 200:
-        if member not in problem:
+        if next(iter(shape)) not in problem:
             raise UnreachableError(f"{address} answers, but is not a ticker service")
+        if not shapes.fits(problem, shape):
+            raise UnreachableError(f"{address} answers, but not as this version of ticker expects")
         return problem
     code = problem.get("code", status)
     if code == "unknown_symbol":
         symbol = unquote(path.partition("?")[0].rpartition("/")[2])
-        raise UnknownSymbolError({symbol: problem.get("nearest", [])}, problem.get("loading", ()))
+        raise UnknownSymbolError({symbol: names_in(problem, "nearest")}, names_in(problem, "loading"))
     detail = UNAUTHORIZED if status == 401 else problem.get("detail")
     text = f"{address}: {detail}" if detail else f"{address} answers with HTTP status {status}"
     if status in _LATER:
         raise UnreachableError(text)
     raise RefusedError(text, code)
+
+
+def names_in(document: Mapping[str, Any], member: str) -> list[str]:
+    """A member that is a list of names; empty if it is missing, or something else."""
+    found: Any = document.get(member)
+    return found if shapes.fits(found, [shapes.name]) else []
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity are not JSON
 
 
 def reason(error: OSError) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import click
 
+from ticker.client import shapes
 from ticker.commands import options
 from ticker.commands.chart import chart
 from ticker.commands.output import csv_lines, dumb, json_number, json_text
@@ -38,7 +39,8 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
     drawn = form is None and sys.stdout.isatty()
     width, height = shutil.get_terminal_size()
     bars = limit or (max(10, width - 8) if drawn else 500)
-    rows = fetch(url, f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}", "bars")["bars"]
+    path = f"/api/candles/{quote(symbol, safe=':')}?interval={interval}&limit={bars}"
+    rows = fetch(url, path, {"bars": [_is_bar]})["bars"]
     if drawn:
         color = not (os.environ.get("NO_COLOR") or dumb())
         click.echo(chart(symbol, interval, rows, width, height - 1, color=color), color=color)
@@ -46,6 +48,15 @@ def candles(symbol: str, interval: str, limit: int | None, form: str | None, url
         sys.stdout.writelines(f"{_json(row)}\n" for row in rows)
     else:
         sys.stdout.write(csv_lines([_HEADS, *([_time(row[0]), *row[1:]] for row in rows)]))
+
+
+def _is_bar(row: object) -> bool:
+    """Whether this is `[t, open, high, low, close, volume, flags]`; prices may be missing, all together."""
+    match row:
+        case [t, *prices, volume, str()] if len(prices) == 4 and shapes.moment(t):
+            known = all(map(shapes.price, prices)) or prices == [None] * 4
+            return known and (volume is None or shapes.size(volume))
+    return False
 
 
 def _time(time_ms: int) -> str:

@@ -116,12 +116,9 @@ class Scale(NamedTuple):
         least = max(self.step * 2 * _TICK_LINES, 10.0**-digits)
         size = 10.0 ** math.floor(math.log10(least))
         span = next(size * factor for factor in (1, 2, 5, 10, 20) if size * factor >= least * 0.999)
-        bottom, value = self.top - self.step * 2 * self.lines, math.floor(self.top / span) * span
-        found = []
-        while value > bottom:
-            found.append(value)
-            value -= span
-        return found
+        bottom, highest = self.top - self.step * 2 * self.lines, math.floor(self.top / span) * span
+        values = (highest - i * span for i in range(self.lines))
+        return [value for value in values if value > bottom]
 
 
 def _bar(row: list[Any]) -> Bar:

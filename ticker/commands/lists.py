@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ticker.client import shapes
 from ticker.client.address import Address, request_headers
 from ticker.client.ask import inquire
 from ticker.clock import Clock
@@ -18,6 +19,11 @@ from ticker.commands.rest import fetch
 from ticker.errors import UnknownSymbolError, nearest
 from ticker.model import currencies, pattern_matches
 from ticker.selection import check_patterns
+
+_FEED = {
+    "state": shapes.text, "since": shapes.whole, "kind": shapes.text, "symbols": shapes.whole, "rate": shapes.number,
+    "last_data": shapes.maybe(shapes.whole), "errors": {str: shapes.whole}, "message": shapes.maybe(shapes.text),
+}  # fmt: skip
 
 
 @click.command()
@@ -42,7 +48,7 @@ def symbols(patterns: tuple[str, ...], adapter: str | None, form: str | None, ur
 @options.service
 def feeds(form: str | None, url: str | None) -> None:
     """List the feeds of the running service and their state."""
-    listed = fetch(url, "/api/feeds", "feeds")["feeds"]
+    listed = fetch(url, "/api/feeds", {"feeds": {str: _FEED}})["feeds"]
     now_ms = Clock().wall_ms()
     columns = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
     rows = []

@@ -6,13 +6,13 @@ import contextlib
 import os
 from typing import Any
 
-from ticker.client import rest
+from ticker.client import rest, shapes
 from ticker.client.address import Address, request_headers
 from ticker.commands.notices import patience
 
 
-def fetch(url: str | None, path: str, member: str, *, quiet: bool = False) -> dict[str, Any]:
+def fetch(url: str | None, path: str, shape: shapes.Shape, *, quiet: bool = False) -> dict[str, Any]:
     """GET a JSON object by `ticker.client.rest.fetch`; shows that it waits, unless `quiet`."""
     address = Address.of(url, os.environ)
     with contextlib.nullcontext() if quiet else patience(f"asking {address}"):
-        return rest.fetch(address, path, member, request_headers(None, None, os.environ))
+        return rest.fetch(address, path, shape, request_headers(None, None, os.environ))

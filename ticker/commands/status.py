@@ -6,6 +6,7 @@ import os
 
 import click
 
+from ticker.client import shapes
 from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.lists import feeds
@@ -23,11 +24,11 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     Exit status 0 if it is ready for readers, 1 if it runs but is not ready, 4 if it cannot be reached.
     """
     where = address or url
-    answer = fetch(where, "/api/status", "versions")
+    answer = fetch(where, "/api/status", {"versions": {"ticker": shapes.text}, "reasons": [shapes.text]})
     version, reasons = answer["versions"]["ticker"], answer["reasons"]
-    print(f"ticker {escape(str(version))} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
+    print(f"ticker {escape(version)} at {Address.of(where, os.environ)}: {'not ready' if reasons else 'ready'}")
     for reason in reasons:
-        print(f"  {escape(str(reason))}")
+        print(f"  {escape(reason)}")
     print()
     ctx.invoke(feeds, form=None, url=where)
     return 1 if reasons else 0

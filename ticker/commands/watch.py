@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import click
 
-from ticker.client import View
+from ticker.client import View, shapes
 from ticker.client import watch as watch_prices
 from ticker.client.address import Address
 from ticker.clock import Clock
@@ -114,4 +114,4 @@ def _sparklines(board: Board, url: str | None, stop: threading.Event) -> None:
         if names:
             with contextlib.suppress(ClientError):
                 path = f"/api/sparklines?symbols={names}&points={SPARK}"
-                board.closes = fetch(url, path, "closes", quiet=True)["closes"]
+                board.closes = fetch(url, path, {"closes": {str: [shapes.maybe(shapes.number)]}}, quiet=True)["closes"]

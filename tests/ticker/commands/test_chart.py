@@ -41,6 +41,15 @@ def test_a_chart_fills_the_terminal_and_no_more() -> None:
     assert chart("A", "1m", [[0, None, None, None, None, None, "g"]], 80, 24, color=False) == "A: no bars yet"
 
 
+def test_a_range_too_fine_for_its_numbers_ends() -> None:
+    """Prices that differ in their last digit alone are charted.
+
+    Seen: labels closer together than two such numbers can be were counted for ever.
+    """
+    rows = [[0, "1000000000000000000", "1000000000000000128", "1000000000000000000", "1000000000000000000", None, ""]]
+    assert len(chart("A", "1m", rows, width=60, height=40, color=False).splitlines()) == 40
+
+
 def test_scales_have_round_labels() -> None:
     """Prices at their round values with the symbol's digits, times at full minutes or hours, a day at its beginning."""
     day = 86_400_000
