@@ -148,6 +148,25 @@ def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
         until(visit, lambda: len(service.connections) > 3)
 
 
+@pytest.mark.parametrize("window", [[0, 0], [-5, -1], [1e300, 1e301], ["0", "0"], "now", None])
+def test_a_bye_cannot_ask_for_a_storm(browser: Browser, server: PageServer, window: object) -> None:
+    """Whatever window it names, the page comes back no faster than after a cut, and slower while no data comes.
+
+    Seen: with no wait, or one beyond what timers can, the page connected hundreds of times a second.
+    """
+    with frozen(browser, server, book(3)) as visit:
+        service = visit.service
+
+        def bye(_: object = None) -> None:
+            service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": window})
+
+        service.answer_subscribe = bye
+        bye()
+        for _ in range(20):
+            advance(visit, 100)
+        assert len(service.connections) <= 4  # after 250, 500, 1000 ms
+
+
 def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:
     """A frame made for a later version is not applied: the page reconnects with its cursor and counts the gap."""
     with frozen(browser, server, book(30)) as visit:

@@ -160,7 +160,7 @@ class Book(Generic[Number]):
         """
         if not self.current or message.time < self._recheck_at or not self.feeds:
             return None
-        if any(feed.get("state") in {"connecting", "down"} for feed in self.feeds.values()):
+        if any(feed.get("state") in ("connecting", "down") for feed in self.feeds.values()):
             return None
         self._recheck_at, self._recheck_ms = message.time + self._recheck_ms, 2 * self._recheck_ms
         quotes, unknown = self.quotes, self.unknown

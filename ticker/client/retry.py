@@ -66,14 +66,18 @@ class Retry:
         self._dice = dice
         self._failures = 0
         self._bye: Message | None = None
+        self._sent_off = False
 
     def data(self) -> None:
         """Note that data came: resets the backoff."""
         self._failures = 0
+        self._sent_off = False
 
     def bye(self, message: Message) -> None:
-        """Note a `bye`, which may say when to reconnect."""
+        """Note a `bye`, which may say when to reconnect; a second one without data in between counts as a failure."""
         self._bye = message
+        self._failures += self._sent_off
+        self._sent_off = True
 
     def pause_s(self, close_code: int | None = None, least_s: float = 0.0) -> float:
         """How long to wait before the next connection.
@@ -88,10 +92,11 @@ class Retry:
         bye, self._bye = self._bye, None
         if bye is not None and not bye.reconnect:
             raise RefusedError(f"the service ended the stream: {bye.reason}", protocol.GOING_AWAY)
-        if bye is not None and bye.retry_ms is not None:
-            return self._dice.uniform(*bye.retry_ms) / 1000
         if close_code == protocol.TOO_MANY_MESSAGES:
             self._failures = max(self._failures, _SLOWER)
         longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
+        backoff_s = least_s + self._dice.uniform(0, longest_s)
+        if bye is not None and bye.retry_ms is not None:
+            return max(backoff_s, self._dice.uniform(*bye.retry_ms) / 1000)
         self._failures += 1
-        return least_s + self._dice.uniform(0, longest_s)
+        return backoff_s

@@ -298,10 +298,13 @@ class Stream(Generic[Number]):
 @contextlib.asynccontextmanager
 async def connected(address: Address, headers: Mapping[str, str] | None) -> AsyncIterator[Line]:
     """A connection to the stream, closed properly whatever ends its use."""
-    socket = await connect(
-        address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
-        additional_headers=headers, proxy=None, create_connection=Line,
-    )  # fmt: skip
+    try:
+        socket = await connect(
+            address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
+            additional_headers=headers, proxy=None, create_connection=Line,
+        )  # fmt: skip
+    except ValueError as error:  # a redirect has a port or host name that cannot be
+        raise RefusedError(f"cannot connect to {address}: {error}", "redirect") from error
     assert isinstance(socket, Line)
     try:
         yield socket

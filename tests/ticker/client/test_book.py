@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ticker.client.book import Backlog, Book
+from ticker.client.wire import Message
 from ticker.errors import ConfigError, PatternError, RefusedError, UnreachableError
 
 
@@ -143,6 +144,17 @@ def test_deep_nesting_does_not_crash() -> None:
     """Absurdly deep nesting is ignored or ends the connection: the limit depends on the Python version."""
     with contextlib.suppress(UnreachableError):
         assert opened().receive(b'{"type":"x","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}").type == "x"
+
+
+def test_a_feed_may_say_anything() -> None:
+    """The members of a feed's record are passed on as they are.
+
+    Seen: a state that was a list ended the view with a TypeError.
+    """
+    target = opened(A={"last": 1})
+    say(target, "update", since=10, version=11, feeds={"toy": {"state": ["live"], "new": {}}})
+    assert target.recheck(Message("heartbeat", time=10**9)) is None
+    assert target.feeds["toy"]["state"] == ["live"]
 
 
 def test_a_gap_is_never_merged() -> None:

@@ -95,6 +95,22 @@ def test_a_bye_says_when_to_reconnect() -> None:
         retry.pause_s(protocol.RESTART)
 
 
+def test_a_bye_cannot_ask_for_a_storm() -> None:
+    """Whatever window it names, reconnecting is not faster than after a cut, and slows down while no data comes.
+
+    Seen: a service that said `bye` with no wait to each connection was connected to over a hundred times a second.
+    """
+    retry, bye = Retry(Most()), Message("bye", retry_ms=(0, 0))
+    waits = []
+    for _ in range(4):
+        retry.bye(bye)
+        waits.append(retry.pause_s(protocol.RESTART))
+    assert waits == [0.5, 1, 2, 4]
+    retry.data()
+    retry.bye(bye)
+    assert retry.pause_s(protocol.RESTART) == 0.5
+
+
 @pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
 def test_final_close_codes_are_refusals(code: int) -> None:
     """The protocol says "do not reconnect": a typed error with the code."""

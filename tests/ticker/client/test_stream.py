@@ -107,6 +107,29 @@ def test_a_bye_without_reconnect_ends_every_loop() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("target", ["ws://[::1", "ws://127.0.0.1:99999/", f"ws://{'a' * 300}/", "https://elsewhere/"])
+def test_a_redirect_to_nowhere_is_refused(target: str) -> None:
+    """An address that cannot be is an error of the library, as one of another kind is.
+
+    Seen: a ValueError of the libraries below, which the commands showed as a traceback.
+    """
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async def scenario() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(RefusedError, match=r"redirects|cannot connect to http://127"):
+                async with view(url):
+                    pass
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1012, 4008, 4009])
 def test_other_close_codes_are_survived(code: int) -> None:
     """The connection is made again."""

@@ -23,6 +23,7 @@ const PING_MS = 5000; // once the clock is settled; until then, with every check
 const GAP_AGAIN_MS = 30_000;
 const SUBSCRIBE_ID = 1;
 const TOO_MANY_MESSAGES = 4029;
+const LONGEST_BYE_MS = 3_600_000; // a timer of more than 24 days would fire at once
 
 /** Close codes after which trying again cannot help, and the `reason` of the resulting state. */
 const FINAL = new Map([
@@ -289,12 +290,12 @@ export class LiveSocket {
     if (this.#bye?.reconnect === false) return this.#end("bye", String(this.#bye.reason ?? ""));
     if (FINAL.has(code)) return this.#end(FINAL.get(code));
     if (code === TOO_MANY_MESSAGES) this.#failures = Math.max(this.#failures, SLOWER_TRIES);
-    this.#retry(this.#byeWait() ?? this.#jitter());
+    this.#retry(Math.max(this.#byeWait(), this.#jitter()));
   }
 
   #byeWait() {
     const [least, most] = Array.isArray(this.#bye?.retry_ms) ? this.#bye.retry_ms : [];
-    return Number.isFinite(least) && most >= least ? least + Math.random() * (most - least) : null;
+    return Number.isFinite(most - least) && most >= least ? Math.min(LONGEST_BYE_MS, least + Math.random() * (most - least)) : 0;
   }
 
   #jitter() {
