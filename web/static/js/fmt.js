@@ -14,7 +14,7 @@ export const DAY_MS = 24 * HOUR_MS;
 const MINUS = "\u2212";
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 const UNITS = ["", "K", "M", "B", "T"];
-const MOST_DECIMALS = 30; // as many as the wire allows
+export const MOST_DECIMALS = 30; // as many as the wire allows
 const FOLD_ABOVE_DECIMALS = 8;
 const FOLD_FROM_ZEROS = 4; // fewer zeros are no shorter when folded
 

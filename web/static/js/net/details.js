@@ -4,6 +4,7 @@
  * Promises: an answer of the right shape, or an error whose message can be shown.
  */
 
+import { LATEST_MS } from "../store/quote.js";
 import { ask } from "./api.js";
 
 /**
@@ -38,5 +39,9 @@ async function get(path) {
 }
 
 function isBar(row) {
-  return Array.isArray(row) && row.length >= 7 && row.slice(0, 5).every(Number.isFinite) && typeof row[6] === "string";
+  if (!Array.isArray(row)) return false;
+  const [t, open, high, low, close, volume, flags] = row;
+  const isTime = Number.isInteger(t) && t >= 0 && t <= LATEST_MS;
+  const known = [open, high, low, close, volume ?? 0].every(Number.isFinite);
+  return isTime && known && typeof flags === "string";
 }

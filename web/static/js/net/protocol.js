@@ -37,12 +37,16 @@ function isPayload(message) {
   return (
     isRecords(message.quotes) &&
     isRecords(message.feeds) &&
-    (message.gone === undefined || Array.isArray(message.gone))
+    (message.gone === undefined || (Array.isArray(message.gone) && message.gone.every(isText)))
   );
 }
 
 function isRecords(value) {
   return value === undefined || (isObject(value) && Object.values(value).every(isObject));
+}
+
+function isText(value) {
+  return typeof value === "string";
 }
 
 function isObject(value) {

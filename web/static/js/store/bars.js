@@ -6,6 +6,7 @@
  */
 
 const MINUTE_MS = 60_000;
+const MOST_CARRIED = 20_000; // bars without updates: two weeks of minutes
 
 /** The intervals to choose from, in the order of their keys. */
 export const INTERVALS = [
@@ -59,11 +60,11 @@ export class Bars {
     this.list = [...known.values()].sort((a, b) => a.t - b.t);
   }
 
-  /** A price was received now. Does nothing before any bar was loaded. */
+  /** A price was received now. Does nothing before any bar was loaded, or if the last one is too old to go on from. */
   push(price, nowMs) {
     const t = Math.floor(nowMs / this.spanMs) * this.spanMs;
     let last = this.list.at(-1);
-    if (last === undefined || t < last.t) return;
+    if (last === undefined || t < last.t || t - last.t > MOST_CARRIED * this.spanMs) return;
     while (last.t < t) {
       const { close } = last;
       last = { t: last.t + this.spanMs, open: close, high: close, low: close, close, volume: null, own: false, gap: false, carried: true };

@@ -3,20 +3,26 @@
  * hour, and how fresh it is.
  *
  * Promises: one object per symbol, changed in place for as long as the symbol is listed, so that rows can refer to it;
- * a value of the wrong type counts as missing.
+ * a value that its field cannot have counts as missing.
  */
 
+import { MOST_DECIMALS } from "../fmt.js";
+
 const NUMBERS = [
-  "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume", "change_pct", "ts",
-  "decimals",
+  "last", "bid", "ask", "bid_size", "ask_size", "open", "high", "low", "volume", "quote_volume", "change_pct",
 ];
 const TEXTS = ["state", "source", "name"];
-const FIELD_TYPES = new Map([
-  ...NUMBERS.map((field) => [field, "number"]),
-  ...TEXTS.map((field) => [field, "string"]),
+/** The last time that a Date can be. */
+export const LATEST_MS = 8.64e15;
+/** Whether a field can have a value. */
+const CHECKS = new Map([
+  ...NUMBERS.map((field) => [field, Number.isFinite]),
+  ["ts", (value) => Number.isFinite(value) && Math.abs(value) <= LATEST_MS],
+  ["decimals", (value) => Number.isInteger(value) && value >= 0 && value <= MOST_DECIMALS],
+  ...TEXTS.map((field) => [field, (value) => typeof value === "string"]),
 ]);
 /** All fields of a symbol in the protocol. */
-export const FIELDS = [...FIELD_TYPES.keys()];
+export const FIELDS = [...CHECKS.keys()];
 const NEWEST_WEIGHT = 1 / 8; // in a running average
 const SAME_PERCENT = 0.02; // tolerance for rounding
 /** In a trend, one a minute. */
@@ -88,8 +94,8 @@ export class Quote {
     const ts = this.ts;
     const heardAtMs = this.heardAtMs;
     for (const field of Object.keys(fields)) {
-      const type = FIELD_TYPES.get(field);
-      if (type !== undefined) this[field] = typeof fields[field] === type ? fields[field] : null;
+      const fits = CHECKS.get(field);
+      if (fits !== undefined) this[field] = fits(fields[field]) ? fields[field] : null;
     }
     this.gone = false;
     this.heardAtMs = nowMs;
