@@ -47,6 +47,8 @@ PATIENCE = 1.25
 """Under load, waiting data is flushed this many intervals after the last flush if nothing more comes."""
 MOMENT_S = 0.02
 """Bytes that the kernel has taken have arrived by then, unless the line is slow; a slow one is checked at each tick."""
+MOST_PENDING_BYTES = 256 << 20
+"""How much may wait in the process for the readers of one address."""
 TIMER_GRAIN_S = 0.001
 """The resolution of the loop's timers."""
 
@@ -325,11 +327,18 @@ class Hub:
             self.journal.lagging({c for c in self.paused if c.group is not None and c in c.group.lagging})
 
     def look_at_paused(self, now: float, stall_s: float) -> None:
-        """End the pauses that are over, and with 4008 the connections that have taken no byte for this long."""
-        for connection, pause in list(self.paused.items()):
+        """End the pauses that are over, and with 4008 the connections that have taken no byte for this long.
+
+        So those are ended that have been paused longest, if too much waits for the readers of their address: each byte
+        that a reader takes would give it as long again to hold a snapshot of megabytes.
+        """
+        pending: collections.Counter[str] = collections.Counter()
+        for connection, pause in reversed(list(self.paused.items())):
             if pause.over(now):
                 self._resume(connection)
-            elif pause.stalled_s(now) >= stall_s:
+                continue
+            pending[connection.address] += connection.pending_bytes
+            if pause.stalled_s(now) >= stall_s or pending[connection.address] > MOST_PENDING_BYTES:
                 connection.end(protocol.STALLED, "stalled")
 
     def _idle_heartbeat(self) -> None:

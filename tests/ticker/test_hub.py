@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.ticker.jumping import STALL_S, Held, Peer, Service, later, play, turns
-from ticker.hub import Connection
+from ticker.hub import MOST_PENDING_BYTES, Connection
 from ticker.model import Quote
 from ticker.selection import Selection
 from ticker.staleness import TICK_S
@@ -127,6 +127,26 @@ def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
             await later(1)
             assert service.hub.connections == {fine}
         assert service.hub.counts.disconnects == {4008: 1}
+
+    play(story)
+
+
+def test_who_holds_too_much_is_ended() -> None:
+    """What waits for the readers of one address is bounded: who has been paused longest is ended with 4008.
+
+    Seen: readers that took a byte now and then each held a snapshot of 50,000 symbols, 5 to 10 MB, for ever.
+    """
+
+    async def story(service: Service) -> None:
+        many = [service.peer() for _ in range(4)]
+        other = Peer(service.hub, "192.0.2.2")
+        for peer in (*many, other):
+            peer.pending_bytes = MOST_PENDING_BYTES // 2
+            service.hub.pause(peer, Held(service.hub))
+        async with service.running():
+            await later(2 * TICK_S)
+            assert service.hub.connections == {*many[2:], other}
+        assert service.hub.counts.disconnects == {4008: 2}
 
     play(story)
 
