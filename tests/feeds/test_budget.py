@@ -1,4 +1,4 @@
-"""The budget of a host: one pace for everybody who asks it, and silence when it wants that."""
+"""The budget of a host: one pace for all who send it requests, and silence when it wants that."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ticker.clock import ManualClock
 from ticker.errors import FeedError
 
 
-def test_same_address_same_budget() -> None:
-    """Feeds of one address share its budget, and no others do."""
+def test_feeds_share_a_budget_if_they_share_an_address() -> None:
+    """And only then."""
     budgets = Budgets()
     assert budgets.of("https://a.example/") is budgets.of("https://A.example")
     assert budgets.of("https://a.example") is not budgets.of("https://b.example")
 
 
 def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: int) -> list[float]:
-    """When each of several tasks that ask at the same time gets its turn."""
+    """When each of several tasks that start at the same time gets its turn."""
 
     async def main() -> list[float]:
         budget, clock = Budget(), ManualClock()
@@ -47,18 +47,18 @@ def moments(ask: Callable[[Budget, ManualClock], Awaitable[object]], *, tasks: i
     return run(main)
 
 
-def test_turns_at_asking() -> None:
+def test_requests_take_turns_at_the_hosts_pace() -> None:
     """All wait for each other and for the host's pause; then the pace is as before."""
     assert moments(lambda budget, clock: budget.request(clock, 2.0), tasks=4) == [0.0, 100.5, 102.5, 104.5]
 
 
-def test_turns_at_connecting() -> None:
-    """Connections have a pace of their own, and are banned with the rest."""
+def test_connections_take_turns_at_their_own_pace() -> None:
+    """A ban applies to them, too."""
     assert moments(lambda budget, clock: budget.connect(clock, 0.5), tasks=4) == [0.0, 100.5, 102.5, 104.5]
 
 
-def test_who_leaves_the_queue_costs_nobody_a_turn() -> None:
-    """A waiter that gives up, such as the reader of a chart, does not delay the others.
+def test_a_cancelled_waiter_does_not_delay_the_others() -> None:
+    """Such as the reader of a chart who has gone.
 
     Seen: during a ban each chart that somebody looked at kept its turn, so that prices came back minutes after its end.
     """
@@ -78,7 +78,7 @@ def test_who_leaves_the_queue_costs_nobody_a_turn() -> None:
     assert run(main) == 595.0
 
 
-def test_pause_of_requests_only() -> None:
+def test_a_rate_limit_on_requests_does_not_delay_connections() -> None:
     """A rate limit on requests does not delay connections."""
 
     async def main() -> float:
@@ -97,10 +97,10 @@ def test_pause_of_requests_only() -> None:
         ("banned", 7.0, 0.0, 7.0), ("banned", None, 0.0, 0.0), ("http_5xx", 7.0, 60.0, 0.0),
     ],
 )  # fmt: skip
-def test_a_host_that_was_asked_too_often_is_left_alone(
+def test_a_rate_limit_pauses_every_feed_of_the_host(
     reason: str, named_s: float | None, ban_s: float, waits_s: float
 ) -> None:
-    """By whoever asks it, as long as it says, else as usual; other failures, and a ban of one path, stop nobody."""
+    """As long as the host says, else as usual; other failures, and a ban of one path, pause no other feed."""
 
     async def main() -> float:
         budget, clock = Budget(), InstantClock()
@@ -112,7 +112,7 @@ def test_a_host_that_was_asked_too_often_is_left_alone(
     assert run(main) == waits_s
 
 
-def test_no_host_is_believed_that_wants_more_than_an_hour() -> None:
+def test_a_pause_is_never_longer_than_an_hour() -> None:
     """A server that asks for years, by mistake or not, is asked again after an hour, over HTTP and for a stream."""
 
     async def main() -> tuple[float, float]:
@@ -126,8 +126,8 @@ def test_no_host_is_believed_that_wants_more_than_an_hour() -> None:
 
 
 @pytest.mark.parametrize(("used", "waits_s"), [(4799, 0.0), (4800, 39.0), (7000, 39.0)])
-def test_allowance_of_a_minute(used: int, waits_s: float) -> None:
-    """Near the end of a minute's allowance the next request waits for the next minute."""
+def test_requests_wait_near_the_end_of_a_minutes_allowance(used: int, waits_s: float) -> None:
+    """For the next minute."""
 
     async def main() -> float:
         budget, clock = Budget(), InstantClock()
@@ -140,7 +140,7 @@ def test_allowance_of_a_minute(used: int, waits_s: float) -> None:
 
 
 def asked_at(venue_feeds: int, script: Callable[[FakeExchange], None]) -> tuple[list[float], FakeExchange]:
-    """Poll one exchange with several feeds of one process for 20 answers: when each one came."""
+    """Poll one exchange with several feeds of one process for 20 answers: when each request came."""
 
     async def main() -> tuple[list[float], FakeExchange]:
         clock = InstantClock()
@@ -172,14 +172,14 @@ class _all_supervised:  # noqa: N801 - used like a function
 
 
 def test_two_feeds_of_one_venue_share_its_pace() -> None:
-    """Two feeds together keep within the exchange's rate limit."""
+    """Together they keep within the exchange's rate limit."""
     at, fake = asked_at(2, lambda fake: fake.serve(TICKERS, tickers(BTC="1")))
     assert fake.most_in_flight <= 2
     assert all(b - a >= 1.0 for a, b in itertools.pairwise(at))
 
 
 def test_two_feeds_of_one_venue_share_a_ban() -> None:
-    """When one of them is told to wait, both do."""
+    """When one of them is told to wait, both wait."""
 
     def script(fake: FakeExchange) -> None:
         fake.serve(TICKERS, tickers(BTC="1"))

@@ -34,8 +34,8 @@ def test_every_adapter_has_a_map() -> None:
     assert sorted(MAPS) == EXCHANGES
 
 
-def test_every_recording_is_read_or_named(everything: list[Recording]) -> None:
-    """What no adapter reads is in the table with its reason; the table names nothing else."""
+def test_every_recording_is_read_or_listed_as_unread(everything: list[Recording]) -> None:
+    """What no adapter reads is in the table with its reason; the table has nothing else."""
     lost = [one.name for one in everything if not one.unread and not any(one.role(of) for of in MAPS.values())]
     assert lost == [], "write a map for these, or name them in contract_maps.UNREAD"
     used = Counter(pattern for one in everything for pattern in one.unread)
@@ -59,8 +59,8 @@ def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_recordings(name: str, everything: list[Recording]) -> None:
-    """Each row of each recording, an answer or a stream, is the right quote in its order, or counted with a reason."""
+def test_each_recorded_row_is_the_right_quote_or_counted(name: str, everything: list[Recording]) -> None:
+    """In its order, in answers and streams; a row that gives no quote is counted under a reason."""
     count, filled = 0, set[str]()
     for scene in scenes(name, everything):
         came, halted = played(scene), {f"{name}:{one.symbol}" for one in scene.listed if not one.trades}

@@ -1,4 +1,4 @@
-"""The contract of all adapters that tell bars: asked as the exchange documents it, its answer becomes the right bars.
+"""The contract of all adapters with bars: requested as the exchange documents it, its answer becomes the right bars.
 
 No exchange's bars were recorded but Yahoo's; the others' answers are written by hand, shape and order as documented.
 """
@@ -185,8 +185,8 @@ def test_every_adapter_with_bars_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", TELLING)
-def test_bars(name: str) -> None:
-    """The very address that is documented is asked, and its answer is the bars, oldest first."""
+def test_documented_requests_give_the_right_bars(name: str) -> None:
+    """The very URL that is documented is requested, and its answer becomes the bars, oldest first."""
     told, of = TOLD[name], MAPS[name]
 
     async def main() -> tuple[list[Bar], list[str]]:
@@ -216,8 +216,8 @@ def test_bars(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "days"), [("AAPL", [2]), ("EURUSD=X", [1, 2, 3]), ("BTC-USD", [1, 2, 3])]
 )  # fmt: skip
-def test_recorded_days(data_dir: Any, name: str, days: list[int]) -> None:
-    """Of the recorded charts each day is a bar that begins at midnight, with a volume where that counts shares."""
+def test_each_recorded_day_is_a_bar_from_midnight(data_dir: Any, name: str, days: list[int]) -> None:
+    """Of the recorded charts, with a volume where that counts shares."""
     body = Recorded(data_dir, "yahoo").answer(f"chart-{name}-2020-01-01-to-2020-01-03.json")
     (sent,) = json.loads(body)["chart"]["result"]
     columns = sent["indicators"]["quote"][0]

@@ -1,4 +1,4 @@
-"""The contract of all adapters that stream, as a long story: fault upon fault, for hours, and all is well after each.
+"""The contract of all adapters that stream, as one long story: fault upon fault, for hours; all is well after each one.
 
 The real feed of each adapter, in `auto`, and its exchange, whose recorded messages and answers get new prices and the
 time of the story. Faults are drawn by a seed. After each the stream is back within what the service's pauses and the
@@ -235,7 +235,7 @@ class Story:
         return +Counter({reason: self.status.rejects[reason] for reason in BAD})
 
     async def is_well_within(self, limit_s: float, why: str) -> None:
-        """The feed is live by its stream again, after so many seconds at most."""
+        """The feed is live by its stream again, within so many seconds."""
         began = self.clock.monotonic()
         while True:
             self.answers()
@@ -254,7 +254,7 @@ class Story:
             assert await self.settled(self.well), f"{why}: what is streamed does not come"
 
     def keeps_to_the_pace(self) -> None:
-        """No span of the story has more connects, or more requests, than the exchange bears."""
+        """No span of the story has more connects, or more requests, than the exchange allows."""
         for i, (began, connects, requests) in enumerate(self._asked):
             for now, later_connects, later_requests in self._asked[i + 1 : i + 200]:
                 span_s = now - began
@@ -293,19 +293,19 @@ class Story:
         return self._wanted_s(replies[-1])
 
     async def death(self) -> float:
-        """Nobody is there for some minutes."""
+        """Nothing answers for some minutes."""
         self.exchange.die()
         await self.passes(self.dice.uniform(5.0, 300.0), 5.0)
         self.exchange.dead = False
         return 0.0
 
     async def silence(self) -> float:
-        """Everything is open, and nobody says anything."""
+        """Everything is open, and nothing is sent."""
         await self.passes(self.dice.uniform(5.0, 60.0), 5.0)
         return 0.0
 
     async def half_open(self) -> float:
-        """The other side has gone without a word."""
+        """The other side has gone without closing the connection."""
         for peer in self.listeners:
             peer.reads = False
         return LIFE_S + LONGEST_LOOK_S
@@ -357,8 +357,8 @@ FAULTS: list[Callable[[Story], Awaitable[float]]] = [
 
 
 @pytest.mark.parametrize("name", STREAMING)
-def test_all_is_well_after_each_fault(name: str, everything: list[Recording]) -> None:
-    """Every kind of fault once, some twice, in an order of the adapter's own."""
+def test_a_feed_recovers_from_each_fault(name: str, everything: list[Recording]) -> None:
+    """Every kind of fault once, some twice, in an order that differs by adapter."""
 
     async def play() -> None:
         async with FakeExchange() as exchange:

@@ -1,4 +1,4 @@
-"""Every recorded error answer, of whatever host, against every adapter: what is shown stays right all the time.
+"""Every recorded error answer, of whatever host, against every adapter: what is shown stays right throughout.
 
 One feed of each adapter lives through all of them, on a clock that is moved by hand, behind the part of the service
 that judges feeds.
@@ -29,8 +29,8 @@ def reason_of(name: str, reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_recorded_errors(name: str, everything: list[Recording], data_dir: pathlib.Path) -> None:
-    """Each is a failed poll, counted under its reason; prices stay as they were, and the next good answer ends it.
+def test_each_recorded_error_is_one_failed_poll(name: str, everything: list[Recording], data_dir: pathlib.Path) -> None:
+    """It is counted under its reason; prices stay as they were, and the next good answer ends it.
 
     When the last prices are too old the feed is down and they are marked, until an answer is good again.
     """

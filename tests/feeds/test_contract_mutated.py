@@ -1,4 +1,4 @@
-"""The contract of all adapters under what no exchange documents: recordings in which anything has been changed.
+"""The contract of all adapters for undocumented input: recordings in which anything has been changed.
 
 Nothing but a `ValueError` or a `FeedError` comes of them, for anything else parks the feed as broken; every row that
 is read becomes a quote or is counted; and only sane prices leave. The changes are the same in each run.
@@ -132,8 +132,8 @@ def answers(name: str, everything: list[Recording]) -> list[Json]:
 
 
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_changed_answers(name: str, everything: list[Recording]) -> None:
-    """Of answers with prices the rows that can be read count, with all that they say of names and numbers."""
+def test_mutated_answers_give_only_sane_quotes(name: str, everything: list[Recording]) -> None:
+    """The rows that can be read count, with all that they say about names and numbers."""
     venue, dice = venue_of(name), random.Random(1)
     for sent in answers(name, everything):
         desk = Desk(venue, list(venue.parse_rest(json.dumps(sent).encode())))
@@ -147,8 +147,8 @@ def test_changed_answers(name: str, everything: list[Recording]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, of in MAPS.items() if of.list_at))
-def test_changed_lists(name: str, everything: list[Recording]) -> None:
-    """Of lists the markets that can be read are known, and can be subscribed."""
+def test_mutated_lists_give_only_valid_markets(name: str, everything: list[Recording]) -> None:
+    """The markets that can be read are known, and can be subscribed to."""
     venue, dice = venue_of(name), random.Random(2)
     bodies = {scene.list_body for scene in scenes(name, everything)}
     for sent in [shortened(json.loads(body)) for body in sorted(body for body in bodies if body)]:
@@ -169,8 +169,8 @@ def test_changed_lists(name: str, everything: list[Recording]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, of in MAPS.items() if of.stream_at))
-def test_changed_messages(name: str, everything: list[Recording]) -> None:
-    """Of a stream's messages, one connection after the other, nothing that was changed spoils what comes after it."""
+def test_mutated_messages_do_not_spoil_what_follows(name: str, everything: list[Recording]) -> None:
+    """Of a stream, one connection after the other."""
     venue, dice = venue_of(name), random.Random(3)
     stream = venue.stream
     assert stream

@@ -59,7 +59,7 @@ def test_decimal_text_keeps_value_and_digits(raw: str) -> None:
 
 @settings(deadline=None)
 @given(SANE_NUMBERS)
-def test_price_size_and_percent_are_the_same_text_or_a_reason_why_not(raw: str) -> None:
+def test_price_size_and_percent_return_the_text_or_raise(raw: str) -> None:
     """Of a sane decimal a price must be above zero, a size not below it, and a percentage may be anything."""
     text, number = decimal_text(raw), Decimal(raw)
     assert percent(raw) == text
@@ -111,8 +111,8 @@ def test_decimal_text_never_lets_another_text_through(raw: str) -> None:
         ("1e19", "1" + "0" * 19),
     ],
 )
-def test_decimal_text_by_example(raw: str, expected: str) -> None:
-    """Plain text stays as it is; signs, zeros and exponents are normalised."""
+def test_decimal_text_normalises_signs_zeros_and_exponents(raw: str, expected: str) -> None:
+    """Plain text stays as it is."""
     assert decimal_text(raw) == expected
 
 
@@ -124,15 +124,15 @@ def test_decimal_text_by_example(raw: str, expected: str) -> None:
         "1.2.3", "\u0661", "\uff11", "1" * 400, "true", "null",
     ],
 )  # fmt: skip
-def test_decimal_text_refuses_what_is_no_sane_decimal(raw: str) -> None:
+def test_decimal_text_refuses_all_but_sane_decimals(raw: str) -> None:
     """Anything but a finite decimal of a sane length is a ValueError, whose message is short."""
     with pytest.raises(ValueError, match=r"^(not a decimal number|number out of range): '.{0,45}'$"):
         decimal_text(raw)
 
 
 @pytest.mark.parametrize("nothing", [None, "", "0", "0.000", "-0", "0e9", ".0"])
-def test_zero_and_nothing_are_no_price(nothing: str | None) -> None:
-    """A price that is absent, empty or zero is "no price", not an error."""
+def test_absent_empty_and_zero_are_no_price(nothing: str | None) -> None:
+    """ "No price" is not an error."""
     assert price(nothing) is None
 
 
@@ -142,7 +142,7 @@ def test_price_is_positive_decimal_text(raw: str, expected: str) -> None:
     assert price(raw) == expected
 
 
-def test_size_may_be_zero_but_not_absent() -> None:
+def test_zero_is_a_size_but_absent_and_empty_are_none() -> None:
     """Zero is a size; absent and empty are none."""
     assert [size("0"), size("0.000"), size("-0"), size("12.50"), size(""), size(None)] == [
         "0", "0.000", "0", "12.50", None, None,
@@ -150,15 +150,15 @@ def test_size_may_be_zero_but_not_absent() -> None:
 
 
 @pytest.mark.parametrize(("judge", "noun"), [(price, "price"), (size, "size")])
-def test_negative_is_refused_by_name(judge: object, noun: str) -> None:
-    """A negative price or size is a ValueError that says which of them it was."""
+def test_a_negative_price_or_size_is_refused_by_name(judge: object, noun: str) -> None:
+    """The ValueError says which of them it was."""
     assert callable(judge)
     with pytest.raises(ValueError, match=f"negative {noun}: '-1.5'"):
         judge("-1.5")
 
 
-def test_percent_has_a_sign() -> None:
-    """A percentage may be negative or zero; absent and empty are none."""
+def test_a_percentage_may_be_negative_or_zero() -> None:
+    """Absent and empty are none."""
     assert [percent("-1.250"), percent("0.00"), percent("3e-1"), percent(""), percent(None)] == [
         "-1.250", "0.00", "0.3", None, None,
     ]  # fmt: skip

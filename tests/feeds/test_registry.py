@@ -1,4 +1,4 @@
-"""Adapters by name: found without an import, built with their options, told apart from what does not exist."""
+"""Adapters by name: found without an import, built with their options, and told apart from unknown ones."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def quiet(feed: Feed) -> QuietFeed:
     return feed
 
 
-def test_a_feed_is_built_of_its_table() -> None:
+def test_a_feed_is_built_from_its_table() -> None:
     """The options are converted and handed to the adapter with name and context; no other adapter is imported."""
     table = {"adapter": "quiet", "symbols": "A, B", "interval_s": "2", "folder": ["C", "D"]}
     before = table.copy()
@@ -91,22 +91,24 @@ def test_a_feed_is_named_after_its_adapter() -> None:
         ("quiet", {"symbols": [1]}, "feeds.quiet.symbols: give a list of strings, or one string separated by commas"),
     ],
 )
-def test_what_does_not_exist_is_named_with_the_nearest(name: str, table: dict[str, object], message: str) -> None:
-    """An unknown adapter or option, or a wrong value, is an error with its place and what would be right."""
+def test_an_unknown_adapter_or_option_is_named_with_the_nearest(
+    name: str, table: dict[str, object], message: str
+) -> None:
+    """Or a wrong value: the error has its place and what would be right."""
     with pytest.raises(ConfigError) as caught:
         registry.build(name, table, CONTEXT, KNOWN)
     assert str(caught.value) == message
 
 
-def test_all_adapters_come_in_order_of_their_names() -> None:
+def test_all_adapters_are_listed_by_name() -> None:
     """The list is complete and sorted."""
     other = Adapter("another", "", Options, QuietFeed)
     listed = registry.adapters({"quiet": lambda: ADAPTER, "another": lambda: other})
     assert list(listed.items()) == [("another", other), ("quiet", ADAPTER)]
 
 
-def test_every_own_adapter_is_found_under_its_own_name() -> None:
-    """Simulator, replay and each module of `feeds.venues` are there; names agree, so a module's name finds it."""
+def test_every_built_in_adapter_is_found_by_its_module_name() -> None:
+    """Simulator, replay and each module of `feeds.venues`; names agree, so a module's name finds it."""
     venues = {file.stem for file in (ROOT / "feeds" / "venues").glob("[!_]*.py")}
     assert venues
     own = {name: load() for name, load in registry.loaders().items() if name in {"sim", "replay", *venues}}
@@ -119,13 +121,13 @@ def point(value: str, name: str = "mine") -> EntryPoint:
 
 
 def test_an_adapter_of_another_package_is_found() -> None:
-    """An entry point's name is the adapter's, and it is imported when wanted."""
+    """It is registered under its entry point's name, and imported when wanted."""
     known = registry.loaders([point(f"{__name__}:ADAPTER"), point("no_such_package:ADAPTER", "broken")])
     assert quiet(registry.build("eu", {"adapter": "mine"}, CONTEXT, known)).name == "eu"
 
 
-def test_a_broken_package_is_named() -> None:
-    """What cannot be imported, or is no adapter, is one line that names the package's object."""
+def test_a_package_that_cannot_be_imported_is_named() -> None:
+    """So is one whose object is no adapter, in one line."""
     for value, reason in (
         ("no_such_package:ADAPTER", "cannot be imported: No module named 'no_such_package'"),
         (f"{__name__}:MISSING", f"cannot be imported: module '{__name__}' has no attribute 'MISSING'"),
@@ -136,8 +138,8 @@ def test_a_broken_package_is_named() -> None:
         assert str(caught.value) == f"adapter 'mine' ({value}) {reason}"
 
 
-def test_a_package_cannot_take_a_name_of_ours() -> None:
-    """A built-in adapter stays what it is, whatever is installed."""
+def test_a_package_cannot_replace_a_built_in_adapter() -> None:
+    """Whatever is installed."""
     known = registry.loaders([point(f"{__name__}:ADAPTER", "kraken")])
     assert known["kraken"]().name == "kraken"
 

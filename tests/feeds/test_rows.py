@@ -1,4 +1,4 @@
-"""Judging of rows: only sane prices leave, each refusal is counted, and nothing good is lost with the bad."""
+"""How rows are judged: only sane prices leave, each refusal is counted, and nothing good is lost with the bad."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def judge(
     return quote, {reason: n for reason, n in status.rejects.items() if n}
 
 
-def test_good_row_goes_through_as_it_is() -> None:
-    """Texts keep every digit, sizes may be zero, time and sequence travel along."""
+def test_a_good_row_is_published_unchanged() -> None:
+    """Texts keep every digit, sizes may be zero; time and sequence number are passed on."""
     quote, rejects = judge({**GOOD, "change_pct": "-1.250"}, ts=NOW_MS)
     assert quote == Quote("toy:BTC-USD", {**GOOD, "change_pct": "-1.250"}, NOW_MS, 5)
     assert rejects == {}
 
 
 @pytest.mark.parametrize("nothing", ["0", "0.00000000", "", None, "0e5", "-0"])
-def test_no_price_clears_its_field_only(nothing: str | None) -> None:
+def test_a_missing_price_clears_only_its_field(nothing: str | None) -> None:
     """Zero, empty and null are no price: that field is cleared, and the good ones make a good row."""
     quote, rejects = judge({**GOOD, "last": nothing})
     assert quote is not None
@@ -50,8 +50,8 @@ def test_no_price_clears_its_field_only(nothing: str | None) -> None:
 @pytest.mark.parametrize(
     "bad", ["NaN", "nan", "Infinity", "-1", "1e999", "abc", "true", "1,5", " 1", "0x10", "\u0661", "9" * 50]
 )
-def test_bad_value_costs_its_field(bad: str) -> None:
-    """What is no sane number keeps the last good one, counts the row once, and leaves the other fields alone."""
+def test_an_invalid_number_leaves_its_field_unchanged(bad: str) -> None:
+    """The last good value stays, the row is counted once, and the other fields are used."""
     quote, rejects = judge({**GOOD, "high": bad, "volume": bad, "last": bad})
     assert quote is not None
     assert quote.values == {name: text for name, text in GOOD.items() if name != "last"}
@@ -59,8 +59,8 @@ def test_bad_value_costs_its_field(bad: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["bid", "ask"])
-def test_bid_and_ask_go_together(side: str) -> None:
-    """A side that is refused takes the other along, and the sizes of both.
+def test_a_refused_side_drops_the_other_with_both_sizes(side: str) -> None:
+    """Bid and ask are used together or not at all.
 
     Seen: a good bid beside a broken ask stood beside the ask of the row before in the store, and above it if the market
     had risen: a crossed pair, shown as good.
@@ -84,30 +84,30 @@ def test_bid_and_ask_go_together(side: str) -> None:
         {},
     ],
 )
-def test_row_without_any_price_is_refused(raw: dict[str, str | None]) -> None:
-    """A row none of whose prices is good is no quote, whatever else it has, and counts once."""
+def test_a_row_without_a_good_price_is_refused(raw: dict[str, str | None]) -> None:
+    """It is no quote, whatever else it has, and counts once."""
     assert judge(raw) == (None, {"price": 1})
 
 
-def test_partial_row_keeps_what_it_does_not_mention() -> None:
-    """A row that brings no prices at all says nothing against them: its fields are used, the others stay."""
+def test_a_partial_row_keeps_the_fields_it_lacks() -> None:
+    """A row without any prices says nothing against them: its fields are used, the others stay."""
     quote, rejects = judge({"volume": "7.0"})
     assert quote is not None
     assert (quote.values, rejects) == ({"volume": "7.0"}, {})
 
 
-def test_crossed_row_keeps_its_last() -> None:
-    """Bid above ask: both are dropped with their sizes and counted; last stands by itself."""
+def test_a_crossed_row_keeps_its_last_price() -> None:
+    """Bid above ask: both are dropped with their sizes and counted; the last price is used."""
     assert judge({**GOOD, "bid": "10.61"}) == (Quote("toy:BTC-USD", {"last": "10.5"}, None, 5), {"crossed": 1})
 
 
-def test_crossed_row_without_last_is_refused() -> None:
-    """A crossed pair alone is no quote, and counts once."""
+def test_a_crossed_row_without_a_last_price_is_refused() -> None:
+    """It is no quote, and counts once."""
     assert judge({"bid": "9.5", "ask": "9.49999999999999999999"}) == (None, {"crossed": 1})
 
 
-def test_crossing_is_judged_by_value_not_by_text() -> None:
-    """9.5 is below 10, and 10 is not above 10.000: locked passes.
+def test_bid_and_ask_are_compared_by_value() -> None:
+    """Not as text: 9.5 is below 10, and 10 is not above 10.000, which are equal and pass.
 
     Seen: a bid of 100000 above an ask of 99999 passed, too, where prices have no point.
     """
@@ -119,15 +119,15 @@ def test_crossing_is_judged_by_value_not_by_text() -> None:
         assert judge({"bid": bid, "ask": ask}) == (None, {"crossed": 1})
 
 
-def test_crossed_feed_that_may() -> None:
-    """`keep` believes a crossed pair."""
+def test_a_crossed_pair_may_be_kept() -> None:
+    """With `keep` a crossed pair is published."""
     quote, rejects = judge({"bid": "11", "ask": "10"}, crossed="keep")
     assert quote is not None
     assert (quote.values, rejects) == ({"bid": "11", "ask": "10"}, {})
 
 
-def test_row_from_the_future() -> None:
-    """More than a minute ahead of our clock is refused, a minute is not, the past never."""
+def test_a_row_more_than_a_minute_ahead_is_refused() -> None:
+    """A minute ahead of our clock is accepted, and so is any time in the past."""
     assert judge(GOOD, ts=NOW_MS + 60_001) == (None, {"timestamp": 1})
     for ts in (NOW_MS + 60_000, 1):
         quote, rejects = judge(GOOD, ts=ts)
@@ -138,7 +138,7 @@ def test_row_from_the_future() -> None:
 @pytest.mark.parametrize(
     "symbol", ["BTC-USD", "toy:", "toy:BTC USD", "toy:BTC/USD", "toy:" + "A" * 65, "toy:a\n", "TOY:A"]
 )
-def test_name_that_is_none(symbol: str) -> None:
+def test_a_row_with_a_malformed_symbol_is_refused(symbol: str) -> None:
     """A row under a malformed symbol is refused."""
     assert judge(GOOD, symbol=symbol) == (None, {"symbol": 1})
 
@@ -146,7 +146,9 @@ def test_name_that_is_none(symbol: str) -> None:
 @given(raw=st.dictionaries(st.sampled_from(sorted(GOOD)), st.one_of(st.none(), st.text(max_size=12), st.from_regex(
     r"-?[0-9]{0,3}(\.[0-9]{0,3})?(e[0-9])?", fullmatch=True))))  # fmt: skip
 def test_only_sane_prices_leave(raw: dict[str, str | None]) -> None:
-    """Whatever a row holds: prices that leave are finite and above zero, bid is not above ask, one count at most."""
+    """Whatever a row holds: published prices are finite and above zero, bid is not above ask, and it counts at most
+    once.
+    """
     quote, rejects = judge(raw)
     assert sum(rejects.values()) <= 1
     assert quote is not None or rejects
@@ -181,8 +183,8 @@ def test_only_sane_prices_leave(raw: dict[str, str | None]) -> None:
         ("0", "s", None),
     ],
 )
-def test_times_of_every_unit(raw: str | None, unit: str, expected: int | None) -> None:
-    """Each way of writing a moment gives whole milliseconds, rounded down; nothing gives None."""
+def test_every_way_to_write_a_time_gives_milliseconds(raw: str | None, unit: str, expected: int | None) -> None:
+    """Whole ones, rounded down; nothing gives None."""
     assert time_ms(raw, unit) == expected
 
 
@@ -192,8 +194,8 @@ def test_times_of_every_unit(raw: str | None, unit: str, expected: int | None) -
      ("2017-10-03T25:04:10", "iso"), ("1507003450000", "iso"), ("2017-13-03T04:04:10Z", "iso"),
      ("0001-01-01T00:00:00Z", "iso"), ("1970-01-01T00:00:00+00:01", "iso")],
 )  # fmt: skip
-def test_what_is_no_time(raw: str, unit: str) -> None:
-    """Text that names no moment is an error, never a guess."""
+def test_text_that_is_no_time_is_an_error(raw: str, unit: str) -> None:
+    """Never a guess."""
     with pytest.raises(ValueError, match=r"."):
         time_ms(raw, unit)
 
@@ -212,18 +214,18 @@ def texts(body: bytes) -> list[str | None]:
 
 
 def test_numbers_keep_their_text() -> None:
-    """A number has the digits that were sent, trailing zeros and exponent included; a string its content."""
+    """A number has the digits that were sent, trailing zeros and exponent included; a string keeps its content."""
     body = rb'{"a": [1.50, 2.2E-7, 100000000000000000000.1, "0.10", "\u0031/2", null, -3]}'
     assert texts(body) == ["1.50", "2.2E-7", "100000000000000000000.1", "0.10", "1/2", None, "-3"]
 
 
-def test_numbers_that_json_does_not_know() -> None:
-    """NaN and Infinity become text, which no price takes, and numbers beside them keep their digits."""
+def test_nan_and_infinity_are_read_as_text() -> None:
+    """As prices they are rejected like other text; numbers beside them keep their digits."""
     assert texts(b'{"a": [NaN, -Infinity, 1.50, "x"]}') == ["NaN", "-Infinity", "1.50", "x"]
 
 
-def test_half_a_character() -> None:
-    """Seen: one half of a character of two in one row's name, legal JSON, cost the whole answer, poll after poll.
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
+    """Seen: a lone surrogate in one row's name, which is legal JSON, made the whole answer fail, poll after poll.
 
     It is a `?` of its own text; what stands beside it, all other alphabets included, is as it was sent.
     """
@@ -237,8 +239,8 @@ def test_half_a_character() -> None:
     [b"", b"{", b'{"a": [1.5', b"[]", b'{"b": 1}', b"<html>", b'{"a": [1]} x', b'{"a": ["\xff"]}', b"null",
      b'{"a": ' + b"[" * 100_000, b'{"a": [' + b"[" * 100_000, b'{"a": [' + b"9" * 5000 + b", NaN, oops"],
 )  # fmt: skip
-def test_what_is_no_answer(body: bytes) -> None:
-    """Truncated, mis-shaped, mis-encoded or monstrous bodies are one kind of error."""
+def test_an_unreadable_body_is_one_kind_of_error(body: bytes) -> None:
+    """Truncated, misshapen, badly encoded or monstrous."""
     with pytest.raises(ValueError, match=r"."):
         decode_json(body, SHAPE)
 
@@ -255,14 +257,14 @@ def test_what_is_no_answer(body: bytes) -> None:
         ([("1", "2", "A\n1"), ("2", "bad", "3"), ("4", "5\n6", "7\n8")], False),  # as lines, these would do
     ],
 )
-def test_many_rows_at_once(rows: list[tuple[str, ...]], plain: bool) -> None:
-    """They are plain if each is; a line break in one cannot move a value out of sight."""
+def test_rows_are_plain_in_bulk_if_each_is(rows: list[tuple[str, ...]], plain: bool) -> None:
+    """A line break in one of them cannot hide a value."""
     assert all_plain(("bid", "ask"), rows, "reject") is plain
     assert all(all_plain(("bid", "ask"), [row], "reject") for row in rows) is plain
 
 
 def test_a_book_without_orders_clears_both_sides() -> None:
-    """A row of best bid and ask alone says that there are none: what was there is no price any more.
+    """A row that has only best bid and ask, and says that there are none, clears both.
 
     Seen: it was refused, and the old pair stood beside a last price that went on.
     """

@@ -1,4 +1,4 @@
-"""The runner: whatever a feed does, the service gets one clear state and nothing else is affected."""
+"""The runner: whatever a feed does, the service gets one clear state, and nothing else is affected."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def play(*acts: Act | BaseException, clock: InstantClock | None = None) -> tuple
     return run(main)
 
 
-def test_failure_is_a_state_a_count_and_another_try() -> None:
-    """A FeedError puts the feed down with its message, is counted under its reason, and the feed is retried."""
+def test_a_failure_sets_the_state_is_counted_and_retried() -> None:
+    """A FeedError puts the feed down with its message, and is counted under its reason."""
     sink, _ = play(FeedError("refused", reason="connect"))
     assert [event[1:] for event in sink.events[:1]] == [("down", "refused")]
     assert {reason: n for reason, n in sink.status.errors.items() if n} == {"connect": 1}
@@ -86,8 +86,8 @@ def test_failure_is_a_state_a_count_and_another_try() -> None:
     [("connect", 10), ("dns", 10), ("timeout", 10), ("http_5xx", 10), ("rate_limited", 30), ("banned", 30)],
 )
 def test_pauses_grow_up_to_the_cap_and_never_end(reason: str, cap_s: float) -> None:
-    """Pauses are drawn from 0 to 1, 2, 4, 8, 10 seconds, for however many failures there are: so soon after an outage,
-    however long, there are prices again. Who has asked too often waits for up to 30.
+    """Pauses are drawn from 0 to 1, 2, 4, 8, 10 seconds, for however many failures: that soon after an outage, however
+    long, there are prices again. After a rate limit a pause is up to 30 seconds.
 
     Seen: feeds were without prices for up to 18.5 s after an outage of a minute.
     """
@@ -98,8 +98,8 @@ def test_pauses_grow_up_to_the_cap_and_never_end(reason: str, cap_s: float) -> N
     assert max(clock.slept) > 0.9 * cap_s
 
 
-def test_jitter_is_full() -> None:
-    """Feeds that fail together come back spread over the whole pause, not in a crowd."""
+def test_pauses_have_full_jitter() -> None:
+    """Feeds that fail together come back spread over the whole pause, not all at once."""
     backoff = Backoff(random.Random(1))
     pauses = [backoff.pause_s(FeedError("no")) for _ in range(1000)][9:]
     tenths = {int(10 * pause / LONGEST_PAUSE_S) for pause in pauses}
@@ -107,36 +107,36 @@ def test_jitter_is_full() -> None:
 
 
 @pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(40.0, 40, 41), (1e9, 3600, 3601), (0.0, 0, 1)])
-def test_exchange_says_when_to_come_back(asked_s: float, least_s: float, most_s: float) -> None:
+def test_retry_after_delays_the_retry_up_to_an_hour(asked_s: float, least_s: float, most_s: float) -> None:
     """The retry comes after Retry-After and not much later; more than an hour is cut to an hour."""
     _, clock = play(FeedError("slow down", reason="rate_limited", retry_after_s=asked_s))
     assert least_s <= clock.slept[0] <= most_s
 
 
-def test_good_data_forgives() -> None:
+def test_data_resets_the_pause() -> None:
     """After a publish the next failure waits as briefly as a first one, whatever came before."""
     _, clock = play(*[FeedError("no")] * 8, delivers_then(FeedError("no")), FeedError("no"))
     assert clock.slept[8] <= 1.0
     assert clock.slept[9] <= 2.0
 
 
-def test_one_failure_is_no_state() -> None:
-    """A feed that has just delivered keeps its state; the failure is counted and shown until data comes again."""
+def test_one_failure_of_a_delivering_feed_keeps_its_state() -> None:
+    """The failure is counted and shown until data comes again."""
     sink, _ = play(delivers_then(FeedError("refused", reason="connect")), delivers_then(FeedError("late")))
     assert [event[1:] for event in sink.events[1:2]] == [("live", "refused")]
     assert sink.status.errors["connect"] == 1
     assert "down" not in sink.story
 
 
-def test_failure_with_old_prices_is_down() -> None:
-    """Once the last data is older than the feed's patience, the next failure puts it down."""
+def test_a_failure_with_outdated_prices_puts_the_feed_down() -> None:
+    """Once the last data is older than the feed's patience."""
     clock = InstantClock()
     sink, _ = play(delivers_then(FeedError("refused"), clock), clock=clock)
     assert [event[1:] for event in sink.events[1:2]] == [("down", "refused")]
 
 
 class KeepsMessages(RecordingSink):
-    """Like the service's own door: data alone does not take a message back."""
+    """Behaves like the service: data alone does not clear a message."""
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         message = self.status.message
@@ -144,8 +144,8 @@ class KeepsMessages(RecordingSink):
         self.status.message = message
 
 
-def test_message_of_a_failure_ends_with_it() -> None:
-    """The next data clears the failure's message, and no other."""
+def test_data_clears_the_message_of_a_failure() -> None:
+    """And no other message."""
 
     async def main() -> list[object]:
         clock = InstantClock()
@@ -165,8 +165,8 @@ def test_message_of_a_failure_ends_with_it() -> None:
     assert run(main) == ["refused", None, "too many symbols"]
 
 
-def test_a_run_without_data_forgives_nothing() -> None:
-    """Connecting alone is no success: pauses keep growing until a price comes, even after a run that had some."""
+def test_connecting_alone_does_not_reset_the_pause() -> None:
+    """Pauses keep growing until a price comes, even after a run that had some."""
     for acts in ([], [delivers_then(FeedError("no"))]):
         _, clock = play(*acts, *[FeedError("no")] * 40)
         assert sum(clock.slept) > 100
@@ -182,8 +182,8 @@ def test_a_run_without_data_forgives_nothing() -> None:
         (ExceptionGroup("tasks", [ExceptionGroup("more", [AttributeError("x")]), OSError()]), "AttributeError"),
     ],
 )
-def test_bug_parks_the_feed(error: Exception, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A programming error is never retried; the log has its traceback, readers only its kind."""
+def test_a_bug_stops_the_feed(error: Exception, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A programming error is never retried; the log has its traceback, readers see only its kind."""
     sink, clock = play(error)
     assert sink.story == ["failed"]
     assert sink.status.message == f"stopped by a bug ({name}); see the log, restart to retry"
@@ -191,8 +191,8 @@ def test_bug_parks_the_feed(error: Exception, name: str, caplog: pytest.LogCaptu
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_fatal_failure_parks_the_feed(caplog: pytest.LogCaptureFixture) -> None:
-    """A fatal failure is shown with the feed's message, counted, and logged without a traceback."""
+def test_a_fatal_failure_stops_the_feed(caplog: pytest.LogCaptureFixture) -> None:
+    """It is shown with the feed's message, counted, and logged without a traceback."""
     sink, clock = play(FatalFeedError("bad key", reason="http_4xx"))
     assert [event[1:] for event in sink.events] == [("failed", "bad key")]
     assert sink.status.errors["http_4xx"] == 1
@@ -204,23 +204,23 @@ def test_fatal_failure_parks_the_feed(caplog: pytest.LogCaptureFixture) -> None:
     ("error", "reason"),
     [(TimeoutError(), "timeout"), (ConnectionRefusedError("no"), "connect"), (OSError(), "connect")],
 )
-def test_network_failure_in_nobody_s_words(error: Exception, reason: str) -> None:
-    """A bare OSError is the network's fault, not a bug: it is retried, with a reason and some text."""
+def test_a_bare_os_error_is_retried(error: Exception, reason: str) -> None:
+    """It is the network's fault, not a bug: it has a reason and some text."""
     sink, _ = play(error)
     assert sink.status.errors[reason] == 1
     assert sink.events[0].what == "down"
     assert sink.events[0].data
 
 
-def test_reason_that_does_not_exist_is_still_counted() -> None:
-    """An adapter that invents a reason is counted under protocol instead of breaking its runner."""
+def test_an_unknown_reason_is_counted_as_protocol() -> None:
+    """An adapter that invents a reason does not break its runner."""
     sink, _ = play(FeedError("?", reason="gremlins"))
     assert sink.status.errors["protocol"] == 1
     assert "gremlins" not in sink.status.errors
 
 
-def test_source_that_ends() -> None:
-    """A feed that returns is not run again, and its last message stays."""
+def test_a_feed_that_returns_is_not_run_again() -> None:
+    """Its last message stays."""
 
     async def act(sink: Sink) -> None:
         sink.publish([QUOTE])
@@ -231,8 +231,8 @@ def test_source_that_ends() -> None:
     assert (sink.status.state, sink.status.message, clock.slept) == ("stale", "replay ended", [])
 
 
-def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
-    """Of a hundred failures of two kinds in turn the log tells the first of each, and recovery.
+def test_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a hundred failures of two alternating kinds the log has the first of each, and the recovery.
 
     Seen: an outage that was now a refusal, now a silence wrote a line for every other try of each connection.
     """
@@ -249,15 +249,15 @@ def test_log_has_changes_only(caplog: pytest.LogCaptureFixture) -> None:
     assert all(record.exc_info is None for record in caplog.records)
 
 
-def test_every_line_has_the_feeds_own_name() -> None:
-    """The log lines of a feed's parts carry the feed's name, too."""
+def test_every_log_line_has_the_feeds_own_name() -> None:
+    """The lines of a feed's parts, too."""
     assert [log_fields(name) for name in ("kraken", "kraken polls", "kraken stream 1")] == [
         {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "stream 1"},
     ]  # fmt: skip
 
 
-def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A live feed that tells of the same trouble again and again, as of a connection that flaps, writes one line.
+def test_a_message_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A live feed that reports the same problem again and again, as with a flapping connection, writes one line.
 
     Other counts in the same words are no other trouble: of seconds, of connections. Ever new words are told so often.
     """
@@ -278,8 +278,8 @@ def test_word_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_feed_that_says_that_it_is_down_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """A feed of several ways reports itself that all are down, which is logged like a failure."""
+def test_a_feed_that_reports_itself_down_is_logged_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Like a failure: a feed of several ways reports that all of them are down."""
     caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def act(sink: Sink) -> None:
@@ -291,8 +291,8 @@ def test_feed_that_says_that_it_is_down_is_a_warning(caplog: pytest.LogCaptureFi
     assert [record.levelname for record in caplog.records][:3] == ["WARNING", "INFO", "INFO"]
 
 
-def test_cancellation_passes_through() -> None:
-    """Cancelling ends the runner at once, while the feed runs as well as in a pause, and says nothing."""
+def test_cancelling_ends_the_runner_at_once() -> None:
+    """While the feed runs as well as in a pause, and without a message."""
 
     async def main() -> None:
         clock = ManualClock()

@@ -1,4 +1,4 @@
-"""Long answers read and judged at once: the same rows and quotes as one by one, whatever the answer holds."""
+"""Long answers are read and judged in bulk: rows and quotes are the same as one by one, whatever the answer holds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ SENT = {"n": "BTCUSD", "p": "1.50", "b": "0.00", "a": "2", "s": "1", "v": "0.0",
 @pytest.mark.parametrize(
     "other", [SENT, {**SENT, "p": 1.50}, {**SENT, "p": None}, {**SENT, "n": ""}, {"n": "X"}, {}, 5, None, []]
 )
-def test_rows_are_those_of_the_shape(other: Any) -> None:
-    """A row that is no text, or of another shape, costs what it would cost alone."""
+def test_rows_read_in_bulk_equal_rows_read_one_by_one(other: Any) -> None:
+    """A row with other types, or of another shape, fails alone, exactly as it would if it were read by itself."""
     body = json.dumps([SENT, other]).encode()
     rows = BULK.rows(body)
     assert list(rows) == list(rows[:]) == SHAPE.rows(list_at(read(body)))
 
 
-def test_not_a_number_costs_its_row() -> None:
-    """NaN, which is no JSON, is a text that no price has."""
+def test_nan_is_read_as_text_that_is_no_price() -> None:
+    """NaN is not JSON; as a price it is rejected like other text."""
     body = json.dumps([SENT]).replace('"1.50"', "NaN").encode()
     assert [row.raw and row.raw["last"] for row in BULK.rows(body)] == ["NaN"]
 
@@ -46,8 +46,8 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[", b"5", b'[{"n":"\xff"}]', DEEP, b'[{"n":"X","new":' + DEEP + b"}]"], ids=range(7)
 )
-def test_no_list(body: bytes) -> None:
-    """Any other body is a ValueError."""
+def test_a_body_that_is_not_a_list_of_rows_is_a_value_error(body: bytes) -> None:
+    """Anything but a list of objects is a ValueError, at any depth of nesting."""
     with pytest.raises(ValueError, match=r"."):
         BULK.rows(body)
 
@@ -67,8 +67,10 @@ LISTED = [Listing("A-USD", ("A",), 2), Listing("B-USD", ("B",)), Listing("C-USD"
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=4), st.sampled_from(["reject", "keep"]))
-def test_quotes_are_those_of_single_rows(answers: list[list[dict[str, str]]], crossed: str) -> None:
-    """Answer after answer, with a list that is loaded anew: quotes and counts are those of rows judged alone."""
+def test_quotes_judged_in_bulk_equal_quotes_judged_one_by_one(
+    answers: list[list[dict[str, str]]], crossed: str
+) -> None:
+    """Over several answers, and across a reload of the list, quotes and counts are the same either way."""
     venue = dataclasses.replace(NEEDS_LIST, fields=SHAPE.names)
     judges = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The change since the day before, where a venue does not tell it."""
+"""The change since the day before, for venues that do not send it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ticker.model import Value
         ("9" * 20, "0." + "1" * 30, None), ("0." + "1" * 30, "9" * 20, "-100.0000"),
     ],
 )  # fmt: skip
-def test_four_decimals_half_even(last: Value, reference: Value, change: str | None) -> None:
-    """Rounded half-even; a zero has no sign; without one of the prices there is none, nor beyond all bounds.
+def test_the_change_has_four_decimals_rounded_half_even(last: Value, reference: Value, change: str | None) -> None:
+    """Zero has no sign; there is no change if a price is missing or the result is absurd.
 
     Seen: a price of twenty digits beside one far below a cent made a change that is none, which stopped the feed for
     good as a bug. Absurd prices cost their change, no more.
@@ -31,8 +31,8 @@ def told(days: DayChanges, **values: Value) -> dict[str, Value]:
     return values
 
 
-def test_it_follows_both_prices() -> None:
-    """It comes with a new last price or a new reference, and other values tell nothing of it."""
+def test_the_change_is_sent_with_a_new_last_price_or_reference() -> None:
+    """A new last price or a new reference brings a new change; other values bring none."""
     days = DayChanges("open", 10)
     assert told(days, last="110") == {"last": "110"}
     assert told(days, open="100") == {"open": "100", "change_pct": "10.0000"}
@@ -41,8 +41,8 @@ def test_it_follows_both_prices() -> None:
     assert told(days, open=None) == {"open": None, "change_pct": None}
 
 
-def test_the_venue_s_own_wins() -> None:
-    """What it says is left as it is, and its previous close is no field of a quote."""
+def test_the_venues_own_change_takes_precedence() -> None:
+    """A change that the venue sends is left as it is; its previous close does not become a field of the quote."""
     days = DayChanges("previous_close", 10)
     assert told(days, last="2", open="8", previous_close="4", change_pct="-49") == {
         "last": "2", "open": "8", "change_pct": "-49",
@@ -52,8 +52,8 @@ def test_the_venue_s_own_wins() -> None:
     assert told(days, last="3") == {"last": "3"}
 
 
-def test_made_up_names_are_not_remembered() -> None:
-    """Beyond the bound nothing is kept, and what a row says by itself is told."""
+def test_symbols_beyond_the_limit_are_not_remembered() -> None:
+    """Beyond the limit nothing is kept: the change is computed only if one row has both prices."""
     days = DayChanges("open", 0)
     assert told(days, last="2", open="1") == {"last": "2", "open": "1", "change_pct": "100.0000"}
     assert told(days, last="3") == {"last": "3"}

@@ -1,4 +1,4 @@
-"""Names: which of an exchange's are ours, and which of ours are wanted."""
+"""Symbols: which of an exchange's names map to ours, and which of ours are wanted."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ def find(directory: Directory, *wires: str) -> list[tuple[str, bool] | None]:
         ("", "BTC", False),
     ],
 )
-def test_patterns(pattern: str, symbol: str, fits: bool) -> None:
-    """A star is any run of characters, also none; everything else is itself."""
+def test_a_star_matches_any_characters_and_all_else_itself(pattern: str, symbol: str, fits: bool) -> None:
+    """A star matches any run of characters, even an empty one; every other character matches only itself."""
     assert pattern_matches(pattern, symbol) is fits
 
 
 @given(pattern=st.text("AB-*", max_size=8), symbol=st.text("AB-", max_size=8))
-def test_patterns_agree_with_a_regular_expression(pattern: str, symbol: str) -> None:
-    """The split gives what a regular expression would, for any pattern."""
+def test_pattern_matching_agrees_with_a_regular_expression(pattern: str, symbol: str) -> None:
+    """For any pattern the result is that of the equivalent regular expression."""
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), symbol) is not None
     assert pattern_matches(pattern, symbol) is expected
 
 
-def test_hostile_pattern_takes_no_time() -> None:
-    """A pattern that stops a regular expression for ages is answered at once."""
+def test_a_hostile_pattern_does_not_backtrack() -> None:
+    """A pattern on which a regular expression would backtrack for ages is matched at once."""
     assert not pattern_matches("*A" * 31 + "B", "A" * 64)
 
 
-def test_names_are_read_with_and_without_the_list() -> None:
-    """A name of the list is what the list says, others are read by the venue, the rest is unknown."""
+def test_names_are_resolved_by_the_list_or_else_by_the_venue() -> None:
+    """The list decides for the names that it has, the venue's own reading for the others; anything else is unknown."""
     directory = Directory("toy", TOY, ["*"])
     assert find(directory, "XXBTZUSD", "ETH/USD") == [None, ("toy:ETH-USD", True)]
     directory.load([Listing("BTC-USD", ("XXBTZUSD", "XBT/USD"), 1, "Bitcoin")])
@@ -65,16 +65,16 @@ def test_names_are_read_with_and_without_the_list() -> None:
     ]  # fmt: skip
 
 
-def test_list_fields_reach_names_that_it_does_not_have() -> None:
-    """Decimals and name belong to the symbol, whichever name it comes under."""
+def test_decimals_and_name_apply_to_every_name_of_a_symbol() -> None:
+    """Decimals and name belong to the symbol, whichever of its names a row uses."""
     directory = Directory("toy", TOY, ["*"])
     directory.load([Listing("ETH-USD", ("XETHZUSD",), 2, "Ether"), Listing("ADA-USD", ("ADA",))])
     entries = directory.entries(["ETH/USD", "ADA/USD"])
     assert [entry.extra for entry in entries.values() if entry] == [{"decimals": 2, "name": "Ether"}, {}]
 
 
-def test_names_for_people_are_text_of_a_line() -> None:
-    """A name goes to every reader and onto terminals: what cannot be seen is left out, and the rest bounded."""
+def test_display_names_are_one_bounded_printable_line() -> None:
+    """Display names reach every reader and terminals: unprintable characters are dropped, and the length is bounded."""
     directory = Directory("toy", TOY, ["*"])
     directory.load([Listing("A-B", ("a",), name="\x1b[2J" + "Ä" * 100), Listing("C-D", ("c",), name="\n\t")])
     entries = directory.entries(["a", "c"])
@@ -82,13 +82,14 @@ def test_names_for_people_are_text_of_a_line() -> None:
 
 
 @pytest.mark.parametrize("wire", ["BT C/USD", "A-B/USD", "/" + "A" * 64, "Ä/USD", "A:B/USD", "<b>/USD", "A/U\n"])
-def test_names_that_cannot_be_symbols(wire: str) -> None:
-    """A name that would be no canonical symbol is unknown, not published."""
+def test_a_name_that_is_no_canonical_symbol_is_unknown(wire: str) -> None:
+    """Such a name is treated as unknown and never published."""
     assert find(Directory("toy", TOY, ["*"]), wire) == [None]
 
 
-def test_first_claim_of_a_name_counts() -> None:
-    """Of two list entries with one name or symbol, the first keeps it, and an open one before one that is not.
+def test_the_first_open_entry_keeps_a_name_claimed_twice() -> None:
+    """Of two list entries with the same name or symbol the first keeps it, but an open market comes before one that is
+    not.
 
     Seen: names of the other entry were read as the same symbol, so of a coin that was renamed or listed anew the
     prices of the halted old market were shown for the new one wherever an answer had them first.
@@ -103,23 +104,23 @@ def test_first_claim_of_a_name_counts() -> None:
     assert list(directory.wanted()) == ["new"]
 
 
-def test_selection() -> None:
-    """A symbol is wanted if any pattern fits it; the others are known but not wanted."""
+def test_a_symbol_is_wanted_if_any_pattern_matches_it() -> None:
+    """Other symbols are known, but not wanted."""
     directory = Directory("toy", TOY, ["BTC-USD", "*-EUR"])
     found = find(directory, "BTC/USD", "BTC/EUR", "ETH/USD")
     assert found == [("toy:BTC-USD", True), ("toy:BTC-EUR", True), ("toy:ETH-USD", False)]
 
 
-def test_made_up_names_are_forgotten() -> None:
-    """A server that sends new names for ever costs the memory of one answer."""
+def test_unknown_names_take_the_memory_of_one_answer() -> None:
+    """A server that keeps sending new names takes up the memory of one answer only."""
     directory = Directory("toy", TOY, ["*"])
     for number in range(50):
         directory.entries([f"N{number}{letter}/USD" for letter in "ABC"])
     assert len(directory._entries) == 3
 
 
-def test_entries_last_until_the_list_changes() -> None:
-    """The same entry comes back answer after answer, and a new one once the list is new."""
+def test_an_entry_is_reused_until_the_list_changes() -> None:
+    """The same entry is returned for answer after answer, and a new one once the list has changed."""
     directory = Directory("toy", TOY, ["*"])
     first, second = (directory.entries(["A/B"])["A/B"] for _ in range(2))
     directory.load([Listing("A-B", ("A/B",), 4)])
@@ -129,8 +130,8 @@ def test_entries_last_until_the_list_changes() -> None:
     assert third.extra == {"decimals": 4}
 
 
-def test_entries_of_what_is_listed_as_before_last() -> None:
-    """A list that comes again makes new only what it tells anew: the judge looks at no other row once more."""
+def test_a_reloaded_list_replaces_only_changed_entries() -> None:
+    """After a reload only entries whose listing changed are new, so the judge re-examines no other row."""
     directory = Directory("toy", TOY, ["*"])
     before: list[Entry | None] = []
     after: list[Entry | None] = []

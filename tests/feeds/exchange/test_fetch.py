@@ -1,4 +1,4 @@
-"""One request: what comes back is a whole good answer or an error with the right reason, in bounded time and memory."""
+"""One request: its result is a complete good answer or an error with the right reason, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def failure(*replies: Reply, base_url: str | None = None, timeout_s: float = 5.0
     return outcome
 
 
-def test_a_secret_is_left_out_however_it_is_spelt() -> None:
-    """As it is, as in an address, and as JSON may have its slashes; each of several."""
+def test_secrets_are_masked_in_every_spelling() -> None:
+    """Each of several secrets is masked as it is, percent-encoded, and with escaped slashes as in JSON."""
     said = b'{"bad": "n4me s3cr/t s3cr%2Ft s3cr\\/t"}'
     assert without(("n4me", "s3cr/t"), said) == b'{"bad": "SECRET SECRET SECRET SECRET"}'
 
 
-def test_a_key_that_cannot_be_sent_is_not_told() -> None:
-    """Seen: a space before a key made a header that is refused, with its value, which stood in the log."""
+def test_a_key_that_makes_an_invalid_header_is_not_logged() -> None:
+    """Seen: a key with a leading space made an invalid header, and the error in the log contained the key."""
 
     async def main() -> str:
         async with FakeExchange() as exchange:
@@ -74,14 +74,14 @@ def test_a_key_that_cannot_be_sent_is_not_told() -> None:
     assert "s3cret" not in said
 
 
-def test_good_answer() -> None:
-    """The body comes back as it was sent, and its bytes are counted."""
+def test_a_good_answer_is_returned_and_its_bytes_are_counted() -> None:
+    """The body is returned as it was sent."""
     outcome, status = get(Reply(body=b'{"a": 1}'))
     assert (outcome, status.received_bytes) == (b'{"a": 1}', 8)
 
 
-def test_compressed_answer() -> None:
-    """Gzip is understood; what counts as received is what came over the wire."""
+def test_a_gzip_answer_is_decompressed() -> None:
+    """The bytes that are counted are those on the wire."""
     body = b'{"a": "' + b"x" * 100_000 + b'"}'
     squeezed = gzip(body)
     outcome, status = get(Reply(body=squeezed, headers={**JSON, "Content-Encoding": "gzip"}))
@@ -89,8 +89,8 @@ def test_compressed_answer() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "Application/JSON; charset=utf-8"}])
-def test_kinds_of_json(headers: dict[str, str]) -> None:
-    """A missing content type is no offence, and its case and parameters do not matter."""
+def test_any_spelling_of_the_json_content_type_is_accepted(headers: dict[str, str]) -> None:
+    """The content type may be missing; case and parameters do not matter."""
     outcome, _ = get(Reply(headers=headers))
     assert outcome == b"{}"
 
@@ -121,28 +121,28 @@ def test_kinds_of_json(headers: dict[str, str]) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.status}",
 )
-def test_reasons(reply: Reply, reason: str) -> None:
-    """Each way to fail has its own reason and names the host; the status is looked at before the body."""
+def test_each_kind_of_failure_has_its_own_reason(reply: Reply, reason: str) -> None:
+    """The error names the host; the status is checked before the body."""
     error = failure(reply)
     assert (error.reason, "\n" in str(error)) == (reason, False)
     assert "127.0.0.1" in str(error), "it names the host"
 
 
-def test_lost_connection_is_said_in_one_way() -> None:
-    """Wherever it was lost: if the words alternated from try to try, each would be logged."""
+def test_a_lost_connection_has_the_same_message_at_every_stage() -> None:
+    """Wherever in the answer it was lost: if the message changed from try to try, every try would be logged."""
     assert str(failure(CLOSED)) == "127.0.0.1 closed the connection before its answer was complete"
 
 
-def test_largest_answer() -> None:
-    """An answer of exactly the limit is read, plain or compressed."""
+def test_an_answer_of_exactly_the_limit_is_accepted() -> None:
+    """Plain or compressed."""
     body = b" " * LIMIT
     for reply in (Reply(body=body), Reply(body=gzip(body), headers={**JSON, "Content-Encoding": "gzip"})):
         outcome, _ = get(reply)
         assert outcome == body
 
 
-def test_bomb_does_not_go_off() -> None:
-    """A hundred megabytes in a hundred kilobytes are given up at the limit: memory never holds more than twice that."""
+def test_a_gzip_bomb_is_abandoned_at_the_limit() -> None:
+    """A hundred megabytes in a hundred kilobytes are given up at the limit; memory never holds three times that."""
     bomb = gzip_bomb(100_000_000)
     tracemalloc.start()
     try:
@@ -155,16 +155,16 @@ def test_bomb_does_not_go_off() -> None:
 
 
 @pytest.mark.parametrize("reply", [HANG, Reply(body=b" " * 10_000, byte_pause_s=0.01)], ids=["hang", "drip"])
-def test_deadline_covers_everything(reply: Reply) -> None:
-    """Neither silence nor slow drips of data extend the deadline."""
+def test_the_deadline_covers_the_whole_request(reply: Reply) -> None:
+    """Neither silence nor a slow drip of data extends it."""
     error = failure(reply, timeout_s=0.2)
     assert error.reason == "timeout"
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_the_exchange_outlives_whoever_gives_up_at_once(turns: int) -> None:
-    """Seen: on a busy machine the deadline passed while the connection was being made, and the exchange of these tests
-    was gone before it knew of it: another test was blamed for the open socket.
+def test_the_fake_exchange_closes_a_connection_dropped_at_once(turns: int) -> None:
+    """Seen: on a busy machine the deadline passed while the connection was being made, and the fake exchange was gone
+    before it had accepted it: another test was blamed for the open socket.
     """
 
     async def main() -> None:
@@ -177,21 +177,21 @@ def test_the_exchange_outlives_whoever_gives_up_at_once(turns: int) -> None:
     run(main)
 
 
-def test_source_works_again_after_a_failure() -> None:
-    """A request after a timeout, a cut and a refusal is answered as if nothing had been."""
+def test_a_request_after_failures_is_answered_as_usual() -> None:
+    """A timeout, a cut connection and refusals leave nothing behind that spoils the next request."""
     outcome, _ = get(HANG, CLOSED, Reply(status=500), Reply(body=b"{", claimed_length=9), Reply(), timeout_s=1.0)
     assert outcome == b"{}"
 
 
-def test_nobody_there() -> None:
-    """A refused connection is `connect`."""
+def test_a_refused_connection_has_the_reason_connect() -> None:
+    """Nothing listens on the port."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         assert failure(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}").reason == "connect"
 
 
-def test_a_failure_names_whom_it_did_not_reach() -> None:
-    """The message names the host, the exchange's or the proxy's, and never a password or key."""
+def test_an_error_names_the_unreachable_host_or_proxy() -> None:
+    """The message says whether the exchange or the proxy was not reached, and never contains a password or key."""
 
     async def said(url: str, proxy: str | None = None) -> str:
         source = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT, proxy=proxy)
@@ -220,8 +220,8 @@ def test_a_failure_names_whom_it_did_not_reach() -> None:
         run(main)
 
 
-def test_no_tls_there() -> None:
-    """A server that does not speak TLS is `tls`."""
+def test_a_server_without_tls_has_the_reason_tls() -> None:
+    """A server that does not speak TLS, asked over https."""
 
     async def main() -> FeedError:
         async with FakeExchange() as exchange:
@@ -234,8 +234,8 @@ def test_no_tls_there() -> None:
     assert run(main).reason == "tls"
 
 
-def test_certificates_are_read_where_somebody_shows_one() -> None:
-    """Certificate authorities are loaded only for hosts with TLS; without TLS none is trusted."""
+def test_authorities_are_loaded_only_for_https() -> None:
+    """Certificate authorities are loaded only for https; without TLS the context trusts none."""
 
     def known(url: str) -> tuple[int, ssl.VerifyMode]:
         tls = HttpSource(url, ManualClock(), timeout_s=5, body_bytes=LIMIT)._tls
@@ -246,8 +246,8 @@ def test_certificates_are_read_where_somebody_shows_one() -> None:
     assert (authorities > 50, mode) == (True, ssl.CERT_REQUIRED)
 
 
-def test_reason_lies_at_the_bottom() -> None:
-    """The library's own types hide name resolution and TLS: their cause tells them apart."""
+def test_the_reason_comes_from_the_innermost_cause() -> None:
+    """The HTTP library's own exceptions hide DNS and TLS failures; the chain of causes tells them apart."""
 
     def because(error: httpx.HTTPError, *causes: BaseException) -> str:
         top: BaseException = error
@@ -264,16 +264,16 @@ def test_reason_lies_at_the_bottom() -> None:
     assert because(httpx.ReadError(""), ConnectionResetError()) == "closed"
 
 
-def test_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proxies of the environment are ignored: the request reaches the host that was configured."""
+def test_proxies_in_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request goes to the configured host directly."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     outcome, _ = get(Reply())
     assert outcome == b"{}"
 
 
-def test_configured_proxy_is_used() -> None:
-    """With a proxy given, that is who is asked, for the full address."""
+def test_a_configured_proxy_gets_the_full_address() -> None:
+    """The request goes to the proxy, with an absolute URL."""
 
     async def main() -> list[str]:
         async with FakeExchange() as proxy:
@@ -287,8 +287,8 @@ def test_configured_proxy_is_used() -> None:
     assert run(main) == ["http://exchange.invalid/x"]
 
 
-def test_request_carries_no_state() -> None:
-    """Cookies are not kept, and what is asked for is compressed JSON."""
+def test_requests_carry_no_cookies_and_accept_gzipped_json() -> None:
+    """A cookie that the exchange sets is not sent back."""
 
     async def main() -> list[dict[str, str]]:
         async with FakeExchange() as exchange:
@@ -324,14 +324,14 @@ def test_request_carries_no_state() -> None:
         ("9" * 400, 999_999_999.0),
     ],
 )
-def test_retry_after(header: str | None, expected: float | None) -> None:
-    """Seconds and HTTP dates are understood, what is past is now, nonsense says nothing."""
+def test_retry_after_takes_seconds_and_http_dates(header: str | None, expected: float | None) -> None:
+    """A date in the past means zero; an invalid value means nothing."""
     assert retry_after_s(header, NOW_MS) == expected
 
 
 @pytest.mark.parametrize("status", [429, 418, 503, 403])
-def test_retry_after_comes_with_the_error(status: int) -> None:
-    """Whatever the status, the wait that the server asks for is handed on and told."""
+def test_an_error_carries_retry_after_whatever_its_status(status: int) -> None:
+    """The wait that the server asks for is in the exception and in its message."""
     error = failure(Reply(status=status, headers={"Retry-After": "40"}))
     assert error.retry_after_s == 40.0
     assert "40 s" in str(error)

@@ -1,4 +1,4 @@
-"""Bars of the past: asked for in pieces and at the exchange's pace, and worth no more than they are."""
+"""Bars of the past: requested in pieces and at the exchange's pace, and only valid ones are used."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def bars_of(answers: list[object], venue: Any = PAST, **asked: int) -> tuple[lis
     return told, on_stage(play)
 
 
-def test_one_question() -> None:
-    """The bars come in order whatever the answer's; what was not asked for, the future above all, is left out."""
+def test_bars_come_oldest_first_and_only_those_requested() -> None:
+    """Whatever the order of the answer; bars outside the request, above all future ones, are dropped."""
     minutes = [NOW_S, NOW_S - 60, NOW_S - 600, NOW_S + 60]
     bars, stage = bars_of([[[t, "1.50", 3, "1.25", "2", "7.5"] for t in minutes]], limit=2)
     assert bars == [Bar(t * 1000, 1.5, 3.0, 1.25, 2.0, 7.5) for t in (NOW_S - 60, NOW_S)]
@@ -54,7 +54,7 @@ def test_one_question() -> None:
     assert [request.target for request in stage.exchange.requests] == [asked]
 
 
-def test_long_past_is_asked_for_in_pieces() -> None:
+def test_a_long_history_is_requested_in_paced_pieces() -> None:
     """A chart longer than one answer takes several requests, oldest first, each a gap after the one before."""
     answers: list[object] = [[[NOW_S - 60 * back, "1", "1", "1", "1"]] for back in (240, 120, 0)]
     bars, stage = bars_of(answers, limit=250)
@@ -66,15 +66,17 @@ def test_long_past_is_asked_for_in_pieces() -> None:
 
 
 @pytest.mark.parametrize(("kept", "requests", "oldest"), [(150, 2, 149), (None, 8, 799)])
-def test_deep_past_is_cut(kept: int | None, requests: int, oldest: int) -> None:
-    """No more is asked for than the exchange keeps, and never more than a few answers."""
+def test_a_history_beyond_the_limit_is_cut(kept: int | None, requests: int, oldest: int) -> None:
+    """No more is requested than the exchange keeps, and never more than a few answers' worth."""
     _, stage = bars_of([[]] * 8, past(kept=kept), limit=10_000)
     assert len(stage.exchange.requests) == requests
     assert f"from={NOW_S - 60 * oldest - 1}&" in stage.exchange.requests[0].target
 
 
-def test_longer_bars_are_put_together() -> None:
-    """Of lengths that an exchange lacks the longest that fits is asked for; a cut hour is left out."""
+def test_longer_bars_are_built_from_the_longest_that_fit() -> None:
+    """For an interval that the exchange lacks, the longest one that divides it is requested; an incomplete bar is
+    dropped.
+    """
     quarters = [
         [NOW_S - 4800, "1", "9", "1", "1", "1"],  # the hour before, which is not all there
         [NOW_S - 1200, "10", "12", "9", "11", "0.1"],
@@ -85,13 +87,13 @@ def test_longer_bars_are_put_together() -> None:
     assert "step=Q" in stage.exchange.requests[0].target
 
 
-def test_volume_of_a_longer_bar_needs_all() -> None:
-    """One bar without a volume leaves the longer one without."""
+def test_a_longer_bar_has_a_volume_only_if_all_its_parts_have() -> None:
+    """One part without a volume leaves the longer bar without one."""
     assert folded([Bar(0, 1, 1, 1, 1, 2.0), Bar(60_000, 1, 1, 1, 1)], 120_000) == [Bar(0, 1, 1, 1, 1, None)]
 
 
-def test_bad_bars_cost_themselves() -> None:
-    """What is no bar is counted and left out; the others stay."""
+def test_an_invalid_bar_is_counted_and_dropped() -> None:
+    """The other bars of the answer stay."""
     good = [NOW_S, "1", "2", "1", "2", "0"]
     bad: list[object] = [
         "x", [], ["noon", *good[1:]], [0, *good[1:]], [NOW_S, "0", *good[2:]], [NOW_S, "NaN", *good[2:]],
@@ -115,8 +117,8 @@ def test_bad_bars_cost_themselves() -> None:
     assert on_stage(play).sink.status.rejects["price"] == len(bad)
 
 
-def test_answers_that_tell_nothing() -> None:
-    """An empty answer is no bars; one without a single bar that can be read is a failure, and so is a refusal."""
+def test_an_empty_answer_is_no_bars_and_an_unreadable_one_a_failure() -> None:
+    """An answer with rows none of which can be read is a failure, and so is a refusal."""
     assert bars_of([[]])[0] == []
     with pytest.raises(FeedError, match="sent 2 bars, none of the expected form"):
         bars_of([[["a"], ["b"]]])
@@ -124,8 +126,10 @@ def test_answers_that_tell_nothing() -> None:
         bars_of([])
 
 
-def test_nothing_to_ask() -> None:
-    """An exchange without bars, or without any that fit, is not asked; a name that only the list knows is a failure."""
+def test_no_request_is_made_where_no_bars_can_come() -> None:
+    """An exchange without bars, or without an interval that fits, is not asked; a symbol that only the list could
+    resolve is a failure.
+    """
     for venue, interval_s in ((TOY, 60), (PAST, 1), (PAST, 90)):
         bars, stage = bars_of([], venue, interval_s=interval_s)
         assert (bars, stage.exchange.requests) == ([], [])
@@ -134,8 +138,8 @@ def test_nothing_to_ask() -> None:
             bars_of([], dataclasses.replace(venue, candles=CANDLES))
 
 
-def test_a_slow_chart_delays_no_price() -> None:
-    """While a request for bars hangs, polls go on."""
+def test_polls_continue_while_a_request_for_bars_hangs() -> None:
+    """A slow chart delays no price."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve("/tickers", Reply(body=b'{"BTC/USD": {"last": "1"}}'))

@@ -1,4 +1,4 @@
-"""Several ways to the same prices, combined into one state for the service."""
+"""Several ways to the same prices (stream, polls), combined into one state for the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUOTE = Quote("toy:BTC-USD", {"last": "1"})
 
 
 class Door(RecordingSink):
-    """Like the service's own: data makes a feed live, and alone takes no message of a live one back."""
+    """Behaves like the service: data makes a feed live, but does not clear the message of a live one."""
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         message = self.status.message if self.status.state == "live" else None
@@ -31,8 +31,8 @@ def heard(door: Door) -> tuple[str, str | None]:
     return door.status.state, door.status.message
 
 
-def test_down_only_if_all_are() -> None:
-    """If one way is down, a live feed has a message; if all are, the feed is down."""
+def test_a_feed_is_down_only_if_all_its_ways_are() -> None:
+    """If one way is down, the live feed has a message; if all are, the feed is down."""
     door, _, (stream, polls) = joined("stream", "polls")
     stream.publish([QUOTE])
     polls.state("down", "HTTP status 500")
@@ -45,7 +45,7 @@ def test_down_only_if_all_are() -> None:
     assert heard(door) == ("live", None)
 
 
-def test_failed_only_if_all_are() -> None:
+def test_a_feed_has_failed_only_if_all_its_ways_have() -> None:
     """A feed has failed when none of its ways will be retried."""
     door, _, (stream, polls) = joined("stream", "polls")
     stream.state("failed", "a bug")
@@ -58,8 +58,8 @@ def test_failed_only_if_all_are() -> None:
     assert heard(door)[0] == "failed"
 
 
-def test_connected_without_a_price() -> None:
-    """A way that works again ends the message, but only data ends `down`."""
+def test_only_data_ends_the_state_down() -> None:
+    """A way that connects again clears the message, but only data ends `down`."""
     door, _, (stream,) = joined("stream")
     stream.state("down", "lost")
     stream.state("live")
@@ -68,8 +68,8 @@ def test_connected_without_a_price() -> None:
     assert heard(door) == ("live", None)
 
 
-def test_way_without_prices_keeps_nothing_up() -> None:
-    """A way that cannot deliver prices neither keeps a feed up nor puts it down."""
+def test_a_way_without_prices_does_not_affect_the_state() -> None:
+    """A way that cannot deliver prices neither keeps a feed up nor takes it down."""
     door, joint, (stream,) = joined("stream")
     listing = joint.way("list", carries=False)
     listing.state("down", "HTTP status 500")
@@ -82,8 +82,8 @@ def test_way_without_prices_keeps_nothing_up() -> None:
     assert heard(door)[0] == "down"
 
 
-def test_nothing_that_could_bring_prices() -> None:
-    """Before it is known what to stream, the list is all there is: without it the feed is down."""
+def test_a_feed_whose_list_failed_first_is_down() -> None:
+    """Until it is known what to stream, the list is the only way: if that fails, the feed is down."""
     door, joint, _ = joined()
     joint.note("not listed: ODD")
     assert heard(door) == ("connecting", "not listed: ODD")
@@ -91,8 +91,8 @@ def test_nothing_that_could_bring_prices() -> None:
     assert heard(door) == ("down", "list: HTTP status 500; not listed: ODD")
 
 
-def test_notes_last() -> None:
-    """A note stays in the message while data come and after a failure, until it is removed."""
+def test_a_note_stays_in_the_message_until_it_is_removed() -> None:
+    """It outlasts data and failures."""
     door, joint, (stream,) = joined("stream")
     joint.note("not listed: ODD")
     stream.publish([QUOTE])
@@ -105,8 +105,8 @@ def test_notes_last() -> None:
     assert heard(door) == ("live", None)
 
 
-def test_others_messages_stay() -> None:
-    """A message set by the service itself is not cleared when a way recovers."""
+def test_a_message_of_the_service_is_not_cleared() -> None:
+    """A message that the service itself has set stays when a way recovers."""
     door, _, (stream,) = joined("stream")
     stream.publish([QUOTE])
     stream.state("live", "lost")
@@ -115,7 +115,7 @@ def test_others_messages_stay() -> None:
     assert heard(door) == ("live", "too many symbols")
 
 
-def test_same_trouble_of_several_ways_is_said_once() -> None:
+def test_equal_failures_of_several_ways_are_reported_together() -> None:
     """Connections lost together are reported together: the first one, and how many more."""
     door, _, ways = joined("stream/1", "stream/2", "stream/3", "polls")
     for way in ways[:3]:
@@ -126,8 +126,8 @@ def test_same_trouble_of_several_ways_is_said_once() -> None:
     assert heard(door)[1] == "stream/2 and 1 more: lost; polls: slow"
 
 
-def test_long_messages_are_cut() -> None:
-    """However many ways have long messages, readers get one bounded line."""
+def test_the_combined_message_is_one_bounded_line() -> None:
+    """However many ways have long messages."""
     door, _, ways = joined(*(f"way {n}" for n in range(50)))
     for way in ways:
         way.state("down", way.name * 100)

@@ -45,8 +45,8 @@ def one_by_one(body: bytes) -> Sequence[Row]:
 
 
 @pytest.mark.parametrize("rows_of", [at_once, one_by_one])
-def test_pauses(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
-    """There is a pause for each slice of rows, none in a short answer, and all quotes come at the end."""
+def test_a_long_answer_pauses_after_each_slice_of_rows(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
+    """A short answer has no pause; all quotes come at the end."""
     directory = Directory("toy", NEEDS_LIST, ("*",))
     directory.load([Listing(f"A{n}-USD", (f"{n}",)) for n in range(MANY)])
     judge = Judge(NEEDS_LIST, directory, "reject", ManualClock())
@@ -60,8 +60,8 @@ def test_pauses(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
 
 
 @pytest.mark.parametrize("rows_of", [at_once, one_by_one])
-def test_no_price_in_a_market_that_is_shut(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
-    """Only where the list calls the market open does a row without a price count as refused; a bad price always does.
+def test_a_closed_market_without_a_price_is_no_rejected_row(rows_of: Callable[[bytes], Sequence[Row]]) -> None:
+    """A row without a price counts as rejected only if the list calls the market open; a bad price always counts.
 
     Binance's answers have more than a thousand rows of zeros, of pairs that ended years ago and are listed as halted:
     half of a polled feed's rows counted as not sane, and the alert for that never ended.
@@ -76,8 +76,8 @@ def test_no_price_in_a_market_that_is_shut(rows_of: Callable[[bytes], Sequence[R
         assert status.rejects["price"] == refused
 
 
-def test_long_answer_is_published_in_slices() -> None:
-    """Between them the loop turns. Seen: an answer with 50,000 rows kept everything else waiting for 0.3 s."""
+def test_a_long_answer_is_published_in_slices() -> None:
+    """Between the slices the loop turns. Seen: an answer with 50,000 rows blocked everything else for 0.3 s."""
     told: list[object] = []
 
     async def play(theatre: Theatre) -> None:
@@ -97,8 +97,8 @@ def test_long_answer_is_published_in_slices() -> None:
     assert told[:5] == [HANDED, "turn", HANDED, "turn", 1]
 
 
-def test_stream_wins_over_an_answer_that_is_being_judged() -> None:
-    """What a stream brings while an older answer is judged is handed on first, and not set back by the answer."""
+def test_a_stream_wins_over_an_older_answer_being_judged() -> None:
+    """What a stream brings while an older answer is judged is published first, and not overwritten by the answer."""
     bases = [f"A{n}" for n in range(MANY)]
     peers: list[Peer] = []
 

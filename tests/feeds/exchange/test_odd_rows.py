@@ -1,4 +1,4 @@
-"""Rows that come twice, late, out of a wrong clock or under another name: what the service shows of them."""
+"""Rows that come twice, late, from a wrong clock or under another name: what the service shows of them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def row(last: str, time: int) -> dict[str, object]:
     return {"last": last, "time": time}
 
 
-def test_rows_of_a_stream_out_of_order() -> None:
-    """Late ones and those of a clock that is ahead are counted and not shown; the same one again changes nothing."""
+def test_late_and_future_rows_of_a_stream_are_counted_and_not_shown() -> None:
+    """Rows older than the last one, or ahead of our clock, are counted; a repeated row changes nothing."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -51,8 +51,8 @@ def test_rows_of_a_stream_out_of_order() -> None:
     in_theatre(play)
 
 
-def test_answers_out_of_order() -> None:
-    """An answer of a cache behind, older than the one before, changes nothing; the next newer one counts."""
+def test_an_older_answer_changes_nothing() -> None:
+    """An answer of a lagging cache, older than the one before, changes nothing; the next newer one counts."""
 
     async def play(theatre: Theatre) -> None:
         replies = [
@@ -78,8 +78,8 @@ def test_answers_out_of_order() -> None:
     in_theatre(play)
 
 
-def test_renamed_symbol(caplog: pytest.LogCaptureFixture) -> None:
-    """A renamed symbol lives on under its new name; the old one goes, once, when it is off the list, and is logged."""
+def test_a_renamed_symbol_continues_under_its_new_name(caplog: pytest.LogCaptureFixture) -> None:
+    """The old name is removed, once, when it is off the list, and that is logged."""
     caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def play(stage: Stage) -> None:

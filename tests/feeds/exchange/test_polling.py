@@ -1,4 +1,4 @@
-"""Polling: good answers arrive completely and on time, and each row is judged by itself."""
+"""Polling: good answers arrive complete and on time, and each row is judged by itself."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ticker.errors import ConfigError
 from ticker.model import Bar, Quote
 
 
-def test_whole_answer_in_one_call() -> None:
-    """Every good row of an answer is published, unchanged ones too: that confirms them."""
+def test_every_good_row_is_published_in_one_call() -> None:
+    """Unchanged rows too: that confirms them."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1.50", ETH="2"))
@@ -43,8 +43,8 @@ class SlowSink(RecordingSink):
         self._clock.tick(25.0 if len(self.polls) == 2 else 4.0)
 
 
-def test_schedule_is_fixed() -> None:
-    """Polls begin at once and then at whole multiples of the interval; those that were missed are counted."""
+def test_polls_begin_at_multiples_of_the_interval() -> None:
+    """The first poll begins at once; missed ones are counted."""
 
     async def play(stage: Stage) -> None:
         stage.sink = SlowSink(stage.clock)
@@ -56,8 +56,8 @@ def test_schedule_is_fixed() -> None:
     assert stage.sink.status.polls["skipped"] == 2
 
 
-def test_bad_rows_cost_themselves() -> None:
-    """In a good answer each bad row is counted once under its reason, and the others are published."""
+def test_a_bad_row_is_counted_once_and_the_others_are_published() -> None:
+    """It is counted under its reason."""
     body = b"""{"BTC/USD": {"last": 1.50}, "ETH/USD": {"last": NaN}, "ADA/USD": 7, "DOT/USD": {"bid": "3", "ask": "2"},
         "XRP/USD": {"last": "2", "time": "1795386060001"}, "LTC/USD": {"last": "2", "time": "noon"},
         "what": {"last": "1"},
@@ -79,8 +79,8 @@ def test_bad_rows_cost_themselves() -> None:
     assert stage.sink.status.polls == {"ok": 1, "error": 0, "skipped": 0}
 
 
-def test_bad_rows_count_in_every_poll() -> None:
-    """A row that is bad again is counted again, although nothing in it has changed."""
+def test_a_bad_row_is_counted_in_every_poll() -> None:
+    """Even if nothing in it has changed."""
 
     async def play(stage: Stage) -> None:
         body = b'{"BTC/USD": {"last": "1", "bid": "-1"}, "ETH/USD": {"last": "0"}, "ADA/USD": 5}'
@@ -91,8 +91,8 @@ def test_bad_rows_count_in_every_poll() -> None:
     assert (rejects["price"], rejects["schema"]) == (6, 3)
 
 
-def test_changes_show_in_the_next_poll() -> None:
-    """A row that changed is judged again, and so is one that changed back."""
+def test_a_changed_row_is_judged_again() -> None:
+    """So is one that has changed back."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.script(TICKERS, *[tickers(BTC=p, ETH="5") for p in ("1", "2", "2", "x", "1")])
@@ -104,8 +104,8 @@ def test_changes_show_in_the_next_poll() -> None:
     ]  # fmt: skip
 
 
-def test_times_are_the_exchange_s() -> None:
-    """A time becomes ms; of two rows for a symbol the newer is published, else the first, and the other is counted."""
+def test_the_newest_of_two_rows_for_a_symbol_is_published() -> None:
+    """Times are converted to ms; of rows with equal times the first is published; the other one is counted."""
     body = b"""{"BTC/USD": {"last": "1", "time": 1795385999000}, "BTC/USD!": {"last": "2", "time": 1795385999001},
         "ETH/USD": {"last": "3"}, "ETH/USD!": {"last": "4"}, "ADA/USD": {"last": "5", "time": 1},
         "ADA/USD!": {"last": "6"}}"""
@@ -122,8 +122,8 @@ def test_times_are_the_exchange_s() -> None:
     }  # fmt: skip
 
 
-def test_crossed_may_be_kept() -> None:
-    """`crossed = "keep"` of the options reaches the rows."""
+def test_the_option_crossed_keep_reaches_the_rows() -> None:
+    """With `crossed = "keep"` a bid above the ask is published."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"BTC/USD": {"bid": "3", "ask": "2"}}'))
@@ -133,8 +133,8 @@ def test_crossed_may_be_kept() -> None:
     assert stage.sink.polls[0]["toy:BTC-USD"].values["bid"] == "3"
 
 
-def test_selection() -> None:
-    """Only wanted symbols leave; rows of others are neither published nor counted as bad."""
+def test_only_selected_symbols_are_published() -> None:
+    """Rows of others are neither published nor counted as bad."""
 
     async def play(stage: Stage) -> None:
         body = b'{"BTC/USD": {"last": "1"}, "BTC/EUR": {"last": "1"}, "ETH/USD": {"last": "-1"}}'
@@ -146,8 +146,10 @@ def test_selection() -> None:
     assert not any(stage.sink.status.rejects.values())
 
 
-def test_exact_selection_is_asked_for() -> None:
-    """A venue that can ask for single symbols is told which; with a pattern among them it is asked for all."""
+def test_only_exact_names_are_requested_one_by_one() -> None:
+    """A venue that can be asked for single symbols gets their names; with a pattern among them all symbols are
+    requested.
+    """
 
     async def play(stage: Stage) -> None:
         for target in (TICKERS, TICKERS + "?s=BTC-USD,ETH-USD"):
@@ -160,8 +162,8 @@ def test_exact_selection_is_asked_for() -> None:
     assert stage.exchange.requests[-1].target == TICKERS
 
 
-def test_nothing_to_show_is_said() -> None:
-    """When a good answer has no price of a wanted symbol, the feed says so instead of seeming live."""
+def test_a_good_answer_without_wanted_prices_is_reported() -> None:
+    """The feed says so instead of seeming live."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -174,7 +176,7 @@ def test_nothing_to_show_is_said() -> None:
     assert stage.sink.status.polls["ok"] == 3
 
 
-def test_without_list_and_price_no_symbols_are_known() -> None:
+def test_no_symbol_is_unknown_before_a_list_or_a_price() -> None:
     """A wanted symbol may still appear, so it is not reported as unknown."""
 
     async def play(stage: Stage) -> None:
@@ -185,7 +187,7 @@ def test_without_list_and_price_no_symbols_are_known() -> None:
 
 
 class KeepsMessages(RecordingSink):
-    """Like the service's own door: data alone does not take a message back."""
+    """Behaves like the service: data alone does not clear a message."""
 
     def publish(self, quotes: Iterable[Quote]) -> None:
         message = self.status.message
@@ -193,8 +195,8 @@ class KeepsMessages(RecordingSink):
         self.status.message = message
 
 
-def test_name_without_a_price_is_said() -> None:
-    """A symbol that is wanted by name, and of which no price ever came, is named for as long as that is so.
+def test_a_named_symbol_without_a_price_is_reported() -> None:
+    """A symbol wanted by name is named in the message as long as no price of it has come.
 
     Seen: a misspelt share at Yahoo, which has no list, was nowhere to be seen but in the count of HTTP's 404.
     """
@@ -213,8 +215,8 @@ def test_name_without_a_price_is_said() -> None:
     assert [event[1:] for event in said] == [("live", "no price yet for ODD"), ("live", None)]
 
 
-def test_other_words_are_not_overwritten() -> None:
-    """What else was said of a live feed, that it has too many symbols for instance, is not replaced by that."""
+def test_another_message_of_the_feed_is_not_overwritten() -> None:
+    """A message about something else, such as too many symbols, is not replaced by the one about missing prices."""
 
     async def play(stage: Stage) -> None:
         stage.sink = KeepsMessages(stage.clock)
@@ -225,15 +227,15 @@ def test_other_words_are_not_overwritten() -> None:
     assert on_stage(play).sink.story == ["publish"]
 
 
-def test_rows_without_a_name() -> None:
-    """They belong to the symbol that was asked for; a named row keeps its name, and among several none is guessed."""
+def test_an_unnamed_row_is_for_the_symbol_requested() -> None:
+    """A named row keeps its name; if several symbols were requested, none is guessed."""
     rows = [Row("", {"last": "1"}), Row("B", {"last": "2"})]
     assert [row.wire for row in with_names(rows, ["A"])] == ["A", "B"]
     assert with_names(rows, ["A", "B"]) is with_names(rows, []) is rows
 
 
-def test_decimals_from_the_list_else_from_the_prices() -> None:
-    """The list's decimals count; without them the most digits seen so far, so that cut zeros do not flicker."""
+def test_decimals_come_from_the_list_or_else_from_the_prices() -> None:
+    """Without the list, the most digits seen so far count, so that dropped zeros do not make them flicker."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(LIST, listing(("BTC/USD", "BTC-USD", 1), ("ADA/USD", "ADA-USD", None)))
@@ -245,7 +247,7 @@ def test_decimals_from_the_list_else_from_the_prices() -> None:
     assert decimals == [[2, 1], [1, 2], [1, 3], [1, 3]]
 
 
-def test_what_the_feed_says_of_itself() -> None:
+def test_a_polled_feed_describes_itself() -> None:
     """Name, kind, clock and patience follow from the venue and the interval; there are no older bars."""
 
     async def play(stage: Stage) -> None:
@@ -260,8 +262,8 @@ def test_what_the_feed_says_of_itself() -> None:
     on_stage(play)
 
 
-def test_options_have_texts_for_people() -> None:
-    """Every option of a polled exchange is documented, and has a default."""
+def test_every_option_is_documented_and_has_a_default() -> None:
+    """For every polled exchange."""
     adapter = exchange(TOY)
     assert isinstance(adapter, Adapter)
     assert (adapter.name, adapter.summary) == ("toy", "a toy")
@@ -277,7 +279,7 @@ def test_options_have_texts_for_people() -> None:
      ("base_url", "http://x:99999"), ("proxy", "nowhere"), ("speed", "1"), ("mode", "both"), ("ws_url", "http://x"),
      ("record_mb", "0")],
 )  # fmt: skip
-def test_options_that_cannot_work(name: str, value: str) -> None:
-    """A value that cannot work is refused before anything starts, under its own name."""
+def test_an_option_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:
+    """Before anything starts."""
     with pytest.raises(ConfigError, match=name):
         parse_options("feeds.toy", ExchangeOptions, {name: value})

@@ -46,8 +46,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fault(fault: str) -> None:
-    """A fault is one failed poll with its reason: nothing of it is published, and the feed recovers by itself."""
+def test_a_fault_is_one_failed_poll_with_its_reason(fault: str) -> None:
+    """Nothing of the answer is published, and the feed recovers by itself."""
     reply, reason = FAULTS[fault]
 
     async def play(stage: Stage) -> None:
@@ -69,8 +69,8 @@ def test_fault(fault: str) -> None:
     assert failed.at + wait_s <= back.at <= failed.at + wait_s + 31
 
 
-def test_failure_that_lasts_is_down() -> None:
-    """The state stays, with each failure as message, until the last prices are older than the feed's patience."""
+def test_a_failing_feed_is_down_once_its_prices_are_too_old() -> None:
+    """Until its last prices are older than its patience, the feed keeps its state, with each failure as message."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -85,8 +85,8 @@ def test_failure_that_lasts_is_down() -> None:
         assert event.what == ("live" if event.at - published.at <= 5.0 else "down")
 
 
-def test_feed_without_any_prices_is_down_at_once() -> None:
-    """A feed that never had a good answer is down at the first failure."""
+def test_a_feed_that_never_had_a_price_is_down_at_its_first_failure() -> None:
+    """A feed that never had a good answer has nothing to show."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -96,8 +96,8 @@ def test_feed_without_any_prices_is_down_at_once() -> None:
     assert on_stage(play).sink.story == ["down", "publish"]
 
 
-def test_bug_in_an_adapter_is_not_retried() -> None:
-    """An adapter with a bug is stopped and not retried."""
+def test_a_bug_in_an_adapter_is_not_retried() -> None:
+    """The feed is stopped."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"bug": {}}'))
@@ -107,8 +107,8 @@ def test_bug_in_an_adapter_is_not_retried() -> None:
     assert stage.exchange.asked(TICKERS) == 1
 
 
-def test_failing_exchange_is_asked_ever_more_rarely() -> None:
-    """A hundred failures in a row take far longer than a hundred seconds, and end with the first good answer."""
+def test_a_failing_exchange_is_asked_less_and_less_often() -> None:
+    """A hundred failures in a row take far longer than a hundred seconds; the first good answer ends that."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -120,8 +120,8 @@ def test_failing_exchange_is_asked_ever_more_rarely() -> None:
     assert stage.sink.status.errors["http_5xx"] == 100
 
 
-def test_never_faster_than_the_exchange_bears() -> None:
-    """Restarts whose pause is short still keep the gap between requests; what that cost is counted."""
+def test_restarts_keep_the_gap_between_requests() -> None:
+    """A restart after a short pause still keeps the gap; the polls missed meanwhile are counted."""
 
     async def play(stage: Stage) -> None:
         replies = [tickers(BTC="1"), Reply(status=502)] * 20

@@ -1,4 +1,6 @@
-"""Polling and the instrument list: it adds, it removes, and prices do not depend on it where they need not."""
+"""Polling and the instrument list: the list adds and removes symbols, but prices do not wait for it where they need
+not.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from tests.feeds.harness import supervised
 from tests.feeds.toy import LIST, LISTED, NEEDS_LIST, TICKERS, TOY, Stage, listing, on_stage, tickers
 
 
-def test_prices_come_before_the_list() -> None:
-    """Where names speak for themselves the first request is for prices, the second for the list."""
+def test_prices_are_requested_before_the_list() -> None:
+    """Where names can be read without the list, the first request is for prices, the second for the list."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -27,8 +29,8 @@ def test_prices_come_before_the_list() -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply(status=500), Reply(status=403), HANG, Reply(body=b"[]"), Reply(body=b"{")])
-def test_prices_flow_without_the_list(reply: Reply) -> None:
-    """A list that cannot be had is counted and asked for again later; prices go on and the feed stays live."""
+def test_prices_continue_when_the_list_fails(reply: Reply) -> None:
+    """A list that fails is counted and requested again later; the feed stays live."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -43,8 +45,8 @@ def test_prices_flow_without_the_list(reply: Reply) -> None:
     assert [stage.sink.polls[i]["toy:BTC-USD"].values["decimals"] for i in (0, 100, 129)] == [0, 0, 7]
 
 
-def test_exchange_that_has_had_enough_is_left_alone() -> None:
-    """A 429 for the list stops the prices as well, for as long as it says."""
+def test_a_429_for_the_list_pauses_prices_too() -> None:
+    """For as long as it says."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -58,8 +60,8 @@ def test_exchange_that_has_had_enough_is_left_alone() -> None:
     assert stage.sink.status.errors["rate_limited"] == 1
 
 
-def test_part_of_a_list_is_mended_soon() -> None:
-    """A list that has lost more than half is loaded again after a minute, once: it may have been cut short.
+def test_a_list_that_lost_half_is_reloaded_after_a_minute() -> None:
+    """Once: it may have been truncated.
 
     Seen: where names mean nothing without the list, one short answer cost most prices for an hour.
     """
@@ -77,8 +79,8 @@ def test_part_of_a_list_is_mended_soon() -> None:
     assert stage.exchange.asked(LIST) == 3
 
 
-def test_names_that_need_the_list_wait_for_it() -> None:
-    """Where names mean nothing without the list, it is loaded first, and its failure is the feed's."""
+def test_the_list_is_loaded_first_where_names_need_it() -> None:
+    """Its failure is then the feed's failure."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"xbt": {"last": "1"}, "new": {"last": "1"}}'))
@@ -93,8 +95,8 @@ def test_names_that_need_the_list_wait_for_it() -> None:
     assert stage.sink.status.rejects["symbol"] == 2
 
 
-def test_list_without_a_price_tells_the_symbols() -> None:
-    """A feed that has its list knows its symbols, though none has a price: others are unknown, not perhaps to come."""
+def test_a_list_without_prices_makes_the_symbols_known() -> None:
+    """Once a feed has its list, symbols that are not on it are unknown, even if no price has come yet."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"xbt": {"last": "0"}}'))
@@ -104,8 +106,8 @@ def test_list_without_a_price_tells_the_symbols() -> None:
     assert on_stage(play).sink.status.loaded
 
 
-def test_list_survives_a_failed_poll() -> None:
-    """A restart neither forgets the list nor loads it anew."""
+def test_a_failed_poll_does_not_reload_the_list() -> None:
+    """A restart neither forgets the list nor loads it again."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"xbt": {"last": "1"}}'))
@@ -116,8 +118,8 @@ def test_list_survives_a_failed_poll() -> None:
     assert on_stage(play).exchange.asked(LIST) == 1
 
 
-def test_new_listings_appear() -> None:
-    """The list is loaded again every hour: a name that it brings is published without a restart."""
+def test_a_new_listing_is_published_without_a_restart() -> None:
+    """The list is reloaded every hour."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, Reply(body=b'{"xbt": {"last": "1"}, "new": {"last": "2"}}'))
@@ -131,8 +133,8 @@ def test_new_listings_appear() -> None:
     assert stage.sink.story == ["publish"]
 
 
-def test_delisted_symbols_go() -> None:
-    """A symbol is removed once the list has lost it and answers have not had it for a while; then never again."""
+def test_a_delisted_symbol_is_removed_once() -> None:
+    """As soon as the list has lost it and answers have lacked it for a while."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -148,8 +150,8 @@ def test_delisted_symbols_go() -> None:
 
 
 @pytest.mark.parametrize("keeps", ["list", "answers", "recent answer"])
-def test_missing_here_or_there_is_not_delisted(keeps: str) -> None:
-    """A symbol stays while the list or the answers have it, and if a single answer has left it out."""
+def test_a_symbol_still_in_the_list_or_the_answers_is_not_removed(keeps: str) -> None:
+    """Nor is one that is missing from a single answer."""
     both, one = tickers(BTC="1", ODD="2"), tickers(BTC="1")
     full, short = listing(("BTC/USD", "BTC-USD", 1), ("ODD/USD", "ODD-USD", 1)), listing(("BTC/USD", "BTC-USD", 1))
 
@@ -167,8 +169,8 @@ def test_missing_here_or_there_is_not_delisted(keeps: str) -> None:
     assert stage.exchange.asked(LIST) == 3
 
 
-def test_made_up_names_do_not_pile_up() -> None:
-    """A server with new names in every answer meets a bound on what is remembered of them."""
+def test_a_server_that_invents_names_meets_a_limit() -> None:
+    """What is remembered of new names in every answer is bounded."""
     small = dataclasses.replace(TOY, limits=Limits(interval_s=1.0, gap_s=1.0, symbols=5))
 
     async def play(stage: Stage) -> None:
@@ -183,8 +185,8 @@ def test_made_up_names_do_not_pile_up() -> None:
     on_stage(play)
 
 
-def test_halted_market_says_so() -> None:
-    """A market that the list halts is halted although no row of it comes any more, and open again when the list is."""
+def test_a_market_halted_by_the_list_is_shown_as_halted() -> None:
+    """Even if no row of it comes any more; it is open again when the list says so."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -223,8 +225,8 @@ def markets(**states: str | None) -> Reply:
 
 
 @pytest.mark.parametrize("before", [None, "halted"])
-def test_reopened_market_is_noticed_soon(before: str | None) -> None:
-    """A market that the list has just found halted is looked at again soon, and asked for when it is open.
+def test_the_list_is_reloaded_soon_after_a_halt(before: str | None) -> None:
+    """So that a market which reopens is noticed, and then polled again.
 
     Seen: the hourly list was loaded, or the service was started, in the twenty minutes of an exchange's maintenance.
     Everything was halted in it, so nothing was asked for, and no price came for the rest of the hour.
@@ -252,8 +254,8 @@ def test_reopened_market_is_noticed_soon(before: str | None) -> None:
     on_stage(play)
 
 
-def test_market_that_stays_shut_costs_little() -> None:
-    """The list is loaded less and less often for a market that is not opened again."""
+def test_the_list_is_reloaded_less_often_while_a_market_stays_halted() -> None:
+    """A market that does not reopen costs fewer and fewer requests."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))

@@ -1,4 +1,4 @@
-"""Recording: all that came is on disk, nothing secret is, and playing it gives the same prices again."""
+"""Recording: everything received is on disk, nothing secret is, and a replay gives the same prices again."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def events(file: pathlib.Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def test_all_that_came_is_written(tmp_path: pathlib.Path) -> None:
-    """Every answer with its request, status and body, and every message of every connection, in order."""
+def test_every_answer_and_message_is_recorded_in_order(tmp_path: pathlib.Path) -> None:
+    """Each answer with its request, status and body, and each message of each connection."""
 
     async def play(theatre: Theatre) -> None:
         await session(theatre, record_raw=str(tmp_path))
@@ -82,8 +82,8 @@ def test_all_that_came_is_written(tmp_path: pathlib.Path) -> None:
     assert one[0]["t"] < two[0]["t"]
 
 
-def test_a_recording_is_a_test(tmp_path: pathlib.Path) -> None:
-    """Played by an exchange on loopback to a new feed, a recording ends at the same prices and the same counts."""
+def test_a_recording_served_again_gives_the_same_result(tmp_path: pathlib.Path) -> None:
+    """Served by a fake exchange to a new feed, it ends at the same prices and the same counts."""
 
     async def record(theatre: Theatre) -> None:
         await session(theatre, record_raw=str(tmp_path))
@@ -113,8 +113,8 @@ def test_a_recording_is_a_test(tmp_path: pathlib.Path) -> None:
     assert after.sink.status.rejects["schema"] == before.sink.status.rejects["schema"] == 2
 
 
-def test_no_secret_is_written(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A key goes to the exchange in header and address, and into no file, message, state or log line."""
+def test_a_key_is_never_recorded(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It goes to the exchange in header and URL, but into no file, message, state or log line."""
     caplog.set_level(logging.DEBUG)
     (tmp_path / "key").write_text(SECRET + "\n")
     logging.getLogger("websockets.server").setLevel(logging.WARNING)  # the fake exchange's, which shows what came
@@ -161,8 +161,8 @@ def test_no_password_of_an_address_is_written(tmp_path: pathlib.Path) -> None:
     assert '"url": "wss://\\u2026@gate/talk"' in "".join(written)
 
 
-def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
-    """At the given size recording ends, which is logged once, and the feed goes on."""
+def test_recording_ends_at_the_given_size(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """That is logged once, and the feed continues."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -182,8 +182,8 @@ def test_size_is_kept(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) 
     ]
 
 
-def test_disk_that_fails(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What cannot be written is not, which is logged once; prices are not touched by it."""
+def test_a_failing_disk_ends_the_recording_only(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """That is logged once; prices are not affected."""
     (tmp_path / "toy").write_text("a file where the folder should be")
 
     async def play(theatre: Theatre) -> None:
@@ -198,8 +198,8 @@ def test_disk_that_fails(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixtur
     assert line.startswith(f"recording in {tmp_path / 'toy'} ended: "), line
 
 
-def test_what_opens_streams_is_not_written(tmp_path: pathlib.Path) -> None:
-    """An address that is handed out, and the token in it, are in no file."""
+def test_a_stream_address_with_a_token_is_not_recorded(tmp_path: pathlib.Path) -> None:
+    """Neither the address that the exchange hands out nor its token is in any file."""
     stream = dataclasses.replace(
         TALKS.stream,  # type: ignore[type-var]
         url="",

@@ -1,4 +1,4 @@
-"""Asking by HTTP beyond one good answer: conditional requests, allowances, bans, keys, and one symbol at a time."""
+"""Requests beyond a plain good answer: ETags, allowances, bans, keys, and one symbol at a time."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def tagged(tag: str, **prices: str) -> Reply:
     return dataclasses.replace(tickers(**prices), headers={**JSON, "ETag": tag})
 
 
-def test_unchanged_answer_confirms_everything() -> None:
-    """An answer with an ETag is asked for conditionally, and a 304 publishes all its rows again."""
+def test_a_304_confirms_all_rows() -> None:
+    """An answer with an ETag is requested conditionally from then on; a 304 publishes all its rows again."""
     same = Reply(status=304, body=b"", headers={})
 
     async def play(stage: Stage) -> None:
@@ -58,8 +58,8 @@ def test_unchanged_answer_confirms_everything() -> None:
 
 
 @pytest.mark.parametrize("tag", ["é", "", "a b", "x" * 30_000], ids=["not ascii", "empty", "two", "long"])
-def test_tag_that_cannot_be_sent_back(tag: str) -> None:
-    """An answer with an ETag that makes no request is good, and the next one is asked for without a condition.
+def test_an_invalid_etag_is_not_sent_back(tag: str) -> None:
+    """The answer is good, and the next request is unconditional.
 
     Seen: one letter beyond ASCII stopped the feed for good, as a bug of ours.
     """
@@ -73,8 +73,8 @@ def test_tag_that_cannot_be_sent_back(tag: str) -> None:
     assert all("if-none-match" not in request.headers for request in stage.exchange.requests)
 
 
-def test_few_answers_are_kept_for_their_tags() -> None:
-    """Only the first sixteen tagged answers are kept, which bounds memory."""
+def test_only_sixteen_tagged_answers_are_kept() -> None:
+    """Which bounds memory."""
     bases = [f"A{n:02}" for n in range(20)]
     limits = Limits(interval_s=1.0, gap_s=0.01, symbols_per_request=1)
 
@@ -90,8 +90,8 @@ def test_few_answers_are_kept_for_their_tags() -> None:
     ] * 4
 
 
-def test_304_that_nobody_asked_for() -> None:
-    """Without a condition a 304 is no answer."""
+def test_an_unrequested_304_is_a_failure() -> None:
+    """Without a condition in the request, a 304 is no answer."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.script(TICKERS, Reply(status=304, body=b"", headers={}))
@@ -101,8 +101,8 @@ def test_304_that_nobody_asked_for() -> None:
     assert on_stage(play).sink.status.errors["redirect"] == 1
 
 
-def test_allowance_is_kept() -> None:
-    """When the exchange says that most of a minute's allowance is gone, the next request waits for the next minute."""
+def test_requests_wait_when_the_minutes_allowance_is_nearly_used() -> None:
+    """When the exchange says so, the next request waits for the next minute."""
     limits = Limits(interval_s=1.0, gap_s=1.0, used_header="X-Used", used_limit=100)
 
     async def play(stage: Stage) -> None:
@@ -119,8 +119,8 @@ def test_allowance_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("status", "waits"), [(403, True), (418, True), (404, False), (500, False)])
-def test_ban_without_an_end(status: int, waits: bool) -> None:
-    """A ban that names no end lasts as long as the exchange is known to ban."""
+def test_a_ban_without_an_end_lasts_as_long_as_usual(status: int, waits: bool) -> None:
+    """As long as the exchange is known to ban."""
     limits = Limits(interval_s=1.0, gap_s=1.0, ban_s=600.0)
 
     async def play(stage: Stage) -> None:
@@ -163,8 +163,8 @@ def merged(stage: Stage) -> dict[str, dict[str, object]]:
     return view
 
 
-def test_one_symbol_at_a_time() -> None:
-    """Where each symbol takes its own requests, all are sent; an answer without a name is for the symbol asked for."""
+def test_a_poll_sends_one_request_for_each_symbol() -> None:
+    """If the venue wants that; an answer without a name is for the symbol requested."""
 
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "BTC-USD", "1", "10")
@@ -180,8 +180,8 @@ def test_one_symbol_at_a_time() -> None:
     assert stage.sink.status.polls["ok"] >= 8
 
 
-def test_one_bad_symbol_costs_itself() -> None:
-    """An answer that is bad by itself is counted, and the others are asked all the same."""
+def test_one_bad_answer_does_not_stop_the_other_symbols() -> None:
+    """It is counted, and the other symbols are still requested."""
 
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "ETH-USD", "2", "20")
@@ -196,8 +196,8 @@ def test_one_bad_symbol_costs_itself() -> None:
     assert all(stage.sink.status.errors[reason] for reason in ("http_4xx", "protocol", "too_large"))
 
 
-def test_all_symbols_bad_is_a_failure() -> None:
-    """If no answer of a poll is good, the poll has failed."""
+def test_a_poll_without_one_good_answer_has_failed() -> None:
+    """Every symbol of it was bad."""
 
     async def play(stage: Stage) -> None:
         await stage.until(
@@ -208,7 +208,7 @@ def test_all_symbols_bad_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 429])
-def test_broken_off_poll_is_taken_up(status: int) -> None:
+def test_a_poll_resumes_after_the_symbol_that_failed(status: int) -> None:
     """A symbol that always makes the poll fail does not starve those behind it.
 
     A host in trouble, or that has had enough, is not asked for the others at once.
@@ -224,8 +224,8 @@ def test_broken_off_poll_is_taken_up(status: int) -> None:
     assert stage.sink.status.reconnects >= 2
 
 
-def test_state_of_the_market() -> None:
-    """What a row says of its market is its quote's state; a row that says nothing leaves it open."""
+def test_a_quotes_state_is_the_one_its_row_tells() -> None:
+    """A row without a state leaves the market open."""
 
     def parse(body: bytes) -> list[Row]:
         return [Row(wire, {"last": "1"}, state=state) for wire, state in json.loads(body).items()]
@@ -247,8 +247,8 @@ def built(venue: Venue, environ: dict[str, str], **options: str) -> None:
     exchange(venue).build("toy", parse_options("feeds.toy", ExchangeOptions, options), surroundings)
 
 
-def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
-    """A keyed exchange without a usable key is refused before anything starts, without a word of the key."""
+def test_a_feed_without_a_usable_key_is_refused(tmp_path: pathlib.Path) -> None:
+    """Before anything starts; the message does not contain the key."""
     good, empty, binary = tmp_path / "good", tmp_path / "empty", tmp_path / "binary"
     good.write_text("k3y\n")
     empty.write_text("\n")
@@ -271,15 +271,15 @@ def test_key_comes_from_environment_or_file(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["name", "name:", ":s3cret", "name:s3cret:more", "name:s3cret\nX-Other: 1"])
-def test_key_lacks_a_part(key: str) -> None:
-    """Of an exchange that wants several parts each must be there, and no more; the refusal tells their order."""
+def test_a_key_needs_exactly_its_parts(key: str) -> None:
+    """If an exchange wants several parts, the refusal tells their order."""
     with pytest.raises(ConfigError, match="holds no key of the form X-Name:X-Key") as caught:
         built(IN_PARTS, {"MY_KEY": key}, key_env="MY_KEY")
     assert "s3cret" not in str(caught.value)
 
 
-def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
-    """A refused key is not tried again and again: the feed has failed, and says why."""
+def test_a_rejected_key_is_not_tried_again(tmp_path: pathlib.Path) -> None:
+    """The feed has failed, and says why."""
     (tmp_path / "key").write_text("k3y")
 
     async def play(stage: Stage) -> None:
@@ -294,8 +294,8 @@ def test_key_that_is_not_accepted_is_final(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["poll", "stream"])
-def test_key_that_the_exchange_repeats(way: str, tmp_path: pathlib.Path) -> None:
-    """What an exchange says of a key that it refuses is told without the key, however it is spelt."""
+def test_a_key_in_the_exchanges_error_is_masked(way: str, tmp_path: pathlib.Path) -> None:
+    """However it is spelled there."""
     (tmp_path / "key").write_text("s3cr/t")
 
     def refuses(body: bytes) -> list[Row]:
@@ -319,8 +319,8 @@ def test_key_that_the_exchange_repeats(way: str, tmp_path: pathlib.Path) -> None
 
 
 @pytest.mark.parametrize("way", ["poll", "stream"])
-def test_key_in_parts(way: str, tmp_path: pathlib.Path) -> None:
-    """Each part has its header, of requests and of the handshake of a stream alike; none is repeated, nor recorded."""
+def test_each_part_of_a_key_has_its_header(way: str, tmp_path: pathlib.Path) -> None:
+    """In requests and in the handshake of a stream alike; no part is repeated elsewhere, or recorded."""
     (tmp_path / "key").write_text("n4me: s3cr/t\n")  # a space is no part of either
     told = b'"bad n4me, s3cr%2Ft"'
 
@@ -367,8 +367,8 @@ HANDED_OUT = dataclasses.replace(
 )
 
 
-def test_address_that_is_handed_out() -> None:
-    """Each connection asks for its address, with what it needs to get in and how often to ping."""
+def test_each_connection_requests_its_own_address() -> None:
+    """The answer has what is needed to connect, and how often to ping."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")

@@ -1,4 +1,4 @@
-"""When a market that closes is open: of New York, in winter and in summer time."""
+"""Whether a market that closes is open: New York, in winter and in summer time."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def ms(text: str) -> int:
         ("2026-11-25T18:00", "2026-11-25T18:00", "closed"),
     ],
 )
-def test_state(last: str, now: str, state: str) -> None:
-    """Open within the session, from the first price of it on; nights, weekends and holidays are closed."""
+def test_a_market_is_open_from_the_first_price_of_its_session(last: str, now: str, state: str) -> None:
+    """At night, at weekends and on holidays it is closed."""
     assert NEW_YORK.state(ms(last), ms(now)) == state

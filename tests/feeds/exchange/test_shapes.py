@@ -1,4 +1,4 @@
-"""What adapters share in reading JSON: rows and lists by a map of names, exact numbers, nothing that breaks."""
+"""What adapters share for reading JSON: rows and lists by a map of names, exact numbers, no crash on any input."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ INDEX = Index(wire="n", base="b", quote="q", status="s", open="on", tick=("filte
 LISTED: dict[str, Any] = {"n": "BTCUSD", "b": "BTC", "q": "USD", "s": "on", "filters": [{"a": 1}, 5, {"step": "0.010"}]}
 
 
-def test_row() -> None:
-    """A row has the texts under our names, and what nobody asked for is ignored."""
+def test_a_row_has_its_texts_under_our_names() -> None:
+    """Other members are ignored."""
     assert SHAPE.row(SENT) == ROW
     assert SHAPE.rows([SENT, SENT]) == [ROW, ROW]
 
 
 @pytest.mark.parametrize("missing", ["p", "b", "f", "s"])
-def test_row_that_lacks_a_field(missing: str) -> None:
-    """A field that is gone makes a row of unknown shape, which is not the same as no price."""
+def test_a_row_without_a_required_field_has_an_unknown_shape(missing: str) -> None:
+    """Which is not the same as a row without a price."""
     assert SHAPE.row({name: value for name, value in SENT.items() if name != missing}) == Row("BTCUSD", None)
 
 
-def test_row_may_lack_what_is_optional() -> None:
-    """An optional field keeps its last value, and a time is not needed; null is another thing than absent."""
+def test_an_optional_field_may_be_absent() -> None:
+    """It then keeps its last value, whereas null clears it; a time is optional, too."""
     sent = {name: value for name, value in SENT.items() if name not in {"v", "t"}}
     assert SHAPE.row(sent) == ROW._replace(raw={"last": "1.50", "bid": "1.40", "change_pct": "1.96"}, time=None)
     assert SHAPE.row({**SENT, "p": None, "v": None, "f": None}).raw == {
@@ -58,18 +58,18 @@ def test_row_may_lack_what_is_optional() -> None:
 
 
 @pytest.mark.parametrize("sent", [None, 5, "x", [], {}, {"n": None}, {"n": ""}])
-def test_row_of_nobody(sent: object) -> None:
-    """What does not even name an instrument has a name that none has."""
+def test_a_row_without_an_instrument_has_a_name_no_symbol_has(sent: object) -> None:
+    """It can never be taken for a symbol's row."""
     assert SHAPE.row(sent) == Row("?", None)
 
 
-def test_unnamed_rows() -> None:
-    """An answer that does not name its instrument has rows with an empty name."""
+def test_unnamed_rows_have_an_empty_name() -> None:
+    """Rows of an answer that does not name its instrument."""
     assert Shape(wire=None, fields={"last": "p"}).row({"p": "1"}) == Row("", {"last": "1"})
 
 
-def test_sequence_that_is_none() -> None:
-    """A sequence number that is no number makes the shape unknown."""
+def test_an_invalid_sequence_number_makes_the_shape_unknown() -> None:
+    """A sequence number must be a number."""
     assert SHAPE.row({**SENT, "s": []}) == SHAPE.row({**SENT, "s": "x"}) == Row("BTCUSD", None)
 
 
@@ -88,26 +88,26 @@ def test_sequence_that_is_none() -> None:
     ],
 )
 def test_numbers_keep_their_text(sent: str, text: str) -> None:
-    """A JSON number is the digits that were sent; what is no number cannot be taken for one."""
+    """A JSON number keeps the digits that were sent; nothing else can be taken for a number."""
     assert text_at(read(f'{{"p": {sent}}}'.encode()), "p") == text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"5", b'"x"', b"null", b"[" * 100_000])
-def test_no_object(body: bytes) -> None:
-    """Whatever is no JSON object is a ValueError and nothing else."""
+def test_anything_but_a_json_object_is_a_value_error(body: bytes) -> None:
+    """And no other exception."""
     with pytest.raises(ValueError, match=r"."):
         read_object(body)
 
 
-def test_listing() -> None:
-    """An open market is listed with its two currencies, and the digits of its step."""
+def test_an_open_market_is_listed_with_its_currencies_and_digits() -> None:
+    """The digits are those of its price step."""
     assert INDEX.listings([LISTED]) == [Listing("BTC-USD", ("BTCUSD",), 2)]
     assert INDEX.listings([{**LISTED, "filters": None}]) == [Listing("BTC-USD", ("BTCUSD",))]
     assert INDEX.listings([{name: value for name, value in LISTED.items() if name != "s"}]) != []
 
 
-def test_listing_with_digits_and_a_name() -> None:
-    """Where a list has digits instead of a step, and names for people, both are taken where they are sent."""
+def test_a_list_may_have_digits_and_display_names() -> None:
+    """Where it has digits instead of a step, and names for people, both are used."""
     index = dataclasses.replace(INDEX, digits="d", name="long")
     assert index.listings([LISTED | {"d": 3, "long": "Bitcoin"}]) == [Listing("BTC-USD", ("BTCUSD",), 3, "Bitcoin")]
     assert index.listings([LISTED]) == [Listing("BTC-USD", ("BTCUSD",))]
@@ -117,8 +117,8 @@ def test_listing_with_digits_and_a_name() -> None:
     "entry",
     [None, 5, [], {}, {**LISTED, "s": "off"}, {**LISTED, "s": None}, {**LISTED, "b": ""}, {**LISTED, "n": None}],
 )
-def test_entry_that_is_not_listed(entry: object) -> None:
-    """A closed market, or an entry of another shape, costs itself."""
+def test_a_closed_market_or_malformed_entry_is_skipped(entry: object) -> None:
+    """The other entries are listed."""
     assert INDEX.listings([entry, LISTED]) == [Listing("BTC-USD", ("BTCUSD",), 2)]
 
 
@@ -129,8 +129,8 @@ def test_entry_that_is_not_listed(entry: object) -> None:
         ("0.000000000001", 12), ("0.00000000", None), ("", None), ("x", None),
     ],
 )  # fmt: skip
-def test_decimals_of_a_step(tick: str, decimals: int | None) -> None:
-    """Digits after the point are those that the step needs; a step of zero says nothing."""
+def test_decimals_are_the_digits_of_the_price_step(tick: str, decimals: int | None) -> None:
+    """A step of zero gives none."""
     assert tick_decimals(tick) == decimals
 
 
@@ -143,8 +143,8 @@ def test_decimals_of_a_step(tick: str, decimals: int | None) -> None:
         ("", None), (None, None), ("x", "x"), ("NaN", "NaN"),
     ],
 )  # fmt: skip
-def test_fraction_as_percent(fraction: str | None, percent: str | None) -> None:
-    """The point moves two places and no digit changes; what is no number is left for others to refuse."""
+def test_a_fraction_becomes_a_percentage_digit_for_digit(fraction: str | None, percent: str | None) -> None:
+    """The point moves two places and no digit changes; what is not a number is left for the judge to reject."""
     assert percent_of(fraction) == percent
 
 
@@ -152,14 +152,14 @@ def test_fraction_as_percent(fraction: str | None, percent: str | None) -> None:
     ("digits", "known"),
     [*((n, n) for n in (0, 8, 30)), *((odd, None) for odd in (31, -1, 2**64, True, "2", 2.0, None))],
 )
-def test_digits_of_a_list(digits: Any, known: int | None) -> None:
-    """What no price can have is not known. Seen: `true` went out as `True`, which is no JSON, to every reader."""
+def test_impossible_digits_of_a_list_are_unknown(digits: Any, known: int | None) -> None:
+    """Seen: `true` was sent to every reader as `True`, which is not JSON."""
     found = digits_at({"pair": {"digits": digits}}, "pair", "digits")
     assert (found, type(found)) == (known, type(known))
 
 
-def test_paths() -> None:
-    """A path leads through objects, through lists by index or by the entry that has the name, or to nothing."""
+def test_a_path_leads_through_objects_and_lists() -> None:
+    """Through lists by index or by the entry that has the name; a path that ends early leads to nothing."""
     value = {"a": [{"b": 1}, {"c": [5, 6]}]}
     assert (at(value, "a", "c", 1), at(value, "a", 0, "b"), at(value, "a", 2), at(value, "a", "x", "y")) == (
         6, 1, None, None,
@@ -172,6 +172,6 @@ def test_paths() -> None:
         list_at(value)
 
 
-def test_write() -> None:
-    """What is sent is JSON without blanks."""
+def test_outgoing_json_has_no_whitespace() -> None:
+    """What is sent to an exchange is compact JSON."""
     assert write({"op": "subscribe", "args": ("a", "ü")}) == '{"op":"subscribe","args":["a","ü"]}'

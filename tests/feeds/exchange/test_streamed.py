@@ -1,4 +1,4 @@
-"""Mode `auto`: the stream where it delivers, polls for the rest, and neither ever sets the other back."""
+"""Mode `auto`: the stream where it delivers, polls for the rest; neither ever overwrites newer prices of the other."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def polls(theatre: Theatre) -> int:
     return theatre.exchange.asked(TICKERS)
 
 
-def test_polls_until_the_stream_begins() -> None:
-    """Prices are polled from the start until the stream delivers; then polling stops."""
+def test_polling_stops_once_the_stream_delivers() -> None:
+    """Until then prices are polled from the start."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -64,8 +64,8 @@ def test_polls_until_the_stream_begins() -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply(status=503), HANG])
-def test_polls_while_the_stream_is_away(reply: Reply) -> None:
-    """A stream that breaks is replaced by polls in the next interval, and takes over again when it is back."""
+def test_polls_replace_a_broken_stream(reply: Reply) -> None:
+    """In the next interval; the stream takes over again when it is back."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -94,8 +94,8 @@ def test_polls_while_the_stream_is_away(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("one_by_one", [False, True])
-def test_only_the_broken_connection_is_polled(*, one_by_one: bool) -> None:
-    """Symbols whose connection delivers are not asked for, nor taken from an answer that has them as well."""
+def test_only_symbols_of_the_broken_connection_are_polled(*, one_by_one: bool) -> None:
+    """Symbols whose connection delivers are neither requested, nor taken from an answer that has them as well."""
     limits = Limits(interval_s=1, gap_s=0.1, symbols_per_request=1) if one_by_one else TALKS.limits
     venue = dataclasses.replace(talking(wires_per_connection=1), limits=limits)
 
@@ -117,8 +117,8 @@ def test_only_the_broken_connection_is_polled(*, one_by_one: bool) -> None:
     in_theatre(play)
 
 
-def test_refused_symbols_are_polled() -> None:
-    """Only what the exchange refuses to stream is polled."""
+def test_only_symbols_that_the_stream_refuses_are_polled() -> None:
+    """The others come from the stream alone."""
 
     async def play(theatre: Theatre) -> None:
         async def refuses(peer: Peer) -> None:
@@ -137,8 +137,8 @@ def test_refused_symbols_are_polled() -> None:
     in_theatre(play)
 
 
-def test_quiet_symbols_are_confirmed() -> None:
-    """A symbol without news for some seconds is polled: its price is confirmed or corrected."""
+def test_a_symbol_quiet_for_seconds_is_polled() -> None:
+    """The poll confirms or corrects its price."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ODD")
@@ -162,8 +162,8 @@ def test_quiet_symbols_are_confirmed() -> None:
     in_theatre(play)
 
 
-def test_what_comes_old_is_confirmed_at_once() -> None:
-    """An old price, such as a quiet symbol's first one on a new connection, is confirmed by the next poll.
+def test_an_old_price_from_the_stream_is_confirmed_by_the_next_poll() -> None:
+    """Such as the first one of a quiet symbol on a new connection.
 
     Seen: a quiet pair was stale for 5 s after each new connection: its first row was as old as its last change,
     and the answer that dates nothing, and so confirms it, was not due yet. Where the exchange's clock is slow it is not
@@ -191,8 +191,8 @@ def test_what_comes_old_is_confirmed_at_once() -> None:
     in_theatre(play)
 
 
-def test_what_only_the_stream_prices_is_not_missing() -> None:
-    """A symbol wanted by name and priced by the stream is not reported as missing because polls lack it."""
+def test_a_symbol_priced_by_the_stream_alone_is_not_missing() -> None:
+    """A symbol that is wanted by name is not reported as missing just because polls lack it."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ODD")
@@ -211,8 +211,8 @@ def test_what_only_the_stream_prices_is_not_missing() -> None:
     in_theatre(play)
 
 
-def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
-    """One answer also confirms the symbols that would be polled soon: quiet symbols do not cost a request each."""
+def test_one_poll_confirms_all_symbols_due_soon() -> None:
+    """So that symbols which fall quiet one after the other do not cost a request each."""
 
     async def play(theatre: Theatre) -> None:
         bases = [f"Q{n}" for n in range(6)]
@@ -233,8 +233,8 @@ def test_symbols_that_are_quiet_in_turn_are_confirmed_together() -> None:
     in_theatre(play)
 
 
-def test_dead_symbols_are_not_asked_for_all_the_time() -> None:
-    """A symbol without a price anywhere costs a request now and then, not one each interval."""
+def test_a_symbol_without_any_price_is_polled_rarely() -> None:
+    """It costs a request now and then, not one in each interval."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "DEAD", "GONE")
@@ -257,8 +257,8 @@ def row(**fields: object) -> Reply:
     return Reply(body=json.dumps({"BTC/USD": fields}).encode())
 
 
-def test_polls_beside_an_incomplete_stream() -> None:
-    """What the stream does not have comes from the polls; what it has is never set back by them."""
+def test_polls_fill_in_what_the_stream_lacks() -> None:
+    """What the stream has is never overwritten by them."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -281,8 +281,8 @@ def test_polls_beside_an_incomplete_stream() -> None:
     in_theatre(play)
 
 
-def test_one_of_two_channels_is_mute() -> None:
-    """What one channel no longer delivers is polled, although another channel still has news of the symbol.
+def test_polls_replace_a_channel_that_fell_silent() -> None:
+    """Even if another channel still has news of the symbol.
 
     A best bid and ask could stand still for as long as a ticker of trades went on, and look live; then the first
     answer only confirmed them, and they were fourteen seconds old before the next one changed them.
@@ -306,8 +306,8 @@ def test_one_of_two_channels_is_mute() -> None:
     in_theatre(play)
 
 
-def test_what_only_the_stream_has() -> None:
-    """While polls replace a broken stream, the fields that they lack are cleared; a short break clears nothing.
+def test_fields_only_the_stream_has_are_cleared_while_it_is_away() -> None:
+    """A short break clears nothing.
 
     Kraken's change of the day stayed what it was when its stream broke, beside polled prices that went on for hours.
     """
@@ -334,8 +334,8 @@ def test_what_only_the_stream_has() -> None:
 
 
 @pytest.mark.parametrize(("behind_ms", "expected"), [(900, 0), (-900, 900), (4_000, 0), (60_000, -60_000)])
-def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
-    """A polled row a little older than the stream's last one counts as of the same time; a much older one does not."""
+def test_a_polled_row_slightly_older_than_the_stream_counts_as_equal(behind_ms: int, expected: int) -> None:
+    """A much older one does not."""
 
     async def play(theatre: Theatre) -> None:
         now_ms = theatre.clock.wall_ms() - 2_000
@@ -357,8 +357,8 @@ def test_times_of_polls_beside_a_stream(behind_ms: int, expected: int) -> None:
     in_theatre(play)
 
 
-def test_failing_polls_do_not_harm_a_stream() -> None:
-    """While the stream delivers, failing polls are counted and reported, and the feed stays live."""
+def test_failing_polls_leave_a_streaming_feed_live() -> None:
+    """They are counted and reported."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -379,8 +379,8 @@ def test_failing_polls_do_not_harm_a_stream() -> None:
     in_theatre(play)
 
 
-def test_neither_way() -> None:
-    """When stream and polls fail for longer than prices stay valid, the feed is down; either brings it back."""
+def test_a_feed_is_down_when_stream_and_polls_fail() -> None:
+    """For longer than its prices are valid; either one brings it back."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -406,8 +406,8 @@ def test_neither_way() -> None:
     in_theatre(play)
 
 
-def test_polls_without_the_list() -> None:
-    """Where names need no list, polls run without it; the stream starts once it is loaded."""
+def test_polls_need_no_list_where_the_stream_does() -> None:
+    """Where names can be read without the list, polls begin at once; the stream starts once it is loaded."""
 
     async def play(theatre: Theatre) -> None:
         theatre.exchange.stream(TALK, answers)
@@ -426,8 +426,8 @@ def test_polls_without_the_list() -> None:
     in_theatre(play)
 
 
-def test_stream_only() -> None:
-    """In mode `stream` prices are never polled, whatever happens."""
+def test_mode_stream_never_polls_prices() -> None:
+    """Whatever happens."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -441,8 +441,8 @@ def test_stream_only() -> None:
     in_theatre(play)
 
 
-def test_poll_only() -> None:
-    """In mode `poll` no stream is opened."""
+def test_mode_poll_opens_no_stream() -> None:
+    """Prices are only polled."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -467,8 +467,8 @@ def build(adapter: Adapter, **options: str | tuple[str, ...]) -> None:
     ],
     ids=["names mean nothing", "one by one"],
 )
-def test_first_poll_comes_as_soon_as_the_list(venue: Venue) -> None:
-    """Where only the list tells what to ask for, the first poll follows it at once, and nothing is said before.
+def test_the_first_poll_follows_the_list_at_once(venue: Venue) -> None:
+    """Where only the list tells what to request; no failure is reported before.
 
     Seen: it came a whole interval after the start, a minute with 60 symbols; until then the feed said that it had no
     price for anything, although it had not asked yet.
@@ -486,8 +486,8 @@ def test_first_poll_comes_as_soon_as_the_list(venue: Venue) -> None:
     in_theatre(play)
 
 
-def test_what_cannot_be_is_said_before_anything_starts() -> None:
-    """A stream where there is none, and a pattern where there is no list to choose from, are refused by name."""
+def test_impossible_options_are_refused_at_the_start() -> None:
+    """A stream that the venue does not have, or a pattern without a list to match, is refused by name."""
     no_list = dataclasses.replace(TALKS, instruments_request=None, parse_instruments=None)
     one_by_one = dataclasses.replace(TOY, limits=Limits(interval_s=1, gap_s=1, symbols_per_request=1))
     build(exchange(TOY))
@@ -502,9 +502,9 @@ def test_what_cannot_be_is_said_before_anything_starts() -> None:
             build(adapter, **options)
 
 
-def test_an_answer_takes_the_place_of_no_price_of_a_moment_ago() -> None:
-    """REST may be a cache some seconds old: where polls are seldom a symbol is asked for early, which confirms it, and
-    the stream's own price stays.
+def test_a_cached_answer_does_not_replace_a_fresh_streamed_price() -> None:
+    """REST may be a cache some seconds old: where polls are rare a symbol is requested early, which confirms it, and
+    the streamed price stays.
 
     Seen: at an interval of 10 s an older price was put over one of two seconds ago, and dated as that one.
     """
@@ -539,7 +539,7 @@ def test_an_answer_takes_the_place_of_no_price_of_a_moment_ago() -> None:
     in_theatre(play)
 
 
-def test_patience_is_that_of_a_round_where_each_symbol_is_asked_for() -> None:
+def test_patience_covers_a_whole_round_of_single_requests() -> None:
     """Otherwise a quiet symbol would be stale before the poll that confirms it; a bulk answer comes soon enough."""
 
     async def play(theatre: Theatre) -> None:

@@ -13,8 +13,8 @@ from tests.feeds.fake_exchange import Reply, mute
 from tests.feeds.toy import LIST, TALK, TALKS, Theatre, answers, in_theatre, listing, said, talking, wants
 
 
-def test_rows_become_quotes() -> None:
-    """What a stream says is judged like an answer: digits kept, decimals of the list, bad rows counted."""
+def test_streamed_rows_become_quotes() -> None:
+    """As in polls: digits are kept, decimals come from the list, and bad rows are counted."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -36,8 +36,8 @@ def test_rows_become_quotes() -> None:
     assert theatre.sink.status.received_bytes > 0
 
 
-def test_partial_rows_keep_what_they_leave_out() -> None:
-    """A delta is published as it is merged on its connection, and null is no price."""
+def test_a_delta_is_merged_into_the_last_row_of_its_connection() -> None:
+    """Absent fields keep their values; null means no price."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -53,8 +53,8 @@ def test_partial_rows_keep_what_they_leave_out() -> None:
     assert in_theatre(play).view()["BTC-USD"] == {"last": "7", "bid": None, "ask": "6", "decimals": 2}
 
 
-def test_nothing_unreadable_is_lost_silently() -> None:
-    """Garbage, broken UTF-8 and unknown words are counted one by one; the connection goes on."""
+def test_every_unreadable_message_is_counted() -> None:
+    """Garbage, broken UTF-8 and unknown messages; the connection continues."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -70,8 +70,8 @@ def test_nothing_unreadable_is_lost_silently() -> None:
     assert len(theatre.exchange.peers) == 1
 
 
-def test_only_what_is_wanted_is_subscribed() -> None:
-    """Patterns are resolved against the list; wanted names that it does not have are said."""
+def test_only_wanted_symbols_are_subscribed() -> None:
+    """Patterns are resolved against the list; wanted names that it lacks are reported."""
 
     async def play(theatre: Theatre) -> None:
         theatre.exchange.serve(LIST, listing(("b/u", "BTC-USD", 1), ("b/e", "BTC-EUR", 1), ("e/u", "ETH-USD", 1)))
@@ -89,7 +89,7 @@ def test_only_what_is_wanted_is_subscribed() -> None:
     assert theatre.sink.status.message == "the exchange does not list ODD-USD; check the feed's symbols"
 
 
-def test_patterns_that_match_nothing_are_said() -> None:
+def test_patterns_without_a_match_are_reported() -> None:
     """No connection is opened for them, and the feed says why it delivers nothing."""
 
     async def play(theatre: Theatre) -> None:
@@ -101,8 +101,8 @@ def test_patterns_that_match_nothing_are_said() -> None:
     assert in_theatre(play).exchange.asked(TALK) == 0
 
 
-def test_named_symbols_need_no_list() -> None:
-    """Where the exchange's names can be written without its list, a list that fails costs nothing but its fields."""
+def test_symbols_wanted_by_name_need_no_list() -> None:
+    """Where the exchange's names can be written without its list, a list that fails costs only the fields it has."""
 
     async def play(theatre: Theatre) -> None:
         theatre.exchange.serve(LIST, Reply(status=500))
@@ -130,8 +130,8 @@ NAMES = [f"N{number:02}" for number in range(25)]
 WIRES = [f"{name}/USD" for name in NAMES]
 
 
-def test_batches_and_connections() -> None:
-    """No message and no connection carries more names than the exchange takes, and none is asked for twice."""
+def test_messages_and_connections_keep_to_the_limit_of_names() -> None:
+    """No message and no connection carries more names than the exchange takes, and none is requested twice."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists(*NAMES)
@@ -149,8 +149,8 @@ def test_batches_and_connections() -> None:
     in_theatre(play)
 
 
-def test_texts_are_paced() -> None:
-    """No more messages leave in a second than the exchange takes."""
+def test_outgoing_messages_are_paced() -> None:
+    """No more of them leave in a second than the exchange takes."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists(*NAMES)
@@ -167,8 +167,8 @@ def test_texts_are_paced() -> None:
     in_theatre(play)
 
 
-def test_connections_are_paced() -> None:
-    """No more connections are opened in a second than the exchange takes."""
+def test_new_connections_are_paced() -> None:
+    """No more of them are opened in a second than the exchange takes."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists(*NAMES[:4])
@@ -183,8 +183,8 @@ def test_connections_are_paced() -> None:
     in_theatre(play)
 
 
-def test_what_is_not_answered_is_asked_for_again() -> None:
-    """A subscription without an answer is asked for once more; what is still missing then is counted and said."""
+def test_an_unanswered_subscription_is_repeated_once() -> None:
+    """What is still missing then is counted and reported."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -210,8 +210,8 @@ def test_what_is_not_answered_is_asked_for_again() -> None:
     in_theatre(play)
 
 
-def test_connection_without_any_answer_mends_nothing() -> None:
-    """The old trouble stays in the message, with the unanswered names in order, until something is answered.
+def test_a_connection_without_answers_does_not_clear_the_message() -> None:
+    """The old failure stays in the message, with the unanswered names in order, until something is answered.
 
     Seen: each connection to a dead exchange was called live after two unanswered requests, and down with its end.
     """
@@ -234,8 +234,8 @@ def test_connection_without_any_answer_mends_nothing() -> None:
     in_theatre(play)
 
 
-def test_exchange_that_never_answers() -> None:
-    """Where the exchange does not confirm subscriptions nothing is asked for again, and nothing complained of.
+def test_no_answer_is_expected_where_none_is_documented() -> None:
+    """Where the exchange does not confirm subscriptions, nothing is repeated or reported.
 
     That another connection is open does not mean that it brings anything.
     """
@@ -258,8 +258,8 @@ def test_exchange_that_never_answers() -> None:
 
 
 @pytest.mark.parametrize("name", ["ETH/USD", 1])
-def test_refused_symbols_cost_themselves(name: str | int) -> None:
-    """A refusal, by name or by the message's number, is counted and said in the exchange's words; the others go on."""
+def test_a_refused_symbol_is_reported_and_the_others_continue(name: str | int) -> None:
+    """A refusal, by name or by the message's number, is counted and reported in the exchange's words."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("ETH", "BTC")
@@ -278,8 +278,8 @@ def test_refused_symbols_cost_themselves(name: str | int) -> None:
     in_theatre(play)
 
 
-def test_refused_symbols_are_asked_for_again() -> None:
-    """With each list that is loaded what was refused, or not answered, is asked for once more.
+def test_refused_symbols_are_subscribed_again_after_each_list() -> None:
+    """So are those that were not answered.
 
     Seen: a market that was not open yet when its connection was made had no price in the stream for the life of that
     connection, for weeks where nobody ends it; beside a stream all of its exchange was polled every second for it.
@@ -307,8 +307,8 @@ def test_refused_symbols_are_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("replies", [["hello"], []])
-def test_exchange_speaks_first(replies: list[str]) -> None:
-    """Nothing is sent before the greeting of an exchange that greets; an answer to it, if it wants one, goes first."""
+def test_nothing_is_sent_before_the_exchanges_greeting(replies: list[str]) -> None:
+    """Where the exchange greets; if it wants an answer to that, the answer is sent first."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -326,8 +326,8 @@ def test_exchange_speaks_first(replies: list[str]) -> None:
     in_theatre(play)
 
 
-def test_pings_in_the_exchange_s_own_words() -> None:
-    """The text that keeps a connection alive is sent as often as the exchange wants it, and replies at once."""
+def test_keepalive_texts_are_those_of_the_exchange() -> None:
+    """They are sent as often as it wants, and its own are answered at once."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -343,8 +343,8 @@ def test_pings_in_the_exchange_s_own_words() -> None:
     in_theatre(play)
 
 
-def test_texts_that_are_dated() -> None:
-    """Where an exchange wants the time in what it is sent, that is when it is sent, subscriptions and pings alike."""
+def test_dated_messages_have_the_time_of_sending() -> None:
+    """Where an exchange wants the time in messages: subscriptions and pings alike."""
 
     def subscribe(wires: Sequence[str], number: int) -> list[str]:
         return [json.dumps({"want": list(wires), "id": number, "time": NOW_S, "also": NOW_S})]
@@ -364,8 +364,8 @@ def test_texts_that_are_dated() -> None:
     in_theatre(play)
 
 
-def test_new_listings_are_subscribed() -> None:
-    """The list is loaded again every hour: what is new on it is subscribed on the open connection, or on one more.
+def test_a_new_listing_is_subscribed() -> None:
+    """The list is reloaded every hour; a new symbol joins the open connection, or gets another one.
 
     Seen: what the list has lost made room on a connection that had still subscribed it, and so carried more than the
     exchange allows.
@@ -390,7 +390,7 @@ def test_new_listings_are_subscribed() -> None:
     in_theatre(play)
 
 
-def test_what_comes_back_is_carried_where_it_was() -> None:
+def test_a_relisted_symbol_stays_on_its_old_connection() -> None:
     """A symbol that was off the list for a while stays with the connection that still brings it.
 
     Seen: after a maintenance, in which a list calls everything halted, full connections had no room for their own
@@ -415,8 +415,8 @@ def test_what_comes_back_is_carried_where_it_was() -> None:
     in_theatre(play)
 
 
-def test_delisted_symbols_go() -> None:
-    """What the list has lost is removed once the stream has not had it for a while, and never subscribed again."""
+def test_a_delisted_symbol_is_removed_once_the_stream_lacks_it() -> None:
+    """For a while; it is not subscribed again."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "OLD")
@@ -441,8 +441,8 @@ def test_delisted_symbols_go() -> None:
     in_theatre(play)
 
 
-def test_addresses() -> None:
-    """One base URL moves the stream as well, under its own path; a URL of its own wins over that."""
+def test_base_url_moves_the_stream_and_stream_url_overrides_it() -> None:
+    """The stream keeps its own path."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")

@@ -1,4 +1,6 @@
-"""Streaming under faults: a broken, mute or lying connection is noticed, named, and made anew for ever."""
+"""Streaming under faults: a broken, silent or lying connection is noticed, named, and replaced, for as long as it
+takes.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,8 @@ ENDS: dict[str, tuple[Callable[[Peer], None], str]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_connection_that_ends(end: str) -> None:
-    """It is counted under its reason and made anew within a second; the last prices stand meanwhile, the state too."""
+def test_a_lost_connection_is_replaced_within_a_second(end: str) -> None:
+    """It is counted under its reason; prices and state stay meanwhile."""
     ending, reason = ENDS[end]
 
     async def play(theatre: Theatre) -> None:
@@ -80,8 +82,8 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_connection_that_is_refused(refusal: str) -> None:
-    """Each way to be refused a WebSocket has its reason; the retry comes no earlier than the exchange asks."""
+def test_each_refused_handshake_has_its_reason(refusal: str) -> None:
+    """The retry comes no earlier than the exchange asks."""
     reply, reason = REFUSALS[refusal]
 
     async def play(theatre: Theatre) -> None:
@@ -102,8 +104,8 @@ def test_connection_that_is_refused(refusal: str) -> None:
     in_theatre(play)
 
 
-def test_key_that_a_stream_does_not_take() -> None:
-    """It is not retried: the connection has failed for good, and the message says why."""
+def test_a_key_rejected_by_a_stream_is_not_tried_again() -> None:
+    """The feed has failed, and the message says why."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -119,8 +121,8 @@ def test_key_that_a_stream_does_not_take() -> None:
     assert theatre.errors() == {"http_4xx": 1}
 
 
-def test_too_many_connections() -> None:
-    """When one connection is told to wait, the feed's other connections wait, too."""
+def test_a_connection_told_to_wait_delays_the_feeds_others() -> None:
+    """All connections of the feed wait."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("A", "B", "C", "BTC")
@@ -136,7 +138,7 @@ def test_too_many_connections() -> None:
 
 
 def failing(base_url: str) -> tuple[dict[str, int], str]:
-    """Stream from an address where there is nothing good: what is counted, and what is said."""
+    """Stream from an address where nothing good answers: the errors counted, and the feed's message."""
 
     async def main() -> tuple[dict[str, int], str]:
         async with FakeExchange() as exchange:
@@ -149,16 +151,16 @@ def failing(base_url: str) -> tuple[dict[str, int], str]:
     return run(main)
 
 
-def test_nobody_there() -> None:
-    """A refused connection, an unknown host and a server without TLS are told apart."""
+def test_refused_dns_and_tls_failures_are_told_apart() -> None:
+    """A refused connection, an unknown host and a server without TLS."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         assert failing(f"ws://127.0.0.1:{silent.getsockname()[1]}")[0] == {"connect": 1}
     assert failing("ws://nowhere.invalid")[0] == {"dns": 1}
 
 
-def test_an_invalid_address_is_a_failure_like_others() -> None:
-    """Seen: an invalid port in an address that was handed out counted as a bug, and ended the feed for good."""
+def test_an_invalid_stream_address_is_retried() -> None:
+    """Seen: an invalid port in an address that the exchange sent counted as a bug, and ended the feed for good."""
 
     async def said(url: str) -> str:
         with pytest.raises(FeedError) as caught:
@@ -170,7 +172,7 @@ def test_an_invalid_address_is_a_failure_like_others() -> None:
     assert uvloop.run(said(f"ws://{'x' * 70}.invalid/?token=SECRET")) == f"{'x' * 70}.invalid: {invalid}"
 
 
-def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
+def test_a_failure_of_the_proxy_names_the_proxy() -> None:
     """Seen: a proxy that could not be resolved or reached was reported as the exchange. Its password is never shown."""
 
     async def said(proxy: str) -> str:
@@ -187,8 +189,8 @@ def test_a_failure_of_the_proxy_is_told_as_its_own() -> None:
     assert uvloop.run(said("http://u:SECRET@b.invalid:1")) == unresolved
 
 
-def test_hung_up_at_once() -> None:
-    """An exchange that closes every connection at once is reported alike, wherever in the handshake that is noticed.
+def test_a_connection_closed_at_once_has_one_message() -> None:
+    """Wherever in the handshake that is noticed.
 
     Seen: the service's own kind of loop notices it before the first byte is sent. That was counted as a protocol error,
     and all that was said was `ConnectionClosedError`.
@@ -218,8 +220,8 @@ def test_hung_up_at_once() -> None:
     assert told == {("closed", "127.0.0.1 closed the connection during the handshake")}
 
 
-def test_no_tls_there() -> None:
-    """A server that does not speak TLS is `tls`."""
+def test_a_stream_without_tls_has_the_reason_tls() -> None:
+    """A server that does not speak TLS."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -231,8 +233,8 @@ def test_no_tls_there() -> None:
     in_theatre(play)
 
 
-def test_proxy_is_used_and_may_fail() -> None:
-    """With a proxy given that is who is asked to connect; the environment's is not."""
+def test_a_configured_proxy_is_asked_to_connect() -> None:
+    """The environment's proxy is not used."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -246,7 +248,7 @@ def test_proxy_is_used_and_may_fail() -> None:
     in_theatre(play)
 
 
-def test_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_in_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies of the environment are ignored."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "WS_PROXY", "ws_proxy", "socks_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -260,8 +262,8 @@ def test_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     in_theatre(play)
 
 
-def test_exchange_that_stays_away_is_asked_ever_more_rarely() -> None:
-    """It is never given up, and never asked more often than every few seconds for long."""
+def test_an_absent_exchange_is_retried_for_ever_and_rarely() -> None:
+    """Never more often than every few seconds for long."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -277,8 +279,8 @@ def test_exchange_that_stays_away_is_asked_ever_more_rarely() -> None:
     in_theatre(play)
 
 
-def test_mute_stream_is_made_anew() -> None:
-    """A busy stream that is open, answers pings and sends heartbeats but no price is replaced after its patience."""
+def test_a_busy_stream_that_falls_silent_is_replaced() -> None:
+    """Even if it is open, answers pings and sends heartbeats."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -302,8 +304,8 @@ def test_mute_stream_is_made_anew() -> None:
     in_theatre(play)
 
 
-def test_exchange_that_has_changed_its_messages() -> None:
-    """Prices under a name that the adapter does not know are counted, and said when the stream is given up for mute."""
+def test_unreadable_prices_are_reported_when_the_stream_is_replaced() -> None:
+    """Prices in an unknown form are counted, and mentioned when the stream is replaced because of its silence."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -341,8 +343,9 @@ async def is_busy(theatre: Theatre, count: int) -> Peer:
 
 
 @pytest.mark.parametrize("absence", ["outage", "suspend", "suspend with a message on its way"])
-def test_absence_is_no_quiet_market(absence: str) -> None:
-    """Half an hour without a connection, or without us, does not teach patience: a mute stream is replaced as before.
+def test_an_outage_does_not_lengthen_the_patience(absence: str) -> None:
+    """Half an hour without a connection, or suspended, is not taken for a quiet market: a silent stream is replaced as
+    before.
 
     Seen: the gap counted as the market's rhythm. For hours after an outage a mute connection was kept for an hour, and
     a broken one was not called down for so long. Of a suspended machine a message that was already in it spoke first.
@@ -379,8 +382,8 @@ def test_absence_is_no_quiet_market(absence: str) -> None:
     in_theatre(play)
 
 
-def test_stream_that_never_says_a_price_is_made_anew() -> None:
-    """Silence from the beginning counts after two minutes, and is borne twice as long each time."""
+def test_a_stream_without_any_price_is_replaced() -> None:
+    """After two minutes, and after twice as long each further time."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -407,8 +410,8 @@ def from_tomorrow(now_ms: int) -> str:
 
 @pytest.mark.parametrize("mode", ["stream", "auto"])
 @pytest.mark.parametrize(("refused", "reason"), [(from_tomorrow, "timestamp"), (lambda _: "{", "schema")])
-def test_stream_of_refused_rows_is_a_mute_one(mode: str, refused: Callable[[int], str], reason: str) -> None:
-    """Rows that are all refused, for times ahead of our clock or as a whole, are no prices: it is said, and polls help.
+def test_a_stream_of_rejected_rows_counts_as_silent(mode: str, refused: Callable[[int], str], reason: str) -> None:
+    """Rows that are all rejected are no prices: that is reported, and polls take over.
 
     Seen: with the machine's clock a minute behind, such a feed was connecting for ever and said nothing, or showed
     what was polled now and then because the stream seemed to bring everything.
@@ -434,7 +437,7 @@ def test_stream_of_refused_rows_is_a_mute_one(mode: str, refused: Callable[[int]
     in_theatre(play)
 
 
-def test_quiet_market_is_no_mute_stream() -> None:
+def test_a_quiet_market_is_not_taken_for_a_silent_stream() -> None:
     """An hour in which prices come in bursts, minutes apart, raises no alarm once the rhythm is known."""
 
     async def play(theatre: Theatre) -> None:
@@ -454,8 +457,8 @@ def test_quiet_market_is_no_mute_stream() -> None:
     in_theatre(play)
 
 
-def test_shut_market_is_no_mute_stream() -> None:
-    """Where the hours of an exchange are known silence counts from when it opens, and its symbols close with it.
+def test_a_closed_market_is_not_taken_for_a_silent_stream() -> None:
+    """If an exchange's hours are known, silence counts from its opening, and its symbols close with it.
 
     Seen: a stream of stocks was given up every quarter of an hour, each night and weekend, and its feed complained;
     without polls beside it every symbol was stale until the morning.
@@ -481,8 +484,8 @@ def test_shut_market_is_no_mute_stream() -> None:
     in_theatre(play)
 
 
-def test_half_open_connection() -> None:
-    """A connection over which nothing comes at all, not even a pong, is dead after a minute, however quiet it was.
+def test_a_half_open_connection_is_dead_after_a_minute() -> None:
+    """One over which nothing comes at all, not even a pong, however quiet it was before.
 
     Messages are a sign of life where there are no pongs.
     """
@@ -509,7 +512,7 @@ def test_half_open_connection() -> None:
     in_theatre(play)
 
 
-def test_merged_deltas_end_with_their_connection() -> None:
+def test_a_new_connection_does_not_merge_into_old_rows() -> None:
     """A field that an earlier connection has sent does not come back with a delta of a later one."""
 
     async def play(theatre: Theatre) -> None:
@@ -530,8 +533,8 @@ def test_merged_deltas_end_with_their_connection() -> None:
     in_theatre(play)
 
 
-def test_cut_while_subscribing() -> None:
-    """A connection that breaks between two subscriptions or their first prices is made anew with all of them."""
+def test_a_connection_cut_while_subscribing_is_replaced_with_all_names() -> None:
+    """Between two subscriptions, or before their first prices."""
 
     async def play(theatre: Theatre) -> None:
         async def breaks(peer: Peer) -> None:
@@ -553,8 +556,8 @@ def test_cut_while_subscribing() -> None:
     in_theatre(play)
 
 
-def test_one_connection_down_is_not_the_feed_down() -> None:
-    """The others go on, the feed stays live and says what is wrong; only what that connection carries gets old."""
+def test_a_feed_stays_live_when_one_of_its_connections_is_down() -> None:
+    """It says what is wrong; only that connection's symbols become stale."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -575,8 +578,8 @@ def test_one_connection_down_is_not_the_feed_down() -> None:
     in_theatre(play)
 
 
-def test_connection_without_symbols_is_no_trouble() -> None:
-    """A connection whose symbols are all delisted ends some day, and nothing is said of it from then on.
+def test_a_connection_whose_symbols_are_all_delisted_ends_silently() -> None:
+    """Nothing is reported about it from then on.
 
     Seen: the last thing that had befallen it was the feed's message for ever.
     """
@@ -603,8 +606,8 @@ def test_connection_without_symbols_is_no_trouble() -> None:
     in_theatre(play)
 
 
-def test_every_connection_down_is_the_feed_down() -> None:
-    """With no connection for longer than prices stand, the feed is down, and comes back by itself."""
+def test_a_feed_is_down_when_all_its_connections_are() -> None:
+    """For longer than its prices are valid; it comes back by itself."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -622,8 +625,8 @@ def test_every_connection_down_is_the_feed_down() -> None:
     in_theatre(play)
 
 
-def test_bug_in_an_adapter_parks_its_connection() -> None:
-    """A parser that breaks is not fed again: the feed has failed and says where to look."""
+def test_a_bug_in_a_parser_stops_the_feed() -> None:
+    """A parser that raises is not called again: the feed has failed and says where to look."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -639,8 +642,8 @@ def test_bug_in_an_adapter_parks_its_connection() -> None:
     in_theatre(play)
 
 
-def test_peer_that_asks_without_end() -> None:
-    """An exchange that wants ever more replies than may be sent is left, so that nothing piles up."""
+def test_an_exchange_that_wants_endless_replies_is_left() -> None:
+    """One that asks for more replies than may be sent is disconnected, so that nothing piles up."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -655,8 +658,8 @@ def test_peer_that_asks_without_end() -> None:
 
 
 @pytest.mark.parametrize("word", ["rows", "delta"])
-def test_peer_that_makes_up_names_without_end(word: str) -> None:
-    """An exchange that speaks of ever more names is left before what is remembered of them fills the memory."""
+def test_an_exchange_that_invents_endless_names_is_left(word: str) -> None:
+    """Before what is remembered of them fills the memory."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -672,8 +675,8 @@ def test_peer_that_makes_up_names_without_end(word: str) -> None:
     in_theatre(play)
 
 
-def test_old_connection_that_does_not_close() -> None:
-    """A replaced connection that never answers the goodbye is cut, also when its successor breaks meanwhile."""
+def test_a_replaced_connection_that_does_not_close_is_cut() -> None:
+    """Also if its successor breaks meanwhile."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -696,8 +699,8 @@ def test_old_connection_that_does_not_close() -> None:
     in_theatre(play)
 
 
-def test_stopping_leaves_nothing_behind() -> None:
-    """A feed that is cancelled in whatever it does closes its connections and ends its tasks."""
+def test_a_cancelled_feed_closes_its_connections_and_tasks() -> None:
+    """Whatever it is doing at that moment."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")

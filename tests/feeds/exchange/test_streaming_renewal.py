@@ -1,4 +1,4 @@
-"""Planned reconnects: the new connection first, then the end of the old one; no gap, and no harm by what both say."""
+"""Planned reconnects: first the new connection, then the end of the old one; no gap, no conflict between the two."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def worn(theatre: Theatre) -> Peer:
     return peer
 
 
-def test_new_before_old() -> None:
-    """The old connection goes on delivering until the new one brings prices, and is closed in peace then."""
+def test_the_old_connection_delivers_until_the_new_one_does() -> None:
+    """It is then closed properly."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -45,8 +45,8 @@ def test_new_before_old() -> None:
     assert theatre.sink.status.reconnects == 1
 
 
-def test_newer_connection_has_the_say() -> None:
-    """What both connections bring is taken from the new one; what only the old one has brought still counts."""
+def test_the_new_connection_wins_where_both_deliver() -> None:
+    """Symbols that only the old one has brought still count."""
 
     async def play(theatre: Theatre) -> None:
         async def silent_answers(peer: Peer) -> None:
@@ -73,8 +73,8 @@ def test_newer_connection_has_the_say() -> None:
 
 
 @pytest.mark.parametrize("lifetime_s", [1000.0])
-def test_before_the_end_of_its_life(lifetime_s: float) -> None:
-    """A connection whose life the exchange limits is renewed before that, and not much too early."""
+def test_a_connection_is_renewed_before_its_life_ends(lifetime_s: float) -> None:
+    """If the exchange limits it, and not much too early."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -96,8 +96,8 @@ def test_before_the_end_of_its_life(lifetime_s: float) -> None:
     assert not in_theatre(play).errors()
 
 
-def test_successor_that_fails_costs_nothing() -> None:
-    """A new connection that is refused, breaks or brings nothing is tried again while the old one delivers."""
+def test_a_failing_successor_is_retried_while_the_old_one_delivers() -> None:
+    """One that is refused, breaks, or brings nothing."""
 
     async def play(theatre: Theatre) -> None:
         async def breaks(peer: Peer) -> None:
@@ -128,8 +128,8 @@ def test_successor_that_fails_costs_nothing() -> None:
     in_theatre(play)
 
 
-def test_old_one_breaks_first() -> None:
-    """If the old connection ends before the new one is complete, the new one is all there is, and no third is made."""
+def test_the_new_connection_remains_if_the_old_one_breaks_first() -> None:
+    """Even if it is not complete yet; no third one is opened."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -154,8 +154,8 @@ def test_old_one_breaks_first() -> None:
     in_theatre(play)
 
 
-def test_old_one_breaks_while_none_can_be_had() -> None:
-    """If the old connection ends while no new one can be opened, the feed fails and recovers like any other."""
+def test_the_feed_fails_if_the_old_one_breaks_without_a_successor() -> None:
+    """And recovers like any other."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -180,8 +180,8 @@ def test_old_one_breaks_while_none_can_be_had() -> None:
     in_theatre(play)
 
 
-def test_exchange_that_sends_everybody_away() -> None:
-    """One that asks each new connection to come back on another is not given a new one every second.
+def test_endless_requests_to_reconnect_are_paced() -> None:
+    """An exchange that asks each new connection to reconnect does not get a new one every second.
 
     Seen: before an upgrade an exchange said so on every connection for as long as it took. Each was replaced at once,
     hundreds in some minutes, which is what exchanges ban for.

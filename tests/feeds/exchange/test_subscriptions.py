@@ -1,4 +1,4 @@
-"""Subscriptions: what was asked for ends as confirmed, refused, delivered or unanswered, whatever is said."""
+"""Subscriptions: each requested name ends as confirmed, refused, delivered or unanswered, whatever is received."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def asked(subscriptions: Subscriptions, *names: str, at: float = 0.0) -> list[tu
     return [request.wires for request in requests]
 
 
-def test_batches() -> None:
-    """Names are asked for in the order given, no message has more than the exchange takes."""
+def test_names_are_requested_in_order_and_in_bounded_messages() -> None:
+    """No message has more names than the exchange takes."""
     assert asked(Subscriptions(BY_TWOS), *NAMES) == [("a", "b"), ("c", "d"), ("e",)]
 
 
-def test_messages_that_replace_those_before() -> None:
-    """Where the last message alone counts each asks for all, and its answer settles what is new in it."""
+def test_a_replacing_message_repeats_all_names() -> None:
+    """Where only the last message counts, each requests all names, and its answer settles those that are new."""
     subscriptions = Subscriptions(dataclasses.replace(STREAM, replaces=True))
     requests = [*subscriptions.ask(["b", "a"]), *subscriptions.ask([]), *subscriptions.ask(["c"])]
     assert [json.loads(text)["want"] for request in requests for text in request.texts] == [["a", "b"], ["a", "b", "c"]]
@@ -40,8 +40,8 @@ def test_messages_that_replace_those_before() -> None:
     assert subscriptions.settled
 
 
-def test_confirmed_by_name_number_or_price() -> None:
-    """Each way to confirm settles exactly what it names."""
+def test_a_name_is_confirmed_by_name_number_or_price() -> None:
+    """Each way settles exactly what it refers to."""
     subscriptions = Subscriptions(BY_TWOS)
     asked(subscriptions, *NAMES)
     subscriptions.hear(Heard(acked=(1, "nobody's", 99)))
@@ -51,8 +51,8 @@ def test_confirmed_by_name_number_or_price() -> None:
     assert subscriptions.settled
 
 
-def test_refusals_are_news_once() -> None:
-    """A refusal counts when it is new, and ends when the exchange sends the name after all."""
+def test_a_refusal_is_reported_once() -> None:
+    """It ends when the exchange sends the name after all."""
     subscriptions = Subscriptions(BY_TWOS)
     asked(subscriptions, *NAMES)
     heard = Heard(refused=((1, "no"), ("c", "no"), ("never asked", "no"), (99, "no")))
@@ -62,8 +62,8 @@ def test_refusals_are_news_once() -> None:
     assert not subscriptions.lacks("c")
 
 
-def test_price_ends_a_refusal() -> None:
-    """A name that is refused and sent all the same is not missing.
+def test_a_price_ends_a_refusal() -> None:
+    """A refused name that is delivered all the same is not missing.
 
     Seen: an exchange that is asked for what it sends already says no to that, and the symbol counted as not subscribed
     for the connection's whole life: said on the page, and polled every second beside its own stream.
@@ -76,8 +76,8 @@ def test_price_ends_a_refusal() -> None:
     assert not subscriptions.lacks("a")
 
 
-def test_each_bad_name_is_found() -> None:
-    """Where a bad name fails its message, the others are asked for until no bad one is left.
+def test_each_bad_name_in_a_failed_message_is_found() -> None:
+    """Where one bad name fails its message, the others are requested again until no bad one is left.
 
     Seen: two markets were delisted at once. The exchange names the first bad one it meets, and the message that was
     sent once more failed by the second: forty-eight good symbols were not streamed until the next connection.
@@ -96,8 +96,8 @@ def test_each_bad_name_is_found() -> None:
     assert [name for name in NAMES if subscriptions.lacks(name)] == ["a", "c", "d"]
 
 
-def test_answers_are_due_from_the_sending_on() -> None:
-    """What waits to be sent is not late, however long that takes."""
+def test_the_wait_for_an_answer_begins_at_sending() -> None:
+    """A message that is still queued is not late, however long it waits."""
     subscriptions = Subscriptions(BY_TWOS)
     (request,) = subscriptions.ask(["a"])
     assert subscriptions.overdue(1000.0) == []
@@ -112,7 +112,7 @@ def test_answers_are_due_from_the_sending_on() -> None:
     assert not subscriptions.lacks("a")
 
 
-def test_without_answers_nothing_waits() -> None:
+def test_nothing_is_awaited_where_subscriptions_are_not_confirmed() -> None:
     """An exchange that confirms nothing leaves nothing open."""
     subscriptions = Subscriptions(dataclasses.replace(BY_TWOS, acks=False))
     asked(subscriptions, *NAMES)
@@ -130,8 +130,8 @@ _STEP = st.one_of(
 
 
 @given(st.lists(_STEP, max_size=30))
-def test_everything_ends_somewhere(steps: list[Heard | float]) -> None:
-    """After any history and enough silence no name is waited for, and none that was settled is missing."""
+def test_no_name_is_awaited_for_ever(steps: list[Heard | float]) -> None:
+    """After any history and enough silence no name is awaited, and none that was settled is missing."""
     subscriptions = Subscriptions(BY_TWOS)
     asked(subscriptions, *NAMES)
     now = 0.0

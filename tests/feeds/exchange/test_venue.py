@@ -13,8 +13,10 @@ from tests.feeds.toy import slashed
 
 @pytest.mark.parametrize("symbol", [None, slashed])
 @pytest.mark.parametrize("request_", [None, "/list"])
-def test_venue_must_be_able_to_read_names(symbol: Callable[[str], str | None] | None, request_: str | None) -> None:
-    """A venue with neither a way to read names nor a list is a mistake in its file."""
+def test_a_venue_needs_a_way_to_read_names_or_a_list(
+    symbol: Callable[[str], str | None] | None, request_: str | None
+) -> None:
+    """One with neither is a mistake in its file."""
     able = pytest.raises(AssertionError) if symbol is None and request_ is None else contextlib.nullcontext()
     with able:
         Venue(

@@ -1,4 +1,4 @@
-"""What the service shows of a stream: a mute one is seen within seconds, a quiet market is never called stale."""
+"""What the service shows of a stream: a silent one is noticed within seconds, a quiet market is never called stale."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Service:
 
 
 @pytest.mark.parametrize("mode", ["stream", "auto"])
-def test_mute_stream_of_a_busy_market_is_seen(mode: str) -> None:
-    """Ten seconds after the last price of a busy stream that stays open, no price of it is shown as live."""
+def test_a_busy_stream_that_falls_silent_is_not_live_after_ten_seconds(mode: str) -> None:
+    """No price of it is shown as live then, though it stays open."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -94,8 +94,10 @@ def test_mute_stream_of_a_busy_market_is_seen(mode: str) -> None:
 @pytest.mark.parametrize("interval_s", [1.0, 5.0, 10.0, 30.0])
 @pytest.mark.parametrize("answer", [HANG, Reply(status=503)])
 @pytest.mark.parametrize("ends", [lambda _: None, Peer.cut], ids=["mute", "cut"])
-def test_dead_exchange_is_seen(ends: Callable[[Peer], None], answer: Reply, interval_s: float) -> None:
-    """Ten seconds after the last price of a busy exchange none is live, however stream and polls have died.
+def test_a_dead_exchange_is_not_live_after_ten_seconds(
+    ends: Callable[[Peer], None], answer: Reply, interval_s: float
+) -> None:
+    """However its stream and its polls have failed.
 
     Seen: with a poll each five seconds they were live for fifteen; and of a mute stream nothing was said any more
     once the next connection was open, that brought no price either. What was said stays until one has come.
@@ -123,7 +125,7 @@ def test_dead_exchange_is_seen(ends: Callable[[Peer], None], answer: Reply, inte
     in_theatre(play)
 
 
-def test_dead_exchange_is_seen_before_a_round_of_single_requests_would_end() -> None:
+def test_failed_requests_end_a_round_of_single_polls() -> None:
     """Where each symbol takes a request, a price may be as old as a round of them, but not once requests fail.
 
     Seen: with 60 symbols and a request a second all prices were live for a minute after the exchange had died.
@@ -150,8 +152,8 @@ def test_dead_exchange_is_seen_before_a_round_of_single_requests_would_end() -> 
     in_theatre(play)
 
 
-def test_polls_that_stand_in_for_a_stream_die() -> None:
-    """While the stream is away, a poll that hangs for longer than three intervals puts the feed down."""
+def test_a_feed_is_down_when_polls_hang_while_the_stream_is_away() -> None:
+    """For longer than three intervals."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -175,8 +177,8 @@ def test_polls_that_stand_in_for_a_stream_die() -> None:
 
 
 @pytest.mark.parametrize("interval_s", [1.0, 4.0, 5.0])
-def test_busy_symbol_that_falls_quiet_is_confirmed(interval_s: float) -> None:
-    """A symbol with ten prices a second and then none is never stale: a poll confirms it in time."""
+def test_a_poll_confirms_a_busy_symbol_that_falls_quiet(interval_s: float) -> None:
+    """A symbol with ten prices a second and then none is never stale."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -201,8 +203,9 @@ ONE_BY_ONE = dataclasses.replace(BUSY, limits=Limits(interval_s=5.0, gap_s=3.0, 
 
 
 @pytest.mark.parametrize(("venue", "interval_s"), [(BUSY, 5.0), (ONE_BY_ONE, 5.0), (BUSY, 30.0)])
-def test_quiet_market_is_never_called_stale(venue: Venue, interval_s: float) -> None:
-    """In an hour in which symbols trade every few minutes by chance, none is ever shown as stale, nor is the feed.
+def test_a_quiet_market_is_never_called_stale(venue: Venue, interval_s: float) -> None:
+    """In an hour in which symbols trade every few minutes at random, neither a symbol nor the feed is ever shown as
+    stale.
 
     The stream may be made anew once, in the beginning, while nobody knows yet how quiet it is.
     """
@@ -236,8 +239,8 @@ def test_quiet_market_is_never_called_stale(venue: Venue, interval_s: float) -> 
     in_theatre(play)
 
 
-def test_quiet_symbol_whose_rows_have_the_time_of_its_last_trade() -> None:
-    """Beside a busy one it is live from the first minute on: a poll and a stream that delivers say the same.
+def test_a_quiet_symbol_dated_by_its_last_trade_is_live() -> None:
+    """Beside a busy one, from the first minute on: a poll and a working stream confirm it.
 
     Seen: until eight trades had shown how seldom it has any, it was stale for up to three quarters of the time.
     """
@@ -288,8 +291,8 @@ def silences(beats_s: float, beats: int) -> list[float]:
     return borne_s
 
 
-def test_connections_that_fall_silent_in_turn() -> None:
-    """In a busy market each is given up soon; if nothing follows the first prices, the market is quiet.
+def test_each_connection_that_falls_silent_is_replaced_soon() -> None:
+    """In a busy market; if nothing follows the first prices, the market is quiet.
 
     Seen: each silence in which a connection was given up made the next one three times as long, up to an hour, in
     which a stream alone had no price although its exchange had many.
@@ -307,8 +310,8 @@ def beats(pulse: Pulse, now: float, gap_s: float, count: int = 1) -> float:
     return now
 
 
-def test_long_silence_is_forgotten() -> None:
-    """One quiet night does not hide for ever that a busy stream has fallen silent."""
+def test_one_quiet_night_does_not_lengthen_the_patience_for_ever() -> None:
+    """A busy stream that falls silent later is still noticed."""
     pulse = Pulse()
     now = beats(pulse, beats(pulse, 0.0, 1.0, 300), 900.0)
     assert pulse.limit_s(8.0) >= 900.0
@@ -319,8 +322,8 @@ def test_long_silence_is_forgotten() -> None:
     assert pulse.limit_s(8.0) <= 30.0, "the silence in which a connection was given up was not the market's"
 
 
-def test_patience_has_bounds() -> None:
-    """A busy stream gets no less than what is usual for its exchange; one that never brings a price is made anew."""
+def test_the_patience_is_bounded_both_ways() -> None:
+    """A busy stream gets no less than what is usual for its exchange; one that never brings a price is replaced."""
     busy, barren = Pulse(), Pulse()
     beats(busy, 0.0, 0.01, 100)
     assert (busy.usual_s(5.0), busy.limit_s(8.0)) == (5.0, 8.0)

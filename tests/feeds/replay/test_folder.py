@@ -1,4 +1,4 @@
-"""Playing what was recorded: the same quotes as then, at the recorded pace, and nothing is asked of anybody."""
+"""Replaying a recording: the same quotes as then, at the recorded pace, and no exchange is asked."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def answer(folder: pathlib.Path, at: float, target: str, body: str, status: int 
         index.write(json.dumps(line) + "\n")
 
 
-def test_a_session_comes_again(tmp_path: pathlib.Path) -> None:
-    """Polls and streams of a feed, with a failure and a broken connection, end at the same prices and counts."""
+def test_a_replayed_session_ends_at_the_same_prices_and_counts(tmp_path: pathlib.Path) -> None:
+    """Polls and streams of a feed, with a failure and a broken connection."""
 
     async def record(theatre: Theatre) -> None:
         await session(theatre, record_raw=str(tmp_path))
@@ -92,7 +92,7 @@ def test_a_session_comes_again(tmp_path: pathlib.Path) -> None:
     assert after.status.loaded
 
 
-def test_hours_of_trading_are_not_those_of_today(tmp_path: pathlib.Path) -> None:
+def test_a_replay_ignores_todays_trading_hours(tmp_path: pathlib.Path) -> None:
     """Seen: a recorded day of a stock exchange, played in the evening, was closed while its prices moved."""
     venue = dataclasses.replace(TALKS, session=Session("UTC", dt.time(9, 30), dt.time(16)))
     write(tmp_path, (0.0, json.dumps({"rows": {"BTC/USD": {"last": "1", "time": f"{T0 * 1000 - 50_000_000:.0f}"}}})))
@@ -100,8 +100,10 @@ def test_hours_of_trading_are_not_those_of_today(tmp_path: pathlib.Path) -> None
 
 
 @pytest.mark.parametrize("name", ["coinbase", "kucoin"])
-def test_an_exchange_comes_again(name: str, everything: list[Recording], tmp_path: pathlib.Path) -> None:
-    """What the feed of a real exchange has made of each recording, a replay of its own recording makes as well."""
+def test_a_replay_of_a_real_exchange_gives_the_same_quotes(
+    name: str, everything: list[Recording], tmp_path: pathlib.Path
+) -> None:
+    """What the feed of a real exchange made of each recording, a replay of its own recording makes as well."""
     for number, scene in enumerate(scenes(name, everything)):
         folder = tmp_path / str(number)
         before = played(scene, record_raw=str(folder))
@@ -116,8 +118,8 @@ def test_an_exchange_comes_again(name: str, everything: list[Recording], tmp_pat
         assert set(before.rejects) <= set(+Counter(sink.status.rejects))
 
 
-def test_recorded_pace(tmp_path: pathlib.Path) -> None:
-    """Each message is due when it came then, of several connections in order, or that many times faster."""
+def test_messages_are_due_at_the_recorded_pace(tmp_path: pathlib.Path) -> None:
+    """Of several connections in order, or that many times faster."""
     write(tmp_path, (0, said(A="1")), (10, said(A="3")), (None, said(A="4")))
     write(tmp_path, (5, said(B="2")), name="b")
     for pace in (1.0, 10.0):
@@ -128,8 +130,8 @@ def test_recorded_pace(tmp_path: pathlib.Path) -> None:
         ]  # fmt: skip
 
 
-def test_long_answers_are_played_one_in_a_turn(tmp_path: pathlib.Path) -> None:
-    """Seen: at full speed the quotes of a hundred answers of any length were handed over at once."""
+def test_a_replay_at_full_speed_plays_one_answer_a_turn(tmp_path: pathlib.Path) -> None:
+    """Seen: the quotes of a hundred answers of any length were handed over at once."""
     for second in range(5):
         rows = {f"A{n}/USD": {"last": f"{second + 1}"} for n in range(QUOTES_PER_TURN)}
         answer(tmp_path, second, TICKERS, json.dumps(rows))
@@ -137,16 +139,16 @@ def test_long_answers_are_played_one_in_a_turn(tmp_path: pathlib.Path) -> None:
     assert [len(poll) for poll in sink.polls] == [QUOTES_PER_TURN] * 5
 
 
-def test_gap_of_days_is_cut_short(tmp_path: pathlib.Path) -> None:
-    """Where nobody recorded nobody waits."""
+def test_a_gap_of_days_is_skipped(tmp_path: pathlib.Path) -> None:
+    """Where nothing was recorded, a replay does not wait."""
     write(tmp_path, (0, said(A="1")), (400_000, said(A="2")), (400_001, said(A="3")))
     sink = play(tmp_path, 100.0, pace=1.0)
     assert [event.at for event in sink.events if event.what == "publish"] == [0.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("asked", [LIST, f"{LIST}?of=all"])
-def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path, asked: str) -> None:
-    """The first list counts for what came before it; later ones when they come; one that is broken is counted.
+def test_the_first_recorded_list_applies_from_the_start(tmp_path: pathlib.Path, asked: str) -> None:
+    """Later ones apply when they come; a broken one is counted.
 
     A list that was recorded before there was a choice is one as well.
     """
@@ -161,8 +163,8 @@ def test_names_are_known_from_the_beginning(tmp_path: pathlib.Path, asked: str) 
 
 
 @pytest.mark.parametrize("http", [False, True])
-def test_an_answer_leaves_what_a_stream_brings(tmp_path: pathlib.Path, *, http: bool) -> None:
-    """Of an answer among a stream's prices counts what the stream lacks; all of it, once the stream is long silent.
+def test_an_answer_only_adds_what_the_stream_lacks(tmp_path: pathlib.Path, *, http: bool) -> None:
+    """Once the stream has long been silent, all of the answer counts.
 
     When that was may stand there as HTTP writes dates; an answer without a date came with the one before it.
     """
@@ -182,8 +184,8 @@ def test_an_answer_leaves_what_a_stream_brings(tmp_path: pathlib.Path, *, http: 
     ]  # fmt: skip
 
 
-def test_what_failed_then_fails_again(tmp_path: pathlib.Path) -> None:
-    """Each bad answer and message is counted as it was, and what follows is played."""
+def test_recorded_failures_are_counted_again(tmp_path: pathlib.Path) -> None:
+    """Each bad answer and message is counted as it was then, and the replay goes on."""
     answer(tmp_path, 0, TICKERS, "<p>", status=429)
     answer(tmp_path, 1, TICKERS, "<p>")
     answer(tmp_path, 2, TICKERS, '{"failed": 1}')
@@ -195,16 +197,18 @@ def test_what_failed_then_fails_again(tmp_path: pathlib.Path) -> None:
     assert sink.status.polls == {"ok": 0, "error": 1, "skipped": 0}
 
 
-def test_loop(tmp_path: pathlib.Path) -> None:
-    """Each round counts as newer than the one before, whatever its own times and sequences say."""
+def test_each_round_of_a_loop_is_newer_than_the_last(tmp_path: pathlib.Path) -> None:
+    """Whatever times and sequence numbers it has."""
     write(tmp_path, (0, said(A="1")), (0.5, said(A="2")))
     found = quotes(play(tmp_path, 4.0, pace=1.0, loop=True))
     assert [quote.values["last"] for quote in found] == ["1", "2"] * 3
     assert [quote.seq for quote in found] == list(range(6))
 
 
-def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A recorder that was killed leaves half a line: what came before it is played, and the log says so."""
+def test_a_truncated_last_line_ends_the_replay_with_a_warning(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a recorder leaves it that was killed; everything before it is played."""
     write(tmp_path, (0, said(A="1")))
     with (tmp_path / "ws" / "a.jsonl").open("a") as file:
         file.write('{"t": 1, "di')
@@ -221,8 +225,8 @@ def test_line_that_was_cut_off(tmp_path: pathlib.Path, caplog: pytest.LogCapture
         "[" * 100_000,
     ],
 )
-def test_lines_that_no_recorder_writes(tmp_path: pathlib.Path, line: str) -> None:
-    """A time that is none is passed over, an end that cannot be read is left out; what came before it is played."""
+def test_malformed_lines_are_skipped(tmp_path: pathlib.Path, line: str) -> None:
+    """An invalid time is skipped, an unreadable end is left out; everything before it is played."""
     write(tmp_path, (0, said(A="1")))
     answer(tmp_path, 0, TICKERS, "{}")
     index = tmp_path / "rest" / "index.jsonl"
@@ -233,7 +237,7 @@ def test_lines_that_no_recorder_writes(tmp_path: pathlib.Path, line: str) -> Non
     assert [quote.values["last"] for quote in quotes(sink)] == ["1"]
 
 
-def test_folders_that_cannot_be_played(tmp_path: pathlib.Path) -> None:
+def test_a_folder_that_cannot_be_played_says_what_to_do(tmp_path: pathlib.Path) -> None:
     """Each says what to do instead."""
 
     def refused(folder: pathlib.Path, **table: object) -> str:

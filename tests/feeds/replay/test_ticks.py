@@ -1,4 +1,4 @@
-"""The replay feed: what a row becomes, when it is due, and what a bad file or row costs."""
+"""The replay of a tick file: what a row becomes, when it is due, and what a bad file or row leads to."""
 
 from __future__ import annotations
 
@@ -110,62 +110,62 @@ def at(*offsets_ms: int) -> list[str]:
 # -- what a row becomes
 
 
-def test_row(ticks: Path) -> None:
-    """A row becomes one quote with the file's own text, its time, its row number and the digits of its price."""
+def test_a_row_becomes_one_quote(ticks: Path) -> None:
+    """With the file's own text, its time, its row number and the digits of its price."""
     heard = play(write(ticks, f"{T0},oanda,XAUUSD,1290.330,1290.66"))
     values: dict[str, Value] = {"bid": "1290.330", "ask": "1290.66", "decimals": 3}
     assert [Quote("oanda:XAUUSD", values, T0, 1)] == heard.quotes
 
 
-def test_trades_become_last(ticks: Path) -> None:
-    """A file of trades gives `last`, and its quantity is no field of ours."""
+def test_a_file_of_trades_gives_last(ticks: Path) -> None:
+    """The quantity of a trade is no field of ours."""
     row = "2021-01-08T00:00:00.278000+00:00,553287559,39432.48,0.000263,True"
     heard = play(write(ticks, row, header="timestamp,trade_id,price,quantity,buyer_maker"), symbol="BTC-USDT")
     expected = Quote("replay:BTC-USDT", {"last": "39432.48", "decimals": 2}, 1_610_064_000_278, 1)
     assert [expected] == heard.quotes
 
 
-def test_header_by_name(ticks: Path) -> None:
-    """Columns are found by name in any order and case, a byte order mark and Windows line ends included."""
+def test_columns_are_found_by_name(ticks: Path) -> None:
+    """In any order and case, also with a byte order mark or Windows line ends."""
     ticks.write_bytes(b"\xef\xbb\xbfAsk, Bid_Qty ,TIMESTAMP,extra,Bid,Pair,offer\r\n2.5,0,1399550400,x,2.4,A-B,9\r\n")
     values: dict[str, Value] = {"bid": "2.4", "ask": "2.5", "bid_size": "0", "decimals": 1}
     assert [Quote("replay:A-B", values, T0, 1)] == play(ticks).quotes
 
 
-def test_empty_and_zero_cells(ticks: Path) -> None:
-    """An empty cell says nothing of its field; a zero says that there is no price."""
+def test_an_empty_cell_keeps_its_field_and_a_zero_clears_it(ticks: Path) -> None:
+    """An empty cell says nothing about its field; a zero says that there is no price."""
     heard = play(write(ticks, f"{T0},A,1.5,,", f"{T0},A,,1.4,0", header="ts_ms,symbol,last,bid,ask"))
     assert [quote.values for quote in heard.quotes] == [{"last": "1.5", "decimals": 1}, {"bid": "1.4", "ask": None}]
 
 
-def test_decimals_only_grow(ticks: Path) -> None:
-    """`decimals` is sent when a price of that symbol has more digits than any before, and only then."""
+def test_decimals_are_sent_when_they_grow(ticks: Path) -> None:
+    """When a price of that symbol has more digits than any before, and only then."""
     rows = [f"{T0},{symbol},{last}" for symbol, last in [("A", "1"), ("A", "1.25"), ("A", "1.3"), ("B", "2.5")]]
     heard = play(write(ticks, *rows, header="ts_ms,symbol,last"))
     assert [quote.values.get("decimals") for quote in heard.quotes] == [0, 2, None, 1]
 
 
-def test_decimals_of_a_refused_row_do_not_count(ticks: Path) -> None:
-    """Digits that came with a refused quote are told with the first good one that has them."""
+def test_decimals_of_a_rejected_row_do_not_count(ticks: Path) -> None:
+    """They are sent with the first good quote that has as many."""
     heard = play(write(ticks, f"{T0},v,A,2.001,1.001", f"{T0},v,A,1.001,1.002"))
     assert [quote.values.get("decimals") for quote in heard.quotes] == [3]
 
 
-def test_venue_column_then_option(ticks: Path) -> None:
-    """The venue column is the venue, in lower case; `venue=` speaks for rows without one."""
+def test_the_venue_is_the_column_or_else_the_option(ticks: Path) -> None:
+    """The column is taken in lower case; `venue=` applies to rows without one."""
     path = write(ticks, f"{T0},FXCM,EURUSD,1,2", f"{T0},,EURUSD,1,2")
     assert [quote.symbol for quote in play(path, venue="Desk").quotes] == ["fxcm:EURUSD", "desk:EURUSD"]
 
 
-def test_map(ticks: Path) -> None:
-    """`map` renames a symbol of the file; all others are taken as written."""
+def test_map_renames_a_symbol_of_the_file(ticks: Path) -> None:
+    """All others are taken as written."""
     path = write(ticks, f"{T0},v,EURUSD,1,2", f"{T0},v,a:b/c,1,2", f"{T0},v,EURGBP,1,2")
     heard = play(path, map=["EURUSD:EUR-USD", "a:b/c:ABC"])
     assert [quote.symbol for quote in heard.quotes] == ["v:EUR-USD", "v:ABC", "v:EURGBP"]
 
 
-def test_unmapped_symbol(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A symbol that is not canonical costs its rows, is counted each time and named once, with the way out."""
+def test_a_row_with_an_invalid_symbol_is_counted_and_named_once(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Together with the way to map it."""
     heard = play(write(ticks, f"{T0},v,BTC/USDT,1,2", f"{T0},v,BTC/USDT,1,2", f"{T0},v,A,1,2"))
     assert heard.rejects == {"symbol": 2}
     assert [quote.symbol for quote in heard.quotes] == ["v:A"]
@@ -175,8 +175,8 @@ def test_unmapped_symbol(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(("crossed", "rejects", "bids"), [("reject", {"crossed": 1}, 1), ("keep", {}, 2)])
-def test_crossed(ticks: Path, crossed: str, rejects: dict[str, int], bids: int) -> None:
-    """A bid above the ask is refused and counted unless `crossed=keep`; an equal one is a good quote."""
+def test_a_crossed_quote_is_rejected_unless_kept(ticks: Path, crossed: str, rejects: dict[str, int], bids: int) -> None:
+    """A bid above the ask is counted; with `crossed=keep` it is published; bid and ask may be equal."""
     heard = play(write(ticks, f"{T0},v,A,1.2,1.1", f"{T0},v,A,1.1,1.1"), crossed=crossed)
     assert rejects == heard.rejects
     assert bids == len(heard.quotes)
@@ -200,8 +200,8 @@ def test_crossed(ticks: Path, crossed: str, rejects: dict[str, int], bids: int) 
         ("2014-05-08 07:00:00.011000-05:00", T0 + 11),
     ],
 )
-def test_moments(ticks: Path, text: str, ts: int) -> None:
-    """A time is exact to the millisecond, whatever its unit, and what is less is cut off."""
+def test_times_are_exact_to_the_millisecond(ticks: Path, text: str, ts: int) -> None:
+    """Whatever their unit; fractions of a millisecond are cut off."""
     assert [ts] == [quote.ts for quote in play(write(ticks, f"{text},1", header="time,last"), symbol="A").quotes]
 
 
@@ -209,16 +209,16 @@ def test_moments(ticks: Path, text: str, ts: int) -> None:
     "text", ["", "0", "-1", "noon", "12:00", "nan", "1e400", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:00",
              "9999-12-31T23:59:59-23:00", "2014-13-01T00:00:00Z", "१३९९५५०४००", "9" * 19, "9" * 5000],
 )  # fmt: skip
-def test_bad_times(ticks: Path, text: str) -> None:
-    """What is no time since 1970, or one of the future, costs its row."""
+def test_a_row_with_an_impossible_time_is_rejected(ticks: Path, text: str) -> None:
+    """A time before 1970, in the future, or none at all."""
     heard = play(write(ticks, f"{text},1", f"{T0},1", header="time,last"), symbol="A")
     assert heard.rejects == {"timestamp": 1}
     assert [quote.ts for quote in heard.quotes] == [T0]
 
 
 @pytest.mark.parametrize(("offset_h", "ahead_ms"), [(0, 0), (-5, -18_000_000), (5.5, 19_800_000)])
-def test_headerless(ticks: Path, offset_h: float, ahead_ms: int) -> None:
-    """`ms` counts from the midnight of `date` in its zone, and midnight itself is a time."""
+def test_ms_counts_from_midnight_of_the_given_date(ticks: Path, offset_h: float, ahead_ms: int) -> None:
+    """In its time zone; midnight itself is valid."""
     path = write(ticks, "0,1,2", "43200042.4312,1,2", "86399999.9,1,2", header="")
     columns = {"columns": "ms,bid,ask", "symbol": "EURUSD", "date": "20140508", "utc_offset_h": offset_h}
     midnight = T0 - 43_200_000 - ahead_ms
@@ -226,13 +226,13 @@ def test_headerless(ticks: Path, offset_h: float, ahead_ms: int) -> None:
     assert expected == [quote.ts for quote in play(path, **columns).quotes]
 
 
-def test_midnight_needs_a_time(ticks: Path) -> None:
-    """A row whose `ms` is empty is not one of midnight."""
+def test_an_empty_ms_is_not_midnight(ticks: Path) -> None:
+    """Such a row is rejected."""
     path = write(ticks, ",1,2", header="")
     assert play(path, columns="ms,bid,ask", symbol="A", date="20140508").rejects == {"timestamp": 1}
 
 
-def test_skipped_columns(ticks: Path) -> None:
+def test_an_underscore_skips_a_column(ticks: Path) -> None:
     """`_` among the columns stands for one that is not wanted."""
     heard = play(write(ticks, f"{T0},x,7,y", header=""), columns=["ts", "_", "last", "_"], symbol="A")
     assert [quote.values for quote in heard.quotes] == [{"last": "7", "decimals": 0}]
@@ -242,22 +242,22 @@ def test_skipped_columns(ticks: Path) -> None:
 
 
 @pytest.mark.parametrize(("speed", "factor"), [("1", 1.0), (4, 4.0), (0.5, 0.5)])
-def test_due_times(ticks: Path, speed: object, factor: float) -> None:
-    """Each row goes out at its recorded distance from the first, divided by the speed."""
+def test_rows_are_due_at_their_recorded_distance_divided_by_speed(ticks: Path, speed: object, factor: float) -> None:
+    """Counted from the first row."""
     heard = play_for(10, write(ticks, *at(0, 250, 250, 1000, 3000)), speed=speed)
     expected = [(0.0, [0]), (0.25 / factor, [250, 250]), (1 / factor, [1000]), (3 / factor, [3000])]
     assert expected == heard.times
 
 
-def test_nothing_early(ticks: Path) -> None:
-    """A row is not out a millisecond before it is due."""
+def test_no_row_is_early(ticks: Path) -> None:
+    """Not even by a millisecond."""
     path = write(ticks, *at(0, 250))
     assert play_for(0.249, path).times == [(0.0, [0])]
     assert play_for(0.25, path).times == [(0.0, [0]), (0.25, [250])]
 
 
-def test_close_rows_share_a_batch(ticks: Path) -> None:
-    """Rows a millisecond apart go out together, a few milliseconds late and never early."""
+def test_rows_a_millisecond_apart_share_a_batch(ticks: Path) -> None:
+    """A few milliseconds late, and never early."""
     heard = play_for(1, write(ticks, *at(100, 101, 102, 105, 106, 300)))
     assert [offsets for _, offsets in heard.times] == [[100], [101, 102, 105], [106], [300]]
     assert pytest.approx([0, 0.005, 0.010, 0.200]) == [when for when, _ in heard.times]
@@ -270,34 +270,34 @@ class HastyClock(ManualClock):
         await super().sleep(seconds - 0.0001)
 
 
-def test_a_hasty_timer_parts_nothing(ticks: Path) -> None:
-    """Rows of one millisecond stay together although the wait for them ended early."""
+def test_an_early_timer_does_not_split_rows_of_one_millisecond(ticks: Path) -> None:
+    """They go out together although the wait for them ended early."""
     heard = play_for(3, write(ticks, *at(0, 1000, 1000, 2000, 2000)), clock=HastyClock())
     assert [batch for _, batch in heard.times] == [[0], [1000, 1000], [2000, 2000]]
 
 
-def test_weekend(ticks: Path) -> None:
-    """A gap of two days is waited for like any other."""
+def test_a_gap_of_days_is_waited_for(ticks: Path) -> None:
+    """Like any other."""
     two_days_s = 2 * 86_400
     path = write(ticks, *at(0, two_days_s * 1000))
     assert len(play_for(two_days_s - 1, path).quotes) == 1
     assert len(play_for(two_days_s, path).quotes) == 2
 
 
-def test_max_waits_for_nothing(ticks: Path) -> None:
-    """At `max` a whole file goes out while the clock stands still."""
+def test_speed_max_never_waits(ticks: Path) -> None:
+    """A whole file goes out while the clock stands still."""
     assert play(write(ticks, *at(0, 1000, 86_400_000))).times == [(0.0, [0, 1000, 86_400_000])]
 
 
-def test_backward_times(ticks: Path) -> None:
-    """Rows out of time order keep the file's order, cost no wait and are newer by `seq`."""
+def test_rows_out_of_time_order_keep_the_files_order(ticks: Path) -> None:
+    """They cause no wait and are newer by `seq`."""
     heard = play_for(2, write(ticks, *at(0, 1000, 400, 1001, 2000)))
     assert heard.times == [(0.0, [0]), (1.0, [1000, 400]), (1.005, [1001]), (2.0, [2000])]
     assert [quote.seq for quote in heard.quotes] == [1, 2, 3, 4, 5]
 
 
-def test_a_busy_loop_goes_on(ticks: Path) -> None:
-    """A long file leaves turns to others, rejected rows included, and hands over bounded batches."""
+def test_a_long_file_leaves_turns_to_others(ticks: Path) -> None:
+    """Also while rows are rejected; batches are bounded."""
     rows = at(*range(2 * ROWS_PER_TURN)) + ["bad"] * 2 * ROWS_PER_TURN
     feed = build(write(ticks, *rows), clock := ManualClock(), speed="max")
 
@@ -318,15 +318,15 @@ def test_a_busy_loop_goes_on(ticks: Path) -> None:
 # -- the end, and the next round
 
 
-def test_end(ticks: Path) -> None:
-    """At the end the feed says so with the last recorded time, and its symbols were known once."""
+def test_the_end_of_a_file_is_reported_with_its_last_time(ticks: Path) -> None:
+    """The symbols were reported as known once."""
     heard = play(write(ticks, *at(0, 11)))
     assert heard.states == [("stale", "replay ended at 2014-05-08T12:00:00.011Z")]
     assert heard.loads == 1
 
 
-def test_loop(ticks: Path) -> None:
-    """A second round repeats prices and times at the same pace, and is newer by `seq`."""
+def test_a_loop_repeats_prices_and_times_at_the_same_pace(ticks: Path) -> None:
+    """And is newer by `seq`."""
     heard = play_for(2 * (0.5 + LOOP_GAP_S), write(ticks, *at(0, 500)), loop="true")
     second = 0.5 + LOOP_GAP_S
     assert [(0.0, [0]), (0.5, [500]), (second, [0]), (second + 0.5, [500]), (2 * second, [0])] == heard.times
@@ -334,22 +334,22 @@ def test_loop(ticks: Path) -> None:
     assert not heard.states
 
 
-def test_loop_at_max_leaves_turns(ticks: Path) -> None:
-    """A short file looping at `max` can be stopped and goes round until it is."""
+def test_a_loop_at_full_speed_can_be_stopped(ticks: Path) -> None:
+    """A short file goes round until then."""
     heard = play_for(0, write(ticks, *at(0, 1)), speed="max", loop=True)
     assert len(heard.batches) > 2
 
 
 @pytest.mark.parametrize("rows", [[], ["bad", "worse"]])
-def test_loop_of_nothing_ends(ticks: Path, rows: list[str]) -> None:
-    """A file without a usable row is not read for ever; waiting for its symbols ends too."""
+def test_a_loop_without_a_usable_row_ends(ticks: Path, rows: list[str]) -> None:
+    """It is not read for ever; a wait for its symbols ends, too."""
     heard = play(write(ticks, *rows), loop=True)
     assert heard.states == [("stale", "replay ended without a usable row")]
     assert heard.rejects == ({"schema": 2} if rows else {})
     assert heard.loads == 1
 
 
-def test_no_history(ticks: Path) -> None:
+def test_a_replay_has_no_older_bars(ticks: Path) -> None:
     """A replay has no older bars to give."""
     feed = build(write(ticks, *at(0)), ManualClock())
     assert asyncio.run(feed.history("oanda:EURUSD", 60, 10)) == []
@@ -373,8 +373,10 @@ def test_no_history(ticks: Path) -> None:
         (f"{T0},v,A,0,0", "price"),
     ],
 )
-def test_bad_row(ticks: Path, caplog: pytest.LogCaptureFixture, row: str, reason: str) -> None:
-    """A bad row costs itself: counted each time, logged once with its line, and the replay goes on."""
+def test_a_bad_row_is_counted_each_time_and_logged_once(
+    ticks: Path, caplog: pytest.LogCaptureFixture, row: str, reason: str
+) -> None:
+    """With its line number; the replay goes on."""
     good = f"{T0},v,GOOD,1,2"
     heard = play(write(ticks, good, row, "", row, good))
     assert {reason: 2} == heard.rejects
@@ -384,15 +386,15 @@ def test_bad_row(ticks: Path, caplog: pytest.LogCaptureFixture, row: str, reason
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_symbols_are_bounded(ticks: Path) -> None:
-    """A file cannot make more symbols than a store holds; the surplus is counted."""
+def test_surplus_symbols_of_a_file_are_counted(ticks: Path) -> None:
+    """A file cannot have more symbols than a store holds."""
     heard = play(write(ticks, *(f"{T0},v,S{number},1,2" for number in range(MAX_SYMBOLS + 2))))
     assert len(heard.quotes) == MAX_SYMBOLS
     assert heard.rejects == {"limit": 2}
 
 
-def test_half_a_row(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A bad bid is counted and logged, and takes its ask along, although the trade beside them is used."""
+def test_a_bad_bid_drops_its_ask_and_keeps_the_trade(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted and logged."""
     heard = play(write(ticks, f"{T0},A,1.5,x,2.5", header="ts_ms,symbol,last,bid,ask"))
     assert heard.rejects == {"price": 1}
     assert [quote.values for quote in heard.quotes] == [{"last": "1.5", "decimals": 1}]
@@ -424,8 +426,8 @@ def test_half_a_row(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
         ({"loop": "perhaps"}, "feeds.replay.loop: give true or false"),
     ],
 )
-def test_bad_options(ticks: Path, options: dict[str, object], message: str) -> None:
-    """A wrong option is refused before anything starts, by one line that says what to give."""
+def test_a_wrong_option_is_refused_at_the_start(ticks: Path, options: dict[str, object], message: str) -> None:
+    """By one line that says what to give."""
     with pytest.raises(ConfigError) as refused:
         build(write(ticks, *at(0)), ManualClock(), **options)
     assert message in str(refused.value)
@@ -451,8 +453,10 @@ def test_bad_options(ticks: Path, options: dict[str, object], message: str) -> N
         ("endless.csv", b"x" * 100_000, "line 1 is longer than 65536 bytes"),
     ],
 )
-def test_bad_file(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
-    """A file that is missing or cannot be a tick file is a configuration error that names it."""
+def test_an_unusable_file_is_a_configuration_error(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    """A missing file, or one that cannot be a tick file, is named."""
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -477,8 +481,10 @@ ZIPPED = gzip.compress(BODY, mtime=0)
         ("endless.csv", BODY + b"0" * 70_000, 20_000, "line 20002 is longer than 65536 bytes"),
     ],
 )
-def test_damaged_file(tmp_path: Path, name: str, content: bytes, good_rows: int, message: str) -> None:
-    """A file that is damaged further on parks the feed with the place; the rows before that are out."""
+def test_damage_further_on_stops_the_feed_and_is_located(
+    tmp_path: Path, name: str, content: bytes, good_rows: int, message: str
+) -> None:
+    """The rows before it are published."""
     path = tmp_path / name
     path.write_bytes(content)
     clock = ManualClock()
@@ -492,8 +498,8 @@ def test_damaged_file(tmp_path: Path, name: str, content: bytes, good_rows: int,
     assert heard.states == []
 
 
-def test_file_gone_later(ticks: Path) -> None:
-    """A file that vanishes between start and run is no reason to try again."""
+def test_a_file_that_vanished_is_not_retried(ticks: Path) -> None:
+    """Between configuration and start."""
     feed = build(write(ticks, *at(0)), clock := ManualClock())
     ticks.unlink()
     with pytest.raises(FatalFeedError, match="no such file"):
@@ -520,15 +526,17 @@ def read(path: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("name", "options", "rows"), RECORDINGS, ids=[name for name, _, _ in RECORDINGS])
-def test_recording(data_dir: Path, name: str, options: dict[str, object], rows: int) -> None:
-    """Every row of a real recording is published or refused as crossed, and none is lost."""
+def test_every_row_of_a_real_recording_is_published_or_rejected(
+    data_dir: Path, name: str, options: dict[str, object], rows: int
+) -> None:
+    """Rejected only as crossed; none is lost."""
     heard = play(data_dir / "ticks" / name, **options)
     assert rows == len(heard.quotes) + sum(heard.rejects.values())
     assert heard.rejects.keys() <= {"crossed"}
 
 
-def test_multi_ends_exactly(data_dir: Path) -> None:
-    """Every row of the burst recording is published, and then each symbol holds its last one, digit for digit."""
+def test_the_burst_recording_ends_exactly(data_dir: Path) -> None:
+    """Every row is published, and at the end each symbol has its last one, digit for digit."""
     path = data_dir / "ticks" / MULTI
     heard = play(path, crossed="keep")
     assert len(heard.quotes) == 184_506
@@ -538,8 +546,8 @@ def test_multi_ends_exactly(data_dir: Path) -> None:
     assert heard.rejects == {}
 
 
-def test_zone_of_a_day_file(data_dir: Path) -> None:
-    """A day in its own zone, all of it, has the times that its rows have in the recording merged by UTC."""
+def test_a_day_in_its_own_zone_has_its_utc_times(data_dir: Path) -> None:
+    """The same as its rows in the recording merged by UTC."""
     folder = data_dir / "ticks"
     day = play(folder / "fxcm_nzdusd_20140508.csv.gz", crossed="keep", symbol="NZDUSD", **FXCM)
     assert len(day.quotes) == 103_173
@@ -548,8 +556,8 @@ def test_zone_of_a_day_file(data_dir: Path) -> None:
     assert in_two_hours == merged
 
 
-def test_recorded_pace(data_dir: Path) -> None:
-    """In ten seconds at sixty times the pace come ten minutes of the burst recording, no row early or 5 ms late."""
+def test_sixty_times_the_pace_plays_ten_minutes_in_ten_seconds(data_dir: Path) -> None:
+    """Of the burst recording; no row is early, or 5 ms late."""
     path = data_dir / "ticks" / MULTI
     heard = play_for(10.005, path, speed=60, crossed="keep")
     recorded_s = [int(row[0]) / 1000 for row in read(path)[1:]]

@@ -64,7 +64,7 @@ def make(clock: Clock | None = None, /, **options: object) -> Feed:
 
 
 def alone() -> ManualClock:
-    """The clock of a feed that nobody else runs beside: a wake-up needs no more turns than its own."""
+    """The clock of a feed that runs alone: a wake-up needs no more turns than its own."""
     return ManualClock(START_MS, turns=2)
 
 
@@ -79,7 +79,7 @@ async def play(seconds: float, **options: object) -> tuple[Feed, Tape, ManualClo
 
 @contextlib.asynccontextmanager
 async def playing(feed: Feed, tape: Tape) -> AsyncIterator[None]:
-    """The feed runs inside of this, from its last greeting on."""
+    """The feed runs within this block, from its last complete greeting on."""
     task = asyncio.create_task(feed.run(tape))
     await tape.is_loaded.wait()
     yield
@@ -104,7 +104,7 @@ def minutes() -> Tape:
 
 @pytest.fixture(scope="module")
 def long_run() -> Tape:
-    """Eight minutes of a market of 60 in which things go wrong."""
+    """Eight minutes of a market of 60 symbols in which things go wrong."""
     return asyncio.run(play(480, symbols="60", rate=60))[1]
 
 
@@ -146,7 +146,7 @@ def test_numbers_are_plain_text_with_the_decimals_of_the_symbol_and_prices_on_it
             assert percent(change) == change
 
 
-def test_records_are_never_absurd(minutes: Tape) -> None:
+def test_records_are_consistent_at_every_moment(minutes: Tape) -> None:
     """At every moment bid < ask, low <= last <= high, low <= open <= high, and the change is last over open."""
     records: defaultdict[str, dict[str, Value]] = defaultdict(dict)
     for quote in minutes.quotes:
@@ -185,7 +185,7 @@ def test_times_are_those_of_the_clock_and_never_go_back(minutes: Tape) -> None:
             latest[quote.symbol] = quote.ts
 
 
-def test_a_day_has_figures_that_fit_its_bars() -> None:
+def test_the_figures_of_a_day_are_those_of_its_bars() -> None:
     """Open, high, low and volume of a record are those of the bars of exactly the same 24 hours."""
     feed, tape, _ = asyncio.run(play(0, symbols="BTC-USD,EUR-JPY,7203.T"))
     for quote in tape.quotes:
@@ -200,8 +200,8 @@ def test_a_day_has_figures_that_fit_its_bars() -> None:
         assert float(str(quote.values["quote_volume"])) == pytest.approx(volume * mean, rel=0.05)
 
 
-def test_figures_stay_true_while_the_day_moves_on() -> None:
-    """Over more than a day, figures that are carried on and not computed anew remain those of the bars."""
+def test_figures_carried_on_for_a_day_remain_those_of_the_bars() -> None:
+    """Over more than a day, figures that are updated and not computed anew remain those of the bars."""
 
     async def days() -> list[tuple[int, dict[str, Value]]]:
         clock = alone()
@@ -239,8 +239,8 @@ def test_history_joins_the_live_price_without_a_step(symbol: str) -> None:
 
 
 @pytest.mark.parametrize(("fine_s", "coarse_s", "count"), [(1, 60, 20), (60, 300, 40), (60, 3600, 9), (300, 14400, 6)])
-def test_bars_fold(fine_s: int, coarse_s: int, count: int) -> None:
-    """A coarse bar is what its fine bars make, whichever way it was found."""
+def test_a_coarse_bar_is_the_fold_of_its_fine_bars(fine_s: int, coarse_s: int, count: int) -> None:
+    """Whichever way it was computed."""
     feed = make(ManualClock(START_MS + 777_250))
     for symbol in ("ETH-USD", "BTC-EUR", "AAPL"):
         fine = bars_of(feed, symbol, fine_s, count * coarse_s // fine_s)
@@ -253,8 +253,8 @@ def test_bars_fold(fine_s: int, coarse_s: int, count: int) -> None:
             assert bar.volume == pytest.approx(sum(part.volume or 0 for part in parts), rel=1e-3, abs=1e-3)
 
 
-def test_history_gives_what_is_asked_for() -> None:
-    """At most `limit` bars, none for a symbol that the feed does not have."""
+def test_history_gives_at_most_limit_bars() -> None:
+    """And none for a symbol that the feed does not have."""
     feed = make(symbols="BTC-USD")
     assert len(bars_of(feed, "BTC-USD", 60, 7)) == 7
     assert bars_of(feed, "BTC-USD", 60, 0) == []
@@ -285,16 +285,16 @@ def test_moves_are_as_large_as_the_table_says() -> None:
     assert 97_412 * 0.7 < min(closes) < max(closes) < 97_412 * 1.3
 
 
-def test_hours_are_quiet_or_busy() -> None:
-    """A lively quarter of an hour follows a lively one, and more is traded in it: a market, no even noise."""
+def test_volatility_and_volume_are_clustered() -> None:
+    """A lively quarter of an hour follows a lively one, and more is traded in it: it is not even noise."""
     bars = bars_of(make(symbols="BTC-USD"), "BTC-USD", 900, 960)
     ranges = [bar.high / bar.low - 1 for bar in bars]
     assert statistics.correlation(ranges[:-1], ranges[1:]) > 0.2
     assert statistics.correlation(ranges, [bar.volume or 0 for bar in bars]) > 0.2
 
 
-def test_there_is_no_arbitrage() -> None:
-    """A cross costs what its two sides cost, to a tick."""
+def test_a_cross_rate_is_the_quotient_of_its_two_sides() -> None:
+    """To within a tick: there is no arbitrage."""
     feed = make(ManualClock(START_MS + 5_000_000))
     for cross, base, quote in (("BTC-EUR", "BTC-USD", "EUR-USD"), ("XAU-XAG", "XAU-USD", "XAG-USD")):
         dear, cheap, made = (bars_of(feed, symbol, 60, 1)[0].close for symbol in (base, quote, cross))
@@ -312,7 +312,9 @@ def test_the_asked_rate_is_kept(rate: int) -> None:
 
 
 def test_there_are_busy_symbols_and_quiet_ones() -> None:
-    """Left alone, BTC is updated several times a second, somebody hardly ever, nobody less often than once a minute."""
+    """By default BTC is updated several times a second, some symbols hardly ever, and none less often than once a
+    minute.
+    """
     _, tape, _ = asyncio.run(play(60, faults=False))
     counts = Counter(quote.symbol for quote in tape.after(0))
     assert counts["sim:BTC-USD"] > 200
@@ -321,8 +323,10 @@ def test_there_are_busy_symbols_and_quiet_ones() -> None:
     assert 100 < sum(counts.values()) / 60 < 300
 
 
-def test_a_late_loop_makes_up_for_little() -> None:
-    """After the loop was blocked for a minute the next batch is as large as a tenth of a second's, and life goes on."""
+def test_a_late_loop_does_not_catch_up() -> None:
+    """After the loop was blocked for a minute, the next batch is as large as a tenth of a second's, and the feed goes
+    on.
+    """
 
     async def blocked() -> Tape:
         clock = alone()
@@ -355,8 +359,8 @@ def test_a_burst_is_published_in_slices() -> None:
     assert max(late) < 3500
 
 
-def test_now_and_then_a_symbol_is_halted_and_goes_on(long_run: Tape) -> None:
-    """Both ends say so in `state`; between them the symbol is confirmed as halted and no price of it comes."""
+def test_a_symbol_is_halted_now_and_then(long_run: Tape) -> None:
+    """Beginning and end are told in `state`; in between it is confirmed as halted, and no price of it comes."""
     halted: dict[str, int] = {}
     lasted: list[int] = []
     for quote in long_run.quotes[60:]:
@@ -381,30 +385,30 @@ def gaps_ms(tape: Tape) -> dict[str, list[int]]:
     return {symbol: [after - before for before, after in itertools.pairwise(at)] for symbol, at in times.items()}
 
 
-def test_now_and_then_a_symbol_is_mute_and_comes_back(long_run: Tape) -> None:
-    """Some symbol says nothing for so long that its rhythm cannot explain it, and then speaks again."""
+def test_a_symbol_falls_silent_now_and_then(long_run: Tape) -> None:
+    """For so long that its rhythm cannot explain it; then prices come again."""
     silences = [(max(gaps), statistics.median(gaps)) for gaps in gaps_ms(long_run).values()]
     mute = [(longest, usual) for longest, usual in silences if longest > 100_000]
     assert mute
     assert all(longest > 8 * usual for longest, usual in mute)
 
 
-def test_the_first_ten_are_spared(long_run: Tape) -> None:
-    """The most prominent symbols are never halted or mute."""
+def test_the_first_ten_symbols_have_no_faults(long_run: Tape) -> None:
+    """The most prominent symbols are never halted or silent."""
     first = [f"sim:{instrument.symbol}" for instrument in named()[:10]]
     assert {quote.symbol for quote in long_run.quotes[60:] if "state" in quote.values}.isdisjoint(first)
     assert all(max(gaps_ms(long_run)[symbol]) < 10_000 for symbol in first)
 
 
 def test_faults_can_be_switched_off() -> None:
-    """Without faults nobody is halted, and no gap is longer than the service's patience with that symbol."""
+    """Without faults no symbol is halted, and no gap is longer than the service's patience with that symbol."""
     _, tape, _ = asyncio.run(play(120, symbols="60", rate=60, faults=False))
     assert all("state" not in quote.values for quote in tape.quotes[60:])
     assert all(max(gaps) <= 3 * statistics.median(gaps) for gaps in gaps_ms(tape).values())
 
 
-def test_a_feed_that_is_started_again_greets_again() -> None:
-    """A second run begins with every field of every symbol, whatever the first one had sent."""
+def test_a_second_run_begins_with_every_field() -> None:
+    """Whatever the first run had sent."""
 
     async def twice() -> Tape:
         clock = alone()
@@ -431,7 +435,7 @@ class Wall(ManualClock):
         return super().wall_ms() + self.ahead_ms
 
 
-def test_a_wall_clock_that_is_set_back_does_no_harm() -> None:
+def test_prices_follow_a_wall_clock_that_is_set_back() -> None:
     """Price and figures are those of the earlier time from the next update on."""
 
     async def there_and_back() -> tuple[list[Quote], list[Quote]]:
@@ -456,8 +460,8 @@ def test_a_wall_clock_that_is_set_back_does_no_harm() -> None:
     assert float(str(record["open"])) == pytest.approx(bars[1].open, rel=1e-3)
 
 
-def test_prices_go_on_when_the_wall_clock_is_set_back() -> None:
-    """Seen: the whole market was stale until the time of before had come again, for its rows looked late."""
+def test_prices_stay_live_when_the_wall_clock_is_set_back() -> None:
+    """Seen: the whole market was stale until the earlier time had come again, for its rows looked late."""
 
     async def there_and_back() -> FeedStatus:
         clock = Wall()
@@ -476,7 +480,7 @@ def test_prices_go_on_when_the_wall_clock_is_set_back() -> None:
 
 
 def test_halts_end_when_the_wall_clock_is_set_back() -> None:
-    """Seen: what was halted or mute at that moment stayed so until the time of before had come again, for a day."""
+    """Seen: what was halted or silent at that moment stayed so until the earlier time had come again, for a day."""
 
     async def there_and_back() -> dict[str, float]:
         clock = Wall()
@@ -491,8 +495,8 @@ def test_halts_end_when_the_wall_clock_is_set_back() -> None:
     assert min(asyncio.run(there_and_back()).values()) > 300
 
 
-def test_the_table_is_a_table_of_a_market() -> None:
-    """At least 300 instruments with different symbols, many kinds, names, and prices of a sensible number of ticks."""
+def test_the_table_has_300_plausible_instruments() -> None:
+    """With different symbols, many kinds, names, and prices of a sensible number of ticks."""
     table = named()
     symbols = {instrument.symbol for instrument in table}
     assert len(symbols) == len(table) >= 300
@@ -508,8 +512,8 @@ def test_the_table_is_a_table_of_a_market() -> None:
     assert names["7203.T"] == "Toyota Motor (JPY)"
 
 
-def test_a_number_makes_so_many_symbols() -> None:
-    """The biggest first, then synthetic ones, to exactly the number that was asked for."""
+def test_a_number_selects_exactly_that_many_symbols() -> None:
+    """The biggest first, then synthetic ones."""
     table = named()
     assert choose("3", "") == table[:3]
     many = choose("5000", "")
@@ -518,8 +522,8 @@ def test_a_number_makes_so_many_symbols() -> None:
     assert (many[-1].symbol, many[-1].name) == ("SIM5000-USD", "Simulated 5000")
 
 
-def test_patterns_choose_symbols() -> None:
-    """Symbols and patterns between commas, each instrument once, the biggest first."""
+def test_patterns_select_symbols() -> None:
+    """Symbols and patterns separated by commas; each instrument once, the biggest first."""
     chosen = [instrument.symbol for instrument in choose("*-EUR, ETH-USD,BTC-*R,BTC-USD", "")]
     assert chosen[:3] == ["BTC-USD", "ETH-USD", "BTC-EUR"]
     assert len(set(chosen)) == len(chosen) > 10
@@ -547,7 +551,7 @@ def test_patterns_choose_symbols() -> None:
     ],
 )
 def test_wrong_options_are_refused_with_the_nearest_right_word(options: dict[str, object], message: str) -> None:
-    """A configuration that cannot be meant says where, what, and what would be right."""
+    """The error says where, what, and what would be right."""
     with pytest.raises(ConfigError) as caught:
         make(None, **options)
     assert message in str(caught.value)

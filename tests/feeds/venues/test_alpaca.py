@@ -1,4 +1,4 @@
-"""Alpaca: its snapshots, its messages of several rows, its bars and its ways to say no."""
+"""Alpaca: its snapshots, its messages of several rows, its bars and its errors."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def hear(*messages: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(messages).encode(), {})
 
 
-def test_snapshot() -> None:
-    """The day and the close before it, beside trade and top of the book; the later time of both counts.
+def test_a_snapshot_has_day_trade_and_book() -> None:
+    """The time is the later one of trade and quote; the close before the day is there, too.
 
     By the trade's alone a stock without one today is closed, though bid and ask move.
     """
@@ -47,27 +47,27 @@ def test_snapshot() -> None:
     assert time_ms(snapshot(latestQuote=None).time, ALPACA.time_unit) == 1647614038448
 
 
-def test_trade_before_the_first_bar_of_its_day() -> None:
-    """The last bar is of the day before then: its close is the previous one, and the rest of it is past."""
+def test_before_the_first_bar_of_its_day_the_last_bar_is_yesterdays() -> None:
+    """Its close is then the previous one, and the rest of it is not used."""
     row = snapshot(latestTrade=TRADE | {"t": "2022-03-21T12:01:00Z"})
     assert row.raw == {"last": "161.1998", "bid": "161.19", "ask": "161.2", "previous_close": "161.365"}
 
 
 @pytest.mark.parametrize("part", ["latestTrade", "latestQuote", "dailyBar"])
-def test_parts_of_a_snapshot(part: str) -> None:
-    """What never was is null; what has another shape costs the snapshot."""
+def test_null_parts_are_missing_and_malformed_ones_fail_the_snapshot(part: str) -> None:
+    """A part that never existed is null; one of another shape makes the snapshot unreadable."""
     raw = snapshot(**{part: None}).raw
     assert raw
     assert len(raw) < 8
     assert snapshot(**{part: {"t": "2022-03-18T14:33:58Z", "y": 1}}) == Row("AAPL", None)
 
 
-def test_snapshot_of_nothing() -> None:
+def test_an_empty_snapshot_has_no_row() -> None:
     assert parse_rest(b'{"symbol":"AAPL"}') == [Row("AAPL", None)]
 
 
-def test_asking() -> None:
-    """One request a symbol, which nothing in a name can lead elsewhere; the key is in no text."""
+def test_one_request_a_symbol_with_the_key_in_headers_only() -> None:
+    """Nothing in a name can lead the request elsewhere; the key is in no text."""
     assert rest_request(["AAPL", "A/../B?"]) == (
         "/v2/stocks/AAPL/snapshot?feed=iex",
         "/v2/stocks/A%2F..%2FB%3F/snapshot?feed=iex",
@@ -76,8 +76,8 @@ def test_asking() -> None:
     assert asked == [{"action": "subscribe", "trades": ["AAPL", "BRK.B"], "quotes": ["AAPL", "BRK.B"]}]
 
 
-def test_message_of_several_rows() -> None:
-    """Best bid and ask are not dated: they and the trades may overtake each other."""
+def test_bid_and_ask_are_not_dated_and_trades_are() -> None:
+    """They may overtake each other within a message of several rows."""
     heard = hear(
         {"T": "q", "S": "AAPL", "bp": 161.1, "ap": 161.11, "t": "2022-03-18T14:02:43.651613184Z"},
         {"T": "b", "S": "AAPL", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1, "t": "2022-03-18T14:02:00Z"},
@@ -94,8 +94,8 @@ def test_message_of_several_rows() -> None:
     )
 
 
-def test_greeting_and_answers() -> None:
-    """Only who is authenticated may subscribe. What is told off for want of room is not answered, and polled."""
+def test_names_are_subscribed_after_authentication() -> None:
+    """An error about the symbol limit answers no name: those left over are polled instead."""
     assert not hear({"T": "success", "msg": "connected"}).ready
     assert hear({"T": "success", "msg": "authenticated"}).ready
     assert hear({"T": "subscription", "trades": ["AAPL", {}], "quotes": ["AAPL"]}).acked == ["AAPL", "{}"]
@@ -103,13 +103,13 @@ def test_greeting_and_answers() -> None:
 
 
 @pytest.mark.parametrize("code", [400, 402, 406, 500])
-def test_errors(code: int) -> None:
+def test_any_other_error_fails_the_connection(code: int) -> None:
     """Any other error is of the whole connection."""
     with pytest.raises(FeedError, match=f"Alpaca says .*{code}"):
         hear({"T": "error", "code": code, "msg": "connection limit exceeded"})
 
 
-def test_bars_of_a_time_without_trades() -> None:
+def test_a_time_without_trades_has_no_bars() -> None:
     assert parse_candles(b'{"bars":null,"next_page_token":null,"symbol":"AAPL"}') == []
     with pytest.raises(ValueError, match="bars"):
         parse_candles(b'{"message":"forbidden"}')

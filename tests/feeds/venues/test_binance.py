@@ -1,4 +1,4 @@
-"""Binance: its recorded payloads of both hosts, its subscriptions, and its ways to say no."""
+"""Binance: its recorded payloads of both hosts, its subscriptions, and its errors."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def book_row(raw: dict[str, Any]) -> Row:
 
 
 @pytest.mark.parametrize("name", ["v3_bookTicker_BTCUSDT.json", "v3_price_BTCUSDT.json"])
-def test_answers_of_other_requests(recorded: Recorded, name: str) -> None:
-    """An answer with a part of the fields only is of unknown shape, not full of missing prices."""
+def test_an_answer_with_other_fields_has_an_unknown_shape(recorded: Recorded, name: str) -> None:
+    """An answer of another request is not full of missing prices."""
     assert parse_rest(recorded.answer(name)) == [Row("BTCUSDT", None)]
 
 
@@ -54,8 +54,10 @@ def test_answers_of_other_requests(recorded: Recorded, name: str) -> None:
         ("binance_us", "exchangeInfo_2021-08-14.json", 113, 4),
     ],
 )
-def test_recorded_lists(data_dir: pathlib.Path, exchange: str, name: str, listed: int, halted: int) -> None:
-    """Every symbol that trades, or had to stop, is listed by its currencies, with the digits of its price filter."""
+def test_recorded_lists_have_every_symbol_with_its_digits(
+    data_dir: pathlib.Path, exchange: str, name: str, listed: int, halted: int
+) -> None:
+    """Every symbol that trades, or is halted, with its currencies and the digits of its price filter."""
     body = Recorded(data_dir, exchange).answer(name)
     raw = json.loads(body)["symbols"]
     expected = []
@@ -71,8 +73,8 @@ def test_recorded_lists(data_dir: pathlib.Path, exchange: str, name: str, listed
     assert (len(opened), len(raw) - len(opened)) == (listed, halted)
 
 
-def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:
-    """The list tells where a name is split, and a step of `1.00` needs no digits."""
+def test_the_list_tells_where_a_name_is_split(recorded: Recorded) -> None:
+    """Where a guess by suffix would be wrong; a step of `1.00` needs no digits."""
     listings = parse_instruments(recorded.answer("exchangeInfo_2021-10-11.json"))
     found = {listing.wires[0]: listing for listing in listings}
     names = {wire: found[wire].symbol for wire in ("TUSDUSDT", "USDTTRY", "BUSDUSDT", "1INCHUSDT", "BTCUSDT")}
@@ -83,8 +85,8 @@ def test_names_that_a_suffix_would_split_wrongly(recorded: Recorded) -> None:
     assert (found["BTCUSDT"].decimals, found["SHIBUSDT"].decimals, found["BNBIDRT"].decimals) == (2, 8, 0)
 
 
-def test_symbols_that_do_not_trade() -> None:
-    """Every documented status but that of trading is a halt; what has an unknown one is not listed."""
+def test_any_documented_status_but_trading_is_a_halt() -> None:
+    """A symbol with an unknown status is not listed."""
     states = ["TRADING", "HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY", "AUCTION_MATCH", "PRE_TRADING"]
     entries = [{"symbol": state, "baseAsset": state[:2], "quoteAsset": "USDT", "status": state} for state in states]
     listings = parse_instruments(json.dumps({"symbols": entries}).encode())
@@ -92,8 +94,8 @@ def test_symbols_that_do_not_trade() -> None:
     assert found == {"TRADING": None} | dict.fromkeys(states[1:-1], "halted")
 
 
-def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:
-    """Once a symbol's best bid and ask came at once, the ticker's older ones are left out, for that symbol only."""
+def test_immediate_bid_and_ask_replace_those_of_the_ticker() -> None:
+    """Once they have come, the ticker's older ones are dropped, for that symbol only."""
     memory: dict[str, Any] = {}
     (before,) = hear(wrapped(TICKER), memory).rows
     assert hear(wrapped(BOOK), memory).rows == [book_row(BOOK)]
@@ -105,8 +107,8 @@ def test_ticker_yields_bid_and_ask_to_the_immediate_ones() -> None:
     assert len(after.raw) == 7
 
 
-def test_ticker_stands_in_for_mute_bids_and_asks() -> None:
-    """Where tickers come one after another without an immediate bid and ask, theirs are as new and count again."""
+def test_the_tickers_bid_and_ask_count_again_without_immediate_ones() -> None:
+    """After several tickers in a row."""
     memory: dict[str, Any] = {}
     told = []
     for message in (BOOK, TICKER, TICKER, BOOK, *[TICKER] * 5, BOOK, TICKER):
@@ -116,20 +118,20 @@ def test_ticker_stands_in_for_mute_bids_and_asks() -> None:
     assert told == [True, False, False, True, False, False, False, True, True, True, False]
 
 
-def test_subscribe() -> None:
-    """Two streams a symbol, in lower case, in one message with its number."""
+def test_a_subscription_is_two_lower_case_streams_a_symbol() -> None:
+    """In one message with its number."""
     assert subscribe(["BTCUSDT", "ETHBTC"], 7) == [
         '{"method":"SUBSCRIBE","params":["btcusdt@ticker","btcusdt@bookTicker","ethbtc@ticker","ethbtc@bookTicker"],"id":7}'
     ]
 
 
-def test_confirmation_names_the_request() -> None:
+def test_a_confirmation_has_the_number_of_its_request() -> None:
     """A confirmation has only the number of what it confirms."""
     assert hear({"result": None, "id": 7}) == Heard(acked=(7,))
 
 
 @pytest.mark.parametrize("message", [{"result": None, "id": None}, {}, wrapped([]), wrapped({}), wrapped(5)])
-def test_messages_without_news(message: object) -> None:
+def test_other_messages_are_ignored(message: object) -> None:
     """What says nothing to us is no fault."""
     assert hear(message) == Heard([])
 
@@ -141,28 +143,28 @@ def test_messages_without_news(message: object) -> None:
         {"error": {"code": 3, "msg": "Invalid JSON"}, "id": None},
     ],
 )
-def test_refusal_ends_the_connection(message: object) -> None:
-    """A refusal, in either form, is a failure that quotes Binance."""
+def test_a_refusal_fails_the_connection(message: object) -> None:
+    """In either form; the error quotes Binance."""
     with pytest.raises(FeedError, match="Invalid"):
         hear(message)
 
 
 @pytest.mark.parametrize("wrap", [wrapped, dict])
-def test_shutdown(wrap: Any) -> None:
+def test_a_server_about_to_shut_down_asks_to_reconnect(wrap: Any) -> None:
     """A server that is about to shut down asks for another connection."""
     assert hear(wrap({"e": "serverShutdown", "E": 1770123456789})).reconnect is not None
 
 
 @pytest.mark.parametrize("bad", [None, 5, {"s": 5}, {**BOOK, "u": "x"}, {**BOOK, "b": 5}])
-def test_events_of_another_shape(bad: object) -> None:
-    """An event of another shape never gives a wrong price, and its neighbour leaves."""
+def test_a_malformed_event_gives_no_price(bad: object) -> None:
+    """Its neighbour is published."""
     rows = hear(wrapped([bad, BOOK])).rows
     assert rows[-1] == book_row(BOOK)
     assert all(row.raw is None or row.raw["bid"] == "5" for row in rows[:-1])
 
 
-def test_errors_of_answers(data_dir: pathlib.Path) -> None:
-    """An error object is Binance's failure whatever its status, and other JSON is of no known shape."""
+def test_an_error_object_is_a_failure_whatever_its_status(data_dir: pathlib.Path) -> None:
+    """Any other JSON has an unknown shape."""
     with pytest.raises(FeedError, match="IP banned"):
         parse_rest(Recorded(data_dir, "_errors").answer("418_binance_ip_banned.json"))
     for body in (b"5", b"null", b'"x"', b"<html>"):
@@ -172,8 +174,8 @@ def test_errors_of_answers(data_dir: pathlib.Path) -> None:
         parse_instruments(b"[]")
 
 
-def test_hosts_and_limits() -> None:
-    """Both hosts stay well within their weight a minute, of which an answer takes 80."""
+def test_both_hosts_stay_within_their_weight() -> None:
+    """An answer takes 80 of it."""
     assert (ADAPTER.name, BINANCE.rest_request(["BTC-USDT"])) == ("binance", "/api/v3/ticker/24hr")
     assert (BINANCE_US.name, BINANCE_US.base_url) == ("binance_us", "https://api.binance.us")
     for venue in (BINANCE, BINANCE_US):

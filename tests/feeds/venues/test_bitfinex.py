@@ -1,4 +1,4 @@
-"""Bitfinex: its recorded arrays, its channel numbers, its own currency codes and its ways to say no."""
+"""Bitfinex: its recorded arrays, its channel numbers, its own currency codes and its errors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def hear(message: object, memory: dict[str, Any] | None = None) -> Heard:
     return parse_stream(json.dumps(message).encode(), {} if memory is None else memory)
 
 
-def test_arrays_of_other_shapes() -> None:
-    """A longer array is read like any other; a shorter one, or no array at all, costs itself.
+def test_a_longer_row_is_read_and_a_shorter_one_rejected() -> None:
+    """So is anything that is no array.
 
     Seen: what stands beside bid and ask was shown as their size. It is the sum of the best 25 levels of the book.
     """
@@ -37,8 +37,8 @@ def test_arrays_of_other_shapes() -> None:
     assert others == [Row("?", None)] * 3
 
 
-def test_other_markets(folder: pathlib.Path) -> None:
-    """Lending and derivatives are left out of an answer, and do not count as names that nobody knows.
+def test_lending_and_derivatives_are_ignored(folder: pathlib.Path) -> None:
+    """They are left out of an answer, and do not count as unknown names.
 
     Of Bitfinex's rows a fifth are derivatives; the alert for rows that are not sane never ended.
     """
@@ -48,8 +48,8 @@ def test_other_markets(folder: pathlib.Path) -> None:
     assert [one.wire for one in parse_rest(json.dumps([[wire, *row] for wire in wires]).encode())] == wires[-2:]
 
 
-def test_recorded_list(folder: pathlib.Path) -> None:
-    """All 293 pairs are listed: split at the colon, else in the middle, with the codes that all others use."""
+def test_all_293_recorded_pairs_are_listed(folder: pathlib.Path) -> None:
+    """Split at the colon, else in the middle, with the codes that all others use."""
     body = (folder / "rest" / "conf_list_pair_exchange_2021-09-19.json").read_bytes()
     (pairs,) = json.loads(body)
     found = {listing.wires: listing.symbol for listing in parse_instruments(body)}
@@ -63,8 +63,8 @@ def test_recorded_list(folder: pathlib.Path) -> None:
     assert sum((row.wire,) in found for row in rows) == 178
 
 
-def test_list_with_its_map() -> None:
-    """Where Bitfinex says what its codes stand for, that counts; without it, the best known ones are known."""
+def test_the_lists_map_of_currency_codes_counts() -> None:
+    """Without the map the best known codes are known."""
     assert BITFINEX.instruments_request == "/v2/conf/pub:list:pair:exchange,pub:map:currency:sym"
     answer = [["ALGUST", "DSHBTC", "DOGUSD"], [["ALG", "ALGO"], ["UST", "USDt"], ["DOG", "MDOGE"], ["X"], 5]]
     assert parse_instruments(json.dumps(answer).encode()) == [
@@ -72,8 +72,8 @@ def test_list_with_its_map() -> None:
     ]  # fmt: skip
 
 
-def test_numbers_are_of_one_connection() -> None:
-    """What a number stands for is known only on the connection that told it."""
+def test_a_channel_number_is_valid_on_its_connection_only() -> None:
+    """On any other one it means nothing."""
     memory: dict[str, Any] = {}
     ticker = [5, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]
     assert hear({"event": "subscribed", "channel": "ticker", "chanId": 5, "symbol": "tBTCUSD"}, memory).acked
@@ -83,8 +83,8 @@ def test_numbers_are_of_one_connection() -> None:
     assert hear([5, [1, 2]], memory).rows == (Row("tBTCUSD", None),)
 
 
-def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
-    """One message a channel, letter for letter like the recorder's."""
+def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
+    """One message a channel, byte for byte."""
     lines = (folder / "ws" / "v2_ticker_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines()
     sent = [event["raw"] for event in map(json.loads, lines) if event["dir"] == "sent" and '"ticker"' in event["raw"]]
     assert subscribe([json.loads(text)["symbol"] for text in sent], 1) == sent
@@ -92,8 +92,8 @@ def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
     assert BITFINEX.stream.wires_per_connection == 25
 
 
-def test_refusals() -> None:
-    """A pair may be refused, or be subscribed already; an error that names none is about the whole connection."""
+def test_a_refusal_names_its_pair_or_fails_the_connection() -> None:
+    """A pair that is subscribed already counts as confirmed."""
     refusal = {"event": "error", "msg": "symbol: invalid", "code": 10300, "channel": "ticker", "symbol": "tX"}
     assert hear(refusal) == Heard(refused=(("tX", "symbol: invalid"),))
     assert hear({**refusal, "msg": "subscribe: dup", "code": 10301}) == Heard(acked=("tX",))
@@ -102,22 +102,22 @@ def test_refusals() -> None:
 
 
 @pytest.mark.parametrize("code", [20051, 20061])
-def test_asked_to_reconnect(code: int) -> None:
-    """A restart and the end of a maintenance call for another connection."""
+def test_a_restart_or_end_of_maintenance_asks_to_reconnect(code: int) -> None:
+    """By another connection."""
     assert hear({"event": "info", "code": code, "msg": "..."}).reconnect is not None
 
 
 @pytest.mark.parametrize(
     "info", [{"code": 20060, "msg": "Entering maintenance"}, {"version": 2, "platform": {"status": 0}}]
 )
-def test_maintenance(info: dict[str, Any]) -> None:
-    """During a maintenance the connection is of no use, whether it begins now or was on before us."""
+def test_maintenance_fails_the_connection(info: dict[str, Any]) -> None:
+    """Whether it begins now or has begun before the connection."""
     with pytest.raises(FeedError, match="Bitfinex says"):
         hear({"event": "info", **info})
 
 
-def test_greeting_and_pong() -> None:
-    """Neither says anything."""
+def test_greeting_and_pong_are_ignored() -> None:
+    """Neither has any news."""
     assert hear({"event": "info", "version": 2, "platform": {"status": 1}}) == Heard()
     assert hear({"event": "pong", "ts": 1511545528111, "cid": 1}) == Heard()
 
@@ -131,15 +131,15 @@ def test_greeting_and_pong() -> None:
         ({"message": "whatever"}, "protocol"),
     ],
 )
-def test_errors(error: object, reason: str) -> None:
-    """An error is an array of its own kind, or an object, never prices."""
+def test_an_error_array_or_object_is_a_failure(error: object, reason: str) -> None:
+    """Never prices."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError) as caught:
             parse(json.dumps(error).encode())
         assert caught.value.reason == reason
 
 
-def test_recorded_error(data_dir: pathlib.Path) -> None:
+def test_the_recorded_rate_limit_is_read_as_one(data_dir: pathlib.Path) -> None:
     """The recorded rate limit is read as one."""
     with pytest.raises(FeedError) as caught:
         parse_rest((data_dir / "exchanges" / "_errors" / "rest" / "429_bitfinex_ratelimit.json").read_bytes())

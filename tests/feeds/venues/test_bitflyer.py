@@ -1,4 +1,4 @@
-"""bitFlyer: its recorded answers and stream, its names and its ways to say no."""
+"""bitFlyer: its recorded answers and stream, its names and its errors."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps({"jsonrpc": "2.0", **message}).encode(), {})
 
 
-def test_recorded_lists(folder: pathlib.Path) -> None:
-    """Spot, the derivative and dated futures are listed, each under a symbol of its own."""
+def test_recorded_lists_have_spot_and_derivatives(folder: pathlib.Path) -> None:
+    """Spot, the derivative and dated futures, each under a symbol of its own."""
     found = parse_instruments((folder / "rest" / "markets_2_2021-12-12.json").read_bytes())
     assert len(found) == len({listing.symbol for listing in found}) == 11
     assert found[0] == Listing("BTC-JPY", ("BTC_JPY",))
@@ -53,13 +53,13 @@ def test_recorded_lists(folder: pathlib.Path) -> None:
     ("wire", "canonical"),
     [("BTC_JPY", "BTC-JPY"), ("FX_BTC_JPY", "BTC-JPY.FX"), ("ETH_BTC", "ETH-BTC"), ("BTCJPY17DEC2021",) * 2],
 )
-def test_names(wire: str, canonical: str) -> None:
+def test_names_are_converted_both_ways_without_a_list(wire: str, canonical: str) -> None:
     """Names go both ways without a list."""
     assert (symbol(wire), product_code(canonical)) == (canonical, wire)
 
 
-def test_a_request_for_each_symbol() -> None:
-    """REST tells one ticker at a time, asked for by bitFlyer's name."""
+def test_each_symbol_takes_one_request() -> None:
+    """By bitFlyer's own name."""
     assert rest_request(["BTC-JPY.FX"]) == ("/v1/ticker?product_code=FX_BTC_JPY",)
     assert BITFLYER.limits.symbols_per_request == 1
 
@@ -68,14 +68,14 @@ def test_a_request_for_each_symbol() -> None:
     ("said", "state"),
     [("RUNNING", "live"), ("CLOSED", "closed"), ("MATURED", "closed"), ("CIRCUIT BREAK", "halted"), ("STOP", "halted")],
 )
-def test_states_of_the_market(said: str, state: str) -> None:
+def test_the_state_of_the_market_comes_with_the_price(said: str, state: str) -> None:
     """What bitFlyer says of the market goes with the price."""
     (row,) = parse_rest(json.dumps({**TICKER, "state": said}).encode())
     assert row.state == state
 
 
-def test_subscribing() -> None:
-    """One message a channel, with an id so that it is answered."""
+def test_a_subscription_is_one_message_a_channel() -> None:
+    """With an id, so that it is answered."""
     assert [json.loads(text) for text in subscribe(["FX_BTC_JPY"], 3)] == [
         {"method": "subscribe", "params": {"channel": "lightning_ticker_FX_BTC_JPY"}, "id": 3}
     ]
@@ -83,8 +83,8 @@ def test_subscribing() -> None:
     assert BITFLYER.stream.wires_per_message == 1
 
 
-def test_answers_to_a_subscription() -> None:
-    """Acks and refusals tell the message's id; an error without one is about the whole connection."""
+def test_acks_and_refusals_have_the_messages_id() -> None:
+    """An error without one fails the connection."""
     assert hear({"id": 3, "result": True}) == Heard(acked=(3,))
     refusal = {"id": 3, "error": {"code": -32602, "message": "Invalid channel"}}
     assert hear(refusal) == Heard(refused=((3, "Invalid channel"),))
@@ -92,8 +92,8 @@ def test_answers_to_a_subscription() -> None:
         hear({"id": None, "error": {"code": -32700, "message": "Parse error"}})
 
 
-def test_shapes_that_are_not_known() -> None:
-    """A ticker that lacks a field costs itself."""
+def test_a_ticker_without_a_field_is_rejected() -> None:
+    """From REST and from the stream."""
     lacking = {name: value for name, value in TICKER.items() if name != "ltp"}
     assert parse_rest(json.dumps(lacking).encode()) == [Row("BTC_JPY", None, state="live")]
     params = {"channel": "lightning_ticker_BTC_JPY", "message": lacking}
@@ -101,14 +101,14 @@ def test_shapes_that_are_not_known() -> None:
 
 
 @pytest.mark.parametrize("status", [-1, -2, -500])
-def test_errors(status: int) -> None:
-    """An error object is a failure, whatever its number."""
+def test_an_error_object_is_a_failure(status: int) -> None:
+    """Whatever its number."""
     with pytest.raises(FeedError, match="bitFlyer says"):
         parse_rest(json.dumps({"status": status, "error_message": "Over\nload", "data": None}).encode())
 
 
-def test_sizes_are_of_the_sides() -> None:
-    """Bid and ask keep their own sizes and the whole digits of theirs."""
+def test_bid_and_ask_have_their_own_sizes() -> None:
+    """With all their digits."""
     (row,) = parse_rest(json.dumps(TICKER).encode())
     assert row.raw is not None
     assert (row.raw["bid_size"], row.raw["ask_size"]) == ("0.008", "0.041")

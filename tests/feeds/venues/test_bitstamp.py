@@ -1,4 +1,4 @@
-"""Bitstamp: its recorded answers and trades, its names and its many ways to say no."""
+"""Bitstamp: its recorded answers and trades, its names and its many forms of errors."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_bulk_answer() -> None:
-    """Every row is named, with open and change of 24 h where they are sent; a bad one costs itself."""
+def test_each_row_of_a_bulk_answer_is_named() -> None:
+    """It has open and change of 24 h where they are sent; a bad row is rejected alone."""
     older = {name: value for name, value in TICKER.items() if "24" not in name} | {"pair": "ETH/USD"}
     values: dict[str, str | None]
     values = {"last": "2211.00", "bid": "2188.97", "ask": "2211.00", "high": "2811.00", "low": "2188.97",
@@ -42,8 +42,8 @@ def test_bulk_answer() -> None:
     ]
 
 
-def test_recorded_list(folder: pathlib.Path) -> None:
-    """All 140 pairs are open, known under both names, with the decimals of the quote currency."""
+def test_all_140_recorded_pairs_are_listed(folder: pathlib.Path) -> None:
+    """All are open, known under both names, with the decimals of the quote currency."""
     body = (folder / "rest" / "trading-pairs-info_2022-01-04.json").read_bytes()
     sent, found = json.loads(body), parse_instruments(body)
     assert (len(sent), len(found)) == (140, 140)
@@ -53,8 +53,8 @@ def test_recorded_list(folder: pathlib.Path) -> None:
     assert Listing("BTC-USD", ("btcusd", "BTC/USD"), 2) in found
 
 
-def test_list_entries() -> None:
-    """Disabled pairs are halted, perpetuals have a name of their own, and a bad entry costs itself.
+def test_a_disabled_pair_is_halted_and_a_perpetual_has_its_own_name() -> None:
+    """A bad entry is skipped.
 
     Seen: the list that was asked for is obsolete since 2026; without any there is no price at all.
     """
@@ -67,16 +67,16 @@ def test_list_entries() -> None:
     ]
 
 
-def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
-    """One message a channel, letter for letter like the recorder's."""
+def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
+    """One message a channel, byte for byte."""
     lines = (folder / "ws" / "live_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines()
     sent = [event["raw"] for event in map(json.loads, lines) if event["dir"] == "sent" and "trades" in event["raw"]]
     wires = [json.loads(text)["data"]["channel"].rpartition("_")[2] for text in sent]
     assert subscribe(wires, 1) == sent
 
 
-def test_what_the_server_asks_and_refuses() -> None:
-    """It may ask to come back, refuse a channel, or fail as a whole; heartbeats and other channels say nothing."""
+def test_the_server_may_ask_to_reconnect_or_refuse_a_channel() -> None:
+    """Or fail the connection; heartbeats and other channels are ignored."""
     assert hear({"event": "bts:request_reconnect", "channel": "", "data": ""}).reconnect is not None
     refusal = {"event": "bts:error", "channel": "live_trades_x", "data": {"code": None, "message": "Bad channel."}}
     assert hear(refusal) == Heard(refused=(("x", "Bad channel."),))
@@ -86,8 +86,8 @@ def test_what_the_server_asks_and_refuses() -> None:
         hear({"event": "bts:error", "channel": "", "data": {"code": 4001, "message": "Incorrect JSON format."}})
 
 
-def test_trade_without_a_price() -> None:
-    """A trade of another shape is counted, not taken."""
+def test_a_malformed_trade_is_rejected() -> None:
+    """It is counted, and no price."""
     assert hear({"event": "trade", "channel": "live_trades_btcusd", "data": {"price": 1}}).rows == (
         Row("btcusd", None),
     )
@@ -102,8 +102,8 @@ def test_trade_without_a_price() -> None:
         {"code": "404.001", "message": "Not found"},
     ],
 )
-def test_errors(error: dict[str, Any]) -> None:
-    """Every form of an error is a failure, of prices and of the list."""
+def test_every_form_of_error_is_a_failure(error: dict[str, Any]) -> None:
+    """For prices and for the list."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError, match="Bitstamp says"):
             parse(json.dumps(error).encode())

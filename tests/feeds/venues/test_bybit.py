@@ -1,4 +1,4 @@
-"""Bybit, spot and linear contracts: recorded payloads, merged deltas, subscriptions, ways to say no."""
+"""Bybit, spot and linear contracts: its recorded payloads, merged deltas, subscriptions and errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_deltas_of_two_symbols(tickers: dict[str, list[bytes]]) -> None:
+def test_deltas_are_merged_by_symbol(tickers: dict[str, list[bytes]]) -> None:
     """Each symbol is merged with itself only."""
     memory: dict[str, Any] = {}
     first = [parse_linear(tickers[topic][0], memory) for topic in (CONTRACT, "tickers.BTCPERP")]
@@ -47,8 +47,8 @@ def test_deltas_of_two_symbols(tickers: dict[str, list[bytes]]) -> None:
     assert lasts == ["61874.00", "61945.70"] * 2
 
 
-def test_delta_of_a_new_connection(tickers: dict[str, list[bytes]]) -> None:
-    """A delta without the whole before it is no price: the memory of an old connection is gone."""
+def test_a_delta_without_a_snapshot_is_no_price(tickers: dict[str, list[bytes]]) -> None:
+    """A new connection begins without the memory of the old one."""
     parse_linear(tickers[CONTRACT][0], {})
     assert parse_linear(tickers[CONTRACT][1], {}) == Heard((Row("BTCUSDT", None),))
 
@@ -71,13 +71,15 @@ def book(kind: str, bids: object, asks: object) -> dict[str, object]:
          {"bid": "16493.50", "bid_size": "2.5", "ask": None, "ask_size": None}),
     ],
 )  # fmt: skip
-def test_top_of_the_book(kind: str, bids: object, asks: object, expected: dict[str, str | None]) -> None:
-    """Bid and ask of spot are the top of its book; an empty side is no price, in a change it is no change."""
+def test_bid_and_ask_are_the_top_of_the_spot_book(
+    kind: str, bids: object, asks: object, expected: dict[str, str | None]
+) -> None:
+    """An empty side is no price in a snapshot, and no change in a delta."""
     assert hear(book(kind, bids, asks)) == Heard((Row("BTCUSDT", expected),))
 
 
-def test_change_of_one_side() -> None:
-    """A change of one side comes with the other side as it is, so that a pair is judged and never half of one.
+def test_a_change_of_one_side_repeats_the_other() -> None:
+    """So that always a whole pair is judged.
 
     Alone, the bid of a change could stand above the ask of the message before, and readers were shown that pair.
     """
@@ -109,8 +111,8 @@ def test_change_of_one_side() -> None:
          Heard(acked=["FOOUSDT"])),
     ],
 )  # fmt: skip
-def test_confirmations(message: dict[str, object], expected: Heard) -> None:
-    """A refusal is of the symbol that it names, else of the whole message; what is subscribed already is no refusal.
+def test_a_refusal_is_of_its_symbol_or_else_of_its_message(message: dict[str, object], expected: Heard) -> None:
+    """A topic that is subscribed already is no refusal.
 
     Seen: a pair that trades again after a halt is asked for on the connection that still has it. It counted as refused
     and was polled from then on, beside a stream that brought it.
@@ -118,7 +120,7 @@ def test_confirmations(message: dict[str, object], expected: Heard) -> None:
     assert hear({"op": "subscribe", "conn_id": "x", **message}) == expected
 
 
-def test_refusal_of_nothing_in_particular() -> None:
+def test_a_refusal_without_topic_or_message_fails_the_connection() -> None:
     """A refusal that names neither topic nor message is a failure of the connection."""
     with pytest.raises(FeedError, match="nothing works"):
         hear({"op": "subscribe", "success": False, "ret_msg": "nothing works"})
@@ -131,19 +133,19 @@ def test_refusal_of_nothing_in_particular() -> None:
         {"topic": "tickers.BTCUSDT"}, {"topic": "publicTrade.BTCUSDT", "data": []}, {},
     ],
 )  # fmt: skip
-def test_messages_without_news(message: object) -> None:
-    """Answers to pings, other topics and unknown messages are passed over."""
+def test_other_messages_are_ignored(message: object) -> None:
+    """Answers to pings, other topics and unknown messages."""
     assert hear(message) == Heard()
 
 
 @pytest.mark.parametrize("message", [book("snapshot", 5, []), {"topic": "orderbook.1.X", "type": "snapshot"}])
-def test_messages_of_another_shape(message: object) -> None:
-    """A book without sides is a ValueError and nothing else."""
+def test_a_book_without_sides_is_a_value_error(message: object) -> None:
+    """And no other exception."""
     with pytest.raises(ValueError, match="no list"):
         hear(message)
 
 
-def test_subscribe() -> None:
+def test_subscriptions_keep_to_the_limits_of_topics() -> None:
     """Spot needs two topics a symbol, ten a message; contracts need one."""
     assert BYBIT.stream is not None
     assert BYBIT_LINEAR.stream is not None
@@ -171,14 +173,14 @@ def answer(*entries: object) -> bytes:
     return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": entries, "nextPageCursor": ""}}).encode()
 
 
-def test_list() -> None:
-    """Pairs that trade are listed with the digits of their step; the others, and bad entries, cost themselves."""
+def test_trading_pairs_are_listed_with_the_digits_of_their_step() -> None:
+    """The others, and bad entries, are skipped."""
     body = answer(listed(), listed(status="PreLaunch"), listed(baseCoin=None), 5, listed(symbol="ABC", priceFilter=5))
     assert parse_instruments(body) == [Listing("BTC-USDT", ("BTCUSDT",), 1), Listing("BTC-USDT", ("ABC",))]
 
 
-def test_names_of_contracts() -> None:
-    """A contract is never the same symbol as its coin, nor two of different ends the same."""
+def test_a_contract_has_a_symbol_of_its_own() -> None:
+    """Never that of its coin, nor the same as one with another expiry."""
     assert BYBIT_LINEAR.parse_instruments is not None
     body = answer(
         listed(),
@@ -194,8 +196,8 @@ def test_names_of_contracts() -> None:
     ]
 
 
-def test_recorded_error(data_dir: pathlib.Path) -> None:
-    """Too many visits come with status 200 and are told apart from other failures.
+def test_a_rate_limit_with_status_200_is_told_apart(data_dir: pathlib.Path) -> None:
+    """From other failures.
 
     The time of the answer is no part of what is said: each try would be another line in the log, and twenty of them all
     that is known of the feed's past.
@@ -209,14 +211,14 @@ def test_recorded_error(data_dir: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"retCode":0}', b'{"retCode":0,"result":[]}', b'{"retCode":0,"result":{}}'])
-def test_answers_of_another_shape(body: bytes) -> None:
+def test_an_answer_without_a_list_has_an_unknown_shape(body: bytes) -> None:
     """An answer without a list is of no known shape."""
     with pytest.raises(ValueError, match=r"."):
         BYBIT.parse_rest(body)
 
 
-def test_markets() -> None:
-    """The two markets differ in what they ask for and in nothing that they owe Bybit."""
+def test_spot_and_linear_differ_only_in_what_they_request() -> None:
+    """They share everything that they owe Bybit."""
     assert (ADAPTER.name, BYBIT_LINEAR.name) == ("bybit", "bybit_linear")
     assert BYBIT.rest_request(()) == "/v5/market/tickers?category=spot"
     assert BYBIT_LINEAR.rest_request(()) == "/v5/market/tickers?category=linear"

@@ -1,4 +1,4 @@
-"""Finnhub: its recorded trades, its quotes, its key and its ways to say no."""
+"""Finnhub: its recorded trades, its quotes, its key and its errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_quote() -> None:
-    """A quote names no symbol, its time is in seconds, and the previous close is none of ours."""
+def test_a_quote_is_unnamed_and_dated_in_seconds() -> None:
+    """It has the previous close, which is no field of ours."""
     body = b'{"c":261.74,"d":2.29,"dp":0.8827,"h":263.310,"l":260.68,"o":261.07,"pc":259.45,"t":1582641000}'
     (row,) = parse_rest(body)
     assert row.wire == ""
@@ -34,21 +34,21 @@ def test_seconds_may_have_a_fraction(sent: str, ms: int) -> None:
     assert time_ms(row.time, FINNHUB.time_unit) == ms
 
 
-def test_unknown_symbol() -> None:
-    """Zeros everywhere are no price, and no time."""
+def test_an_unknown_symbol_has_neither_price_nor_time() -> None:
+    """It is answered with zeros."""
     (row,) = parse_rest(b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}')
     assert row.raw == {"last": "0", "open": "0", "high": "0", "low": "0", "change_pct": None, "previous_close": "0"}
     assert time_ms(row.time, FINNHUB.time_unit) is None
 
 
-def test_shapes_that_are_not_known() -> None:
+def test_a_quote_or_trade_without_a_price_is_rejected() -> None:
     """A quote or trade that lacks its price costs itself."""
     assert parse_rest(b'{"d":1}') == [Row("", None)]
     assert hear({"type": "trade", "data": [{"s": "AAPL", "t": 1}, 5]}).rows == [Row("AAPL", None), Row("?", None)]
 
 
-def test_asking() -> None:
-    """One request and one message a symbol; nothing that is sent in them holds the key."""
+def test_one_request_and_one_message_a_symbol_without_the_key() -> None:
+    """The key is in a header, and in the query of the stream's URL."""
     assert rest_request(["AAPL", "BRK.B"]) == ("/api/v1/quote?symbol=AAPL", "/api/v1/quote?symbol=BRK.B")
     assert [json.loads(text) for text in subscribe(["AAPL"], 1)] == [{"type": "subscribe", "symbol": "AAPL"}]
     assert FINNHUB.key_headers == ("X-Finnhub-Token",)
@@ -57,16 +57,16 @@ def test_asking() -> None:
     assert not FINNHUB.stream.acks
 
 
-def test_messages_without_trades() -> None:
-    """Finnhub's own ping says nothing; an error that names no symbol is about the whole connection."""
+def test_a_ping_is_ignored_and_an_error_fails_the_connection() -> None:
+    """An error that names no symbol."""
     assert hear({"type": "ping"}) == Heard()
     with pytest.raises(FeedError, match="try again") as caught:
         hear({"type": "error", "msg": "Something broke,\ntry again"})
     assert "\n" not in str(caught.value)
 
 
-def test_symbols_that_are_not_streamed() -> None:
-    """An unknown symbol, and those beyond what a key may stream, cost themselves.
+def test_a_symbol_that_is_not_streamed_is_refused_alone() -> None:
+    """An unknown one, and those beyond the limit of the key.
 
     Seen: one such symbol ended the connection of all, which was made anew and asked for it again, for ever.
     """
@@ -75,7 +75,7 @@ def test_symbols_that_are_not_streamed() -> None:
     assert hear({"type": "error", "msg": "Subscribing to too many symbols"}) == Heard()
 
 
-def test_error() -> None:
+def test_an_error_object_is_a_failure() -> None:
     """An error object is a failure."""
     with pytest.raises(FeedError, match="API limit reached"):
         parse_rest(b'{"error":"API limit reached. Please try again later. Remaining Limit: 0"}')

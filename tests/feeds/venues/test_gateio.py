@@ -1,4 +1,4 @@
-"""Gate.io: its recorded list and subscriptions, its two channels, and its ways to say no."""
+"""Gate.io: its recorded list and subscriptions, its two channels, and its errors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def hear(message: object, memory: dict[str, Any] | None = None) -> Heard:
     return parse_stream(json.dumps(message).encode(), {} if memory is None else memory)
 
 
-def test_recorded_list(recorded: Recorded) -> None:
-    """Of 1,458 pairs those that can be bought and sold are open, all others halted; digits are the price's."""
+def test_all_1458_recorded_pairs_are_listed(recorded: Recorded) -> None:
+    """Those that can be bought and sold are open, all others halted; digits are the price's."""
     body = recorded.answer("v4_currency_pairs_2021-04-22.json")
     raw, listed = json.loads(body), parse_instruments(body)
     assert len(raw) == len(listed) == 1458
@@ -46,21 +46,21 @@ def test_recorded_list(recorded: Recorded) -> None:
         assert (GATEIO.symbol(entry["id"]), GATEIO.wire(listing.symbol)) == (listing.symbol, entry["id"])
 
 
-def test_names_came_later() -> None:
-    """Today's list has the coin's name."""
+def test_the_coins_name_is_used_where_a_list_has_it() -> None:
+    """As today's lists do."""
     entry = {"id": "ETH_USDT", "base": "ETH", "base_name": "Ethereum", "quote": "USDT", "precision": 6,
              "trade_status": "tradable"}  # fmt: skip
     assert parse_instruments(json.dumps([entry]).encode()) == [Listing("ETH-USDT", ("ETH_USDT",), 6, "Ethereum")]
 
 
-def test_legacy_answer(recorded: Recorded) -> None:
-    """An answer of the old interface, whose volumes are swapped, is of no known shape."""
+def test_an_answer_of_the_old_api_is_rejected(recorded: Recorded) -> None:
+    """Its volumes are swapped."""
     with pytest.raises(ValueError, match="no list"):
         parse_rest(recorded.answer("legacy_v2_tickers_2017-11-23.json"))
 
 
-def test_subscribing_is_what_was_recorded(data_dir: pathlib.Path) -> None:
-    """A message for each channel, in the recorder's form; the time is that of sending, the number comes back."""
+def test_subscriptions_equal_the_recorded_ones(data_dir: pathlib.Path) -> None:
+    """A message for each channel; the time is that of sending, the number comes back."""
     lines = (data_dir / "exchanges/gate/ws/v4_tickers_trades_2021-04-22.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
     sent = [json.loads(event["raw"]) for event in events if event["dir"] == "sent"]
@@ -70,8 +70,8 @@ def test_subscribing_is_what_was_recorded(data_dir: pathlib.Path) -> None:
     assert second == first | {"channel": "spot.book_ticker"}
 
 
-def test_bid_and_ask_of_the_ticker_count_until_the_book_s_come() -> None:
-    """Of a connection: what comes once a second is older than what comes at once."""
+def test_the_tickers_bid_and_ask_count_until_the_books_come() -> None:
+    """On that connection: what comes once a second is older than what comes at once."""
     memory: dict[str, Any] = {}
     (before,) = hear(update("spot.tickers", TICKER), memory).rows
     assert hear(update("spot.book_ticker", BOOK), memory).rows == (
@@ -84,8 +84,8 @@ def test_bid_and_ask_of_the_ticker_count_until_the_book_s_come() -> None:
     assert "bid" not in after.raw
 
 
-def test_answers_to_a_subscription() -> None:
-    """An ack and a refusal tell the message's number; one unknown pair fails all of its message, and is named."""
+def test_acks_and_refusals_have_the_messages_number() -> None:
+    """One unknown pair fails its whole message, and is named."""
     answer = {"time": 1, "channel": "spot.tickers", "event": "subscribe", "id": 3, "error": None}
     assert hear({**answer, "result": {"status": "success"}}) == Heard(acked=[3])
     for reason, refused in ((UNKNOWN, "FOO_USDT"), ("Server side error happened", 3)):
@@ -103,12 +103,12 @@ def test_answers_to_a_subscription() -> None:
         update("spot.trades", {"currency_pair": "BTC_USDT", "price": "1"}), {},
     ],
 )  # fmt: skip
-def test_messages_without_news(message: object) -> None:
-    """Pongs, other channels and acks without a number say nothing."""
+def test_other_messages_are_ignored(message: object) -> None:
+    """Pongs, other channels and acks without a number."""
     assert hear(message) == Heard(acked=[]) or hear(message) == Heard()
 
 
-def test_ping() -> None:
+def test_pings_have_the_time_of_sending() -> None:
     """Gate.io's own ping is dated, too."""
     assert GATEIO.stream is not None
     assert GATEIO.stream.ping is not None
@@ -116,8 +116,8 @@ def test_ping() -> None:
 
 
 @pytest.mark.parametrize(("label", "reason"), [("TOO_MANY_REQUESTS", "rate_limited"), ("INVALID_KEY", "protocol")])
-def test_error_object(label: str, reason: str) -> None:
-    """An error with a good status is a failure, of prices and of the list alike."""
+def test_an_error_with_a_good_status_is_a_failure(label: str, reason: str) -> None:
+    """For prices and for the list."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError) as caught:
             parse(json.dumps({"label": label, "message": "x\n"}).encode())

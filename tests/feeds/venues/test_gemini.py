@@ -1,4 +1,4 @@
-"""Gemini: its recorded list and errors, its names, its streams, and its ways to say no."""
+"""Gemini: its recorded list and errors, its names, its streams, and its errors."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_recorded_list(recorded: Recorded) -> None:
-    """108 of 111 markets are spot, 106 of these trade; each has its name of the stream and that of REST."""
+def test_the_108_recorded_spot_markets_are_listed(recorded: Recorded) -> None:
+    """Of 111 markets; 106 of these trade; each has its name in the stream and in REST."""
     raw = json.loads(recorded.answer("symbols_details_all.json"))
     listed = parse_instruments(recorded.answer("symbols_details_all.json"))
     assert len(raw) == 111
@@ -38,15 +38,15 @@ def test_recorded_list(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize("status", ["closed", "cancel_only", "post_only", "of a later day"])
-def test_pairs_that_do_not_trade(status: str) -> None:
+def test_a_market_that_matches_no_orders_is_halted(status: str) -> None:
     """Where no orders meet the market is halted."""
     entry = {"symbol": "BTCUSD", "base_currency": "BTC", "quote_currency": "USD", "product_type": "spot"}
     listed = parse_instruments(json.dumps([{**entry, "status": status}, {**entry, "symbol": None}, 5]).encode())
     assert [(one.symbol, one.state) for one in listed] == [("BTC-USD", "halted")]
 
 
-def test_asking() -> None:
-    """A request a symbol; one message for two streams of each."""
+def test_one_request_a_symbol_and_one_message_for_all_streams() -> None:
+    """Of which each symbol has two."""
     assert rest_request(["BTC-USD", "1INCH-USD"]) == ("/v2/ticker/BTCUSD", "/v2/ticker/1INCHUSD")
     (text,) = subscribe(["btcusd", "ethbtc"], 4)
     assert json.loads(text) == {
@@ -55,8 +55,8 @@ def test_asking() -> None:
     }  # fmt: skip
 
 
-def test_stream() -> None:
-    """Best bid and ask are dated in nanoseconds; a trade is its price. Order events and depth are none of ours."""
+def test_bid_and_ask_are_dated_in_nanoseconds() -> None:
+    """A trade is a price without a time; order events and depth are ignored."""
     top = {"u": 1, "E": 1751508438600117161, "s": "btcusd", "b": "8", "B": "1.25", "a": "9", "A": "0.75"}
     (row,) = hear(top).rows
     assert row.raw == {"bid": "8", "ask": "9", "bid_size": "1.25", "ask_size": "0.75"}
@@ -67,8 +67,8 @@ def test_stream() -> None:
         assert hear(other) == Heard()
 
 
-def test_answers_to_a_subscription() -> None:
-    """An answer tells the message's number; an error without one is about the whole connection."""
+def test_acks_and_refusals_have_the_messages_number() -> None:
+    """An error without one fails the connection."""
     assert hear({"id": 2, "status": 200, "result": None}) == Heard(acked=[2])
     error = {"status": 400, "error": {"code": -1013, "msg": "Invalid parameters"}}
     assert hear({"id": 2, **error}) == Heard(refused=[(2, "Invalid parameters")])
@@ -76,8 +76,8 @@ def test_answers_to_a_subscription() -> None:
         hear({"id": None, **error})
 
 
-def test_recorded_error(recorded: Recorded) -> None:
-    """The error object is a failure, of prices and of the list; asking too often is told apart."""
+def test_the_recorded_error_is_a_failure(recorded: Recorded) -> None:
+    """For prices and for the list; a rate limit is told apart."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError, match="not a valid symbol") as caught:
             parse(recorded.answer("v1_pubticker_invalid.json"))

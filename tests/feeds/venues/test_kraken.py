@@ -1,4 +1,4 @@
-"""Kraken: its recorded answers, its names and its ways to say no, over real HTTP with only the address changed."""
+"""Kraken: its recorded answers, its names and its errors, over real HTTP with only the address changed."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def rest(data_dir: pathlib.Path) -> pathlib.Path:
     return data_dir / "exchanges" / "kraken" / "rest"
 
 
-def test_recorded_list(rest: pathlib.Path) -> None:
-    """Every listed pair but the dark pools, which have no `wsname`, is known under all its names."""
+def test_every_recorded_pair_is_known_under_all_its_names(rest: pathlib.Path) -> None:
+    """But for the dark pools, which have no `wsname`."""
     body = (rest / PAIRS).read_bytes()
     found = {wire: entry.symbol for entry in parse_instruments(body) for wire in entry.wires}
     pairs = json.loads(body)["result"]
@@ -68,8 +68,8 @@ def test_recorded_list(rest: pathlib.Path) -> None:
     assert (found["XXBTZUSD"], found["XDGUSD"], found["XTZUSD"]) == ("BTC-USD", "DOGE-USD", "XTZ-USD")
 
 
-def test_legacy_names(rest: pathlib.Path) -> None:
-    """An answer under the old names is read with the list: `BCHEUR` of 2017 is BCH-EUR."""
+def test_legacy_names_are_read_with_the_list(rest: pathlib.Path) -> None:
+    """`BCHEUR` of 2017 is BCH-EUR."""
     _, recorded = recordings(rest)["Ticker_BCHEUR_2017-10-03.json"]
     legacy = {"XXBTZUSD": ROW, "XBTEUR": ROW, "XDGUSD": ROW, "XETHZUSD.d": ROW, "NOSUCH": ROW}
 
@@ -97,13 +97,13 @@ def test_legacy_names(rest: pathlib.Path) -> None:
         ("XXBTZUSD", None),
     ],
 )
-def test_names(wire: str, expected: str | None) -> None:
-    """Kraken's own codes become everyone's, and nothing is cut off names that begin with X or Z."""
+def test_krakens_codes_become_the_usual_ones(wire: str, expected: str | None) -> None:
+    """And nothing is cut off names that begin with X or Z."""
     assert symbol(wire) == expected
 
 
-def test_values_of_a_row() -> None:
-    """Lot volumes are the sizes, the last 24 hours give high, low and volume, and `open` since 00:00 is not ours."""
+def test_a_row_has_sizes_and_figures_of_24_hours() -> None:
+    """Lot volumes are the sizes; `open`, which is of 00:00, is not used."""
     (row,) = parse_rest(answer({"BTC/USD": ROW}).body)
     assert row == Row(
         "BTC/USD",
@@ -117,15 +117,15 @@ def test_values_of_a_row() -> None:
     [None, [], "x", 5, {}, {**ROW, "a": []}, {**ROW, "c": "1"}, {**ROW, "v": ["1"]}, {**ROW, "h": None}]
     + [{name: value for name, value in ROW.items() if name != missing} for missing in "abcvlh"],
 )
-def test_row_of_another_shape(bad: object) -> None:
-    """A row that is not as known costs itself, and its neighbour leaves."""
+def test_a_malformed_row_is_rejected_alone(bad: object) -> None:
+    """Its neighbour is published."""
     bad_row, good_row = parse_rest(answer({"BAD/USD": bad, "BTC/USD": ROW}).body)
     assert bad_row == Row("BAD/USD", None)
     assert good_row.raw is not None
 
 
-def test_row_that_has_grown() -> None:
-    """More fields and longer lists than today change nothing, and numbers may come as numbers."""
+def test_additional_members_of_a_row_are_ignored() -> None:
+    """More fields and longer lists than today; numbers may come as numbers."""
     grown = {**ROW, "a": [62000.2, 1, 1.5, "new"], "z": {"new": True}}
     (row,) = parse_rest(answer({"BTC/USD": grown}).body)
     assert row.raw is not None
@@ -142,8 +142,8 @@ def test_row_that_has_grown() -> None:
         ("EService:Unavailable", "protocol"),
     ],
 )
-def test_errors_come_with_status_200(error: str, reason: str) -> None:
-    """An error object is a failed poll, even beside a result, and the feed comes back by itself."""
+def test_an_error_with_status_200_is_a_failed_poll(error: str, reason: str) -> None:
+    """Even beside a result; the feed recovers by itself."""
 
     def script(exchange: FakeExchange) -> None:
         exchange.serve(TICKER, answer({"BTC/USD": ROW}))
@@ -155,22 +155,22 @@ def test_errors_come_with_status_200(error: str, reason: str) -> None:
     assert error in next(str(event.data) for event in sink.events if event.what == "live")
 
 
-def test_warning_is_no_error() -> None:
-    """A `W…` entry comes with its result, which counts."""
+def test_a_warning_is_no_error() -> None:
+    """The result beside a `W…` entry counts."""
     assert len(parse_rest(answer({"BTC/USD": ROW}, ("WGeneral:Deprecated",)).body)) == 1
 
 
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"error":[]}', b'{"result":{}}', b'{"error":null,"result":{}}', b"[]", b'{"error":[5]}']
 )
-def test_neither_error_nor_result(body: bytes) -> None:
+def test_an_answer_without_error_and_result_is_unreadable(body: bytes) -> None:
     """An answer that is neither is unreadable as a whole."""
     with pytest.raises(ValueError, match=r"."):
         parse_rest(body)
 
 
-def test_list_entries_that_cannot_be_used() -> None:
-    """A bad entry of the list costs itself, and impossible decimals are not known ones."""
+def test_a_bad_entry_of_the_list_is_skipped() -> None:
+    """Impossible decimals count as unknown."""
     good = {"altname": "XBTUSD", "wsname": "XBT/USD", "pair_decimals": 1}
     entries = {"A": good, "B": 5, "C": {}, "D": {**good, "wsname": "nothing"}, "E": {**good, "pair_decimals": -1}}
     assert parse_instruments(answer(entries).body) == [
@@ -179,8 +179,8 @@ def test_list_entries_that_cannot_be_used() -> None:
     ]
 
 
-def test_recorded_errors_of_other_hosts(data_dir: pathlib.Path) -> None:
-    """Each of the recorded error answers is one failed poll with a reason that fits its status, never a price."""
+def test_recorded_errors_of_any_host_are_failed_polls(data_dir: pathlib.Path) -> None:
+    """Each with a reason that fits its status, never a price."""
     replies = recordings(data_dir / "exchanges" / "_errors" / "rest")
     reasons = {200: "protocol", 403: "banned", 418: "banned", 429: "rate_limited"}
     assert len(replies) == 18
@@ -200,15 +200,15 @@ def test_recorded_errors_of_other_hosts(data_dir: pathlib.Path) -> None:
         assert sink.story == ["publish", "live", "publish"], name
 
 
-def test_error_texts_cannot_break_a_line() -> None:
-    """What Kraken says is quoted, so that a line of the log stays a line."""
+def test_an_error_text_cannot_break_a_log_line() -> None:
+    """Kraken's words are quoted."""
     with pytest.raises(FeedError) as caught:
         parse_rest(answer(None, ("E\nfeed=kraken state=live",)).body)
     assert "\n" not in str(caught.value)
 
 
-def test_polite_by_default() -> None:
-    """Without other wishes Kraken itself is asked, for everything, once a second at most."""
+def test_kraken_is_polled_once_a_second_by_default() -> None:
+    """At its own address, and for everything."""
     options = ADAPTER.options()
     assert (ADAPTER.name, options.symbols, options.base_url, options.interval_s) == ("kraken", ("*",), None, None)
     assert KRAKEN.base_url == "https://api.kraken.com"

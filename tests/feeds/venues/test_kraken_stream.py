@@ -1,4 +1,4 @@
-"""Kraken's stream: the recorded messages of its second version, its subscriptions, and its ways to say no."""
+"""Kraken's stream: the recorded messages of its second version, its subscriptions, and its errors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_ticker_without_a_time(recorded: Recorded) -> None:
-    """The time was added later and may be missing; a price may not."""
+def test_a_ticker_needs_a_price_but_no_time(recorded: Recorded) -> None:
+    """The time was added later."""
     ticker = json.loads(recorded.frames("v2_fixture.jsonl")[1])
     (entry,) = ticker["data"]
     untimed = {name: value for name, value in entry.items() if name != "timestamp"}
@@ -35,8 +35,8 @@ def test_ticker_without_a_time(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize("name", ["v1_ticker_2021-04-17.jsonl", "v1_trade_2021-04-17.jsonl"])
-def test_recorded_first_version(recorded: Recorded, name: str) -> None:
-    """Nothing of the stream's first version is taken for a price: arrays have no known shape, events say nothing."""
+def test_messages_of_the_first_version_are_never_prices(recorded: Recorded, name: str) -> None:
+    """Arrays have no known shape, events are ignored."""
     frames = recorded.frames(name)
     assert len(frames) in {49, 60}
     for frame in frames:
@@ -47,8 +47,8 @@ def test_recorded_first_version(recorded: Recorded, name: str) -> None:
             assert parse_stream(frame, {}) == Heard()
 
 
-def test_subscribe() -> None:
-    """Kraken is told to speak whenever bid or ask moves, and to begin with what is."""
+def test_the_subscription_wants_every_move_of_bid_and_ask() -> None:
+    """And a snapshot first."""
     (text,) = subscribe(["BTC/USD", "SHIB/USD:BTNL"], 7)
     assert text == (
         '{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","SHIB/USD:BTNL"],'
@@ -56,14 +56,14 @@ def test_subscribe() -> None:
     )
 
 
-def test_refused_pair() -> None:
-    """A pair that is not there is refused by its name, in Kraken's words."""
+def test_an_unknown_pair_is_refused_by_name() -> None:
+    """In Kraken's words."""
     reason = "Currency pair not supported XBT/EUR"
     message = {"error": reason, "method": "subscribe", "success": False, "symbol": "XBT/EUR"}
     assert hear(message) == Heard(refused=(("XBT/EUR", reason),))
 
 
-def test_refusal_of_nothing_in_particular() -> None:
+def test_an_error_without_a_pair_fails_the_connection() -> None:
     """An error that names no pair is a failure of the connection."""
     with pytest.raises(FeedError) as caught:
         hear({"error": "EGeneral:Too many requests", "method": "subscribe", "success": False})
@@ -78,13 +78,13 @@ def test_refusal_of_nothing_in_particular() -> None:
         {"method": "unsubscribe", "result": {"symbol": "BTC/USD"}, "success": True},
     ],
 )  # fmt: skip
-def test_messages_without_news(message: object) -> None:
-    """Heartbeats, the greeting and answers to pings are passed over."""
+def test_other_messages_are_ignored(message: object) -> None:
+    """Heartbeats, the greeting and answers to pings."""
     assert hear(message) == Heard()
 
 
-def test_names_of_the_stream(data_dir: pathlib.Path) -> None:
-    """Every listed symbol has a name in the stream that leads back to it, and no old code is in it."""
+def test_every_symbol_has_a_name_in_the_stream(data_dir: pathlib.Path) -> None:
+    """It leads back to the symbol, and has no old code in it."""
     listings = parse_instruments(Recorded(data_dir, "kraken").answer("AssetPairs_2021-04-17.json"))
     assert len(listings) == 293
     for listing in listings:
@@ -96,8 +96,8 @@ def test_names_of_the_stream(data_dir: pathlib.Path) -> None:
     ]  # fmt: skip
 
 
-def test_old_and_new_luna(recorded: Recorded) -> None:
-    """What the others call LUNC Kraken goes on calling LUNA, and what they call LUNA it calls LUNA2.
+def test_luna_and_luna2_have_their_usual_symbols(recorded: Recorded) -> None:
+    """Kraken calls LUNA what others call LUNC, and LUNA2 what they call LUNA.
 
     Seen: `LUNA-USD` of Kraken was a thousandth of what everybody else has under that name.
     """
@@ -109,7 +109,7 @@ def test_old_and_new_luna(recorded: Recorded) -> None:
     assert [wire("LUNC-EUR"), wire("LUNA-EUR")] == ["LUNA/EUR", "LUNA2/EUR"]
 
 
-def test_halted_pair() -> None:
+def test_a_pair_in_cancel_only_mode_is_halted() -> None:
     """A pair whose orders can only be cancelled is halted."""
     pair = {"altname": "XBTUSD", "wsname": "XBT/USD", "pair_decimals": 1}
     pairs = {"A": {**pair, "status": "cancel_only"}, "B": {**pair, "status": "online"}}
@@ -117,8 +117,8 @@ def test_halted_pair() -> None:
     assert [(listing.wires[0], listing.state) for listing in parse_instruments(body)] == [("A", "halted"), ("B", None)]
 
 
-def test_stream_is_dated() -> None:
-    """The stream dates its prices in text of a date, and is opened no faster than Kraken bears."""
+def test_streamed_prices_have_krakens_own_time() -> None:
+    """In ISO format; connections are opened no faster than Kraken allows."""
     assert KRAKEN.stream is not None
     assert KRAKEN.polled_clock == "received"
     assert (KRAKEN.clock, KRAKEN.time_unit, KRAKEN.stream.url) == ("exchange", "iso", "wss://ws.kraken.com/v2")

@@ -1,4 +1,4 @@
-"""KuCoin: its recorded answers and stream, its names, its handshake and its ways to say no."""
+"""KuCoin: its recorded answers and stream, its names, its handshake and its errors."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def hear(message: dict[str, Any]) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_fields_that_came_later() -> None:
-    """Sizes and turnover are taken where they are sent, and a coin's price may be no price at all."""
+def test_sizes_and_turnover_are_used_where_sent() -> None:
+    """A coin may have no price at all."""
     ticker = {"symbol": "A-B", "symbolName": "C-B", "last": None, "buy": "1", "sell": "2", "high": None, "low": None,
               "vol": "0", "volValue": "0.5", "changeRate": None, "bestBidSize": "3", "bestAskSize": "4"}  # fmt: skip
     assert parse_rest(good({"time": 1, "ticker": [ticker, {"symbol": "D-B"}, 5]})) == [
@@ -51,8 +51,8 @@ def test_fields_that_came_later() -> None:
     ]
 
 
-def test_recorded_list(folder: pathlib.Path) -> None:
-    """633 of 634 pairs are open; a renamed coin has its name of today under its old id, decimals are the tick's."""
+def test_recorded_pairs_are_listed_under_todays_names(folder: pathlib.Path) -> None:
+    """633 of 634 are open; a renamed coin has today's name under its old id; decimals are the tick's."""
     body = (folder / "rest" / "symbols_2021-07-22.json").read_bytes()
     sent = [pair for pair in json.loads(body)["data"] if pair["enableTrading"]]
     listed = parse_instruments(body)
@@ -65,8 +65,8 @@ def test_recorded_list(folder: pathlib.Path) -> None:
     assert Listing("LYXE-USDT", ("LYXE-USDT",), 5) in found
 
 
-def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
-    """One message with a growing id asks for all names, in the recorder's form."""
+def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
+    """One message with a growing id requests all names."""
     lines = (folder / "ws" / "ticker_2021-04-22.jsonl").read_text(encoding="utf-8").splitlines()
     recorded = json.loads(json.loads(lines[1])["raw"])
     wires = recorded["topic"].partition(":")[2].split(",")
@@ -74,8 +74,8 @@ def test_subscribing_is_what_was_recorded(folder: pathlib.Path) -> None:
     assert json.loads(text) | {"privateChannel": False} == recorded | {"id": 7}
 
 
-def test_handshake() -> None:
-    """The address carries the token, the ping interval comes in milliseconds."""
+def test_the_handshake_gives_address_token_and_ping_interval() -> None:
+    """The interval comes in milliseconds."""
     server = {"endpoint": "wss://ws.example/endpoint", "pingInterval": 18000, "pingTimeout": 10000}
     answer = {"token": "2neAi=.W&x", "instanceServers": [server]}
     assert parse_open(good(answer)) == ("wss://ws.example/endpoint?token=2neAi%3D.W%26x", 18.0)
@@ -85,8 +85,8 @@ def test_handshake() -> None:
         parse_open(good({"token": "x", "instanceServers": []}))
 
 
-def test_answers_to_a_subscription() -> None:
-    """An ack and a refusal tell the message's number; an error without one is about the whole connection.
+def test_acks_and_refusals_have_the_messages_number() -> None:
+    """An error without one fails the connection.
 
     Seen: a refusal that names one pair was taken for all hundred of its message.
     """
@@ -100,16 +100,16 @@ def test_answers_to_a_subscription() -> None:
         hear({"type": "error", "code": 401, "data": "token is expired"})
 
 
-def test_other_messages() -> None:
-    """A ticker without its fields is a row of unknown shape; other channels and kinds say nothing."""
+def test_a_ticker_without_a_field_is_rejected() -> None:
+    """Other channels and kinds of messages are ignored."""
     assert hear({"type": "message", "topic": "/market/ticker:A-B", "data": {"price": "1"}}).rows == (Row("A-B", None),)
     assert hear({"type": "message", "topic": "/market/match:A-B", "data": {}}) == Heard()
     assert hear({"type": "notice"}) == Heard()
 
 
 @pytest.mark.parametrize(("code", "reason"), [("429000", "rate_limited"), ("400100", "protocol"), ("", "protocol")])
-def test_errors_come_with_status_200(code: str, reason: str) -> None:
-    """Any code but 200000 is a failure, of prices, list and handshake alike."""
+def test_any_code_but_200000_is_a_failure(code: str, reason: str) -> None:
+    """For prices, list and handshake alike; the status is 200."""
     body = json.dumps({"code": code, "msg": "Too Many\nRequests", "data": {"ticker": []}}).encode()
     for parse in (parse_rest, parse_instruments, parse_open):
         with pytest.raises(FeedError) as caught:

@@ -1,4 +1,4 @@
-"""OKX: its recorded payloads, its subscriptions, and its ways to say no."""
+"""OKX: its recorded payloads, its subscriptions, and its errors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_empty_side_of_the_book(recorded: Recorded) -> None:
-    """An empty text is handed on as what it is: no price."""
+def test_an_empty_side_of_the_book_is_no_price(recorded: Recorded) -> None:
+    """It is sent as an empty text."""
     (raw,) = json.loads(recorded.answer("v5_tickers_BTC-USDT_2022-11-24.json"))["data"]
     (one,) = parse_rest(json.dumps({"code": "0", "data": [{**raw, "bidPx": "", "bidSz": ""}]}).encode())
     assert one.raw is not None
     assert (one.raw["bid"], one.raw["bid_size"], one.raw["ask"]) == ("", "", "16580.5")
 
 
-def test_recorded_list(recorded: Recorded) -> None:
-    """Every spot pair that is live is listed under its own name, with the digits of its step."""
+def test_every_live_recorded_pair_is_listed(recorded: Recorded) -> None:
+    """Under its own name, with the digits of its step."""
     body = recorded.answer("v5_instruments_SPOT_2021-07-22.json")
     raw = json.loads(body)["data"]
     assert parse_instruments(body) == [
@@ -46,29 +46,29 @@ def test_recorded_list(recorded: Recorded) -> None:
     assert len(raw) == 475
 
 
-def test_recorded_contracts(recorded: Recorded) -> None:
-    """Contracts have no two currencies, so none of the 135 is listed."""
+def test_contracts_are_not_listed(recorded: Recorded) -> None:
+    """They have no two currencies: none of the 135 is."""
     body = recorded.answer("v5_instruments_SWAP_2021-07-22.json")
     assert len(json.loads(body)["data"]) == 135
     assert parse_instruments(body) == []
 
 
 @pytest.mark.parametrize("state", ["suspend", "preopen", "test", None])
-def test_pairs_that_do_not_trade(recorded: Recorded, state: str | None) -> None:
-    """A suspended pair is halted; one in any other state than live is not listed."""
+def test_a_suspended_pair_is_halted(recorded: Recorded, state: str | None) -> None:
+    """One in any other state than live is not listed."""
     first, second, *_ = json.loads(recorded.answer("v5_instruments_SPOT_2021-07-22.json"))["data"]
     body = json.dumps({"code": "0", "data": [{**first, "state": state}, second]}).encode()
     found = {listing.wires[0]: listing.state for listing in parse_instruments(body)}
     assert found == {second["instId"]: None} | ({first["instId"]: "halted"} if state == "suspend" else {})
 
 
-def test_legacy_answer(recorded: Recorded) -> None:
+def test_an_answer_of_the_old_api_is_rejected(recorded: Recorded) -> None:
     """An answer of the old interface is of no known shape."""
     with pytest.raises(ValueError, match="object"):
         parse_rest(recorded.answer("legacy_v3_okexkorea_ticker_all_2019-09-03.json"))
 
 
-def test_subscribe() -> None:
+def test_one_message_has_an_argument_for_each_pair() -> None:
     """One message has an argument for each pair."""
     assert subscribe(["BTC-USDT", "ETH-BTC"], 1) == [
         '{"op":"subscribe","args":[{"channel":"tickers","instId":"BTC-USDT"},{"channel":"tickers","instId":"ETH-BTC"}]}'
@@ -78,8 +78,8 @@ def test_subscribe() -> None:
     assert len(longest[0]) < 65_536
 
 
-def test_ping_is_no_json() -> None:
-    """The answer to a ping is a bare word."""
+def test_a_pong_is_a_bare_word() -> None:
+    """Which is not JSON."""
     assert OKX.stream is not None
     assert OKX.stream.ping == ("ping", 20.0)
     assert parse_stream(b"pong", {}) == Heard()
@@ -92,8 +92,8 @@ def test_ping_is_no_json() -> None:
         {"msg": "doesn't exist", "arg": {"channel": "tickers", "instId": "FOO-BAR"}},
     ],
 )
-def test_refused_pair(message: dict[str, Any]) -> None:
-    """A pair that is not there is refused by its name, in OKX's words."""
+def test_an_unknown_pair_is_refused_by_name(message: dict[str, Any]) -> None:
+    """In OKX's words."""
     heard = hear({"event": "error", "code": "60018", "connId": "a4d3ae55", **message})
     assert heard == Heard(refused=[("FOO-BAR", message["msg"])])
 
@@ -101,8 +101,8 @@ def test_refused_pair(message: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("code", "reason"), [("60012", "protocol"), ("60014", "rate_limited"), ("50011", "rate_limited")]
 )
-def test_refusal_of_nothing_in_particular(code: str, reason: str) -> None:
-    """An error that names no pair is a failure, and asking too often is told apart."""
+def test_an_error_without_a_pair_is_a_failure(code: str, reason: str) -> None:
+    """A rate limit is told apart."""
     with pytest.raises(FeedError) as caught:
         hear({"event": "error", "code": code, "msg": "Invalid request"})
     assert caught.value.reason == reason
@@ -111,8 +111,8 @@ def test_refusal_of_nothing_in_particular(code: str, reason: str) -> None:
     assert caught.value.reason == reason
 
 
-def test_notice_asks_for_another_connection() -> None:
-    """Before an upgrade OKX asks to reconnect, in a message of its own."""
+def test_a_notice_of_an_upgrade_asks_to_reconnect() -> None:
+    """In a message of its own."""
     words = "The connection will soon be closed for a service upgrade. Please reconnect."
     assert hear({"event": "notice", "code": "64008", "msg": words}) == Heard(reconnect=words)
 
@@ -126,19 +126,19 @@ def test_notice_asks_for_another_connection() -> None:
         {"arg": "tickers"}, {"arg": {"channel": 5}}, {},
     ],
 )  # fmt: skip
-def test_messages_without_news(message: object) -> None:
-    """Counts of connections, other channels and unknown messages are passed over."""
+def test_other_messages_are_ignored(message: object) -> None:
+    """Counts of connections, other channels and unknown messages."""
     assert hear(message) == Heard()
 
 
 @pytest.mark.parametrize("body", [b"", b"ping", b"[]", b'{"arg":{"channel":"tickers"},"data":5}'])
-def test_messages_of_another_shape(body: bytes) -> None:
-    """A message of no known shape is a ValueError and nothing else."""
+def test_a_malformed_message_is_a_value_error(body: bytes) -> None:
+    """And no other exception."""
     with pytest.raises(ValueError, match=r"."):
         parse_stream(body, {})
 
 
-def test_prices_are_dated() -> None:
-    """OKX dates its prices in ms."""
+def test_prices_have_okxs_own_time() -> None:
+    """In ms."""
     assert (ADAPTER.name, OKX.clock, OKX.time_unit) == ("okx", "exchange", "ms")
     assert OKX.rest_request(["BTC-USDT"]) == "/api/v5/market/tickers?instType=SPOT"

@@ -1,4 +1,4 @@
-"""Upbit: its recorded list, its names, its one subscription, and its ways to say no."""
+"""Upbit: its recorded list, its names, its one subscription, and its errors."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def hear(message: object) -> Heard:
     return parse_stream(json.dumps(message).encode(), {})
 
 
-def test_recorded_list(recorded: Recorded) -> None:
-    """294 pairs, each under its own name and with the coin's; the currency of its price stands first in Upbit's."""
+def test_all_294_recorded_pairs_are_listed(recorded: Recorded) -> None:
+    """Each with the coin's name, and turned round: Upbit puts the quote currency first."""
     body = recorded.answer("market_all_2021-04-17.json")
     listed = parse_instruments(body)
     assert len(listed) == len(json.loads(body)) == 294
@@ -36,8 +36,8 @@ def test_recorded_list(recorded: Recorded) -> None:
     assert all(swapped(one.symbol) == one.wires[0] for one in listed)
 
 
-def test_a_day_is_not_24_hours(recorded: Recorded) -> None:
-    """Opening, high and low are of the day in UTC and left out; volumes are of 24 h, the change is since its close."""
+def test_figures_of_the_utc_day_are_left_out(recorded: Recorded) -> None:
+    """Opening, high and low are of the UTC day; volumes are of 24 h, the change is since the previous close."""
     (row,) = parse_rest(recorded.answer("v1_ticker_KRW-BTC_2018-07-08a.json"))
     assert row == Row("KRW-BTC", {
         "last": "7517000.0", "volume": "2492.79203083", "quote_volume": "18663661697.71772000",
@@ -45,8 +45,8 @@ def test_a_day_is_not_24_hours(recorded: Recorded) -> None:
     })  # fmt: skip
 
 
-def test_subscribe() -> None:
-    """One message asks for the ticker and the top of the book of each pair, and the next one for all of them again."""
+def test_one_message_subscribes_to_all_pairs() -> None:
+    """To the ticker and the top of the book of each; the next one repeats them all."""
     (text,) = subscribe(["KRW-BTC", "BTC-ETH"], 3)
     ticket, ticker, tops, form = json.loads(text)
     assert ticket.keys() == {"ticket"}
@@ -61,14 +61,14 @@ def test_subscribe() -> None:
 @pytest.mark.parametrize(
     ("state", "ours"), [("ACTIVE", "live"), ("PREVIEW", "halted"), ("DELISTED", "halted"), (None, None)]
 )
-def test_market_state(state: str | None, ours: str | None) -> None:
-    """A market that is not active does not trade; without a word nothing is known."""
+def test_an_inactive_market_does_not_trade(state: str | None, ours: str | None) -> None:
+    """Without a state nothing is known."""
     (row,) = hear({**TICKER, "market_state": state}).rows
     assert row.state == ours
 
 
-def test_book_without_orders() -> None:
-    """An empty book is no bid and no ask; one of another shape costs itself."""
+def test_an_empty_book_clears_bid_and_ask() -> None:
+    """One of another shape is rejected."""
     book: dict[str, Any] = {"type": "orderbook", "code": "KRW-BTC", "timestamp": 1746601573804, "orderbook_units": []}
     empty = dict.fromkeys(("bid", "ask", "bid_size", "ask_size"))
     assert hear(book).rows == (Row("KRW-BTC", empty, "1746601573804"),)
@@ -77,8 +77,8 @@ def test_book_without_orders() -> None:
         hear({**book, "orderbook_units": None})
 
 
-def test_error() -> None:
-    """An error object is a failure, of answers and of the stream; asking too often is told apart."""
+def test_an_error_object_is_a_failure() -> None:
+    """In answers and in the stream; a rate limit is told apart."""
     body = b'{"error":{"name":"%s","message":"x"}}'
     with pytest.raises(FeedError, match="INVALID_PARAM"):
         parse_stream(body % b"INVALID_PARAM", {})
@@ -90,6 +90,6 @@ def test_error() -> None:
 
 
 @pytest.mark.parametrize("message", [{"status": "UP"}, {"type": "trade", "code": "KRW-BTC"}, {}])
-def test_messages_without_news(message: object) -> None:
-    """Signs of life, other channels and unknown messages are passed over."""
+def test_other_messages_are_ignored(message: object) -> None:
+    """Keepalives, other channels and unknown messages."""
     assert hear(message) == Heard()

@@ -1,4 +1,4 @@
-"""Yahoo's charts: recorded answers, names, sessions and ways to say no."""
+"""Yahoo's charts: recorded answers, names, sessions and errors."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def the_row(**changes: object) -> Row:
         ("^GSPC", "^GSPC"),
     ],
 )
-def test_names(wire: str, canonical: str) -> None:
+def test_names_are_converted_both_ways_without_a_list(wire: str, canonical: str) -> None:
     """Names go both ways without a list."""
     assert (symbol(wire), yahoo_name(canonical)) == (canonical, wire)
 
 
-def test_dollars_are_understood() -> None:
-    """Yahoo may answer `USDJPY=X` under its short name."""
+def test_an_answer_under_the_short_name_is_understood() -> None:
+    """Yahoo may answer a request for `USDJPY=X` as `JPY=X`."""
     assert (symbol("JPY=X"), yahoo_name("USD-JPY")) == ("USD-JPY", "USDJPY=X")
 
 
-def test_a_request_for_each_symbol() -> None:
-    """One chart of one day each, with names that cannot break out of the path."""
+def test_each_symbol_takes_one_request() -> None:
+    """For the chart of one day; a name cannot break out of the path."""
     assert rest_request(["EUR-USD", "^GSPC"]) == (
         "/v8/finance/chart/EURUSD=X?interval=1d&range=1d",
         "/v8/finance/chart/%5EGSPC?interval=1d&range=1d",
@@ -72,13 +72,13 @@ def test_a_request_for_each_symbol() -> None:
 @pytest.mark.parametrize(
     ("traded_at", "state"), [(OPEN - 1, "closed"), (OPEN, "live"), (CLOSE - 1, "live"), (CLOSE, "closed")]
 )
-def test_state_of_the_market(traded_at: int, state: str) -> None:
-    """A price from outside the session that Yahoo names is the last one of a closed market."""
+def test_a_price_outside_the_session_is_of_a_closed_market(traded_at: int, state: str) -> None:
+    """The session is the one that the chart names."""
     assert the_row(regularMarketTime=traded_at).state == state
 
 
-def test_nobody_trades_at_the_bell() -> None:
-    """Once the session is over, late prices included, the market is closed, whenever its last trade was.
+def test_the_market_is_closed_once_its_session_is_over() -> None:
+    """Late prices included, whenever its last trade was.
 
     A thin stock whose last trade was before the bell stayed live all night.
     """
@@ -95,7 +95,7 @@ def test_nobody_trades_at_the_bell() -> None:
     assert states == ["live", "live", "closed"]
 
 
-def test_no_session_named() -> None:
+def test_without_a_session_the_market_has_no_state() -> None:
     """Without a session nothing is said of the market."""
     assert the_row(currentTradingPeriod=None).state is None
     assert the_row(regularMarketTime=None).state is None
@@ -112,8 +112,8 @@ def test_no_session_named() -> None:
         ({"regularMarketPrice": None}, None),
     ],
 )
-def test_change_since_the_last_close(changes: dict[str, object], expected: str | None) -> None:
-    """The change is of the day's chart, in percent, four decimals half-even; where it cannot be told there is none."""
+def test_the_change_is_since_the_previous_close(changes: dict[str, object], expected: str | None) -> None:
+    """In percent, four decimals, half-even; without the close there is none."""
     row = the_row(**changes)
     assert row.raw is not None
     values = good_values(row.raw, "reject")[0] or {}
@@ -122,22 +122,22 @@ def test_change_since_the_last_close(changes: dict[str, object], expected: str |
     assert "previous_close" not in values
 
 
-def test_change_of_another_range() -> None:
-    """The close before a longer chart is that of another day."""
+def test_a_longer_chart_gives_no_change() -> None:
+    """The close before it is that of another day."""
     row = the_row(range="5d")
     assert row.raw is not None
     assert "previous_close" not in row.raw
 
 
-def test_cryptocurrency_has_only_its_price() -> None:
-    """Its high and low are since midnight, its volume in dollars, and its market never closes."""
+def test_a_cryptocurrency_has_only_its_price() -> None:
+    """Its high and low are since midnight, its volume is in dollars, and its market never closes."""
     assert the_row(symbol="BTC-USD", instrumentType="CRYPTOCURRENCY") == Row(
         "BTC-USD", {"last": "244.6"}, str(OPEN + 60)
     )
 
 
-def test_charts_of_other_shapes() -> None:
-    """An index has no volume; a chart without a price costs itself, and one without a result is unreadable."""
+def test_a_chart_without_a_price_is_rejected() -> None:
+    """One without a result is unreadable; an index has no volume."""
     body = json.dumps({"chart": {"result": [{"meta": {"symbol": "X"}}, 5], "error": None}}).encode()
     assert [row.raw for row in parse_rest(body)] == [None, None]
     with pytest.raises(ValueError, match="no list"):
@@ -145,8 +145,8 @@ def test_charts_of_other_shapes() -> None:
 
 
 @pytest.mark.parametrize("times", [5, "now", {"0": 1}, [{}], [None], ["x"]])
-def test_bars_of_another_shape(times: object) -> None:
-    """Times that are no times are an answer that cannot be read, not a bug that is said so in the log."""
+def test_bars_with_invalid_times_are_unreadable(times: object) -> None:
+    """That is not logged as a bug."""
     prices = {name: [1.5] for name in ("open", "high", "low", "close", "volume")}
     chart = {"meta": {}, "timestamp": times, "indicators": {"quote": [prices]}}
     with pytest.raises(ValueError, match=r"no list|invalid literal"):
@@ -154,7 +154,7 @@ def test_bars_of_another_shape(times: object) -> None:
 
 
 @pytest.mark.parametrize("where", ["chart", "finance"])
-def test_errors(where: str) -> None:
+def test_an_error_with_status_200_is_a_failure(where: str) -> None:
     """An error with status 200 is a failure."""
     error = {"code": "Not Found", "description": "No data found,\nsymbol may be delisted"}
     with pytest.raises(FeedError, match="delisted") as caught:
