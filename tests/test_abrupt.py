@@ -1,4 +1,4 @@
-"""What nobody wishes for: a disk that is full, no more files, a clock that somebody sets. A kill is in `web/`."""
+"""Abrupt ends: a full disk, no more open files, a clock that is set. A kill is in `web/`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ticker.model import Quote
 FILES = 40
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(port: int) -> None:
+def test_a_log_that_cannot_be_written_does_not_stop_the_service(port: int) -> None:
     """With a full disk behind the log the service starts, serves, and ends with 0."""
 
     async def scenario() -> None:
@@ -41,7 +41,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(port: int) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 100))
 
 
-def test_without_files_newcomers_are_refused_and_readers_go_on(port: int) -> None:
+def test_at_the_limit_of_open_files_newcomers_get_503(port: int) -> None:
     """Where the system allows few open files the service says so, takes as many readers as fit, tells the others 503
     and when to come back, and serves on; when some have left there is room again.
     """
@@ -88,7 +88,7 @@ def kill(process: asyncio.subprocess.Process) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc asks a file of aliases for a name without dots")
-def test_a_mute_resolver_does_not_hold_up_the_stop(port: int, tmp_path: Path) -> None:
+def test_a_hanging_dns_lookup_does_not_delay_the_stop(port: int, tmp_path: Path) -> None:
     """While a lookup hangs the service serves, and it ends with 0 when asked to.
 
     Seen: with a name server that did not answer it stopped only after 12 s, longer than it is given, and was killed.
@@ -118,7 +118,7 @@ def test_a_mute_resolver_does_not_hold_up_the_stop(port: int, tmp_path: Path) ->
 
 @pytest.mark.parametrize("step_s", [3600, -3600])
 @serving(prices={})
-async def test_a_clock_that_is_set_shows_nothing_wrong_as_live(live: Live, step_s: int) -> None:
+async def test_a_clock_that_is_set_makes_no_wrong_price_live(live: Live, step_s: int) -> None:
     """An hour forth or back: what we date ourselves stays live and goes on; what the exchange dates is stale while
     the clocks contradict each other in its disfavour, and live again when they agree; no version is lost.
     """

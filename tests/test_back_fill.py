@@ -14,7 +14,7 @@ DAY = ["1", "1"]
 TICKER = {"a": ["201.0", "1", "1"], "b": ["199.0", "1", "1"], "c": ["200.5", "1"], "h": DAY, "l": DAY, "v": DAY}
 
 
-def test_venue_bars_are_joined_with_live_ones() -> None:
+def test_the_exchanges_own_bars_are_joined_with_live_ones() -> None:
     """Minutes before the start are the exchange's, marked `v`; the open one ends with our own price."""
     minute = int(time.time()) // 60 * 60
     sent = [[minute + 60 * i, "150.1", "160.2", "140.3", "155.4", "150", "2.25", 9] for i in range(-20, 5)]

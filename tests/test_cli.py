@@ -60,12 +60,12 @@ def main(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-def test_version() -> None:
+def test_version_is_printed() -> None:
     """`--version` prints the one version there is."""
     assert ticker("--version") == (0, f"ticker {__version__}\n", [])
 
 
-def test_help_names_every_command_whole() -> None:
+def test_help_lists_every_command_untruncated() -> None:
     """The help has each command on a line of its own, not cut off, and says what `ticker` alone does."""
     status, out, errors = ticker("--help")
     assert (status, errors) == (0, [])
@@ -78,7 +78,7 @@ def test_help_names_every_command_whole() -> None:
 
 
 @pytest.mark.parametrize("module", ["click", "fastapi"])
-def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
+def test_ctrl_c_during_startup_is_quiet(tmp_path: Path, module: str) -> None:
     """Status 130 and no traceback, even while the command line itself is still being imported."""
     pressed = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(10)\n"
     (tmp_path / f"{module}.py").write_text(pressed)
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_a_start_quietly(tmp_path: Path, module: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
-def test_help_of_a_command_names_every_flag(command: str, main: Run) -> None:
+def test_the_help_of_each_command_lists_all_flags(command: str, main: Run) -> None:
     """All three take the same flags, and show how to write feeds."""
     status, out, errors = main(command, "-h")
     assert (status, errors) == (0, [])
@@ -99,23 +99,23 @@ def test_help_of_a_command_names_every_flag(command: str, main: Run) -> None:
         assert expected in out
 
 
-def test_help_costs_nothing() -> None:
-    """Printing the help imports nothing that only a command needs."""
+def test_help_imports_nothing_that_only_a_command_needs() -> None:
+    """Printing it is fast."""
     heavy = {"asyncio", "fastapi", "feeds", "httpx", "pydantic", "uvicorn", "websockets"}
     code = f"import sys; from ticker.cli import main; main(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == "set()\n"
 
 
-def test_the_short_help_is_that_of_the_command() -> None:
-    """The list of commands has the first sentence of each command's own help."""
+def test_the_list_of_commands_has_each_commands_first_sentence() -> None:
+    """It is taken from the command's own help."""
     for name, (_, text) in cli.ASKING.items():
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
         assert (command.help or "").splitlines()[0] == text
 
 
-def test_show_config_is_a_configuration(tmp_path: Path, main: Run) -> None:
+def test_show_config_prints_a_loadable_configuration(tmp_path: Path, main: Run) -> None:
     """It prints TOML with origins; loaded as a file, it gives the same settings."""
     status, out, errors = main("show-config", "--port", "9000", TICKER_LOG__LEVEL="debug")
     assert (status, errors) == (0, [])
@@ -166,14 +166,14 @@ def test_check_config_builds_the_feeds(main: Run) -> None:
     assert main("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
 
 
-def test_keys_come_from_the_environment(main: Run) -> None:
+def test_key_env_reads_the_environment(main: Run) -> None:
     """Seen: `key_env` never worked, as feeds did not get the environment: every variable "holds no key"."""
     feed = ("check-config", "--feed", "finnhub:AAPL?key_env=STOCKS")
     assert main(*feed, STOCKS="c0ffee") == (0, "ok: 1 feed: finnhub\n", [])
     assert main(*feed) == (2, "", ["ticker: feeds.finnhub.key_env: the variable STOCKS holds no key"])
 
 
-def test_adapters_are_a_table(main: Run) -> None:
+def test_adapters_are_printed_as_a_table(main: Run) -> None:
     """Each adapter has a line with its modes and costs, sorted by name; also as JSON lines and as CSV.
 
     Below it is what it offers, with its fields; nothing is wider than the terminal, even at 80 columns.
@@ -270,7 +270,7 @@ def test_a_process_that_cannot_begin_ends_with_status_2(args: list[str], error: 
     assert ticker(*args) == (2, "", [f"ticker: {error}"])
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, main: Run) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path, main: Run) -> None:
     """Each mistake has a line: first those in settings, then those in feeds and files."""
     file = tmp_path / "ticker.toml"
     file.write_text("[server]\nport = 'x'\ntls_cert = 'no.pem'\n[store]\nmax_symbol = 3\n[feeds.krakn]\n", "utf-8")
@@ -304,7 +304,7 @@ def test_text_that_is_not_utf8_is_no_traceback() -> None:
     assert ticker("show-config", "--feed", b"sim:\xff")[0] == 0
 
 
-def test_where_it_cannot_serve_it_says_so(main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_platform_that_cannot_serve_gets_one_line(main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen: on Windows the first command of the README ended in a traceback of `import resource`."""
     monkeypatch.setattr(sys, "platform", "win32")
     said = "ticker: the service runs on Linux and macOS; on Windows, run it in WSL or a container"
@@ -325,7 +325,7 @@ def test_a_port_in_use_is_status_1() -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
+def test_a_closed_pipe_causes_no_error_message(unbuffered: str) -> None:
     """A reader that has enough, such as `head`, causes no error message; the status says that not all was written."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -345,7 +345,7 @@ def test_a_closed_pipe_is_quiet(unbuffered: str) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_one_line(unbuffered: str) -> None:
+def test_a_full_disk_is_reported_in_one_line(unbuffered: str) -> None:
     """A full disk, at the first byte or at the last flush, is reported with status 1."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -360,7 +360,7 @@ def test_a_full_disk_is_one_line(unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (1, expected)
 
 
-def test_without_standard_output_nothing_breaks() -> None:
+def test_a_closed_standard_output_is_harmless() -> None:
     """If it is closed from the start, output is discarded."""
     command = [sys.executable, "-m", "ticker", "adapters"]
     done = subprocess.run(

@@ -147,7 +147,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_a_network_that_drops_and_stalls_is_survived(service: Running) -> None:
+def test_a_view_survives_a_network_that_drops_and_stalls(service: Running) -> None:
     """Cut once by a reset and once in silence: the view says so, resumes, and ends with what REST has."""
     states: list[State] = []
 
@@ -181,7 +181,7 @@ def test_a_network_that_drops_and_stalls_is_survived(service: Running) -> None:
     assert {"live", "reconnecting", "stale"} == set(states)
 
 
-def test_a_view_never_outgrows_its_way_back(service: Running) -> None:
+def test_a_subscription_too_large_to_reconnect_with_is_refused(service: Running) -> None:
     """A subscription too large for the opening message of a reconnect is refused at once, and changes nothing.
 
     Seen: a view that had grown by several subscribes beyond 64 KiB of names died with 1009 at its first reconnect.
@@ -207,7 +207,7 @@ def test_a_view_never_outgrows_its_way_back(service: Running) -> None:
     asyncio.run(scenario())
 
 
-def test_a_slow_script_sees_the_latest(service: Running) -> None:
+def test_a_slow_script_gets_the_latest_values(service: Running) -> None:
     """At 100 ms per change it falls behind more and more, but still gets each symbol's latest value, merged."""
 
     async def scenario() -> None:
@@ -226,7 +226,7 @@ def test_a_slow_script_sees_the_latest(service: Running) -> None:
     asyncio.run(scenario())
 
 
-def test_the_blocking_twin_stays_current_while_its_loop_sleeps(service: Running) -> None:
+def test_a_blocking_view_stays_current_while_its_loop_sleeps(service: Running) -> None:
     """Its thread keeps reading; the loop's next frame is complete and current."""
     with sync.watch(service.url, "*") as view:
         frames = view.frames()

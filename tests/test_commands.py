@@ -98,7 +98,7 @@ def test_exit_statuses_of_get(called: Call) -> None:
     assert called("symbols", "BTC-USDX")[0] == 3
 
 
-def test_tail_prints_changes_and_where_to_go_on(called: Call, service: Running) -> None:
+def test_tail_prints_changes_and_its_cursor(called: Call, service: Running) -> None:
     """First the current quotes, then changes; a later run resumes at the cursor, printed on standard error."""
     status, out, errors = called("tail", "BTC-USD", "ETH-USD", "--json", "--count", "5", "--fields", "last,ts")
     assert status == 0
@@ -142,7 +142,7 @@ def test_tail_without_reconnecting_ends_with_the_connection() -> None:
     assert re.fullmatch(WAITED + r"cursor: \d+:\d+:[0-9a-f]{16}\n" + re.escape(why), errors)
 
 
-def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
+def test_a_mistyped_symbol_is_reported(called: Call, service: Running) -> None:
     """A command that would wait for it for ever names the nearest symbols, even without a terminal."""
     said = "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n"
     status, out, errors = called("tail", "BTC-USDX", "BTC-USD", "--count", "1", "--csv", "--fields", "name")
@@ -158,7 +158,9 @@ def test_a_mistyped_symbol_is_told(called: Call, service: Running) -> None:
 
 
 @serving()
-async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_mistyped_symbol_is_reported_once_the_feeds_have_loaded(
+    live: Live, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Even to a command that started before the feeds had loaded.
 
     Seen: `tail` of one that does not exist, started with the service, was mute until its time was up.
@@ -183,7 +185,7 @@ async def test_a_mistyped_symbol_is_told_once_it_is_certain(live: Live, capsys: 
     assert "".join(errors).count("ticker: no symbol 'BTC-USDX'; nearest: BTC-USD\n") == 1
 
 
-def test_lists_of_a_running_service(called: Call) -> None:
+def test_symbols_and_feeds_are_listed(called: Call) -> None:
     """Symbols, selected by patterns, and feeds, as columns and as data."""
     assert called("symbols", "BTC-*", "--csv")[1].splitlines() == [
         "symbol,name,base,quote,decimals,venues",
@@ -224,7 +226,7 @@ async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: p
     assert await said(3) == ["ticker: no symbol 'BTC-USD'\n"] * 3
 
 
-def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
+def test_status_of_a_ready_service_is_0(called: Call, service: Running) -> None:
     """Release, address and readiness in one line, then the feeds; without a service it is 4."""
     status, out, errors = called("status")
     assert (status, errors) == (0, "")
@@ -236,8 +238,8 @@ def test_status_says_that_all_is_well(called: Call, service: Running) -> None:
 
 
 @serving(prices={})
-async def test_status_says_what_is_missing(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """A service that is not ready is status 1, and each reason has a line."""
+async def test_status_of_a_service_that_is_not_ready_is_1(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each reason has a line."""
     assert await asyncio.to_thread(main, ["status", f"http://127.0.0.1:{live.port}"]) == 1
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.endswith(": not ready")
@@ -258,8 +260,8 @@ class Dying(BaseHTTPRequestHandler):
         pass
 
 
-def test_status_of_a_service_that_dies_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the proxy in front then answers is not mistaken for a status."""
+def test_an_error_of_the_proxy_is_not_taken_for_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """When the service dies while it is asked, the proxy in front answers for it."""
     with HTTPServer(("127.0.0.1", 0), Dying) as proxy:
         thread = threading.Thread(target=proxy.serve_forever)
         thread.start()
@@ -270,7 +272,7 @@ def test_status_of_a_service_that_dies_meanwhile(capsys: pytest.CaptureFixture[s
     assert vars(proxy)["asked"] == ["/api/status", "/api/feeds"], "each once: what it says is of one moment"
 
 
-def test_candles_are_data_where_there_is_no_terminal(called: Call) -> None:
+def test_candles_are_data_without_a_terminal(called: Call) -> None:
     """CSV by default, JSON lines on request, oldest first."""
     status, out, _ = called("candles", "BTC-USD", "--interval", "5m", "--limit", "3")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -298,7 +300,7 @@ def test_alert_ends_when_it_fires(called: Call) -> None:
     assert (status, "'soon' is not a duration; write 250ms, 10s, 5m or 1h" in errors) == (2, True)
 
 
-def test_alert_tells_of_a_lost_service() -> None:
+def test_alert_stale_fires_when_the_service_is_lost() -> None:
     """A price that cannot be known is stale: after kill -9 of the service the alert comes, and ends."""
     with (
         running("--feed", "sim:BTC-USD?faults=false", "--set", "hub.heartbeat_ms=200") as service,
@@ -323,7 +325,7 @@ def test_completion_for_every_shell(called: Call) -> None:
     assert done.stdout.split() == ["plain,--json"]
 
 
-def test_a_reader_that_has_enough_ends_tail_quietly(service: Running) -> None:
+def test_tail_ends_quietly_when_its_pipe_is_closed(service: Running) -> None:
     """`| head -2` ends at once, even if nothing more is written: the closed pipe itself is noticed."""
     process = subprocess.Popen(
         [*PYTHON, "tail", "AAPL", "--json", "--fields", "name", "--url", service.url],
@@ -354,7 +356,7 @@ def test_ctrl_c_ends_tail_cleanly(service: Running) -> None:
     assert re.fullmatch(WAITED + r"cursor: \S+\n", errors)
 
 
-def test_waiting_is_said_where_there_is_no_terminal(port: int) -> None:
+def test_waiting_is_reported_without_a_terminal(port: int) -> None:
     """Standard error says once each that there is no service, that it is up, and that it is lost; output is data."""
     stranger = HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)  # speaks HTTP/1.0
     thread = threading.Thread(target=stranger.serve_forever)
@@ -437,7 +439,9 @@ def test_watch_draws_its_table_on_windows(service: Running) -> None:
         ("candles", {"NO_COLOR": ""}, True),
     ],
 )
-def test_a_terminal_is_believed(service: Running, command: str, environ: dict[str, str], *, colored: bool) -> None:
+def test_a_dumb_terminal_gets_plain_output(
+    service: Running, command: str, environ: dict[str, str], *, colored: bool
+) -> None:
     """A dumb one gets lines and plain charts, and still shows data; `NO_COLOR` counts unless it is empty."""
     leader, follower = pty.openpty()
     with subprocess.Popen(
@@ -468,7 +472,7 @@ def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
     return text
 
 
-def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None:
+def test_watch_prints_lines_without_a_terminal(service: Running) -> None:
     """The same lines as `tail`."""
     with subprocess.Popen(
         [*PYTHON, "watch", "BTC-USD", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -479,7 +483,7 @@ def test_watch_prints_lines_where_there_is_no_terminal(service: Running) -> None
         assert process.wait(READY_S) == 1
 
 
-def test_without_rich_watch_says_how_to_get_it(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_without_rich_says_how_to_install_it(called: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is for the interpreter that runs it, whose environment may have no pip."""
     told: list[str] = []
     monkeypatch.setattr("ticker.commands.watch.note", told.append)

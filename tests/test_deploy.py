@@ -35,13 +35,13 @@ def tool(*arguments: str) -> str:
 
 
 @pytest.mark.needs("promtool")
-def test_prometheus_accepts_its_files() -> None:
+def test_promtool_accepts_configuration_rules_and_unit_tests() -> None:
     """Configuration and rules are valid, and each alert fires, and is silent, as its unit tests say."""
     tool("check", "config", "prometheus.yml")
     assert "SUCCESS" in tool("test", "rules", "alerts_test.yml")
 
 
-def test_each_alert_is_tested_and_explained() -> None:
+def test_each_alert_has_unit_tests_and_a_runbook_section() -> None:
     """There are two unit tests for each, one that fires, and a section of the runbook with its three parts."""
     tests = re.findall(r"- name: (\w+) (fires|is silent)", (DEPLOY / "alerts_test.yml").read_text())
     assert tests == [(alert, what) for alert in ALERTS for what in ("fires", "is silent")]
@@ -57,7 +57,7 @@ def names_in(text: str) -> set[str]:
 
 
 @serving()
-async def test_every_metric_that_is_shown_exists(live: Live) -> None:
+async def test_every_metric_in_dashboard_and_alerts_exists(live: Live) -> None:
     """Each name in the dashboard, the alerts, their tests and the runbook is a series of a running service."""
     page = (await live.get("/metrics")).body.decode()
     series = {sample.name for family in text_string_to_metric_families(page) for sample in family.samples}
@@ -73,7 +73,7 @@ async def test_every_metric_that_is_shown_exists(live: Live) -> None:
     assert {name for name in ours if not any(name in text for text in shown)} == set(), "not on the dashboard"
 
 
-def test_the_files_agree_with_the_code() -> None:
+def test_deployment_files_agree_with_the_code() -> None:
     """The settings they give exist, ports and paths are ours, and what compose mounts is there."""
     compose = (DEPLOY / "compose.yaml").read_text()
     given = re.findall(r"^ +(TICKER_\w+): \"?(.*?)\"?$", compose, re.MULTILINE)

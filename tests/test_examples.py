@@ -81,7 +81,7 @@ def check_prices(lines: Iterator[str]) -> None:
 
 
 @pytest.mark.needs("chromium")
-def test_the_browser_code(service: Running) -> None:
+def test_the_browser_example_prints_prices(service: Running) -> None:
     """Plain WebSocket and plain EventSource print prices in a real browser, without an error."""
     with launched() as browser:
         page = browser.new_page()
@@ -94,7 +94,7 @@ def test_the_browser_code(service: Running) -> None:
 
 
 @pytest.mark.needs("node")
-def test_the_browser_code_in_node(service: Running, tmp_path: Path) -> None:
+def test_the_browser_example_prints_prices_in_node(service: Running, tmp_path: Path) -> None:
     """The same code prints prices in Node, with the WebSocket that is built into it."""
     node = str(find_program("node"))
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
@@ -108,13 +108,13 @@ def test_the_browser_code_in_node(service: Running, tmp_path: Path) -> None:
 # Python
 
 
-def test_the_python_code(service: Running) -> None:
+def test_the_websockets_example_prints_prices(service: Running) -> None:
     """A dozen lines on websockets print prices, without a deprecation warning."""
     with printing([sys.executable, "-W", "error", "-c", example("python", "websockets.sync", service)]) as lines:
         check_prices(lines)
 
 
-def test_the_pandas_code(service: Running) -> None:
+def test_the_pandas_example_loads_both_tables(service: Running) -> None:
     """Both tables load as data frames: a price, and the close of the newest bar."""
     with printing([sys.executable, "-c", example("python", "pandas.read_csv", service)]) as lines:
         last, close = next(lines).split()
@@ -148,7 +148,7 @@ class Exchange(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_exchange_of_another_package(tmp_path: Path) -> None:
+def test_the_adapter_example_serves_prices(tmp_path: Path) -> None:
     """The module, installed with its entry point, is an adapter whose prices are served.
 
     Seen: it lacked its imports.
@@ -177,7 +177,7 @@ def test_the_exchange_of_another_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("curl")
-def test_the_cursor_loop(service: Running) -> None:
+def test_the_cursor_loop_prints_only_changes(service: Running) -> None:
     """First everything, then, turn by turn, only what has changed since the turn before."""
     with printing(["sh", "-c", example("sh", "wait_s=30", service)]) as lines:
         first, second, third = [next(lines) for _ in range(3)]
@@ -190,7 +190,7 @@ def test_the_cursor_loop(service: Running) -> None:
 
 
 @pytest.mark.parametrize("tool", ["websocat", "python -m websockets"])
-def test_the_websocket_tools(service: Running, tool: str) -> None:
+def test_the_websocket_tools_print_the_stream(service: Running, tool: str) -> None:
     """Third-party programs read the stream as it is."""
     command = next(line for line in example("sh", "websocat", service).splitlines() if line.startswith(tool))
     environ = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -202,7 +202,7 @@ def test_the_websocket_tools(service: Running, tool: str) -> None:
         assert f'"type":"{kind}"' in seen
 
 
-def test_the_spreadsheets_formula(service: Running) -> None:
+def test_the_spreadsheet_formula_loads_a_table(service: Running) -> None:
     """Its address gives a table with a header and a row for each symbol."""
     (address,) = re.findall(r'=IMPORTDATA\("(.*?)"\)', README)
     parts = urlsplit(address)

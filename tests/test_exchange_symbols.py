@@ -37,7 +37,7 @@ def asked(capsys: pytest.CaptureFixture[str]) -> Asked:
     return call
 
 
-def test_what_an_exchange_lists(asked: Asked) -> None:
+def test_symbols_of_an_exchange_are_listed(asked: Asked) -> None:
     """Canonical symbols in order, as columns, CSV or JSON lines; the spec and the patterns narrow them."""
     status, out, errors = asked(LIST, "")
     assert (status, errors) == (0, "")
@@ -53,7 +53,7 @@ def test_what_an_exchange_lists(asked: Asked) -> None:
     assert asked(LIST, "", "BTC-USDX")[0] == 3
 
 
-def test_a_list_that_cannot_be_had(asked: Asked) -> None:
+def test_a_list_that_cannot_be_loaded_is_status_4(asked: Asked) -> None:
     """One line names the exchange, its address and what is wrong; status 4."""
     status, out, errors = asked(Reply(status=503), "")
     assert (status, out) == (4, "")

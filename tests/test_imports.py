@@ -165,7 +165,7 @@ def layer(name: str) -> int:
 
 
 def wrong(names: Iterable[str], of: Callable[[str], object]) -> dict[str, object]:
-    """What is wrong with each of these modules, with whom it is at all."""
+    """What is wrong with each of these modules, if anything is."""
     return {name: found for name in names if (found := of(name))}
 
 
@@ -192,28 +192,28 @@ def test_no_cycles() -> None:
     assert set(order) == set(SOURCES)
 
 
-def test_feeds_see_the_bottom_and_themselves() -> None:
-    """A feed knows values, clock, errors and the feeds' own base; neither store nor web."""
+def test_feeds_import_only_the_bottom_layers_and_feeds() -> None:
+    """A feed knows values, clock, errors and the feeds' own base, but neither store nor web."""
     feeds = {name for name in SOURCES if package(name) == "feeds"}
     assert wrong(feeds, lambda name: {other for other in ours(name) - feeds if layer(other) > 0}) == {}
 
 
-def test_web_and_feeds_do_not_know_each_other() -> None:
-    """The page's shell imports no feed; that feeds import no web is said above."""
+def test_web_imports_no_feed() -> None:
+    """That no feed imports the web is tested above."""
     shell = {name for name in SOURCES if package(name) == "web"}
     assert wrong(shell, lambda name: {other for other in ours(name) if package(other) == "feeds"}) == {}
 
 
-def test_the_client_library_is_a_leaf() -> None:
-    """It needs nothing of the service, and nobody below the command line needs it."""
+def test_only_commands_import_the_client_library() -> None:
+    """It needs nothing of the service."""
     library = {name for name in SOURCES if is_client(name)}
     assert wrong(library, lambda name: ours(name) - library - CLIENT_SEES - {"ticker"}) == {}
     below = {name for name in SOURCES if layer(name) < len(LAYERS) - 1}
     assert wrong(below - library, lambda name: ours(name) & library) == {}
 
 
-def test_commands_see_the_client_library_only() -> None:
-    """What asks a running service starts fast, and needs no part of it."""
+def test_commands_import_no_part_of_the_service() -> None:
+    """A command that asks a running service starts fast."""
     seen = (
         {name for name in SOURCES if is_client(name) or is_command(name)} | CLIENT_SEES | {"ticker", "ticker.harmless"}
     )
@@ -243,14 +243,14 @@ def test_lower_layers_use_no_foreign_library() -> None:
     assert wrong(LOWER, network) == {}
 
 
-def test_pydantic_is_for_the_configuration() -> None:
-    """Whoever else needs a model takes a dataclass."""
+def test_only_the_configuration_uses_pydantic() -> None:
+    """All other models are dataclasses."""
     others = SOURCES.keys() - {"ticker.config", "ticker.settings"}
     assert wrong(others, lambda name: {other for other in imports(name) if other.startswith("pydantic")}) == {}
 
 
 def test_no_exchange_is_named_outside_its_file() -> None:
-    """What is generic is so to the letter: in names, texts and examples of the code, the page's included."""
+    """Generic code is generic to the letter: in names, texts and examples, including those of the page."""
     exchanges = {name.rpartition(".")[2].partition("_")[0] for name in SOURCES if name.startswith("feeds.venues.")}
     assert {"kraken", "binance"} <= exchanges
     word = re.compile("|".join(sorted(exchanges)), re.IGNORECASE)

@@ -114,7 +114,7 @@ def test_a_reader_cut_a_hundred_times_misses_nothing(data_dir: pathlib.Path) -> 
 
 
 def test_a_restart_gives_a_snapshot_and_a_new_epoch(tmp_path: pathlib.Path) -> None:
-    """A cursor of an earlier process is answered by everything, never by a delta."""
+    """A cursor of an earlier process is answered by a snapshot, never by a delta."""
     file = tmp_path / "quotes.csv"
     file.write_text("ts,venue,symbol,bid,ask\n1431302400000,one,EURUSD,1.11,1.12\n1431302401000,two,USDJPY,119,119.5\n")
     arguments = ("--feed", f"replay:{file}?speed=max")
@@ -161,7 +161,7 @@ def fake_kraken(data_dir: pathlib.Path) -> Iterator[tuple[FakeExchange, asyncio.
         loop.close()
 
 
-def test_krakens_recorded_bulk_reply_gives_every_good_row_and_no_bad_one(data_dir: pathlib.Path) -> None:
+def test_krakens_recorded_bulk_answer_gives_exactly_the_good_rows(data_dir: pathlib.Path) -> None:
     """Of 1,530 rows 108 have no last price: 97 of them have a bid, 2 more only an ask, 9 no price at all."""
     body = (data_dir / "exchanges/kraken/rest/Ticker_all_assetVersion1_2026-06-24.json").read_text()
     rows = json.loads(body)["result"]
@@ -200,8 +200,8 @@ def test_krakens_recorded_bulk_reply_gives_every_good_row_and_no_bad_one(data_di
     )
 
 
-def test_a_failing_exchange_is_shown_and_comes_back(data_dir: pathlib.Path) -> None:
-    """A failure that lasts leaves the last good prices, marked down, and its reason counted; a good answer mends it."""
+def test_a_failing_exchange_is_shown_as_down_until_it_answers(data_dir: pathlib.Path) -> None:
+    """The last good prices stay, marked down, and the reason is counted; a good answer ends that."""
     target = "/0/public/Ticker?assetVersion=1"
     recorded = recordings(data_dir / "exchanges/kraken/rest").values()
     good_reply = next(found for asked, found in recorded if asked == target)

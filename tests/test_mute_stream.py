@@ -1,4 +1,4 @@
-"""A stream that stays open, answers pings and says nothing more, as readers of the real service and its page see it."""
+"""A stream that stays open, answers pings and sends nothing more, as readers of the service and its page see it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def trades(peer: Peer, prices: range) -> None:
         await asyncio.sleep(0.05)
 
 
-async def falls_mute(peer: Peer, watched: asyncio.Event) -> None:
+async def falls_silent(peer: Peer, watched: asyncio.Event) -> None:
     """Be busy until all are watching, then send nothing but heartbeats."""
     busy = asyncio.ensure_future(trades(peer, range(1000, 2000)))
     await watched.wait()
@@ -73,7 +73,7 @@ def chip_states(url: str, watching: Callable[[], object]) -> list[str]:
         return said
 
 
-def test_mute_stream_is_shown_and_mended() -> None:
+def test_a_silent_stream_is_shown_and_replaced() -> None:
     """After the last price feed and symbol are no longer live, the page says so at its feed, and another connection
     makes them live again. The ten seconds that it may take are promised by `test_watch.py`, by a manual clock.
     """
@@ -83,7 +83,7 @@ def test_mute_stream_is_shown_and_mended() -> None:
         watching = partial(asyncio.get_running_loop().call_soon_threadsafe, watched.set)
         async with FakeExchange() as exchange:
             exchange.serve("/0/public/AssetPairs", Reply(body=PAIRS))
-            exchange.stream("/v2", partial(falls_mute, watched=watched), goes_on)
+            exchange.stream("/v2", partial(falls_silent, watched=watched), goes_on)
             feed = f"kraken:BTC-USD?mode=stream&base_url={exchange.base_url}"
             async with service_of("--feed", feed) as service:
                 url = service.url.replace("http", "ws") + "/ws?symbols=*,*:*"

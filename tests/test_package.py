@@ -70,7 +70,7 @@ def image(instruction: str) -> list[str]:
     return list(map(str, ast.literal_eval(found[1])))
 
 
-def test_it_serves_from_anywhere(built: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_serves_the_whole_page(built: Path, tmp_path: Path) -> None:
     """Installed into another folder and started from a third one, by the image's own command, it serves the page with
     every module and style that it names; the image's health check is content.
     """
@@ -101,7 +101,7 @@ def image_environ() -> dict[str, str]:
     return dict(re.findall(r"\b(TICKER_\w+)=(\S+)", DOCKERFILE))
 
 
-def test_the_image_takes_arguments_and_is_still_reached() -> None:
+def test_the_image_with_arguments_still_listens_on_all_addresses() -> None:
     """Seen: the address of the container stood in `CMD`, so `docker run ticker --feed kraken` listened on loopback."""
     command = [sys.executable, *image("ENTRYPOINT")[1:], "show-config", "--feed", "kraken"]
     shown = subprocess.run(command, env=os.environ | image_environ(), capture_output=True, text=True, check=True).stdout

@@ -31,8 +31,8 @@ def rows(count: int) -> str:
     return "".join(f"{1_431_302_400_000 + 1000 * i},EURUSD,1.{i:06},{noise.getrandbits(64):x}\n" for i in range(count))
 
 
-def test_the_log_goes_on_above_the_line() -> None:
-    """A line of the log takes the place of what is shown, which comes again below it; what is empty leaves nothing."""
+def test_log_lines_appear_above_the_progress_line() -> None:
+    """A log line takes its place, and it is drawn again below; an empty one leaves nothing."""
     terminal = io.StringIO()
     line = StatusLine(terminal)
     line.write("one\n")
@@ -45,8 +45,8 @@ def test_the_log_goes_on_above_the_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["quotes.csv", "quotes.csv.gz"])
-def test_a_replay_knows_how_far_it_is(tmp_path: Path, name: str) -> None:
-    """Of the file as it is on the disk: nothing before it is open and after its end, and more and more between."""
+def test_a_replay_reports_its_progress_through_the_file(tmp_path: Path, name: str) -> None:
+    """As a share of the file on disk: growing from line to line, and nothing before the start and after the end."""
     path, text = tmp_path / name, (HEAD + rows(50_000)).encode()
     path.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     replay = Replay("replay", ReplayOptions(symbols=str(path)), Context(Clock(), random.Random(1)))
@@ -60,8 +60,8 @@ def test_a_replay_knows_how_far_it_is(tmp_path: Path, name: str) -> None:
     assert 0 < first < middle < late <= 1
 
 
-def test_a_person_sees_it(tmp_path: Path) -> None:
-    """On a terminal the share stands below the log, and is gone when the service has ended."""
+def test_a_terminal_shows_the_progress_below_the_log(tmp_path: Path) -> None:
+    """It is gone when the service has ended."""
     file = tmp_path / "quotes.csv"
     file.write_text(HEAD + rows(1000))
     control, terminal = pty.openpty()

@@ -37,14 +37,14 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def test_the_settings_table_is_that_of_the_code() -> None:
+def test_the_settings_table_matches_the_code() -> None:
     """Names, defaults and meanings are those of `ticker.settings`."""
     block = re.search(r"<!-- settings: .*?-->\n\n(.*?)\n\n<!-- /settings -->", README, re.DOTALL)
     assert block is not None
     assert block[1] == settings_table(), f"put this into the README:\n{settings_table()}"
 
 
-def test_the_readme_says_where_everything_lives() -> None:
+def test_the_readme_lists_every_module() -> None:
     """The table names each module of the service, the client library, the feeds' base and the web."""
     told = set(re.findall(r"`(\w+)`", README.partition("## Where things live")[2]))
     folders = ("ticker", "ticker/client", "feeds", "web")
@@ -83,7 +83,7 @@ def _fields_text(fields: list[str]) -> str:
     return " ".join(fields) if len(fields) < len(lacking) else f"all but {' '.join(lacking)}"
 
 
-def test_the_adapters_table_is_that_of_the_code() -> None:
+def test_the_adapters_table_matches_the_code() -> None:
     """Every adapter is listed as `ticker adapters --json` has it."""
     block = re.search(r"<!-- adapters: .*?-->\n\n(.*?)\n\n<!-- /adapters -->", README, re.DOTALL)
     assert block is not None
@@ -91,7 +91,7 @@ def test_the_adapters_table_is_that_of_the_code() -> None:
     assert block[1] == table, f"put this into the README:\n{table}"
 
 
-def test_the_fixed_limits_are_those_of_the_code() -> None:
+def test_the_fixed_limits_match_the_code() -> None:
     """Every number in the README's list of fixed limits, in its order."""
     (limits,) = re.findall(r"^Some limits are fixed(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
     told = [int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*", limits)]
@@ -102,20 +102,20 @@ def test_the_fixed_limits_are_those_of_the_code() -> None:
     ]  # fmt: skip
 
 
-def test_the_fields_of_a_quote_are_named_in_order() -> None:
+def test_the_fields_of_a_quote_are_listed_in_order() -> None:
     """The README lists exactly the fields of the protocol, in its order."""
     assert f"`{' '.join(FIELDS)}`" in README
 
 
-def test_the_two_commands_come_first() -> None:
-    """Run and test, one line each, needing nothing that a bare machine lacks."""
+def test_run_and_test_commands_come_first_in_one_line_each() -> None:
+    """They need nothing that a bare machine lacks."""
     run, test = re.findall(r"```sh\n# (?:run|test).*?\n(.*?)\n```", README, re.DOTALL)[:2]
     assert run.startswith("python3 -m venv --without-pip .venv && ")
     assert run.endswith("-qr requirements.txt && .venv/bin/python -m ticker")
     assert test.endswith("-qr requirements-dev.txt && .venv/bin/python -m pytest")
 
 
-def test_the_locks_hold_no_address() -> None:
+def test_the_lock_files_have_no_address() -> None:
     """Requirements are hashes and versions; where they come from is the user's own configuration."""
     for name in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text()
@@ -133,7 +133,7 @@ def test_every_curl_example_is_answered() -> None:
             assert service.fetch(path), path
 
 
-def test_the_image_is_made_of_what_is_there() -> None:
+def test_every_file_the_image_copies_exists() -> None:
     """Every COPY source of the Dockerfile exists, and its port is the code's default."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     sources = re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.MULTILINE)

@@ -59,14 +59,14 @@ def test_python_examples_print_prices(number: int, service: Running, monkeypatch
     assert "-" in printed[-1] or re.search(r"\d", printed[-1])
 
 
-def test_the_examples_are_all_there() -> None:
+def test_the_readme_has_every_kind_of_example() -> None:
     """Asynchronous, blocking, pandas, polars; and every command that asks a service."""
     assert len(EXAMPLES) == 4
     assert {command[0] for command in COMMANDS} == set(cli.ASKING) - {"completion", "adapters"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_commands_are_understood_and_run(
+def test_commands_of_the_readme_run(
     command: list[str], service: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Those that end by themselves print something and succeed; of the others, every option is known."""

@@ -90,7 +90,9 @@ async def ask(port: int, seen: dict[int, int]) -> None:
 
 @dataclass
 class Reader:
-    """What somebody who stays connected has heard: it comes back at once after a goodbye, and notes whom it gets."""
+    """What a reader that stays connected receives: it reconnects at once after a `bye`, and notes which instance it
+    gets.
+    """
 
     epochs: list[int] = field(default_factory=list)
     byes: list[str] = field(default_factory=list)
@@ -111,7 +113,7 @@ class Reader:
             self.away = True
 
     def check(self) -> None:
-        """It was sent away kindly, at least once, and found another instance each time, never the one that goes."""
+        """It got a `bye` at least once, and found another instance each time, never the one that was stopping."""
         assert self.byes
         assert set(self.byes) == {"shutdown"}
         assert len(set(self.epochs)) == len(self.epochs) > 1
@@ -140,7 +142,7 @@ async def listen_to(port: int, reader: Reader) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.needs("nginx")
-def test_a_rolling_restart_is_not_noticed(tmp_path: Path, ports: list[int]) -> None:
+def test_a_rolling_restart_fails_no_request_and_loses_no_reader(tmp_path: Path, ports: list[int]) -> None:
     """While both instances are replaced every request is answered with 200, over the page, REST and health; a stream
     gets `bye` from the one that goes and a snapshot from another one at its first try, over WebSocket and as events.
     """

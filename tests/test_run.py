@@ -15,8 +15,8 @@ from ticker.service import Service
 from ticker.settings import Settings
 
 
-def test_what_stays_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When every feed knows its symbols, and when many more have come: garbage is looked for among later things."""
+def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once every feed knows its symbols, and when many more have come: the collector looks only at later objects."""
     done: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
     monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
@@ -42,15 +42,15 @@ def test_what_stays_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_address_in_the_log_can_be_opened() -> None:
-    """Whoever listens everywhere is found on this machine, too."""
+    """A service that listens on all addresses is reached on this machine, too."""
     shown = {host: _shown(host) for host in ("127.0.0.1", "0.0.0.0", "::", "::1", "10.0.0.7")}
     assert shown == {
         "127.0.0.1": "127.0.0.1", "0.0.0.0": "localhost", "::": "localhost", "::1": "[::1]", "10.0.0.7": "10.0.0.7",
     }  # fmt: skip
 
 
-def test_a_system_that_lifts_no_limit_is_served_within_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some refuse to have no limit of open files at all; what they allow already counts then."""
+def test_a_limit_of_open_files_that_cannot_be_lifted_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems refuse to have no limit of open files; the number that they allow counts."""
 
     def refuse(_: int, __: tuple[int, int]) -> None:
         raise ValueError("current limit exceeds maximum limit")
@@ -60,8 +60,8 @@ def test_a_system_that_lifts_no_limit_is_served_within_it(monkeypatch: pytest.Mo
     assert _within_files(Settings()).limits.connections == 800
 
 
-def test_macos_gives_as_many_files_as_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen: it names no limit, refuses to have none, and begins with 256 files, which made 128 connections."""
+def test_the_limit_of_open_files_is_raised_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: macOS names no limit, refuses to have none, and begins with 256 files, which made 128 connections."""
     soft = [256]
 
     def change(_: int, limits: tuple[int, int]) -> None:

@@ -70,8 +70,8 @@ histories = st.lists(st.builds(Event, waits, st.one_of(st.integers(90, 110), st.
 
 
 @given(histories)
-def test_folding_equals_bars_made_by_hand(events: list[Event]) -> None:
-    """For any prices, pauses and gaps, the bars of each length are those that every single price gives."""
+def test_folded_bars_equal_those_of_every_single_price(events: list[Event]) -> None:
+    """For any prices, pauses and gaps, and for each length."""
     tape, now = Tape(), START
     for wait_ms, price in events:
         now += wait_ms
@@ -99,8 +99,8 @@ def test_folding_equals_bars_made_by_hand(events: list[Event]) -> None:
         pytest.param([{"last": "7"}, {"state": "halted"}], 7, id="a quote without a price repeats it"),
     ],
 )
-def test_the_price_of_a_bar(quotes: list[dict[str, Value]], close: float) -> None:
-    """It is the last, or the mid while there is no last; absent fields keep their values."""
+def test_a_bar_takes_the_last_price_or_else_the_mid(quotes: list[dict[str, Value]], close: float) -> None:
+    """Absent fields keep their values."""
     tape = tape_of(*((0, quote) for quote in quotes))
     assert [slot.close for slot in slots(tape, SECOND_MS, START)] == [close]
 
@@ -123,7 +123,7 @@ def test_a_quiet_interval_carries_the_close() -> None:
     ]
 
 
-def test_a_missing_interval_carries_the_close_and_says_so() -> None:
+def test_a_missing_interval_carries_the_close_and_is_a_gap() -> None:
     """From the moment that data is missing until it is back, bars have a gap; the quiet time before is none."""
     tape = tape_of((0, "10"))
     tape.mark(missing=True, wall_ms=START + 2400)
@@ -144,7 +144,7 @@ def test_stale_and_then_down_is_one_gap() -> None:
     assert [s.quoted for s in slots(tape, SECOND_MS, START + 4000)] == [True, True, False, False, False]
 
 
-def test_another_source_goes_on_with_its_own_price() -> None:
+def test_a_new_source_continues_with_its_own_price() -> None:
     """Bid and ask of the old source do not mix with those of the new one."""
     tape = tape_of((0, {"bid": "1", "ask": "2"}))
     tape.follow("b:X", {"last": None, "bid": None, "ask": "9"}, START + 100)
@@ -152,24 +152,24 @@ def test_another_source_goes_on_with_its_own_price() -> None:
     assert (tape.source, tape.slots(SECOND_MS, START, START)[0].close) == ("b:X", 8)
 
 
-def test_a_clock_that_is_set_back_spoils_nothing() -> None:
-    """The newest bar lasts until the time at which it began has come again; order and older bars stay."""
+def test_a_clock_set_back_keeps_order_and_older_bars() -> None:
+    """The newest bar lasts until the time at which it began has come again."""
     tape = tape_of((0, "10"), (5000, "11"), (1000, "15"), (4000, "9"), (6000, "12"))
     assert [(s.high, s.low) for s in slots(tape, SECOND_MS, START + 6000)] == [
         (10, 10), (10, 10), (10, 10), (10, 10), (10, 10), (15, 9), (12, 12)
     ]  # fmt: skip
 
 
-def test_only_what_is_asked_for_is_given() -> None:
-    """A bar before the first interval is not returned, but gives the close that a quiet first one carries."""
+def test_bars_before_the_requested_range_are_not_returned() -> None:
+    """The one before it gives the close that a quiet first bar carries."""
     tape = tape_of((0, "10"), (7000, "11"), (10_000, "12"))
     assert [(s.t - START, s.close) for s in slots(tape, SECOND_MS, START + 11_000, count=3)] == [
         (9000, 11), (10_000, 12), (11_000, 12)
     ]  # fmt: skip
 
 
-def test_without_a_ring_of_seconds_the_open_one_is_left() -> None:
-    """A tape whose seconds were dropped still knows this second and all minutes."""
+def test_a_tape_without_seconds_still_has_the_current_one() -> None:
+    """And all minutes."""
     tape = tape_of((0, "10"), (1000, "11"))
     tape.seconds = None
     tape.take({"last": "12"}, START + 2000)
@@ -178,8 +178,8 @@ def test_without_a_ring_of_seconds_the_open_one_is_left() -> None:
     assert tape.bytes == TAPE_BYTES + tape.minutes.bytes
 
 
-def test_what_the_ring_has_forgotten_leaves_a_gap() -> None:
-    """A folded bar whose beginning the ring has lost has a gap."""
+def test_a_bar_whose_beginning_was_forgotten_has_a_gap() -> None:
+    """A folded bar, if its ring has lost its first part."""
     tape = Tape()
     for minute in range(1440 + 7):
         tape.take({"last": "10"}, START + minute * MINUTE_MS)

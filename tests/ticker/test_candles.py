@@ -51,7 +51,7 @@ def test_a_consolidated_symbol_follows_its_source(market: Market) -> None:
 
 
 def test_a_venue_symbol_is_recorded_from_the_first_request_on(market: Market) -> None:
-    """A symbol that nobody requested costs nothing; the first answer has the current price."""
+    """A symbol that was never requested costs nothing; the first answer has the current price."""
     market.feed("a")
     market.say({"a:X": "10"})
     market.beat(3, {"a:X": "11"})
@@ -84,7 +84,7 @@ def test_a_stale_symbol_has_a_gap(market: Market) -> None:
 
 
 @pytest.mark.parametrize("first", ["tick", "data"])
-def test_what_happens_while_the_machine_sleeps_is_missing(market: Market, first: str) -> None:
+def test_a_suspended_machine_leaves_a_gap(market: Market, first: str) -> None:
     """Seen: after a laptop's sleep the hours were flat bars, taken as known, which no venue's bars replaced.
 
     Cause: no symbol was stale before, and the next price ended the silence. Promise: until the process is back data is
@@ -136,7 +136,7 @@ def test_a_clock_that_was_far_ahead_leaves_nothing_behind(market: Market, first:
     assert market.since("X") == START
 
 
-def test_a_symbol_born_stale_is_all_gap(market: Market) -> None:
+def test_a_symbol_that_is_stale_from_the_start_has_only_gaps(market: Market) -> None:
     """A price that was stale when it arrived is shown, but with a gap."""
     market.feed("a")
     market.feeds["a"].publish([Quote("a:X", {"last": "10"}, ts=START - 10 * MINUTE)])
@@ -154,7 +154,7 @@ def test_a_closed_market_is_no_gap(market: Market) -> None:
     assert market.brief("X", limit=2) == [(10, 10, 10, ""), (10, 10, 10, "o")]
 
 
-def test_what_is_gone_is_forgotten(market: Market) -> None:
+def test_a_removed_symbols_bars_are_forgotten(market: Market) -> None:
     """A delisted symbol frees its memory; reborn, it starts from scratch."""
     market.feed("a")
     market.say({"a:X": "10", "a:Y": "5"})
@@ -167,7 +167,7 @@ def test_what_is_gone_is_forgotten(market: Market) -> None:
     assert market.brief("X") == [(12, 12, 12, "og")]
 
 
-def test_a_symbol_that_is_reborn_within_a_flush_goes_on(market: Market) -> None:
+def test_a_symbol_reborn_within_a_flush_keeps_its_bars(market: Market) -> None:
     """Removed and reborn within one flush, it was never gone."""
     market.feed("a")
     market.say({"a:X": "10"})
@@ -194,8 +194,8 @@ def test_bars_begin_at_multiples_of_their_interval(market: Market, interval: str
 # What the venue adds
 
 
-def test_older_bars_are_the_venues(market: Market) -> None:
-    """From before the recording began there are the venue's own bars, marked, with their volume."""
+def test_bars_from_before_the_recording_are_the_venues_own(market: Market) -> None:
+    """They are marked, and have their volume."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
     assert market.rows("X", "1m", limit=3) == [
@@ -207,7 +207,7 @@ def test_older_bars_are_the_venues(market: Market) -> None:
     assert market.since("X") == START
 
 
-def test_the_open_bar_joins_both(market: Market) -> None:
+def test_the_open_bar_joins_the_venues_part_with_the_recorded_one(market: Market) -> None:
     """It begins as the venue says and continues with what was recorded since, higher highs included."""
     market.feed("a", local=False)
     market.say({"a:X": "70"})
@@ -218,7 +218,7 @@ def test_the_open_bar_joins_both(market: Market) -> None:
     assert market.rows("X", "1m", limit=1) == [Row(START, 50, 300, 30, 80, None, "ov")]
 
 
-def test_what_is_said_while_the_venue_is_asked_counts(market: Market) -> None:
+def test_prices_received_while_the_venue_is_asked_count(market: Market) -> None:
     """The answer is of the moment in which it is given."""
     venue = market.feed("a")
     market.say({"a:X": "10"})
@@ -231,7 +231,7 @@ def test_what_is_said_while_the_venue_is_asked_counts(market: Market) -> None:
     assert [row.close for row in market.rows("X", "1m", 2)] == [60, 99]
 
 
-def test_a_gap_after_the_venue_told_stays_a_gap(market: Market) -> None:
+def test_a_gap_after_the_venues_answer_stays_a_gap(market: Market) -> None:
     """Until the venue is asked again, a bar that both know only in part is marked as having a gap."""
     market.feed("a", local=False)
     market.say({"a:X": "70"})
@@ -253,7 +253,7 @@ def test_a_price_from_before_a_gap_is_no_part_of_a_later_bar(market: Market) -> 
     assert market.brief("X", "1m", limit=2) == [(200, 40, 60, "v"), (200, 40, 60, "ogv")]
 
 
-def test_a_long_bar_with_a_gap_is_told_again(market: Market) -> None:
+def test_an_open_bar_with_a_gap_is_requested_again(market: Market) -> None:
     """The venue is asked for the rest of a bar that is still open, if data was missing since it told the first part."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
@@ -292,8 +292,8 @@ def test_a_venue_that_fails_leaves_what_was_recorded(market: Market) -> None:
     assert market.brief("X") == [(70, 70, 70, "g"), (71, 71, 71, "o")]
 
 
-def test_a_bar_whose_end_nobody_knows_has_a_gap(market: Market) -> None:
-    """The venue's bar was still open and the recording began after it: what came between is missing."""
+def test_a_venues_open_bar_before_the_recording_has_a_gap(market: Market) -> None:
+    """What came between its answer and the recording is missing."""
     venue = market.feed("a", local=False)
     market.say({"a:X": "70"})
     market.rows("a:X", "1m", limit=1)
@@ -304,8 +304,8 @@ def test_a_bar_whose_end_nobody_knows_has_a_gap(market: Market) -> None:
     assert market.brief("X", "1m", limit=2) == [(200, 40, 60, "gv"), (71, 71, 71, "og")]
 
 
-def test_a_consolidated_symbol_asks_its_source(market: Market) -> None:
-    """Its past is that of its current source, shared with that of the venue symbol."""
+def test_a_consolidated_symbols_past_is_its_sources(market: Market) -> None:
+    """It is shared with that of the venue symbol."""
     a, b = market.feed("a", local=False), market.feed("b", local=False)
     market.say({"a:X": "70", "b:X": "71"})
     market.rows("X", "5m", limit=3)
@@ -405,8 +405,8 @@ class Truth:
 
 @settings(max_examples=100, derandomize=True)
 @given(steps)
-def test_what_is_not_marked_as_a_gap_is_true(story: list[Step]) -> None:
-    """Whatever was received, missed and fetched: a bar without a gap is the one that all trades make.
+def test_a_bar_without_a_gap_is_the_one_all_trades_make(story: list[Step]) -> None:
+    """Whatever was received, missed and fetched.
 
     A bar with a gap has no price from another time, once the venue has delivered it.
     """

@@ -21,8 +21,8 @@ def ring_bytes(*tapes: Tape) -> int:
 
 
 @pytest.mark.parametrize("question", ["bars", "sparklines"])
-def test_the_budget_holds(question: str) -> None:
-    """Whatever is recorded and requested, the arrays stay within the budget, and the count is exact."""
+def test_the_arrays_stay_within_the_budget(question: str) -> None:
+    """Whatever is recorded and requested, and the count is exact."""
     budget = 40_000
     market = Market(budget)
     venue = market.feed("a", local=True)
@@ -46,8 +46,8 @@ def test_the_budget_holds(question: str) -> None:
     assert market.candles.bytes > budget / 2, "the budget is made use of"
 
 
-def test_what_a_wrong_clock_has_dated_gives_its_memory_back() -> None:
-    """When the clock is set back by more than a minute, all bars are forgotten, and the count is exact."""
+def test_a_clock_set_back_frees_the_memory_of_all_bars() -> None:
+    """By more than a minute; the count stays exact."""
     market = Market()
     market.feed("a", local=True)
     market.say({"a:X": "10", "a:Y": "10"})
@@ -70,8 +70,10 @@ def grown(market: Market, *symbols: str) -> dict[str, str]:
     return {s: "minutes" if tapes[s].seconds is None else "all" for s in symbols if s in tapes}
 
 
-def test_the_least_recently_asked_are_forgotten_first() -> None:
-    """Symbols nobody requested lose their seconds, then all; then the others, the least recently requested first."""
+def test_the_least_recently_requested_symbols_are_forgotten_first() -> None:
+    """Symbols that were never requested lose their seconds, then all bars; then the others, the least recently
+    requested first.
+    """
     symbols = ["S0", "S1", "S2", "S3"]
     full = 4 * (TAPE_BYTES + CHUNK_BYTES)
     wanted = [
@@ -97,7 +99,7 @@ def test_the_least_recently_asked_are_forgotten_first() -> None:
         assert grown(market, *symbols) == left
 
 
-def test_seconds_go_before_anybodys_minutes() -> None:
+def test_all_seconds_are_dropped_before_any_minutes() -> None:
     """A symbol that was requested long ago keeps its minutes as long as another one has seconds."""
     market = Market(2 * TAPE_BYTES)
     market.feed("a")
@@ -113,7 +115,7 @@ def test_seconds_go_before_anybodys_minutes() -> None:
     assert grown(market, "X", "Y") == {"X": "minutes", "Y": "minutes"}
 
 
-def test_seconds_come_back_when_they_are_asked_for() -> None:
+def test_dropped_seconds_are_recorded_again_on_request() -> None:
     """A request for bars of seconds gets them recorded again; a chart of minutes does not need them."""
     market = Market(2 * TAPE_BYTES)
     market.feed("a")
@@ -128,7 +130,7 @@ def test_seconds_come_back_when_they_are_asked_for() -> None:
     assert market.brief("X") == [(11, 11, 11, ""), (12, 12, 12, ""), (12, 12, 12, "o")]
 
 
-def test_what_was_forgotten_begins_anew_when_asked_for() -> None:
+def test_a_forgotten_symbol_starts_again_when_requested() -> None:
     """There is always an answer, if only the current price; flushes alone do not bring a tape back."""
     market = Market(TAPE_BYTES - 1)
     market.feed("a")
@@ -145,8 +147,8 @@ def test_what_was_forgotten_begins_anew_when_asked_for() -> None:
     assert market.brief("X") == [(12, 12, 12, "g"), (13, 13, 13, "o")]
 
 
-def test_what_is_counted_is_what_is_taken() -> None:
-    """No fewer bytes are counted than Python takes."""
+def test_the_counted_bytes_are_those_python_takes() -> None:
+    """No fewer are counted."""
     market = Market()
     market.feed("a")
     prices = {f"a:S{n}": "10.5" for n in range(300)}

@@ -45,7 +45,7 @@ def test_sleeping_for_nothing_yields_once() -> None:
             assert asyncio.run(main(clock, seconds), debug=True) == ["other", "back"]
 
 
-def test_waits_pass_while_suspended() -> None:
+def test_a_wait_includes_the_time_of_suspension() -> None:
     """A wait ends on time even if the machine was suspended during it.
 
     Seen: a feed that polled hourly, or was banned for ten minutes, had no price after a night for as long as was left
@@ -69,7 +69,7 @@ def test_waits_pass_while_suspended() -> None:
     asyncio.run(main(), debug=True)
 
 
-def test_manual_clock_stands_still() -> None:
+def test_the_manual_clock_moves_only_when_told() -> None:
     """Time passes only by `tick` and `advance`; both clocks move together."""
 
     async def main() -> None:
@@ -106,7 +106,7 @@ def test_sleepers_wake_in_order_each_at_its_own_moment() -> None:
     assert asyncio.run(main(), debug=True)[-1] == ("late", 9.0)
 
 
-def test_what_a_wakened_task_starts_belongs_to_the_same_time() -> None:
+def test_sleeps_begun_by_a_woken_task_count_from_its_moment() -> None:
     """A task that sleeps again, or starts others that sleep, wakes at each moment within one advance."""
 
     async def main() -> list[float]:
@@ -130,7 +130,7 @@ def test_what_a_wakened_task_starts_belongs_to_the_same_time() -> None:
     assert asyncio.run(main(), debug=True) == [1.25, 1.5, 1.75, 2.0]
 
 
-def test_turns_are_what_a_wakened_task_is_given() -> None:
+def test_a_task_that_needs_more_turns_than_given_is_late() -> None:
     """A task that needs more turns of the loop than the clock gives to a wake-up is late."""
 
     async def main(turns: int) -> float:

@@ -99,14 +99,14 @@ def test_the_strongest_source_wins(tmp_path: Path, sources: int) -> None:
     assert load(file, flags, environ).server.port == PORTS[strongest]
 
 
-def test_a_source_says_only_what_it_says(tmp_path: Path) -> None:
-    """Two sources of one section are merged key by key."""
+def test_two_sources_of_one_section_are_merged_by_key(tmp_path: Path) -> None:
+    """A source overrides only the keys that it has."""
     file = written(tmp_path, "[server]\nport = 1\nhost = '::'\n")
     settings = load(file, [("--port", "2")], {"TICKER_SERVER__SHUTDOWN_GRACE_S": "2.5"})
     assert settings.server == Server(host="::", port=2, shutdown_grace_s=2.5)
 
 
-def test_text_takes_the_type_of_its_setting() -> None:
+def test_text_is_converted_to_the_type_of_its_setting() -> None:
     """Variables and flags are text and become numbers, where a number belongs; a TOML file has types of its own."""
     environ = {"TICKER_STORE__STALE_AFTER_S": "7", "TICKER_LOG__FORMAT": "json", "TICKER_SERVER__HOST": "1234"}
     settings = load(None, [("--host", "::1"), ("--log-level", "debug")], environ)
@@ -115,7 +115,7 @@ def test_text_takes_the_type_of_its_setting() -> None:
     assert load(None, [], environ).server.host == "1234"
 
 
-def test_variables_without_two_underscores_are_not_ours() -> None:
+def test_variables_without_two_underscores_are_ignored() -> None:
     """Variables of a client or an orchestrator change nothing."""
     environ = {"TICKER_URL": "x", "TICKER_PORT": "tcp://10.0.0.1:80", "TICKER": "y", "OTHER__THING": "z"}
     environ |= {"TICKER_SERVER_PORT": "tcp://10.0.0.1:80", "TICKER_SERVER_SERVICE_PORT": "80"}
@@ -184,19 +184,19 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[log]\nlevel = 'info'\nlevel = 'info'", "Cannot overwrite a value (at end of document)"),
     ],
 )
-def test_what_a_file_has_wrong_is_named(tmp_path: Path, text: str, expected: str) -> None:
-    """Each mistake in a file gives one line with its place and what is expected."""
+def test_each_mistake_in_a_file_is_one_line_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    """The line says what is expected."""
     [line] = file_errors(tmp_path, text)
     assert line == expected
 
 
-def test_a_file_made_to_break_the_reader_is_an_error_like_others(tmp_path: Path) -> None:
+def test_a_hostile_file_is_an_ordinary_error(tmp_path: Path) -> None:
     """Nesting and digits beyond what Python reads give one line, too, not a traceback."""
     assert "recursion" in file_errors(tmp_path, f"x = {'[' * 9000}")[0]
     assert "digits" in file_errors(tmp_path, f"x = {'9' * 9000}")[0]
 
 
-def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
+def test_a_wrong_base_path_is_told_its_form(tmp_path: Path) -> None:
     """A base path has a slash before each part and none at the end."""
     assert load(None, [("--set", "server.base_path=/a/b")], {}).server.base_path == "/a/b"
     for path in ("a", "/a/", "/", "//", "/a b"):
@@ -206,13 +206,13 @@ def test_base_path_says_what_it_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://App.example", "https://*"])
-def test_what_is_no_origin_is_told_how_one_is_written(tmp_path: Path, origin: str) -> None:
+def test_a_wrong_origin_is_told_its_form(tmp_path: Path, origin: str) -> None:
     """A browser writes an origin in just one way: any other spelling would never match."""
     [line] = file_errors(tmp_path, f"[server]\norigins = ['{origin}']")
     assert line.startswith("server.origins: should be scheme, host and port only, in lower case")
 
 
-def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
+def test_a_wrong_proxy_or_pattern_is_named_once(tmp_path: Path) -> None:
     """Seen: "'prices' does not appear to be an IPv4 or IPv6 network, not ['prices']"."""
     for text in ("prices", "10.0.0.5/8"):
         [line] = file_errors(tmp_path, f"[server]\ntrusted_proxies = ['{text}']")
@@ -223,7 +223,7 @@ def test_proxies_and_patterns_are_said_once(tmp_path: Path) -> None:
     assert line == f"metrics.prices: 'BTC USD': {words}"
 
 
-def test_the_host_may_stand_in_brackets() -> None:
+def test_an_ipv6_host_may_have_brackets() -> None:
     """An IPv6 address may be written as in a URL; one with a port gets an error that says how to write it."""
     for text, host in (("[::1]", "::1"), ("[::]", "::"), ("::1", "::1"), ("fe80::1%lo", "fe80::1%lo"), ("lan", "lan")):
         assert load(None, [("--host", text)], {}).server.host == host
@@ -234,7 +234,7 @@ def test_the_host_may_stand_in_brackets() -> None:
         assert str(caught.value) == f"--host: {words}, not '{text}'"
 
 
-def test_hosts_are_names_alone(tmp_path: Path) -> None:
+def test_a_host_with_a_port_is_refused(tmp_path: Path) -> None:
     """Seen: `prices.example:8000` was taken, and everybody got 403, since a host is compared without its port."""
     good = ("prices.example", "10.0.0.7", "::1", "[2001:db8::1]")
     assert load(None, [("--set", f"server.hosts={','.join(good)}")], {}).server.hosts == good
@@ -244,8 +244,8 @@ def test_hosts_are_names_alone(tmp_path: Path) -> None:
         assert line == f"server.hosts: {words}, not ['{host}']"
 
 
-def test_tokens_cannot_be_wanted_where_there_are_none(tmp_path: Path) -> None:
-    """Settings about tokens are refused without a file of tokens, which any source may name.
+def test_settings_about_tokens_need_a_tokens_file(tmp_path: Path) -> None:
+    """Which any source may name.
 
     Seen: with `auth.metrics` alone anyone could read /metrics.
     """
@@ -272,8 +272,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert errors(binary, [], {}) == [f"{binary}: not UTF-8 text"]
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
-    """A file with a byte order mark is read."""
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """It is no mistake."""
     assert load(written(tmp_path, "\ufeff[server]\nport = 3\n"), [], {}).server.port == 3
 
 
@@ -296,8 +296,8 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("TICKER_AUTH_TOKENS_FILE", "/t", "unknown; did you mean 'TICKER_AUTH__TOKENS_FILE'?"),
     ],
 )
-def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str) -> None:
-    """Each mistake in the environment gives one line that begins with the variable's name."""
+def test_each_mistake_in_the_environment_names_its_variable(name: str, text: str, expected: str) -> None:
+    """In one line that begins with the variable's name."""
     assert errors(None, [], {name: text}) == [f"{name}: {expected}"]
 
 
@@ -327,13 +327,13 @@ def test_what_a_variable_has_wrong_is_named(name: str, text: str, expected: str)
         ("--feed", "sim?adapter=x", "--feed sim?adapter=x: 'adapter' is given twice"),
     ],
 )
-def test_what_a_flag_has_wrong_is_named(flag: str, text: str, expected: str) -> None:
-    """Each mistake on the command line gives one line that begins with the flag."""
+def test_each_mistake_on_the_command_line_names_its_flag(flag: str, text: str, expected: str) -> None:
+    """In one line that begins with the flag."""
     assert errors(None, [(flag, text)], {}) == [expected]
 
 
-def test_two_feeds_of_one_name_are_told_how_to_differ() -> None:
-    """A second feed of the same name is refused with a spec that would work."""
+def test_a_second_feed_of_the_same_name_is_refused() -> None:
+    """With a spec that would work."""
     assert errors(None, [("--feed", "kraken:A"), ("--feed", "kraken:B")], {}) == [
         "--feed kraken:B: there is a feed 'kraken' already; name this one: NAME=kraken:B"
     ]
@@ -353,8 +353,8 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_settings_do_not_change() -> None:
-    """Settings are frozen, and refuse unknown names at every level even if made directly."""
+def test_settings_are_frozen_and_refuse_unknown_names() -> None:
+    """At every level, even if made directly."""
     settings = Settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.server.port = 1
@@ -417,7 +417,7 @@ OPTIONS = st.one_of(
     stall_s=st.floats(0.001, 300),
     feeds=st.dictionaries(NAMES, st.dictionaries(OPTION_NAMES, OPTIONS, max_size=3), min_size=1, max_size=3),
 )
-def test_what_explain_writes_load_reads(
+def test_the_output_of_explain_can_be_loaded(
     tmp_path_factory: pytest.TempPathFactory,
     port: int,
     stall_s: float,
@@ -493,7 +493,7 @@ def test_feed_specs(spec: str, name: str, table: dict[str, object]) -> None:
         max_size=3,
     ),
 )
-def test_a_spec_that_was_written_is_read_back(
+def test_a_written_spec_is_read_back(
     name: str, adapter: str | None, selection: str | None, options: dict[str, str | list[str]]
 ) -> None:
     """Any options of a feed can be written as a spec."""

@@ -61,14 +61,14 @@ def market() -> Market:
     return Market()
 
 
-def test_price_is_that_of_the_first_configured_live_source(market: Market) -> None:
+def test_the_price_is_that_of_the_first_live_source(market: Market) -> None:
     """Of several live sources the first in order gives the price, and `source` says which."""
     market.start("c", "b")
     assert (market.source, market.values()["last"]) == ("b", "2.00")
     assert market.values() == market.values("b:BTC-USD")
 
 
-def test_both_records_change_in_one_version(market: Market) -> None:
+def test_source_and_consolidated_symbol_change_in_one_version(market: Market) -> None:
     """A price is visible as its source's own and as the consolidated one in the same version, with equal fields."""
     market.start("a", "b")
     version = market.store.version
@@ -103,7 +103,7 @@ def test_failover_is_immediate(market: Market, state: str) -> None:
     assert {record.version for record in flush.changed} == {market.store.version}
 
 
-def test_switch_replaces_all_fields(market: Market) -> None:
+def test_a_switch_replaces_all_fields(market: Market) -> None:
     """After a switch no field of the old source is left: what the new one does not know is null."""
     market.put("a", "live", last="1.00", bid="0.99", name="Bitcoin", decimals=2)
     market.put("b", "live", last="2.00", volume="7")
@@ -115,7 +115,7 @@ def test_switch_replaces_all_fields(market: Market) -> None:
     assert market.values()["name"] is None
 
 
-def test_source_without_a_live_rival_is_kept(market: Market) -> None:
+def test_the_source_is_kept_when_none_is_live(market: Market) -> None:
     """When no source is live the price stays where it is, and its state is told; the first live one takes over."""
     market.start("a", "b")
     market.put("b", "stale")
@@ -130,7 +130,7 @@ def test_source_without_a_live_rival_is_kept(market: Market) -> None:
     assert (market.source, market.values()["state"]) == ("b", "live")
 
 
-def test_without_any_live_source_the_first_in_order_is_shown(market: Market) -> None:
+def test_the_first_source_in_order_is_shown_when_none_is_live(market: Market) -> None:
     """A symbol that starts stale is shown all the same."""
     market.put("b", "stale", last="2.00")
     market.put("a", "halted", last="1.00")
@@ -138,7 +138,7 @@ def test_without_any_live_source_the_first_in_order_is_shown(market: Market) -> 
     assert (market.source, market.values()["state"]) == ("a", "halted")
 
 
-def test_better_source_is_taken_again_after_patience(market: Market) -> None:
+def test_a_better_source_is_taken_again_after_a_delay(market: Market) -> None:
     """A source that was away must be live for `failback_after_s` without a break before the price returns to it."""
     market.start("a", "b")
     market.put("a", "stale")
@@ -159,7 +159,7 @@ def test_better_source_is_taken_again_after_patience(market: Market) -> None:
     assert market.flush(100.0) is None
 
 
-def test_relapse_starts_the_patience_anew(market: Market) -> None:
+def test_a_new_failure_restarts_the_delay(market: Market) -> None:
     """A better source that fails again while it is waited for has to be live for the whole time once more."""
     market.start("a", "b")
     market.put("a", "stale")
@@ -179,7 +179,7 @@ def test_relapse_starts_the_patience_anew(market: Market) -> None:
     assert market.source == "a"
 
 
-def test_a_source_that_flaps_is_asked_for_once(market: Market) -> None:
+def test_a_flapping_source_has_one_deadline(market: Market) -> None:
     """However often a better source fails and comes back while its return is pending, there is one deadline, not one
     each time: a thousand symbols of such a feed would fill the memory, and wake the loop for nothing.
     """
@@ -197,7 +197,7 @@ def test_a_source_that_flaps_is_asked_for_once(market: Market) -> None:
     assert (looks, round(market.now)) == (2, 50)
 
 
-def test_those_of_a_feed_that_was_away_return_in_parts(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_symbols_of_a_returning_feed_switch_back_in_parts(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are all due in the same moment: each flush takes as many as one turn of the loop allows."""
     monkeypatch.setattr("ticker.consolidate.RETURNS", 2)
     names = [f"S{i}" for i in range(5)]
@@ -216,7 +216,7 @@ def test_those_of_a_feed_that_was_away_return_in_parts(market: Market, monkeypat
     assert {market.values(name)["source"] for name in names} == {"a"}
 
 
-def test_patience_ends_when_the_stand_in_fails(market: Market) -> None:
+def test_the_delay_ends_when_the_stand_in_fails(market: Market) -> None:
     """A live price now is better than a stable one later."""
     market.start("a", "b")
     market.put("a", "down")
@@ -230,7 +230,7 @@ def test_patience_ends_when_the_stand_in_fails(market: Market) -> None:
     assert market.source == "a"
 
 
-def test_best_of_several_that_come_back(market: Market) -> None:
+def test_the_best_of_several_returning_sources_wins(market: Market) -> None:
     """The price returns step by step to the best source that has been live long enough."""
     market.start("a", "b", "c")
     for feed in ("a", "b"):
@@ -247,7 +247,7 @@ def test_best_of_several_that_come_back(market: Market) -> None:
     assert market.source == "a"
 
 
-def test_source_that_was_never_away_is_taken_at_once(market: Market) -> None:
+def test_a_source_that_was_never_away_is_taken_at_once(market: Market) -> None:
     """At start the feeds come one by one; a better one needs no patience, a first row that is not live does."""
     market.start("c")
     assert market.source == "c"
@@ -263,7 +263,7 @@ def test_source_that_was_never_away_is_taken_at_once(market: Market) -> None:
     assert market.source == "a"
 
 
-def test_real_price_is_never_replaced_by_an_invented_one(market: Market) -> None:
+def test_a_real_price_is_never_replaced_by_a_simulated_one(market: Market) -> None:
     """While a live feed has the symbol, delayed and simulated ones are no source, even if it is down."""
     market.start("sim", "late")
     assert market.source == "late"
@@ -278,7 +278,7 @@ def test_real_price_is_never_replaced_by_an_invented_one(market: Market) -> None
     assert (market.source, market.values()["state"]) == ("a", "down")
 
 
-def test_invented_prices_wait_for_the_real_ones(market: Market) -> None:
+def test_simulated_prices_wait_for_real_ones_at_the_start(market: Market) -> None:
     """Seen: while an exchange was away at the start, and for a second at each start, `BTC-USD` was simulated, and live.
 
     Promise: as long as a feed of real prices has not delivered any, it may have any instrument. Delayed ones are real.
@@ -306,7 +306,7 @@ def test_simulated_prices_fail_over_among_themselves(market: Market) -> None:
     assert market.source == "sim2"
 
 
-def test_removed_source_is_left_at_once(market: Market) -> None:
+def test_a_removed_source_is_replaced_at_once(market: Market) -> None:
     """When the source is delisted the next live one takes over in the same version."""
     market.start("a", "b")
     market.store.remove("a:BTC-USD")
@@ -316,7 +316,7 @@ def test_removed_source_is_left_at_once(market: Market) -> None:
     assert market.consolidator.venues("BTC-USD") == ["b:BTC-USD"]
 
 
-def test_removed_source_without_a_live_rival(market: Market) -> None:
+def test_a_removed_source_is_replaced_even_by_a_stale_one(market: Market) -> None:
     """The first of the remaining ones is shown, even if stale; a worse kind only if nothing else is left."""
     market.start("sim", "a", "b")
     market.put("b", "stale")
@@ -337,7 +337,7 @@ def test_removal_of_another_source_changes_nothing(market: Market) -> None:
     assert ([r.key for r in flush.changed], flush.gone, market.source) == ([], ["b:BTC-USD"], "a")
 
 
-def test_symbol_without_sources_is_gone(market: Market) -> None:
+def test_a_symbol_without_sources_is_removed(market: Market) -> None:
     """With its last source the consolidated symbol goes, in the same version; it may be born again."""
     market.start("a", "b")
     market.put("a", "down")
@@ -356,7 +356,7 @@ def test_symbol_without_sources_is_gone(market: Market) -> None:
     assert (market.source, market.values()["last"]) == ("c", "7")
 
 
-def test_source_that_is_reborn_in_one_flush(market: Market) -> None:
+def test_a_source_reborn_within_a_flush_is_a_new_record(market: Market) -> None:
     """A source that is removed and reborn within one flush is a new record, followed as a whole."""
     market.put("a", "live", last="1", bid="0.9")
     market.flush()
@@ -369,7 +369,7 @@ def test_source_that_is_reborn_in_one_flush(market: Market) -> None:
     assert (market.values()["last"], market.values()["bid"]) == ("2", None)
 
 
-def test_reborn_source_is_no_better_than_it_says(market: Market) -> None:
+def test_a_source_reborn_as_stale_is_stale(market: Market) -> None:
     """A source that was live, was delisted and comes back stale is stale, and must then prove itself."""
     market.start("a", "b")
     market.store.remove("a:BTC-USD")
@@ -384,8 +384,8 @@ def test_reborn_source_is_no_better_than_it_says(market: Market) -> None:
     assert market.source == "a"
 
 
-def test_instruments_do_not_mix(market: Market) -> None:
-    """Each instrument has its own sources; a feed's record is none of them, and other instruments do not affect it."""
+def test_each_instrument_has_its_own_sources(market: Market) -> None:
+    """A feed's record is none of them, and other instruments do not affect it."""
     market.store.ingest("@a", {"state": "live"})
     market.put("a", "live", symbol="BTC-USD", last="1")
     market.put("a", "live", symbol="BTC-USDT", last="2")
@@ -397,7 +397,7 @@ def test_instruments_do_not_mix(market: Market) -> None:
     assert sorted(market.store.symbols()) == ["BTC-USD", "BTC-USDT", "a:BTC-USD", "a:BTC-USDT", "b:BTC-USDT"]
 
 
-def test_symbol_without_a_venue_is_left_alone(market: Market) -> None:
+def test_a_record_without_a_venue_is_no_source(market: Market) -> None:
     """A record without a venue is no source, neither when it appears nor when it goes."""
     market.store.ingest("AAPL", {"state": "live", "last": "1"})
     flush = market.flush()
@@ -427,7 +427,7 @@ events = st.lists(
 
 @settings(deadline=None, max_examples=300)
 @given(events)
-def test_promises_hold_in_any_story(story: list[tuple[str, Any]]) -> None:
+def test_the_source_is_best_and_stable_in_any_story(story: list[tuple[str, Any]]) -> None:
     """After every flush: an exact copy of one source of the best kind, live if any of those is, and never a return to
     one that was live for less than `failback_after_s` while its stand-in was live.
     """
@@ -467,7 +467,7 @@ def test_promises_hold_in_any_story(story: list[tuple[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("feeds", [("a",), ("a", "b")])
-def test_a_source_that_is_removed_and_reborn_is_followed_on(market: Market, feeds: tuple[str, ...]) -> None:
+def test_a_source_removed_and_reborn_is_still_followed(market: Market, feeds: tuple[str, ...]) -> None:
     """If another record takes the name of the source within one flush, the price follows that one, with all fields."""
     market.start(*feeds)
     market.store.remove("a:BTC-USD")
@@ -481,8 +481,8 @@ def test_a_source_that_is_removed_and_reborn_is_followed_on(market: Market, feed
     assert market.values() == market.values("a:BTC-USD")
 
 
-def test_a_source_that_was_left_is_not_heard(market: Market) -> None:
-    """After a failover only the new source moves the price."""
+def test_the_old_source_does_not_move_the_price_after_a_failover(market: Market) -> None:
+    """Only the new source does."""
     market.start("a", "b")
     market.put("a", "stale")
     market.flush()

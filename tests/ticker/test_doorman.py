@@ -46,7 +46,7 @@ def entrance() -> Entrance:
     return Entrance()
 
 
-def test_before_the_token_there_is_nothing(entrance: Entrance) -> None:
+def test_nothing_is_sent_before_the_token(entrance: Entrance) -> None:
     """There is no frame, no work, and no reason to close."""
     doorman = entrance.doorman
     assert (doorman.busy, doorman.coming, doorman.closing, entrance.shown) == (False, None, None, [])
@@ -60,7 +60,7 @@ def test_a_good_token_opens_the_session(entrance: Entrance) -> None:
     assert (entrance.shown, entrance.doorman.closing) == (["s3cret"], None)
 
 
-def test_behind_the_token_work_and_end_are_the_sessions(entrance: Entrance) -> None:
+def test_after_the_token_everything_is_as_in_a_session(entrance: Entrance) -> None:
     """A large subscription is answered in steps, with the coming frame; a closing session closes the connection."""
     entrance.say(GOOD)
     doorman, session = entrance.doorman, entrance.desk.session
@@ -89,7 +89,7 @@ def test_behind_the_token_work_and_end_are_the_sessions(entrance: Entrance) -> N
         (b"\xff", []),
     ],
 )
-def test_anything_else_is_the_end(entrance: Entrance, data: bytes, asked: list[str]) -> None:
+def test_any_other_first_message_closes_the_connection(entrance: Entrance, data: bytes, asked: list[str]) -> None:
     """Only the first message is checked, and only once: a good token after it comes too late."""
     assert entrance.say(data) == []
     assert entrance.doorman.closing == (protocol.UNAUTHORIZED, "the first message must be a good token")

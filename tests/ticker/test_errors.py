@@ -23,7 +23,7 @@ from ticker.errors import (
 )
 
 
-def test_tree_is_the_drawn_one() -> None:
+def test_the_exception_tree_matches_its_docstring() -> None:
     """Every exception of the module is in the tree of its docstring, under its base."""
     drawn = re.findall(
         r"^ {4}([ \u2502\u251c\u2514\u2500]*)([A-Za-z]+Error)", inspect.getdoc(errors) or "", re.MULTILINE
@@ -39,7 +39,7 @@ def test_tree_is_the_drawn_one() -> None:
     assert tree["FatalFeedError"] == "FeedError"
 
 
-def test_feed_error_says_why_and_when_to_come_back() -> None:
+def test_a_feed_error_carries_reason_and_retry_time() -> None:
     """A feed's failure carries its reason and the exchange's retry time; a fatal one is a feed's failure, too."""
     plain, told = FeedError("no answer"), FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5)
     assert (str(plain), plain.reason, plain.retry_after_s) == ("no answer", "protocol", None)
@@ -59,7 +59,7 @@ def test_protocol_error_carries_code_and_id() -> None:
     FatalFeedError("bad key", reason="http_4xx", retry_after_s=2.5), PatternError("x", "unknown_field"),
     ProtocolError("bad_request", "say more"), RefusedError("no", 4001), UnknownSymbolError({"X": ["Y"]}, ["f"]),
 ])  # fmt: skip
-def test_errors_go_from_process_to_process(error: TickerError) -> None:
+def test_errors_can_be_pickled(error: TickerError) -> None:
     """Seen: an error from a worker of a process pool could not be unpickled by its parent, which broke the pool."""
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(error, protocol))
@@ -101,6 +101,6 @@ def test_nearest_is_best_first_and_keeps_the_known_spelling() -> None:
         ("zzzz", [], ""),
     ],
 )
-def test_did_you_mean(word: str, known: list[str], expected: str) -> None:
+def test_did_you_mean_names_the_nearest_word_or_all(word: str, known: list[str], expected: str) -> None:
     """The clause names the nearest word, or else all of them, or is empty."""
     assert did_you_mean(word, known) == expected

@@ -64,7 +64,7 @@ def test_a_source_in_step_with_the_interval_never_waits() -> None:
     play(story)
 
 
-def test_a_source_in_step_with_the_interval_is_in_step_again_after_another_came_between() -> None:
+def test_a_source_stays_in_step_with_the_interval_after_an_interruption() -> None:
     """Seen: prices every 10 ms at an interval of 10 ms reached their readers 5 ms late, and each woke the loop twice.
 
     Cause: once another feed had brought a flush between two batches, each flush was a whole interval after the last
@@ -97,7 +97,7 @@ def test_a_flush_waits_for_the_batch_that_comes_within_the_interval() -> None:
     play(story)
 
 
-def test_what_nothing_follows_goes_out_by_the_timer() -> None:
+def test_the_last_change_is_flushed_by_the_timer() -> None:
     """Under load the last change goes out an interval and a quarter after the flush before it, though nothing comes."""
 
     async def story(service: Service) -> None:
@@ -144,7 +144,7 @@ def test_very_much_at_once_is_flushed_in_parts(monkeypatch: pytest.MonkeyPatch) 
     play(story)
 
 
-def test_the_last_flush_is_of_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_flush_before_a_stop_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """What came in before the service stops is sent before `bye`, however much it is."""
 
     async def story(service: Service) -> None:
@@ -273,7 +273,7 @@ def test_without_an_interval_every_turn_flushes() -> None:
     play(story, flush_interval_ms=0)
 
 
-def test_a_flush_that_takes_long_is_followed_by_a_rest() -> None:
+def test_a_long_flush_is_followed_by_a_pause() -> None:
     """For twice as long as it took, 0.05 s at most, the loop does other work; what comes then goes out together."""
 
     async def story(service: Service) -> None:
@@ -403,7 +403,7 @@ def test_interval_reader_gets_multiples_and_the_last_value() -> None:
     play(story)
 
 
-def test_what_waits_to_be_flushed_comes_with_the_moment_of_a_class() -> None:
+def test_a_pending_change_is_flushed_when_an_interval_is_due() -> None:
     """A change that waits for its flush when a class is due does not wait for the class's next moment, too."""
 
     async def story(service: Service) -> None:
@@ -418,7 +418,7 @@ def test_what_waits_to_be_flushed_comes_with_the_moment_of_a_class() -> None:
     play(story)
 
 
-def test_readers_of_a_class_hear_at_the_same_moment() -> None:
+def test_readers_of_one_interval_are_served_together() -> None:
     """However different their selections, readers with one interval are served together, others at their own."""
 
     async def story(service: Service) -> None:
@@ -431,7 +431,7 @@ def test_readers_of_a_class_hear_at_the_same_moment() -> None:
     play(story)
 
 
-def test_timer_of_a_class_rests_without_news() -> None:
+def test_an_intervals_timer_does_not_run_without_news() -> None:
     """While nothing changes no interval's timer runs: quiet costs nothing."""
 
     async def story(service: Service) -> None:
@@ -445,7 +445,7 @@ def test_timer_of_a_class_rests_without_news() -> None:
     play(story)
 
 
-def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
+def test_a_reader_that_recovers_gets_one_merged_frame() -> None:
     """A reader that missed frames gets the union of them, at once when it is ready; one that missed none gets none."""
 
     async def story(service: Service) -> None:
@@ -467,7 +467,7 @@ def test_reader_that_can_take_bytes_again_gets_one_frame() -> None:
     play(story)
 
 
-def test_who_has_nearly_taken_all_is_looked_at_again_in_a_moment() -> None:
+def test_a_nearly_recovered_reader_is_checked_again_soon() -> None:
     """Between two ticks: a reader that was busy for a while, over a quick line, does not wait for the next one."""
 
     async def story(service: Service) -> None:
@@ -483,7 +483,7 @@ def test_who_has_nearly_taken_all_is_looked_at_again_in_a_moment() -> None:
 
 
 @pytest.mark.parametrize("interval_ms", [0, 100])
-def test_many_who_return_are_served_one_flush_after_the_other(interval_ms: int) -> None:
+def test_many_recovered_readers_are_served_over_several_turns(interval_ms: int) -> None:
     """Without another change: readers left over by one turn do not wait for the next news."""
 
     async def story(service: Service) -> None:

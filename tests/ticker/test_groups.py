@@ -119,7 +119,7 @@ def test_a_cursor_as_text_is_counted(market: Market) -> None:
     assert groups.counts.resyncs == {"epoch": 3, "selection": 0, "pruned": 0}
 
 
-def test_a_frame_says_how_far_it_leads(market: Market) -> None:
+def test_a_frame_names_its_version(market: Market) -> None:
     """Snapshots, updates and heartbeats have the version that they name; a transport makes a cursor of it."""
     peer = market.join()
     market.last("A")
@@ -141,7 +141,7 @@ def test_equal_readers_share_the_bytes(market: Market) -> None:
     assert [len({id(peer.frames[i]) for peer in peers}) for i in range(2)] == [1, 1]
 
 
-def test_other_wishes_are_other_groups(market: Market) -> None:
+def test_readers_that_want_something_else_are_another_group(market: Market) -> None:
     """Patterns, fields and interval distinguish groups."""
     wishes = [(ALL, 0), (ALL, 250), (Selection.of(["*"], ["last"]), 0), (Selection.of(["A"]), 0)]
     peers = [market.joined(*wish) for wish in wishes]
@@ -160,7 +160,7 @@ def test_a_frame_has_what_its_group_wants(market: Market) -> None:
     assert by_name.take() == []
 
 
-def test_since_is_what_the_group_was_told(market: Market) -> None:
+def test_since_is_the_version_of_the_groups_last_frame(market: Market) -> None:
     """Versions without news for a group are not sent: its next frame continues from its last."""
     peer = market.joined(Selection.of(["A"]))
     for symbol in "BBAB":
@@ -173,7 +173,7 @@ def test_since_is_what_the_group_was_told(market: Market) -> None:
     assert [(f["since"], f["version"]) for f in peer.take()] == [(2, 5), (5, 7), (7, 9)]
 
 
-def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> None:
+def test_feeds_go_to_all_readers_and_removals_to_those_that_selected_them(market: Market) -> None:
     """A feed's record reaches even a reader without symbols; a removal those whose patterns match it."""
     one, other, nobody = market.joined(Selection.of(["A"])), market.joined(), market.joined(Selection())
     market.store.ingest("@k", {"state": "live"})
@@ -187,7 +187,7 @@ def test_feeds_go_to_everybody_and_removals_to_who_selected(market: Market) -> N
     assert [p.take() for p in (one, other, nobody)] == [[], [update(3, 4, gone=["B"])], []]
 
 
-def test_each_of_many_readers_is_told_what_it_loses() -> None:
+def test_each_of_many_readers_is_told_its_own_removals() -> None:
     """When thousands of symbols go at once each of many readers is told its own, by name or by pattern, and each only
     once; so are readers with an interval, and those that come back.
     """
@@ -209,7 +209,7 @@ def test_each_of_many_readers_is_told_what_it_loses() -> None:
         assert sorted(frame["gone"]) == sorted(s for s in gone if s.startswith(f"{i}9") and s.endswith("-USD"))
 
 
-def test_a_first_frame_goes_on_from_a_known_version(market: Market) -> None:
+def test_a_first_frame_continues_from_a_known_version(market: Market) -> None:
     """Without a version there is a snapshot, from a known version an update, however old it is."""
     market.last("A")
     market.last("B")
@@ -239,7 +239,7 @@ def test_ready_made_frames_are_bounded(market: Market) -> None:
     assert list(group.frames) == [(market.store.version, None)]
 
 
-def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
+def test_a_large_snapshot_is_made_in_slices_and_shared(market: Market) -> None:
     """It is of the moment in which it is done, whatever happens meanwhile; all who want it until then share it, and
     next get what has changed since. A moment later another one is made.
     """
@@ -266,7 +266,7 @@ def test_a_frame_of_everything_is_made_by_and_by(market: Market) -> None:
     assert list(market.groups.whole("", ALL))[-1] is not frame
 
 
-def test_what_was_missed_is_told_by_and_by_if_it_is_much(market: Market) -> None:
+def test_a_large_update_is_made_in_slices(market: Market) -> None:
     """A good cursor is answered by one update, however much changes, is born, goes, or both while it is made.
 
     It is shared by all who come with that cursor meanwhile, and not kept. Seen: for each of fifty readers who came back
@@ -297,7 +297,7 @@ def test_what_was_missed_is_told_by_and_by_if_it_is_much(market: Market) -> None
     assert list(market.groups.whole("", ALL, None, cursor))[-1] is not frame
 
 
-def test_who_missed_nothing_is_told_nothing(market: Market) -> None:
+def test_a_reader_that_missed_nothing_gets_no_frame(market: Market) -> None:
     """No empty frame follows a snapshot, though other symbols have changed since; the next one continues from it."""
     some = Selection.of(["S*"])
     market.last(*(f"S{i}" for i in range(LARGE)))
@@ -315,7 +315,7 @@ def test_who_missed_nothing_is_told_nothing(market: Market) -> None:
     assert [peer.take() for peer in peers] == [[update(frame.version, version, quotes={"S1": {"last": version}})]] * 2
 
 
-def test_nobody_is_told_of_the_past(market: Market) -> None:
+def test_a_cached_frame_is_not_sent_to_readers_ahead_of_it(market: Market) -> None:
     """A kept frame is not for readers who know something newer, of whatever selection: another one is made.
 
     Seen: a reader that came back with a cursor of other symbols got prices that were up to a second older than its own.
@@ -334,7 +334,7 @@ def test_nobody_is_told_of_the_past(market: Market) -> None:
     assert market.groups.change(peer, ALL, 0, kept).version == market.store.version
 
 
-def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Market) -> None:
+def test_readers_of_a_shared_snapshot_share_the_next_update(market: Market) -> None:
     """However much changed while many waited for their turn: it is made once for all at that version, in one turn."""
     market.last(*(f"S{i}" for i in range(2 * SLICE)))
     frame = list(market.groups.whole("", ALL))[-1]
@@ -348,7 +348,7 @@ def test_who_got_a_frame_of_everything_shares_what_comes_behind_it(market: Marke
     assert first.rows == LARGE
 
 
-def test_no_frame_of_everything_is_made_of_what_was_forgotten(market: Market) -> None:
+def test_a_snapshot_overtaken_by_too_many_removals_is_abandoned(market: Market) -> None:
     """After more removals than are remembered they are unknown: readers who came meanwhile get a snapshot at once."""
     market.last(*(f"S{i}" for i in range(3 * SLICE)))
     market.store.resolve(ALL)  # somebody has it: nothing is to be tested
@@ -383,7 +383,7 @@ def test_large_frames_are_bounded_in_bytes(market: Market) -> None:
 # Who cannot take a frame
 
 
-def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
+def test_a_refused_frame_does_not_delay_other_readers(market: Market) -> None:
     """The others get theirs; the laggard gets nothing, and later one update from its own version."""
     slow, fast = market.joined(), market.joined()
     slow.takes = False
@@ -403,7 +403,7 @@ def test_a_refused_frame_delays_nobody_else(market: Market) -> None:
     assert slow.frames[0] is fast.frames[-1]
 
 
-def test_a_flush_serves_the_returning(market: Market) -> None:
+def test_a_flush_serves_recovered_readers(market: Market) -> None:
     """A reader that came back since gets the flush's news with what it missed, once."""
     slow = market.joined()
     slow.takes = False
@@ -417,7 +417,7 @@ def test_a_flush_serves_the_returning(market: Market) -> None:
     assert slow.take() == []
 
 
-def test_many_who_return_are_served_in_turns(market: Market) -> None:
+def test_many_recovered_readers_are_served_in_parts(market: Market) -> None:
     """Each missed something different, and making that many rows is a turn's work; a ready-made frame costs nothing."""
     market.groups.large = 2
     slow = [market.joined() for _ in range(4)]
@@ -451,7 +451,7 @@ def test_laggards_of_one_version_share_their_frame(market: Market) -> None:
     assert third.take()[-1] == update(3, 4, quotes={"B": {"last": 4}})
 
 
-def test_who_refuses_again_waits_for_its_next_word(market: Market) -> None:
+def test_a_laggard_that_refuses_again_waits_until_it_is_ready(market: Market) -> None:
     """It keeps its version, and is offered nothing until it says that it can take bytes."""
     slow = market.joined()
     slow.takes = False
@@ -466,7 +466,7 @@ def test_who_refuses_again_waits_for_its_next_word(market: Market) -> None:
     assert [f["since"] for f in slow.take()] == [2]
 
 
-def test_who_missed_nothing_has_nothing_to_catch_up(market: Market) -> None:
+def test_ready_is_harmless_for_a_reader_that_missed_nothing(market: Market) -> None:
     """`ready` is harmless for a member, and for a reader in no group."""
     peer = market.joined()
     assert not market.groups.ready(peer)
@@ -476,7 +476,7 @@ def test_who_missed_nothing_has_nothing_to_catch_up(market: Market) -> None:
     assert peer.frames == []
 
 
-def test_who_lagged_too_long_begins_anew() -> None:
+def test_a_laggard_below_the_floor_gets_a_snapshot() -> None:
     """Below the floor a laggard gets a snapshot, and is counted."""
     market = Market(max_tombstones=0)
     market.last("A", "B")
@@ -502,7 +502,7 @@ def test_frames_rows_and_bytes_are_counted_for_each_reader(market: Market) -> No
 # Intervals
 
 
-def test_a_class_is_armed_once_and_sends_the_union(market: Market) -> None:
+def test_an_interval_is_armed_once_and_sends_one_merged_frame(market: Market) -> None:
     """Its readers get nothing between two moments of the class, and then one frame with everything."""
     peer = market.joined(Selection.of(["A", "B"]), 250)
     market.last("C")
@@ -553,7 +553,7 @@ def test_a_laggard_obeys_its_interval(market: Market) -> None:
     assert peer.take() == [update(2, 3, quotes={"A": {"last": 3}})]
 
 
-def test_removals_that_were_forgotten_are_told_by_an_empty_snapshot() -> None:
+def test_forgotten_removals_are_told_by_an_empty_snapshot() -> None:
     """Seen: all symbols of a slow reader were removed, more than the store remembers, and the reader kept them for
     ever. Cause: "nothing to tell" was taken for no news, although the answer was "replace everything by nothing".
     Promise: that answer is sent.
@@ -597,7 +597,7 @@ def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
     assert market.groups.counts.messages["heartbeat"] == 6
 
 
-def test_a_heartbeat_moves_nobody(market: Market) -> None:
+def test_a_refused_heartbeat_changes_nothing(market: Market) -> None:
     """A reader that refuses one has missed nothing; a laggard gets none, for it can take none."""
     lagging, member = market.joined(), market.joined()
     lagging.takes = False
@@ -613,7 +613,7 @@ def test_a_heartbeat_moves_nobody(market: Market) -> None:
     assert market.groups.counts.messages["heartbeat"] == 0
 
 
-def test_who_waits_for_its_interval_to_catch_up_hears_heartbeats(market: Market) -> None:
+def test_a_laggard_waiting_for_its_interval_gets_heartbeats(market: Market) -> None:
     """Seen: a reader of a slow class that had missed a frame and could take bytes again heard nothing until the class's
     next moment, took that for a dead connection and reconnected. Cause: heartbeats went to members only. Promise: it
     gets one, with its own version.
@@ -634,7 +634,7 @@ def test_who_waits_for_its_interval_to_catch_up_hears_heartbeats(market: Market)
 # Another wish
 
 
-def test_more_symbols_come_whole_in_an_update(market: Market) -> None:
+def test_added_symbols_come_complete_in_an_update(market: Market) -> None:
     """Known symbols continue from their version, added ones come with all their fields, changed or not."""
     peer = market.joined(Selection.of(["A"]))
     market.put(C={"bid": "7"})
@@ -645,14 +645,14 @@ def test_more_symbols_come_whole_in_an_update(market: Market) -> None:
     assert peer.take() == [update(3, 4, quotes={"B": {"last": 4}})]
 
 
-def test_other_fields_start_anew(market: Market) -> None:
+def test_a_change_of_fields_is_answered_by_a_snapshot(market: Market) -> None:
     """A change of fields is answered by a snapshot."""
     peer = market.joined()
     frame = read(market.groups.change(peer, Selection.of(["*"], ["last"]), 0))
     assert (frame["type"], frame["quotes"]) == ("snapshot", {"A": {"last": 2}, "B": {"last": 2}})
 
 
-def test_another_interval_brings_what_was_not_sent(market: Market) -> None:
+def test_a_change_of_interval_sends_pending_news_at_once(market: Market) -> None:
     """News that waited for the old class is sent at once, and nothing is sent twice."""
     peer = market.joined(interval_ms=250)
     market.last("A")
@@ -673,7 +673,7 @@ def test_a_laggard_that_changes_is_up_to_date(market: Market) -> None:
     assert (market.groups.lagging, market.groups.ready(peer), len(other.take())) == (0, False, 1)
 
 
-def test_fewer_symbols_need_no_words(market: Market) -> None:
+def test_an_unsubscription_is_followed_by_an_empty_update(market: Market) -> None:
     """After an unsubscription an empty update follows, and no frame carries the symbol."""
     peer = market.joined()
     assert read(market.groups.change(peer, Selection.of(["A"]), 0)) == update(2, 2)
@@ -741,7 +741,7 @@ def test_a_dropped_group_leaves_the_others_their_symbols(market: Market) -> None
     assert len(market.groups._interest) == 2, "the name and the pattern"
 
 
-def test_who_changes_its_mind_again_and_again_leaves_no_groups(market: Market) -> None:
+def test_repeated_changes_of_selection_leave_no_groups(market: Market) -> None:
     """A client that removes its patterns one by one must not hold a group, and its cells, for each of them.
 
     Seen: each stayed for ten seconds; with 20 messages a second about 10,000 symbols all cells would have been taken.
@@ -756,7 +756,7 @@ def test_who_changes_its_mind_again_and_again_leaves_no_groups(market: Market) -
         assert market.groups.quota.cells == peer.group.cells
 
 
-def test_a_group_that_empties_while_news_wait_forgets_them(market: Market) -> None:
+def test_a_group_that_empties_forgets_its_pending_news(market: Market) -> None:
     """Its next reader has the news in its first frame, so the timer that is still armed sends nothing."""
     market.groups.leave(market.joined(interval_ms=250))
     peer = market.joined(interval_ms=250)

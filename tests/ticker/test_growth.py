@@ -66,7 +66,7 @@ class Desk:
         return peer, json.loads(self.groups.enter(peer, Selection.of(patterns), interval_ms, since).data)
 
 
-def test_what_is_too_much_is_left_out_and_said_once() -> None:
+def test_symbols_beyond_the_limit_are_left_out_and_reported_once() -> None:
     """A pattern grows to the limit and not beyond; its readers get one error and keep what they have."""
     desk = Desk()
     peer, _ = desk.enter("*")
@@ -81,7 +81,7 @@ def test_what_is_too_much_is_left_out_and_said_once() -> None:
 
 
 @pytest.mark.parametrize("lagged", [True, False])
-def test_who_lags_behind_is_told_too(lagged: bool) -> None:
+def test_a_laggard_gets_the_error_first(lagged: bool) -> None:
     """A reader who could take nothing when the pattern outgrew its limit gets the error before anything else, once, and
     then what it has missed, also when it takes one frame at a time, and when it had missed nothing before.
     """
@@ -103,7 +103,7 @@ def test_who_lags_behind_is_told_too(lagged: bool) -> None:
     assert peer.names() == [["A"]]
 
 
-def test_a_late_warning_reaches_who_had_nothing_else_to_hear() -> None:
+def test_the_error_comes_even_if_no_frame_follows() -> None:
     """If all new symbols are left out no frame follows, but the error comes all the same."""
     desk = Desk()
     peer, _ = desk.enter("*")
@@ -119,7 +119,7 @@ def test_a_late_warning_reaches_who_had_nothing_else_to_hear() -> None:
     assert desk.groups.lagging == 0
 
 
-def test_a_name_is_never_left_out() -> None:
+def test_a_symbol_selected_by_name_is_never_left_out() -> None:
     """Symbols selected by name come, however much the patterns match."""
     desk = Desk()
     peer, _ = desk.enter("*", "E")
@@ -128,7 +128,7 @@ def test_a_name_is_never_left_out() -> None:
     assert peer.names() == [["C"], ["too_many_symbols"], ["E"]]
 
 
-def test_a_delayed_group_leaves_out_the_same() -> None:
+def test_a_group_with_an_interval_leaves_out_the_same_symbols() -> None:
     """An interval group reads the store when it is due; symbols are left out there, too."""
     desk = Desk()
     peer, _ = desk.enter("*", interval_ms=50)
@@ -139,7 +139,7 @@ def test_a_delayed_group_leaves_out_the_same() -> None:
     assert sorted(snapshot["quotes"]) == ["A", "B", "C"]
 
 
-def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
+def test_a_cursor_of_a_truncated_selection_gets_a_snapshot() -> None:
     """Room that appears later does not make a cursor valid that lacks what was left out: a snapshot comes."""
     desk = Desk()
     peer, _ = desk.enter("*")
@@ -155,7 +155,7 @@ def test_a_cursor_of_a_cut_off_selection_is_worth_nothing() -> None:
     assert frame["type"] == "update"
 
 
-def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_too_many_truncated_selections_no_cursor_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cursors of selections that cannot be remembered are not trusted."""
     monkeypatch.setattr(growth, "MAX_CAPPED", 1)
     desk = Desk()
@@ -165,7 +165,7 @@ def test_with_too_many_cut_off_selections_no_cursor_is_good(monkeypatch: pytest.
     assert desk.enter("A", since=desk.store.version)[1]["type"] == "snapshot"
 
 
-def test_a_symbol_that_is_gone_is_not_left_out_any_more() -> None:
+def test_a_removed_symbol_frees_its_place() -> None:
     """A removed symbol frees its place; when it is reborn it is judged again."""
     desk = Desk()
     peer, _ = desk.enter("*")
@@ -178,7 +178,7 @@ def test_a_symbol_that_is_gone_is_not_left_out_any_more() -> None:
     assert desk.store.matched(peer.group.scope) == 3
 
 
-def test_changing_the_selection_judges_all_anew() -> None:
+def test_a_changed_selection_is_counted_anew() -> None:
     """A reader that changes to fewer patterns gets what was left out before, complete."""
     desk = Desk()
     peer, _ = desk.enter("*")
@@ -188,7 +188,7 @@ def test_changing_the_selection_judges_all_anew() -> None:
     assert frame["quotes"]["D"].keys() > {"last", "bid"}
 
 
-def test_no_frame_of_everything_is_shared_where_something_is_left_out() -> None:
+def test_a_truncated_snapshot_is_not_shared() -> None:
     """A reader that joined with it would take for known what it may not see."""
     desk = Desk()
     desk.groups.large = 1

@@ -11,7 +11,7 @@ from ticker.staleness import TICK_S
 # By the clock
 
 
-def test_silence_is_noticed_by_itself() -> None:
+def test_a_silent_symbol_becomes_stale_without_any_request() -> None:
     """Without any request, a silent symbol becomes stale, and its readers are told."""
 
     async def story(service: Service) -> None:
@@ -29,7 +29,7 @@ def test_silence_is_noticed_by_itself() -> None:
     play(story)
 
 
-def test_better_source_comes_back_by_itself() -> None:
+def test_the_price_returns_to_a_better_source_without_new_data() -> None:
     """When a better source has been live long enough, the consolidated price returns to it without any new data."""
 
     async def story(service: Service) -> None:
@@ -50,7 +50,7 @@ def test_better_source_comes_back_by_itself() -> None:
     play(story)
 
 
-def test_newer_time_alone_becomes_visible_within_a_second() -> None:
+def test_a_new_time_alone_is_sent_within_a_second() -> None:
     """A row that changes nothing but its time is sent late, but sent, even if nothing else happens."""
 
     async def story(service: Service) -> None:
@@ -110,7 +110,7 @@ def test_heartbeats_before_a_subscription_end_with_it() -> None:
     play(story)
 
 
-def test_whoever_takes_no_byte_for_too_long_is_ended() -> None:
+def test_a_reader_that_takes_no_byte_for_stall_s_is_closed_with_4008() -> None:
     """A paused connection is ended with 4008 after `stall_s` without a byte; each byte gives it all of that again."""
 
     async def story(service: Service) -> None:
@@ -151,7 +151,7 @@ def test_who_holds_too_much_is_ended() -> None:
     play(story)
 
 
-def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() -> None:
+def test_a_reader_of_a_shared_snapshot_gets_later_changes_by_the_next_tick() -> None:
     """What changed between a snapshot and its reader's turn comes with the next tick if no flush comes first."""
 
     async def story(service: Service) -> None:
@@ -170,7 +170,7 @@ def test_who_shares_a_snapshot_hears_the_rest_though_nothing_happens_any_more() 
     play(story)
 
 
-def test_nobody_has_stalled_while_the_machine_was_suspended() -> None:
+def test_suspension_does_not_count_as_a_stall() -> None:
     """The first check after it does not count that time, as no byte could be taken; the next one counts it."""
 
     async def story(service: Service) -> None:
@@ -239,7 +239,7 @@ def test_connections_are_counted_once() -> None:
     play(story)
 
 
-def test_drain_says_goodbye_and_waits() -> None:
+def test_draining_sends_bye_to_all_readers_and_waits() -> None:
     """Every reader gets the last values and `bye`; when all have gone, draining is over."""
 
     async def story(service: Service) -> None:
@@ -264,7 +264,7 @@ def test_drain_says_goodbye_and_waits() -> None:
     play(story)
 
 
-def test_drain_drops_who_does_not_leave() -> None:
+def test_draining_aborts_remaining_connections_at_its_deadline() -> None:
     """At its deadline draining aborts the remaining connections; it takes no longer."""
 
     async def story(service: Service) -> None:
@@ -278,7 +278,7 @@ def test_drain_drops_who_does_not_leave() -> None:
     play(story)
 
 
-def test_closed_hub_does_nothing_more() -> None:
+def test_no_timer_of_a_closed_hub_fires() -> None:
     """No timer of a closed hub fires: neither that of a pending flush nor an interval's."""
 
     async def story(service: Service) -> None:
@@ -294,7 +294,7 @@ def test_closed_hub_does_nothing_more() -> None:
     play(story)
 
 
-def test_hub_that_never_flushed_can_be_closed() -> None:
+def test_a_hub_that_never_flushed_can_be_closed() -> None:
     """Closing is harmless at any time."""
 
     async def story(service: Service) -> None:

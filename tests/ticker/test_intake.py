@@ -23,7 +23,7 @@ def service() -> Service:
 # What comes in
 
 
-def test_first_row_makes_a_live_record_of_its_venue(service: Service) -> None:
+def test_the_first_row_of_a_symbol_makes_a_live_record(service: Service) -> None:
     """A new symbol is live, names its venue, keeps the price's text, and is dated by its arrival without a time."""
     feed = service.feed("kraken")
     put(feed, "kraken:BTC-USD", last="97412.30", bid=None)
@@ -49,8 +49,8 @@ def test_feed_is_live_from_its_first_data(service: Service) -> None:
     assert [service.get("@kraken", f) for f in ("state", "since")] == ["live", started + 3000]
 
 
-def test_counters(service: Service) -> None:
-    """Accepted rows, symbols, the time of the last data and the rate are counted for each feed."""
+def test_rows_symbols_and_rate_are_counted_for_each_feed(service: Service) -> None:
+    """So is the time of the last data."""
     feed, other = service.feed("v"), service.feed("w")
     put(feed, "v:A", "v:B")
     service.wait(1.0)
@@ -69,7 +69,7 @@ def test_counters(service: Service) -> None:
     assert (other.status.updates, other.status.symbols, other.status.last_data_at) == (0, 0, None)
 
 
-def test_loaded_is_the_feeds_word(service: Service) -> None:
+def test_a_feed_reports_that_its_symbols_are_known(service: Service) -> None:
     """A feed says when it knows its symbols."""
     feed = service.feed()
     assert feed.status.loaded is False
@@ -81,7 +81,7 @@ def test_loaded_is_the_feeds_word(service: Service) -> None:
     ("lasts", "jumps"),
     [("1 1.5 1", 0), ("1 1.51", 1), ("3 2 3", 0), ("3 1.9 1.9", 1), ("100 0.1 100", 2), ("5 ", 0), ("5  9", 1)],
 )
-def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -> None:
+def test_a_price_jump_is_shown_and_counted(service: Service, lasts: str, jumps: int) -> None:
     """A last price far from the previous one is shown like any other and counted, even after rows without one."""
     feed = service.feed()
     for last in lasts.split(" "):
@@ -90,7 +90,7 @@ def test_jumps_are_shown_and_counted(service: Service, lasts: str, jumps: int) -
     assert feed.status.jumps == jumps
 
 
-def test_listener_sees_every_accepted_row(service: Service) -> None:
+def test_a_listener_gets_every_accepted_row(service: Service) -> None:
     """Listeners get each accepted row, before anything is merged, with its time of arrival, and no refused one."""
     seen: list[tuple[Quote, int]] = []
     service.intake.on_ingest.append(lambda quotes, wall_ms: seen.extend((quote, wall_ms) for quote in quotes))
@@ -100,7 +100,7 @@ def test_listener_sees_every_accepted_row(service: Service) -> None:
     assert seen == [(rows[0], at), (rows[2], at)]
 
 
-def test_flush_is_asked_for_only_when_there_is_something(service: Service) -> None:
+def test_a_flush_is_requested_only_for_changes(service: Service) -> None:
     """Accepted rows, states and removals wake the hub; refused and empty publications do not."""
     feed = service.feed()
     feed.publish([])
@@ -125,8 +125,8 @@ def test_flush_is_asked_for_only_when_there_is_something(service: Service) -> No
     assert service.has_woken(), "the symbol became stale"
 
 
-def test_intake_works_without_a_hub() -> None:
-    """Nothing needs to be woken."""
+def test_the_intake_works_without_a_hub() -> None:
+    """There is nothing to wake then."""
     clock = ManualClock()
     store = Store(1)
     put(Intake(store, clock, 1).feed("v", "live", "received", 5.0), "v:A")
@@ -172,7 +172,7 @@ def test_order_is_each_symbols_own(service: Service) -> None:
 
 
 @pytest.mark.parametrize("state", ["down", "connecting", "failed"])
-def test_sequence_starts_anew_with_a_new_run(service: Service, state: str) -> None:
+def test_sequence_numbers_restart_after_an_outage(service: Service, state: str) -> None:
     """After a feed's outage a source may count from one again, each symbol for itself; time still decides."""
     feed = service.feed()
     put(feed, "v:A", "v:B", seq=1000, ts=1000)
@@ -186,7 +186,7 @@ def test_sequence_starts_anew_with_a_new_run(service: Service, state: str) -> No
     assert rejects(feed) == {"out_of_order": 2}
 
 
-def test_sequence_goes_on_when_the_feed_was_only_stale(service: Service) -> None:
+def test_sequence_numbers_continue_when_a_feed_was_only_stale(service: Service) -> None:
     """A silent feed that comes back on the same connection goes on counting."""
     feed = service.feed()
     put(feed, "v:A", seq=1000)
@@ -195,7 +195,7 @@ def test_sequence_goes_on_when_the_feed_was_only_stale(service: Service) -> None
     assert rejects(feed) == {"out_of_order": 1}
 
 
-def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
+def test_a_lower_sequence_number_counts_once_the_higher_one_is_old(service: Service) -> None:
     """A row with a lower number is late while the higher one is recent; after that the source has restarted its count.
 
     Seen: an exchange restarted its count and the feed was back before it counted as down, or one absurd number came.
@@ -215,7 +215,7 @@ def test_sequence_that_began_anew_without_an_outage(service: Service) -> None:
     assert (service.get("v:A", "bid"), rejects(feed)) == ("4", {"out_of_order": 6})
 
 
-def test_a_number_ahead_is_news_after_any_silence(service: Service) -> None:
+def test_a_higher_sequence_number_is_news_after_any_silence(service: Service) -> None:
     """As in the second round of a replay, with its older times, for a symbol that is rarely quoted."""
     feed = service.feed("v", "replay")
     put(feed, "v:A", seq=1, ts=2000, last="1")
@@ -257,7 +257,7 @@ def test_malformed_symbol_is_counted_and_dropped(service: Service, symbol: str) 
     assert list(service.store.symbols()) == ["v:GOOD"]
 
 
-def test_surplus_symbols_are_counted_and_said() -> None:
+def test_surplus_symbols_are_counted_and_reported() -> None:
     """Over `max_symbols`, which holds for all feeds together, new symbols are left out and the feed says so."""
     service = Service(max_symbols=3)
     feed, other = service.feed("v"), service.feed("w")
@@ -272,7 +272,7 @@ def test_surplus_symbols_are_counted_and_said() -> None:
     assert len(other.status.changes) == 1
 
 
-def test_surplus_is_said_by_a_feed_that_is_live(service: Service) -> None:
+def test_a_live_feed_reports_surplus_symbols(service: Service) -> None:
     """The limit may be reached later; the state stays live, with a message."""
     service.intake.max_symbols = 1
     feed = service.feed()
@@ -298,7 +298,7 @@ def test_surplus_alone_does_not_make_a_feed_live(caplog: pytest.LogCaptureFixtur
     assert service.get("@v") == "connecting"
 
 
-def test_room_of_removed_symbols_is_free_again() -> None:
+def test_removed_symbols_free_their_places() -> None:
     """The limit counts only existing symbols."""
     service = Service(max_symbols=1)
     feed = service.feed()
@@ -311,7 +311,7 @@ def test_room_of_removed_symbols_is_free_again() -> None:
 # Removal and ranks
 
 
-def test_removed_symbol_is_gone(service: Service) -> None:
+def test_a_removed_symbol_does_not_come_back_by_itself(service: Service) -> None:
     """A delisted symbol leaves the store, and neither time nor its feed brings it back."""
     feed = service.feed()
     put(feed, "v:A", "v:B")
@@ -324,7 +324,7 @@ def test_removed_symbol_is_gone(service: Service) -> None:
     assert (feed.status.symbols, len(service.intake.sources)) == (1, 1)
 
 
-def test_feed_cannot_remove_what_is_not_its_own(service: Service) -> None:
+def test_a_feed_can_only_remove_its_own_symbols(service: Service) -> None:
     """A symbol belongs to the feed that brought it."""
     feed, other = service.feed("v"), service.feed("w")
     put(feed, "v:A")
@@ -333,7 +333,7 @@ def test_feed_cannot_remove_what_is_not_its_own(service: Service) -> None:
 
 
 @pytest.mark.parametrize("first", ["kraken", "old"])
-def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str) -> None:
+def test_a_recording_never_publishes_under_a_live_feeds_names(service: Service, first: str) -> None:
     """Recorded prices never get under a live feed's names, whichever comes first; the recording says what is left out.
 
     Seen: `--feed kraken --feed 'old=replay:DIR/kraken'` showed both prices in turn, as live, as `kraken:BTC-USD`.
@@ -348,15 +348,15 @@ def test_recording_of_a_venue_that_has_a_feed_here(service: Service, first: str)
     assert service.get("@old", "message") == "kraken:BTC-USD belongs to another feed; such symbols are left out"
 
 
-def test_recordings_of_one_venue(service: Service) -> None:
-    """Two feeds of a kind may share a venue's name, but no symbol: it belongs to the feed that brought it first."""
+def test_a_symbol_belongs_to_the_feed_that_brought_it_first(service: Service) -> None:
+    """Two feeds of a kind may share a venue's name, but no symbol."""
     first, second = service.feed("oanda", "replay"), service.feed("more", "replay")
     put(first, "oanda:EUR-USD", last="1.1")
     put(second, "oanda:EUR-USD", "oanda:XAU-USD", last="1.2")
     assert [service.get(f"oanda:{symbol}", "last") for symbol in ("EUR-USD", "XAU-USD")] == ["1.1", "1.2"]
 
 
-def test_reborn_symbol_starts_anew(service: Service) -> None:
+def test_a_reborn_symbol_has_a_new_order_and_rhythm(service: Service) -> None:
     """After a removal, order and rhythm of the same name begin again, and it is watched like any new one."""
     feed = service.feed()
     put(feed, "v:A", seq=100, ts=service.clock.wall_ms(), last="1", bid="1")
@@ -369,7 +369,7 @@ def test_reborn_symbol_starts_anew(service: Service) -> None:
     assert service.get("v:A") == "stale"
 
 
-def test_rank_is_kind_then_place(service: Service) -> None:
+def test_sources_rank_by_kind_and_then_by_order(service: Service) -> None:
     """Better kinds come first, and within a kind the feed that was configured first."""
     for name, kind in (("sim", "simulated"), ("b", "live"), ("a", "live"), ("old", "replay"), ("late", "delayed")):
         put(service.feed(name, kind), f"{name}:A")

@@ -57,14 +57,14 @@ def test_a_refusal_has_a_number_of_its_own(caplog: pytest.LogCaptureFixture) -> 
     assert said(caplog) == [("INFO", "refused", 2), ("INFO", "refused", 3)]
 
 
-def test_the_fault_of_a_script_is_not_called_ours(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_close_with_1011_by_a_script_is_not_logged_as_our_fault(caplog: pytest.LogCaptureFixture) -> None:
     """Seen: scripts that ended with an exception closed with 1011, and the log called each of them our fault."""
     caplog.set_level(logging.INFO)
     Journal(ManualClock().monotonic).ended(Peer(7), 1011)
     assert vars(caplog.records[0])["reason"] == "said that it failed"
 
 
-def test_a_stranger_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_beyond_the_rate_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Beyond the rate lines are left out, and the next one that is written says how many."""
     caplog.set_level(logging.INFO)
     clock = ManualClock()

@@ -75,21 +75,21 @@ def test_only_the_level_and_above_is_written(stream: io.StringIO) -> None:
     assert console_line(stream) == "error   b loud"
 
 
-def test_nothing_printable_is_changed() -> None:
-    """Printable text stays as it is, in any script."""
+def test_printable_text_is_written_unchanged() -> None:
+    """In any script."""
     for text in ("", "plain text", "é 価格 🙂 back\\slash"):
         assert escape(text) == text
     assert escape(HOSTILE) == HOSTILE_ESCAPED
 
 
-def test_nobody_forges_a_console_line(stream: io.StringIO) -> None:
+def test_control_characters_are_escaped_on_the_console(stream: io.StringIO) -> None:
     """Line ends, escape sequences and text direction marks come out as backslash sequences, wherever they were."""
     configure("info", "console", stream)
     logging.getLogger("x").info("got %s", HOSTILE, extra={"value": HOSTILE})
     assert console_line(stream) == f"info    x got {HOSTILE_ESCAPED} value={HOSTILE_ESCAPED}"
 
 
-def test_nobody_forges_a_json_line(stream: io.StringIO) -> None:
+def test_control_characters_are_escaped_in_json(stream: io.StringIO) -> None:
     """In JSON the same text is one line of ASCII that reads back as it was."""
     configure("info", "json", stream)
     logging.getLogger("x").info("got %s", HOSTILE, extra={"value": HOSTILE, HOSTILE: 1})
@@ -103,7 +103,7 @@ def fail(message: str) -> None:
     raise ValueError(message)
 
 
-def test_a_traceback_cannot_be_taken_for_lines_of_the_log(stream: io.StringIO) -> None:
+def test_every_line_of_a_traceback_is_marked(stream: io.StringIO) -> None:
     """Every line of a console traceback is behind a bar, also those an exception's message tries to make."""
     configure("info", "console", stream)
     try:
@@ -128,7 +128,7 @@ def test_a_json_traceback_is_a_field(stream: io.StringIO) -> None:
     assert json.loads(line)["exception"].endswith("ValueError: bad\nvalue")
 
 
-def test_libraries_join_the_format_and_only_warn(stream: io.StringIO) -> None:
+def test_libraries_use_the_same_format_and_only_warn(stream: io.StringIO) -> None:
     """The logging that uvicorn and httpx set up is undone; their lines per request are off."""
     own = logging.getLogger("uvicorn.access")
     own.addHandler(logging.StreamHandler(io.StringIO()))
@@ -142,7 +142,7 @@ def test_libraries_join_the_format_and_only_warn(stream: io.StringIO) -> None:
     assert own.handlers == []
 
 
-def test_at_debug_uvicorn_speaks_but_no_address_of_httpx_is_written(stream: io.StringIO) -> None:
+def test_debug_logs_uvicorns_requests_but_no_url_of_httpx(stream: io.StringIO) -> None:
     """The lines per request come at debug; httpx, whose URLs may have keys in them, stays silent."""
     configure("debug", "console", stream)
     logging.getLogger("httpx").info("HTTP Request: GET http://h/?apikey=secret")
@@ -150,7 +150,7 @@ def test_at_debug_uvicorn_speaks_but_no_address_of_httpx_is_written(stream: io.S
     assert console_line(stream) == r'info    uvicorn.access 127.0.0.1:1 - "GET /\n"'
 
 
-def test_a_stranger_cannot_fill_the_log(stream: io.StringIO) -> None:
+def test_malformed_requests_are_logged_at_debug_only(stream: io.StringIO) -> None:
     """uvicorn warns of every malformed request; those lines come at debug only, its errors always."""
     configure("info", "console", stream)
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
@@ -160,7 +160,7 @@ def test_a_stranger_cannot_fill_the_log(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["console", "json"])
-def test_a_token_in_an_address_is_not_written(stream: io.StringIO, fmt: str) -> None:
+def test_a_token_in_a_url_is_not_logged(stream: io.StringIO, fmt: str) -> None:
     """A URL is always printed without its token."""
     configure("debug", fmt, stream)
     logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "1.2.3.4:5", "/ws?a=b&token=s3cret&c=d")

@@ -30,8 +30,8 @@ MAX_SYMBOLS = 1000
 SUBSCRIBE = {"op": "subscribe", "id": 9, "symbols": ["A"]}
 
 
-def test_documented_messages() -> None:
-    """The three messages of the protocol's text are understood, unknown keys are ignored."""
+def test_documented_messages_are_understood() -> None:
+    """Those of the protocol's text; unknown keys are ignored."""
     assert parse_message(
         b'{"op":"subscribe","id":1,"symbols":["BTC-USD","kraken:*"],"fields":["last","bid","ask","ts"],'
         b'"interval_ms":250,"cursor":"1795386000123:4711:9f3a61c27b04d5e8"}', MAX_SYMBOLS
@@ -59,7 +59,7 @@ def test_id_is_any_sane_integer_or_short_text(reply_id: int | str | None) -> Non
 
 
 @pytest.mark.parametrize(("interval_ms", "expected"), [(0, 0), (1, 50), (1 << 63, 60_000)])
-def test_interval_of_a_message_is_a_class(interval_ms: int, expected: int) -> None:
+def test_an_interval_is_rounded_up_to_a_class(interval_ms: int, expected: int) -> None:
     """Any whole number of milliseconds, zero included, is rounded up."""
     message = parse_message(json.dumps(SUBSCRIBE | {"interval_ms": interval_ms}), MAX_SYMBOLS)
     assert isinstance(message, Subscribe)
@@ -153,7 +153,7 @@ def test_malformed_message_is_refused_by_code(data: Any, code: str, reply_id: in
     assert 0 < len(str(caught.value)) < 250
 
 
-def test_unknown_field_is_told_the_nearest() -> None:
+def test_an_unknown_field_is_answered_with_the_nearest() -> None:
     """A misspelt field is answered with the right name."""
     with pytest.raises(ProtocolError, match=r"^no field 'chnage_pct'; did you mean 'change_pct'\?$"):
         parse_message('{"op":"subscribe","symbols":["A"],"fields":["chnage_pct"]}', MAX_SYMBOLS)
@@ -251,7 +251,7 @@ def test_interval_classes_are_those_of_the_protocol() -> None:
         ({"symbols": "A", "interval_ms": "9" * 9}, Subscribe(None, ["A"], [], None, 60_000, None)),
     ],
 )
-def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> None:
+def test_a_url_is_a_subscription_without_id(query: dict[str, str], expected: Subscribe | None) -> None:
     """A URL's query is a subscription without id; without symbols it is none."""
     assert parse_subscribe_query(query.items(), MAX_SYMBOLS) == expected
 
@@ -275,7 +275,7 @@ def test_url_says_it_all(query: dict[str, str], expected: Subscribe | None) -> N
         ({"symbols": "A", "interval_ms": "9" * 10}, "bad_request"),
     ],
 )
-def test_impossible_url_is_refused_by_code(query: dict[str, str], code: str) -> None:
+def test_an_invalid_url_is_refused_by_code(query: dict[str, str], code: str) -> None:
     """A URL's errors are those of the message that it stands for."""
     with pytest.raises(ProtocolError) as caught:
         parse_subscribe_query(query.items(), MAX_SYMBOLS)

@@ -57,13 +57,13 @@ def test_fields_are_those_of_the_protocol() -> None:
         ("", False, False),
     ],
 )
-def test_names(symbol: str, is_symbol: bool, is_venue_symbol: bool) -> None:
-    """Only plain names match, as a whole; a venue symbol fits into a pattern's 80 characters."""
+def test_only_plain_names_are_valid_symbols(symbol: str, is_symbol: bool, is_venue_symbol: bool) -> None:
+    """The whole text must match; a venue symbol fits into a pattern's 80 characters."""
     assert bool(SYMBOL.fullmatch(symbol)) is is_symbol
     assert bool(VENUE_SYMBOL.fullmatch(symbol)) is is_venue_symbol
 
 
-def test_status_counts_from_zero_under_every_reason() -> None:
+def test_a_new_status_has_a_counter_at_zero_for_every_reason() -> None:
     """A new feed is connecting, and has its own counter for every outcome and reason from the start."""
     status, other = FeedStatus("kraken", "live"), FeedStatus("sim", "simulated")
     assert (status.state, status.loaded, status.last_data_at, status.message) == ("connecting", False, None, None)
@@ -76,7 +76,7 @@ def test_status_counts_from_zero_under_every_reason() -> None:
     assert other.rejects["price"] == 0
 
 
-def test_status_remembers_the_last_twenty_changes() -> None:
+def test_a_status_keeps_its_last_twenty_changes() -> None:
     """The list of changes is bounded."""
     status = FeedStatus("kraken", "live")
     for at in range(25):
@@ -88,6 +88,6 @@ def test_status_remembers_the_last_twenty_changes() -> None:
     ("symbol", "of", "unit"),
     [("BTC-USD", "BTC", "USD"), ("BTC-USDT.PERP", "BTC", "USDT"), ("BRK.B", "BRK.B", None), ("^GSPC", "^GSPC", None)],
 )
-def test_currencies(symbol: str, of: str, unit: str | None) -> None:
+def test_base_and_quote_are_read_from_a_symbol(symbol: str, of: str, unit: str | None) -> None:
     """A contract's market is not part of its currency; a share's name has no currency."""
     assert currencies(symbol) == (of, unit)

@@ -249,14 +249,14 @@ def machine_with(machine: type[StreamMachine], part: type) -> type[StreamMachine
 
 
 @pytest.mark.parametrize("part", CORES)
-def test_a_core_without_one_rule_is_caught(part: type) -> None:
+def test_the_machine_finds_every_core_without_one_rule(part: type) -> None:
     """The machine fails on every mutant of the store, the cursor and the groups."""
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_with(StreamMachine, part), settings=HUNT)
 
 
 @pytest.mark.parametrize("part", [ConsolidatorOneFlushLate, ConsolidatorThatClings])
-def test_a_consolidated_price_that_contradicts_its_source_is_caught(part: type[Consolidator]) -> None:
+def test_the_machine_finds_every_broken_consolidation(part: type[Consolidator]) -> None:
     """So it does on one that derives in a flush of its own, and on one without failover."""
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_with(ConsolidatedMachine, part), settings=HUNT)

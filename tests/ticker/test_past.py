@@ -79,7 +79,7 @@ def scenario(run: Coroutine[Any, Any, None]) -> None:
     asyncio.run(run, debug=True)
 
 
-def test_bars_come_back_as_they_were_told() -> None:
+def test_bars_are_returned_as_the_venue_sent_them() -> None:
     """Prices, times and volumes, unknown ones too, are those of the venue; the open bar is among them."""
 
     async def run() -> None:
@@ -97,7 +97,7 @@ def test_bars_come_back_as_they_were_told() -> None:
     scenario(run())
 
 
-def test_only_what_is_new_is_asked_for() -> None:
+def test_only_new_bars_and_the_open_one_are_requested() -> None:
     """Bars that have ended are not fetched again: later requests are for newer ones, and the one that was open."""
 
     async def run() -> None:
@@ -113,7 +113,7 @@ def test_only_what_is_new_is_asked_for() -> None:
     scenario(run())
 
 
-def test_longer_back_is_asked_for_at_once() -> None:
+def test_a_request_further_back_is_made_at_once() -> None:
     """A reader who looks further back than the previous one need not wait, and known bars are not lost."""
 
     async def run() -> None:
@@ -128,7 +128,7 @@ def test_longer_back_is_asked_for_at_once() -> None:
     scenario(run())
 
 
-def test_after_a_long_time_all_is_asked_for_again() -> None:
+def test_bars_too_old_to_join_on_are_requested_again() -> None:
     """Bars too old to join on to those that are wanted now are replaced."""
 
     async def run() -> None:
@@ -142,7 +142,7 @@ def test_after_a_long_time_all_is_asked_for_again() -> None:
     scenario(run())
 
 
-def test_no_more_is_kept_than_anybody_gets() -> None:
+def test_only_the_newest_bars_are_kept() -> None:
     """However long it runs, and however far back a request and its answer go, only the newest bars are kept."""
 
     async def run() -> None:
@@ -162,7 +162,7 @@ def test_no_more_is_kept_than_anybody_gets() -> None:
     scenario(run())
 
 
-def test_the_same_question_is_asked_once() -> None:
+def test_readers_share_a_request_under_way() -> None:
     """Readers who come while a request is under way get its answer."""
 
     async def run() -> None:
@@ -183,7 +183,7 @@ def test_the_same_question_is_asked_once() -> None:
     scenario(run())
 
 
-def test_a_venue_is_asked_few_things_at_a_time() -> None:
+def test_few_requests_are_sent_to_a_venue_at_a_time() -> None:
     """Charts of many symbols do not crowd out the venue's own polls."""
 
     async def run() -> None:
@@ -201,7 +201,7 @@ def test_a_venue_is_asked_few_things_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("failure", [FeedError("no"), OSError(), TimeoutError(), KeyError("a bug")], ids=repr)
-def test_a_failure_is_met_with_what_is_known(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_venue_leaves_the_known_bars(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """It raises nothing, is logged once per outage, and is retried after a minute; earlier bars stay."""
 
     async def run() -> None:
@@ -229,7 +229,7 @@ def test_a_failure_is_met_with_what_is_known(failure: Exception, caplog: pytest.
         scenario(run())
 
 
-def test_a_slow_venue_costs_its_reader_a_deadline(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_venue_is_given_up_at_a_deadline(caplog: pytest.LogCaptureFixture) -> None:
     """A venue that does not answer is given up, for all who wait, and left alone for a while; it is logged once."""
 
     async def run() -> None:
@@ -243,7 +243,7 @@ def test_a_slow_venue_costs_its_reader_a_deadline(caplog: pytest.LogCaptureFixtu
     assert logged(caplog) == ["no answer within 0 s feed=v history=failed"]
 
 
-def test_what_a_wrong_clock_has_dated_is_asked_for_again() -> None:
+def test_bars_dated_by_a_wrong_clock_are_requested_again() -> None:
     """Once dropped it takes no memory, and a request need not wait until it may be fetched again."""
 
     async def run() -> None:
@@ -258,7 +258,7 @@ def test_what_a_wrong_clock_has_dated_is_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize(("span_s", "pause_s"), [(1, 5), (60, 60), (86_400, 60)])
-def test_a_venue_is_asked_again_after_a_while(span_s: int, pause_s: int) -> None:
+def test_the_pause_between_requests_is_one_bar_within_bounds(span_s: int, pause_s: int) -> None:
     """The pause is one bar, but neither a second nor a whole day."""
 
     async def run() -> None:
@@ -298,7 +298,7 @@ def test_the_least_recently_used_is_forgotten_first() -> None:
     scenario(run())
 
 
-def test_an_answer_that_comes_too_late_is_not_counted() -> None:
+def test_an_answer_for_a_forgotten_symbol_is_dropped() -> None:
     """If a symbol was forgotten while its venue was asked, its bars are dropped, and the count stays right."""
 
     async def run() -> None:
@@ -315,7 +315,7 @@ def test_an_answer_that_comes_too_late_is_not_counted() -> None:
     scenario(run())
 
 
-def test_what_is_counted_is_what_is_taken() -> None:
+def test_the_counted_bytes_are_those_python_takes() -> None:
     """No fewer bytes are counted than Python takes."""
 
     async def run() -> None:

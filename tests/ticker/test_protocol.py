@@ -52,7 +52,7 @@ KRAKEN_STALE = row("@kraken", {"state": "stale", "since": 1795386012000})
 # Frames
 
 
-def test_hello() -> None:
+def test_hello_is_as_documented() -> None:
     """The first frame is as documented, byte for byte."""
     limits = {"patterns": 1000, "symbols": 50000, "message_bytes": 65536, "messages_per_s": 20, "min_interval_ms": 0}
     frame = protocol.hello("ticker/0.3.0", EPOCH, 4711, 1795386012345, ["simulated"], 5000, 17, limits)
@@ -64,7 +64,7 @@ def test_hello() -> None:
     assert frame.kind == "hello"
 
 
-def test_subscribed() -> None:
+def test_subscribed_is_as_documented() -> None:
     """The answer to `subscribe` is as documented; the selection's digest is the cursor's SEL."""
     selection = Selection.of(["kraken:*", "BTC-USD"])
     text = "at most two '*' in a pattern"
@@ -85,7 +85,7 @@ def test_subscribed() -> None:
     assert frame.kind == "subscribed"
 
 
-def test_subscribed_names_fields_in_table_order() -> None:
+def test_subscribed_lists_fields_in_table_order() -> None:
     """However the reader wrote them, fields come back in the order of the table."""
     selection = Selection.of(["*"], ["ts", "bid", "last"])
     frame = protocol.subscribed("x", selection, 0, 250, resumed=True, unknown=[], rejected=[])
@@ -99,14 +99,14 @@ def test_subscribed_names_fields_in_table_order() -> None:
     )
 
 
-def test_digest_is_that_of_the_text() -> None:
+def test_the_digest_is_as_documented() -> None:
     """SEL is 16 hex digits of SHA-256 over patterns and fields, the same in every process and release."""
     expected = hashlib.sha256(b"BTC-USD\nkraken:*\n\nlast\nts").hexdigest()[:16]
     assert expected == "a7a101d3d4caff85"
     assert Selection.of(["kraken:*", "BTC-USD"], ["ts", "last"]).digest == expected
 
 
-def test_unsubscribed() -> None:
+def test_unsubscribed_has_what_is_left() -> None:
     """The answer to `unsubscribe` says what is left."""
     selection = Selection.of(["BTC-USD"])
     assert (
@@ -116,7 +116,7 @@ def test_unsubscribed() -> None:
     )
 
 
-def test_snapshot() -> None:
+def test_a_snapshot_has_whole_records_and_feeds() -> None:
     """A snapshot has epoch, version and time, then whole records and feeds."""
     quote = record("BTC-USD", {"last": "97412.35", "bid": "97412.30", "ask": "97412.35", "state": "live"})
     feed = record("@kraken", {"state": "live", "since": 1795386000500, "kind": "live", "clock": "received"})
@@ -132,7 +132,7 @@ def test_snapshot() -> None:
     assert (frame.kind, frame.rows) == ("snapshot", 1)
 
 
-def test_update() -> None:
+def test_an_update_has_changed_fields_gone_names_and_feeds() -> None:
     """An update has since, version and time, then changed fields, gone names and feeds."""
     frame = data_frame(Changes(EPOCH, 4711, 4712, [BTC, KRAKEN_STALE], ["OLD-USD"]), 1795386012401)
     assert frame.data == (
@@ -168,7 +168,7 @@ def test_empty_snapshot_still_has_quotes() -> None:
     assert frame.rows == 0
 
 
-def test_update_names_what_the_reader_was_told_last() -> None:
+def test_an_update_continues_from_the_last_version_told() -> None:
     """`told` is written as `since` in place of the version that the store was asked for; a snapshot has none."""
     assert b'"since":5,"version":9' in data_frame(Changes(EPOCH, 8, 9, [], []), 7, told=5).data
     assert b'"since":0,"version":9' in data_frame(Changes(EPOCH, 8, 9, [], []), 7, told=0).data
@@ -178,7 +178,7 @@ def test_update_names_what_the_reader_was_told_last() -> None:
 @pytest.mark.parametrize("gone", [[], ["OLD-USD"]])
 @pytest.mark.parametrize("feeds", [[], [KRAKEN_STALE]])
 @pytest.mark.parametrize("rows", [[BTC], [BTC, row("A", {"bid": "1.50", "ask": None, "state": "live"})]])
-def test_updates_for_many_groups_are_those_for_one(
+def test_updates_of_many_groups_equal_those_encoded_alone(
     rows: list[tuple[Record, int]], feeds: list[tuple[Record, int]], gone: list[str]
 ) -> None:
     """Updates that share their common part are byte for byte those that are encoded alone."""
@@ -219,7 +219,7 @@ def test_updates_for_many_groups_are_those_for_one(
         ),
     ],
 )  # fmt: skip
-def test_other_frames(frame: protocol.Frame, expected: bytes) -> None:
+def test_small_frames_are_as_documented(frame: protocol.Frame, expected: bytes) -> None:
     """Each of the small frames is as documented; its kind is its type, and it carries no rows."""
     assert frame.data == expected
     assert frame.kind == json.loads(expected)["type"]
@@ -270,7 +270,7 @@ def test_piece_is_encoded_once_for_each_mask() -> None:
     assert piece(made, 1) == b'"A":{"last":3}'
 
 
-def test_a_record_that_never_changes_keeps_few_pieces() -> None:
+def test_an_unchanged_record_keeps_few_encoded_pieces() -> None:
     """Requests for ever different fields in a quiet market do not fill the memory: the oldest piece is dropped."""
     made = record("A", {"last": "1.0", "bid": "2"})
     for mask in range(1, 100):
@@ -278,7 +278,7 @@ def test_a_record_that_never_changes_keeps_few_pieces() -> None:
     assert list(made.pieces) == list(range(100 - MAX_PIECES, 100))
 
 
-def test_codes_are_those_of_the_protocol() -> None:
+def test_close_and_error_codes_are_those_of_the_protocol() -> None:
     """Close codes and error codes are as documented."""
     assert (protocol.NORMAL, protocol.GOING_AWAY, protocol.RESTART) == (1000, 1001, 1012)
     assert (protocol.BINARY_FRAME, protocol.BAD_UTF8, protocol.TOO_LARGE) == (1003, 1007, 1009)
@@ -295,14 +295,14 @@ def test_codes_are_those_of_the_protocol() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 10**19 - 1), st.integers(0, 10**19 - 1), st.from_regex(r"\A[0-9a-f]{16}\Z"))
-def test_cursor_comes_back_as_it_went(epoch: int, version: int, digest: str) -> None:
+def test_a_cursor_survives_the_round_trip(epoch: int, version: int, digest: str) -> None:
     """What a reader puts together and sends back is the same cursor."""
     assert Cursor.parse(str(Cursor(epoch, version, digest))) == (epoch, version, digest)
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.one_of(st.text(), st.text("0123456789:abcdef-+ _\u0663\uff11\u00b2")))
-def test_hostile_cursor_is_none_or_a_place(text: str) -> None:
+def test_any_text_is_a_sane_cursor_or_none(text: str) -> None:
     """Any text is either no cursor, or one with whole numbers that are neither negative nor absurd."""
     cursor = Cursor.parse(text)
     if cursor is not None:
@@ -316,7 +316,7 @@ def test_hostile_cursor_is_none_or_a_place(text: str) -> None:
     ["", ":", "::", "1:2", "1:2:3:4", "a:2:x", "1:-2:x", "+1:2:x", " 1:2:x", "1_0:2:x", "1.0:2:x", "\u0661:2:x",
      "\u00b2:2:x", "1" * 20 + ":2:x", "1:" + "2" * 400 + ":x", "None:None:None"],
 )  # fmt: skip
-def test_malformed_cursor_means_from_the_beginning(text: str) -> None:
+def test_a_malformed_cursor_is_no_cursor(text: str) -> None:
     """Text that is not `EPOCH:VERSION:SEL` is no cursor, and raises nothing."""
     assert Cursor.parse(text) is None
 

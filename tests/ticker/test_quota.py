@@ -45,7 +45,7 @@ def test_an_address_has_its_share_of_cells() -> None:
     assert shared._shares == {}, "who has left is not remembered"
 
 
-def test_what_a_reader_leaves_is_free_for_what_it_takes() -> None:
+def test_a_changed_selection_costs_only_the_difference() -> None:
     """A changed selection costs only the difference, unless another reader still needs the old one."""
     shared, _ = make()
     shared.join(HERE, "a", 30)
@@ -91,7 +91,7 @@ def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     shared.check_snapshot("a", 1)
 
 
-def test_an_address_has_only_so_much_in_hand() -> None:
+def test_answers_not_yet_taken_by_an_address_are_limited() -> None:
     """As much as it may ask for at once, each answer until it was taken; one alone may be larger."""
     shared, _ = make()
     with shared.in_hand(HERE, 21), refused("on their way"), shared.in_hand(HERE, 1):

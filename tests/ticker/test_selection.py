@@ -24,7 +24,7 @@ ALL, KRAKEN, EUR = "*", "kraken:*", "*-EUR"
 
 
 @pytest.mark.parametrize("text", ["*", "BTC-USD", "BRK.B", "^GSPC", "k_2:*", "*:BTC-USD", "*-*", "A" * 80])
-def test_patterns_that_are_taken(text: str) -> None:
+def test_valid_patterns_are_accepted(text: str) -> None:
     """A pattern has letters, digits and `. _ ^ : * -`, up to 80 of them."""
     check_pattern(text)
 
@@ -42,14 +42,14 @@ def test_patterns_that_are_taken(text: str) -> None:
         ("a:b:c", "at most one ':' in a pattern, between venue and symbol"),
     ],
 )
-def test_patterns_that_are_refused(text: str, message: str) -> None:
+def test_malformed_patterns_are_refused_with_advice(text: str, message: str) -> None:
     """Anything else is refused with a message that says what to do."""
     with pytest.raises(PatternError) as caught:
         check_pattern(text)
     assert str(caught.value) == message
 
 
-def test_which_of_many_patterns_is_refused() -> None:
+def test_a_refused_pattern_is_named() -> None:
     """Seen: of a hundred patterns one was refused, and nothing said which. Promised: it is named, in printable form."""
     text = "'a\\x1bb': a pattern may contain only letters, digits and . _ ^ : * -; a pair is BTC-USD"
     with pytest.raises(PatternError) as caught:
@@ -72,7 +72,7 @@ def test_which_of_many_patterns_is_refused() -> None:
         ("*:*", ["k:A"], ["A"]),
     ],
 )
-def test_what_a_pattern_selects(pattern: str, selected: list[str], not_selected: list[str]) -> None:
+def test_a_star_matches_any_characters_but_a_colon(pattern: str, selected: list[str], not_selected: list[str]) -> None:
     """`*` is any run of characters, none included, and never spans the `:` of a venue symbol."""
     assert [s for s in selected + not_selected if pattern_matches(pattern, s)] == selected
 
@@ -81,13 +81,13 @@ def test_what_a_pattern_selects(pattern: str, selected: list[str], not_selected:
     st.lists(st.text("AB:", max_size=3), min_size=1, max_size=3).map("*".join).filter(lambda p: p.count(":") < 2),
     st.text("AB:", max_size=8),
 )
-def test_matching_is_what_the_protocol_says(pattern: str, symbol: str) -> None:
+def test_matching_agrees_with_a_letter_by_letter_matcher(pattern: str, symbol: str) -> None:
     """Matching agrees with a matcher that tries letter by letter; so does a wildcard, which rejects most early."""
     assert pattern_matches(pattern, symbol) == Wildcard(pattern).fits(symbol) == matches(pattern, symbol)
 
 
 @pytest.mark.parametrize("pattern", ["*" + "A" * 40 + "*", "A*" + "A" * 61 + "*", "*" + "A" * 62 + "B*", "*A*"])
-def test_a_hostile_pattern_is_tried_once(pattern: str) -> None:
+def test_a_hostile_pattern_does_not_backtrack(pattern: str) -> None:
     """Seen: a pattern of 62 characters blocked a regular expression for seconds. Promise: no path through a symbol is
     tried twice, whatever the pattern.
     """
@@ -108,7 +108,7 @@ def test_a_hostile_pattern_is_tried_once(pattern: str) -> None:
 # Selections
 
 
-def test_equal_wishes_are_equal_values() -> None:
+def test_equal_selections_are_equal_values() -> None:
     """Neither order, nor repetition, nor naming every field makes a different selection."""
     one = Selection.of(["kraken:*", "BTC-USD", "BTC-USD"])
     assert one == Selection.of(["BTC-USD", "kraken:*"], reversed(QUOTE_FIELDS))
@@ -136,7 +136,7 @@ def test_fields_stand_in_table_order() -> None:
         ([], "give at least one field, or leave out 'fields' for all of them"),
     ],
 )
-def test_fields_that_are_refused(names: list[str], message: str) -> None:
+def test_unknown_or_no_fields_are_refused(names: list[str], message: str) -> None:
     """An unknown field is named, with the nearest one; an empty list of fields is refused."""
     with pytest.raises(PatternError) as caught:
         field_mask(names)
@@ -167,7 +167,7 @@ def test_the_digest_is_sha256_of_the_canonical_form() -> None:
 # Wildcards
 
 
-def test_a_wildcard_exists_once() -> None:
+def test_equal_patterns_share_one_wildcard() -> None:
     """All who acquire a pattern get the same wildcard, which is in use until the last has released it."""
     wildcards = Wildcards()
     first = wildcards.acquire(KRAKEN, ["kraken:A", "A"])
@@ -194,7 +194,7 @@ def test_an_unused_wildcard_is_kept_current_for_the_next_one() -> None:
     assert wildcards.acquire(KRAKEN, ["kraken:A"]) is not first
 
 
-def test_a_wildcard_may_be_tested_by_and_by() -> None:
+def test_a_wildcard_may_be_resolved_in_slices() -> None:
     """It is not known meanwhile, but learns of births and deaths; acquiring it tests the rest."""
     wildcards = Wildcards()
     begun = wildcards.begin(EUR, [f"{name}-EUR" for name in "ABCDEF"])
@@ -212,7 +212,7 @@ def test_a_wildcard_may_be_tested_by_and_by() -> None:
     assert [wildcards.matching(f"{name}-EUR") for name in "ABCF"] == [(begun,), (), (begun,), ()]
 
 
-def test_a_wildcard_that_nobody_tests_to_the_end_is_forgotten() -> None:
+def test_an_abandoned_wildcard_is_forgotten() -> None:
     """Nothing of it is left, and the next one starts from scratch."""
     wildcards = Wildcards()
     begun = wildcards.begin(EUR, ["A-EUR", "B-EUR"])

@@ -157,7 +157,7 @@ def test_snapshot_follows_even_if_empty() -> None:
     assert kinds(Desk().subscribe("A", id=1)) == ["subscribed", "snapshot"]
 
 
-def test_news_follow_the_snapshot(desk: Desk) -> None:
+def test_changes_are_pushed_after_the_snapshot(desk: Desk) -> None:
     """After the answer, changes are pushed, from the snapshot's version on."""
     _, data = desk.subscribe("BTC-USD")
     desk.put("BTC-USD", last="2.0")
@@ -311,7 +311,7 @@ def test_cursor_resumes_with_one_update(desk: Desk) -> None:
         (lambda epoch, version, digest: "nonsense", "epoch"),
     ],
 )
-def test_any_other_cursor_is_a_snapshot(desk: Desk, change: Any, resync: str) -> None:
+def test_any_other_cursor_gets_a_snapshot(desk: Desk, change: Any, resync: str) -> None:
     """Another epoch or selection, a version never reached, or no cursor at all: everything, never less."""
     reply, data = desk.subscribe("BTC-USD")
     desk.reconnect()
@@ -322,7 +322,7 @@ def test_any_other_cursor_is_a_snapshot(desk: Desk, change: Any, resync: str) ->
     assert desk.groups.counts.resumes == {"update": 0, "snapshot": 1}
 
 
-def test_forgotten_version_is_a_snapshot() -> None:
+def test_a_forgotten_version_gets_a_snapshot() -> None:
     """A cursor older than the remembered removals gets everything."""
     desk = Desk()
     desk.store.max_tombstones = 0
@@ -356,7 +356,7 @@ def test_empty_cursor_is_none(desk: Desk) -> None:
 # Partial success and limits
 
 
-def test_malformed_pattern_is_rejected_and_the_rest_counts(desk: Desk) -> None:
+def test_a_malformed_pattern_is_rejected_alone(desk: Desk) -> None:
     """One malformed pattern does not affect the others."""
     reply, data = desk.subscribe("*A*A*A", "BTC-USD", "BTC/USD")
     assert reply["patterns"] == ["BTC-USD"]
@@ -382,7 +382,7 @@ def test_unknown_symbol_stays_and_is_filled_when_it_appears(desk: Desk) -> None:
     assert [frame["quotes"] for frame in desk.pushed()] == [dict.fromkeys(["BTC-USDX", "NEW-USD"], complete(last=1.5))]
 
 
-def test_unknown_is_not_said_before_the_feeds_have_loaded(desk: Desk) -> None:
+def test_no_symbol_is_unknown_before_the_feeds_have_loaded(desk: Desk) -> None:
     """While a feed does not know its symbols yet, none can be called unknown."""
     desk.loaded = False
     assert desk.subscribe("BTC-USDX")[0]["unknown"] == []
@@ -435,7 +435,7 @@ def test_message_may_not_name_more_than_the_limit() -> None:
         assert [(frame["code"], frame["id"]) for frame in frames] == [("too_many_symbols", 1)]
 
 
-def test_limits_may_be_reached() -> None:
+def test_selections_of_exactly_the_limits_are_accepted() -> None:
     """Exactly as many patterns and symbols as are allowed are accepted."""
     desk = Desk(Limits(patterns=4, symbols=3))
     desk.put("A", "B", "k:A")
@@ -445,7 +445,7 @@ def test_limits_may_be_reached() -> None:
     assert kinds(desk.subscribe("D")) == ["error"]
 
 
-def test_nothing_is_left_of_a_subscription() -> None:
+def test_an_ended_or_refused_subscription_keeps_no_wildcard() -> None:
     """Neither a refused one nor one that has ended keeps a wildcard alive, which would slow down every birth."""
     desk = Desk(Limits(symbols=1))
     desk.put("A", "B", "k:A")
@@ -471,7 +471,7 @@ def test_first_subscribe_over_the_limit_leaves_the_reader_new(most: int) -> None
     assert kinds(desk.subscribe("A", cursor="1:2:x")) == ["subscribed", "snapshot"]
 
 
-def test_subscribing_costs_and_waiting_pays() -> None:
+def test_subscribing_uses_a_budget_that_refills() -> None:
     """Seen: 20 messages a second, each with wildcards over 50,000 symbols, kept the loop fully busy.
 
     Cause: only messages were limited, not their work. Promise: work beyond the budget is refused before it is done,
@@ -489,7 +489,7 @@ def test_subscribing_costs_and_waiting_pays() -> None:
     assert desk.subscribe("E*")[0]["patterns"] == ["A*", "B*", "C*", "D*", "E*"]
 
 
-def test_unsubscribing_costs_what_is_left() -> None:
+def test_unsubscribing_costs_the_remaining_selection() -> None:
     """Seen: three readers with a few wildcards over 50,000 symbols and many names, which they unsubscribed one by one,
     took half of a core, and turns of two seconds. After subscribing to much a reader may still change its mind.
     """
@@ -510,7 +510,7 @@ def test_unsubscribing_costs_what_is_left() -> None:
         assert kinds(desk.unsubscribe(name)) == ["unsubscribed", "update"]
 
 
-def test_looking_at_one_symbol_after_another_costs_little() -> None:
+def test_adding_one_symbol_after_another_costs_little() -> None:
     """Seen: the page, which subscribes to all that is shown and to every venue of the open symbol, was refused when the
     fourth symbol of 50,000 was opened in ten seconds, and started over: all symbols were tested against both patterns
     each time.
@@ -545,7 +545,7 @@ def test_over_the_message_rate_is_refused_then_closed(desk: Desk) -> None:
     assert protocol.TOO_MANY_MESSAGES == 4029
 
 
-def test_polite_reader_recovers(desk: Desk) -> None:
+def test_a_reader_that_slows_down_is_not_closed(desk: Desk) -> None:
     """A reader that slows down after `rate_limited` is never closed."""
     for _ in range(53):
         last = desk.say(op="ping")
@@ -556,7 +556,7 @@ def test_polite_reader_recovers(desk: Desk) -> None:
     assert desk.session.closing is None
 
 
-def test_steady_flood_is_closed() -> None:
+def test_a_steady_flood_is_closed() -> None:
     """Seen: a reader at ten times the rate was never closed, and got an error frame for most of its messages.
 
     Cause: each message that found a token cleared all refusals before it. Promise: refusals are counted per minute.
@@ -579,7 +579,7 @@ def test_bad_messages_end_the_connection(desk: Desk) -> None:
     assert desk.groups.counts.received["invalid"] == 21
 
 
-def test_rare_bad_messages_are_forgiven(desk: Desk) -> None:
+def test_rare_bad_messages_never_close_the_connection(desk: Desk) -> None:
     """One bad message every three seconds never ends a connection."""
     for _ in range(200):
         desk.clock.tick(3.0)
@@ -606,7 +606,7 @@ def test_invalid_utf8_closes(desk: Desk, data: bytes) -> None:
 # The URL
 
 
-def test_url_subscribes_without_a_message(desk: Desk) -> None:
+def test_a_url_subscribes_without_a_message(desk: Desk) -> None:
     """The query is answered like a message without id, after `hello`."""
     hello, reply, data = desk.open(symbols="BTC-USD,k:*,BTC/USD", fields="ts,last", interval_ms="60")
     assert (hello["type"], data["type"]) == ("hello", "snapshot")
@@ -615,7 +615,7 @@ def test_url_subscribes_without_a_message(desk: Desk) -> None:
     assert data["quotes"]["BTC-USD"] == {"last": 1.5, "ts": None}
 
 
-def test_url_resumes_and_counts_as_the_first_subscribe(desk: Desk) -> None:
+def test_a_cursor_in_the_url_is_the_only_one(desk: Desk) -> None:
     """A cursor in the URL resumes; one in a message after that is refused."""
     _, reply, data = desk.open(symbols="BTC-USD")
     cursor = cursor_of(reply, data)
@@ -635,7 +635,7 @@ def test_url_resumes_and_counts_as_the_first_subscribe(desk: Desk) -> None:
         ({"symbols": "*,k:*"}, "too_many_symbols"),
     ],
 )
-def test_impossible_url_is_answered_by_an_error(query: dict[str, str], code: str) -> None:
+def test_an_invalid_url_is_answered_by_an_error(query: dict[str, str], code: str) -> None:
     """After `hello` comes one error without id; the connection lives and may subscribe by message."""
     desk = Desk(Limits(symbols=3))
     desk.put("A", "B", "k:A", "k:B")
@@ -686,7 +686,7 @@ def visible(record: Record, mask: int) -> dict[str, Any]:
 
 @settings(deadline=None, max_examples=150)
 @given(steps)
-def test_view_is_the_store_under_any_conversation(story: list[tuple[str, list[str]]]) -> None:
+def test_the_view_is_exact_after_any_conversation(story: list[tuple[str, list[str]]]) -> None:
     """Whatever is sent, changed, removed and resumed: one reply and one data frame per message, and an exact view."""
     desk, view = Desk(), View()
 

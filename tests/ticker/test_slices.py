@@ -71,15 +71,15 @@ def pauses(answer: Iterator[list[bytes] | None]) -> int:
     return count
 
 
-def test_parts_are_all_of_it() -> None:
-    """In order, none longer than a slice, none empty."""
+def test_slices_cover_everything_in_order() -> None:
+    """None is longer than a slice, none is empty."""
     for size in (0, 1, SLICE, SLICE + 1, 3 * SLICE):
         made = [list(part) for part in parts(range(size))]
         assert [i for part in made for i in part] == list(range(size))
         assert all(0 < len(part) <= SLICE for part in made)
 
 
-def test_what_fits_into_a_slice_comes_at_once() -> None:
+def test_an_answer_that_fits_into_a_slice_comes_at_once() -> None:
     """Without a pause, and only what was selected."""
     store = market(SLICE)
     change(store, "v:A", last="2")
@@ -92,7 +92,7 @@ def test_what_fits_into_a_slice_comes_at_once() -> None:
     assert decoded(quotes) == snapshot(store, selection) == {"v:A": {"last": 2}, "S1": {"last": 1}}
 
 
-def test_what_changes_meanwhile_is_as_it_is_at_the_end() -> None:
+def test_a_sliced_answer_is_of_the_moment_it_is_complete() -> None:
     """With changes, births and removals in the pauses the answer is that of the moment in which it comes."""
     size = 3 * SLICE
     store = market(size)
@@ -115,7 +115,7 @@ def test_what_changes_meanwhile_is_as_it_is_at_the_end() -> None:
     assert next(answer, "end") == "end"
 
 
-def test_endless_changes_do_not_hold_it_up() -> None:
+def test_endless_changes_do_not_delay_a_sliced_answer() -> None:
     """After some passes the rest is encoded in one turn, however much it is."""
     size = 2 * SLICE
     store = market(size)
@@ -128,7 +128,7 @@ def test_endless_changes_do_not_hold_it_up() -> None:
     assert decoded(quotes) == snapshot(store)
 
 
-def test_too_many_removals_end_it_without_an_answer() -> None:
+def test_too_many_removals_abandon_a_sliced_answer() -> None:
     """Removals that the store has forgotten cannot be told; the reader asks again."""
     store = market(3 * SLICE, max_tombstones=1)
     answer = whole(store, ALL)
@@ -138,8 +138,8 @@ def test_too_many_removals_end_it_without_an_answer() -> None:
     assert len(store.wildcards) == 0
 
 
-def test_an_answer_that_is_given_up_leaves_nothing() -> None:
-    """Nor does one that is done: no pattern is held for it."""
+def test_an_abandoned_answer_leaves_nothing_behind() -> None:
+    """Nor does one that is complete: no pattern is held for it."""
     store = market(3 * SLICE)
     answer = whole(store, ALL)
     next(answer)
@@ -150,7 +150,7 @@ def test_an_answer_that_is_given_up_leaves_nothing() -> None:
     assert len(store.wildcards) == 0
 
 
-def test_new_patterns_are_tested_a_slice_at_a_time() -> None:
+def test_new_patterns_are_tested_in_slices() -> None:
     """With a pause before each pattern and after each slice; resolving them then tests nothing."""
     store = market(2 * TESTS)
     selection = Selection.of(["S1*", "S*9", "S7", "NO*"])
@@ -163,7 +163,7 @@ def test_new_patterns_are_tested_a_slice_at_a_time() -> None:
     assert sorted(scope.symbols()) == sorted(n for n in names(2 * TESTS) if n[:2] == "S1" or n[-1] == "9" or n == "S7")
 
 
-def test_symbols_that_come_and_go_between_the_slices_count() -> None:
+def test_births_and_deaths_between_the_slices_count() -> None:
     """Two who want the same pattern share the work; the result is that of the end."""
     store = market(2 * TESTS)
     selection = Selection.of(["S*"])
@@ -179,7 +179,7 @@ def test_symbols_that_come_and_go_between_the_slices_count() -> None:
     assert set(scope.symbols()) == {*names(2 * TESTS), "SNEW"} - {"S0", f"S{2 * TESTS - 1}"}
 
 
-def test_a_pattern_that_nobody_waits_for_any_more_is_forgotten() -> None:
+def test_an_abandoned_pattern_is_forgotten() -> None:
     """Half tested it would be useless."""
     store = market(2 * TESTS)
     selection = Selection.of(["S*"])

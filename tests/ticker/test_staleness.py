@@ -17,7 +17,7 @@ def service() -> Service:
 
 
 @pytest.mark.parametrize("trades", [1, 2, 3])
-def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service: Service, trades: int) -> None:
+def test_a_bursty_symbol_is_judged_by_the_time_between_bursts(service: Service, trades: int) -> None:
     """Seen: a quiet market in which each order fills several others was stale between any two orders.
 
     Cause: most gaps were those between trades of one order. Promise: events in one moment count once.
@@ -35,7 +35,7 @@ def test_symbol_that_comes_in_bursts_is_judged_by_the_time_between_them(service:
     assert service.get("v:A") == "stale"
 
 
-def test_thousands_are_looked_at_in_turns() -> None:
+def test_thousands_of_deadlines_are_checked_over_several_turns() -> None:
     """Seen: 50,000 symbols, most of them due in the same moment, blocked the loop for 60 ms every few seconds.
 
     Rows that come between two turns still count.
@@ -58,7 +58,7 @@ def test_thousands_are_looked_at_in_turns() -> None:
     assert [name for name in names if states[name].state == "live"] == names[-1:]
 
 
-def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service) -> None:
+def test_prices_in_clusters_are_not_stale_between_clusters(service: Service) -> None:
     """Seen: on a day of real quotes EUR-USD was called stale for a quarter of the time, 3,000 times.
 
     Cause: half of the gaps are within clusters. Promise: a silence that is often as long means nothing.
@@ -72,7 +72,7 @@ def test_prices_that_come_in_clusters_are_not_stale_between_two(service: Service
     assert service.get("v:A") == "stale"
 
 
-def test_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
+def test_a_silent_symbol_is_stale_after_its_own_limit(service: Service) -> None:
     """While others go on, a symbol is stale after 8 of its gaps in silence, not sooner; its other fields stay."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
@@ -97,7 +97,7 @@ def test_data_ends_staleness(service: Service) -> None:
         assert service.get("v:A") == "live"
 
 
-def test_new_symbol_has_a_minute(service: Service) -> None:
+def test_a_new_symbol_is_stale_only_after_a_minute(service: Service) -> None:
     """A symbol whose rhythm is unknown is stale only after a minute, not after the minimum silence."""
     feed = service.feed()
     put(feed, "v:A")
@@ -107,8 +107,8 @@ def test_new_symbol_has_a_minute(service: Service) -> None:
     assert service.get("v:A") == "stale"
 
 
-def test_every_symbol_is_judged() -> None:
-    """Hundreds that fall silent together are stale together."""
+def test_all_symbols_that_fall_silent_together_are_stale() -> None:
+    """However many they are."""
     service = Service(max_symbols=400)
     feed = service.feed()
     symbols = [f"v:S{i}" for i in range(300)]
@@ -131,7 +131,7 @@ def test_deadlines_do_not_pile_up(service: Service) -> None:
     assert len(service.intake.deadlines._heap) == 2
 
 
-def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
+def test_a_rarely_traded_symbol_is_not_stale_between_trades(service: Service) -> None:
     """One trade every five minutes is a rhythm: 39 minutes of silence are normal then, 41 are not."""
     feed = service.feed()
     for i in range(20):
@@ -144,7 +144,7 @@ def test_illiquid_symbol_is_not_flagged(service: Service) -> None:
     assert service.get("v:THIN") == "stale"
 
 
-def test_quickened_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
+def test_a_livelier_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
     """Seen: a symbol that fell silent after a lively minute was called live for up to an hour more.
 
     Cause: it was checked again only when its earlier, slower limit would have expired. Promise: it is at the latest
@@ -158,7 +158,7 @@ def test_quickened_symbol_is_judged_by_its_new_rhythm(service: Service) -> None:
 
 
 @pytest.mark.parametrize("market", ["halted", "closed"])
-def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -> None:
+def test_a_halted_or_closed_market_is_never_stale(service: Service, market: str) -> None:
     """A market's own state stays however long nothing comes, even when the whole feed is silent."""
     feed = service.feed()
     put(feed, "v:A", state=market, last="5")
@@ -169,7 +169,7 @@ def test_halted_or_closed_market_is_never_stale(service: Service, market: str) -
     assert service.states("v:A", "v:B", "@v") == [market, "stale", "stale"]
 
 
-def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) -> None:
+def test_a_feed_with_no_patience_does_not_keep_the_service_busy(service: Service) -> None:
     """Even where every silence counts at once, a halted symbol is checked once per tick, not endlessly."""
     feed = service.feed(stale_after_s=0.0)
     put(feed, "v:A", state="halted")
@@ -177,7 +177,7 @@ def test_feed_without_patience_does_not_keep_the_service_busy(service: Service) 
     assert service.get("v:A") == "halted"
 
 
-def test_opened_market_is_judged_again_at_once(service: Service) -> None:
+def test_a_reopened_market_is_judged_again_at_once(service: Service) -> None:
     """A market that has just opened and falls silent is stale like any other, not only at the next check of a halt."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 1.0)
@@ -190,7 +190,7 @@ def test_opened_market_is_judged_again_at_once(service: Service) -> None:
     assert service.get("v:A") == "stale"
 
 
-def test_market_state_stays_until_the_venue_says_another(service: Service) -> None:
+def test_a_market_state_stays_until_the_venue_sends_another(service: Service) -> None:
     """A row without a state does not open a halted market; `live`, or a state that is cleared, does."""
     feed = service.feed()
     put(feed, "v:A", state="halted", last="1")
@@ -206,7 +206,7 @@ def test_market_state_stays_until_the_venue_says_another(service: Service) -> No
 # Whole feeds
 
 
-def test_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> None:
+def test_a_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> None:
     """When nothing at all comes for 8 usual gaps of the feed, it is stale, and so are even its slowest symbols."""
     feed, other = service.feed("v"), service.feed("w")
     put(other, "w:A")
@@ -220,8 +220,8 @@ def test_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -> 
     assert service.states("@w", "w:A") == ["live", "live"]
 
 
-def test_heartbeats_are_no_data(service: Service) -> None:
-    """Empty publications and refused rows do not keep a feed live."""
+def test_empty_publications_do_not_keep_a_feed_live(service: Service) -> None:
+    """Nor do rejected rows."""
     feed = service.feed()
     beat(service, feed, ["v:A"], 10, 1.0)
     put(feed, "v:A", ts=service.clock.wall_ms())
@@ -247,8 +247,8 @@ def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCapture
     assert logged(caplog) == ["no data for 8 s feed=v state=stale", "live feed=v state=live"]
 
 
-def test_frozen_cache_is_stale(service: Service) -> None:
-    """Polls that go on but whose rows do not change for far longer than usual make the feed stale as a whole."""
+def test_a_feed_whose_rows_never_change_is_stale(service: Service) -> None:
+    """Such as a frozen cache: polls go on, but their rows do not change for far longer than usual."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
     put(feed, "v:HALT", state="halted", last="3")
@@ -267,7 +267,7 @@ def test_frozen_cache_is_stale(service: Service) -> None:
 
 
 @pytest.mark.parametrize("market", ["halted", "closed"])
-def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str) -> None:
+def test_rows_of_closed_markets_do_not_make_a_feed_stale(service: Service, market: str) -> None:
     """Seen: a feed of one stock exchange was stale each evening, and paged its operator, though its polls went on.
 
     Cause: its rows do not change until the next session. Promise: they count again once a market is open.
@@ -286,7 +286,7 @@ def test_rows_of_shut_markets_are_no_frozen_cache(service: Service, market: str)
     assert service.states("@v", "v:A", "v:B") == ["stale", "stale", market]
 
 
-def test_delayed_prices_may_rest_for_longer(service: Service) -> None:
+def test_delayed_prices_may_be_unchanged_for_longer(service: Service) -> None:
     """They end a quarter of an hour after their session, and only later is it known that no more will come."""
     feed = service.feed(kind="delayed")
     beat(service, feed, ["v:A"], 10, 2.0)
@@ -297,7 +297,7 @@ def test_delayed_prices_may_rest_for_longer(service: Service) -> None:
         assert service.states("@v", "v:A") == [state, state]
 
 
-def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
+def test_closed_markets_end_the_staleness_of_a_feed(service: Service) -> None:
     """Seen: prices of stocks stopped a little before they were called closed, and their feed was stale all night."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
@@ -316,7 +316,7 @@ def test_shut_markets_thaw_a_frozen_cache(service: Service) -> None:
     assert service.states("@v") == ["stale"], "but it is where there is no market at all"
 
 
-def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
+def test_one_changed_row_ends_the_staleness_of_a_feed(service: Service) -> None:
     """With the first change the feed is live again, and so are all symbols of that poll."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
@@ -329,7 +329,7 @@ def test_one_changed_row_thaws_a_frozen_cache(service: Service) -> None:
     assert service.get("@v", "message") is None
 
 
-def test_refused_rows_do_not_hide_a_frozen_cache(service: Service) -> None:
+def test_rejected_rows_do_not_hide_unchanged_ones(service: Service) -> None:
     """Seen: a feed with one malformed or surplus symbol was never found frozen.
 
     Cause: a row that is not in the store always differed from it. Promise: only rows that may enter count.
@@ -343,7 +343,7 @@ def test_refused_rows_do_not_hide_a_frozen_cache(service: Service) -> None:
     assert service.states("@v", "v:A") == ["stale", "stale"]
 
 
-def test_feed_that_hardly_ever_changed_is_not_judged_by_changes(service: Service) -> None:
+def test_a_feed_with_few_changes_is_not_judged_by_them(service: Service) -> None:
     """With fewer than eight changes it is unknown how often rows change; good polls confirm them."""
     feed = service.feed()
     for _ in range(500):
@@ -352,7 +352,7 @@ def test_feed_that_hardly_ever_changed_is_not_judged_by_changes(service: Service
     assert service.states("@v", "v:A") == ["live", "live"]
 
 
-def test_cache_is_still_frozen_after_an_outage(service: Service) -> None:
+def test_unchanged_rows_after_an_outage_are_stale_not_down(service: Service) -> None:
     """Seen: a frozen feed that broke off and came back, still frozen, stayed `down` while it delivered.
 
     Cause: only a feed that is not frozen was shown again. Promise: it is shown as before, and is live with the first
@@ -373,7 +373,7 @@ def test_cache_is_still_frozen_after_an_outage(service: Service) -> None:
 
 
 @pytest.mark.parametrize("state", ["down", "failed"])
-def test_feed_that_is_down_takes_its_symbols_along(service: Service, state: str) -> None:
+def test_all_symbols_of_a_feed_that_is_down_are_down(service: Service, state: str) -> None:
     """Its symbols are all `down`, even halted and stale ones, with their last values, and stay so in silence."""
     feed, other = service.feed("v"), service.feed("w")
     put(feed, "v:A", "v:HALT")
@@ -399,7 +399,7 @@ def test_next_data_ends_an_outage(service: Service) -> None:
     assert service.states("v:B", "v:HALT") == ["live", "halted"]
 
 
-def test_state_is_told_once(service: Service) -> None:
+def test_a_repeated_state_is_no_change(service: Service) -> None:
     """The same state again is no change; another message keeps `since`; every real change is remembered."""
     feed = service.feed()
     put(feed, "v:A")
@@ -422,7 +422,7 @@ def test_state_is_told_once(service: Service) -> None:
     ]  # fmt: skip
 
 
-def test_other_counts_are_no_change(service: Service) -> None:
+def test_a_message_with_other_counts_is_no_change(service: Service) -> None:
     """A message repeated with other counts is the same change, in its newest wording; a status code is no count.
 
     Seen: each lost or restored connection of an exchange took one of the twenty changes that are kept.
@@ -441,7 +441,7 @@ def test_other_counts_are_no_change(service: Service) -> None:
     ]  # fmt: skip
 
 
-def test_feed_may_be_live_with_a_word(service: Service) -> None:
+def test_a_live_feed_may_have_a_message(service: Service) -> None:
     """The message of a live feed stays while data comes."""
     feed = service.feed()
     feed.state("live", "half of the list")
@@ -449,7 +449,7 @@ def test_feed_may_be_live_with_a_word(service: Service) -> None:
     assert [service.get("@v", f) for f in ("state", "message")] == ["live", "half of the list"]
 
 
-def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
+def test_connecting_leaves_the_symbols_as_they_are(service: Service) -> None:
     """A feed that reconnects keeps its prices as they are until it is known to be down."""
     feed = service.feed()
     put(feed, "v:A")
@@ -457,7 +457,7 @@ def test_connecting_says_nothing_of_the_symbols(service: Service) -> None:
     assert service.states("@v", "v:A") == ["connecting", "live"]
 
 
-def test_feed_without_data_is_not_judged_by_silence(service: Service) -> None:
+def test_a_feed_that_never_delivered_is_connecting_not_stale(service: Service) -> None:
     """A feed that never delivered is connecting, not stale."""
     service.feed()
     service.wait(300.0)
@@ -467,7 +467,7 @@ def test_feed_without_data_is_not_judged_by_silence(service: Service) -> None:
 # Rows that date themselves
 
 
-def test_row_with_an_old_time_is_stale(service: Service) -> None:
+def test_a_row_with_an_old_time_is_stale(service: Service) -> None:
     """A price that a good poll returns but the exchange dates too far back is shown, as stale, until it is fresh."""
     feed = service.feed()
     old = service.clock.wall_ms() - 61_000
@@ -523,7 +523,7 @@ def test_time_of_a_quiet_trade_is_judged_by_the_rhythm_of_trades(service: Servic
     assert service.states("v:A", "v:B") == ["stale", "live"]
 
 
-def test_old_row_is_stale_whatever_it_says_of_its_market(service: Service) -> None:
+def test_an_old_row_is_stale_even_if_its_market_is_open(service: Service) -> None:
     """A venue that calls its market open with every row cannot make an old row a live one."""
     feed = service.feed()
     for last in "12":
@@ -539,7 +539,7 @@ def test_only_live_feeds_are_judged_by_the_exchanges_time(service: Service, kind
     assert service.get("v:A") == "live"
 
 
-def test_old_row_of_a_closed_market_is_closed(service: Service) -> None:
+def test_an_old_row_of_a_closed_market_is_closed(service: Service) -> None:
     """The closing price is as old as it is."""
     feed = service.feed()
     put(feed, "v:A", ts=1_600_000_000_000, state="closed", last="1")

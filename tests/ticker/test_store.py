@@ -68,7 +68,7 @@ def test_nothing_is_visible_before_a_flush(store: Store) -> None:
     assert (store.version, len(store), list(store.symbols())) == (2, 1, ["A"])
 
 
-def test_a_flush_without_news_is_none(store: Store) -> None:
+def test_a_flush_without_news_makes_no_version(store: Store) -> None:
     """Nothing collected, the same values again, or the removal of an unknown symbol: the version stays."""
     put(store, A={"last": "1"})
     assert (store.flush(0.0), put(store, A={"last": "1"}), drop(store, "B")) == (None, None, None)
@@ -76,7 +76,7 @@ def test_a_flush_without_news_is_none(store: Store) -> None:
     assert store.tombstones == 0
 
 
-def test_later_values_win_absent_ones_stay_and_none_clears(store: Store) -> None:
+def test_in_a_flush_later_values_win_and_none_clears(store: Store) -> None:
     """Between two flushes only the last value of each field counts."""
     put(store, A={"last": "1", "bid": "2", "name": "x"})
     store.ingest("A", {"last": "3"})
@@ -87,7 +87,7 @@ def test_later_values_win_absent_ones_stay_and_none_clears(store: Store) -> None
     assert (record.get("last"), record.get("bid"), record.get("name")) == ("4", "2", None)
 
 
-def test_the_caller_keeps_its_dict(store: Store) -> None:
+def test_ingesting_does_not_change_the_callers_dict(store: Store) -> None:
     """Merging later values into what was ingested does not change the caller's dict."""
     values: dict[str, Value] = {"last": "1"}
     store.ingest("A", values)
@@ -95,14 +95,14 @@ def test_the_caller_keeps_its_dict(store: Store) -> None:
     assert values == {"last": "1"}
 
 
-def test_records_stand_in_order_of_last_change(store: Store) -> None:
+def test_records_are_in_order_of_last_change(store: Store) -> None:
     """The one that changed last is at the end."""
     put(store, A=LAST, B=LAST)
     put(store, A={"bid": "2"})
     assert [r.key for r in store.records()] == ["B", "A"]
 
 
-def test_differs_compares_with_what_is_visible(store: Store) -> None:
+def test_differs_compares_with_the_visible_values(store: Store) -> None:
     """An unknown symbol differs, a pending value does not count, and `state` never does: the service judges it."""
     assert store.differs("A", {})
     put(store, A={"last": "1", "state": "live"})
@@ -111,7 +111,7 @@ def test_differs_compares_with_what_is_visible(store: Store) -> None:
     assert store.differs("A", {"last": "2"})
 
 
-def test_listeners_hear_of_each_flush_and_what_they_ingest_waits(store: Store) -> None:
+def test_what_a_listener_ingests_waits_for_the_next_flush(store: Store) -> None:
     """A flush never takes in what its own listeners write."""
     heard: list[int] = []
 
@@ -132,7 +132,7 @@ def test_listeners_hear_of_each_flush_and_what_they_ingest_waits(store: Store) -
 
 
 @pytest.mark.parametrize(("since", "answer"), [(None, None), (-1, None), (0, None), (1, 1), (3, 3), (4, None)])
-def test_only_a_version_that_was_reached_is_gone_on_from(store: Store, since: int | None, answer: int | None) -> None:
+def test_only_a_version_that_was_reached_gets_a_delta(store: Store, since: int | None, answer: int | None) -> None:
     """Nothing, zero and the future get everything; the first and the newest version get what changed."""
     put(store, A={"last": "1"})
     put(store, A={"last": "2"})
@@ -144,7 +144,7 @@ def test_only_a_version_that_was_reached_is_gone_on_from(store: Store, since: in
 # Rule 2: born
 
 
-def test_a_delta_has_only_what_changed_since(store: Store) -> None:
+def test_a_delta_has_each_field_changed_since_once(store: Store) -> None:
     """From any older version: the union of all changes in between, each field once, with its newest value."""
     put(store, A={"last": "1", "bid": "1", "ask": "1"})
     put(store, A={"last": "2"})
@@ -158,7 +158,7 @@ def test_a_delta_has_only_what_changed_since(store: Store) -> None:
     ]
 
 
-def test_a_record_born_since_comes_whole(store: Store) -> None:
+def test_a_record_born_since_comes_complete(store: Store) -> None:
     """Nulls included, however often it changed after its birth: so merging it equals replacing it."""
     put(store, A=LAST)
     put(store, B={"last": "1"})
@@ -168,7 +168,7 @@ def test_a_record_born_since_comes_whole(store: Store) -> None:
     assert told(store.changes(scope, 3)) == {"B": {"bid": "2"}}
 
 
-def test_a_reader_gets_its_fields_only(store: Store) -> None:
+def test_a_reader_gets_only_its_fields(store: Store) -> None:
     """In full answers and in deltas; a record is left out if none of the wanted fields changed."""
     put(store, A={"last": "1", "bid": "1"}, B=LAST)
     put(store, A={"bid": "2"}, B={"last": "2"})
@@ -177,7 +177,7 @@ def test_a_reader_gets_its_fields_only(store: Store) -> None:
     assert told(store.changes(scope, 2)) == {"B": {"last": "2"}}
 
 
-def test_feeds_go_to_everybody_whole(store: Store) -> None:
+def test_every_reader_gets_whole_feed_records(store: Store) -> None:
     """Whatever symbols and fields a reader selects, it gets the feeds' records with all their fields."""
     feed = dict.fromkeys(FEED_FIELDS) | {"state": "live"}
     put(store, A=LAST)
@@ -195,7 +195,7 @@ def test_feeds_go_to_everybody_whole(store: Store) -> None:
 # Rule 3: fresh
 
 
-def test_what_a_new_selection_adds_comes_whole(store: Store) -> None:
+def test_symbols_added_by_a_new_selection_come_complete(store: Store) -> None:
     """Fields changed since for what was known before, everything for what was not, changed or unchanged."""
     put(store, A={"last": "1"}, B={"last": "1"}, C={"last": "1"})
     store.ingest("@k", {"state": "live"})
@@ -211,7 +211,7 @@ def test_what_a_new_selection_adds_comes_whole(store: Store) -> None:
 # Rule 4: floor
 
 
-def test_removals_are_told_to_who_selected_them(store: Store) -> None:
+def test_removals_are_told_to_readers_that_selected_them(store: Store) -> None:
     """The newest first, and only those after the reader's version."""
     put(store, A=LAST, B=LAST, C=LAST, k__A=LAST)
     drop(store, "A")
@@ -234,7 +234,7 @@ def test_a_cursor_older_than_a_forgotten_removal_gets_everything() -> None:
     assert [(a.since, list(told(a)), a.gone) for a in answers] == [(None, ["C"], []), (3, [], ["B"])]
 
 
-def test_tombstones_of_one_flush_may_be_forgotten_in_it() -> None:
+def test_tombstones_may_be_forgotten_in_the_flush_that_made_them() -> None:
     """With room for none, every reader who missed a removal gets everything, and nobody else does."""
     store = Store(EPOCH, max_tombstones=0)
     put(store, A=LAST, B=LAST)
@@ -265,7 +265,7 @@ def test_removal_and_rebirth_in_one_flush(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("ts", "received_ms"), [(1000, None), (None, 1000), (None, None)])
-def test_a_rebirth_needs_no_values(store: Store, ts: int | None, received_ms: int | None) -> None:
+def test_a_quote_without_values_is_a_rebirth(store: Store, ts: int | None, received_ms: int | None) -> None:
     """Seen: a quote without values after a removal in the same flush was lost, while the same quote creates a record
     where none was. Cause: having no values meant "nothing since the removal". Promise: any quote creates a record.
     """
@@ -318,7 +318,7 @@ def test_a_new_time_after_a_quiet_second_is_shown_at_once(store: Store) -> None:
     assert show_ts(store) == 2000
 
 
-def test_a_time_that_goes_back_is_withheld_no_more(store: Store) -> None:
+def test_a_time_that_goes_back_replaces_the_withheld_one(store: Store) -> None:
     """Seen: visible 1000, then 2000 withheld, then 1000 again, and a second later 2000 was shown. Cause: a time equal
     to the visible one was taken as no time. Promise: the last one given is shown in the end.
     """
@@ -345,7 +345,7 @@ def test_a_quote_without_time_leaves_the_withheld_one_waiting(store: Store) -> N
     assert told(store.changes(scope_of(store, "A"), 3)) == news
 
 
-def test_withheld_times_stand_in_a_line(store: Store) -> None:
+def test_no_time_is_withheld_for_more_than_a_second(store: Store) -> None:
     """No symbol waits longer than a second after its time was withheld."""
     store.ingest("A", LAST, 1)
     store.flush(0.0)
@@ -360,7 +360,7 @@ def test_withheld_times_stand_in_a_line(store: Store) -> None:
     assert (show_ts(store, "A"), show_ts(store, "B")) == (2, 2)
 
 
-def test_withheld_times_cost_a_flush_nothing(store: Store) -> None:
+def test_a_flush_examines_only_withheld_times_that_are_due(store: Store) -> None:
     """Seen: with 50,000 withheld times every flush took 16 ms. Cause: each flush examined all of them. Promise: it
     examines those that are due, and one more.
     """
@@ -403,7 +403,7 @@ def test_a_withheld_time_dies_with_its_record(store: Store) -> None:
         ({"source": "k", "state": "down"}, None, None),
     ],
 )
-def test_our_own_time_stands_in_where_a_source_gives_none(
+def test_the_time_of_receipt_is_used_where_a_source_gives_none(
     store: Store, values: dict[str, Value], ts: int | None, shown: int | None
 ) -> None:
     """`received_ms` becomes `ts` if the price really changed and the exchange gave no time for it."""
@@ -413,7 +413,7 @@ def test_our_own_time_stands_in_where_a_source_gives_none(
     assert show_ts(store) == shown
 
 
-def test_of_two_quotes_in_one_flush_the_exchange_has_the_time(store: Store) -> None:
+def test_a_quote_without_time_keeps_the_exchanges_time_in_a_flush(store: Store) -> None:
     """A quote without a time does not remove the previous one's time; a later time replaces it."""
     for ts, received_ms in ((900, None), (1000, 7000), (None, 8000)):
         store.ingest("A", LAST, ts, received_ms)
@@ -438,7 +438,7 @@ def test_a_feed_has_no_time_of_its_own(store: Store) -> None:
 # The newest version inside a scope
 
 
-def test_newest_moves_with_what_a_scope_selects(store: Store) -> None:
+def test_the_newest_version_of_a_scope_follows_its_symbols(store: Store) -> None:
     """Changes, births and removals of what it selects, and feeds; nothing else."""
     scope = scope_of(store, "A", "k:*")
     assert store.newest(scope) == 0
@@ -460,7 +460,7 @@ def test_newest_moves_with_what_a_scope_selects(store: Store) -> None:
     assert seen == [(2, 2), (3, 2), (4, 4), (5, 5), (6, 5), (7, 7), (8, 8), (9, 9), (10, 10)]
 
 
-def test_newest_counts_what_was_forgotten() -> None:
+def test_the_newest_version_counts_forgotten_removals() -> None:
     """A forgotten removal may have been one of the scope's, so the floor counts for every scope."""
     store = Store(EPOCH, max_tombstones=0)
     put(store, A=LAST, B=LAST)
@@ -502,7 +502,7 @@ def market_of(count: int) -> tuple[Store, dict[str, dict[str, Value]]]:
     return store, values
 
 
-def test_an_answer_costs_what_changed() -> None:
+def test_an_answer_examines_only_changed_symbols() -> None:
     """With 2,000 symbols selected and 3 changed, 3 are examined."""
     store, _ = market_of(2000)
     put(store, S1={"last": "2"}, S7={"last": "2"}, S9={"last": "2"})
@@ -511,7 +511,7 @@ def test_an_answer_costs_what_changed() -> None:
     assert (scope.asked, scope.listed) == (3, 0)
 
 
-def test_an_answer_costs_what_is_selected() -> None:
+def test_an_answer_examines_hardly_more_than_the_selected_symbols() -> None:
     """With 2 symbols selected and 2,000 changed, the 2 are examined, after at most 10 of the others."""
     store, values = market_of(2000)
     put(store, **{key: {"last": "2"} for key in values})
@@ -527,7 +527,7 @@ def test_an_answer_costs_what_is_selected() -> None:
     assert (list(told(store.changes(narrow, 4))), narrow.asked, narrow.listed) == ([], 10, 2)
 
 
-def test_the_newest_version_costs_what_is_selected() -> None:
+def test_the_newest_version_examines_hardly_more_than_the_selected_symbols() -> None:
     """For a few symbols that have been quiet for long, those few are examined, after at most as many others and 8.
 
     Seen: each answer over HTTP about one quiet symbol scanned all 10,000 for its ETag, which took 5 ms.
@@ -543,7 +543,7 @@ def test_the_newest_version_costs_what_is_selected() -> None:
         assert (store.newest(scope), (scope.asked, scope.listed)) == (version, cost)
 
 
-def test_a_pattern_finds_what_it_matches() -> None:
+def test_a_pattern_finds_every_symbol_it_matches() -> None:
     """However its candidates are found, among symbols that came and went; what several match counts once."""
     store, _ = market_of(0)
     put(store, **dict.fromkeys(("A", "B", "k:A", "k:B", "kk:A", "b:A", "x:A"), LAST))
@@ -572,7 +572,7 @@ def test_a_venue_is_known_while_a_record_has_it() -> None:
     assert store.tests("*:A") == 2
 
 
-def test_removals_cost_those_since() -> None:
+def test_only_removals_since_the_version_are_examined() -> None:
     """Older tombstones are not matched with patterns."""
     asked: list[str] = []
 
@@ -590,7 +590,7 @@ def test_removals_cost_those_since() -> None:
 
 
 @given(st.data())
-def test_both_ways_to_an_answer_tell_the_same(data: st.DataObject) -> None:
+def test_both_ways_to_compute_an_answer_agree(data: st.DataObject) -> None:
     """For any history and any scope, the answer is the same as that of examining every record."""
     store = Store(EPOCH)
     names = [f"S{i}" for i in range(14)]
@@ -618,7 +618,7 @@ def flush_in_parts(store: Store, most: int) -> list[Flush]:
     return flushes
 
 
-def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
+def test_a_limited_flush_takes_the_oldest_changes_first(store: Store) -> None:
     """A new symbol counts as four changes; a waiting symbol keeps its place, whatever arrives for it meanwhile."""
     put(store, A=LAST, B=LAST, C=LAST)
     for key in "DCABE":
@@ -633,7 +633,7 @@ def test_a_flush_takes_as_much_as_it_may_first_come_first(store: Store) -> None:
     assert {r.key: r.get("last") for r in store.records()} == {"A": "2", "B": "3", "C": "3", "D": "2", "E": "2"}
 
 
-def test_a_symbol_whose_removal_waits_is_not_born_anew_before(store: Store) -> None:
+def test_a_pending_removal_is_flushed_before_a_rebirth(store: Store) -> None:
     """Otherwise its reader would never see it go, and the removal would drop what came after it."""
     put(store, A=LAST, B=LAST)
     store.remove("A")
@@ -645,7 +645,7 @@ def test_a_symbol_whose_removal_waits_is_not_born_anew_before(store: Store) -> N
 
 
 @given(st.data())
-def test_parts_end_where_one_flush_ends(data: st.DataObject) -> None:
+def test_flushing_in_parts_gives_the_same_records(data: st.DataObject) -> None:
     """Whatever was collected, and however much each flush takes: the same records and values, and every removal."""
     whole, parted = Store(EPOCH), Store(EPOCH)
     names = st.sampled_from([f"S{i}" for i in range(9)])
@@ -690,7 +690,7 @@ def test_matched_counts_existing_symbols_once(store: Store, patterns: list[str],
     assert store.matched(scope_of(store, *patterns)) == count
 
 
-def test_wildcards_are_shared_and_given_back(store: Store) -> None:
+def test_wildcards_are_shared_and_released(store: Store) -> None:
     """Equal patterns are one wildcard for all scopes, and the last release ends it."""
     scopes = [scope_of(store, "*", "k:*", "A"), scope_of(store, "*")]
     assert (len(store.wildcards), scopes[0].wildcards[0]) == (2, scopes[1].wildcards[0])
@@ -732,7 +732,7 @@ def test_derived_records_belong_to_the_same_version(mirrored: Store) -> None:
     assert told(mirrored.changes(scope_of(mirrored, "A"), 2)) == {"A": {"bid": "2"}}
 
 
-def test_a_copy_of_another_source_is_all_new(mirrored: Store) -> None:
+def test_a_copy_of_another_source_has_all_fields_changed(mirrored: Store) -> None:
     """Fields with the same value at both sources are sent as well: what was visible is no longer known."""
     put(mirrored, k__A={"last": "1", "bid": "1"})
     put(mirrored, l__A={"last": "2", "bid": "1"})
@@ -753,7 +753,7 @@ def test_derived_records_die_with_their_source(mirrored: Store) -> None:
     assert (flush.changed, flush.gone, len(mirrored)) == ([], ["k:A", "A"], 0)
 
 
-def test_a_derivation_may_wait_for_time(mirrored: Store) -> None:
+def test_a_derivation_may_be_due_by_time(mirrored: Store) -> None:
     """A flush is then due although nothing was ingested."""
     assert [mirrored.waiting(now) for now in (8.0, 9.0)] == [False, True]
 

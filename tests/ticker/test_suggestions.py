@@ -5,7 +5,7 @@ from __future__ import annotations
 from ticker.suggestions import nearest_symbols
 
 
-def test_nearest_symbols_are_of_the_same_sort() -> None:
+def test_suggestions_are_of_the_same_kind() -> None:
     """A name is compared with names, a venue symbol with venue symbols, whatever the case."""
     symbols = ["BTC-USD", "BTC-USDT", "BTC-USDC", "ETH-USD", "k:BTC-USD", "kraken:BTC-USD", "BTCDOM"]
     assert nearest_symbols("btc-usd", symbols, 1) == ["BTC-USD"]
@@ -16,7 +16,7 @@ def test_nearest_symbols_are_of_the_same_sort() -> None:
     assert nearest_symbols("zzz", symbols) == []
 
 
-def test_nearest_symbol_is_found_among_many_of_its_venue() -> None:
+def test_the_nearest_symbol_is_found_among_many_of_its_venue() -> None:
     """Seen: with 1,500 symbols of a venue, the right one was not suggested. Cause: only the first 500 with the same
     first letters were compared, and all venue symbols begin with their venue. Promise: what follows it decides.
     """

@@ -41,7 +41,7 @@ class Desk:
         return found.name if found else None
 
 
-def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
+def test_a_token_is_recognised_by_its_hash_and_use(tmp_path: Path) -> None:
     """Each token has its name and uses; the hash itself, a prefix or another text is no token."""
     both = entry("admin", "secret-3", 'for = ["metrics", "prices"]')
     desk = Desk(tmp_path, entry("wall", "secret-1") + entry("grafana", "secret-2", 'for = ["metrics"]') + both)
@@ -53,7 +53,7 @@ def test_a_token_is_known_by_its_hash_and_for_its_use(tmp_path: Path) -> None:
         assert desk.name(text) is None
 
 
-def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
+def test_a_token_of_any_length_is_compared_whole(tmp_path: Path) -> None:
     """A long one (a JWT) is known, and anything appended to a token makes it a different one.
 
     Seen: one of more than 512 characters was never valid, and anything could follow the 512th.
@@ -63,14 +63,14 @@ def test_a_token_of_any_length_counts_whole(tmp_path: Path) -> None:
     assert (desk.name("x" * 599 + "y"), desk.name("y" * 513)) == (None, None)
 
 
-def test_a_token_may_stand_in_several_entries(tmp_path: Path) -> None:
+def test_a_token_may_have_several_entries(tmp_path: Path) -> None:
     """Each of them is valid for its uses until it expires, in whatever order they are listed."""
     ended, metrics = "expires = 2026-01-01T00:00:00Z", 'for = ["metrics"]'
     desk = Desk(tmp_path, entry("now", "x") + entry("old", "x", ended) + entry("scrape", "x", metrics))
     assert (desk.name("x"), desk.name("x", "metrics")) == ("now", "scrape")
 
 
-def test_a_token_ends(tmp_path: Path) -> None:
+def test_a_token_is_invalid_after_its_expiry(tmp_path: Path) -> None:
     """From its expiry on it is invalid, both for a new client and for one that has shown it."""
     desk = Desk(tmp_path, entry("a", "x", "expires = 2026-11-22T23:20:10+01:00"))
     token = desk.tokens.find("x", "prices")
@@ -82,7 +82,7 @@ def test_a_token_ends(tmp_path: Path) -> None:
     assert desk.name("x") is None
 
 
-def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_changed_file_takes_effect(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A changed file takes effect; a broken or missing one changes nothing, and the log says so once."""
     caplog.set_level(logging.INFO)
     desk = Desk(tmp_path, entry("a", "x"))
@@ -103,7 +103,7 @@ def test_tokens_come_and_go_with_the_file(tmp_path: Path, caplog: pytest.LogCapt
     assert "no such file" in lines[2]
 
 
-def test_a_file_counts_once_nobody_writes_to_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_counts_once_it_is_unchanged_for_a_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file that is empty or incomplete while it is rewritten changes nothing; one left alone for a second does.
 
     Seen: a client whose token was in the file before and after was closed with 4001.
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path: Path, caplog: pytes
         (entry("a", "x", "expire = 1"), "a.expire: unknown; did you mean 'expires'?"),
     ],
 )
-def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, error: str) -> None:
+def test_a_malformed_file_is_refused_by_its_faulty_entry(tmp_path: Path, text: str, error: str) -> None:
     """A service does not start with a malformed file, and names the faulty entry, but never a token."""
     with pytest.raises(ConfigError) as caught:
         Desk(tmp_path, text)
@@ -162,7 +162,7 @@ def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, error: s
     assert "secret" not in str(caught.value)
 
 
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(ConfigError, match=r"tokens_file .*none\.toml: no such file"):
         Tokens(tmp_path / "none.toml", ManualClock().wall_ms)

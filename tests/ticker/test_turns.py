@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.ticker.jumping import Service, play, turns
 
 
-def test_long_work_takes_one_step_a_turn() -> None:
+def test_all_long_work_makes_one_step_a_turn() -> None:
     """One step of all long work per turn, in rotation, also of work that begins within another's step; all of it is
     completed.
 
@@ -38,7 +38,7 @@ def test_long_work_takes_one_step_a_turn() -> None:
     play(story)
 
 
-def test_long_work_that_fails_is_its_askers_failure() -> None:
+def test_long_work_that_fails_raises_for_its_waiter() -> None:
     """The waiter gets the error, unless it has gone; other work is completed."""
 
     async def story(service: Service) -> None:
@@ -57,7 +57,7 @@ def test_long_work_that_fails_is_its_askers_failure() -> None:
     play(story)
 
 
-def test_who_waits_for_a_turn_waits_for_no_long_work() -> None:
+def test_a_waiting_request_does_not_wait_for_long_work() -> None:
     """One goes on per turn, in order, skipping those that have gone, beside any long work: health is told in time."""
 
     async def story(service: Service) -> None:

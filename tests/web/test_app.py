@@ -53,7 +53,7 @@ async def test_listed_sites_may_frame_the_page(live: Live) -> None:
 
 
 @serving()
-async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
+async def test_each_kind_of_answer_has_its_cache_rule(live: Live) -> None:
     """Data is not stored, pages and quotes are revalidated, only files of other packages may be kept."""
     wanted = dict.fromkeys(PATHS, "no-store") | dict.fromkeys(("/", "/docs", "/api/quotes", "/js/docs.js"), "no-cache")
     wanted["/vendor/swagger-ui.css"] = "public, max-age=86400"
@@ -63,7 +63,7 @@ async def test_how_long_an_answer_may_be_kept(live: Live) -> None:
 
 
 @serving()
-async def test_a_browser_that_has_the_page_asks_for_no_scripts(live: Live) -> None:
+async def test_the_pages_files_are_immutable_below_their_hash(live: Live) -> None:
     """Below the hash of all files, what the page links to is kept for ever; any other hash gets the current files.
 
     Seen: a phone asked fifty times whether a file was still the same, six at a time: four seconds in a train.
@@ -140,7 +140,9 @@ async def test_no_path_takes_a_body(live: Live) -> None:
     ids=["version", "nonsense", "lines", "long", "no upgrade", "long upgrade"],
 )
 @serving()
-async def test_what_is_no_request_is_a_problem_too(live: Live, request_head: str, status: int, code: str) -> None:
+async def test_an_invalid_request_gets_a_problem_document(
+    live: Live, request_head: str, status: int, code: str
+) -> None:
     """Requests that are refused before the application sees them get problem details, too."""
     peer = await live.connect()
     await peer.write(request_head.encode())
@@ -151,7 +153,7 @@ async def test_what_is_no_request_is_a_problem_too(live: Live, request_head: str
 
 
 @serving()
-async def test_our_own_failure_is_a_problem_too(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_in_a_handler_gets_a_problem_document(live: Live, caplog: pytest.LogCaptureFixture) -> None:
     """An error in a handler is logged, and answered by 500 with the usual headers and without its text."""
 
     def fail() -> list[str]:
@@ -194,13 +196,13 @@ async def test_a_request_has_one_host(live: Live) -> None:
 
 
 @serving(server={"host": "0.0.0.0"})
-async def test_elsewhere_any_name_is_served(live: Live) -> None:
+async def test_any_host_name_is_served_beyond_loopback(live: Live) -> None:
     """A service that is not bound to loopback may have any name."""
     assert (await live.get("/api/quotes", "Host: prices.example")).status == 200
 
 
 @serving(server={"host": "0.0.0.0"})
-async def test_whoever_names_no_host_is_answered(live: Live) -> None:
+async def test_a_request_without_host_is_answered(live: Live) -> None:
     """Seen: 500 for the description of the stream, which contains the host: HTTP/1.0 may leave `Host` out."""
     for path in (*PATHS, "/asyncapi.json"):
         peer = await live.connect()
@@ -277,7 +279,7 @@ async def test_a_base_path_works_with_any_proxy(live: Live) -> None:
 
 
 @serving(server={"base_path": "/prices"})
-async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
+async def test_the_bare_base_path_is_redirected_to_the_page(live: Live) -> None:
     """Without its trailing slash the base path is redirected, so that the page's relative URLs fit.
 
     Seen: behind a proxy that ends TLS the way led to `http://`. Promise: it names no scheme and no host.
@@ -289,7 +291,7 @@ async def test_the_base_path_alone_leads_to_the_page(live: Live) -> None:
 
 
 @pytest.mark.parametrize("base", ["", "/prices"])
-def test_a_slash_too_many_leads_to_the_path(base: str) -> None:
+def test_a_trailing_slash_is_redirected(base: str) -> None:
     """A path with a trailing slash is redirected to the one without, and no path redirects to another host."""
 
     @serving(server={"base_path": base})

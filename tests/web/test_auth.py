@@ -102,7 +102,7 @@ async def test_prices_need_a_token(live: Live, file: Path) -> None:
 
 
 @guarded(query=True, metrics=True)
-async def test_tokens_in_the_address_and_for_metrics(live: Live, file: Path) -> None:
+async def test_a_token_in_the_url_and_one_for_metrics(live: Live, file: Path) -> None:
     """If switched on, a token may be in the URL, and metrics need one that is for metrics."""
     assert (await live.get(f"/api/quotes?token={SECRET}")).status == 200
     peer = await live.stream(f"?symbols=*&token={SECRET}")
@@ -112,7 +112,7 @@ async def test_tokens_in_the_address_and_for_metrics(live: Live, file: Path) -> 
 
 
 @guarded()
-async def test_a_stream_with_a_token_in_the_header(live: Live, file: Path) -> None:
+async def test_a_stream_accepts_a_token_in_the_header(live: Live, file: Path) -> None:
     """With a good token all is as without tokens; a bad one gets 401 before the upgrade."""
     peer = await live.connect()
     assert (await peer.upgrade("/ws?symbols=*", BEARER)).status == 101
@@ -124,7 +124,7 @@ async def test_a_stream_with_a_token_in_the_header(live: Live, file: Path) -> No
 
 
 @guarded()
-async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path) -> None:
+async def test_a_stream_accepts_a_token_in_the_first_message(live: Live, file: Path) -> None:
     """Before the token nothing is sent, not even a heartbeat; after it comes what the URL asked for."""
     peer = await live.stream("?symbols=*")
     assert not live.hub.idle
@@ -138,7 +138,7 @@ async def test_a_stream_with_a_token_in_the_first_message(live: Live, file: Path
 
 
 @guarded()
-async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> None:
+async def test_a_stream_without_a_token_is_closed_with_4001(live: Live, file: Path) -> None:
     """A first message that is no good token closes with 4001, and so does silence."""
     for data in (json.dumps({"op": "auth", "token": "wrong"}), json.dumps({"op": "auth", "token": [SECRET]}),
                  json.dumps({"op": "subscribe", "symbols": ["*"]}), "{", "[]", json.dumps({"op": "auth"})):  # fmt: skip
@@ -153,7 +153,7 @@ async def test_a_stream_without_a_good_first_message(live: Live, file: Path) -> 
 
 
 @guarded()
-async def test_a_stream_ends_with_its_token(live: Live, file: Path) -> None:
+async def test_a_stream_is_closed_when_its_token_expires(live: Live, file: Path) -> None:
     """A token that expires, or is taken out of the file, closes its streams with 4001; others stay; no restart."""
     peers = []
     rewrite(file, entry("wall", SECRET) + entry("guest", SHORT, "expires = 2100-01-01T00:00:00Z"))
@@ -180,7 +180,7 @@ async def test_a_stream_ends_with_its_token(live: Live, file: Path) -> None:
 
 
 @serving(server={"origins": ["https://app.example", "http://[::1]:3000"]})
-async def test_pages_of_listed_sites_may_read(live: Live) -> None:
+async def test_pages_of_listed_origins_may_read(live: Live) -> None:
     """Pages of listed sites may read, send a token and open streams, as CORS tells them; pages of others may not."""
     listed, other = "Origin: https://app.example", "Origin: https://app.example.evil.example"
     answer = await live.get("/api/quotes", listed)
@@ -211,14 +211,14 @@ async def test_only_listed_hosts_are_served(live: Live) -> None:
 
 
 @serving(server={"host": "0.0.0.0", "hosts": "prices.example"})
-async def test_loopback_is_served_beside_listed_hosts(live: Live) -> None:
+async def test_loopback_names_are_served_beside_listed_hosts(live: Live) -> None:
     """Seen: with `server.hosts` in a container, its health check and `ticker status` in it got 403."""
     for host, status in (("127.0.0.1:8000", 200), ("[::1]", 200), ("prices.example", 200), ("10.0.0.7", 403)):
         assert (await live.get("/healthz", f"Host: {host}")).status == status, host
 
 
 @serving(limits={"connections_per_address": 1}, server={"trusted_proxies": ["127.0.0.0/8", "192.0.2.7"]})
-async def test_behind_a_proxy_the_client_counts(live: Live) -> None:
+async def test_limits_count_the_client_behind_a_proxy(live: Live) -> None:
     """The address before our own proxies counts for limits, not what the client itself claims before that."""
     chains = [("198.51.100.1", 101), ("198.51.100.2", 101), ("198.51.100.1", 503), ("9.9.9.9, 198.51.100.2", 503),
               ("198.51.100.3, 192.0.2.7", 101), ("198.51.100.3", 503), ("unknown", 101),
@@ -239,7 +239,7 @@ async def test_an_address_is_the_same_over_both_protocols(live: Live) -> None:
 
 
 @serving(limits={"connections_per_address": 1}, server={"trusted_proxies": "127.0.0.1"})
-async def test_who_has_one_address_of_ipv6_has_no_more_than_one_share(live: Live) -> None:
+async def test_a_64_bit_network_of_ipv6_counts_as_one_address(live: Live) -> None:
     """A network of 64 bits, the least that anybody is given, counts as one address.
 
     Seen: each of its 2**64 addresses had connections and cells of its own, ten of them all that there are.
@@ -276,7 +276,7 @@ async def _call(command: list[str]) -> None:
 
 
 @pytest.mark.needs("openssl")
-def test_tls(certificate: tuple[Path, Path]) -> None:
+def test_https_and_wss_are_served(certificate: tuple[Path, Path]) -> None:
     """With certificate and key it serves https and wss; a reader that stalls is cut off, too.
 
     Events came twice and no more there: behind TLS a write buffer with the limit 0 counts as full when it is empty.
@@ -327,7 +327,7 @@ def test_tls(certificate: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.needs("openssl")
-def test_a_tls_handshake_that_does_not_come(certificate: tuple[Path, Path]) -> None:
+def test_a_client_that_sends_no_tls_handshake_is_dropped(certificate: tuple[Path, Path]) -> None:
     """Whoever connects and says nothing has as long as for a request's head; seen: 60 s, uvloop's own patience."""
     server = dict(zip(("tls_cert", "tls_key"), map(str, certificate), strict=True))
 
@@ -340,7 +340,7 @@ def test_a_tls_handshake_that_does_not_come(certificate: tuple[Path, Path]) -> N
 
 
 @pytest.mark.needs("openssl")
-def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path]) -> None:
+def test_a_client_that_takes_no_answer_is_dropped_over_tls(certificate: tuple[Path, Path]) -> None:
     """A client that takes nothing of an answer is dropped after `stall_s`, as without TLS.
 
     Seen: it counted as taken at once. So it was freed by the end of a closing handshake that nobody took part in, after
@@ -375,7 +375,7 @@ def test_an_answer_that_is_left_lying_behind_tls(certificate: tuple[Path, Path])
         ("", "key.pem", "server.tls_key key.pem: give its certificate"),
     ],
 )
-def test_a_certificate_that_cannot_be_used_is_said(cert: str, key: str, said: str) -> None:
+def test_an_unusable_certificate_is_a_configuration_error(cert: str, key: str, said: str) -> None:
     """A missing file, or one that is not a certificate, is a configuration error that names the file."""
     settings = Settings.model_validate({"server": {"tls_cert": cert, "tls_key": key}})
     with pytest.raises(ConfigError, match=f"^{re.escape(said)}"):

@@ -39,7 +39,7 @@ async def check_problem(live: Live, target: str, status: int, code: str, word: s
 
 
 @serving()
-async def test_the_bars_of_a_symbol(live: Live) -> None:
+async def test_bars_have_times_prices_volume_and_flags(live: Live) -> None:
     """Each is start, open, high, low, close, volume or null, flags; `since` says when recording began."""
     offer_past(live)
     answer = await live.get("/api/candles/BTC-USD?interval=1h&limit=2")
@@ -55,7 +55,7 @@ async def test_the_bars_of_a_symbol(live: Live) -> None:
 
 
 @serving()
-async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
+async def test_json_and_csv_have_the_same_numbers(live: Live) -> None:
     """Seen: 0.00000150 was 1.5e-06 in JSON, and 72.50 was 72.5, contrary to the reference."""
     live.feed.publish([Quote("toy:PEPE-USD", {"last": "0.00000150", "decimals": 8})])
     live.hub.flush()
@@ -66,7 +66,7 @@ async def test_the_numbers_of_bars_are_those_of_the_table(live: Live) -> None:
 
 
 @serving()
-async def test_every_interval_of_the_protocol(live: Live) -> None:
+async def test_every_interval_of_the_protocol_is_answered(live: Live) -> None:
     """All seven are answered, for a venue symbol as well; the newest bar is open; 1m and 500 are the defaults."""
     offer_past(live)
     assert get_args(Interval) == tuple(BAR_LENGTHS_MS) == ("1s", "1m", "5m", "15m", "1h", "4h", "1d")
@@ -99,20 +99,22 @@ async def test_every_interval_of_the_protocol(live: Live) -> None:
     ],
 )
 @serving()
-async def test_what_is_refused(live: Live, target: str, status: int, code: str, word: str) -> None:
+async def test_wrong_requests_get_a_problem_document(
+    live: Live, target: str, status: int, code: str, word: str
+) -> None:
     """Unknown symbols, intervals and counts get a problem document that says what is wrong."""
     await check_problem(live, target, status, code, word)
 
 
 @serving()
-async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
+async def test_an_unknown_symbol_is_404_with_the_nearest(live: Live) -> None:
     """404 lists the nearest symbols, as for a quote."""
     problem = await check_problem(live, "/api/candles/BTC-USDX", 404, "unknown_symbol", "BTC-USD")
     assert problem["nearest"][0] == "BTC-USD"
 
 
 @serving({})
-async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
+async def test_no_symbol_is_unknown_before_a_feed_has_loaded(live: Live) -> None:
     """A page that asks too early is told to ask again; sparklines are just empty."""
     answer = await live.get("/api/candles/BTC-USD")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -120,7 +122,7 @@ async def test_before_a_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
 
 
 @serving()
-async def test_a_sleep_of_the_machine_is_a_gap(live: Live) -> None:
+async def test_a_suspended_machine_leaves_a_gap(live: Live) -> None:
     """After a pause of a minute, in which the process stood still, nobody knows what prices did meanwhile."""
     await until(lambda: sum(live.hub.counts.loop_lag.counts) > 1)  # it has ticked
     live.clock.step(60)
@@ -130,7 +132,7 @@ async def test_a_sleep_of_the_machine_is_a_gap(live: Live) -> None:
 
 
 @serving()
-async def test_sparklines_of_many_symbols(live: Live) -> None:
+async def test_sparklines_have_a_close_a_minute(live: Live) -> None:
     """One close a minute, oldest first, null where nothing is known; unknown symbols and feeds are left out."""
     answer = await live.get("/api/sparklines?symbols=BTC-USD,toy:ETH-USD,NO-USD,@toy,*,,BTC-USD&points=3")
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
@@ -146,7 +148,7 @@ async def test_sparklines_of_many_symbols(live: Live) -> None:
 
 
 @serving()
-async def test_a_local_past_fills_sparklines(live: Live) -> None:
+async def test_sparklines_of_a_local_feed_are_complete(live: Live) -> None:
     """60 points by default, none of them missing."""
     offer_past(live, local=True)
     line = (await live.get("/api/sparklines?symbols=ETH-USD")).json["closes"]["ETH-USD"]
@@ -166,7 +168,7 @@ async def test_prices_have_the_digits_of_their_symbol(live: Live) -> None:
 
 
 @serving()
-async def test_the_gauge_tells_the_memory(live: Live) -> None:
+async def test_a_gauge_has_the_memory_of_history(live: Live) -> None:
     """`/metrics` says how much memory history takes, which is more after a request."""
     offer_past(live)
 

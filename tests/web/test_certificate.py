@@ -55,7 +55,7 @@ def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
 
 @pytest.mark.needs("openssl")
 def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
-    """Nobody is asked for its passphrase; the message says that there must be none.
+    """There is no prompt for a passphrase; the message says that there must be none.
 
     Seen: the start stood still at "Enter PEM pass phrase:", and without a terminal said "Invalid argument".
     """

@@ -51,7 +51,7 @@ async def browser(live: Live, offer: str = BROWSER) -> tuple[Peer, str]:
 
 
 @serving(prices=MANY)
-async def test_a_browser_gets_each_message_compressed_by_itself(live: Live) -> None:
+async def test_each_message_to_a_browser_is_compressed_by_itself(live: Live) -> None:
     """Its offer is accepted without context takeover in either direction; a snapshot then opens with RSV1 set, and
     inflates without any other frame.
     """
@@ -101,7 +101,7 @@ async def test_a_short_frame_is_not_compressed(live: Live) -> None:
               "Sec-WebSocket-Extensions: x-webkit-deflate-frame"],
 )  # fmt: skip
 @serving(prices=MANY)
-async def test_who_cannot_take_shared_frames_gets_plain_ones(live: Live, offer: str) -> None:
+async def test_a_client_that_cannot_take_shared_frames_gets_plain_ones(live: Live, offer: str) -> None:
     """No offer, an unknown one, or a smaller window than the shared bytes need: plain frames, the same content."""
     peer, _ = await browser(live, offer)
     assert await hear(peer, "snapshot") == PLAIN

@@ -10,7 +10,7 @@ from tests.web.peer import BINARY
 from tests.web.server import run, start, until
 
 
-def test_a_client_knows_its_number_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_is_told_its_number_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """`hello` of a stream, and a header of events and refusals, have the number; so have the lines of the log."""
     caplog.set_level(logging.DEBUG, "ticker.connections")
 

@@ -199,7 +199,7 @@ async def test_no_turn_tests_more_than_a_slice(live: Live, monkeypatch: pytest.M
 
 
 @serving()
-async def test_what_comes_meanwhile_waits_and_is_not_lost(live: Live) -> None:
+async def test_messages_sent_during_a_large_answer_are_answered_after_it(live: Live) -> None:
     """Messages sent after a large subscription are answered after it; prices that move meanwhile are in it."""
     fill(live, "1.50")
     peer = await live.stream("?symbols=S0001-USD")
@@ -220,7 +220,7 @@ async def test_what_comes_meanwhile_waits_and_is_not_lost(live: Live) -> None:
 
 
 @serving()
-async def test_meanwhile_nothing_is_read(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_read_while_a_large_answer_is_made(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a client sends while its large answer is made waits in the kernel, not in the process, up to 64 MB of it."""
     fill(live, "1.50")
     done = False
@@ -289,7 +289,7 @@ async def test_a_reader_that_is_ended_holds_up_no_other_answer(live: Live, monke
 
 
 @serving(limits={"cells_per_address": 2 * len(MANY)})
-async def test_who_waits_has_not_passed_the_limits_yet(live: Live) -> None:
+async def test_limits_are_checked_when_a_waiting_request_has_its_turn(live: Live) -> None:
     """Three large answers are asked for in the same turn where two are allowed: the third is refused all the same."""
     fill(live, "1.50")
     peers = [await live.stream() for _ in range(3)]
@@ -302,7 +302,7 @@ async def test_who_waits_has_not_passed_the_limits_yet(live: Live) -> None:
 
 
 @serving(limits={"snapshot_symbols_per_s": 2 * len(MANY) + 50})
-async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readers_that_come_at_once_share_a_snapshot(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many want all symbols when the service is back, over whatever transport: the frame is made once, by and
     by, and counts once for an address. So it is for those who had other fields, and ask by message.
 
@@ -336,7 +336,7 @@ async def test_who_comes_at_once_shares_a_snapshot(live: Live, monkeypatch: pyte
 
 @pytest.mark.parametrize("query", ["", "&format=csv"])
 @serving(limits={"snapshot_symbols_per_s": len(MANY)})
-async def test_who_does_not_take_its_answers_gets_no_more(
+async def test_an_address_that_does_not_take_its_answers_gets_no_more(
     live: Live, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """What an address may ask for at once is also what the process holds for it; when it has left it may ask again.
@@ -361,7 +361,7 @@ async def test_who_does_not_take_its_answers_gets_no_more(
 
 
 @serving()
-async def test_what_nobody_waits_for_is_not_made(live: Live) -> None:
+async def test_a_large_frame_without_readers_is_not_made(live: Live) -> None:
     """A large frame whose readers have all left is forgotten, for others would wait for it in vain."""
     fill(live, "1.50")
     groups = live.hub.groups
@@ -373,7 +373,7 @@ async def test_what_nobody_waits_for_is_not_made(live: Live) -> None:
 
 
 @serving(limits={"snapshot_symbols_per_s": len(MANY)})
-async def test_who_missed_little_pays_for_little(live: Live) -> None:
+async def test_a_reader_that_missed_little_is_charged_little(live: Live) -> None:
     """However many readers come back to a large selection at once, also from one address, over either transport.
 
     Seen: after a short cut the third reader of an office was told that its address had had too many symbols.
@@ -394,7 +394,7 @@ async def test_who_missed_little_pays_for_little(live: Live) -> None:
 
 
 @serving(limits={"snapshot_symbols_per_s": len(MANY)}, store={"stale_after_s": 3600.0})
-async def test_who_missed_little_pays_for_little_though_its_pattern_was_forgotten(live: Live) -> None:
+async def test_a_reader_that_missed_little_is_charged_little_even_for_a_forgotten_pattern(live: Live) -> None:
     """Testing a pattern anew is work, but what is told then is still little.
 
     Seen: after a cut of more than ten seconds, in which others wanted other patterns, the third was refused.
@@ -438,7 +438,9 @@ async def test_no_turn_compresses_more_than_a_part(live: Live, monkeypatch: pyte
 
 
 @serving(hub={"ping_interval_s": 0.02, "ping_timeout_s": 0.02})
-async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_is_not_closed_for_pings_while_its_answer_is_made(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No reader is closed for unanswered pings while it is not read because its large answer is being made.
 
     Seen: of a hundred who asked for 50,000 symbols at once many were closed with 4009 before they were answered.
@@ -459,7 +461,7 @@ async def test_who_waits_for_us_is_not_mute(live: Live, monkeypatch: pytest.Monk
 
 
 @serving(limits={"snapshot_symbols_per_s": 2 * len(MANY)})
-async def test_a_poll_pays_for_what_changed(live: Live) -> None:
+async def test_a_poll_is_charged_for_changes_only(live: Live) -> None:
     """A poll is charged for the changes only, also if they are so many that the answer is made in slices.
 
     Seen: each poll of a large market was charged with all of it, and every second one refused.
@@ -505,7 +507,7 @@ async def test_no_turn_looks_for_changes_in_more_than_a_slice(live: Live, monkey
 
 
 @serving()
-async def test_only_what_is_new_is_told(live: Live) -> None:
+async def test_small_changes_for_large_selections_need_no_slices(live: Live) -> None:
     """A good cursor, or one symbol more for a reader of thousands, needs no slices; a step from few to all does."""
     fill(live, "1.50")
     store = live.service.store
@@ -566,7 +568,7 @@ class Arriving:
 
 
 @serving()
-async def test_an_answer_is_waited_for_and_what_was_written_before_it(live: Live) -> None:
+async def test_a_paused_reader_stays_paused_until_its_large_answer_is_written(live: Live) -> None:
     """A reader that was paused when a large answer began stays so until both are over; it stalls by what was written.
 
     Seen: a slow reader that changed its fields was told new prices, and after them an older snapshot.

@@ -44,7 +44,7 @@ async def request(live: Live) -> None:
 
 
 @pytest.mark.parametrize("visit", [stream, stream_by_messages, refused, events, request])
-def test_nothing_waits_for_the_collector(visit: Callable[[Live], Awaitable[None]]) -> None:
+def test_ended_connections_leave_nothing_for_the_garbage_collector(visit: Callable[[Live], Awaitable[None]]) -> None:
     """With the collector switched off, ten visitors of a kind leave no object of ours that only it could free."""
 
     async def scenario(live: Live) -> None:

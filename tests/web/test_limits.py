@@ -45,7 +45,7 @@ MANY = {f"S{i}-USD": "1" for i in range(20)} | {"BTC-USD": "1"}
 
 
 @serving(limits={"cells": 30}, prices=MANY)
-async def test_all_cells_taken(live: Live) -> None:
+async def test_a_new_selection_is_overloaded_when_all_cells_are_taken(live: Live) -> None:
     """When all cells are taken, a new selection is `overloaded`; one that exists already may be shared."""
     bystander = await Bystander.of(live)
     first, second = await live.stream("?symbols=S*"), await live.stream()
@@ -58,7 +58,7 @@ async def test_all_cells_taken(live: Live) -> None:
 
 
 @serving(limits={"cells": 30}, prices=MANY)
-async def test_who_has_left_takes_no_cells(live: Live) -> None:
+async def test_readers_that_have_left_take_no_cells(live: Live) -> None:
     """Selections kept for readers that may come back make room for connected ones."""
     first, second = await live.stream("?symbols=S*"), await live.stream()
     await first.hear("snapshot")
@@ -70,7 +70,7 @@ async def test_who_has_left_takes_no_cells(live: Live) -> None:
 
 
 @serving(limits={"cells_per_address": 25}, prices=MANY)
-async def test_all_cells_of_an_address_taken(live: Live) -> None:
+async def test_an_address_cannot_take_more_than_its_cells(live: Live) -> None:
     """One address cannot take more cells than its share, by one connection or by several; another one has its own."""
     bystander = await Bystander.of(live)
     first, second = await live.stream("?symbols=S*"), await live.stream()
@@ -102,7 +102,7 @@ async def test_snapshots_are_paced(live: Live) -> None:
 
 @pytest.mark.parametrize("path", ["/api/quotes", "/api/quotes?format=csv", "/api/symbols"])
 @serving(limits={"snapshot_symbols_per_s": 50}, prices=MANY)
-async def test_whole_answers_are_paced_like_snapshots(live: Live, path: str) -> None:
+async def test_full_answers_are_paced_like_snapshots(live: Live, path: str) -> None:
     """Full answers of all kinds use the same budget; answers with changes only, or none, do not."""
     live.clock.stand()
     bystander = await Bystander.of(live)
@@ -154,7 +154,7 @@ async def test_subscribing_is_paced(live: Live) -> None:
 
 
 @serving(limits={"symbols": 22}, prices=MANY)
-async def test_a_pattern_that_grows_too_much(live: Live) -> None:
+async def test_new_symbols_beyond_the_limit_are_left_out(live: Live) -> None:
     """New symbols beyond the limit are left out and an error says so; the rest goes on; a new reader is refused."""
     bystander = await Bystander.of(live)
     peer = await live.stream("?symbols=*")
@@ -187,7 +187,7 @@ ANSWERED = {
 
 @pytest.mark.parametrize("name", ANSWERED)
 @serving(limits={"patterns": 40, "symbols": 10, "wildcards": 5}, prices=MANY)
-async def test_what_is_too_much_is_answered(live: Live, name: str) -> None:
+async def test_a_request_beyond_a_limit_gets_an_error(live: Live, name: str) -> None:
     """A short error with its code is the answer; the connection goes on, and nobody else notices."""
     data, code = ANSWERED[name]
     bystander, peer = await Bystander.of(live), await live.stream()
@@ -216,7 +216,7 @@ CLOSED = {
 
 @pytest.mark.parametrize("name", CLOSED)
 @serving(limits={"message_bytes": 1024, "messages_per_s": 1})
-async def test_what_is_far_too_much_ends_the_connection(live: Live, name: str) -> None:
+async def test_a_gross_violation_closes_the_connection(live: Live, name: str) -> None:
     """The connection is closed with a code that says why; nobody else notices."""
     live.clock.stand()
     data, code = CLOSED[name]
@@ -240,7 +240,7 @@ async def test_an_idle_connection_is_closed(live: Live) -> None:
 
 
 @serving(hub={"stall_s": 1}, prices=MANY)
-async def test_a_stalled_reader_is_cut_off(live: Live) -> None:
+async def test_a_stalled_reader_is_closed_with_4008(live: Live) -> None:
     """A reader that takes no byte for `stall_s` is closed with 4008; another one gets every version meanwhile."""
     bystander, slow = await Bystander.of(live), await live.stream("?symbols=*", receive_buffer=4096)
     await slow.hear("snapshot")

@@ -73,7 +73,7 @@ async def promtool(text: bytes, what: str) -> tuple[int | None, str]:
 
 @pytest.mark.needs("promtool")
 @serving()
-async def test_promtool_has_nothing_to_complain_about(live: Live) -> None:
+async def test_promtool_accepts_the_metrics(live: Live) -> None:
     """Prometheus' own checker accepts the page and all its names, units and help texts."""
     await live.stream("?symbols=*")
     page = (await live.get("/metrics")).body
@@ -81,7 +81,7 @@ async def test_promtool_has_nothing_to_complain_about(live: Live) -> None:
 
 
 @serving()
-async def test_both_formats_say_the_same(live: Live) -> None:
+async def test_both_formats_have_the_same_series(live: Live) -> None:
     """Text by default, OpenMetrics on request; both are well-formed and have the same series."""
     text, modern = await live.get("/metrics"), await live.get("/metrics", OPENMETRICS)
     assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -93,7 +93,7 @@ async def test_both_formats_say_the_same(live: Live) -> None:
 
 
 @serving()
-async def test_a_version_that_is_none_gets_the_plain_format(live: Live) -> None:
+async def test_an_invalid_version_in_accept_gets_the_text_format(live: Live) -> None:
     """Seen: a stranger's `Accept` was answered by 500, and by a traceback of 60 lines in the log."""
     for kind in ("text/plain", "application/openmetrics-text"):
         answer = await live.get("/metrics", f"Accept: {kind};version=1.x")
@@ -167,7 +167,7 @@ async def test_counters_move_with_traffic(live: Live) -> None:
 
 
 @serving()
-async def test_symbols_are_counted_as_elsewhere(live: Live) -> None:
+async def test_feed_records_are_not_counted_as_symbols(live: Live) -> None:
     """A feed's own record is not counted as a symbol.
 
     Seen: `ticker_store_symbols` was 847 beside the 846 of `/api/status`.
@@ -179,7 +179,7 @@ async def test_symbols_are_counted_as_elsewhere(live: Live) -> None:
 
 
 @serving()
-async def test_a_slow_reader_shows(live: Live) -> None:
+async def test_a_slow_reader_is_visible_in_gauges(live: Live) -> None:
     """Lagging readers, and the bytes that wait for them, are gauges; updates merged for them are counted."""
     live.publish({f"S{i}": "1" for i in range(200)}, name="x" * 500)
     live.hub.flush()
@@ -197,7 +197,7 @@ async def test_a_slow_reader_shows(live: Live) -> None:
 
 
 @serving()
-async def test_no_stranger_can_make_a_series(live: Live) -> None:
+async def test_invented_close_codes_are_one_series(live: Live) -> None:
     """Close codes that clients invent are counted as one, so that there are few series."""
     before = (await scrape(live)).keys()
     for code in (3000, 3999, 4999):
@@ -210,7 +210,7 @@ async def test_no_stranger_can_make_a_series(live: Live) -> None:
 
 
 @serving()
-async def test_the_process_and_the_release_are_named(live: Live) -> None:
+async def test_process_and_release_have_series(live: Live) -> None:
     """The release is a series; the process' memory and processor time, and the collector's work, are there."""
     samples = await scrape(live)
     (build,) = [name for name in samples if name.startswith("ticker_build_info")]
@@ -256,14 +256,14 @@ NAMES = {
 
 
 @serving()
-async def test_no_name_is_lost(live: Live) -> None:
+async def test_every_metric_of_earlier_releases_still_exists(live: Live) -> None:
     """Every family that a release has had is there, under its name."""
     families = {family.name for family in parse_text((await live.get("/metrics")).body.decode())}
     assert families >= {f"ticker_{part}_{name}" for part, names in NAMES.items() for name in names.split()}
 
 
 @serving(prices={})
-async def test_how_old_prices_are_on_arrival_is_counted_a_batch(live: Live) -> None:
+async def test_the_age_of_prices_on_arrival_is_counted_for_each_batch(live: Live) -> None:
     """The newest row of a batch says how far the exchange's time lies back; a time ahead of ours counts as none; a
     feed that dates nothing has no such time.
     """
@@ -281,7 +281,7 @@ async def test_how_old_prices_are_on_arrival_is_counted_a_batch(live: Live) -> N
 
 
 @serving(prices={})
-async def test_a_page_of_many_series_is_whole(live: Live) -> None:
+async def test_a_page_of_many_series_is_complete(live: Live) -> None:
     """With many feeds the page is encoded in another thread, and is complete."""
     for i in range(20):
         live.service.feed(f"f{i}", "live", "received", 5.0)
@@ -290,7 +290,7 @@ async def test_a_page_of_many_series_is_whole(live: Live) -> None:
 
 
 @serving()
-async def test_prices_are_no_metrics_unless_wanted(live: Live) -> None:
+async def test_prices_are_no_metrics_by_default(live: Live) -> None:
     """Without `metrics.prices` its page is a problem that says how to switch it on."""
     answer = await live.get("/metrics/prices")
     assert (answer.status, "metrics.prices" in answer.json["detail"]) == (404, True)
@@ -322,7 +322,7 @@ async def test_selected_prices_are_gauges(live: Live) -> None:
 
 
 @serving(metrics={"prices": "*"}, prices={f"S{i:03}": "1" for i in range(503)})
-async def test_prices_as_metrics_are_capped(live: Live) -> None:
+async def test_prices_as_metrics_are_limited_to_500(live: Live) -> None:
     """At most 500 symbols have series; how many more were selected is shown."""
     samples = flatten(parse_text((await live.get("/metrics/prices")).body.decode()))
     assert (sum(name.startswith("ticker_price{") for name in samples), samples["ticker_prices_omitted"]) == (500, 3)

@@ -58,7 +58,7 @@ def violations(page: Page, *rules: str) -> list[str]:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
-def test_axe_finds_nothing_wrong(browser: Browser, server: PageServer, theme: str) -> None:
+def test_axe_finds_no_violation(browser: Browser, server: PageServer, theme: str) -> None:
     """No violation in the table, with stale and unlisted rows, nor in any dialog, in any theme."""
     quotes = book(6) | {"OLD-USD": quote(last=1.0, state="stale", quote_volume=9e12, change_pct=-3.0)}
     with showing(browser, server, quotes, f"?theme={theme}&symbols=S0000-USD,S0001-USD,OLD-USD,FOO-USD") as visit:
@@ -91,7 +91,7 @@ def open_dialog(page: Page, name: str) -> None:
     page.locator(f"dialog h2:text-matches('{name[:5]}|Connection|Keyboard', 'i')").wait_for()
 
 
-def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> None:
+def test_the_accessibility_tree_has_landmarks_and_names(browser: Browser, server: PageServer) -> None:
     """Landmarks, the table with its counts and sort order, rows with a name in words, and one live region."""
     with showing(browser, server, book(3)) as visit:
         expect(visit.page.get_by_role("button", name="All 3", exact=True)).to_be_visible()
@@ -108,7 +108,7 @@ def test_accessibility_tree_reads_well(browser: Browser, server: PageServer) -> 
         assert visit.page.locator("[role=status], [role=alert], [aria-live]").count() == 1
 
 
-def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
+def test_everything_works_by_keyboard(browser: Browser, server: PageServer) -> None:
     """Tab reaches each control once and wraps around; focus is visible; keys work, but not while typing or when off."""
     with showing(browser, server, book(40)) as visit:
         page = visit.page
@@ -175,7 +175,7 @@ def test_everything_by_keyboard(browser: Browser, server: PageServer) -> None:
         expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_long_dialog_is_scrolled_by_keys(browser: Browser, server: PageServer) -> None:
+def test_a_long_dialog_scrolls_by_keyboard(browser: Browser, server: PageServer) -> None:
     """Where a dialog has no controls its text can be focused, in every browser, to scroll it."""
     with visiting(browser, server, viewport={"width": 390, "height": 500}) as visit:
         page = visit.page
@@ -212,7 +212,7 @@ def test_the_service_page_and_the_reference_are_accessible(browser: Browser) -> 
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_phones(browser: Browser, server: PageServer, width: int) -> None:
+def test_a_phone_has_large_targets_and_no_overflow(browser: Browser, server: PageServer, width: int) -> None:
     """Nothing is wider than the screen, targets are 44 px, dialogs are sheets, lists and menus are within reach.
 
     Pulling down what does not scroll never reloads the page, which would lose every price without a network.
@@ -246,7 +246,7 @@ def test_phones(browser: Browser, server: PageServer, width: int) -> None:
         assert page.evaluate(WIDER) == 0
 
 
-def test_half_the_room(browser: Browser, server: PageServer) -> None:
+def test_at_200_percent_zoom_nothing_is_lost(browser: Browser, server: PageServer) -> None:
     """At 200% zoom, which is half the pixels, nothing is lost sideways."""
     with visiting(browser, server, viewport={"width": 720, "height": 450}, device_scale_factor=2) as visit:
         visit.service.quotes = book(30)
@@ -287,7 +287,7 @@ def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) ->
 
 
 @pytest.mark.parametrize("theme", ["dark", "contrast"])
-def test_paper_is_light(browser: Browser, server: PageServer, theme: str) -> None:
+def test_print_is_dark_on_white(browser: Browser, server: PageServer, theme: str) -> None:
     """Whatever the theme, the page is printed dark on white.
 
     Seen: browsers leave backgrounds out and darken light text only a little, so names were printed in a pale grey.
@@ -300,7 +300,7 @@ def test_paper_is_light(browser: Browser, server: PageServer, theme: str) -> Non
         assert page.evaluate(COLOURS)["problems"] == []
 
 
-def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:
+def test_a_list_is_saved_as_csv(browser: Browser, server: PageServer) -> None:
     """The file has the rows, columns and order of the screen, plain numbers, and no text that is a formula."""
     quotes = book(2) | {
         "TINY-USD": quote(last=1.5e-9, decimals=12, bid=1e-12, quote_volume=3e12, change_pct=-0.5, name='=cmd("x")'),
@@ -335,7 +335,7 @@ def test_a_list_as_csv(browser: Browser, server: PageServer) -> None:
         assert first["ts"] == "2026-11-22T22:20:00.000Z"
 
 
-def test_diagnostics_tell_figures_of_now(browser: Browser, server: PageServer) -> None:
+def test_diagnostics_have_current_figures(browser: Browser, server: PageServer) -> None:
     """The dialog behind the connection's state counts gaps and resumes and names each feed's state."""
     with frozen(browser, server, book(10)) as visit:
         page, service = visit.page, visit.service

@@ -35,7 +35,7 @@ def pass_minutes(visit: Visit, count: int) -> None:
         visit.service.send({"type": "heartbeat", "version": visit.service.version, "time": visit.service.time_ms})
 
 
-def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServer) -> None:
+def test_bars_missed_while_away_come_from_the_service(browser: Browser, server: PageServer) -> None:
     """After eight minutes away, the chart has the minutes in between as they were.
 
     Seen: a flat line for all the time that the tab was hidden or paused, and a jump at its end. The page repeated the
@@ -62,7 +62,7 @@ def test_bars_of_a_time_away_are_the_services(browser: Browser, server: PageServ
         until(visit, lambda: legend.nth(3).inner_text() == "150.00")
 
 
-def test_an_alert_nobody_saw_is_still_there(browser: Browser, server: PageServer) -> None:
+def test_a_message_unseen_in_a_hidden_tab_is_kept(browser: Browser, server: PageServer) -> None:
     """A message that came while the tab was hidden disappears ten seconds after it became visible; fifty are kept.
 
     Seen: without notifications an alert that fired in a background tab was gone on return, and as it fires once, for
@@ -99,7 +99,7 @@ def test_alerts_are_loaded_where_there_are_any(browser: Browser, server: PageSer
         expect(page.locator(".toast")).to_contain_text("S0000-USD price ≥ 200.00: 201.00 now")
 
 
-def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServer) -> None:
+def test_a_tab_opened_in_the_background_unsubscribes(browser: Browser, server: PageServer) -> None:
     """Half a minute after it was opened in the background a tab subscribes to next to nothing, as if it had been left.
 
     Seen: opened by a middle click, or restored with the browser's window, a tab was streamed the whole market until it
@@ -118,7 +118,7 @@ def test_a_tab_opened_in_the_background_rests(browser: Browser, server: PageServ
         assert service.patterns == ["*", "*:S0001-USD"]
 
 
-def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: PageServer) -> None:
+def test_a_late_snapshot_for_a_hidden_tab_does_not_empty_the_table(browser: Browser, server: PageServer) -> None:
     """The snapshot of a hidden tab's few symbols is not taken for the whole market when it comes late.
 
     Seen: if the tab became visible just after it had subscribed to less, as when a phone wakes it, the answer came
@@ -149,7 +149,7 @@ def test_an_answer_to_a_hidden_tab_empties_no_table(browser: Browser, server: Pa
         assert states == ["stale", "stale", "stale", None]
 
 
-def test_a_list_is_renamed_while_another_tab_presses_a_star(browser: Browser, server: PageServer) -> None:
+def test_typing_a_lists_title_is_not_disturbed_by_another_tab(browser: Browser, server: PageServer) -> None:
     """A change by another tab does not disturb the typing of a list's title.
 
     Seen: the typed title was lost, and the tab was there twice: every list was read anew, as a new object.
@@ -184,7 +184,7 @@ def test_a_tab_is_the_same_after_a_reload(browser: Browser, server: PageServer) 
     del server.answers["api/status"], server.answers["api/feeds"]
 
 
-def test_an_alert_rings_every_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:
+def test_an_alert_notifies_each_time_and_once_for_all_tabs(browser: Browser, server: PageServer) -> None:
     """A notification replaces only one of the same alert, from whichever tab, and still makes a sound.
 
     Seen: tagged with numbers that began anew with each load, one alert's notification silently replaced another's.

@@ -85,7 +85,7 @@ def test_every_parameter_of_the_address_counts(browser: Browser, server: PageSer
         assert address(page)["what"] == "ever"
 
 
-def test_changes_go_to_the_address_and_are_kept(browser: Browser, server: PageServer) -> None:
+def test_changes_are_in_the_url_and_remembered(browser: Browser, server: PageServer) -> None:
     """Each choice is in the URL at once, without a history entry, and is remembered for a visit without parameters."""
     with showing(browser, server, two_venues()) as visit:
         page = visit.page
@@ -168,7 +168,7 @@ def test_lists_are_made_renamed_moved_deleted_and_kept(browser: Browser, server:
         expect(page.locator("#notice p")).to_have_text("No symbols in Majors yet. Press / to find one.")
 
 
-def test_what_another_tab_keeps_is_not_lost(browser: Browser, server: PageServer) -> None:
+def test_favourites_and_lists_of_another_tab_are_not_lost(browser: Browser, server: PageServer) -> None:
     """Favourites, lists and alerts that another tab of the browser has stored are there at once, and stay stored."""
     with showing(browser, server, book(8)) as visit:
         page = visit.page
@@ -193,7 +193,7 @@ def test_what_another_tab_keeps_is_not_lost(browser: Browser, server: PageServer
         assert kept == [["S0003-USD", "S0005-USD"], others["ticker.lists.v1"], []]
 
 
-def test_tabs_share_settings_and_undo_none(browser: Browser, server: PageServer) -> None:
+def test_tabs_share_settings_but_not_what_they_show(browser: Browser, server: PageServer) -> None:
     """A tab adopts what another one sets, also in an open dialog, but not list, order and what its URL says."""
     with showing(browser, server, book(8), "?density=comfortable") as visit:
         page = visit.page
@@ -231,7 +231,7 @@ def test_tabs_share_settings_and_undo_none(browser: Browser, server: PageServer)
         other.close()
 
 
-def test_broken_and_full_storage(browser: Browser, server: PageServer) -> None:
+def test_broken_or_full_storage_breaks_nothing(browser: Browser, server: PageServer) -> None:
     """Broken storage counts as empty; storage that refuses to be written breaks nothing."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -289,7 +289,7 @@ def test_search_finds_the_best_match_first(browser: Browser, server: PageServer)
         until_address(visit, sel="BTC-EUR")
 
 
-def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None:
+def test_feed_and_currency_filters_select_rows(browser: Browser, server: PageServer) -> None:
     """A feed's own symbols are subscribed to while they are listed, and the selection moves to that feed's symbol;
     where nothing matches, a way back is offered.
     """
@@ -315,7 +315,7 @@ def test_feed_and_currency_filters(browser: Browser, server: PageServer) -> None
         assert service.received[-1] == {"op": "unsubscribe", "id": service.received[-1]["id"], "symbols": ["alpha:*"]}
 
 
-def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) -> None:
+def test_prices_of_a_chosen_feed_are_waited_for(browser: Browser, server: PageServer) -> None:
     """Until a feed's prices have come nothing is said about them; then they are listed at once, and counted.
 
     Seen: until the answer came, half a second at the start, "Nothing in All matches the filters: feed alpha.", and
@@ -334,7 +334,7 @@ def test_a_feed_that_is_chosen_is_awaited(browser: Browser, server: PageServer) 
         expect(page.locator("#announcements")).to_contain_text("2 symbols listed.")
 
 
-def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: PageServer) -> None:
+def test_a_standby_feed_has_no_rate(browser: Browser, server: PageServer) -> None:
     """A standby feed has no rate in the status line, which counts listed prices, until it is a source."""
     with visiting(browser, server) as visit:
         visit.service.quotes = {"S0000-USD": quote(last=1.0, source="alpha")}
@@ -347,7 +347,7 @@ def test_a_feed_that_no_price_comes_from_stands_by(browser: Browser, server: Pag
         expect(chips.nth(1)).to_contain_text("/s")
 
 
-def test_a_feed_whose_own_prices_are_listed_is_their_source(browser: Browser, server: PageServer) -> None:
+def test_a_feed_whose_own_prices_are_listed_has_their_rate(browser: Browser, server: PageServer) -> None:
     """A feed whose own prices are listed has their rate, each counted once, even where it is not the source.
 
     Seen: a feed chosen in the filter was called standby, above a list of its prices.
@@ -366,7 +366,7 @@ def test_a_feed_whose_own_prices_are_listed_is_their_source(browser: Browser, se
         expect(chips.nth(1)).to_have_text("beta· standby")
 
 
-def test_an_embedded_feed_streams_what_it_shows(browser: Browser, server: PageServer) -> None:
+def test_an_embedded_list_of_a_feed_subscribes_to_that_feed_only(browser: Browser, server: PageServer) -> None:
     """An embedded list of one feed's prices subscribes to those alone, whether or not it names the feed.
 
     Seen: `?embed=1&feed=kraken&symbols=BTC-USD` streamed all of the feed's symbols besides the consolidated one.
@@ -381,7 +381,7 @@ def test_an_embedded_feed_streams_what_it_shows(browser: Browser, server: PageSe
         expect(price(page, "alpha:S0000-USD")).to_have_text("78.00")
 
 
-def test_columns_are_chosen_and_make_room(browser: Browser, server: PageServer) -> None:
+def test_columns_can_be_chosen_and_those_that_do_not_fit_are_named(browser: Browser, server: PageServer) -> None:
     """The dialog changes the columns at once, says which do not fit, and restores the default."""
     quotes = book(4) | {
         "DIFF-USD": quote(last=11.5, open=10.0, bid_size=1500, ask_size=2.5, quote_volume=2e9, source="alpha")
@@ -464,7 +464,7 @@ def test_every_column_sorts_both_ways(browser: Browser, server: PageServer) -> N
                 shows(page, expected + unknown)
 
 
-def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer) -> None:
+def test_a_link_may_have_a_long_list(browser: Browser, server: PageServer) -> None:
     """A shared list can have as many symbols as a saved one; if they are more than a service accepts, they are
     subscribed to by patterns.
 
@@ -483,7 +483,7 @@ def test_a_link_to_a_long_list_is_followed(browser: Browser, server: PageServer)
         assert sorted(visit.service.patterns) == ["*", "alpha:*"]
 
 
-def test_links_and_embedding(browser: Browser, server: PageServer) -> None:
+def test_a_link_has_the_users_list_and_an_embedded_page_only_the_table(browser: Browser, server: PageServer) -> None:
     """A link carries the symbols of the user's own list; an embedded page is the table and nothing else."""
     with visiting(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:
         page = visit.page

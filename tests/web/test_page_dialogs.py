@@ -27,7 +27,7 @@ def keep_alerts(page: Page, *limits: int) -> None:
     page.evaluate(KEEP_ALERTS, json.dumps([alert | {"value": limit} for limit in limits]))
 
 
-def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageServer) -> None:
+def test_removing_an_alert_can_be_undone_at_once(browser: Browser, server: PageServer) -> None:
     """Undo can be reached over the dialog, the list shows the alert again, and the message outlives the dialog."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -58,7 +58,7 @@ def test_a_removed_alert_can_be_had_back_at_once(browser: Browser, server: PageS
         expect(page.locator("html")).to_have_attribute("data-theme", "auto")
 
 
-def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: PageServer) -> None:
+def test_typing_replaces_the_proposed_limit_of_an_alert(browser: Browser, server: PageServer) -> None:
     """A, a number and Enter make an alert at that number.
 
     Seen: the digits were appended to the price that was filled in, which made the limit a thousand times too high.
@@ -73,7 +73,7 @@ def test_a_limit_typed_takes_the_place_of_the_price(browser: Browser, server: Pa
         expect(page.locator(".alert-list li")).to_contain_text(["S0001-USDprice ≥ 120.50, once"])
 
 
-def test_an_alert_begins_with_what_is_missing(browser: Browser, server: PageServer) -> None:
+def test_a_new_alert_focuses_the_first_missing_field(browser: Browser, server: PageServer) -> None:
     """Without a symbol its field has the focus, with one the field of its value, however the dialog was opened.
 
     Seen: opened from the settings, the button that closes it had the focus.
@@ -89,7 +89,7 @@ def test_an_alert_begins_with_what_is_missing(browser: Browser, server: PageServ
         expect(page.locator("dialog input[name=value]")).to_be_focused()
 
 
-def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageServer) -> None:
+def test_announcements_work_while_a_dialog_is_open(browser: Browser, server: PageServer) -> None:
     """The live region is neither hidden by an open dialog nor lost with it."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -104,7 +104,7 @@ def test_what_is_said_is_heard_beside_a_dialog(browser: Browser, server: PageSer
         expect(spoken).to_contain_text("Theme:")
 
 
-def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> None:
+def test_failures_are_announced(browser: Browser, server: PageServer) -> None:
     """A dialog that does not load, and a list or symbol for which there is no room, are announced as well as shown.
 
     Seen: screen readers announced nothing; saving a shared list beside fifty others failed silently; and a star after
@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_heard(browser: Browser, server: PageServer) -> N
             expect(place).to_contain_text("Favourites is full. Remove a symbol first.")
 
 
-def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageServer) -> None:
+def test_the_open_list_of_alerts_follows_changes(browser: Browser, server: PageServer) -> None:
     """The open dialog follows alerts that fire, wait or are armed, or that another tab adds or removes."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -162,7 +162,7 @@ def test_the_list_of_alerts_follows_what_happens(browser: Browser, server: PageS
         expect(words).to_have_text(["price ≥ 990.00, once"])
 
 
-def test_the_keyboard_stays_in_the_list_of_alerts(browser: Browser, server: PageServer) -> None:
+def test_focus_stays_in_the_list_of_alerts(browser: Browser, server: PageServer) -> None:
     """The focus keeps its place while alerts are removed, here or in another tab.
 
     Seen: with each alert that was removed nothing had the focus, and screen readers fell silent.

@@ -25,7 +25,7 @@ FOCUSED = "document.activeElement.id || document.activeElement.className || docu
 
 
 @pytest.mark.parametrize("width", [320, 1440])
-def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, width: int) -> None:
+def test_numbers_in_the_details_are_never_truncated(browser: Browser, server: PageServer, width: int) -> None:
     """A price of trillions, its spread and its day are whole in the details, on a small phone as well.
 
     Seen: at 320 px 1,576,423,987,654.25 was cut to 1,576,423,987,654; on a desktop the spread was cut to 1, and the
@@ -46,7 +46,7 @@ def test_no_number_of_the_details_is_cut(browser: Browser, server: PageServer, w
         assert abs(book_right - ask_right) < 1
 
 
-def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageServer) -> None:
+def test_an_unchanged_price_of_many_decimals_has_change_0(browser: Browser, server: PageServer) -> None:
     """Where a price with eighteen decimals has not moved, its change is 0, which fits its column.
 
     Seen: 0.000000000…, which could have ended in anything.
@@ -58,7 +58,7 @@ def test_no_change_of_many_decimals_is_nothing(browser: Browser, server: PageSer
         expect(row(visit.page, "B-ETH").locator("[data-column=difference]")).to_have_text("+0.0₁₇2")
 
 
-def test_a_price_of_another_day_says_which(browser: Browser, server: PageServer) -> None:
+def test_an_older_price_shows_its_date(browser: Browser, server: PageServer) -> None:
     """The time of a price is a time of day for 24 hours, then a date; the tooltip has both, with the time zone.
 
     Seen: a price of yesterday, 21:20, and one of this minute both showed a time and nothing else.
@@ -80,7 +80,7 @@ def pressed(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> None:
+def test_focus_moves_on_when_its_button_disappears(browser: Browser, server: PageServer) -> None:
     """A button that disappears when it is pressed leaves the focus where the user would go on.
 
     Seen: after Clear, Show all or the × of a message nothing had the focus.
@@ -96,7 +96,7 @@ def test_the_keyboard_is_never_nowhere(browser: Browser, server: PageServer) -> 
         assert page.evaluate(FOCUSED) == "search"
 
 
-def test_a_message_that_goes_leaves_the_keyboard_with_the_next(browser: Browser, server: PageServer) -> None:
+def test_closing_a_message_focuses_the_next(browser: Browser, server: PageServer) -> None:
     """After × the focus is on the next message, and after the last one on the rows."""
     with frozen(browser, server, book(5)) as visit:
         page = visit.page
@@ -110,7 +110,7 @@ def test_a_message_that_goes_leaves_the_keyboard_with_the_next(browser: Browser,
         assert page.evaluate(FOCUSED) == "row"
 
 
-def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: PageServer) -> None:
+def test_a_long_line_of_feeds_fades_and_scrolls(browser: Browser, server: PageServer) -> None:
     """Feeds that do not fit are not cut within a word: the line fades out, and can be scrolled to its end.
 
     Seen: "delta · connectin", as if that were all.
@@ -129,7 +129,7 @@ def test_the_line_of_feeds_fades_where_it_goes_on(browser: Browser, server: Page
         assert last["x"] + last["width"] <= line["x"] + line["width"] - 15  # not where it fades out
 
 
-def test_a_replay_is_the_feed_of_what_it_plays(browser: Browser, server: PageServer) -> None:
+def test_replayed_prices_can_be_filtered_by_their_venue(browser: Browser, server: PageServer) -> None:
     """A replay's prices carry the recorded venues' names: these can be filtered by, and the replay is not on standby.
 
     Seen: it was called standby although all prices came from it, and its name as a filter listed nothing.
@@ -149,7 +149,7 @@ def test_a_replay_is_the_feed_of_what_it_plays(browser: Browser, server: PageSer
         expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)
 
 
-def test_the_ring_of_a_sheet_is_whole(browser: Browser, server: PageServer) -> None:
+def test_the_focus_ring_of_a_sheet_is_not_covered(browser: Browser, server: PageServer) -> None:
     """On a phone the focus ring is around the sheet, not under its contents.
 
     Seen: parts of it beside the book, none beside the chart.

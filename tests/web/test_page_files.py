@@ -30,7 +30,7 @@ def comment_lines(lines: list[str]) -> set[int]:
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
-def test_comments_stay_at_home(path: Path) -> None:
+def test_files_are_sent_without_comments_and_indentation(path: Path) -> None:
     """Scripts and styles are sent line by line, without comments and indentation; no part of a string is taken for one.
 
     No string spans lines, or its indentation would be lost.
@@ -57,7 +57,7 @@ def test_the_first_load_is_small() -> None:
     assert sum(len(read(STATIC / name).packed) for name in names) <= FIRST_LOAD_KB * 1024
 
 
-def test_browsers_of_2023_take_it() -> None:
+def test_only_features_of_browsers_of_2023_are_used() -> None:
     """Nothing is used that they lack and that has no fallback.
 
     Seen: in Chromium 113, about as old as the browser of an iPhone of 2017, dialogs had no background.

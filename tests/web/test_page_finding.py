@@ -23,7 +23,7 @@ from tests.web.page_steps import shows, sorts, visible_symbols
 pytestmark = pytest.mark.needs("chromium")
 
 
-def test_sort_is_held_while_a_hand_is_on_the_rows(browser: Browser, server: PageServer) -> None:
+def test_the_order_is_held_while_pointer_or_keys_are_on_the_rows(browser: Browser, server: PageServer) -> None:
     """A title sorts descending, ascending, default; a live order waits until pointer and keys rest, and says so."""
     with frozen(browser, server, book(40)) as visit:
         page = visit.page
@@ -66,7 +66,7 @@ def test_search_filters_and_treats_markup_as_text(browser: Browser, server: Page
         expect(visit.page.locator("#notice")).to_be_hidden()
 
 
-def test_favourites_persist(browser: Browser, server: PageServer) -> None:
+def test_favourites_persist_across_a_reload(browser: Browser, server: PageServer) -> None:
     """A starred symbol is in Favourites, also after a reload; broken storage means none."""
     with showing(browser, server, book(40)) as visit:
         visit.page.get_by_role("button", name=re.compile("^Favourites")).click()
@@ -82,7 +82,7 @@ def test_favourites_persist(browser: Browser, server: PageServer) -> None:
         expect(visit.page.get_by_role("button", name="Favourites 0")).to_be_visible()
 
 
-def test_an_arrow_leads_into_the_rows(browser: Browser, server: PageServer) -> None:
+def test_an_arrow_key_focuses_the_rows(browser: Browser, server: PageServer) -> None:
     """Without a focus, as after loading, one key leads to the rows; elsewhere it does what it always does.
 
     Seen: fourteen tab stops lie before the rows, and after Escape from the details one had to start over.

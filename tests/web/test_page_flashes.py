@@ -25,7 +25,7 @@ from tests.web.page_steps import COLOURS, flashes, last_change, visible_symbols,
 pytestmark = pytest.mark.needs("chromium")
 
 
-def test_flash_schedule(browser: Browser, server: PageServer) -> None:
+def test_a_flash_is_full_for_200_ms_and_half_for_200_ms(browser: Browser, server: PageServer) -> None:
     """A flash is full for 200 ms and half for 200 ms; another tick makes its step longer and restarts nothing."""
     with frozen(browser, server, book(30)) as visit:
         page = visit.page
@@ -54,7 +54,7 @@ def test_flash_schedule(browser: Browser, server: PageServer) -> None:
         assert (half[0], end[0]) == (second_tick + 200, third_tick + 200)
 
 
-def test_no_flash_without_a_tick(browser: Browser, server: PageServer) -> None:
+def test_snapshots_scrolling_and_sorting_do_not_flash(browser: Browser, server: PageServer) -> None:
     """Snapshots, resumed updates, scrolling and re-sorting change numbers and places without any flash."""
     with frozen(browser, server, book(200)) as visit:
         page, service = visit.page, visit.service
@@ -104,7 +104,9 @@ LIGHT_UP = """() => document.querySelectorAll(".row:not([data-state])").forEach(
 
 
 @pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
-def test_colours_are_safe_and_readable(browser: Browser, server: PageServer, theme: str) -> None:
+def test_flashes_stay_below_the_threshold_and_text_has_contrast(
+    browser: Browser, server: PageServer, theme: str
+) -> None:
     """No flash reaches the general flash threshold; text has 4.5:1 and controls 3:1 on every background."""
     states = ["live"] * 4 + ["stale", "halted"]
     cases = list(itertools.product((0, -0.8, 0.8, -9, 9), states))

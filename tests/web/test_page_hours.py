@@ -28,7 +28,7 @@ from tests.web.page_steps import ALERT_LINES, bars, minutes, store, visible_symb
 pytestmark = pytest.mark.needs("chromium")
 
 
-def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, server: PageServer) -> None:
+def test_a_symbol_that_returns_to_a_held_row_is_current(browser: Browser, server: PageServer) -> None:
     """While the rows are held in place, a symbol that was gone and is back has its current price.
 
     Seen: with the pointer left over the table, as it is for hours, such a row kept its old price and said `gone`: it
@@ -47,7 +47,7 @@ def test_what_comes_back_under_the_pointer_is_live_again(browser: Browser, serve
         assert price(page, "NEW-USD").inner_text() == "7.00"
 
 
-def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
+def test_starring_moves_no_row_of_another_list(browser: Browser, server: PageServer) -> None:
     """A star pressed in a list that it does not change leaves every row in its place.
 
     Seen: sorted by a live column, the rows were reordered by the press, and the next star was another symbol's.
@@ -65,7 +65,7 @@ def test_a_star_moves_no_row(browser: Browser, server: PageServer) -> None:
         until(visit, lambda: visible_symbols(page)[0] == "S0000-USD")
 
 
-def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer) -> None:
+def test_dragging_over_a_price_selects_it(browser: Browser, server: PageServer) -> None:
     """Dragging over a price selects it; only a click on a row opens its details."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -81,7 +81,7 @@ def test_a_number_can_be_marked_and_copied(browser: Browser, server: PageServer)
         expect(page.locator("#details")).to_be_visible()
 
 
-def test_marked_rows_are_copied_as_a_table(browser: Browser, server: PageServer) -> None:
+def test_selected_rows_are_copied_as_a_table(browser: Browser, server: PageServer) -> None:
     """Copied rows have tabs between cells, a line each, the same columns and no arrows, as spreadsheets expect.
 
     Seen: each piece of text was on a line of its own. And Firefox selected another row than the one under the pointer,
@@ -109,7 +109,7 @@ def test_marked_rows_are_copied_as_a_table(browser: Browser, server: PageServer)
         assert row(page, "S0002-USD").evaluate("(row) => getComputedStyle(row).transform") == "none"
 
 
-def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> None:
+def test_the_document_has_the_rows_in_screen_order(browser: Browser, server: PageServer) -> None:
     """However the list was scrolled, its rows have the same order in the document as on screen, and the focus stays.
 
     Seen: screen readers read rows, and selected text was copied, in the order in which pooled rows had become free;
@@ -131,14 +131,14 @@ def test_rows_are_read_in_their_order(browser: Browser, server: PageServer) -> N
         assert page.evaluate("document.activeElement.dataset.symbol") == "S0030-USD"
 
 
-def test_a_star_in_an_address_asks_for_no_market(browser: Browser, server: PageServer) -> None:
+def test_a_wildcard_in_sel_is_ignored(browser: Browser, server: PageServer) -> None:
     """`sel` names a symbol: `*` is none, and does not stream all the venues' symbols."""
     with showing(browser, server, book(3), "?sel=*") as visit:
         expect(visit.page.locator(".panel-missing")).to_contain_text("* · not listed here")
         assert visit.service.patterns == ["*"]
 
 
-def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageServer) -> None:
+def test_an_alert_needs_an_existing_symbol(browser: Browser, server: PageServer) -> None:
     """The form accepts a name as typed, or in capitals, and refuses one whose alert would never fire.
 
     Seen: a mistyped symbol was accepted silently, and one with lower-case letters was changed to another.
@@ -158,7 +158,7 @@ def test_an_alert_is_for_a_symbol_that_there_is(browser: Browser, server: PageSe
         expect(page.locator(".alert-list b")).to_have_count(2)
 
 
-def test_an_alert_line_is_let_go_anywhere(browser: Browser, server: PageServer) -> None:
+def test_an_alert_line_can_be_released_outside_the_chart(browser: Browser, server: PageServer) -> None:
     """A line that is released beyond the chart's edge stays; it does not follow the pointer back."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -188,7 +188,7 @@ def test_scrolling_moves_no_alert(browser: Browser, server: PageServer) -> None:
         assert page.evaluate("window.moved") == []
 
 
-def test_the_chart_follows_how_numbers_are_written(browser: Browser, server: PageServer) -> None:
+def test_the_chart_follows_locale_and_time_zone_at_once(browser: Browser, server: PageServer) -> None:
     """The open chart changes its locale and time zone at once, not only with its next bar."""
     server.answers["api/candles"] = minutes([100.0] * 10, START_MS)
     with showing(browser, server, book(3), "?sel=S0000-USD&tf=1m") as visit:
@@ -252,7 +252,7 @@ def test_change_and_percent_agree(browser: Browser, server: PageServer) -> None:
         assert visit.page.evaluate(MOVES, quotes) == ["1804.20", "2.26", "-1.00", "10.00", None]
 
 
-def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server: PageServer) -> None:
+def test_an_open_list_of_currencies_is_not_rebuilt(browser: Browser, server: PageServer) -> None:
     """A new symbol leaves the open list of currencies alone unless it brings a new one."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -265,7 +265,7 @@ def test_what_can_be_filtered_stays_while_it_is_chosen(browser: Browser, server:
         expect(page.locator("#quote option")).to_have_text(["Any", "USD", "EUR"])
 
 
-def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer) -> None:
+def test_details_of_a_symbol_outside_the_list_have_title_and_alerts(browser: Browser, server: PageServer) -> None:
     """The title shows the price of a venue's own symbol, and the key for alerts applies to the open details."""
     with showing(browser, server, book(3) | {"alpha:FAR-USD": quote(last=7)}, "?sel=alpha:FAR-USD") as visit:
         expect(visit.page).to_have_title("7.00 alpha:FAR-USD · Ticker")
@@ -273,7 +273,7 @@ def test_details_of_what_is_not_in_the_list(browser: Browser, server: PageServer
         expect(visit.page.locator("[name=symbol]")).to_have_value("FAR-USD")
 
 
-def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server: PageServer) -> None:
+def test_large_and_tiny_prices_are_readable(browser: Browser, server: PageServer) -> None:
     """A number too long for its column is cut at its end, never drawn over its neighbour; a tiny one is folded.
 
     Seen: bid and ask of a pair in rupiah ran into one number; a coin of 18 decimals had no chart, since the library
@@ -298,7 +298,7 @@ def test_dear_and_tiny_prices_are_read_as_what_they_are(browser: Browser, server
         expect(page.locator(".panel-change")).to_contain_text("\u22120.0₁₃50000")
 
 
-def test_a_token_is_typed_on_the_service_page(browser: Browser, server: PageServer) -> None:
+def test_letters_typed_on_the_service_page_are_no_shortcuts(browser: Browser, server: PageServer) -> None:
     """In a menu letters are not shortcuts; nor anywhere if single-letter keys are off."""
     server.answers["api/status"] = server.answers["api/feeds"] = {"status": 401}
     with visiting(browser, server) as visit:
@@ -327,7 +327,7 @@ def test_an_embedded_table_has_no_details(browser: Browser, server: PageServer) 
         assert visit.page.locator("#details").is_hidden()
 
 
-def test_no_key_changes_what_an_embedded_table_does_not_show(browser: Browser, server: PageServer) -> None:
+def test_an_embedded_page_has_no_shortcuts_for_hidden_controls(browser: Browser, server: PageServer) -> None:
     """An embedded page has no pause, no other list, no dialog and no menu of lists, by key or pointer.
 
     Seen: Space, pressed on the keyboard of a wall display, froze every price without a word; `[` and `]` went to lists
@@ -349,7 +349,7 @@ def test_no_key_changes_what_an_embedded_table_does_not_show(browser: Browser, s
         expect(page.locator("dialog[open], .menu")).to_have_count(0)
 
 
-def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServer) -> None:
+def test_another_list_starts_at_the_top(browser: Browser, server: PageServer) -> None:
     """However far the table is scrolled, a search, a filter and another list start at the top.
 
     Seen: a search after scrolling showed the seventieth match, not the best one.
@@ -365,7 +365,7 @@ def test_another_list_begins_at_its_beginning(browser: Browser, server: PageServ
         assert tops == [0, 0, 0, 0]
 
 
-def test_a_venues_details_are_of_its_instrument(browser: Browser, server: PageServer) -> None:
+def test_stars_and_alerts_of_a_venue_symbol_are_its_instruments(browser: Browser, server: PageServer) -> None:
     """In a venue symbol's details, star and alerts are those of the instrument, which lists and alerts know.
 
     Seen: the star added a name that Favourites cannot hold and that was gone after a reload. And a panel closed while
@@ -390,7 +390,7 @@ PRESS = """([selector, key, more]) => document.querySelector(selector).dispatchE
   new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }))"""
 
 
-def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> None:
+def test_shortcuts_work_on_other_keyboards_and_input_methods(browser: Browser, server: PageServer) -> None:
     """Brackets are shortcuts even if typed with Alt; Enter that accepts an input method's offer does nothing else."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -409,7 +409,7 @@ def test_keyboards_of_other_languages(browser: Browser, server: PageServer) -> N
         expect(page.locator(".tab-title")).to_be_focused()
 
 
-def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer) -> None:
+def test_the_link_to_all_quotes_sends_the_token(browser: Browser, server: PageServer) -> None:
     """The link to all quotes sends the token, if there is one, and saves the answer.
 
     Seen: it led to a page that said `unauthorized`, since the URL carries no token.
@@ -431,7 +431,7 @@ def test_exact_quotes_are_had_with_a_token(browser: Browser, server: PageServer)
         assert (download.value.suggested_filename, said) == ("quotes.csv", ["Bearer secret"])
 
 
-def test_a_long_symbol_says_that_it_is_cut(browser: Browser, server: PageServer) -> None:
+def test_a_long_symbol_is_abbreviated_with_an_ellipsis(browser: Browser, server: PageServer) -> None:
     """Of a long symbol the beginning and the currency are shown, with an ellipsis in between.
 
     Seen: two symbols that differ only in their currency looked the same.

@@ -122,7 +122,7 @@ def spread_of_colours(page: Page) -> int:
     return count
 
 
-def test_a_click_opens_and_back_closes(browser: Browser) -> None:
+def test_a_click_opens_the_details_and_back_closes_them(browser: Browser) -> None:
     """The URL names the symbol; Back, Escape and the button close; nothing of it is loaded before it opens."""
     with PageServer() as server, showing(browser, server, book(60)) as visit:  # nothing is cached of a new server
         page = visit.page
@@ -147,7 +147,7 @@ def test_a_click_opens_and_back_closes(browser: Browser) -> None:
         expect(page).to_have_url(server.url)
 
 
-def test_closing_twice_goes_back_once(browser: Browser, server: PageServer) -> None:
+def test_a_double_click_on_close_goes_back_once(browser: Browser, server: PageServer) -> None:
     """A double click on the button closes the panel, and does not go back beyond this page."""
     with showing(browser, server, book(60), "?theme=dark") as visit:
         page = visit.page
@@ -189,7 +189,7 @@ def test_the_chart_is_drawn_in_every_interval(browser: Browser, server: PageServ
         expect(part(page, ".credit")).to_have_attribute("href", "https://www.tradingview.com/")
 
 
-def test_the_chart_speaks_the_language_of_the_page(browser: Browser, server: PageServer) -> None:
+def test_the_chart_is_drawn_in_any_locale(browser: Browser, server: PageServer) -> None:
     """It is drawn whatever the browser calls its user's language.
 
     Seen: WebKit calls it C if the system does, at which the library threw an error.
@@ -214,7 +214,7 @@ def test_the_last_price_before_a_cut_is_in_the_chart(browser: Browser, server: P
         until(visit, lambda: part(page, ".legend b").nth(3).inner_text() == "124.00")
 
 
-def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServer) -> None:
+def test_the_legend_follows_the_crosshair(browser: Browser, server: PageServer) -> None:
     """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own."""
     server.answers["api/candles"] = {"bars": bars(40)}
     with showing(browser, server, book(60)) as visit:
@@ -230,7 +230,7 @@ def test_the_crosshair_tells_whose_bar_it_is(browser: Browser, server: PageServe
         expect(part(visit.page, ".legend-note")).to_have_text(re.compile("^Volume 1[0-9].00$"))
 
 
-def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: PageServer) -> None:
+def test_the_live_bar_is_drawn_at_most_ten_times_a_second(browser: Browser, server: PageServer) -> None:
     """However fast prices come, the chart follows at most ten times a second, and ends with the latest; bars that the
     page has made itself, and that the service can no longer replace, say that data was missing.
 
@@ -261,7 +261,7 @@ def test_the_live_bar_is_drawn_ten_times_a_second(browser: Browser, server: Page
         assert gaps == [[0, False], [60_000, False], [120_000, True], [180_000, False], [240_000, False]]
 
 
-def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: PageServer) -> None:
+def test_the_panel_works_without_bars_or_chart_library(browser: Browser, server: PageServer) -> None:
     """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart.
 
     Seen: if the network failed while the library was loading, the page said for good that the server did not have it.
@@ -293,7 +293,7 @@ def test_without_bars_or_library_the_rest_goes_on(browser: Browser, server: Page
         drawn(visit)
 
 
-def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageServer) -> None:
+def test_a_chart_without_an_answer_offers_retry(browser: Browser, server: PageServer) -> None:
     """A chart without an answer says so after a while, and Retry asks again.
 
     Seen: behind a proxy that lost one answer the chart stayed empty forever, without a word.
@@ -313,7 +313,7 @@ def test_bars_that_never_come_are_not_waited_for(browser: Browser, server: PageS
         drawn(visit)
 
 
-def test_a_panel_on_its_way_says_whose_it_is(browser: Browser, server: PageServer) -> None:
+def test_a_loading_panel_names_its_symbol(browser: Browser, server: PageServer) -> None:
     """While the details load slowly they name their symbol, and the last one chosen counts.
 
     Seen: for ten seconds in a train a tap opened a dark sheet without a word.
@@ -349,7 +349,7 @@ def test_a_panel_that_cannot_be_loaded_is_a_message(browser: Browser, server: Pa
         drawn(visit)
 
 
-def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: PageServer) -> None:
+def test_the_old_chart_is_hidden_until_the_new_bars_come(browser: Browser, server: PageServer) -> None:
     """Until a symbol's own bars have come, the chart of the one before is hidden."""
     with showing(browser, server, book(30)) as visit:
         page = visit.page
@@ -364,7 +364,7 @@ def test_no_chart_stands_under_another_symbols_name(browser: Browser, server: Pa
         drawn(visit)
 
 
-def test_alert_lines_are_dragged(browser: Browser, server: PageServer) -> None:
+def test_alert_lines_can_be_dragged(browser: Browser, server: PageServer) -> None:
     """An alert line follows the pointer and, when released, moves the alert; elsewhere the chart scrolls."""
     with showing(browser, server, book(3)) as visit:
         page = visit.page
@@ -395,7 +395,7 @@ def test_the_panel_is_readable_in_every_theme(browser: Browser, server: PageServ
             assert visit.page.evaluate(COLOURS)["problems"] == []
 
 
-def test_price_book_and_day(browser: Browser, server: PageServer) -> None:
+def test_the_panel_shows_price_book_and_day(browser: Browser, server: PageServer) -> None:
     """The digits that changed are coloured by direction; book, day and state are the quote's."""
     quotes = book(30)
     quotes[FIRST] |= {"bid_size": 3, "ask_size": 1, "volume": 18_420, "name": "<b>Name</b>"}
@@ -507,7 +507,7 @@ def test_a_restart_keeps_the_panel(browser: Browser, server: PageServer) -> None
         assert page.evaluate("window.kept.every((node) => node.isConnected)")
 
 
-def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -> None:
+def test_the_panel_works_by_keyboard(browser: Browser, server: PageServer) -> None:
     """Enter opens, which is announced, Tab leads through every control of the panel and out of it, Escape returns the
     focus to the row."""
     with showing(browser, server, book(30)) as visit:
@@ -538,7 +538,7 @@ def test_the_keyboard_reaches_everything(browser: Browser, server: PageServer) -
         expect(page).to_have_url(f"{server.url}?q=1")
 
 
-def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
+def test_the_panel_is_labelled_for_screen_readers(browser: Browser, server: PageServer) -> None:
     """For screen readers it is a named region with a heading, labelled controls, lists and a table with headers."""
     quotes = book(3) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
     with showing(browser, server, quotes, f"?sel={FIRST}") as visit:
@@ -569,7 +569,7 @@ def test_the_panel_reads_well(browser: Browser, server: PageServer) -> None:
 
 
 @pytest.mark.parametrize("decimals", [2, 8])
-def test_long_names_and_numbers_stay_inside(browser: Browser, server: PageServer, decimals: int) -> None:
+def test_long_names_and_numbers_stay_inside_the_panel(browser: Browser, server: PageServer, decimals: int) -> None:
     """However long its name and numbers, the panel's buttons and prices are all within it.
 
     Seen: behind a long venue name the tag "source" was cut to an empty box.
@@ -591,7 +591,7 @@ def test_long_names_and_numbers_stay_inside(browser: Browser, server: PageServer
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: int) -> None:
+def test_on_a_phone_the_panel_is_a_sheet(browser: Browser, server: PageServer, width: int) -> None:
     """A tap opens the sheet, nothing is wider than the screen, targets have 44 px; scrim and button close it."""
     quotes = book(60) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
     quotes[FIRST] |= LONG
@@ -632,7 +632,7 @@ def test_on_a_phone_it_is_a_sheet(browser: Browser, server: PageServer, width: i
             expect(panel(page)).to_be_visible(visible=not closed)
 
 
-def test_title_and_icon(browser: Browser, server: PageServer) -> None:
+def test_title_has_the_price_and_icon_the_connection(browser: Browser, server: PageServer) -> None:
     """The title has the selected symbol's price, at most once a second; the icon's shape follows the connection."""
     with frozen(browser, server, book(30)) as visit:
         page = visit.page

@@ -68,7 +68,7 @@ def market() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("screen", list(SCREENS))
-def test_it_looks_as_it_did(browser: Browser, server: PageServer, screen: str) -> None:
+def test_the_page_matches_its_reference_picture(browser: Browser, server: PageServer, screen: str) -> None:
     """Nearly every pixel has the colour of the reference picture."""
     file = REFERENCE / f"{screen}.png"
     server.closes = {

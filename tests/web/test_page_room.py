@@ -53,7 +53,7 @@ def new_list(page: Page, title: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, server: PageServer) -> None:
+def test_an_embedded_table_labels_prices_that_are_not_real(browser: Browser, server: PageServer) -> None:
     """An embedded table shows the label of a market that is not real, beside a link to the full page."""
     with visiting(browser, server) as visit:
         visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
@@ -72,7 +72,7 @@ def test_inside_another_page_it_says_what_its_prices_are(browser: Browser, serve
         uncovered(price(page, "S0003-USD"))
 
 
-def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServer) -> None:
+def test_a_phone_shows_the_add_button_beside_the_symbol(browser: Browser, server: PageServer) -> None:
     """The button is beside the symbol, not over it, and is whole; it takes the place of the trend."""
     quotes = {f"XAU-{currency}": quote(last=2600.0, name="Gold, troy ounce / something") for currency in ("USD", "EUR")}
     with phone(browser, server, quotes) as visit:
@@ -98,7 +98,7 @@ def test_a_phones_row_shows_what_can_be_added(browser: Browser, server: PageServ
         expect(row(page, "XAU-EUR").locator(".spark")).to_be_visible()
 
 
-def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, server: PageServer) -> None:
+def test_a_phone_has_the_missing_controls_in_its_settings(browser: Browser, server: PageServer) -> None:
     """Order, filters, pause, file and link, which have another place on wider screens."""
     quotes = {
         "alpha:UP-USD": quote(last=2.0), "UP-EUR": quote(last=1.0, change_pct=0.0, quote_volume=9e9),
@@ -142,7 +142,7 @@ def test_a_phone_has_in_its_settings_what_it_has_no_room_for(browser: Browser, s
         expect(page.get_by_label("Link to this view")).to_have_value(f"{server.url}?sort=-change&quote=USD&list=all")
 
 
-def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer) -> None:
+def test_a_phone_names_the_filter_that_hides_rows(browser: Browser, server: PageServer) -> None:
     """While a filter is on, which a phone hides in the settings, a line above the rows names it and can end it; a
     search by URL is shown.
 
@@ -174,7 +174,7 @@ def test_a_phone_says_why_rows_are_missing(browser: Browser, server: PageServer)
 
 
 @pytest.mark.parametrize("narrow", [False, True])
-def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
+def test_no_option_or_column_name_is_cut_off(browser: Browser, server: PageServer, narrow: bool) -> None:
     """Every option of every setting fits into its field; no column's name wraps."""
     with phone(browser, server, book(5)) if narrow else showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -192,7 +192,7 @@ def test_no_choice_is_cut_off(browser: Browser, server: PageServer, narrow: bool
         assert set(heights) == {1}
 
 
-def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) -> None:
+def test_the_title_field_leaves_the_menu_button_alone(browser: Browser, server: PageServer) -> None:
     """The field for a list's title leaves its menu button alone; the menu offers only possible moves.
 
     Arrows move through it and wrap around, Tab closes it, and the focus is where it was.
@@ -223,7 +223,7 @@ def test_a_title_is_typed_beside_the_menu(browser: Browser, server: PageServer) 
         expect(more).to_be_focused()
 
 
-def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: PageServer) -> None:
+def test_the_button_for_a_new_list_stays_visible(browser: Browser, server: PageServer) -> None:
     """However many tabs there are, the button for a new list stays in view and the mouse wheel scrolls them."""
     with showing(browser, server, book(5)) as visit:
         page = visit.page
@@ -239,7 +239,7 @@ def test_many_lists_leave_the_button_for_one_more(browser: Browser, server: Page
         uncovered(page.get_by_role("button", name="New list", exact=True))
 
 
-def test_the_menu_of_a_list_can_be_pressed_all_over(browser: Browser, server: PageServer) -> None:
+def test_a_lists_menu_button_is_not_covered(browser: Browser, server: PageServer) -> None:
     """A list's menu button is covered neither by its tab nor, on a phone, by the button for a new list.
 
     Seen: of 28 pixels 20 opened the menu, of 44 on a phone 8; a shared list's Save was as short.
@@ -254,7 +254,7 @@ def test_the_menu_of_a_list_can_be_pressed_all_over(browser: Browser, server: Pa
         uncovered(visit.page.locator(".tab-save"))
 
 
-def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageServer) -> None:
+def test_a_feed_that_is_down_comes_first_in_the_status_line(browser: Browser, server: PageServer) -> None:
     """Where the status line has no room for all of twenty feeds, one that is down comes before those that deliver.
 
     Seen: it was the twentieth, beyond the line's end, and only its prices showed it.
@@ -268,7 +268,7 @@ def test_of_many_feeds_the_troubled_is_in_sight(browser: Browser, server: PageSe
         uncovered(visit.page.locator(".feed", has_text=f"{names[-1]}·down"))
 
 
-def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageServer) -> None:
+def test_a_narrow_window_shows_every_list(browser: Browser, server: PageServer) -> None:
     """Just above a phone's width every tab and the button for a new list are in view; on a phone, the chosen tab.
 
     Seen: on a phone, a link to a list showed the tabs All and Favourites, neither of them chosen.
@@ -288,7 +288,7 @@ def test_a_narrow_window_has_room_for_the_lists(browser: Browser, server: PageSe
         uncovered(visit.page.locator(".tab[aria-current]"))
 
 
-def test_the_spread_has_room_on_a_phone(browser: Browser, server: PageServer) -> None:
+def test_the_spread_fits_on_a_phone(browser: Browser, server: PageServer) -> None:
     """Best bid and ask of an expensive coin, their sizes and the spread between them are whole."""
     dear = quote(last=100388.9, bid=100386.72, ask=100388.9, bid_size=3.161, ask_size=11.9, quote_volume=1e9)
     with phone(browser, server, {"BTC-USD": dear}, "?sel=BTC-USD") as visit:

@@ -65,7 +65,7 @@ def test_delta_changes_only_its_cells(browser: Browser, server: PageServer) -> N
         assert page.evaluate("window.kept === document.querySelector('[data-symbol=\"S0003-USD\"]')")
 
 
-def test_pool_stays_small_over_a_long_list(browser: Browser, server: PageServer) -> None:
+def test_a_long_list_needs_only_forty_row_elements(browser: Browser, server: PageServer) -> None:
     """2,000 symbols need some forty rows; wherever one scrolls, the right symbols are there without a gap."""
     with showing(browser, server, book(2000)) as visit:
         grid = visit.page.locator("#grid")
@@ -133,7 +133,7 @@ def test_stale_rows_and_feeds_say_so(browser: Browser, server: PageServer) -> No
         assert cell(page, "S0001-USD", "age").inner_text() == ""
 
 
-def test_figures_are_measured(browser: Browser, server: PageServer) -> None:
+def test_latency_and_rates_are_measured(browser: Browser, server: PageServer) -> None:
     """Latency is from server to screen, rates count updates by source, prices that are not real carry a label.
 
     Seen: with a round trip of more than half a second no latency was ever shown, nor that prices were delayed: each
@@ -187,7 +187,7 @@ def test_prices_without_trades_and_with_many_decimals(browser: Browser, server: 
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_narrow_screens(browser: Browser, server: PageServer, width: int) -> None:
+def test_a_phone_has_two_line_rows_and_large_targets(browser: Browser, server: PageServer, width: int) -> None:
     """On a phone nothing is wider than the screen, rows have two lines and targets are at least 44 px high."""
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         visit.service.quotes = book(100)

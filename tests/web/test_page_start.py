@@ -51,7 +51,7 @@ def test_the_stream_begins_before_the_page_is_there(browser: Browser, server: Pa
         assert service.patterns == ["S0002-USD"]
 
 
-def test_a_page_that_did_not_come_whole_says_so(browser: Browser, server: PageServer) -> None:
+def test_a_page_with_a_missing_module_offers_to_reload(browser: Browser, server: PageServer) -> None:
     """If a module does not load there is a sentence, and a button that reloads the page.
 
     Seen: one of fifty files was lost as a train went into a tunnel, and the page said `Connecting` forever. It still
@@ -120,7 +120,7 @@ TIMES = [("age", 8_900, "8 s"), ("age", 125_000, "2 min"), ("age", 3 * 3_600_000
          ("age", 50 * 3_600_000, "2 d"), ("clock", START_MS + 7_000, "22:20:07")]  # fmt: skip
 
 
-def test_formats(browser: Browser, server: PageServer) -> None:
+def test_numbers_and_times_follow_the_design_in_every_locale(browser: Browser, server: PageServer) -> None:
     """Numbers and times read as the design says, in every locale, from the modules as served."""
     with showing(browser, server, book(3)) as visit:
         shown = visit.page.evaluate(
@@ -141,7 +141,7 @@ def test_formats(browser: Browser, server: PageServer) -> None:
         assert [case[2] for case in TIMES] == shown
 
 
-def test_theme_button_and_address(browser: Browser, server: PageServer) -> None:
+def test_the_theme_key_cycles_and_a_theme_in_the_url_stays(browser: Browser, server: PageServer) -> None:
     """T cycles through the themes; a theme in the URL stays there, and unknown ones are ignored."""
     with showing(browser, server, book(3), "?theme=dark&updown=sideways&x=1") as visit:
         root = visit.page.locator("html")
@@ -186,7 +186,7 @@ def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) 
         assert sorted(f"{release()}/{name}" for name in names) == sorted(preloaded)
 
 
-def test_a_request_to_elsewhere_is_seen(browser: Browser, server: PageServer) -> None:
+def test_a_request_to_another_origin_fails_the_test(browser: Browser, server: PageServer) -> None:
     """No visit of these tests can leave the origin unnoticed: the policy is as strict as the service's, and checked."""
     with pytest.raises(AssertionError), showing(browser, server, book(3)) as visit:
         visit.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")

@@ -45,7 +45,7 @@ def tile(visit: Visit, title: str) -> str:
     return re.sub(r"\s+", " ", shown.inner_text()).removeprefix(title + " ")
 
 
-def test_the_service_page(browser: Browser) -> None:
+def test_the_service_page_shows_current_figures(browser: Browser) -> None:
     """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text.
 
     Seen: a selected reason lost its selection every two seconds; screen readers announced the uptime whenever it grew,
@@ -100,7 +100,7 @@ def test_the_service_page(browser: Browser) -> None:
         expect(mark).to_have_css("color", pale)  # an old state is shown as one
 
 
-def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
+def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
     """Until the user chooses a feed, the details are of one in trouble, as soon as there is one; columns keep their
     width.
 
@@ -130,7 +130,7 @@ def test_the_operator_is_shown_what_turns_bad(browser: Browser) -> None:
         expect(page.locator("#feed h2")).to_have_text("alpha")
 
 
-def test_a_clock_that_stands_still_makes_no_rates(browser: Browser) -> None:
+def test_without_progress_of_the_clock_there_are_no_rates(browser: Browser) -> None:
     """If the service's clock has not advanced there are no rates.
 
     Seen: "NaN /s" and "CPU NaN%", a division by zero seconds.

@@ -62,7 +62,7 @@ def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer)
         assert flashes(page) == []
 
 
-def test_a_press_on_the_state_tries_again_at_once(browser: Browser, server: PageServer) -> None:
+def test_a_click_on_the_state_reconnects_at_once(browser: Browser, server: PageServer) -> None:
     """A click on the connection's state retries at once, without a reload, which would lose the prices.
 
     Seen: after a tunnel, half a minute of `Offline` with the network back, and no way to end it.
@@ -76,7 +76,7 @@ def test_a_press_on_the_state_tries_again_at_once(browser: Browser, server: Page
         until(visit, lambda: page.locator("dialog").inner_text().startswith("Connection"))
 
 
-def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: PageServer) -> None:
+def test_rows_outlast_a_service_that_is_still_loading(browser: Browser, server: PageServer) -> None:
     """Rows and scroll position outlast a service that comes back without prices: down until its feeds report theirs."""
     with frozen(browser, server, book(300)) as visit:
         page, service = visit.page, visit.service
@@ -104,7 +104,7 @@ def test_a_service_that_still_loads_empties_nothing(browser: Browser, server: Pa
         until(visit, lambda: visible_symbols(page) == ["S0105-USD"])
 
 
-def test_what_vanished_in_a_pause_goes_with_it(browser: Browser, server: PageServer) -> None:
+def test_symbols_removed_during_a_pause_go_when_it_ends(browser: Browser, server: PageServer) -> None:
     """Symbols removed during a pause go when it ends, even while a feed is down that had delivered in this epoch.
 
     Seen: they stayed, marked as down, until that feed was back.
@@ -124,7 +124,7 @@ def test_what_vanished_in_a_pause_goes_with_it(browser: Browser, server: PageSer
         until(visit, lambda: visible_symbols(page) == ["S0000-USD", "S0002-USD"])
 
 
-def test_bye_and_silence(browser: Browser, server: PageServer) -> None:
+def test_the_page_reconnects_after_a_bye_and_after_silence(browser: Browser, server: PageServer) -> None:
     """After a bye the page comes back within its window; a silent server is left after 2.5 heartbeats, the next time
     after twice that: over 5 kB/s a first snapshot takes longer, and was asked for again and again."""
     with frozen(browser, server, book(30)) as visit:
@@ -167,7 +167,7 @@ def test_a_bye_cannot_ask_for_a_storm(browser: Browser, server: PageServer, wind
         assert len(service.connections) <= 4  # after 250, 500, 1000 ms
 
 
-def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:
+def test_a_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> None:
     """A frame made for a later version is not applied: the page reconnects with its cursor and counts the gap."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -186,7 +186,7 @@ def test_gap_is_resumed_and_counted(browser: Browser, server: PageServer) -> Non
         assert len(service.connections) == 2
 
 
-def test_a_selection_counts_with_its_data(browser: Browser, server: PageServer) -> None:
+def test_a_selection_counts_only_once_its_data_has_come(browser: Browser, server: PageServer) -> None:
     """Cut off between an answer and its prices, the page resumes from the old selection, not the announced one.
 
     Otherwise the cursor would claim that it knows all of the new selection, and what that adds would never come.
@@ -206,7 +206,7 @@ def test_a_selection_counts_with_its_data(browser: Browser, server: PageServer) 
         assert message["cursor"] == f"{EPOCH}:4711:{SELECTION}"
 
 
-def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) -> None:
+def test_a_second_gap_requests_a_snapshot(browser: Browser, server: PageServer) -> None:
     """If resuming leads to another gap, the page waits and then asks for a new snapshot."""
     with frozen(browser, server, book(30)) as visit:
         service = visit.service
@@ -223,7 +223,7 @@ def test_second_gap_asks_for_everything(browser: Browser, server: PageServer) ->
         assert "cursor" not in service.received[-1]
 
 
-def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: PageServer) -> None:
+def test_unknown_and_broken_messages_are_ignored(browser: Browser, server: PageServer) -> None:
     """Old and repeated deltas change nothing; unknown types, broken JSON and wrong shapes are ignored."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -254,7 +254,7 @@ def test_what_the_page_does_not_know_does_not_stop_it(browser: Browser, server: 
         (4001, "The service requires a valid access token before it sends prices."),
     ],
 )
-def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
+def test_a_final_close_code_stops_reconnecting(browser: Browser, server: PageServer, code: int, sentence: str) -> None:
     """After a close code that forbids reconnecting the page says why, and tries again only on request."""
     with frozen(browser, server, book(30)) as visit:
         visit.service.close(code)
@@ -267,7 +267,7 @@ def test_refusals_are_final(browser: Browser, server: PageServer, code: int, sen
         assert visit.page.locator("#cluster .word").inner_text() == "Offline"
 
 
-def test_what_is_refused_for_now_is_asked_for_again(browser: Browser, server: PageServer) -> None:
+def test_a_refused_subscription_is_requested_again(browser: Browser, server: PageServer) -> None:
     """If the service is too busy for a larger subscription, the page waits, reconnects and subscribes to it all."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service

@@ -90,7 +90,7 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
         assert flashes(page) == []
 
 
-def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) -> None:
+def test_a_snapshot_during_a_pause_counts_after_it(browser: Browser, server: PageServer) -> None:
     """A restart of the service during a pause counts afterwards: its symbols, and its feeds."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -107,7 +107,7 @@ def test_a_snapshot_while_paused_is_whole(browser: Browser, server: PageServer) 
         until(visit, lambda: page.locator("#kind-label").inner_text() == "Delayed prices")
 
 
-def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServer) -> None:
+def test_new_symbols_are_shown_during_a_pause(browser: Browser, server: PageServer) -> None:
     """A pause holds the numbers that are shown, not those that are newly subscribed to.
 
     Seen: a feed chosen while paused was an empty table, "Nothing in All matches the filters", until the pause ended.
@@ -128,7 +128,7 @@ def test_what_is_asked_for_while_paused_comes(browser: Browser, server: PageServ
         expect(price(page, "alpha:NEW-USD")).to_have_text("9.00")
 
 
-def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
+def test_a_hidden_tab_paints_nothing_and_unsubscribes(browser: Browser, server: PageServer) -> None:
     """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, unflashed."""
     with frozen(browser, server, book(100)) as visit:
         page, service = visit.page, visit.service
@@ -163,7 +163,7 @@ def test_a_hidden_tab_rests(browser: Browser, server: PageServer) -> None:
         until_price(visit, "S0004-USD", "803.00")
 
 
-def test_who_was_away_knows_of_no_silence(browser: Browser, server: PageServer) -> None:
+def test_time_in_a_hidden_tab_is_no_silence_of_a_feed(browser: Browser, server: PageServer) -> None:
     """The time that a feed has been without data does not include time in which the page did not listen."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -178,7 +178,7 @@ def test_who_was_away_knows_of_no_silence(browser: Browser, server: PageServer) 
         assert chip.locator("b").inner_text() == "3 s"
 
 
-def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer) -> None:
+def test_the_title_of_a_hidden_tab_follows_the_price(browser: Browser, server: PageServer) -> None:
     """Hidden, the tab's title still follows the current row's price, and its icon the connection."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -198,7 +198,7 @@ def test_the_title_of_a_hidden_tab_goes_on(browser: Browser, server: PageServer)
         until(visit, lambda: page.title() == "▼ 150.00 S0002-USD · Ticker")
 
 
-def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, server: PageServer) -> None:
+def test_prices_age_by_the_pages_clock_only_while_disconnected(browser: Browser, server: PageServer) -> None:
     """Connected, the server's state decides; cut off, each price ages by its own rhythm."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -221,7 +221,7 @@ def test_prices_age_by_the_pages_own_clock_only_while_cut_off(browser: Browser, 
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
 
 
-def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: PageServer) -> None:
+def test_no_price_is_live_after_one_and_a_half_heartbeats_of_silence(browser: Browser, server: PageServer) -> None:
     """After one and a half heartbeats without any message every price is stale, however rarely it changes, even if the
     service accepts connections but sends no prices; what is halted stays halted."""
     quotes = book(30) | {"HALT-USD": quote(last=1.0, quote_volume=9e12, state="halted")}
@@ -253,7 +253,7 @@ def test_no_price_looks_live_that_may_have_changed(browser: Browser, server: Pag
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
 
 
-def test_over_a_slow_line_no_price_looks_live(browser: Browser, server: PageServer) -> None:
+def test_no_price_is_live_over_a_slow_line(browser: Browser, server: PageServer) -> None:
     """While pongs take one and a half heartbeats, so do prices, and none is live.
 
     Seen over 7 kB/s: prices kept coming, twenty seconds late, and looked live.
@@ -285,7 +285,7 @@ def add_alert(visit: Visit, condition: str, limit: str, *, repeat: bool = False)
     page.keyboard.press("Escape")
 
 
-def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: PageServer) -> None:
+def test_no_price_is_live_after_the_computer_slept(browser: Browser, server: PageServer) -> None:
     """After a night with the lid closed prices show their true age, and a dead connection is replaced.
 
     Seen: a browser's monotonic clock stops during sleep, so prices of eight hours before looked live until the silence
@@ -305,7 +305,7 @@ def test_a_computer_that_slept_shows_no_price_as_live(browser: Browser, server: 
         assert cell(page, "S0001-USD", "age").inner_text() == ""
 
 
-def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -> None:
+def test_setting_the_computers_clock_changes_nothing(browser: Browser, server: PageServer) -> None:
     """The computer's clock is set forward or back: the connection answers, and everything goes on as before. So it does
     after a sleep that the connection has survived, except for what was sent before it.
 
@@ -332,7 +332,7 @@ def test_a_clock_that_is_set_is_no_sleep(browser: Browser, server: PageServer) -
         assert len(service.connections) == 1
 
 
-def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServer) -> None:
+def test_an_alert_fires_once_when_its_limit_is_crossed(browser: Browser, server: PageServer) -> None:
     """Crossing fires once, hovering does not, coming back re-arms; permission is asked for only by the click."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -360,7 +360,7 @@ def test_alerts_ring_when_a_limit_is_crossed(browser: Browser, server: PageServe
 
 
 @pytest.mark.parametrize("permission", ["denied", "default"])
-def test_alerts_without_permission_are_toasts(browser: Browser, server: PageServer, permission: str) -> None:
+def test_an_alert_without_permission_is_a_message(browser: Browser, server: PageServer, permission: str) -> None:
     """Without permission an alert is a message in the page, also one of silence, and is announced."""
     with frozen(browser, server, book(30)) as visit:
         page, service = visit.page, visit.service
@@ -419,7 +419,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 }
 
 
-def test_hostile_names_and_numbers(browser: Browser, server: PageServer) -> None:
+def test_hostile_names_are_shown_as_text(browser: Browser, server: PageServer) -> None:
     """Markup is text, writing direction stays in its cell, nothing is wider than its row, nothing is executed."""
     with visiting(browser, server) as visit:
         page = visit.page
@@ -442,7 +442,7 @@ def test_hostile_names_and_numbers(browser: Browser, server: PageServer) -> None
         assert first.locator('[data-column="bid"]').inner_text() == "1,000,000,000,000.000000000000"
 
 
-def test_more_symbols_than_the_page_has_room_for(browser: Browser, server: PageServer) -> None:
+def test_symbols_beyond_20000_are_counted_and_left_out(browser: Browser, server: PageServer) -> None:
     """Of a flood of new symbols those beyond 20,000 are counted and left out, and the page says so and goes on."""
     with frozen(browser, server, book(10)) as visit:
         page, service = visit.page, visit.service

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("chromium")
 SECRET = "open sesame"
 
 
-def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
+def test_a_token_is_requested_once_and_kept(browser: Browser, tmp_path: Path) -> None:
     """Both pages ask for it; a wrong one is refused; a good one opens stream and requests, is kept for the next visit,
     never appears in a URL, and can be forgotten.
     """
@@ -76,7 +76,7 @@ REOPEN = """async () => {
 }"""
 
 
-def test_a_dialog_that_follows_another_at_once_is_whole(browser: Browser, server: PageServer) -> None:
+def test_a_dialog_that_opens_right_after_another_stays(browser: Browser, server: PageServer) -> None:
     """The browser reports late that a dialog was closed; one that has opened meanwhile stays.
 
     Seen: a wrong token was refused before the next frame, and the dialog that asked again was empty.

@@ -43,7 +43,7 @@ def test_trend_comes_from_the_service_and_from_prices(browser: Browser, server: 
         assert len(re.findall("[ML]", own.get_attribute("d") or "")) == 3
 
 
-def test_service_without_sparklines(browser: Browser, server: PageServer) -> None:
+def test_a_service_without_sparklines_is_asked_once(browser: Browser, server: PageServer) -> None:
     """A service that has no sparklines is asked once."""
     server.closes = None
     with frozen(browser, server, book(500)) as visit:
@@ -54,7 +54,7 @@ def test_service_without_sparklines(browser: Browser, server: PageServer) -> Non
         assert len([target for target in server.requested if "sparklines" in target]) == 1
 
 
-def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) -> None:
+def test_a_failed_request_for_sparklines_is_repeated_after_a_while(browser: Browser, server: PageServer) -> None:
     """A failed request is repeated after a while, not at every chance."""
     server.closes = None
     server.answers["api/sparklines"] = {"status": 503}
@@ -73,7 +73,7 @@ def test_sparklines_are_asked_for_again(browser: Browser, server: PageServer) ->
         assert asked() == 2
 
 
-def test_an_answer_that_never_comes_is_not_waited_for(browser: Browser, server: PageServer) -> None:
+def test_a_request_for_sparklines_has_a_deadline(browser: Browser, server: PageServer) -> None:
     """A request has a deadline, after which it is repeated.
 
     Seen: after one answer was lost by a proxy, no row got its trend any more until the page was reloaded.
@@ -94,7 +94,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(browser: Browser, server: 
 
 
 @pytest.mark.parametrize("way", ["hidden", "paused"])
-def test_the_hour_has_no_hole_where_nobody_looked(browser: Browser, server: PageServer, way: str) -> None:
+def test_minutes_missed_by_the_page_are_loaded_afterwards(browser: Browser, server: PageServer, way: str) -> None:
     """What the page has missed, in a hidden tab or during a pause, is loaded afterwards.
 
     Seen: after twenty minutes in another tab, or of a pause, each trend was a straight line over all of them.

@@ -66,7 +66,7 @@ def objects(schema: Any, where: str) -> Iterator[tuple[str, Schema]]:
 # The schemas
 
 
-def test_the_schemas_are_schemas_and_complete() -> None:
+def test_every_frame_and_member_has_a_schema() -> None:
     """Every frame, every field and every member is described, with an example wherever it is a value."""
     assert tuple(FRAMES) == FRAME_KINDS
     assert tuple(FIELD_TEXTS) == FIELDS
@@ -83,21 +83,21 @@ def test_the_schemas_are_schemas_and_complete() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in BODIES if "examples" in BODIES[name]])
-def test_the_examples_of_answers_fit(name: str) -> None:
+def test_each_example_is_valid_by_its_schema(name: str) -> None:
     """Each example is valid by its schema."""
     for example in BODIES[name]["examples"]:
         check(name, example)
 
 
 @pytest.mark.parametrize("text", ["A", "*", "a:*", "*:*", "*:A", "A*B*", "*A*:B", "A:B*C*", "^GSPC", "-", ":", "a:"])
-def test_a_good_pattern_is_one(text: str) -> None:
+def test_patterns_that_the_reference_allows_are_accepted(text: str) -> None:
     """What the reference allows, the service accepts."""
     check_pattern(text)
     assert re.fullmatch(PATTERN, text)
 
 
 @pytest.mark.parametrize("text", ["A*B*C*", "*:*:*", "a:b:c", "**:*", "A B", "é", "A,B", "%", "*:**"])
-def test_a_bad_pattern_is_none(text: str) -> None:
+def test_patterns_that_the_reference_forbids_are_refused(text: str) -> None:
     """What the reference forbids, the service refuses."""
     assert not re.fullmatch(PATTERN, text)
     with pytest.raises(PatternError):
@@ -107,7 +107,7 @@ def test_a_bad_pattern_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "good"), [("BTC-USD", True), ("kraken:BTC-USD", True), ("*", False), ("Kraken:A", False), ("a:b:c", False)]
 )
-def test_a_symbol_is_no_pattern(text: str, *, good: bool) -> None:
+def test_the_path_of_one_symbol_takes_no_pattern(text: str, *, good: bool) -> None:
     """The path of one symbol takes a symbol."""
     assert bool(re.fullmatch(SYMBOL_ITEM["pattern"], text)) is good
 
@@ -147,7 +147,7 @@ async def talk(live: Live, peer: Peer) -> list[Any]:
 
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
-async def test_real_frames_have_the_form_that_is_described(live: Live) -> None:
+async def test_real_frames_match_their_schemas(live: Live) -> None:
     """All kinds of frames, with every member that the schemas name, and with no other."""
     frames = await talk(live, await live.stream())
     seen: dict[str, set[str]] = {kind: set() for kind in FRAMES}
@@ -161,7 +161,7 @@ async def test_real_frames_have_the_form_that_is_described(live: Live) -> None:
 
 
 @serving()
-async def test_real_events_have_the_form_that_is_described(live: Live) -> None:
+async def test_real_events_match_their_schemas(live: Live) -> None:
     """The data of an event is a frame."""
     reader = await listen_to(live)
     live.publish({"BTC-USD": "97001.50"})
@@ -175,7 +175,7 @@ async def test_real_events_have_the_form_that_is_described(live: Live) -> None:
 
 
 @serving()
-async def test_real_answers_have_the_form_that_is_described(live: Live) -> None:
+async def test_real_answers_match_their_schemas(live: Live) -> None:
     """Each path, asked with its own examples, answers 200 as described; refusals are as described, too."""
     live.feed.status.errors["timeout"] += 1
     live.publish({"not a symbol!": "1"})
@@ -220,7 +220,7 @@ async def test_every_answer_is_described(live: Live) -> None:
 
 
 @pytest.mark.timeout(240)  # another program that starts slowly where others work
-def test_strangers_cannot_surprise_it(tmp_path: Path) -> None:
+def test_schemathesis_finds_no_undescribed_answer(tmp_path: Path) -> None:
     """schemathesis asks every path, well and badly, and finds no answer that is not described. The endless one is
     left out.
     """
@@ -260,7 +260,7 @@ async def test_tokens_are_described_where_they_are_needed(live: Live) -> None:
 
 
 @serving(server={"base_path": "/prices"})
-async def test_the_streams_description(live: Live) -> None:
+async def test_the_asyncapi_document_is_complete(live: Live) -> None:
     """AsyncAPI 3.0: every frame and message with its schema, each reference resolves, and the host is ours."""
     answer = await live.get("/prices/asyncapi.json")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")

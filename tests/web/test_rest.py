@@ -28,7 +28,7 @@ def is_problem(answer: Answer, status: int, code: str) -> bool:
 
 
 @serving()
-async def test_without_a_cursor_everything_comes(live: Live) -> None:
+async def test_without_a_cursor_the_answer_is_full(live: Live) -> None:
     """No `symbols` means every consolidated symbol; `since` is null, and every field is there."""
     answer = await live.get("/api/quotes")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
@@ -54,13 +54,13 @@ async def test_without_a_cursor_everything_comes(live: Live) -> None:
     ],
 )
 @serving()
-async def test_patterns_select(live: Live, query: str, symbols: set[str]) -> None:
+async def test_patterns_select_quotes(live: Live, query: str, symbols: set[str]) -> None:
     """Names and patterns, separated by commas, select what comes; `quotes` is there even if nothing does."""
     assert (await live.get(f"/api/quotes?{query}")).json["quotes"].keys() == symbols
 
 
 @serving()
-async def test_fields_select(live: Live) -> None:
+async def test_only_requested_fields_come(live: Live) -> None:
     """Only the wanted fields come, in the table's order."""
     quotes = (await live.get("/api/quotes?fields=ts,last,state")).json["quotes"]
     assert [tuple(quote) for quote in quotes.values()] == [("last", "ts", "state")] * 2
@@ -87,7 +87,7 @@ async def test_a_cursor_gives_only_what_changed(live: Live) -> None:
 
 
 @serving()
-async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
+async def test_any_other_cursor_gets_a_full_answer(live: Live) -> None:
     """A cursor of another selection or epoch, or a malformed one, is answered by everything."""
     cursor = (await live.get("/api/quotes?symbols=BTC-USD")).json["cursor"]
     epoch, version, digest = cursor.split(":")
@@ -115,7 +115,7 @@ async def test_an_etag_holds_until_the_selection_changes(live: Live) -> None:
 
 
 @serving()
-async def test_an_etag_is_of_one_selection(live: Live) -> None:
+async def test_each_selection_has_its_own_etag(live: Live) -> None:
     """Other symbols or fields have another ETag, and a removed symbol changes it, too."""
     targets = ["/api/quotes", "/api/quotes?symbols=BTC-USD", "/api/quotes?symbols=BTC-USD&fields=last"]
     etags = {(await live.get(target)).headers["etag"] for target in targets}
@@ -172,13 +172,13 @@ async def test_a_list_may_come_in_parts(live: Live, path: str, names: Callable[[
 
 
 @serving()
-async def test_a_parameter_against_caches_is_passed_over(live: Live) -> None:
+async def test_a_cache_busting_parameter_is_ignored(live: Live) -> None:
     """A parameter that begins with `_` is ignored: it is used against caches."""
     assert (await live.get("/api/quotes?symbols=*&_=1795386000123&_again=1")).status == 200
 
 
 @serving()
-async def test_a_path_without_parameters_takes_none(live: Live) -> None:
+async def test_a_path_without_parameters_refuses_them(live: Live) -> None:
     """Seen: `/api/quotes/BTC-USD?fields=last` gave all fields. Paths of the API refuse it; health ignores it."""
     for path in ("quotes/BTC-USD", "sources/BTC-USD", "feeds", "status"):
         answer = await live.get(f"/api/{path}?fields=last")
@@ -189,7 +189,7 @@ async def test_a_path_without_parameters_takes_none(live: Live) -> None:
 
 
 @serving()
-async def test_a_question_leaves_nothing_behind(live: Live) -> None:
+async def test_a_request_leaves_no_wildcards_behind(live: Live) -> None:
     """The wildcards that a request brought are forgotten with it, whatever its outcome."""
     for query in ("symbols=B*,E*", "symbols=B*&cursor=1:1:x", "symbols=B*,A*B*C*"):
         await live.get(f"/api/quotes?{query}")
@@ -202,7 +202,7 @@ async def test_a_question_leaves_nothing_behind(live: Live) -> None:
 
 
 @serving()
-async def test_one_quote(live: Live) -> None:
+async def test_one_quote_has_a_path_of_its_own(live: Live) -> None:
     """A symbol or venue symbol has a path of its own; its cursor can be used at `/api/quotes`."""
     for symbol in ("BTC-USD", "toy:BTC-USD", "toy%3ABTC-USD"):
         answer = await live.get(f"/api/quotes/{symbol}")
@@ -215,7 +215,7 @@ async def test_one_quote(live: Live) -> None:
 
 
 @serving()
-async def test_an_unknown_symbol_has_neighbours(live: Live) -> None:
+async def test_an_unknown_symbol_is_404_with_the_nearest(live: Live) -> None:
     """404 for a symbol that does not exist, with the nearest that do; a feed's own record is no symbol."""
     answer = await live.get("/api/quotes/BTC-USX")
     assert is_problem(answer, 404, "unknown_symbol")
@@ -246,7 +246,7 @@ async def test_a_mistyped_symbol_among_others_is_named(live: Live) -> None:
 
 
 @serving(limits={"snapshot_symbols_per_s": 5})
-async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
+async def test_suggestions_are_charged_like_symbols(live: Live) -> None:
     """A client that has used up its budget still learns that a name does not exist, but not the nearest ones.
 
     Seen: with 50,000 symbols each request for one that does not exist took 20 ms of the loop, however many came.
@@ -262,7 +262,7 @@ async def test_looking_for_names_costs_as_symbols_do(live: Live) -> None:
 
 
 @serving()
-async def test_nothing_is_unknown_before_all_that_came_can_be_seen(live: Live) -> None:
+async def test_no_symbol_is_unknown_while_loaded_ones_are_invisible(live: Live) -> None:
     """A feed has loaded so many symbols at once that some are not visible yet."""
     assert (await live.get("/api/quotes/NOPE")).status == 404
     live.service.store.behind = True
@@ -270,7 +270,7 @@ async def test_nothing_is_unknown_before_all_that_came_can_be_seen(live: Live) -
 
 
 @serving(prices={})
-async def test_before_any_feed_has_loaded_nothing_is_unknown(live: Live) -> None:
+async def test_no_symbol_is_unknown_before_any_feed_has_loaded(live: Live) -> None:
     """Until a feed knows its symbols a missing one gets 503 and when to come back, then 404."""
     answer = await live.get("/api/quotes/BTC-USD")
     assert is_problem(answer, 503, "overloaded")
@@ -281,7 +281,7 @@ async def test_before_any_feed_has_loaded_nothing_is_unknown(live: Live) -> None
 
 
 @serving()
-async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) -> None:
+async def test_an_unknown_symbol_is_404_although_a_feed_has_not_loaded(live: Live) -> None:
     """While some feed has not loaded, 404 and the lists name it: it may still bring the symbol.
 
     Seen: with one exchange dead, every name that did not exist was 503 "come back in a second", for as long as that.
@@ -309,7 +309,7 @@ async def test_a_dead_feed_does_not_hide_that_a_symbol_is_unknown(live: Live) ->
 
 
 @serving()
-async def test_symbols_are_listed(live: Live) -> None:
+async def test_all_consolidated_symbols_are_listed(live: Live) -> None:
     """All consolidated symbols, by name, with base, quote, decimals and venues; venue symbols are left out."""
     live.feed.publish([Quote("toy:AAPL", {"last": "213.40", "name": "Apple", "decimals": 2})])
     live.publish({"BRK.B": "1", "BTC-USDT.PERP": "2"})
@@ -324,7 +324,7 @@ async def test_symbols_are_listed(live: Live) -> None:
 
 
 @serving()
-async def test_symbols_are_selected_as_elsewhere(live: Live) -> None:
+async def test_the_list_of_symbols_takes_names_and_patterns(live: Live) -> None:
     """By names and patterns; venue symbols have entries of their own, and names that do not exist are listed.
 
     Seen: the names of venue symbols could be had only with their prices.
@@ -341,7 +341,7 @@ async def test_symbols_are_selected_as_elsewhere(live: Live) -> None:
 
 
 @serving()
-async def test_feeds_tell_how_they_are(live: Live) -> None:
+async def test_feeds_have_state_counters_and_changes(live: Live) -> None:
     """State, counters, errors and rejects by reason, and last changes of every feed."""
     live.feed.status.errors["timeout"] += 2
     live.publish({"not a symbol!": "1"})
@@ -369,7 +369,7 @@ async def test_ready_once_a_price_has_come(live: Live) -> None:
 
 
 @serving()
-async def test_any_text_comes_out_as_it_went_in(live: Live) -> None:
+async def test_any_text_comes_back_unchanged(live: Live) -> None:
     """Quotes, controls and other alphabets in a name or message make valid JSON over every path that shows them."""
     text = 'Quote " and \\ and \n and \x7f and \u2028 and 株'
     live.feed.publish([Quote("toy:ODD", {"last": "1", "name": text})])

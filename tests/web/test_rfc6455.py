@@ -72,7 +72,7 @@ async def test_section_4_the_opening_handshake(live: Live) -> None:
 
 
 @serving()
-async def test_what_comes_before_the_answer_waits_for_it(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_frames_sent_before_the_handshakes_answer_wait(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that sends too early is answered in order, and nothing that it sends is parsed meanwhile.
 
     Seen: the pong to a ping that came before the turn of the handshake stood before `101 Switching Protocols`.
@@ -283,7 +283,7 @@ FRAMES = st.one_of(
 
 @settings(max_examples=8)
 @given(st.lists(st.lists(FRAMES, min_size=1, max_size=6).map(b"".join), min_size=1, max_size=10))
-def test_nothing_that_a_client_sends_harms(sendings: list[bytes]) -> None:
+def test_no_bytes_of_a_client_do_harm(sendings: list[bytes]) -> None:
     """Whatever comes, valid or not, the connection goes on or ends with a documented code, others are served,
     and no traceback, task or socket is left (`run` looks for them).
     """

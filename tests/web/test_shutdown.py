@@ -172,7 +172,7 @@ def test_a_signal_ends_the_service_cleanly(number: signal.Signals, feed: str) ->
     run(scenario)
 
 
-def test_it_outlives_its_terminal_where_it_shall() -> None:
+def test_the_service_outlives_its_terminal_under_nohup() -> None:
     """Started by nohup it goes on when the terminal closes, and ends as usual."""
 
     async def scenario() -> None:
@@ -186,7 +186,7 @@ def test_it_outlives_its_terminal_where_it_shall() -> None:
     run(scenario)
 
 
-def test_a_short_grace_is_kept(feed: str) -> None:
+def test_stalled_readers_are_dropped_within_a_short_grace(feed: str) -> None:
     """Readers that take nothing are dropped when their part of the grace time is over; the exit status is still 0."""
 
     async def scenario() -> None:
@@ -220,7 +220,7 @@ def test_a_second_signal_ends_it_at_once(feed: str) -> None:
     run(scenario)
 
 
-def test_a_taken_port_is_one_clear_line(feed: str) -> None:
+def test_a_taken_port_is_reported_in_one_line(feed: str) -> None:
     """If another process listens, this one ends with 1 and says in one line what to do."""
 
     async def scenario() -> None:
@@ -234,7 +234,7 @@ def test_a_taken_port_is_one_clear_line(feed: str) -> None:
     run(scenario)
 
 
-def test_it_serves_though_every_feed_is_down() -> None:
+def test_the_service_starts_although_every_feed_is_down() -> None:
     """Without any exchange the service starts, is not ready, says why, and sends an empty snapshot."""
 
     async def scenario() -> None:

@@ -7,7 +7,7 @@ from ticker.model import Quote
 
 
 @serving()
-async def test_a_failover_is_told_with_its_time(live: Live) -> None:
+async def test_a_failover_is_shown_with_its_time(live: Live) -> None:
     """Venues are in order of preference; when the source goes down the next one takes over, as the answer says."""
     other = live.service.feed("other", "live", "received", 5.0)
     other.publish([Quote("other:BTC-USD", {"last": "97001"})])

@@ -28,7 +28,7 @@ def publish_large(live: Live, step: int) -> None:
 
 
 @serving()
-async def test_events_are_the_frames_of_the_stream(live: Live) -> None:
+async def test_events_are_the_frames_of_a_websocket(live: Live) -> None:
     """A snapshot, then each update, byte for byte what a WebSocket gets, with the cursor as `id`."""
     socket_peer = await live.stream("?symbols=BTC-USD,ETH-USD")
     digest = (await socket_peer.hear("subscribed"))["selection"]
@@ -83,7 +83,7 @@ async def test_a_symbol_that_appears_later_is_not_missed(live: Live) -> None:
 
 
 @serving()
-async def test_what_does_not_exist_is_named(live: Live) -> None:
+async def test_unknown_symbols_are_named_in_the_first_event(live: Live) -> None:
     """The first event is `subscribed`, as for a WebSocket with parameters; it is not data, so it has no `id`.
 
     Seen: a stream of a name that does not exist was mute for ever.
@@ -103,7 +103,7 @@ async def test_what_does_not_exist_is_named(live: Live) -> None:
 
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
-async def test_silence_is_told(live: Live) -> None:
+async def test_a_heartbeat_fills_silence(live: Live) -> None:
     """A heartbeat comes when nothing else does; its `id` is a valid cursor."""
     reader = await listen_to(live, "?symbols=BTC-USD")
     await reader.event()
@@ -122,7 +122,7 @@ async def test_silence_is_told(live: Live) -> None:
 
 
 @serving()
-async def test_a_reader_goes_on_where_it_was(live: Live) -> None:
+async def test_last_event_id_resumes(live: Live) -> None:
     """`Last-Event-ID` is answered by one update with all that was missed; so is `cursor`, over which it wins."""
     reader, view = await listen_to(live), View()
     view.apply((await reader.event()).json)
@@ -147,7 +147,7 @@ async def test_a_reader_goes_on_where_it_was(live: Live) -> None:
 
 
 @serving()
-async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
+async def test_any_other_cursor_gets_a_snapshot(live: Live) -> None:
     """Another selection, another epoch, or nonsense: a snapshot."""
     reader = await listen_to(live, "?symbols=BTC-USD")
     await reader.event()
@@ -162,7 +162,7 @@ async def test_a_cursor_of_something_else_gives_everything(live: Live) -> None:
 
 
 @serving()
-async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live) -> None:
+async def test_a_stalled_reader_is_dropped_and_others_miss_nothing(live: Live) -> None:
     """A reader that takes nothing of 3 MB holds one frame and is dropped after `stall_s`; others miss nothing.
 
     One that is closed by the service, as when its token expires, holds little more than that, and is dropped soon.
@@ -219,7 +219,7 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
 
 
 @serving()
-async def test_a_stream_that_begins_on_a_full_socket_is_full(live: Live) -> None:
+async def test_a_stream_on_a_full_socket_holds_one_frame(live: Live) -> None:
     """A reader that does not even take the head of its answer holds one frame, and is dropped after `stall_s`.
 
     Seen: the stream did not know that its socket was full, so it wrote on and on, and never counted as stalled.
@@ -262,7 +262,7 @@ async def test_a_dead_peer_is_found_without_pings(live: Live) -> None:
 
 
 @serving()
-async def test_resets_disturb_nobody(live: Live) -> None:
+async def test_resets_cost_other_readers_no_frame(live: Live) -> None:
     """Readers that vanish while prices flow cost nobody a frame, and leave nothing behind."""
     good, view = await listen_to(live), View()
     for step in range(10):
@@ -283,7 +283,7 @@ async def test_resets_disturb_nobody(live: Live) -> None:
 
 
 @serving()
-async def test_who_leaves_is_forgotten(live: Live) -> None:
+async def test_a_reader_that_leaves_is_forgotten(live: Live) -> None:
     """A reader that closes or drops its connection leaves the hub at once and is counted."""
     readers = [await listen_to(live) for _ in range(3)]
     for reader in readers:
@@ -301,7 +301,7 @@ async def test_who_leaves_is_forgotten(live: Live) -> None:
 
 
 @serving()
-async def test_a_stopping_service_says_bye(live: Live) -> None:
+async def test_a_stopping_service_sends_bye(live: Live) -> None:
     """`bye` with its own retry time, then the end of the response, also for a reader that was full at that moment;
     a client that connects meanwhile gets a `bye`, too, not 503.
 
@@ -328,7 +328,7 @@ async def test_a_stopping_service_says_bye(live: Live) -> None:
 
 
 @serving()
-async def test_whoever_is_ended_is_told_why(live: Live) -> None:
+async def test_bye_has_the_reason(live: Live) -> None:
     """`bye` has the reason and whether to reconnect; a slow reader gets it after what had waited for it.
 
     Seen: a stream whose token had expired, or that had stalled, ended without a word, a slow one with a reset.
@@ -364,7 +364,7 @@ async def test_whoever_is_ended_is_told_why(live: Live) -> None:
     ],
 )
 @serving(limits={"patterns": 40, "symbols": 3})
-async def test_a_bad_wish_is_refused(live: Live, query: str, code: str) -> None:
+async def test_an_invalid_request_is_400(live: Live, query: str, code: str) -> None:
     """What cannot be streamed gets 400 and says why, before anything else."""
     answer = await live.get(f"/api/stream{query}")
     assert (answer.status, answer.json["code"]) == (400, code)
@@ -373,7 +373,7 @@ async def test_a_bad_wish_is_refused(live: Live, query: str, code: str) -> None:
 
 
 @serving(limits={"connections": 2})
-async def test_the_door_is_that_of_the_stream(live: Live) -> None:
+async def test_admission_is_shared_with_websockets(live: Live) -> None:
     """Foreign pages get 403; connections of all transports count together, and the one too many gets 503."""
     answer = await live.get("/api/stream", "Origin: http://evil.example")
     assert (answer.status, answer.json["code"]) == (403, "forbidden")
@@ -385,7 +385,7 @@ async def test_the_door_is_that_of_the_stream(live: Live) -> None:
 
 
 @serving()
-async def test_head_tells_and_takes_no_place(live: Live) -> None:
+async def test_head_has_the_headers_and_takes_no_slot(live: Live) -> None:
     """HEAD has the headers of GET, ends at once, and takes no connection slot."""
     head, got = await live.get("/api/stream", method="HEAD"), (await listen_to(live)).answer
     assert (head.status, head.headers["content-type"]) == (200, got.headers["content-type"])

@@ -47,7 +47,7 @@ def say(live: Live, price: str) -> None:
 
 @pytest.mark.needs("chromium")
 @serving()
-async def test_a_browsers_event_source_comes_back_by_itself(live: Live) -> None:
+async def test_a_browsers_event_source_reconnects_and_resumes(live: Live) -> None:
     """After a cut it reconnects with `Last-Event-ID` and gets what it missed as one update."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_program("chromium"), args=FLAGS)
@@ -72,7 +72,7 @@ async def test_a_browsers_event_source_comes_back_by_itself(live: Live) -> None:
 
 
 @serving()
-async def test_a_client_from_the_registry_reads(live: Live) -> None:
+async def test_httpx_sse_reads_every_event_and_resumes(live: Live) -> None:
     """httpx-sse gets every event, and resumes by the id that it kept."""
     view = View()
     headers: dict[str, str] = {}

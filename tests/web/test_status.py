@@ -7,7 +7,7 @@ from ticker import __version__
 
 
 @serving()
-async def test_the_status_counts_what_happens(live: Live) -> None:
+async def test_the_status_has_the_numbers_of_the_process(live: Live) -> None:
     """Readers, symbols, flushes and memory are those of the service; histograms have a count above the last bound."""
     before = (await live.get("/api/status")).json
     peer = await live.stream("?symbols=*")

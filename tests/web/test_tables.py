@@ -21,7 +21,7 @@ def rows(body: bytes) -> list[dict[str, str]]:
 
 
 @serving()
-async def test_quotes_as_a_table(live: Live) -> None:
+async def test_quotes_are_one_row_a_symbol(live: Live) -> None:
     """One row per symbol, by name, all fields in order, the exchange's own digits, unknown values empty."""
     live.publish({"AAPL": "213.400"}, bid="0.00000001", change_pct="-1.20")
     live.hub.flush()
@@ -37,7 +37,7 @@ async def test_quotes_as_a_table(live: Live) -> None:
 
 
 @serving()
-async def test_a_table_of_what_is_selected(live: Live) -> None:
+async def test_a_table_takes_symbols_and_fields(live: Live) -> None:
     """Symbols and fields select as usual; venue symbols have rows like others, feeds have none."""
     answer = await live.get("/api/quotes?format=csv&symbols=toy:*&fields=state,last")
     assert answer.body == b"symbol,last,state\r\ntoy:BTC-USD,97000.10,live\r\ntoy:ETH-USD,3100.5,live\r\n"
@@ -45,7 +45,7 @@ async def test_a_table_of_what_is_selected(live: Live) -> None:
 
 
 @serving()
-async def test_an_etag_is_of_one_format(live: Live) -> None:
+async def test_each_format_has_its_own_etag(live: Live) -> None:
     """The table has an ETag of its own, which gives 304 as long as the selection has not changed."""
     target = "/api/quotes?symbols=BTC-USD&format="
     json_tag, csv_tag = [(await live.get(target + shape)).headers["etag"] for shape in ("json", "csv")]
@@ -69,7 +69,7 @@ async def test_names_are_no_formulas(live: Live) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"), [("", ""), ("BTC-USD", "BTC-USD"), ("^GSPC", "^GSPC"), ("-X", "'-X"), ("＝1", "'＝1")]
 )
-def test_safe_texts(text: str, shown: str) -> None:
+def test_texts_that_begin_a_formula_get_an_apostrophe(text: str, shown: str) -> None:
     """Only what a formula may begin with gets an apostrophe, symbols included."""
     assert safe(text) == shown
 
@@ -90,7 +90,7 @@ def test_decimals_have_no_exponent(number: float | None, digits: int | None, tex
 
 
 @serving()
-async def test_a_table_is_always_whole(live: Live) -> None:
+async def test_a_table_refuses_a_cursor(live: Live) -> None:
     """A table cannot say what is gone, so it refuses a cursor, and says why."""
     cursor = (await live.get("/api/quotes")).json["cursor"]
     refusal = await live.get(f"/api/quotes?format=csv&cursor={cursor}")
@@ -102,7 +102,7 @@ async def test_a_table_is_always_whole(live: Live) -> None:
 
 
 @serving()
-async def test_bars_as_a_table(live: Live) -> None:
+async def test_bars_are_one_row_each(live: Live) -> None:
     """The same bars as in the document, with the digits that the symbol is quoted at."""
 
     async def history(_symbol: str, interval_s: int, limit: int) -> list[Bar]:

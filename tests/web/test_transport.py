@@ -183,7 +183,7 @@ async def test_a_violation_is_answered_by_its_close_code(live: Live, name: str) 
 
 
 @serving()
-async def test_what_follows_a_violation_is_not_answered(live: Live) -> None:
+async def test_a_message_after_a_violation_is_not_answered(live: Live) -> None:
     """The close is the last frame: a good message right after a bad one gets no answer."""
     for name in ("binary", "bad UTF-8"):
         code, data = VIOLATIONS[name]
@@ -274,7 +274,7 @@ async def test_a_close_behind_a_bad_frame_ends_the_connection_at_once(live: Live
 
 
 @serving(hub={"ping_interval_s": 0.05, "ping_timeout_s": 1})
-async def test_only_who_answers_pings_stays(live: Live) -> None:
+async def test_a_reader_that_answers_no_ping_is_closed_with_4009(live: Live) -> None:
     """A reader that answers every ping stays; one that reads but does not answer is closed with 4009."""
     mute, good = await live.stream(), await live.stream()
 
@@ -300,7 +300,7 @@ async def test_only_who_answers_pings_stays(live: Live) -> None:
 
 
 @serving()
-async def test_resets_cost_nobody_else_a_version(live: Live) -> None:
+async def test_resets_cost_other_readers_no_version(live: Live) -> None:
     """While 20 readers are reset in each of 15 rounds, between change and flush, all others get every version."""
     survivors = [(await live.stream("?symbols=*"), View()) for _ in range(5)]
     for peer, view in survivors:

@@ -90,7 +90,7 @@ async def test_requests_in_a_row_are_all_answered(live: Live) -> None:
 
 
 @serving()
-async def test_an_offer_of_another_protocol_is_passed_over(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_offer_of_http_2_is_ignored(live: Live, caplog: pytest.LogCaptureFixture) -> None:
     """Each request of Java's client offers HTTP/2: they are answered over the same connection, and not logged."""
     peer = await live.connect()
     for path in ("/healthz", "/api/quotes?symbols=*", "/healthz"):

@@ -28,7 +28,9 @@ def publish_large(live: Live, step: int) -> None:
 
 
 @serving()
-async def test_a_stalled_reader_is_cut_off_and_disturbs_nobody(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_reader_is_closed_with_4008_and_others_get_every_version(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reader that takes nothing of 6 MB holds one frame at most, is closed with 4008 and then dropped; meanwhile
     the others get every single version.
     """
@@ -93,7 +95,7 @@ async def test_a_reader_that_comes_back_gets_one_frame_and_is_exact(live: Live) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
 @serving()
-async def test_a_line_that_moves_does_not_stall(live: Live) -> None:
+async def test_a_slow_reader_that_takes_some_bytes_is_not_stalled(live: Live) -> None:
     """A reader that takes some kilobytes in `stall_s`, and no more, is slow and stays.
 
     Seen over 5 kB/s: closed with 4008 again and again, because the kernel wants no more of a large frame before it
@@ -121,7 +123,7 @@ async def test_a_line_that_moves_does_not_stall(live: Live) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has arrived")
 @serving()
-async def test_the_kernel_tells_what_arrives(live: Live) -> None:
+async def test_the_kernels_count_of_delivered_packets_is_read(live: Live) -> None:
     """Its count of packets delivered, found by its offset in the answer, grows as a reader takes bytes."""
     publish_large(live, 0)
     slow = await live.stream("?symbols=S*", receive_buffer=4096)
@@ -162,7 +164,7 @@ async def test_a_slow_reader_gets_its_next_frame_when_the_last_has_arrived(live:
 
 
 @serving()
-async def test_of_small_frames_only_one_waits(live: Live) -> None:
+async def test_at_most_one_small_frame_waits(live: Live) -> None:
     """However small the frames are, no more than one of them waits in the process."""
     slow = await live.stream("?symbols=BTC-USD", receive_buffer=4096)
     held = live.connection(slow)
@@ -175,7 +177,7 @@ async def test_of_small_frames_only_one_waits(live: Live) -> None:
 
 
 @serving()
-async def test_the_service_waits_for_a_slow_goodbye(live: Live) -> None:
+async def test_the_service_waits_until_slow_readers_have_their_bye(live: Live) -> None:
     """A reader that is behind when the service stops still gets what was written to it, `bye`, and its close code.
 
     Seen: the drain was over at once and the server dropped everybody. Cause: readers that had been sent a goodbye
@@ -298,7 +300,7 @@ async def test_frames_within_their_rate_are_answered(live: Live) -> None:
 
 
 @serving()
-async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_reader_is_forgotten_after_its_bye(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader whose last bytes do not fit is dropped after a while, and nothing remembers it.
 
     Seen: the hub went on watching a connection that was gone. Cause: the write of the last bytes paused it, after
@@ -315,7 +317,7 @@ async def test_a_full_reader_that_is_told_goodbye_is_forgotten(live: Live, monke
 
 
 @serving(hub={"stall_s": 0.5})
-async def test_whoever_leaves_an_answer_lying_is_dropped(live: Live) -> None:
+async def test_a_client_that_takes_no_answer_is_dropped(live: Live) -> None:
     """A client that takes nothing of a large answer loses its connection; a slow one gets it whole.
 
     Seen: each held its answer in memory, and an open file, for ever: uvicorn closes a connection after an answer only

@@ -27,7 +27,7 @@ async def test_the_chart_library_is_the_one_that_was_reviewed(live: Live) -> Non
 
 
 @serving()
-async def test_a_range_is_passed_over(live: Live) -> None:
+async def test_a_range_request_gets_the_whole_file(live: Live) -> None:
     """Files are short: a request for a range gets the whole, as RFC 9110 allows, also if the range is malformed.
 
     Seen: a malformed one gave 400 as plain text.
@@ -39,7 +39,7 @@ async def test_a_range_is_passed_over(live: Live) -> None:
             assert (answer.status, answer.body) == (200, whole.body)
 
 
-def test_what_is_not_installed_is_not_found() -> None:
+def test_a_missing_package_or_file_is_404() -> None:
     """Neither a missing package nor a missing file is an error: both are simply not there."""
     assert Vendored("no_such_package", "x.js", FOR_EVER).find() is None
     assert Vendored("litecharts", "js/no-such-file.js", FOR_EVER).find() is None

@@ -33,7 +33,7 @@ def say(live: Live, symbol: str, price: str) -> None:
 
 
 @serving()
-async def test_news_are_answered_as_they_come(live: Live) -> None:
+async def test_a_loop_of_long_polls_misses_nothing(live: Live) -> None:
     """A loop of long polls misses nothing, and in the end shows what the service shows."""
     view = View()
     first = (await live.get("/api/quotes")).json
@@ -53,7 +53,7 @@ async def test_news_are_answered_as_they_come(live: Live) -> None:
 
 
 @serving()
-async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
+async def test_only_changes_of_the_selection_end_the_wait(live: Live) -> None:
     """Other symbols do not; a symbol that appears or goes, and a feed's state, do, during the wait or before."""
     cursor = await cursor_of(live, "symbols=E*")
     peer = await wait(live, cursor, "&symbols=E*")
@@ -76,7 +76,7 @@ async def test_only_news_of_the_selection_end_the_wait(live: Live) -> None:
 
 @pytest.mark.parametrize("query", ["wait_s=30", "wait_s=30&cursor=1:1:0", "wait_s=30&cursor=nonsense"])
 @serving()
-async def test_who_knows_nothing_does_not_wait(live: Live, query: str) -> None:
+async def test_a_request_without_a_cursor_does_not_wait(live: Live, query: str) -> None:
     """Without a cursor of this selection everything comes at once."""
     answer = await live.get(f"/api/quotes?{query}")
     assert (answer.status, answer.json["since"], len(answer.json["quotes"])) == (200, None, 2)
@@ -84,7 +84,7 @@ async def test_who_knows_nothing_does_not_wait(live: Live, query: str) -> None:
 
 
 @serving()
-async def test_what_was_missed_comes_at_once(live: Live) -> None:
+async def test_missed_changes_are_answered_at_once(live: Live) -> None:
     """Changes since the cursor are answered without waiting."""
     cursor = await cursor_of(live)
     say(live, "BTC-USD", "97001.5")
@@ -94,7 +94,7 @@ async def test_what_was_missed_comes_at_once(live: Live) -> None:
 
 
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
-async def test_time_is_over(live: Live) -> None:
+async def test_a_wait_that_times_out_gets_the_newest_cursor(live: Live) -> None:
     """200 with empty quotes and the newest cursor, whatever ETag was seen; heartbeats do not end the wait."""
     first = await live.get("/api/quotes?symbols=BTC-USD")
     say(live, "ETH-USD", "3101.5")
@@ -107,7 +107,7 @@ async def test_time_is_over(live: Live) -> None:
 
 
 @serving()
-async def test_who_leaves_is_forgotten(live: Live) -> None:
+async def test_a_client_that_leaves_while_waiting_is_forgotten(live: Live) -> None:
     """A client that goes away while it waits leaves neither a reader nor a task.
 
     Seen: with another request behind the one that waited it waited on to its end, which was a traceback in the log.
@@ -128,7 +128,7 @@ async def test_who_leaves_is_forgotten(live: Live) -> None:
 
 
 @serving()
-async def test_a_stopping_service_answers_who_waits(live: Live) -> None:
+async def test_a_stopping_service_answers_waiting_requests(live: Live) -> None:
     """At shutdown everybody is answered at once, and nobody keeps the service."""
     peers = [await wait(live, await cursor_of(live)) for _ in range(3)]
     live.service.stop()
@@ -138,7 +138,7 @@ async def test_a_stopping_service_answers_who_waits(live: Live) -> None:
 
 
 @serving(limits={"connections": 1})
-async def test_the_door_is_that_of_the_stream(live: Live) -> None:
+async def test_a_waiting_request_takes_a_connection_slot(live: Live) -> None:
     """Waiting takes a connection slot: foreign pages and the one too many are refused; others are not."""
     cursor = await cursor_of(live)
     await wait(live, cursor)
@@ -151,7 +151,7 @@ async def test_the_door_is_that_of_the_stream(live: Live) -> None:
 
 @pytest.mark.parametrize("wait_s", ["-1", "31", "nan", "inf", "long", ""])
 @serving()
-async def test_an_impossible_wait_is_refused(live: Live, wait_s: str) -> None:
+async def test_a_wait_outside_0_to_30_seconds_is_refused(live: Live, wait_s: str) -> None:
     """From 0 to 30 seconds; else 400, which names the parameter."""
     answer = await live.get(f"/api/quotes?wait_s={wait_s}")
     assert (answer.status, answer.json["code"]) == (400, "bad_request")

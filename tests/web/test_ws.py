@@ -67,7 +67,7 @@ async def test_a_parameter_that_is_repeated_counts_each_time(live: Live) -> None
 
 
 @serving()
-async def test_a_url_says_all_of_a_subscription(live: Live) -> None:
+async def test_a_url_can_have_the_whole_subscription(live: Live) -> None:
     """Symbols, fields and interval may be in the URL; one `subscribed` without `id` and a snapshot follow."""
     async with client(live, "?symbols=BTC-USD,toy:*&fields=ts,last&interval_ms=51") as reader:
         assert (await read(reader))["type"] == "hello"
@@ -83,7 +83,7 @@ async def test_a_url_says_all_of_a_subscription(live: Live) -> None:
 
 
 @serving()
-async def test_a_bad_url_is_answered_and_may_be_mended(live: Live) -> None:
+async def test_a_bad_url_gets_an_error_and_a_message_may_still_subscribe(live: Live) -> None:
     """A bad URL gets `hello` and an error; a message can still subscribe."""
     async with client(live, "?symbols=BTC-USD&fields=lost") as reader:
         assert (await read(reader))["type"] == "hello"
@@ -195,7 +195,7 @@ async def test_a_cursor_resumes_over_a_new_connection(live: Live, way: str) -> N
 
 
 @serving()
-async def test_a_cursor_of_something_else_starts_anew(live: Live) -> None:
+async def test_any_other_cursor_gets_a_snapshot(live: Live) -> None:
     """A cursor of another selection, of a version never reached, or malformed, is answered by a snapshot."""
     cursor = await place(await live.stream("?symbols=BTC-USD"), View())
     epoch, version, digest = cursor.split(":")
@@ -212,7 +212,7 @@ async def test_a_cursor_of_something_else_starts_anew(live: Live) -> None:
     assert live.hub.groups.counts.resumes == {"update": 0, "snapshot": 4}
 
 
-def test_a_cursor_of_the_last_run_starts_anew() -> None:
+def test_a_cursor_of_an_earlier_run_gets_a_snapshot() -> None:
     """After a restart there is a new epoch: the old cursor is answered by a snapshot, though its version exists."""
 
     async def scenario() -> None:

@@ -141,7 +141,7 @@ async def test_one_address_cannot_take_all_connections(live: Live) -> None:
 
 
 @serving(limits={"connects_per_s": 3})
-async def test_a_rush_of_connections_is_slowed_down(live: Live) -> None:
+async def test_connections_beyond_the_rate_get_503(live: Live) -> None:
     """More connections a second than allowed get 503; a second later there is room again."""
     live.clock.stand()
     assert [(await knock(live))[1] for _ in range(4)] == [101, 101, 101, 503]
@@ -150,7 +150,7 @@ async def test_a_rush_of_connections_is_slowed_down(live: Live) -> None:
 
 
 @serving()
-async def test_a_stopping_service_takes_nobody_in(live: Live) -> None:
+async def test_a_stopping_service_refuses_connections(live: Live) -> None:
     """While readers are told goodbye a new one gets 503, and the service says that it is not ready.
 
     Seen: a restart was counted and logged as `full`, and told "too many connections now".
@@ -177,7 +177,7 @@ async def test_an_unknown_path_is_no_stream(live: Live) -> None:
 
 
 @serving()
-async def test_another_server_cannot_stream(live: Live) -> None:
+async def test_a_server_without_our_protocol_class_refuses_streams(live: Live) -> None:
     """Under a server without our protocol class the stream refuses and names the command to use."""
     sent: list[dict[str, Any]] = []
 
@@ -198,7 +198,7 @@ async def test_another_server_cannot_stream(live: Live) -> None:
 
 
 @serving()
-async def test_a_bug_at_the_door_ends_one_handshake(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_in_a_handshake_ends_only_that_one(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception during a handshake ends that one only; the next one is served."""
     refusal, said = Admission.refusal, list[str]()
 

@@ -125,7 +125,7 @@ def test_the_first_quote_of_a_symbol_is_complete(minutes: Tape) -> None:
         assert quote.values["state"] == "live"
 
 
-def test_numbers_are_plain_text_with_the_decimals_of_the_symbol_and_prices_on_its_tick(minutes: Tape) -> None:
+def test_numbers_are_plain_text_with_the_symbols_decimals(minutes: Tape) -> None:
     """Whatever is sent passes the validation at the service's edge unchanged, and looks as the symbol is quoted."""
     instruments = listed()
     for quote in minutes.quotes:

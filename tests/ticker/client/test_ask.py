@@ -73,14 +73,14 @@ def response(status: str, body: str = "", *headers: str) -> str:
         ("", UnreachableError, "cannot connect"),
     ],
 )
-def test_what_an_answer_means(text: str, kind: type[TickerError], said: str) -> None:
-    """Whatever the answer, there is one typed error: refused, or unreachable for now."""
+def test_each_answer_is_a_result_or_a_typed_error(text: str, kind: type[TickerError], said: str) -> None:
+    """Refused, or unreachable for now."""
     with answering(text) as (host, _), pytest.raises(kind, match=said):
         sync.get(f"http://{host}", "BTC-USD")
 
 
-def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is in bytes, and the message says so."""
+def test_an_endless_answer_is_refused_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is in bytes, and the message names it."""
     monkeypatch.setattr(rest, "MAX_BODY_BYTES", 2 << 20)
     with answering(response("200 OK", " " * (3 << 20))) as (host, _), pytest.raises(UnreachableError, match="2 MB"):
         sync.get(f"http://{host}", "BTC-USD")
@@ -89,8 +89,8 @@ def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text", [response("200 OK", " " * (8 << 20)), response("200 OK", "", *(f"X-{i}: {' ' * 60_000}" for i in range(9)))]
 )
-def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """The deadline holds for the whole answer, head and body, even while some of it keeps coming."""
+def test_the_deadline_covers_a_dripping_answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """It holds for the whole answer, head and body, even while some of it keeps coming."""
 
     class Hasty(Clock):
         now = 0.0
@@ -104,8 +104,8 @@ def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch,
         sync.get(f"http://{host}", "BTC-USD")
 
 
-def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer in time is reported like no connection."""
+def test_no_answer_in_time_is_reported_like_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that does not answer is given up at the deadline."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(
@@ -114,7 +114,7 @@ def test_a_service_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mo
             sync.get(url, "BTC-USD", timeout_s=0.01)
 
 
-def test_a_cancelled_get_does_not_delay_the_end() -> None:
+def test_a_cancelled_get_does_not_delay_the_end_of_the_loop() -> None:
     """The loop ends while the request is still waiting for its answer.
 
     Seen: after Ctrl-C a script hung until `timeout_s` was over, as its loop waited for the threads of `to_thread`.
@@ -149,7 +149,7 @@ def test_an_address_may_hold_a_login_and_a_base_path() -> None:
     assert "hu" not in str(error.value)
 
 
-def test_long_lists_are_asked_for_in_parts() -> None:
+def test_long_lists_are_requested_in_parts() -> None:
     """No request's URL is too long for a proxy, and every symbol is requested once."""
     names = [f"VENUE:{i:05}-USD" for i in range(2000)]
     asked = list(parts(names))
@@ -159,7 +159,7 @@ def test_long_lists_are_asked_for_in_parts() -> None:
     assert list(parts(["*"])) == [["*"]]
 
 
-def test_symbols_are_looked_up_by_one_question(capsys: pytest.CaptureFixture[str]) -> None:
+def test_symbols_are_looked_up_by_one_request(capsys: pytest.CaptureFixture[str]) -> None:
     """One answer says which symbols exist, which do not, and which feeds may still bring them."""
     body = '{"symbols":[],"unknown":[{"symbol":"A:X","nearest":["A:XY"]}],"loading":["slow"]}'
     with answering(response("200 OK", body)) as (host, asked):
@@ -169,8 +169,8 @@ def test_symbols_are_looked_up_by_one_question(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", error)
 
 
-def test_asking_starts_fast() -> None:
-    """`ticker get` loads neither the stream's libraries nor asyncio, which would take half of its time."""
+def test_ticker_get_imports_neither_stream_nor_asyncio() -> None:
+    """Importing them would take half of its time."""
     script = "import sys; from ticker.client.ask import ask; from ticker.commands.get import get; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"websockets", "msgspec", "orjson", "asyncio", "fastapi"} & set(done.stdout.split())

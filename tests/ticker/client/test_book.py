@@ -86,7 +86,7 @@ def test_frames_merge_as_the_protocol_says() -> None:
     assert (target.quotes, target.cursor) == ({"D": {"last": 7}}, "8:1:aa")
 
 
-def test_missing_symbols_are_asked_about_again_once_feeds_have_loaded() -> None:
+def test_missing_symbols_are_requested_again_once_feeds_have_loaded() -> None:
     """Only names without a quote that were not called unknown, and none while a feed is still connecting.
 
     Seen: who had subscribed before the feeds had loaded was never told of a typo.
@@ -102,8 +102,10 @@ def test_missing_symbols_are_asked_about_again_once_feeds_have_loaded() -> None:
     assert hear(target, "heartbeat", version=14, time=10**9) is None, "that is a word"
 
 
-def test_missing_symbols_are_asked_about_less_and_less_often() -> None:
-    """A feed may be live before it has loaded: asked again after 5, 10, 20 s of its clock, on each connection."""
+def test_missing_symbols_are_requested_less_and_less_often() -> None:
+    """A feed may be live before it has loaded: they are requested again after 5, 10, 20 s of its clock, on each
+    connection.
+    """
     target = book("X")
     for connected_at in (1, 2):
         target.open()
@@ -135,7 +137,7 @@ def test_unknown_frames_and_members_are_ignored() -> None:
     ],
 )  # fmt: skip
 def test_an_invalid_frame_ends_the_connection(data: bytes) -> None:
-    """Data may have been lost in it."""
+    """Some data may have been lost in it."""
     with pytest.raises(UnreachableError, match="sent an invalid frame"):
         opened().receive(data)
 
@@ -199,7 +201,7 @@ def test_a_heartbeat_advances_the_cursor() -> None:
     assert target.cursor == "7:15:aa"
 
 
-def test_a_connection_asks_for_all_that_is_wanted() -> None:
+def test_the_first_message_of_a_connection_has_the_whole_subscription() -> None:
     """The first message of each connection has patterns, fields, interval and cursor."""
     target: Book[Decimal] = Book(["A", "B", "A"], ["last"], 250, Decimal, "7:10:aa")
     assert question(target.open()) == {
@@ -226,7 +228,7 @@ def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
             wrong()
 
 
-def test_what_is_unsubscribed_leaves_at_once() -> None:
+def test_unsubscribed_records_are_dropped_at_once() -> None:
     """Records that no remaining pattern matches are dropped, from backlogs too, without a change being reported."""
     target = opened("A*", "*1", A1={"last": 1}, A2={"last": 2}, B1={"last": 3})
     backlog = target.backlog(lambda: None)
@@ -270,8 +272,8 @@ def test_loops_share_no_deltas() -> None:
     )  # fmt: skip
 
 
-def test_a_change_is_a_value() -> None:
-    """A quote that a loop holds does not change when the view moves on."""
+def test_a_quote_held_by_a_loop_does_not_change() -> None:
+    """When the view moves on."""
     target = opened(A={"last": 1})
     backlog = target.backlog(lambda: None)
     first = backlog.change()
@@ -297,8 +299,8 @@ def test_equal_quotes_are_one() -> None:
     assert len({one, other.quote("B"), opened(A={"last": 2}).quote("A"), opened(A={"last": 1}).quote("A")}) == 4
 
 
-def test_frames_are_whole_steps() -> None:
-    """A frame has all changes between two versions: first what is known, then merged updates, and what is gone."""
+def test_a_frame_has_all_changes_between_two_versions() -> None:
+    """First the current quotes, then merged updates, and the symbols that are gone."""
     target = opened(A={"last": 1}, B={"last": 1})
     backlog = target.backlog(lambda: None)
     first = backlog.frame()
@@ -333,8 +335,8 @@ def test_a_restart_gives_loops_everything_again() -> None:
     assert (step.snapshot, sorted(step.deltas)) == (True, ["A", "B"])
 
 
-def test_a_forgotten_loop_costs_nothing() -> None:
-    """Its backlog is freed."""
+def test_the_backlog_of_a_forgotten_loop_is_freed() -> None:
+    """It costs nothing any more."""
     target = opened()
     backlog = target.backlog(lambda: None)
     assert target.backlogs() == [backlog]
@@ -344,7 +346,7 @@ def test_a_forgotten_loop_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_any_loop_ends_where_the_book_is(seed: int) -> None:
+def test_loops_of_any_pace_end_with_what_the_service_sent(seed: int) -> None:
     """Loops of any pace that look only when they are woken, and merge only the fields that they are told, end with
     what the service sent, and so does the book.
 

@@ -30,13 +30,13 @@ from ticker.errors import ConfigError, RefusedError
         ("https://me:secret@prices.example", "wss://me:secret@prices.example/ws", "https://prices.example"),
     ],
 )
-def test_any_url_of_a_service_is_its_address(url: str, stream: str, shown: str) -> None:
+def test_any_url_of_a_service_is_accepted_as_its_address(url: str, stream: str, shown: str) -> None:
     """http or ws, with or without `/ws`, below a base path; the password is not shown."""
     address = Address.of(url, {})
     assert (stream, shown) == (address.stream, str(address))
 
 
-def test_without_a_url_the_environment_counts_then_this_machine() -> None:
+def test_the_default_address_is_ticker_url_or_else_this_machine() -> None:
     """`TICKER_URL`, then the service's own default; an address may come before the symbols."""
     assert Address.of(None, {}).stream == "ws://127.0.0.1:8000/ws"
     assert Address.of(None, {"TICKER_URL": "http://prices:80"}).stream == "ws://prices:80/ws"
@@ -74,7 +74,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> Non
         request_headers(None, None, {"TICKER_TOKEN": token})
 
 
-def test_waits_double_to_half_a_minute_and_begin_anew_after_data() -> None:
+def test_waits_double_to_30_seconds_and_restart_after_data() -> None:
     """Full jitter: anything from 0 to 0.5 s × 2ⁿ, at most 30 s."""
     retry = Retry(Most())
     assert [retry.pause_s() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
@@ -113,14 +113,14 @@ def test_a_bye_cannot_ask_for_a_storm() -> None:
 
 @pytest.mark.parametrize("code", [1003, 1007, 1009, 4000, 4001])
 def test_final_close_codes_are_refusals(code: int) -> None:
-    """The protocol says "do not reconnect": a typed error with the code."""
+    """ "Do not reconnect" in the protocol means a typed error with the code."""
     with pytest.raises(RefusedError, match=str(code)) as refusal:
         judge(ConnectionClosedError(Close(code, ""), None))
     assert refusal.value.code == code
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1012, 4008, 4009, None])
-def test_other_ends_are_retried(code: int | None) -> None:
+def test_all_other_close_codes_are_retried(code: int | None) -> None:
     """The view reconnects at the usual pace, but more slowly after too many messages."""
     assert Retry(Most()).pause_s(code) == 0.5
     assert Retry(Most()).pause_s(protocol.TOO_MANY_MESSAGES) == 8
@@ -136,7 +136,7 @@ def status(code: int, **headers: str) -> InvalidStatus:
      (426, "the service refuses", ""), (200, "no ticker service at", ""), (404, "no ticker service at", "")],
 )  # fmt: skip
 def test_a_refused_upgrade_is_final(code: int, who: str, why: str) -> None:
-    """Without a token, from a wrong origin, at a wrong path, or at another server, retrying cannot help."""
+    """Without a token, from a wrong origin, at a wrong path or another server, a retry cannot help."""
     with pytest.raises(RefusedError, match=f"^{who}.* HTTP status {code}{why}$"):
         judge(status(code))
 

@@ -40,7 +40,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_a_lost_connection_is_resumed_by_cursor() -> None:
-    """The loop sees no error, only what changed; `state` shows the gap."""
+    """The loop gets no error, only what changed; `state` shows the gap."""
     states: list[State] = []
     cursors: list[Any] = []
 
@@ -131,8 +131,8 @@ def test_a_redirect_to_nowhere_is_refused(target: str) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1012, 4008, 4009])
-def test_other_close_codes_are_survived(code: int) -> None:
-    """The connection is made again."""
+def test_a_view_reconnects_after_any_other_close_code(code: int) -> None:
+    """The connection is opened again."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(connection.number, A={"last": connection.number})
@@ -147,8 +147,8 @@ def test_other_close_codes_are_survived(code: int) -> None:
     run(scenario)
 
 
-def test_a_service_that_comes_later_is_waited_for() -> None:
-    """Temporary refusals, by a full or starting service, only delay the first data."""
+def test_temporary_refusals_only_delay_the_first_data() -> None:
+    """Such as those of a full or a starting service."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -162,8 +162,8 @@ def test_a_service_that_comes_later_is_waited_for() -> None:
     run(scenario)
 
 
-def test_between_two_tries_it_waits() -> None:
-    """The waits grow, so that a service that is starting is not overrun."""
+def test_waits_between_tries_grow() -> None:
+    """So that a service that is starting is not overrun."""
     waits: list[float] = []
 
     class Noting(Clock):
@@ -218,8 +218,8 @@ def test_a_refused_subscription_is_raised() -> None:
     run(scenario)
 
 
-def test_another_protocol_is_refused() -> None:
-    """A service of a later protocol is not misread."""
+def test_a_service_of_another_protocol_is_refused() -> None:
+    """A later protocol is not misread."""
 
     async def script(connection: Scripted) -> None:
         await connection.say("hello", protocol=2)
@@ -253,7 +253,7 @@ def test_without_reconnect_every_failure_ends_the_view() -> None:
     run(scenario)
 
 
-def test_a_mute_connection_is_stale_then_given_up() -> None:
+def test_a_silent_connection_is_stale_and_then_replaced() -> None:
     """A network that drops everything shows as silence: prices go stale, then the view reconnects."""
     states: list[State] = []
 
@@ -298,7 +298,7 @@ class Looks(Clock):
             await asyncio.sleep(0)
 
 
-def test_over_a_slow_line_a_long_message_is_waited_for_and_is_stale() -> None:
+def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
     """While bytes come the connection is kept, but data that took too long is not live.
 
     Seen over 5 kB/s: a snapshot takes 30 s, was given up after 12.5 s, and asked for again, for ever; over 20 kB/s
@@ -346,7 +346,7 @@ def many() -> list[str]:
     return [f"{number:060}-USD" for number in range(150_000)]
 
 
-def test_a_close_amid_a_long_message_is_still_understood() -> None:
+def test_the_close_code_is_read_although_a_long_message_is_unsent() -> None:
     """The reason of a service that closes before it has read a whole subscription is not hidden by unsent bytes."""
 
     async def scenario() -> None:
@@ -358,7 +358,7 @@ def test_a_close_amid_a_long_message_is_still_understood() -> None:
     run(scenario)
 
 
-def test_a_service_that_does_not_read_is_given_up() -> None:
+def test_a_service_that_does_not_read_is_reconnected_to() -> None:
     """A subscription that cannot be sent counts as silence, too: the view reconnects."""
     asked: list[int] = []
     deaf: list[Scripted] = []
@@ -383,7 +383,7 @@ def test_a_service_that_does_not_read_is_given_up() -> None:
     assert asked == [150_000]
 
 
-def test_a_subscription_survives_a_cut_before_its_answer() -> None:
+def test_a_subscription_cut_off_before_its_answer_is_sent_again() -> None:
     """What was requested on a connection that broke is requested on the next one, and then answered."""
 
     async def script(connection: Scripted) -> None:
@@ -405,7 +405,7 @@ def test_a_subscription_survives_a_cut_before_its_answer() -> None:
 
 
 def test_a_callback_that_fails_ends_the_view() -> None:
-    """Its error is raised."""
+    """The view raises its error."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})

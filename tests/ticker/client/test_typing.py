@@ -17,13 +17,13 @@ from ticker.client import sync
 SCRIPT = Path(__file__).with_name("typed_script.py")
 
 
-def test_a_script_is_checked_as_its_author_expects() -> None:
+def test_a_type_checker_accepts_scripts_and_finds_their_mistakes() -> None:
     """Types are inferred through the whole library, and mistakes are found: an ignore without one is an error."""
     assert api.run([str(SCRIPT), "--strict", "--no-error-summary"]) == ("", "", 0)
 
 
-def test_the_readmes_examples_are_checked(tmp_path: Path) -> None:
-    """A type checker finds nothing wrong in what readers copy. Seen: one compared a price that may be None."""
+def test_the_readmes_examples_pass_the_type_checker(tmp_path: Path) -> None:
+    """Seen: one of them compared a price that may be None."""
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     watching = [text for text in code if re.search("from ticker.client.* import watch", text)]
     assert len(watching) == 2
@@ -46,7 +46,7 @@ def test_help_lists_everything() -> None:
     assert ticker.client.__all__ == sync.__all__
 
 
-def test_importing_it_brings_no_server() -> None:
+def test_importing_the_client_library_imports_no_server() -> None:
     """Scripts load neither the web framework nor the settings library, nor an HTTP client or uvloop."""
     foreign = {"fastapi", "starlette", "pydantic", "httpx", "uvicorn", "uvloop", "prometheus_client", "click", "rich"}
     code = f"import sys, ticker.client, ticker.client.sync; print(sorted({foreign} & set(sys.modules)))"

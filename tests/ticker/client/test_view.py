@@ -47,8 +47,8 @@ async def test_a_view_has_the_current_quotes(live: Live) -> None:
 
 
 @serving()
-async def test_changes_come_one_by_one(live: Live) -> None:
-    """First the current quotes, then changes, with the names of the fields that changed."""
+async def test_changes_name_the_changed_fields(live: Live) -> None:
+    """First come the current quotes, then one change at a time."""
     async with watch("BTC-USD", url=url(live), fields=("last", "bid")) as view:
         changes = aiter(view)
         first = await anext(changes)
@@ -60,15 +60,15 @@ async def test_changes_come_one_by_one(live: Live) -> None:
 
 
 @serving()
-async def test_floats_on_request(live: Live) -> None:
-    """The same view with prices as floats."""
+async def test_a_view_has_floats_on_request(live: Live) -> None:
+    """Instead of exact prices."""
     async with watch(url(live), "*", exact=False) as view:
         assert {s: q.last for s, q in view.quotes().items()} == {s: float(p) for s, p in PRICES.items()}
         assert isinstance(view["BTC-USD"].last, float)
 
 
 @serving()
-async def test_patterns_come_and_go(live: Live) -> None:
+async def test_patterns_are_subscribed_and_unsubscribed_at_run_time(live: Live) -> None:
     """Subscribing returns with the quotes there, unsubscribing with them gone; a new loop starts with all of them."""
     async with watch(url(live), "BTC-USD") as view:
         await view.subscribe("toy:*", "SOL-USD")
@@ -102,7 +102,7 @@ async def test_unknown_symbols_have_their_nearest_names(live: Live) -> None:
 
 
 @serving()
-async def test_an_early_script_learns_later_what_does_not_exist(live: Live) -> None:
+async def test_unknown_symbols_are_reported_once_the_feeds_have_loaded(live: Live) -> None:
     """A script that subscribes while a feed may still bring the symbol is told once that feed has loaded.
 
     Seen: `view.unknown` stayed empty for ever, and a loop was mute.
@@ -143,8 +143,10 @@ async def test_a_list_as_one_symbol_is_refused(live: Live) -> None:
 
 
 @serving()
-async def test_waiting_for_a_symbol_that_cannot_come_is_refused(live: Live) -> None:
-    """Seen: `wait_for` of a symbol that no pattern of the view matches never returned; a pattern is enough."""
+async def test_wait_for_refuses_a_symbol_outside_the_view(live: Live) -> None:
+    """Seen: `wait_for` of a symbol that no pattern of the view matches never returned. A pattern that matches is
+    enough.
+    """
     async with watch(url(live), "*-USD") as view:
         assert (await view.wait_for("BTC-USD", lambda quote: quote.last is not None)).symbol == "BTC-USD"
         with pytest.raises(ConfigError, match="this view does not include 'toy:BTC-USD'; subscribe to it first"):
@@ -177,7 +179,7 @@ async def test_wildcards_beyond_the_limit_are_named(live: Live) -> None:
 
 
 @serving()
-async def test_another_view_resumes_at_a_cursor(live: Live) -> None:
+async def test_a_view_resumed_at_a_cursor_has_only_what_changed(live: Live) -> None:
     """A view resumed at a cursor contains only what has changed since."""
     async with watch(url(live), "*") as view:
         cursor = view.cursor
@@ -189,7 +191,7 @@ async def test_another_view_resumes_at_a_cursor(live: Live) -> None:
 
 
 @serving()
-async def test_a_busy_loop_lets_others_run(live: Live) -> None:
+async def test_a_busy_loop_does_not_block_the_connection(live: Live) -> None:
     """A loop that always has a change to take, and never waits, does not keep the connection from being read."""
     async with watch(url(live), "*") as view:
         price = 0
@@ -202,7 +204,7 @@ async def test_a_busy_loop_lets_others_run(live: Live) -> None:
 
 
 @serving()
-async def test_closing_is_a_normal_end(live: Live) -> None:
+async def test_a_view_closes_with_1000(live: Live) -> None:
     """A closed view closes its connection with 1000."""
     async with watch(url(live), "BTC-USD"):
         pass
@@ -210,7 +212,7 @@ async def test_closing_is_a_normal_end(live: Live) -> None:
 
 
 @serving()
-async def test_closing_ends_loops_elsewhere(live: Live) -> None:
+async def test_closing_a_view_ends_its_loops_in_other_tasks(live: Live) -> None:
     """A loop in another task ends when the view is left."""
 
     async def count() -> int:
@@ -224,7 +226,7 @@ async def test_closing_ends_loops_elsewhere(live: Live) -> None:
 
 
 @serving()
-async def test_get_answers_once(live: Live) -> None:
+async def test_get_returns_rows_of_plain_values(live: Live) -> None:
     """Rows of plain values: floats, or decimals with `exact`; named symbols as given, then the others sorted."""
     rows = await get(url(live), "toy:ETH-USD", "*")
     assert live.hub.counts.connects == {"ws": 0, "sse": 0, "poll": 0}, "it takes no place"
@@ -238,7 +240,7 @@ async def test_get_answers_once(live: Live) -> None:
 
 
 @serving()
-async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
+async def test_get_raises_for_an_unknown_symbol_with_the_nearest(live: Live) -> None:
     """A symbol that does not exist is a typed error with its nearest names."""
     with pytest.raises(UnknownSymbolError, match="no symbol 'BTC-USDX'; nearest: BTC-USD") as error:
         await get(url(live), "BTC-USDX", "ETH-USD")
@@ -246,7 +248,7 @@ async def test_get_names_the_nearest_of_an_unknown_symbol(live: Live) -> None:
 
 
 @serving(prices={})
-async def test_get_before_the_feeds_have_loaded(live: Live) -> None:
+async def test_get_before_the_feeds_have_loaded_calls_no_symbol_unknown(live: Live) -> None:
     """A symbol that may still come is not unknown."""
     with pytest.raises(UnreachableError, match="cannot look up BTC-USD, ETH-USD: no feed has loaded"):
         await get(url(live), "BTC-USD", "ETH-USD")
@@ -268,8 +270,8 @@ def forked(use: Callable[[], object]) -> int:
 
 
 @serving()
-async def test_the_blocking_library(live: Live) -> None:
-    """The same names, blocking: changes, frames, waiting, subscribing, and `get`.
+async def test_the_blocking_library_has_the_same_functions(live: Live) -> None:
+    """Under the same names: changes, frames, waiting, subscribing, and `get`.
 
     Seen: in a fork, a worker of `multiprocessing` say, a view was "live" for ever, with the prices of the fork, and its
     loops waited for ever. Promised: it raises.
@@ -310,8 +312,8 @@ async def test_the_blocking_library(live: Live) -> None:
     await asyncio.to_thread(script)
 
 
-def test_a_token_that_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given, or from `TICKER_TOKEN`; without a valid one the refusal is typed, and the token is never shown."""
+def test_a_token_is_taken_from_argument_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From `TICKER_TOKEN`; without a valid one the refusal is a typed error, and the token is never shown."""
     file = tmp_path / "tokens.toml"
     file.write_text(f'[me]\nsha256 = "{hashlib.sha256(b"hush").hexdigest()}"\n')
 
@@ -329,8 +331,8 @@ def test_a_token_that_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run(scenario)
 
 
-def test_without_a_service_get_fails() -> None:
-    """Without a service `get` says so, asyncio or blocking."""
+def test_get_without_a_service_is_a_typed_error() -> None:
+    """Asyncio or blocking."""
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
         asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
@@ -338,8 +340,8 @@ def test_without_a_service_get_fails() -> None:
 
 
 @serving()
-async def test_callbacks_of_a_blocking_view(live: Live) -> None:
-    """It may read and close the view; what would have to wait for its own thread is refused."""
+async def test_a_callback_may_close_a_blocking_view_but_not_wait_for_it(live: Live) -> None:
+    """It may read and close the view; what would have to wait for the callback's own thread is refused."""
     said: list[object] = []
 
     def on_state(_: State) -> None:
@@ -360,7 +362,7 @@ async def test_callbacks_of_a_blocking_view(live: Live) -> None:
 
 
 @serving()
-async def test_closing_ends_calls_of_other_threads(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_a_blocking_view_ends_calls_of_other_threads(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call into a view that another thread closes ends, even if the view's loop never starts on it."""
 
     def script() -> None:
@@ -384,8 +386,8 @@ async def test_closing_ends_calls_of_other_threads(live: Live, monkeypatch: pyte
     await asyncio.to_thread(script)
 
 
-def test_a_blocking_view_without_an_event_loop() -> None:
-    """Entering raises when the process has no open files left. Seen: it waited for ever.
+def test_entering_a_blocking_view_without_open_files_raises() -> None:
+    """Seen: when the process had no open file left for an event loop, it waited for ever.
 
     So it did if the view's thread had not quite ended when it was told.
     """
@@ -408,7 +410,7 @@ except OSError as error:
     assert done.stdout == "Too many open files\n"
 
 
-def test_a_view_is_entered_once_and_before_it_is_used() -> None:
+def test_a_view_must_be_entered_once_and_before_use() -> None:
     """A forgotten `with` raises, instead of a wait that would never end."""
 
     async def scenario() -> None:

@@ -36,8 +36,8 @@ def test_it_fires_once_each_time_it_becomes_true() -> None:
     assert fired("kraken:A <= -5", ["-4", "-5", "-4", "-6"]) == ["-5", "-6"]
 
 
-def test_a_price_at_the_line_does_not_fire_again_and_again() -> None:
-    """With hysteresis the value must first go back by that much."""
+def test_with_hysteresis_a_price_at_the_level_fires_once() -> None:
+    """To fire again, the value must first go back by that much."""
     assert fired("A > 100", ["101", "99", "101", "95", "101"], slack="5") == ["101", "101"]
     assert fired("A < 100", ["99", "101", "99", "105", "99"], slack="5") == ["99", "99"]
 
@@ -91,7 +91,7 @@ def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("cursor", ["1:1:aa", None])
-def test_time_that_is_up_is_told_from_a_service_that_never_answered(cursor: str | None) -> None:
+def test_a_timeout_differs_from_a_service_that_never_answered(cursor: str | None) -> None:
     """The former is status 1, the latter an error, as for `ticker tail`; the view is closed in both cases.
 
     Seen: an alert at a mistyped address ended as if its condition had not been met.

@@ -34,8 +34,10 @@ def test_prices_end_below_each_other() -> None:
     assert first.index("1.6") + 3 == second.index("20000.25") + 8 == head.index("Last") + 2
 
 
-def test_a_row_has_its_last_minutes_and_its_age_and_goes() -> None:
-    """Blocks from the lowest to the highest, a gap where nothing is known, and the current price last."""
+def test_a_row_has_a_sparkline_and_its_age_and_disappears() -> None:
+    """Blocks from the lowest to the highest, a gap where nothing is known, the current price last; a symbol that is
+    gone has no row.
+    """
     board = Board(["*"], "http://localhost:8000", closes={"A-USD": ["0", None, "3.5", "9"], "B-USD": ["9"]})
     changes = [
         Change(symbol, Quote(symbol, {"last": "7", "state": "live", "ts": ts}, Decimal), ("last",), 1, 1, snapshot=True)
@@ -79,7 +81,7 @@ def test_a_lost_connection_is_shown_with_its_reason() -> None:
     assert drawn(board)[-1] == "no symbol 'BTC-USDX'"
 
 
-def test_a_kind_of_a_later_service_is_shown() -> None:
+def test_an_unknown_kind_of_prices_is_shown_escaped() -> None:
     """Any kind but live is shown; no control character from a service reaches the terminal."""
     board = Board(["*"], "http://localhost:8000")
     odd: Record = {"last": "1", "bid": "1\x1b[2J", "state": "x\x1b[2J", "source": "s\x1b[2J", "ts": 10**18}

@@ -65,7 +65,7 @@ def test_scales_have_round_labels() -> None:
     assert last.endswith("02 Jan   00:10 UTC"), "a label at the end leaves room for the zone, and is not cut"
 
 
-def test_volume_stands_below_where_it_is_known() -> None:
+def test_volume_is_drawn_below_where_it_is_known() -> None:
     """Highest where most was traded; a market without volume, or a low terminal, has more room for prices."""
     rows = [[i * 60_000, "1", "2", "1", "2", volume, ""] for i, volume in enumerate(["8", None, "2", "1", "4"])]
     lines = chart("A", "1m", rows, width=80, height=20, color=False).splitlines()
@@ -75,8 +75,8 @@ def test_volume_stands_below_where_it_is_known() -> None:
     assert "volume" not in chart("A", "1m", ROWS, width=80, height=20, color=False)
 
 
-def test_a_market_that_does_not_move_has_a_chart() -> None:
-    """All bars at one price are a line, and no label appears twice."""
+def test_a_flat_market_is_drawn_as_a_line() -> None:
+    """No label appears twice."""
     rows = [[i * 60_000, "1", "1", "1", "1", None, ""] for i in range(5)]
     text = chart("A", "1m", rows, width=80, height=24, color=False)
     assert re.findall(r"┤(\S+)", text) == ["1"]

@@ -43,7 +43,7 @@ class Quiet:
         self.closed = True
 
 
-def test_time_that_is_up_is_a_good_end_once_something_came(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_timeout_after_data_is_status_0(capsys: pytest.CaptureFixture[str]) -> None:
     """All lines are printed, and the cursor is the one after them."""
     view: Any = Quiet(ONE)
     lines = Lines("csv", ["last"], None)
@@ -52,7 +52,7 @@ def test_time_that_is_up_is_a_good_end_once_something_came(capsys: pytest.Captur
     assert (lines.cursor, view.closed) == ("1:1:aa", True)
 
 
-def test_time_that_is_up_before_anything_came_is_an_error() -> None:
+def test_a_timeout_before_any_data_is_an_error() -> None:
     """It names the address that did not answer, and the view is closed."""
     view: Any = Quiet()
     with pytest.raises(UnreachableError, match="http://here did not answer within --for"):
@@ -61,8 +61,8 @@ def test_time_that_is_up_before_anything_came_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("form", [None, "json"])
-def test_a_line_is_a_line_whatever_a_service_says(form: str | None) -> None:
-    """Invalid names, states and times are escaped, for terminals and for readers of JSON."""
+def test_names_states_and_times_are_escaped(form: str | None) -> None:
+    """Invalid ones, for terminals and for readers of JSON."""
     record: dict[str, Any] = {"last": "1.50", "bid": "1\x1b[2J", "state": "odd\n", "ts": 10**18}
     for symbol in ("A\n\x1b[2J", 'A"'):
         change = Change(symbol, Quote(symbol, record, Decimal), ("last",), 1, 10**18, snapshot=True)
@@ -85,8 +85,8 @@ def test_fields_unchanged_since_a_cursor_are_left_out() -> None:
     assert output.text_line(unknown, None, 0).split() == ["00:00:00.000", "A", "–", "bid", "–", "ask", "2.5"]
 
 
-def test_waiting_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the reason tells a mistyped name from a service that is not started."""
+def test_the_waiting_line_gives_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what tells a mistyped name from a service that is not started."""
     said: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(notices, "PATIENCE_S", 0)
     monkeypatch.setattr(notices, "_say", said.put)
@@ -96,7 +96,7 @@ def test_waiting_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [said.get(timeout=30), said.get(timeout=30)] == ["live now", "no prices from http://x yet; still trying"]
 
 
-def test_waiting_at_a_terminal_shows_a_line_that_is_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_waiting_line_and_erases_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control characters in the reason are escaped, and the line is erased at the end."""
     said: queue.Queue[str] = queue.Queue()
     monkeypatch.setattr(notices, "PATIENCE_S", 0)
