@@ -169,8 +169,8 @@ def test_a_feed_is_down_when_polls_hang_while_the_stream_is_away() -> None:
         asked = theatre.exchange.asked(TICKERS)
         await theatre.passes(2.0, lambda: theatre.exchange.asked(TICKERS) > asked)
         theatre.clock.tick(5.0)
-        await theatre.until(lambda: service.status.errors["timeout"] == 1)
-        assert service.status.state == "down"
+        await theatre.until(lambda: service.status.state == "down")
+        assert service.status.errors["timeout"] >= 1, "on a busy machine a handshake of the stream may be another"
         await service.stop()
 
     in_theatre(play)
