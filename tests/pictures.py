@@ -61,7 +61,7 @@ class Picture:
     meanwhile: Callable[[Page, Running], None] | None = None
 
 
-def hush(page: Page, service: Running) -> None:
+def silence_feed(page: Page, service: Running) -> None:
     """Let a feed be silent for 14 s: the only thing in these pictures that the service does not send itself."""
 
     def relay(route: WebSocketRoute) -> None:
@@ -102,7 +102,7 @@ PICTURES = (
     Picture("unknown-symbol", "?theme=dark&symbols=BTC-USD,FOO-USD,ETH-USD&sel=FOO-USD", LIVE),
     Picture("embedded", "?theme=dark&embed=1&symbols=BTC-USD,usd:ETH-USD,EUR-USD", LIVE, context=FRAME, starred=False),
     Picture("service", "status?theme=dark", COURSES),
-    Picture("stale-feed", "?theme=dark", LIVE, meanwhile=hush),
+    Picture("stale-feed", "?theme=dark", LIVE, meanwhile=silence_feed),
     Picture("offline", "?theme=dark", OFFLINE, meanwhile=stop),
 )
 
@@ -122,7 +122,7 @@ def take(browser: Browser, service: Running, picture: Picture, folder: Path) -> 
     page = browser.new_page(**picture.context)
     page.goto(f"{service.url}/?theme=dark")
     if picture.starred:
-        favour(page)
+        star_favourites(page)
         page.evaluate(ALERTS, "BTC-USD")
     page.goto(f"{service.url}/{picture.path}")
     page.wait_for_function(picture.ready if picture.meanwhile is None else TRENDS)
@@ -135,7 +135,7 @@ def take(browser: Browser, service: Running, picture: Picture, folder: Path) -> 
     print(folder / f"{picture.name}.png")
 
 
-def favour(page: Page) -> None:
+def star_favourites(page: Page) -> None:
     """Star the favourites."""
     for symbol in FAVOURITES:
         page.get_by_role("button", name=f"Favourite {symbol}", exact=True).first.click()

@@ -45,7 +45,7 @@ async def falls_silent(peer: Peer, watched: asyncio.Event) -> None:
         await asyncio.sleep(1.0)
 
 
-async def goes_on(peer: Peer) -> None:
+async def stays_busy(peer: Peer) -> None:
     """Be busy for long."""
     await trades(peer, range(2000, 9000))
 
@@ -83,7 +83,7 @@ def test_a_silent_stream_is_shown_and_replaced() -> None:
         watching = partial(asyncio.get_running_loop().call_soon_threadsafe, watched.set)
         async with FakeExchange() as exchange:
             exchange.serve("/0/public/AssetPairs", Reply(body=PAIRS))
-            exchange.stream("/v2", partial(falls_silent, watched=watched), goes_on)
+            exchange.stream("/v2", partial(falls_silent, watched=watched), stays_busy)
             feed = f"kraken:BTC-USD?mode=stream&base_url={exchange.base_url}"
             async with service_of("--feed", feed) as service:
                 url = service.url.replace("http", "ws") + "/ws?symbols=*,*:*"

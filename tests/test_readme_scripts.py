@@ -27,7 +27,7 @@ LASTING = {"watch", "--exec", "--for"}
 """A command with one of these words does not end soon."""
 
 
-class Enough(Exception):  # noqa: N818 - no error
+class EnoughOutput(Exception):  # noqa: N818 - no error
     """The example has printed as much as the test wants to see."""
 
 
@@ -52,9 +52,9 @@ def test_python_examples_print_prices(number: int, service: Running, monkeypatch
     def keep(*values: object) -> None:
         printed.append(" ".join(map(str, values)))
         if len(printed) == 3:
-            raise Enough
+            raise EnoughOutput
 
-    with contextlib.suppress(Enough):
+    with contextlib.suppress(EnoughOutput):
         exec(compile(code, "README.md", "exec"), {"print": keep, "__name__": "__main__"})
     assert "-" in printed[-1] or re.search(r"\d", printed[-1])
 

@@ -128,7 +128,7 @@ class GroupsThatForgetWhatWaits(Groups):
         return self.store.version
 
 
-class GroupsThatBoast(Groups):
+class GroupsThatClaimUnsentVersions(Groups):
     """The same in heartbeats alone."""
 
     def heartbeat(self, older_than_s: float) -> None:
@@ -224,7 +224,7 @@ class ConsolidatorOneFlushLate(Consolidator):
         return late
 
 
-class ConsolidatorThatClings(Consolidator):
+class ConsolidatorThatNeverSwitches(Consolidator):
     """A consolidated symbol never leaves its source."""
 
     def _choose(self, instrument: Instrument | None, now: float) -> Follow | None:
@@ -235,7 +235,7 @@ class ConsolidatorThatClings(Consolidator):
 CORES = (
     CursorOfAnyEpoch, StoreTrustingTheFuture, StoreWithoutBirths, CursorOfAnySelection, StoreThatThinksAllIsKnown,
     StoreWithoutFloor, StoreThatKeepsTombstones, GroupsThatTrustEveryWrite, GroupsWithoutCatchUp,
-    GroupsThatForgetWhatWaits, GroupsThatBoast, GroupsThatSkipVersions, GroupsThatForgetRemovals,
+    GroupsThatForgetWhatWaits, GroupsThatClaimUnsentVersions, GroupsThatSkipVersions, GroupsThatForgetRemovals,
     GroupsThatNeverArm, GroupsThatEncodeForEach, GroupsThatDropTheRest, GroupsThatAreDoneTooEarly,
     GroupsThatForgetWhatCameMeanwhile,
 )  # fmt: skip
@@ -255,7 +255,7 @@ def test_the_machine_finds_every_core_without_one_rule(part: type) -> None:
         run_state_machine_as_test(machine_with(StreamMachine, part), settings=HUNT)
 
 
-@pytest.mark.parametrize("part", [ConsolidatorOneFlushLate, ConsolidatorThatClings])
+@pytest.mark.parametrize("part", [ConsolidatorOneFlushLate, ConsolidatorThatNeverSwitches])
 def test_the_machine_finds_every_broken_consolidation(part: type[Consolidator]) -> None:
     """So it does on one that derives in a flush of its own, and on one without failover."""
     with pytest.raises(AssertionError):

@@ -24,7 +24,7 @@ class Bystander:
         await peer.hear("snapshot")
         return cls(live, peer)
 
-    async def goes_on(self) -> None:
+    async def gets_the_next_price(self) -> None:
         """The next price comes, as the very next data frame."""
         self._price += 1
         self._live.publish({"BTC-USD": f"{self._price}.5"})
@@ -54,7 +54,7 @@ async def test_a_new_selection_is_overloaded_when_all_cells_are_taken(live: Live
     assert error["retry"] is True
     await second.say(op="subscribe", symbols=["S*"])
     assert len((await second.hear("snapshot"))["quotes"]) == 20
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
 
 
 @serving(limits={"cells": 30}, prices=MANY)
@@ -80,7 +80,7 @@ async def test_an_address_cannot_take_more_than_its_cells(live: Live) -> None:
     assert (await elsewhere.upgrade("/ws?symbols=S1*")).status == 101
     assert len((await elsewhere.hear("snapshot"))["quotes"]) == 11
     first.sock.close()
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
 
 
 @serving(limits={"snapshot_symbols_per_s": 15}, prices=MANY)
@@ -94,7 +94,7 @@ async def test_snapshots_are_paced(live: Live) -> None:
         await first.hear("snapshot")
     error = await refused(second, "overloaded", symbols=["S*"], fields=["ask"])
     assert error["retry"] is True
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     live.clock.skip(2)
     await second.say(op="subscribe", symbols=["S*"], fields=["ask"])
     assert len((await second.hear("snapshot"))["quotes"]) == 20
@@ -113,7 +113,7 @@ async def test_full_answers_are_paced_like_snapshots(live: Live, path: str) -> N
     await refused(await live.stream(), "overloaded", symbols=["S*"], fields=["ask"])
     since = await live.get(f"/api/quotes?symbols=S*&cursor={whole['cursor']}")
     assert (since.status, since.json["since"]) == (200, whole["version"])
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     live.clock.skip(10)
     assert (await live.get(path)).status == 200
 
@@ -135,7 +135,7 @@ async def test_new_patterns_over_http_are_paced(live: Live, path: str) -> None:
     answer = await live.get(target + "C*")
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "overloaded", "1")
     assert (await live.get(f"/api/quotes?symbols=BTC-*&cursor={cursor}")).status == 200
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
 
 
 @serving(limits={"work_per_s": 30}, prices=MANY)
@@ -147,7 +147,7 @@ async def test_subscribing_is_paced(live: Live) -> None:
     await peer.hear("snapshot")
     error = await refused(peer, "rate_limited", symbols=["S2*"])
     assert error["retry"] is True
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     live.clock.skip(10)
     await peer.say(op="subscribe", symbols=["S2*"])
     assert (await peer.hear("subscribed"))["matched"] == 20
@@ -165,7 +165,7 @@ async def test_new_symbols_beyond_the_limit_are_left_out(live: Live) -> None:
     live.publish({"N3-USD": "2", "S1-USD": "2"})
     assert (await peer.hear("update"))["quotes"].keys() == {"S1-USD"}
     await refused(await live.stream(), "too_many_symbols", symbols=["*"])
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
 
 
 def text(**message: object) -> bytes:
@@ -198,7 +198,7 @@ async def test_a_request_beyond_a_limit_gets_an_error(live: Live, name: str) -> 
         assert [entry["code"] for entry in answer["rejected"]] == ["bad_request"]
     else:
         assert (answer["type"], answer["code"]) == ("error", code)
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     await peer.say(op="ping", id=2)
     assert (await peer.hear("pong"))["id"] == 2
 
@@ -223,7 +223,7 @@ async def test_a_gross_violation_closes_the_connection(live: Live, name: str) ->
     bystander, peer = await Bystander.of(live), await live.stream("?symbols=*")
     await peer.write(data)
     assert await peer.close_code() == code
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     assert live.hub.counts.disconnects == {code: 1}
 
 
@@ -236,7 +236,7 @@ async def test_an_idle_connection_is_closed(live: Live) -> None:
     await peer.request("GET", "/healthz")
     assert (await peer.answer()).status == 200
     assert await peer.rest() == b""
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
 
 
 @serving(hub={"stall_s": 1}, prices=MANY)
@@ -250,7 +250,7 @@ async def test_a_stalled_reader_is_closed_with_4008(live: Live) -> None:
         live.publish({f"S{i}-USD": f"{step}.5" for i in range(20)}, name=f"{step:02000}")
         live.hub.flush()
     live.clock.skip(2)
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     await until(lambda: not live.hub.paused)
-    await bystander.goes_on()
+    await bystander.gets_the_next_price()
     assert live.hub.counts.disconnects == {4008: 1}

@@ -50,7 +50,7 @@ def test_only_the_pages_own_origin_may_connect(origin: str | None, host: str, we
     assert same_origin(origin, host) is welcome
 
 
-async def knock(live: Live, *headers: str, source: str | None = None) -> tuple[Peer, int, dict[str, str]]:
+async def request_stream(live: Live, *headers: str, source: str | None = None) -> tuple[Peer, int, dict[str, str]]:
     """Ask for the stream and return the answer."""
     peer = await live.connect(source=source)
     answer = await peer.upgrade("/ws", *headers)
@@ -70,19 +70,19 @@ def refusals(live: Live) -> dict[str, int]:
 async def test_a_foreign_page_is_refused_before_the_upgrade(live: Live) -> None:
     """The origin of another site gets 403 and is counted; the page's own origin and none at all are served."""
     for origin in ("http://evil.example", "null", "http://[::1"):
-        assert (await knock(live, f"Origin: {origin}"))[1] == 403
+        assert (await request_stream(live, f"Origin: {origin}"))[1] == 403
     assert refusals(live) == {"origin": 3}
-    assert (await knock(live, f"Origin: http://127.0.0.1:{live.port}"))[1] == 101
-    assert (await knock(live))[1] == 101
+    assert (await request_stream(live, f"Origin: http://127.0.0.1:{live.port}"))[1] == 101
+    assert (await request_stream(live))[1] == 101
 
 
 @serving()
 async def test_a_rebound_name_is_refused(live: Live) -> None:
     """On loopback a Host that is no loopback name gets 403, though its Origin matches it (DNS rebinding)."""
-    assert (await knock(live, "Host: evil.example", "Origin: http://evil.example"))[1] == 403
-    assert (await knock(live, "Host: 127.0.0.1.evil.example"))[1] == 403
-    assert (await knock(live, "Host: localhost:1", "Origin: http://localhost:1"))[1] == 101
-    assert (await knock(live, "Host: [::1]:1", "Origin: http://[::1]:1"))[1] == 101
+    assert (await request_stream(live, "Host: evil.example", "Origin: http://evil.example"))[1] == 403
+    assert (await request_stream(live, "Host: 127.0.0.1.evil.example"))[1] == 403
+    assert (await request_stream(live, "Host: localhost:1", "Origin: http://localhost:1"))[1] == 101
+    assert (await request_stream(live, "Host: [::1]:1", "Origin: http://[::1]:1"))[1] == 101
 
 
 @serving(server={"base_path": "/prices"})
@@ -116,37 +116,37 @@ async def test_a_stream_refused_by_its_host_is_counted_and_numbered(
 @serving(limits={"connections": 2})
 async def test_more_connections_than_allowed_are_refused(live: Live) -> None:
     """The one too many gets 503 and when to come back; when somebody has gone there is room again."""
-    first, second = [await knock(live) for _ in range(2)]
+    first, second = [await request_stream(live) for _ in range(2)]
     assert (first[1], second[1]) == (101, 101)
-    _, status, headers = await knock(live)
+    _, status, headers = await request_stream(live)
     assert status == 503
     assert 1 <= int(headers["retry-after"]) <= 5
     assert live.hub.counts.rejects["full"] == 1
-    waits = {(await knock(live))[2]["retry-after"] for _ in range(30)}
+    waits = {(await request_stream(live))[2]["retry-after"] for _ in range(30)}
     assert len(waits) > 1, "everybody was told to come back at the same moment"
     second[0].reset()
     await until(lambda: len(live.hub.connections) == 1)
-    assert (await knock(live))[1] == 101
+    assert (await request_stream(live))[1] == 101
 
 
 @serving(limits={"connections_per_address": 1})
 async def test_one_address_cannot_take_all_connections(live: Live) -> None:
     """The second connection of an address gets 503, whatever it says of proxies; another address is served."""
-    assert (await knock(live))[1] == 101
-    assert (await knock(live))[1] == 503
-    assert (await knock(live, "X-Forwarded-For: 192.0.2.1"))[1] == 503
+    assert (await request_stream(live))[1] == 101
+    assert (await request_stream(live))[1] == 503
+    assert (await request_stream(live, "X-Forwarded-For: 192.0.2.1"))[1] == 503
     refused = await (await live.connect()).upgrade("/ws")
     assert refused.json["detail"] == "too many connections from this address now"
-    assert (await knock(live, source="127.0.0.2"))[1] == 101
+    assert (await request_stream(live, source="127.0.0.2"))[1] == 101
 
 
 @serving(limits={"connects_per_s": 3})
 async def test_connections_beyond_the_rate_get_503(live: Live) -> None:
     """More connections a second than allowed get 503; a second later there is room again."""
     live.clock.stand()
-    assert [(await knock(live))[1] for _ in range(4)] == [101, 101, 101, 503]
+    assert [(await request_stream(live))[1] for _ in range(4)] == [101, 101, 101, 503]
     live.clock.skip(1)
-    assert (await knock(live))[1] == 101
+    assert (await request_stream(live))[1] == 101
 
 
 @serving()

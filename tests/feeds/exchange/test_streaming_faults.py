@@ -24,7 +24,7 @@ from ticker.clock import Clock
 from ticker.errors import FeedError
 
 
-async def goes_live(theatre: Theatre, count: int = 1, price: str = "1") -> Peer:
+async def deliver_first_price(theatre: Theatre, count: int = 1, price: str = "1") -> Peer:
     """Wait for a client's connection and give it a price."""
     peer = await theatre.exchange.peer(count)
     await peer.heard()
@@ -52,14 +52,14 @@ def test_a_lost_connection_is_replaced_within_a_second(end: str) -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             ending(peer)
             await theatre.until(lambda: bool(theatre.errors()))
             assert theatre.errors() == {reason: 1}
             assert theatre.sink.status.state == "live"
             assert "\n" not in (theatre.sink.status.message or "")
             await theatre.passes(1.0, lambda: len(theatre.exchange.peers) == 2)
-            await goes_live(theatre, 2, "2")
+            await deliver_first_price(theatre, 2, "2")
             assert theatre.sink.status.message is None
 
     theatre = in_theatre(play)
@@ -98,7 +98,7 @@ def test_each_refused_handshake_has_its_reason(refusal: str) -> None:
                 await theatre.passes(69.0)
                 assert theatre.exchange.asked(TALK) == 1
             await theatre.passes(2.0)
-            await goes_live(theatre)
+            await deliver_first_price(theatre)
             assert theatre.sink.status.state == "live"
 
     in_theatre(play)
@@ -257,7 +257,7 @@ def test_proxies_in_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch)
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            await goes_live(theatre)
+            await deliver_first_price(theatre)
 
     in_theatre(play)
 
@@ -272,7 +272,7 @@ def test_an_absent_exchange_is_retried_for_ever_and_rarely() -> None:
         async with theatre.running(mode="stream"):
             while not theatre.exchange.peers:
                 await theatre.passes(1.0)
-            await goes_live(theatre)
+            await deliver_first_price(theatre)
         assert theatre.clock.monotonic() > 90
         assert theatre.errors() == {"http_5xx": 30}
 
@@ -286,7 +286,7 @@ def test_a_busy_stream_that_falls_silent_is_replaced() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             for number in range(20):
                 await theatre.passes(0.1)
                 peer.send(said(BTC=f"{number + 2}"))
@@ -298,7 +298,7 @@ def test_a_busy_stream_that_falls_silent_is_replaced() -> None:
             await theatre.passes(0.6, lambda: bool(theatre.errors()))
             assert theatre.errors() == {"mute": 1}
             await theatre.passes(1.0)
-            await goes_live(theatre, 2, "99")
+            await deliver_first_price(theatre, 2, "99")
             assert peer.gone
 
     in_theatre(play)
@@ -311,7 +311,7 @@ def test_unreadable_prices_are_reported_when_the_stream_is_replaced() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
-            peer = await is_busy(theatre, 1)
+            peer = await deliver_for_two_seconds(theatre, 1)
             before = theatre.sink.status.idle_messages
             for number in range(20):
                 await theatre.passes(0.1)
@@ -331,7 +331,7 @@ def test_unreadable_prices_are_reported_when_the_stream_is_replaced() -> None:
     in_theatre(play)
 
 
-async def is_busy(theatre: Theatre, count: int) -> Peer:
+async def deliver_for_two_seconds(theatre: Theatre, count: int) -> Peer:
     """A client's connection that brings a price every tenth of a second, for two seconds."""
     peer = await theatre.exchange.peer(count)
     await peer.heard()
@@ -355,7 +355,7 @@ def test_an_outage_does_not_lengthen_the_patience(absence: str) -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(mute_after_s=8.0), mode="stream"):
-            await is_busy(theatre, 1)
+            await deliver_for_two_seconds(theatre, 1)
             if absence == "outage":
                 theatre.exchange.die()
                 await theatre.passes(1800.0)
@@ -370,14 +370,14 @@ def test_an_outage_does_not_lengthen_the_patience(absence: str) -> None:
             while len(theatre.exchange.peers) < 2:
                 await theatre.passes(1.0)
             before = dict(theatre.errors())
-            peer = await is_busy(theatre, 2)
+            peer = await deliver_for_two_seconds(theatre, 2)
             for _ in range(9):
                 await theatre.passes(1.0)
                 peer.say({"idle": 1})
             await theatre.passes(0.0, lambda: theatre.errors() != before)
             assert theatre.errors().get("mute") == 1
             await theatre.passes(1.0)
-            await goes_live(theatre, 3, "99")
+            await deliver_first_price(theatre, 3, "99")
 
     in_theatre(play)
 
@@ -404,12 +404,12 @@ def test_a_stream_without_any_price_is_replaced() -> None:
     in_theatre(play)
 
 
-def from_tomorrow(now_ms: int) -> str:
+def row_from_tomorrow(now_ms: int) -> str:
     return json.dumps({"rows": {"BTC/USD": {"last": "1", "time": f"{now_ms + 86_400_000}"}}})
 
 
 @pytest.mark.parametrize("mode", ["stream", "auto"])
-@pytest.mark.parametrize(("refused", "reason"), [(from_tomorrow, "timestamp"), (lambda _: "{", "schema")])
+@pytest.mark.parametrize(("refused", "reason"), [(row_from_tomorrow, "timestamp"), (lambda _: "{", "schema")])
 def test_a_stream_of_rejected_rows_counts_as_silent(mode: str, refused: Callable[[int], str], reason: str) -> None:
     """Rows that are all rejected are no prices: that is reported, and polls take over.
 
@@ -423,7 +423,7 @@ def test_a_stream_of_rejected_rows_counts_as_silent(mode: str, refused: Callable
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(mute_after_s=8.0), mode=mode):
             await theatre.passes(2.0)  # polls and list have one budget
-            peer = await is_busy(theatre, 1)
+            peer = await deliver_for_two_seconds(theatre, 1)
             for second in range(9):
                 peer.send(refused(theatre.clock.wall_ms()))
                 await theatre.until(lambda: theatre.sink.status.rejects[reason] > second)  # noqa: B023
@@ -444,7 +444,7 @@ def test_a_quiet_market_is_not_taken_for_a_silent_stream() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(talking(mute_after_s=30.0), mode="stream"):
-            await goes_live(theatre)
+            await deliver_first_price(theatre)
             for number in range(60):
                 await theatre.passes(25.0 if number < 2 else 60.0)
                 peer = theatre.exchange.peers[-1]
@@ -470,12 +470,12 @@ def test_a_closed_market_is_not_taken_for_a_silent_stream() -> None:
         venue = talking(mute_after_s=1000.0)
         early, late = Session("Asia/Tokyo", dt.time(7), dt.time(7, 30)), Session("Asia/Tokyo", dt.time(8), dt.time(16))
         async with theatre.running(dataclasses.replace(venue, session=early), mode="stream"):
-            await goes_live(theatre)  # at 7:20
+            await deliver_first_price(theatre)  # at 7:20
             await theatre.passes(590.0)
             assert "state" not in theatre.view()["BTC-USD"]
             await theatre.passes(20.0, lambda: theatre.view()["BTC-USD"].get("state") == "closed")
         async with theatre.running(dataclasses.replace(venue, session=late), mode="stream"):
-            await goes_live(theatre, 2)
+            await deliver_first_price(theatre, 2)
             await theatre.passes(1780.0)
             assert not theatre.errors()
             await theatre.passes(1100.0, lambda: bool(theatre.errors()))
@@ -494,7 +494,7 @@ def test_a_half_open_connection_is_dead_after_a_minute() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             await theatre.passes(300.0)
             assert peer.pings > 10
             assert not theatre.errors()
@@ -507,7 +507,7 @@ def test_a_half_open_connection_is_dead_after_a_minute() -> None:
             assert not theatre.errors()
             await theatre.passes(85.0, lambda: bool(theatre.errors()))
             assert theatre.errors() == {"timeout": 1}
-            await goes_live(theatre, 2, "2")
+            await deliver_first_price(theatre, 2, "2")
 
     in_theatre(play)
 
@@ -551,7 +551,7 @@ def test_a_connection_cut_while_subscribing_is_replaced_with_all_names() -> None
             peer = await theatre.exchange.peer(2)
             await theatre.passes(1.0, lambda: len(peer.said) == 4)
             assert wants(peer) == [["A/USD"], ["B/USD"], ["C/USD"], ["BTC/USD"]]
-            await goes_live(theatre, 2)
+            await deliver_first_price(theatre, 2)
 
     in_theatre(play)
 
@@ -613,13 +613,13 @@ def test_a_feed_is_down_when_all_its_connections_are() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             theatre.exchange.script(TALK, *[Reply(status=503)] * 6)
             peer.cut()
             await theatre.until(lambda: bool(theatre.errors()))
             while len(theatre.exchange.peers) < 2:
                 await theatre.passes(1.0)
-            await goes_live(theatre, 2, "2")
+            await deliver_first_price(theatre, 2, "2")
         assert theatre.sink.story == ["publish", "live", "down", "publish"]
 
     in_theatre(play)
@@ -632,7 +632,7 @@ def test_a_bug_in_a_parser_stops_the_feed() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             peer.say({"bug": 1})
             await theatre.until(lambda: theatre.sink.status.state == "failed")
             await theatre.passes(100.0)
@@ -649,7 +649,7 @@ def test_an_exchange_that_wants_endless_replies_is_left() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             peer.send(*['{"reply": "again"}'] * 11_000)
             await theatre.until(lambda: bool(theatre.errors()))
             assert theatre.errors() == {"protocol": 1}
@@ -665,7 +665,7 @@ def test_an_exchange_that_invents_endless_names_is_left(word: str) -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream", symbols=("BTC-USD",)):
-            peer = await goes_live(theatre)
+            peer = await deliver_first_price(theatre)
             for hundred in range(110):
                 peer.say({word: {f"A{hundred}B{i}/USD": {"last": "1"} for i in range(100)}})
             await theatre.until(lambda: bool(theatre.errors()))
@@ -682,7 +682,7 @@ def test_a_replaced_connection_that_does_not_close_is_cut() -> None:
         theatre.lists("BTC")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            old = await goes_live(theatre)
+            old = await deliver_first_price(theatre)
             await theatre.passes(0.1)
             old.say({"reconnect": "please"})
             new = await theatre.exchange.peer(2)
@@ -693,7 +693,7 @@ def test_a_replaced_connection_that_does_not_close_is_cut() -> None:
             new.cut()
             await theatre.until(lambda: bool(theatre.errors()))
             await theatre.passes(2.0)
-            await goes_live(theatre, 3, "3")
+            await deliver_first_price(theatre, 3, "3")
             await old.left()
 
     in_theatre(play)

@@ -8,7 +8,7 @@ from tests.feeds.fake_exchange import Peer, Reply
 from tests.feeds.toy import TALK, Theatre, answers, in_theatre, said, talking, wants
 
 
-async def worn(theatre: Theatre) -> Peer:
+async def connection_to_renew(theatre: Theatre) -> Peer:
     """A connection that brings BTC and ETH, and that the exchange then wants to end soon."""
     peer = await theatre.exchange.peer(1)
     await peer.heard()
@@ -26,7 +26,7 @@ def test_the_old_connection_delivers_until_the_new_one_does() -> None:
         theatre.lists("BTC", "ETH")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            old = await worn(theatre)
+            old = await connection_to_renew(theatre)
             new = await theatre.exchange.peer(2)
             await new.heard()
             assert wants(new) == wants(old)
@@ -55,7 +55,7 @@ def test_the_new_connection_wins_where_both_deliver() -> None:
         theatre.lists("BTC", "ETH")
         theatre.exchange.stream(TALK, silent_answers)
         async with theatre.running(talking(wires_per_message=1), mode="stream"):
-            old = await worn(theatre)
+            old = await connection_to_renew(theatre)
             new = await theatre.exchange.peer(2)
             await new.heard()
             new.send(said(BTC="9"))
@@ -113,7 +113,7 @@ def test_a_failing_successor_is_retried_while_the_old_one_delivers() -> None:
             peer = await theatre.exchange.peer(1)
             await peer.heard()
             theatre.exchange.script(TALK, Reply(status=503))
-            old = await worn(theatre)
+            old = await connection_to_renew(theatre)
             await theatre.until(lambda: theatre.errors() == {"http_5xx": 1})
             await theatre.passes(1.0, lambda: theatre.errors() == {"http_5xx": 1, "closed": 1})
             old.send(said(BTC="2"))
@@ -135,7 +135,7 @@ def test_the_new_connection_remains_if_the_old_one_breaks_first() -> None:
         theatre.lists("BTC", "ETH")
         theatre.exchange.stream(TALK, answers)
         async with theatre.running(mode="stream"):
-            old = await worn(theatre)
+            old = await connection_to_renew(theatre)
             new = await theatre.exchange.peer(2)
             await new.heard()
             old.cut()
@@ -164,7 +164,7 @@ def test_the_feed_fails_if_the_old_one_breaks_without_a_successor() -> None:
             peer = await theatre.exchange.peer(1)
             await peer.heard()
             theatre.exchange.script(TALK, *[Reply(status=503)] * 3)
-            old = await worn(theatre)
+            old = await connection_to_renew(theatre)
             await theatre.until(lambda: bool(theatre.errors()))
             old.cut()
             await old.left()

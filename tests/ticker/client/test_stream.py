@@ -280,7 +280,7 @@ def test_a_silent_connection_is_stale_and_then_replaced() -> None:
     assert states[:3] == ["live", "stale", "live"]
 
 
-class Looks(Clock):
+class HeartbeatClock(Clock):
     """A clock whose half heartbeats pass when a test says so."""
 
     def __init__(self) -> None:
@@ -305,7 +305,7 @@ def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
     prices that were ten seconds old were live. Promise: it comes, is stale, and live once the line is quick again.
     """
     stream: Stream[Decimal]
-    looks = Looks()
+    clock = HeartbeatClock()
     states: list[State] = []
     connections: list[Scripted] = []
 
@@ -317,24 +317,24 @@ def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
         connection.socket.transport.pause_reading()  # the answer to a ping would come behind the snapshot
         text = b'{"type":"snapshot","time":1,"epoch":7,"version":1,"quotes":{"A":{"last":1}}}'
         message = WireFrame(Opcode.TEXT, text).serialize(mask=False)
-        await looks.pass_by(stream)
+        await clock.pass_by(stream)
         for at in range(8):
             connection.socket.transport.write(message[at : at + 1])
-            await looks.pass_by(stream)
+            await clock.pass_by(stream)
         connection.socket.transport.write(message[8:])
         await connection.until_closed()
 
     async def scenario() -> None:
         nonlocal stream
         async with scripted(script) as url:
-            stream = Stream(Book(("A",), None, 0, Decimal), Address.of(url, {}), clock=looks, on_state=states.append)
+            stream = Stream(Book(("A",), None, 0, Decimal), Address.of(url, {}), clock=clock, on_state=states.append)
             async with View(stream) as reader:
                 assert reader["A"].last == 1
                 assert states == ["stale"]
                 connections[0].socket.transport.resume_reading()
                 while states[-1] != "live":
                     await connections[0].say("heartbeat", version=1)
-                    await looks.pass_by(stream)
+                    await clock.pass_by(stream)
         assert len(connections) == 1
 
     run(scenario)
