@@ -358,7 +358,7 @@ FAULTS: list[Callable[[Story], Awaitable[float]]] = [
 
 @pytest.mark.parametrize("name", STREAMING)
 def test_a_feed_recovers_from_each_fault(name: str, everything: list[Recording]) -> None:
-    """Every kind of fault once, some twice, in an order that differs by adapter."""
+    """Every kind of fault once, one of them twice, in an order that differs by adapter."""
 
     async def play() -> None:
         async with FakeExchange() as exchange:
@@ -366,7 +366,7 @@ def test_a_feed_recovers_from_each_fault(name: str, everything: list[Recording])
             limit_s = LONGEST_PAUSE_S + 1 / story.stream.connects_per_s + 2 * INTERVAL_S
             async with story.service.running() as running:
                 await story.is_well_within(limit_s, "the beginning")
-                for fault in story.dice.sample(FAULTS, len(FAULTS)) + story.dice.choices(FAULTS, k=3):
+                for fault in story.dice.sample(FAULTS, len(FAULTS)) + story.dice.choices(FAULTS, k=1):
                     wanted_s = await fault(story)
                     await story.is_well_within(limit_s + wanted_s, fault.__name__)
                     assert not running.done()

@@ -42,7 +42,7 @@ def is_sane(raw: str) -> bool:
     return max(map(len, given_digits.groups())) <= 40 and len(whole.lstrip("0")) <= 20 and len(fraction) <= 30
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(NEARLY_NUMBERS)
 def test_decimal_text_keeps_value_and_digits(raw: str) -> None:
     """The same number with as many digits after the point, written plainly; or a refusal, for a reason."""
@@ -72,7 +72,7 @@ def test_price_size_and_percent_return_the_text_or_raise(raw: str) -> None:
         assert price(raw) == (text if number else None)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.one_of(st.text(), st.text("0123456789.eE+-_ ,\n\u0663\uff11NaIifx")))
 def test_decimal_text_never_lets_another_text_through(raw: str) -> None:
     """Any text becomes a JSON number without exponent, or a ValueError."""

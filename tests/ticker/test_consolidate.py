@@ -425,7 +425,7 @@ events = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(events)
 def test_the_source_is_best_and_stable_in_any_story(story: list[tuple[str, Any]]) -> None:
     """After every flush: an exact copy of one source of the best kind, live if any of those is, and never a return to

@@ -208,7 +208,7 @@ def test_arbitrary_text_raises_nothing_else(data: bytes | str) -> None:
     check_parse(data)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(st.one_of(nearly_messages, json_values))
 def test_arbitrary_json_raises_nothing_else(value: object) -> None:
     """So is any JSON, in particular what is almost a message."""

@@ -239,7 +239,7 @@ values = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(values, st.integers(1, ALL_FIELDS))
 def test_record_is_strict_json_with_the_exchanges_digits(known: dict[str, Value], mask: int) -> None:
     """Whatever a record holds, its fields come in table order, numbers as their own text, or null."""
@@ -300,7 +300,7 @@ def test_a_cursor_survives_the_round_trip(epoch: int, version: int, digest: str)
     assert Cursor.parse(str(Cursor(epoch, version, digest))) == (epoch, version, digest)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.one_of(st.text(), st.text("0123456789:abcdef-+ _\u0663\uff11\u00b2")))
 def test_any_text_is_a_sane_cursor_or_none(text: str) -> None:
     """Any text is either no cursor, or one with whole numbers that are neither negative nor absurd."""

@@ -684,7 +684,7 @@ def visible(record: Record, mask: int) -> dict[str, Any]:
     return {name: record.get(name) for i, name in enumerate(FIELDS) if mask >> i & 1}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(steps)
 def test_the_view_is_exact_after_any_conversation(story: list[tuple[str, list[str]]]) -> None:
     """Whatever is sent, changed, removed and resumed: one reply and one data frame per message, and an exact view."""

@@ -63,6 +63,8 @@ STOP_S = 0.02
 """How often the server checks whether it should end."""
 SETTLE_MS = 5
 """The pause between two checks for requests that have not been answered yet."""
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+"""The size of a page's window, unless a visit wants another."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
 WATCH_POLICY = """
   window.policyViolations = [];
@@ -335,8 +337,7 @@ class Tab:
         self.visit: Visit | None = None
         self.still = still
         self.asked: set[Request] = set()
-        self._viewport: ViewportSize = context.get("viewport", {"width": 1440, "height": 900})
-        self.page = browser.new_context(**{**context, "viewport": self._viewport}).new_page()
+        self.page = browser.new_context(**context, viewport=DESKTOP).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(WATCH_POLICY)
         if still:  # each request is an event or three, which cost as much as the page makes of it
@@ -395,8 +396,8 @@ class Tab:
             violations = page.evaluate("localStorage.clear(), window.policyViolations ?? []")
             page.goto("about:blank")
             page.unroute_all()
-        if page.viewport_size != self._viewport:
-            page.set_viewport_size(self._viewport)
+        if page.viewport_size != DESKTOP:
+            page.set_viewport_size(DESKTOP)
         self.visit = None
         return violations
 
@@ -449,10 +450,17 @@ TABS: weakref.WeakKeyDictionary[Browser, dict[tuple[bool, str], list[Tab]]] = we
 """Pages that wait for their next visit."""
 
 
-def visiting(browser: Browser, server: PageServer, *, still: bool = False, **context: Any) -> Visit:
-    """A visit whose page is not open yet; `context` as for `Browser.new_context`."""
+def visiting(
+    browser: Browser, server: PageServer, *, still: bool = False, viewport: ViewportSize | None = None, **context: Any
+) -> Visit:
+    """A visit whose page is not open yet; `viewport` and `context` as for `Browser.new_context`.
+
+    A tab may have any size, so that only another `context` needs another one.
+    """
     tabs = TABS.setdefault(browser, {}).setdefault((still, repr(sorted(context.items()))), [])
     tab = tabs.pop() if tabs else Tab(browser, still=still, context=context)
+    if viewport:
+        tab.page.set_viewport_size(viewport)
     visit = Visit(tab, server, tabs)
     tab.begin(visit)
     return visit

@@ -183,14 +183,14 @@ async def test_a_gauge_has_the_memory_of_history(live: Live) -> None:
 
 @pytest.mark.timeout(240)
 def test_the_first_page_of_the_simulator_is_complete() -> None:
-    """A fresh service with no network answers a hundred full sparklines and a full chart with volumes."""
-    with running("--feed", "sim:100") as service:
-        service.wait(lambda: len(service.get("/api/symbols")["symbols"]) == 100, "not all prices came")
+    """A fresh service with no network answers full sparklines for forty symbols, and a full chart with volumes."""
+    with running("--feed", "sim:40") as service:
+        service.wait(lambda: len(service.get("/api/symbols")["symbols"]) == 40, "not all prices came")
         symbols = [entry["symbol"] for entry in service.get("/api/symbols")["symbols"]]
         lines: dict[str, list[str | None]] = {}
 
         def full() -> bool:
-            """A busy machine takes more than one request's patience to make the past of a hundred symbols."""
+            """A busy machine takes more than one request's patience to make the past of forty symbols."""
             lines.update(service.get(f"/api/sparklines?symbols={','.join(symbols)}&points=60")["closes"])
             return not any(None in line for line in lines.values())
 

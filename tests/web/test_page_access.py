@@ -68,13 +68,14 @@ def test_axe_finds_no_violation(browser: Browser, server: PageServer, theme: str
         row(page, "S0001-USD").focus()
         expect(page.locator("#kind-label")).to_be_visible()
         page.evaluate(axe())
-        assert violations(page) == []
+        rules = [] if theme == "dark" else ["color-contrast", "link-in-text-block"]  # those that look at colours
+        assert violations(page, *rules) == []
         dialogs = (
             ["settings", "columns", "shortcuts", "about", "alerts", "diagnostics"] if theme == "dark" else ["settings"]
         )
         for name in dialogs:
             open_dialog(page, name)
-            assert violations(page) == [], name
+            assert violations(page, *rules) == [], name
             page.keyboard.press("Escape")
             expect(page.locator("dialog")).to_be_hidden()
 

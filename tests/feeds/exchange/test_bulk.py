@@ -65,7 +65,7 @@ ROWS = st.fixed_dictionaries(
 LISTED = [Listing("A-USD", ("A",), 2), Listing("B-USD", ("B",)), Listing("C-USD", ("C", "D"), 3, state="halted")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=4), st.sampled_from(["reject", "keep"]))
 def test_quotes_judged_in_bulk_equal_quotes_judged_one_by_one(
     answers: list[list[dict[str, str]]], crossed: str
