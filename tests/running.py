@@ -48,11 +48,12 @@ class Running:
 
     def wait(self, condition: Callable[[], bool], what: str, patience_s: float = READY_S) -> None:
         """Wait until a condition holds; fail, with the log, if it does not within `patience_s`."""
-        deadline = time.monotonic() + patience_s
+        deadline, pause_s = time.monotonic() + patience_s, 0.02
         while not condition():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise AssertionError(f"{what}; exit status {self.process.poll()}; log:\n" + "".join(self.log))
-            threading.Event().wait(0.02)
+            threading.Event().wait(pause_s)
+            pause_s = min(1.2 * pause_s, 0.2)  # most conditions are requests, which the service has to answer
 
 
 @contextlib.contextmanager

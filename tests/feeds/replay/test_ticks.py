@@ -535,17 +535,6 @@ def test_every_row_of_a_real_recording_is_published_or_rejected(
     assert heard.rejects.keys() <= {"crossed"}
 
 
-def test_the_burst_recording_ends_exactly(data_dir: Path) -> None:
-    """Every row is published, and at the end each symbol has its last one, digit for digit."""
-    path = data_dir / "ticks" / MULTI
-    heard = play(path, crossed="keep")
-    assert len(heard.quotes) == 184_506
-    last = {f"{venue}:{symbol}": (int(ts), bid, ask) for ts, venue, symbol, bid, ask in read(path)[1:]}
-    assert len(last) == 4
-    assert last == {q.symbol: (q.ts, q.values["bid"], q.values["ask"]) for q in heard.quotes}
-    assert heard.rejects == {}
-
-
 def test_a_day_in_its_own_zone_has_its_utc_times(data_dir: Path) -> None:
     """The same as its rows in the recording merged by UTC."""
     folder = data_dir / "ticks"
