@@ -30,7 +30,7 @@ def launched(*flags: str) -> Iterator[Browser]:
 
 
 class Shared:
-    """One browser for all the tests in a row that want one, with the pages that they leave to each other."""
+    """One browser for all the tests in a row that want one, with the pages that they pass on to each other."""
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
@@ -43,7 +43,7 @@ class Shared:
         return self._browser
 
     def close(self) -> None:
-        """Let go of it: beside its driver nobody can run a loop."""
+        """Close it: while its driver runs, no other event loop can."""
         self._browser = None
         self._stack.close()
 

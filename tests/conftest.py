@@ -31,7 +31,7 @@ logging.getLogger("asyncio").addFilter(lambda record: not record.getMessage().st
 
 
 def extract_stack(f: types.FrameType | None = None, limit: int | None = None) -> StackSummary:
-    """`traceback.extract_stack`, but nothing for whoever does not say of which frame: that is asyncio alone."""
+    """`traceback.extract_stack`, but empty if no frame is given: only asyncio calls it so."""
     frames = []
     while f is not None:
         frames.append((f, f.f_lineno))
@@ -42,7 +42,7 @@ def extract_stack(f: types.FrameType | None = None, limit: int | None = None) ->
 
 
 def walk_stack(f: types.FrameType | None) -> Iterator[tuple[types.FrameType, int]]:
-    """`traceback.walk_stack`, but only the first frame: without `extract_stack` that is for uvloop alone.
+    """`traceback.walk_stack`, but only the first frame: without `extract_stack` only uvloop calls it.
 
     Seen: with no frame at all a slow callback's warning was an IndexError in the log, for uvloop looks at the first.
     """
@@ -90,7 +90,7 @@ def data_dir() -> pathlib.Path:
 
 @pytest.fixture
 def ports() -> Iterator[list[int]]:
-    """Three ports for programs that must be told where to listen: nobody else is given one of them meanwhile."""
+    """Three ports for programs that must be told where to listen: no other program gets one of them meanwhile."""
     with contextlib.ExitStack() as reserved:
         sockets = [reserved.enter_context(socket.socket()) for _ in range(3)]
         for sock in sockets:
@@ -133,7 +133,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose real program is absent, under CI that is a failure; close a browser that it does not want."""
+    """Skip a test whose real program is absent (a failure under CI); close the browser before a test that uses none."""
     if "browser" not in getattr(item, "fixturenames", ()):
         close_browser()
     for marker in item.iter_markers("needs"):

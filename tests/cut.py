@@ -24,17 +24,17 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def stall(self) -> None:
-        """Swallow nothing, deliver nothing: both sides only hear silence."""
+        """Keep everything open and deliver nothing: both sides see only silence."""
         self._flows.clear()
 
     def drop(self) -> None:
-        """Reset all connections, and take none."""
+        """Reset all connections, and accept none."""
         self.open = False
         for writer in self._writers:
             writer.transport.abort()
 
     def mend(self) -> None:
-        """Pass bytes on again, and take connections."""
+        """Pass bytes on again, and accept connections."""
         self.open = True
         self._flows.set()
 

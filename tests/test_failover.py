@@ -104,7 +104,7 @@ async def bitstamp() -> AsyncIterator[FakeExchange]:
 
 
 class Witness:
-    """A reader of everything, who checks after each frame that the consolidated price is its source's, whole."""
+    """A reader of everything that checks after each frame that the consolidated price is exactly its source's."""
 
     def __init__(self, socket: Any) -> None:
         self.view = View()

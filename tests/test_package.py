@@ -133,7 +133,7 @@ def test_the_image_is_healthy_behind_tls(tmp_path: Path) -> None:
 
 
 def test_the_image_has_what_the_wheel_has() -> None:
-    """The image copies exactly the packages, none of which the context leaves out, and runs as nobody special."""
+    """The image copies exactly the packages, none of which the context leaves out, and runs as an unprivileged user."""
     assert re.findall(r"^COPY (\w+) \1$", DOCKERFILE, re.MULTILINE) == list(PACKAGES)
     compiled = re.search(
         rf'^RUN python -m compileall -q {" ".join(PACKAGES)} && python -c "(.*)"$', DOCKERFILE, re.MULTILINE

@@ -72,7 +72,7 @@ class Service:
             exchange.serve(scene.of.list_at, Reply(body=scene.list_body))
 
     def answers(self, reply: Reply | None = None) -> None:
-        """Answer what is asked for tickers with this from now on, else well."""
+        """Answer requests for prices with this reply from now on, or with good answers."""
         by_hand = {target: Reply(body=body) for target, body in self._of.by_hand.items()}
         answer = Reply(body=json.dumps(self.good).encode())
         for target, good in ({self._of.tickers: answer} | by_hand).items():
@@ -81,7 +81,7 @@ class Service:
 
     @property
     def a_poll(self) -> int:
-        """How many requests a poll is."""
+        """How many requests a poll takes."""
         targets = [self._of.tickers, *self._of.by_hand]
         return len({target.format(wire=wire) for target in filter(None, targets) for wire in self.wires})
 
@@ -94,7 +94,7 @@ class Service:
                 list(self.intake.expire())
 
     def shown(self) -> dict[str, dict[str, object]]:
-        """What readers see of each symbol, but for its state and its time."""
+        """What readers see of each symbol, except for its state and its time."""
         self.store.flush(self.clock.monotonic())
         records = [(symbol, self.store.get(symbol)) for symbol in self.intake.sources]
         return {s: {f: record.values[INDEX[f]] for f in SHOWN} for s, record in records if record}

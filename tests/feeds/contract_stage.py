@@ -63,7 +63,7 @@ class Stage:
                 await self.clock.advance(step_s)
 
     def came(self, since: Came | None = None) -> Came:
-        """All that came, or what came after something else had."""
+        """Everything that has come, or only what came after something else."""
         status = self.sink.status
         quotes = [quote for event in self.sink.events if event.what == "publish" for quote in event.data]  # type: ignore[attr-defined]
         rejects, errors = Counter(status.rejects), Counter(status.errors)

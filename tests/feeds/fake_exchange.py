@@ -262,7 +262,7 @@ class FakeExchange:
         self._plays[path] = list(plays)
 
     def die(self) -> None:
-        """Be dead until `dead` is reset."""
+        """Drop all connections, and answer nothing until `dead` is reset."""
         self.dead = True
         for writer in self._connections.values():
             writer.transport.abort()

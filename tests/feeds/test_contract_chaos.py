@@ -123,7 +123,7 @@ class Story:
     # The exchange
 
     def _learn(self, recording: Recording) -> None:
-        """Find what a connection begins with, and a message of each kind, as if it were of a symbol that is wanted."""
+        """Find what a connection begins with, and a message of each kind, rewritten for a wanted symbol."""
         first: list[str] = []
         kinds: dict[str, dict[str, tuple[str, Fields]]] = {}
         memory: dict[str, Json] = {}
@@ -159,11 +159,11 @@ class Story:
 
     @property
     def listeners(self) -> list[Peer]:
-        """Those who have subscribed, and read."""
+        """The peers that have subscribed, and read."""
         return [peer for peer in self._memories if not peer.gone and peer.reads]
 
     def say(self, later_ms: int = 0, odd: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Tell everybody new prices, the time of now or another, or odd prices; what must become of it is noted."""
+        """Send new prices to all listeners, dated now or otherwise, or odd prices; note what must become of them."""
         self._price += 1
         prices = {"bid": f"{self._price}.25", "last": f"{self._price}.5", "ask": f"{self._price}.75", **odd}
         wall_ms = self.clock.wall_ms() + later_ms
@@ -212,7 +212,7 @@ class Story:
         self._asked.append((self.clock.monotonic(), connects, others))
 
     async def settled(self, happened: Callable[[], bool]) -> bool:
-        """Whether something is true once all that is on its way has arrived."""
+        """Whether something is true once everything on its way has arrived."""
         for turn in range(TURNS):
             if turn % 10 == 0 and happened():
                 return True

@@ -6,7 +6,7 @@ from ticker.bucket import TokenBucket
 
 
 def test_a_bucket_never_holds_more_than_its_burst() -> None:
-    """However long nobody spends, at most `burst` can be taken at once; debt is paid back at `rate`."""
+    """However long nothing is taken, at most `burst` can be taken at once; debt is paid back at `rate`."""
     bucket = TokenBucket(rate=2, burst=3, now=0.0)
     assert [bucket.take(1000.0) for _ in range(4)] == [True, True, True, False]
     assert bucket.take(1000.5) is True

@@ -164,7 +164,7 @@ def test_new_patterns_are_tested_in_slices() -> None:
 
 
 def test_births_and_deaths_between_the_slices_count() -> None:
-    """Two who want the same pattern share the work; the result is that of the end."""
+    """Two readers that want the same pattern share the work; the result is that at the end."""
     store = market(2 * TESTS)
     selection = Selection.of(["S*"])
     first, second = slices.tested(store, selection), slices.tested(store, selection)

@@ -123,7 +123,7 @@ async def test_no_symbol_is_unknown_before_a_feed_has_loaded(live: Live) -> None
 
 @serving()
 async def test_a_suspended_machine_leaves_a_gap(live: Live) -> None:
-    """After a pause of a minute, in which the process stood still, nobody knows what prices did meanwhile."""
+    """After a pause of a minute, in which the process stood still, it is unknown what prices did meanwhile."""
     await until(lambda: sum(live.hub.counts.loop_lag.counts) > 1)  # it has ticked
     live.clock.step(60)
     live.publish({"BTC-USD": "98000"})

@@ -262,7 +262,7 @@ def test_the_live_bar_is_drawn_at_most_ten_times_a_second(browser: Browser, serv
 
 
 def test_the_panel_works_without_bars_or_chart_library(browser: Browser, server: PageServer) -> None:
-    """A failure leaves a sentence in the chart's place; prices go on, and Retry brings the chart.
+    """A failure leaves a sentence in the chart's place; prices continue, and Retry brings the chart.
 
     Seen: if the network failed while the library was loading, the page said for good that the server did not have it.
     """

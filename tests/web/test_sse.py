@@ -255,7 +255,7 @@ async def test_a_stream_on_a_full_socket_holds_one_frame(live: Live) -> None:
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has this socket option")
 @serving()
 async def test_a_dead_peer_is_found_without_pings(live: Live) -> None:
-    """The kernel drops a connection whose bytes nobody acknowledges, after the time that a WebSocket has for a pong."""
+    """The kernel drops a connection that acknowledges no bytes, after the time that a WebSocket has for a pong."""
     reader = await listen_to(live)
     sock = reader.connection(live)._http.transport.get_extra_info("socket")
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 40_000
@@ -263,7 +263,7 @@ async def test_a_dead_peer_is_found_without_pings(live: Live) -> None:
 
 @serving()
 async def test_resets_cost_other_readers_no_frame(live: Live) -> None:
-    """Readers that vanish while prices flow cost nobody a frame, and leave nothing behind."""
+    """Readers that vanish while prices flow cost the others no frame, and leave nothing behind."""
     good, view = await listen_to(live), View()
     for step in range(10):
         readers = [await listen_to(live) for _ in range(5)]

@@ -129,7 +129,7 @@ async def test_a_client_that_leaves_while_waiting_is_forgotten(live: Live) -> No
 
 @serving()
 async def test_a_stopping_service_answers_waiting_requests(live: Live) -> None:
-    """At shutdown everybody is answered at once, and nobody keeps the service."""
+    """Each of them is answered at once, and none delays the end."""
     peers = [await wait(live, await cursor_of(live)) for _ in range(3)]
     live.service.stop()
     answers: list[Answer] = [await peer.answer() for peer in peers]
