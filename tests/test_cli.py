@@ -100,7 +100,7 @@ def test_the_help_of_each_command_lists_all_flags(command: str, main: Run) -> No
 
 
 def test_help_imports_nothing_that_only_a_command_needs() -> None:
-    """Printing it is fast."""
+    """Printing the help is fast, since it imports no more than the help needs."""
     heavy = {"asyncio", "fastapi", "feeds", "httpx", "pydantic", "uvicorn", "websockets"}
     code = f"import sys; from ticker.cli import main; main(['--help']); sys.exit(str({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -57,7 +57,7 @@ def called(service: Running, capsys: pytest.CaptureFixture[str], monkeypatch: py
 
 
 def test_get_prints_quotes_once(called: Call) -> None:
-    """As columns, JSON lines or CSV; numbers in their own text; only the requested fields."""
+    """It prints columns, JSON lines or CSV, with numbers in their own text and only the requested fields."""
     status, out, errors = called("get", "BTC-USD", "*-EUR")
     assert (status, errors) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["symbol", "BTC-USD", "BTC-EUR"]
@@ -161,7 +161,7 @@ def test_a_mistyped_symbol_is_reported(called: Call, service: Running) -> None:
 async def test_a_mistyped_symbol_is_reported_once_the_feeds_have_loaded(
     live: Live, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Even to a command that started before the feeds had loaded.
+    """It is reported even to a command that started before the feeds had loaded.
 
     Seen: `tail` of one that does not exist, started with the service, was mute until its time was up.
     """
@@ -473,7 +473,7 @@ def _read_until(descriptor: int, condition: Callable[[str], bool]) -> str:
 
 
 def test_watch_prints_lines_without_a_terminal(service: Running) -> None:
-    """The same lines as `tail`."""
+    """It prints the same lines as `tail`."""
     with subprocess.Popen(
         [*PYTHON, "watch", "BTC-USD", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:

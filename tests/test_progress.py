@@ -46,7 +46,7 @@ def test_log_lines_appear_above_the_progress_line() -> None:
 
 @pytest.mark.parametrize("name", ["quotes.csv", "quotes.csv.gz"])
 def test_a_replay_reports_its_progress_through_the_file(tmp_path: Path, name: str) -> None:
-    """As a share of the file on disk: growing from line to line, and nothing before the start and after the end."""
+    """Its share of the file on disk grows from line to line; there is none before the start and after the end."""
     path, text = tmp_path / name, (HEAD + rows(50_000)).encode()
     path.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     replay = Replay("replay", ReplayOptions(symbols=str(path)), Context(Clock(), random.Random(1)))

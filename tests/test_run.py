@@ -16,7 +16,7 @@ from ticker.settings import Settings
 
 
 def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once every feed knows its symbols, and when many more have come: the collector looks only at later objects."""
+    """When every feed knows its symbols, and when many more have come, what exists is set aside for the collector."""
     done: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
     monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))

@@ -20,7 +20,7 @@ from ticker.errors import FeedError
 
 
 def test_feeds_share_a_budget_if_they_share_an_address() -> None:
-    """And only then."""
+    """Feeds of one address share its budget, and no others do."""
     budgets = Budgets()
     assert budgets.of("https://a.example/") is budgets.of("https://A.example")
     assert budgets.of("https://a.example") is not budgets.of("https://b.example")
@@ -58,7 +58,7 @@ def test_connections_take_turns_at_their_own_pace() -> None:
 
 
 def test_a_cancelled_waiter_does_not_delay_the_others() -> None:
-    """Such as the reader of a chart who has gone.
+    """A waiter that gives up, such as the reader of a chart, costs no turn.
 
     Seen: during a ban each chart that somebody looked at kept its turn, so that prices came back minutes after its end.
     """
@@ -100,7 +100,7 @@ def test_a_rate_limit_on_requests_does_not_delay_connections() -> None:
 def test_a_rate_limit_pauses_every_feed_of_the_host(
     reason: str, named_s: float | None, ban_s: float, waits_s: float
 ) -> None:
-    """As long as the host says, else as usual; other failures, and a ban of one path, pause no other feed."""
+    """The pause is as long as the host says, else as usual; other failures, and a ban of one path, pause no other."""
 
     async def main() -> float:
         budget, clock = Budget(), InstantClock()
@@ -127,7 +127,7 @@ def test_a_pause_is_never_longer_than_an_hour() -> None:
 
 @pytest.mark.parametrize(("used", "waits_s"), [(4799, 0.0), (4800, 39.0), (7000, 39.0)])
 def test_requests_wait_near_the_end_of_a_minutes_allowance(used: int, waits_s: float) -> None:
-    """For the next minute."""
+    """The next request then waits for the next minute."""
 
     async def main() -> float:
         budget, clock = Budget(), InstantClock()

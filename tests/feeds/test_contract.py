@@ -60,7 +60,7 @@ def check(what: str, came: Came, rows: Iterable[Judged], listed: Sequence[Named]
 
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_each_recorded_row_is_the_right_quote_or_counted(name: str, everything: list[Recording]) -> None:
-    """In its order, in answers and streams; a row that gives no quote is counted under a reason."""
+    """Quotes come in the order of the rows, and a row that gives none is counted under a reason."""
     count, filled = 0, set[str]()
     for scene in scenes(name, everything):
         came, halted = played(scene), {f"{name}:{one.symbol}" for one in scene.listed if not one.trades}

@@ -217,7 +217,7 @@ def test_documented_requests_give_the_right_bars(name: str) -> None:
     ("name", "days"), [("AAPL", [2]), ("EURUSD=X", [1, 2, 3]), ("BTC-USD", [1, 2, 3])]
 )  # fmt: skip
 def test_each_recorded_day_is_a_bar_from_midnight(data_dir: Any, name: str, days: list[int]) -> None:
-    """Of the recorded charts, with a volume where that counts shares."""
+    """Each day of the recorded charts has a volume where that counts shares."""
     body = Recorded(data_dir, "yahoo").answer(f"chart-{name}-2020-01-01-to-2020-01-03.json")
     (sent,) = json.loads(body)["chart"]["result"]
     columns = sent["indicators"]["quote"][0]

@@ -133,7 +133,7 @@ def answers(name: str, everything: list[Recording]) -> list[Json]:
 
 @pytest.mark.parametrize("name", sorted(MAPS))
 def test_mutated_answers_give_only_sane_quotes(name: str, everything: list[Recording]) -> None:
-    """The rows that can be read count, with all that they say about names and numbers."""
+    """Rows that can be read count, with all that they say about names and numbers."""
     venue, dice = venue_of(name), random.Random(1)
     for sent in answers(name, everything):
         desk = Desk(venue, list(venue.parse_rest(json.dumps(sent).encode())))
@@ -148,7 +148,7 @@ def test_mutated_answers_give_only_sane_quotes(name: str, everything: list[Recor
 
 @pytest.mark.parametrize("name", sorted(name for name, of in MAPS.items() if of.list_at))
 def test_mutated_lists_give_only_valid_markets(name: str, everything: list[Recording]) -> None:
-    """The markets that can be read are known, and can be subscribed to."""
+    """Markets that can be read are known, and can be subscribed to."""
     venue, dice = venue_of(name), random.Random(2)
     bodies = {scene.list_body for scene in scenes(name, everything)}
     for sent in [shortened(json.loads(body)) for body in sorted(body for body in bodies if body)]:
@@ -170,7 +170,7 @@ def test_mutated_lists_give_only_valid_markets(name: str, everything: list[Recor
 
 @pytest.mark.parametrize("name", sorted(name for name, of in MAPS.items() if of.stream_at))
 def test_mutated_messages_do_not_spoil_what_follows(name: str, everything: list[Recording]) -> None:
-    """Of a stream, one connection after the other."""
+    """Of each stream, one connection after the other, whatever was changed leaves the messages after it readable."""
     venue, dice = venue_of(name), random.Random(3)
     stream = venue.stream
     assert stream

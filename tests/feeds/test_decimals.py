@@ -112,7 +112,7 @@ def test_decimal_text_never_lets_another_text_through(raw: str) -> None:
     ],
 )
 def test_decimal_text_normalises_signs_zeros_and_exponents(raw: str, expected: str) -> None:
-    """Plain text stays as it is."""
+    """Text that is plain already stays as it is."""
     assert decimal_text(raw) == expected
 
 
@@ -158,7 +158,7 @@ def test_a_negative_price_or_size_is_refused_by_name(judge: object, noun: str) -
 
 
 def test_a_percentage_may_be_negative_or_zero() -> None:
-    """Absent and empty are none."""
+    """A percentage has a sign; absent and empty are none."""
     assert [percent("-1.250"), percent("0.00"), percent("3e-1"), percent(""), percent(None)] == [
         "-1.250", "0.00", "0.3", None, None,
     ]  # fmt: skip

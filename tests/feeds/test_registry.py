@@ -94,7 +94,7 @@ def test_a_feed_is_named_after_its_adapter() -> None:
 def test_an_unknown_adapter_or_option_is_named_with_the_nearest(
     name: str, table: dict[str, object], message: str
 ) -> None:
-    """Or a wrong value: the error has its place and what would be right."""
+    """So is a wrong value: the error has its place and what would be right."""
     with pytest.raises(ConfigError) as caught:
         registry.build(name, table, CONTEXT, KNOWN)
     assert str(caught.value) == message
@@ -139,7 +139,7 @@ def test_a_package_that_cannot_be_imported_is_named() -> None:
 
 
 def test_a_package_cannot_replace_a_built_in_adapter() -> None:
-    """Whatever is installed."""
+    """A built-in adapter stays what it is, whatever is installed."""
     known = registry.loaders([point(f"{__name__}:ADAPTER", "kraken")])
     assert known["kraken"]().name == "kraken"
 

@@ -107,7 +107,7 @@ def test_a_crossed_row_without_a_last_price_is_refused() -> None:
 
 
 def test_bid_and_ask_are_compared_by_value() -> None:
-    """Not as text: 9.5 is below 10, and 10 is not above 10.000, which are equal and pass.
+    """Not text but numbers are compared: 9.5 is below 10, and 10 is not above 10.000, so these pass.
 
     Seen: a bid of 100000 above an ask of 99999 passed, too, where prices have no point.
     """
@@ -195,7 +195,7 @@ def test_every_way_to_write_a_time_gives_milliseconds(raw: str | None, unit: str
      ("0001-01-01T00:00:00Z", "iso"), ("1970-01-01T00:00:00+00:01", "iso")],
 )  # fmt: skip
 def test_text_that_is_no_time_is_an_error(raw: str, unit: str) -> None:
-    """Never a guess."""
+    """Text that names no moment is an error, never a guess."""
     with pytest.raises(ValueError, match=r"."):
         time_ms(raw, unit)
 

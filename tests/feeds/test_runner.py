@@ -129,7 +129,7 @@ def test_one_failure_of_a_delivering_feed_keeps_its_state() -> None:
 
 
 def test_a_failure_with_outdated_prices_puts_the_feed_down() -> None:
-    """Once the last data is older than the feed's patience."""
+    """The next failure puts it down once its last data is older than its patience."""
     clock = InstantClock()
     sink, _ = play(delivers_then(FeedError("refused"), clock), clock=clock)
     assert [event[1:] for event in sink.events[1:2]] == [("down", "refused")]
@@ -145,7 +145,7 @@ class KeepsMessages(RecordingSink):
 
 
 def test_data_clears_the_message_of_a_failure() -> None:
-    """And no other message."""
+    """Data clears the failure's message and no other one."""
 
     async def main() -> list[object]:
         clock = InstantClock()
@@ -250,7 +250,7 @@ def test_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_every_log_line_has_the_feeds_own_name() -> None:
-    """The lines of a feed's parts, too."""
+    """The lines of a feed's parts have it, too."""
     assert [log_fields(name) for name in ("kraken", "kraken polls", "kraken stream 1")] == [
         {"feed": "kraken"}, {"feed": "kraken", "part": "polls"}, {"feed": "kraken", "part": "stream 1"},
     ]  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_message_that_comes_and_goes_is_logged_once(caplog: pytest.LogCaptureF
 
 
 def test_a_feed_that_reports_itself_down_is_logged_as_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    """Like a failure: a feed of several ways reports that all of them are down."""
+    """A feed of several ways that reports all of them down is logged like a failure."""
     caplog.set_level(logging.INFO, "ticker.feeds")
 
     async def act(sink: Sink) -> None:
@@ -292,7 +292,7 @@ def test_a_feed_that_reports_itself_down_is_logged_as_a_warning(caplog: pytest.L
 
 
 def test_cancelling_ends_the_runner_at_once() -> None:
-    """While the feed runs as well as in a pause, and without a message."""
+    """It ends while the feed runs as well as in a pause, and without a message."""
 
     async def main() -> None:
         clock = ManualClock()

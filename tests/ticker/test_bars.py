@@ -71,7 +71,7 @@ histories = st.lists(st.builds(Event, waits, st.one_of(st.integers(90, 110), st.
 
 @given(histories)
 def test_folded_bars_equal_those_of_every_single_price(events: list[Event]) -> None:
-    """For any prices, pauses and gaps, and for each length."""
+    """That holds for any prices, pauses and gaps, and for each length."""
     tape, now = Tape(), START
     for wait_ms, price in events:
         now += wait_ms
@@ -169,7 +169,7 @@ def test_bars_before_the_requested_range_are_not_returned() -> None:
 
 
 def test_a_tape_without_seconds_still_has_the_current_one() -> None:
-    """And all minutes."""
+    """It also still has all minutes."""
     tape = tape_of((0, "10"), (1000, "11"))
     tape.seconds = None
     tape.take({"last": "12"}, START + 2000)

@@ -406,7 +406,7 @@ class Truth:
 @settings(max_examples=100, derandomize=True)
 @given(steps)
 def test_a_bar_without_a_gap_is_the_one_all_trades_make(story: list[Step]) -> None:
-    """Whatever was received, missed and fetched.
+    """That holds whatever was received, missed and fetched.
 
     A bar with a gap has no price from another time, once the venue has delivered it.
     """

@@ -22,7 +22,7 @@ def ring_bytes(*tapes: Tape) -> int:
 
 @pytest.mark.parametrize("question", ["bars", "sparklines"])
 def test_the_arrays_stay_within_the_budget(question: str) -> None:
-    """Whatever is recorded and requested, and the count is exact."""
+    """They do so whatever is recorded and requested, and the count is exact."""
     budget = 40_000
     market = Market(budget)
     venue = market.feed("a", local=True)
@@ -47,7 +47,7 @@ def test_the_arrays_stay_within_the_budget(question: str) -> None:
 
 
 def test_a_clock_set_back_frees_the_memory_of_all_bars() -> None:
-    """By more than a minute; the count stays exact."""
+    """A clock set back by more than a minute frees them; the count stays exact."""
     market = Market()
     market.feed("a", local=True)
     market.say({"a:X": "10", "a:Y": "10"})
@@ -148,7 +148,7 @@ def test_a_forgotten_symbol_starts_again_when_requested() -> None:
 
 
 def test_the_counted_bytes_are_those_python_takes() -> None:
-    """No fewer are counted."""
+    """No fewer bytes are counted than Python takes."""
     market = Market()
     market.feed("a")
     prices = {f"a:S{n}": "10.5" for n in range(300)}

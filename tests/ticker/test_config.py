@@ -245,7 +245,7 @@ def test_a_host_with_a_port_is_refused(tmp_path: Path) -> None:
 
 
 def test_settings_about_tokens_need_a_tokens_file(tmp_path: Path) -> None:
-    """Which any source may name.
+    """Any source may name the file.
 
     Seen: with `auth.metrics` alone anyone could read /metrics.
     """
@@ -273,7 +273,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    """It is no mistake."""
+    """A byte order mark is no mistake."""
     assert load(written(tmp_path, "\ufeff[server]\nport = 3\n"), [], {}).server.port == 3
 
 
@@ -297,7 +297,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_each_mistake_in_the_environment_names_its_variable(name: str, text: str, expected: str) -> None:
-    """In one line that begins with the variable's name."""
+    """Each is one line that begins with the variable's name."""
     assert errors(None, [], {name: text}) == [f"{name}: {expected}"]
 
 
@@ -328,12 +328,12 @@ def test_each_mistake_in_the_environment_names_its_variable(name: str, text: str
     ],
 )
 def test_each_mistake_on_the_command_line_names_its_flag(flag: str, text: str, expected: str) -> None:
-    """In one line that begins with the flag."""
+    """Each is one line that begins with the flag."""
     assert errors(None, [(flag, text)], {}) == [expected]
 
 
 def test_a_second_feed_of_the_same_name_is_refused() -> None:
-    """With a spec that would work."""
+    """The refusal has a spec that would work."""
     assert errors(None, [("--feed", "kraken:A"), ("--feed", "kraken:B")], {}) == [
         "--feed kraken:B: there is a feed 'kraken' already; name this one: NAME=kraken:B"
     ]
@@ -354,7 +354,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_settings_are_frozen_and_refuse_unknown_names() -> None:
-    """At every level, even if made directly."""
+    """They do so at every level, even if made directly."""
     settings = Settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.server.port = 1

@@ -482,7 +482,7 @@ def test_a_source_removed_and_reborn_is_still_followed(market: Market, feeds: tu
 
 
 def test_the_old_source_does_not_move_the_price_after_a_failover(market: Market) -> None:
-    """Only the new source does."""
+    """After a failover only the new source moves the price."""
     market.start("a", "b")
     market.put("a", "stale")
     market.flush()

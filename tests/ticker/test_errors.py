@@ -67,7 +67,7 @@ def test_errors_can_be_pickled(error: TickerError) -> None:
 
 
 def test_unknown_symbols_have_a_line_each() -> None:
-    """With the names most like it, and, where it is not final, the feeds that may still bring it."""
+    """The line has the names most like it and, where it is not final, the feeds that may still bring it."""
     nearest_names: dict[str, list[str]] = {"X": ["Y", "Z"], "Q": []}
     assert str(UnknownSymbolError(nearest_names)) == "no symbol 'X'; nearest: Y, Z\nno symbol 'Q'"
     error = UnknownSymbolError({"X": ["Y"], "Q": []}, ["f", "g"])

@@ -50,7 +50,7 @@ def test_feed_is_live_from_its_first_data(service: Service) -> None:
 
 
 def test_rows_symbols_and_rate_are_counted_for_each_feed(service: Service) -> None:
-    """So is the time of the last data."""
+    """The time of the last data is kept, too."""
     feed, other = service.feed("v"), service.feed("w")
     put(feed, "v:A", "v:B")
     service.wait(1.0)
@@ -216,7 +216,7 @@ def test_a_lower_sequence_number_counts_once_the_higher_one_is_old(service: Serv
 
 
 def test_a_higher_sequence_number_is_news_after_any_silence(service: Service) -> None:
-    """As in the second round of a replay, with its older times, for a symbol that is rarely quoted."""
+    """An example is a rarely quoted symbol in the second round of a replay, with its older times."""
     feed = service.feed("v", "replay")
     put(feed, "v:A", seq=1, ts=2000, last="1")
     service.wait(10 * STALE_AFTER_S)

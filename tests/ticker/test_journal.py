@@ -29,7 +29,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, Any]]:
 
 
 def test_a_connections_lines_have_its_number(caplog: pytest.LogCaptureFixture) -> None:
-    """From its start to its end; an ordinary end is logged at debug, any other with its reason."""
+    """Its start and its end have the number; an ordinary end is logged at debug, any other with its reason."""
     caplog.set_level(logging.DEBUG)
     journal = Journal(ManualClock().monotonic)
     first, second = Peer(journal.number()), Peer(journal.number(), "sse")

@@ -76,7 +76,7 @@ def test_only_the_level_and_above_is_written(stream: io.StringIO) -> None:
 
 
 def test_printable_text_is_written_unchanged() -> None:
-    """In any script."""
+    """That holds for text in any script."""
     for text in ("", "plain text", "é 価格 🙂 back\\slash"):
         assert escape(text) == text
     assert escape(HOSTILE) == HOSTILE_ESCAPED

@@ -31,7 +31,7 @@ SUBSCRIBE = {"op": "subscribe", "id": 9, "symbols": ["A"]}
 
 
 def test_documented_messages_are_understood() -> None:
-    """Those of the protocol's text; unknown keys are ignored."""
+    """The messages in the protocol's text are understood, and unknown keys are ignored."""
     assert parse_message(
         b'{"op":"subscribe","id":1,"symbols":["BTC-USD","kraken:*"],"fields":["last","bid","ask","ts"],'
         b'"interval_ms":250,"cursor":"1795386000123:4711:9f3a61c27b04d5e8"}', MAX_SYMBOLS

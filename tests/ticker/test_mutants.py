@@ -257,6 +257,6 @@ def test_the_machine_finds_every_core_without_one_rule(part: type) -> None:
 
 @pytest.mark.parametrize("part", [ConsolidatorOneFlushLate, ConsolidatorThatNeverSwitches])
 def test_the_machine_finds_every_broken_consolidation(part: type[Consolidator]) -> None:
-    """So it does on one that derives in a flush of its own, and on one without failover."""
+    """It fails on one that derives in a flush of its own, and on one without failover."""
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_with(ConsolidatedMachine, part), settings=HUNT)

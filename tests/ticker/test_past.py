@@ -244,7 +244,7 @@ def test_a_slow_venue_is_given_up_at_a_deadline(caplog: pytest.LogCaptureFixture
 
 
 def test_bars_dated_by_a_wrong_clock_are_requested_again() -> None:
-    """Once dropped it takes no memory, and a request need not wait until it may be fetched again."""
+    """Dropped bars take no memory, and a request for them need not wait for the usual pause."""
 
     async def run() -> None:
         world = World()

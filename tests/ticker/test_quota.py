@@ -92,7 +92,7 @@ def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_answers_not_yet_taken_by_an_address_are_limited() -> None:
-    """As much as it may ask for at once, each answer until it was taken; one alone may be larger."""
+    """The limit is as much as it may ask for at once; an answer counts until it was taken; one alone may be larger."""
     shared, _ = make()
     with shared.in_hand(HERE, 21), refused("on their way"), shared.in_hand(HERE, 1):
         pass

@@ -271,7 +271,7 @@ def scope(exact: set[str], *wild: list[str]) -> Scope:
 
 
 def test_a_scope_names_each_symbol_once() -> None:
-    """By name, whether it exists or not, then by wildcard; a symbol that several of them select comes once."""
+    """Symbols selected by name come first, even if they do not exist, then those of wildcards; none comes twice."""
     overlapping = scope({"A", "NONE"}, ["A", "B"], ["B", "C"], ["A", "C", "D"])
     assert sorted(overlapping.symbols()) == ["A", "B", "C", "D", "NONE"]
     assert overlapping.size == 9
@@ -286,13 +286,13 @@ def test_a_scope_contains_what_it_names() -> None:
 
 
 def test_a_scope_matches_symbols_that_do_not_exist() -> None:
-    """By name or by pattern; it also answers for removed symbols."""
+    """It matches them by name or by pattern, and also answers for removed symbols."""
     both = Scope(Selection(), frozenset("A"), (Wildcard("C*"), Wildcard("k:*")))
     assert [s for s in ("A", "B", "C", "C2", "AC", "k:A") if both.matches(s)] == ["A", "C", "C2", "k:A"]
 
 
 def test_a_scope_tells_what_it_has_beyond_another() -> None:
-    """By name, by another wildcard, or because the other scope leaves it out; each once."""
+    """A symbol may be new by name, by another wildcard, or because the other scope leaves it out; each comes once."""
     wide, other = scope({"A", "B"}, ["B", "C", "D"], ["D", "E"], ["F", "G"]), scope({"B", "E"})
     other.wildcards, other.denied = wide.wildcards[2:], {"F", "Z"}
     assert list(other.beyond(other)) == []

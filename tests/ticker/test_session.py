@@ -249,7 +249,7 @@ def test_unsubscribe_before_anything_is_not_subscribed(desk: Desk) -> None:
 
 
 def test_ping_is_answered_by_its_id(desk: Desk) -> None:
-    """One pong and no data frame."""
+    """The answer is one pong and no data frame."""
     assert desk.say(op="ping", id=7) == [{"type": "pong", "id": 7, "time": desk.clock.wall_ms()}]
 
 

@@ -139,7 +139,7 @@ def test_too_many_removals_abandon_a_sliced_answer() -> None:
 
 
 def test_an_abandoned_answer_leaves_nothing_behind() -> None:
-    """Nor does one that is complete: no pattern is held for it."""
+    """Nor does a complete one leave anything: no pattern is held for it."""
     store = market(3 * SLICE)
     answer = whole(store, ALL)
     next(answer)
@@ -151,7 +151,7 @@ def test_an_abandoned_answer_leaves_nothing_behind() -> None:
 
 
 def test_new_patterns_are_tested_in_slices() -> None:
-    """With a pause before each pattern and after each slice; resolving them then tests nothing."""
+    """There is a pause before each pattern and after each slice; resolving them then tests nothing."""
     store = market(2 * TESTS)
     selection = Selection.of(["S1*", "S*9", "S7", "NO*"])
     assert sorted(untested(store, selection)) == ["NO*", "S*9", "S1*"]

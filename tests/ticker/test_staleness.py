@@ -108,7 +108,7 @@ def test_a_new_symbol_is_stale_only_after_a_minute(service: Service) -> None:
 
 
 def test_all_symbols_that_fall_silent_together_are_stale() -> None:
-    """However many they are."""
+    """Hundreds that fall silent together are stale together."""
     service = Service(max_symbols=400)
     feed = service.feed()
     symbols = [f"v:S{i}" for i in range(300)]
@@ -221,7 +221,7 @@ def test_a_silent_feed_is_stale_with_all_its_symbols_at_once(service: Service) -
 
 
 def test_empty_publications_do_not_keep_a_feed_live(service: Service) -> None:
-    """Nor do rejected rows."""
+    """Rejected rows do not keep it live, either."""
     feed = service.feed()
     beat(service, feed, ["v:A"], 10, 1.0)
     put(feed, "v:A", ts=service.clock.wall_ms())
@@ -248,7 +248,7 @@ def test_data_ends_a_feeds_staleness(service: Service, caplog: pytest.LogCapture
 
 
 def test_a_feed_whose_rows_never_change_is_stale(service: Service) -> None:
-    """Such as a frozen cache: polls go on, but their rows do not change for far longer than usual."""
+    """Polls of a frozen cache go on, but its rows do not change for far longer than usual."""
     feed = service.feed()
     beat(service, feed, ["v:A", "v:B"], 10, 2.0)
     put(feed, "v:HALT", state="halted", last="3")

@@ -145,7 +145,7 @@ def test_only_a_version_that_was_reached_gets_a_delta(store: Store, since: int |
 
 
 def test_a_delta_has_each_field_changed_since_once(store: Store) -> None:
-    """From any older version: the union of all changes in between, each field once, with its newest value."""
+    """From any older version it is the union of all changes in between, with the newest values."""
     put(store, A={"last": "1", "bid": "1", "ask": "1"})
     put(store, A={"last": "2"})
     put(store, A={"last": "3", "bid": "3"})
@@ -169,7 +169,7 @@ def test_a_record_born_since_comes_complete(store: Store) -> None:
 
 
 def test_a_reader_gets_only_its_fields(store: Store) -> None:
-    """In full answers and in deltas; a record is left out if none of the wanted fields changed."""
+    """That holds for full answers and deltas; a record is left out if none of the wanted fields changed."""
     put(store, A={"last": "1", "bid": "1"}, B=LAST)
     put(store, A={"bid": "2"}, B={"last": "2"})
     scope = scope_of(store, "*", fields=["last", "name"])
@@ -235,7 +235,7 @@ def test_a_cursor_older_than_a_forgotten_removal_gets_everything() -> None:
 
 
 def test_tombstones_may_be_forgotten_in_the_flush_that_made_them() -> None:
-    """With room for none, every reader who missed a removal gets everything, and nobody else does."""
+    """If there is room for none, every reader that missed a removal gets everything, and no other does."""
     store = Store(EPOCH, max_tombstones=0)
     put(store, A=LAST, B=LAST)
     flush = drop(store, "A")
@@ -286,7 +286,7 @@ def show_ts(store: Store, key: str = "A") -> Value:
 
 
 def test_a_new_time_goes_with_any_other_change(store: Store) -> None:
-    """However soon after the last one."""
+    """It does so however soon after the last one."""
     for ts, last in ((1000, "1"), (1001, "2"), (1002, "3")):
         store.ingest("A", {"last": last}, ts)
         store.flush(0.0)

@@ -325,7 +325,7 @@ async def test_all_consolidated_symbols_are_listed(live: Live) -> None:
 
 @serving()
 async def test_the_list_of_symbols_takes_names_and_patterns(live: Live) -> None:
-    """By names and patterns; venue symbols have entries of their own, and names that do not exist are listed.
+    """Venue symbols have entries of their own, and names that do not exist are listed.
 
     Seen: the names of venue symbols could be had only with their prices.
     """

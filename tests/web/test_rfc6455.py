@@ -168,7 +168,7 @@ async def test_section_5_4_fragmentation(live: Live) -> None:
 
 @serving()
 async def test_section_5_5_control_frames(live: Live) -> None:
-    """At most 125 bytes; a ping comes back as it is; an unsolicited pong is ignored."""
+    """They have at most 125 bytes; a ping comes back as it is; an unsolicited pong is ignored."""
     await check(live, {
         "a ping of 125": (frame(PING, b"x" * 125), ANSWERED),
         "a ping of 126": (frame(PING, b"x" * 126), 1002),

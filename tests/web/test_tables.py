@@ -85,7 +85,7 @@ def test_texts_that_begin_a_formula_get_an_apostrophe(text: str, shown: str) -> 
     ],
 )
 def test_decimals_have_no_exponent(number: float | None, digits: int | None, text: str) -> None:
-    """As many digits as the symbol has, or as the number needs."""
+    """There are as many digits as the symbol has, or as the number needs."""
     assert decimal(number, digits) == text
 
 

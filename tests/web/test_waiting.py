@@ -152,7 +152,7 @@ async def test_a_waiting_request_takes_a_connection_slot(live: Live) -> None:
 @pytest.mark.parametrize("wait_s", ["-1", "31", "nan", "inf", "long", ""])
 @serving()
 async def test_a_wait_outside_0_to_30_seconds_is_refused(live: Live, wait_s: str) -> None:
-    """From 0 to 30 seconds; else 400, which names the parameter."""
+    """It gets a 400 that names the parameter."""
     answer = await live.get(f"/api/quotes?wait_s={wait_s}")
     assert (answer.status, answer.json["code"]) == (400, "bad_request")
     assert "'wait_s'" in answer.json["detail"]

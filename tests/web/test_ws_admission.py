@@ -89,7 +89,7 @@ async def test_a_rebound_name_is_refused(live: Live) -> None:
 async def test_a_stream_refused_by_its_host_is_counted_and_numbered(
     live: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one refused by its Origin is, so that a misconfigured proxy is found. Plain requests are not counted.
+    """So is one refused by its Origin, so that a misconfigured proxy is found; plain requests are not counted.
 
     Seen: such streams had no number, no line in the log, and counted as nothing.
     """

@@ -129,12 +129,12 @@ def test_each_kind_of_failure_has_its_own_reason(reply: Reply, reason: str) -> N
 
 
 def test_a_lost_connection_has_the_same_message_at_every_stage() -> None:
-    """Wherever in the answer it was lost: if the message changed from try to try, every try would be logged."""
+    """The message is the same wherever it was lost: if it changed from try to try, every try would be logged."""
     assert str(failure(CLOSED)) == "127.0.0.1 closed the connection before its answer was complete"
 
 
 def test_an_answer_of_exactly_the_limit_is_accepted() -> None:
-    """Plain or compressed."""
+    """An answer of exactly the limit is read, plain or compressed."""
     body = b" " * LIMIT
     for reply in (Reply(body=body), Reply(body=gzip(body), headers={**JSON, "Content-Encoding": "gzip"})):
         outcome, _ = get(reply)
@@ -184,7 +184,7 @@ def test_a_request_after_failures_is_answered_as_usual() -> None:
 
 
 def test_a_refused_connection_has_the_reason_connect() -> None:
-    """Nothing listens on the port."""
+    """A port on which nothing listens is the reason `connect`."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         assert failure(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}").reason == "connect"
@@ -221,7 +221,7 @@ def test_an_error_names_the_unreachable_host_or_proxy() -> None:
 
 
 def test_a_server_without_tls_has_the_reason_tls() -> None:
-    """A server that does not speak TLS, asked over https."""
+    """A server that does not speak TLS is the reason `tls`."""
 
     async def main() -> FeedError:
         async with FakeExchange() as exchange:

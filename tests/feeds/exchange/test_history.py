@@ -46,7 +46,7 @@ def bars_of(answers: list[object], venue: Any = PAST, **asked: int) -> tuple[lis
 
 
 def test_bars_come_oldest_first_and_only_those_requested() -> None:
-    """Whatever the order of the answer; bars outside the request, above all future ones, are dropped."""
+    """The order of the answer does not matter, and bars outside the request, above all future ones, are dropped."""
     minutes = [NOW_S, NOW_S - 60, NOW_S - 600, NOW_S + 60]
     bars, stage = bars_of([[[t, "1.50", 3, "1.25", "2", "7.5"] for t in minutes]], limit=2)
     assert bars == [Bar(t * 1000, 1.5, 3.0, 1.25, 2.0, 7.5) for t in (NOW_S - 60, NOW_S)]

@@ -127,7 +127,7 @@ def test_equal_failures_of_several_ways_are_reported_together() -> None:
 
 
 def test_the_combined_message_is_one_bounded_line() -> None:
-    """However many ways have long messages."""
+    """Readers get one line of bounded length, however many ways have long messages."""
     door, _, ways = joined(*(f"way {n}" for n in range(50)))
     for way in ways:
         way.state("down", way.name * 100)

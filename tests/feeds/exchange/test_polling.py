@@ -21,7 +21,7 @@ from ticker.model import Bar, Quote
 
 
 def test_every_good_row_is_published_in_one_call() -> None:
-    """Unchanged rows too: that confirms them."""
+    """Unchanged rows are published, too: that confirms them."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1.50", ETH="2"))
@@ -80,7 +80,7 @@ def test_a_bad_row_is_counted_once_and_the_others_are_published() -> None:
 
 
 def test_a_bad_row_is_counted_in_every_poll() -> None:
-    """Even if nothing in it has changed."""
+    """It is counted again even if nothing in it has changed."""
 
     async def play(stage: Stage) -> None:
         body = b'{"BTC/USD": {"last": "1", "bid": "-1"}, "ETH/USD": {"last": "0"}, "ADA/USD": 5}'
@@ -92,7 +92,7 @@ def test_a_bad_row_is_counted_in_every_poll() -> None:
 
 
 def test_a_changed_row_is_judged_again() -> None:
-    """So is one that has changed back."""
+    """A row that has changed is judged again, and so is one that has changed back."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.script(TICKERS, *[tickers(BTC=p, ETH="5") for p in ("1", "2", "2", "x", "1")])
@@ -263,7 +263,7 @@ def test_a_polled_feed_describes_itself() -> None:
 
 
 def test_every_option_is_documented_and_has_a_default() -> None:
-    """For every polled exchange."""
+    """That holds for every option of a polled exchange."""
     adapter = exchange(TOY)
     assert isinstance(adapter, Adapter)
     assert (adapter.name, adapter.summary) == ("toy", "a toy")
@@ -280,6 +280,6 @@ def test_every_option_is_documented_and_has_a_default() -> None:
      ("record_mb", "0")],
 )  # fmt: skip
 def test_an_option_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:
-    """Before anything starts."""
+    """A value that cannot work is refused before anything starts."""
     with pytest.raises(ConfigError, match=name):
         parse_options("feeds.toy", ExchangeOptions, {name: value})

@@ -46,7 +46,7 @@ def test_prices_continue_when_the_list_fails(reply: Reply) -> None:
 
 
 def test_a_429_for_the_list_pauses_prices_too() -> None:
-    """For as long as it says."""
+    """After a 429 for the list nothing is requested for as long as it says."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -61,7 +61,7 @@ def test_a_429_for_the_list_pauses_prices_too() -> None:
 
 
 def test_a_list_that_lost_half_is_reloaded_after_a_minute() -> None:
-    """Once: it may have been truncated.
+    """It is reloaded once, since it may have been truncated.
 
     Seen: where names mean nothing without the list, one short answer cost most prices for an hour.
     """
@@ -134,7 +134,7 @@ def test_a_new_listing_is_published_without_a_restart() -> None:
 
 
 def test_a_delisted_symbol_is_removed_once() -> None:
-    """As soon as the list has lost it and answers have lacked it for a while."""
+    """It is removed when the list has lost it and answers have lacked it for a while."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -151,7 +151,7 @@ def test_a_delisted_symbol_is_removed_once() -> None:
 
 @pytest.mark.parametrize("keeps", ["list", "answers", "recent answer"])
 def test_a_symbol_still_in_the_list_or_the_answers_is_not_removed(keeps: str) -> None:
-    """Nor is one that is missing from a single answer."""
+    """A symbol stays while the list or the answers have it, and if a single answer lacks it."""
     both, one = tickers(BTC="1", ODD="2"), tickers(BTC="1")
     full, short = listing(("BTC/USD", "BTC-USD", 1), ("ODD/USD", "ODD-USD", 1)), listing(("BTC/USD", "BTC-USD", 1))
 
@@ -186,7 +186,7 @@ def test_a_server_that_invents_names_meets_a_limit() -> None:
 
 
 def test_a_market_halted_by_the_list_is_shown_as_halted() -> None:
-    """Even if no row of it comes any more; it is open again when the list says so."""
+    """It is shown as halted even without any row of it, and as open again when the list says so."""
 
     async def play(stage: Stage) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
@@ -226,7 +226,7 @@ def markets(**states: str | None) -> Reply:
 
 @pytest.mark.parametrize("before", [None, "halted"])
 def test_the_list_is_reloaded_soon_after_a_halt(before: str | None) -> None:
-    """So that a market which reopens is noticed, and then polled again.
+    """A market that reopens is noticed soon, and then polled again.
 
     Seen: the hourly list was loaded, or the service was started, in the twenty minutes of an exchange's maintenance.
     Everything was halted in it, so nothing was asked for, and no price came for the rest of the hour.

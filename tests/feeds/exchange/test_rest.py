@@ -74,7 +74,7 @@ def test_an_invalid_etag_is_not_sent_back(tag: str) -> None:
 
 
 def test_only_sixteen_tagged_answers_are_kept() -> None:
-    """Which bounds memory."""
+    """Only the first sixteen tagged answers are kept, which bounds memory."""
     bases = [f"A{n:02}" for n in range(20)]
     limits = Limits(interval_s=1.0, gap_s=0.01, symbols_per_request=1)
 
@@ -120,7 +120,7 @@ def test_requests_wait_when_the_minutes_allowance_is_nearly_used() -> None:
 
 @pytest.mark.parametrize(("status", "waits"), [(403, True), (418, True), (404, False), (500, False)])
 def test_a_ban_without_an_end_lasts_as_long_as_usual(status: int, waits: bool) -> None:
-    """As long as the exchange is known to ban."""
+    """Its length is then how long the exchange is known to ban."""
     limits = Limits(interval_s=1.0, gap_s=1.0, ban_s=600.0)
 
     async def play(stage: Stage) -> None:
@@ -164,7 +164,7 @@ def merged(stage: Stage) -> dict[str, dict[str, object]]:
 
 
 def test_a_poll_sends_one_request_for_each_symbol() -> None:
-    """If the venue wants that; an answer without a name is for the symbol requested."""
+    """If the venue wants that, all are sent; an answer without a name is for the symbol requested."""
 
     async def play(stage: Stage) -> None:
         serve_one(stage.exchange, "BTC-USD", "1", "10")
@@ -197,7 +197,7 @@ def test_one_bad_answer_does_not_stop_the_other_symbols() -> None:
 
 
 def test_a_poll_without_one_good_answer_has_failed() -> None:
-    """Every symbol of it was bad."""
+    """A poll in which every symbol is bad counts as failed."""
 
     async def play(stage: Stage) -> None:
         await stage.until(
@@ -248,7 +248,7 @@ def built(venue: Venue, environ: dict[str, str], **options: str) -> None:
 
 
 def test_a_feed_without_a_usable_key_is_refused(tmp_path: pathlib.Path) -> None:
-    """Before anything starts; the message does not contain the key."""
+    """It is refused before anything starts, and the message does not contain the key."""
     good, empty, binary = tmp_path / "good", tmp_path / "empty", tmp_path / "binary"
     good.write_text("k3y\n")
     empty.write_text("\n")
@@ -295,7 +295,7 @@ def test_a_rejected_key_is_not_tried_again(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("way", ["poll", "stream"])
 def test_a_key_in_the_exchanges_error_is_masked(way: str, tmp_path: pathlib.Path) -> None:
-    """However it is spelled there."""
+    """It is masked however the exchange spells it."""
     (tmp_path / "key").write_text("s3cr/t")
 
     def refuses(body: bytes) -> list[Row]:
@@ -320,7 +320,7 @@ def test_a_key_in_the_exchanges_error_is_masked(way: str, tmp_path: pathlib.Path
 
 @pytest.mark.parametrize("way", ["poll", "stream"])
 def test_each_part_of_a_key_has_its_header(way: str, tmp_path: pathlib.Path) -> None:
-    """In requests and in the handshake of a stream alike; no part is repeated elsewhere, or recorded."""
+    """Requests and the handshake of a stream have it alike; no part is repeated elsewhere, or recorded."""
     (tmp_path / "key").write_text("n4me: s3cr/t\n")  # a space is no part of either
     told = b'"bad n4me, s3cr%2Ft"'
 

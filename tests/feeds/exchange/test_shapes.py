@@ -44,7 +44,7 @@ def test_a_row_has_its_texts_under_our_names() -> None:
 
 @pytest.mark.parametrize("missing", ["p", "b", "f", "s"])
 def test_a_row_without_a_required_field_has_an_unknown_shape(missing: str) -> None:
-    """Which is not the same as a row without a price."""
+    """A missing field makes the shape unknown, which is not the same as no price."""
     assert SHAPE.row({name: value for name, value in SENT.items() if name != missing}) == Row("BTCUSD", None)
 
 
@@ -94,7 +94,7 @@ def test_numbers_keep_their_text(sent: str, text: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"5", b'"x"', b"null", b"[" * 100_000])
 def test_anything_but_a_json_object_is_a_value_error(body: bytes) -> None:
-    """And no other exception."""
+    """Other input raises ValueError and no other exception."""
     with pytest.raises(ValueError, match=r"."):
         read_object(body)
 
@@ -159,7 +159,7 @@ def test_impossible_digits_of_a_list_are_unknown(digits: Any, known: int | None)
 
 
 def test_a_path_leads_through_objects_and_lists() -> None:
-    """Through lists by index or by the entry that has the name; a path that ends early leads to nothing."""
+    """It leads through lists by index or by the entry with that name; a path that ends early leads to nothing."""
     value = {"a": [{"b": 1}, {"c": [5, 6]}]}
     assert (at(value, "a", "c", 1), at(value, "a", 0, "b"), at(value, "a", 2), at(value, "a", "x", "y")) == (
         6, 1, None, None,

@@ -65,7 +65,7 @@ def test_polling_stops_once_the_stream_delivers() -> None:
 
 @pytest.mark.parametrize("reply", [Reply(status=503), HANG])
 def test_polls_replace_a_broken_stream(reply: Reply) -> None:
-    """In the next interval; the stream takes over again when it is back."""
+    """Polls begin in the next interval; the stream takes over again when it is back."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -163,7 +163,7 @@ def test_a_symbol_quiet_for_seconds_is_polled() -> None:
 
 
 def test_an_old_price_from_the_stream_is_confirmed_by_the_next_poll() -> None:
-    """Such as the first one of a quiet symbol on a new connection.
+    """An example is the first price of a quiet symbol on a new connection.
 
     Seen: a quiet pair was stale for 5 s after each new connection: its first row was as old as its last change,
     and the answer that dates nothing, and so confirms it, was not due yet. Where the exchange's clock is slow it is not
@@ -212,7 +212,7 @@ def test_a_symbol_priced_by_the_stream_alone_is_not_missing() -> None:
 
 
 def test_one_poll_confirms_all_symbols_due_soon() -> None:
-    """So that symbols which fall quiet one after the other do not cost a request each."""
+    """Symbols that fall quiet one after the other do not cost a request each."""
 
     async def play(theatre: Theatre) -> None:
         bases = [f"Q{n}" for n in range(6)]
@@ -282,7 +282,7 @@ def test_polls_fill_in_what_the_stream_lacks() -> None:
 
 
 def test_polls_replace_a_channel_that_fell_silent() -> None:
-    """Even if another channel still has news of the symbol.
+    """They do so even if another channel still has news of the symbol.
 
     A best bid and ask could stand still for as long as a ticker of trades went on, and look live; then the first
     answer only confirmed them, and they were fourteen seconds old before the next one changed them.
@@ -380,7 +380,7 @@ def test_failing_polls_leave_a_streaming_feed_live() -> None:
 
 
 def test_a_feed_is_down_when_stream_and_polls_fail() -> None:
-    """For longer than its prices are valid; either one brings it back."""
+    """It is down when both have failed for longer than its prices are valid; either one brings it back."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -427,7 +427,7 @@ def test_polls_need_no_list_where_the_stream_does() -> None:
 
 
 def test_mode_stream_never_polls_prices() -> None:
-    """Whatever happens."""
+    """In mode `stream` prices are never polled, whatever happens."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -442,7 +442,7 @@ def test_mode_stream_never_polls_prices() -> None:
 
 
 def test_mode_poll_opens_no_stream() -> None:
-    """Prices are only polled."""
+    """In mode `poll` prices are only polled."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -468,7 +468,7 @@ def build(adapter: Adapter, **options: str | tuple[str, ...]) -> None:
     ids=["names mean nothing", "one by one"],
 )
 def test_the_first_poll_follows_the_list_at_once(venue: Venue) -> None:
-    """Where only the list tells what to request; no failure is reported before.
+    """Where only the list tells what to request, the first poll follows it, and no failure is reported before.
 
     Seen: it came a whole interval after the start, a minute with 60 symbols; until then the feed said that it had no
     price for anything, although it had not asked yet.

@@ -14,7 +14,7 @@ from tests.feeds.toy import LIST, TALK, TALKS, Theatre, answers, in_theatre, lis
 
 
 def test_streamed_rows_become_quotes() -> None:
-    """As in polls: digits are kept, decimals come from the list, and bad rows are counted."""
+    """Rows are judged as in polls: digits are kept, decimals come from the list, and bad rows are counted."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -279,7 +279,7 @@ def test_a_refused_symbol_is_reported_and_the_others_continue(name: str | int) -
 
 
 def test_refused_symbols_are_subscribed_again_after_each_list() -> None:
-    """So are those that were not answered.
+    """So are symbols whose subscription was not answered.
 
     Seen: a market that was not open yet when its connection was made had no price in the stream for the life of that
     connection, for weeks where nobody ends it; beside a stream all of its exchange was polled every second for it.
@@ -308,7 +308,7 @@ def test_refused_symbols_are_subscribed_again_after_each_list() -> None:
 
 @pytest.mark.parametrize("replies", [["hello"], []])
 def test_nothing_is_sent_before_the_exchanges_greeting(replies: list[str]) -> None:
-    """Where the exchange greets; if it wants an answer to that, the answer is sent first."""
+    """If an exchange greets and wants an answer to that, the answer is sent first."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -344,7 +344,7 @@ def test_keepalive_texts_are_those_of_the_exchange() -> None:
 
 
 def test_dated_messages_have_the_time_of_sending() -> None:
-    """Where an exchange wants the time in messages: subscriptions and pings alike."""
+    """If an exchange wants the time in messages, subscriptions and pings have that of their sending."""
 
     def subscribe(wires: Sequence[str], number: int) -> list[str]:
         return [json.dumps({"want": list(wires), "id": number, "time": NOW_S, "also": NOW_S})]
@@ -416,7 +416,7 @@ def test_a_relisted_symbol_stays_on_its_old_connection() -> None:
 
 
 def test_a_delisted_symbol_is_removed_once_the_stream_lacks_it() -> None:
-    """For a while; it is not subscribed again."""
+    """It is removed when the stream has not had it for a while, and not subscribed again."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "OLD")

@@ -190,7 +190,7 @@ def test_a_failure_of_the_proxy_names_the_proxy() -> None:
 
 
 def test_a_connection_closed_at_once_has_one_message() -> None:
-    """Wherever in the handshake that is noticed.
+    """The message is the same wherever in the handshake that is noticed.
 
     Seen: the service's own kind of loop notices it before the first byte is sent. That was counted as a protocol error,
     and all that was said was `ConnectionClosedError`.
@@ -221,7 +221,7 @@ def test_a_connection_closed_at_once_has_one_message() -> None:
 
 
 def test_a_stream_without_tls_has_the_reason_tls() -> None:
-    """A server that does not speak TLS."""
+    """A server that does not speak TLS is the reason `tls`."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -263,7 +263,7 @@ def test_proxies_in_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_absent_exchange_is_retried_for_ever_and_rarely() -> None:
-    """Never more often than every few seconds for long."""
+    """It is never given up, and never tried more often than every few seconds for long."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -280,7 +280,7 @@ def test_an_absent_exchange_is_retried_for_ever_and_rarely() -> None:
 
 
 def test_a_busy_stream_that_falls_silent_is_replaced() -> None:
-    """Even if it is open, answers pings and sends heartbeats."""
+    """It is replaced even if it is open, answers pings and sends heartbeats."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -383,7 +383,7 @@ def test_an_outage_does_not_lengthen_the_patience(absence: str) -> None:
 
 
 def test_a_stream_without_any_price_is_replaced() -> None:
-    """After two minutes, and after twice as long each further time."""
+    """It is replaced after two minutes, and after twice as long each further time."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -607,7 +607,7 @@ def test_a_connection_whose_symbols_are_all_delisted_ends_silently() -> None:
 
 
 def test_a_feed_is_down_when_all_its_connections_are() -> None:
-    """For longer than its prices are valid; it comes back by itself."""
+    """It is down after longer than its prices are valid, and comes back by itself."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -659,7 +659,7 @@ def test_an_exchange_that_wants_endless_replies_is_left() -> None:
 
 @pytest.mark.parametrize("word", ["rows", "delta"])
 def test_an_exchange_that_invents_endless_names_is_left(word: str) -> None:
-    """Before what is remembered of them fills the memory."""
+    """It is disconnected before what is remembered of the names fills the memory."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -676,7 +676,7 @@ def test_an_exchange_that_invents_endless_names_is_left(word: str) -> None:
 
 
 def test_a_replaced_connection_that_does_not_close_is_cut() -> None:
-    """Also if its successor breaks meanwhile."""
+    """It is cut also if its successor breaks meanwhile."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -700,7 +700,7 @@ def test_a_replaced_connection_that_does_not_close_is_cut() -> None:
 
 
 def test_a_cancelled_feed_closes_its_connections_and_tasks() -> None:
-    """Whatever it is doing at that moment."""
+    """It leaves nothing behind, whatever it was doing."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")

@@ -74,7 +74,7 @@ def test_the_new_connection_wins_where_both_deliver() -> None:
 
 @pytest.mark.parametrize("lifetime_s", [1000.0])
 def test_a_connection_is_renewed_before_its_life_ends(lifetime_s: float) -> None:
-    """If the exchange limits it, and not much too early."""
+    """If the exchange limits its life, it is renewed before, and not much too early."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -129,7 +129,7 @@ def test_a_failing_successor_is_retried_while_the_old_one_delivers() -> None:
 
 
 def test_the_new_connection_remains_if_the_old_one_breaks_first() -> None:
-    """Even if it is not complete yet; no third one is opened."""
+    """It remains even if it is not complete yet, and no third one is opened."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")
@@ -155,7 +155,7 @@ def test_the_new_connection_remains_if_the_old_one_breaks_first() -> None:
 
 
 def test_the_feed_fails_if_the_old_one_breaks_without_a_successor() -> None:
-    """And recovers like any other."""
+    """It then recovers like any other feed."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC", "ETH")

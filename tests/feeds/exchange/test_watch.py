@@ -97,7 +97,7 @@ def test_a_busy_stream_that_falls_silent_is_not_live_after_ten_seconds(mode: str
 def test_a_dead_exchange_is_not_live_after_ten_seconds(
     ends: Callable[[Peer], None], answer: Reply, interval_s: float
 ) -> None:
-    """However its stream and its polls have failed.
+    """No price is live then, however its stream and its polls have failed.
 
     Seen: with a poll each five seconds they were live for fifteen; and of a mute stream nothing was said any more
     once the next connection was open, that brought no price either. What was said stays until one has come.
@@ -153,7 +153,7 @@ def test_failed_requests_end_a_round_of_single_polls() -> None:
 
 
 def test_a_feed_is_down_when_polls_hang_while_the_stream_is_away() -> None:
-    """For longer than three intervals."""
+    """It is down when a poll has hung for longer than three intervals."""
 
     async def play(theatre: Theatre) -> None:
         theatre.lists("BTC")
@@ -292,7 +292,7 @@ def silences(beats_s: float, beats: int) -> list[float]:
 
 
 def test_each_connection_that_falls_silent_is_replaced_soon() -> None:
-    """In a busy market; if nothing follows the first prices, the market is quiet.
+    """In a busy market each is replaced soon; if nothing follows the first prices, the market is quiet.
 
     Seen: each silence in which a connection was given up made the next one three times as long, up to an hour, in
     which a stream alone had no price although its exchange had many.

@@ -119,7 +119,7 @@ def test_a_replay_of_a_real_exchange_gives_the_same_quotes(
 
 
 def test_messages_are_due_at_the_recorded_pace(tmp_path: pathlib.Path) -> None:
-    """Of several connections in order, or that many times faster."""
+    """Messages of several connections come in order, at that pace or so many times faster."""
     write(tmp_path, (0, said(A="1")), (10, said(A="3")), (None, said(A="4")))
     write(tmp_path, (5, said(B="2")), name="b")
     for pace in (1.0, 10.0):
@@ -198,7 +198,7 @@ def test_recorded_failures_are_counted_again(tmp_path: pathlib.Path) -> None:
 
 
 def test_each_round_of_a_loop_is_newer_than_the_last(tmp_path: pathlib.Path) -> None:
-    """Whatever times and sequence numbers it has."""
+    """That holds whatever times and sequence numbers it has."""
     write(tmp_path, (0, said(A="1")), (0.5, said(A="2")))
     found = quotes(play(tmp_path, 4.0, pace=1.0, loop=True))
     assert [quote.values["last"] for quote in found] == ["1", "2"] * 3
@@ -208,7 +208,7 @@ def test_each_round_of_a_loop_is_newer_than_the_last(tmp_path: pathlib.Path) -> 
 def test_a_truncated_last_line_ends_the_replay_with_a_warning(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a recorder leaves it that was killed; everything before it is played."""
+    """A recorder that was killed leaves such a line; everything before it is played."""
     write(tmp_path, (0, said(A="1")))
     with (tmp_path / "ws" / "a.jsonl").open("a") as file:
         file.write('{"t": 1, "di')
@@ -238,7 +238,7 @@ def test_malformed_lines_are_skipped(tmp_path: pathlib.Path, line: str) -> None:
 
 
 def test_a_folder_that_cannot_be_played_says_what_to_do(tmp_path: pathlib.Path) -> None:
-    """Each says what to do instead."""
+    """Each error says what to do instead."""
 
     def refused(folder: pathlib.Path, **table: object) -> str:
         with pytest.raises(ConfigError) as caught:

@@ -111,7 +111,7 @@ def at(*offsets_ms: int) -> list[str]:
 
 
 def test_a_row_becomes_one_quote(ticks: Path) -> None:
-    """With the file's own text, its time, its row number and the digits of its price."""
+    """It has the file's own text, its time, its row number and the digits of its price."""
     heard = play(write(ticks, f"{T0},oanda,XAUUSD,1290.330,1290.66"))
     values: dict[str, Value] = {"bid": "1290.330", "ask": "1290.66", "decimals": 3}
     assert [Quote("oanda:XAUUSD", values, T0, 1)] == heard.quotes
@@ -126,7 +126,7 @@ def test_a_file_of_trades_gives_last(ticks: Path) -> None:
 
 
 def test_columns_are_found_by_name(ticks: Path) -> None:
-    """In any order and case, also with a byte order mark or Windows line ends."""
+    """Order and case do not matter, nor a byte order mark or Windows line ends."""
     ticks.write_bytes(b"\xef\xbb\xbfAsk, Bid_Qty ,TIMESTAMP,extra,Bid,Pair,offer\r\n2.5,0,1399550400,x,2.4,A-B,9\r\n")
     values: dict[str, Value] = {"bid": "2.4", "ask": "2.5", "bid_size": "0", "decimals": 1}
     assert [Quote("replay:A-B", values, T0, 1)] == play(ticks).quotes
@@ -139,7 +139,7 @@ def test_an_empty_cell_keeps_its_field_and_a_zero_clears_it(ticks: Path) -> None
 
 
 def test_decimals_are_sent_when_they_grow(ticks: Path) -> None:
-    """When a price of that symbol has more digits than any before, and only then."""
+    """They are sent when a price of that symbol has more digits than any before, and only then."""
     rows = [f"{T0},{symbol},{last}" for symbol, last in [("A", "1"), ("A", "1.25"), ("A", "1.3"), ("B", "2.5")]]
     heard = play(write(ticks, *rows, header="ts_ms,symbol,last"))
     assert [quote.values.get("decimals") for quote in heard.quotes] == [0, 2, None, 1]
@@ -165,7 +165,7 @@ def test_map_renames_a_symbol_of_the_file(ticks: Path) -> None:
 
 
 def test_a_row_with_an_invalid_symbol_is_counted_and_named_once(ticks: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Together with the way to map it."""
+    """The log also says how to map it."""
     heard = play(write(ticks, f"{T0},v,BTC/USDT,1,2", f"{T0},v,BTC/USDT,1,2", f"{T0},v,A,1,2"))
     assert heard.rejects == {"symbol": 2}
     assert [quote.symbol for quote in heard.quotes] == ["v:A"]
@@ -201,7 +201,7 @@ def test_a_crossed_quote_is_rejected_unless_kept(ticks: Path, crossed: str, reje
     ],
 )
 def test_times_are_exact_to_the_millisecond(ticks: Path, text: str, ts: int) -> None:
-    """Whatever their unit; fractions of a millisecond are cut off."""
+    """Any unit is read exactly, and fractions of a millisecond are cut off."""
     assert [ts] == [quote.ts for quote in play(write(ticks, f"{text},1", header="time,last"), symbol="A").quotes]
 
 
@@ -218,7 +218,7 @@ def test_a_row_with_an_impossible_time_is_rejected(ticks: Path, text: str) -> No
 
 @pytest.mark.parametrize(("offset_h", "ahead_ms"), [(0, 0), (-5, -18_000_000), (5.5, 19_800_000)])
 def test_ms_counts_from_midnight_of_the_given_date(ticks: Path, offset_h: float, ahead_ms: int) -> None:
-    """In its time zone; midnight itself is valid."""
+    """The midnight is that of its time zone, and is itself a valid time."""
     path = write(ticks, "0,1,2", "43200042.4312,1,2", "86399999.9,1,2", header="")
     columns = {"columns": "ms,bid,ask", "symbol": "EURUSD", "date": "20140508", "utc_offset_h": offset_h}
     midnight = T0 - 43_200_000 - ahead_ms
@@ -243,21 +243,21 @@ def test_an_underscore_skips_a_column(ticks: Path) -> None:
 
 @pytest.mark.parametrize(("speed", "factor"), [("1", 1.0), (4, 4.0), (0.5, 0.5)])
 def test_rows_are_due_at_their_recorded_distance_divided_by_speed(ticks: Path, speed: object, factor: float) -> None:
-    """Counted from the first row."""
+    """The distance is counted from the first row."""
     heard = play_for(10, write(ticks, *at(0, 250, 250, 1000, 3000)), speed=speed)
     expected = [(0.0, [0]), (0.25 / factor, [250, 250]), (1 / factor, [1000]), (3 / factor, [3000])]
     assert expected == heard.times
 
 
 def test_no_row_is_early(ticks: Path) -> None:
-    """Not even by a millisecond."""
+    """A row is not out a millisecond before it is due."""
     path = write(ticks, *at(0, 250))
     assert play_for(0.249, path).times == [(0.0, [0])]
     assert play_for(0.25, path).times == [(0.0, [0]), (0.25, [250])]
 
 
 def test_rows_a_millisecond_apart_share_a_batch(ticks: Path) -> None:
-    """A few milliseconds late, and never early."""
+    """They go out a few milliseconds late, and never early."""
     heard = play_for(1, write(ticks, *at(100, 101, 102, 105, 106, 300)))
     assert [offsets for _, offsets in heard.times] == [[100], [101, 102, 105], [106], [300]]
     assert pytest.approx([0, 0.005, 0.010, 0.200]) == [when for when, _ in heard.times]
@@ -277,7 +277,7 @@ def test_an_early_timer_does_not_split_rows_of_one_millisecond(ticks: Path) -> N
 
 
 def test_a_gap_of_days_is_waited_for(ticks: Path) -> None:
-    """Like any other."""
+    """It is a wait like any other."""
     two_days_s = 2 * 86_400
     path = write(ticks, *at(0, two_days_s * 1000))
     assert len(play_for(two_days_s - 1, path).quotes) == 1
@@ -297,7 +297,7 @@ def test_rows_out_of_time_order_keep_the_files_order(ticks: Path) -> None:
 
 
 def test_a_long_file_leaves_turns_to_others(ticks: Path) -> None:
-    """Also while rows are rejected; batches are bounded."""
+    """It does so while rows are rejected, too, and batches are bounded."""
     rows = at(*range(2 * ROWS_PER_TURN)) + ["bad"] * 2 * ROWS_PER_TURN
     feed = build(write(ticks, *rows), clock := ManualClock(), speed="max")
 
@@ -326,7 +326,7 @@ def test_the_end_of_a_file_is_reported_with_its_last_time(ticks: Path) -> None:
 
 
 def test_a_loop_repeats_prices_and_times_at_the_same_pace(ticks: Path) -> None:
-    """And is newer by `seq`."""
+    """Each round is newer by `seq`."""
     heard = play_for(2 * (0.5 + LOOP_GAP_S), write(ticks, *at(0, 500)), loop="true")
     second = 0.5 + LOOP_GAP_S
     assert [(0.0, [0]), (0.5, [500]), (second, [0]), (second + 0.5, [500]), (2 * second, [0])] == heard.times
@@ -376,7 +376,7 @@ def test_a_replay_has_no_older_bars(ticks: Path) -> None:
 def test_a_bad_row_is_counted_each_time_and_logged_once(
     ticks: Path, caplog: pytest.LogCaptureFixture, row: str, reason: str
 ) -> None:
-    """With its line number; the replay goes on."""
+    """The log has its line number, and the replay goes on."""
     good = f"{T0},v,GOOD,1,2"
     heard = play(write(ticks, good, row, "", row, good))
     assert {reason: 2} == heard.rejects
@@ -427,7 +427,7 @@ def test_a_bad_bid_drops_its_ask_and_keeps_the_trade(ticks: Path, caplog: pytest
     ],
 )
 def test_a_wrong_option_is_refused_at_the_start(ticks: Path, options: dict[str, object], message: str) -> None:
-    """By one line that says what to give."""
+    """One line says what to give."""
     with pytest.raises(ConfigError) as refused:
         build(write(ticks, *at(0)), ManualClock(), **options)
     assert message in str(refused.value)
@@ -499,7 +499,7 @@ def test_damage_further_on_stops_the_feed_and_is_located(
 
 
 def test_a_file_that_vanished_is_not_retried(ticks: Path) -> None:
-    """Between configuration and start."""
+    """One that vanishes between configuration and start ends the feed."""
     feed = build(write(ticks, *at(0)), clock := ManualClock())
     ticks.unlink()
     with pytest.raises(FatalFeedError, match="no such file"):
@@ -529,7 +529,7 @@ def read(path: Path) -> list[list[str]]:
 def test_every_row_of_a_real_recording_is_published_or_rejected(
     data_dir: Path, name: str, options: dict[str, object], rows: int
 ) -> None:
-    """Rejected only as crossed; none is lost."""
+    """Rows are rejected only as crossed, and none is lost."""
     heard = play(data_dir / "ticks" / name, **options)
     assert rows == len(heard.quotes) + sum(heard.rejects.values())
     assert heard.rejects.keys() <= {"crossed"}
@@ -546,7 +546,7 @@ def test_a_day_in_its_own_zone_has_its_utc_times(data_dir: Path) -> None:
 
 
 def test_sixty_times_the_pace_plays_ten_minutes_in_ten_seconds(data_dir: Path) -> None:
-    """Of the burst recording; no row is early, or 5 ms late."""
+    """No row of the burst recording is early, or 5 ms late."""
     path = data_dir / "ticks" / MULTI
     heard = play_for(10.005, path, speed=60, crossed="keep")
     recorded_s = [int(row[0]) / 1000 for row in read(path)[1:]]

@@ -240,7 +240,7 @@ def test_history_joins_the_live_price_without_a_step(symbol: str) -> None:
 
 @pytest.mark.parametrize(("fine_s", "coarse_s", "count"), [(1, 60, 20), (60, 300, 40), (60, 3600, 9), (300, 14400, 6)])
 def test_a_coarse_bar_is_the_fold_of_its_fine_bars(fine_s: int, coarse_s: int, count: int) -> None:
-    """Whichever way it was computed."""
+    """That holds whichever way it was computed."""
     feed = make(ManualClock(START_MS + 777_250))
     for symbol in ("ETH-USD", "BTC-EUR", "AAPL"):
         fine = bars_of(feed, symbol, fine_s, count * coarse_s // fine_s)
@@ -254,7 +254,7 @@ def test_a_coarse_bar_is_the_fold_of_its_fine_bars(fine_s: int, coarse_s: int, c
 
 
 def test_history_gives_at_most_limit_bars() -> None:
-    """And none for a symbol that the feed does not have."""
+    """It gives none for a symbol that the feed does not have."""
     feed = make(symbols="BTC-USD")
     assert len(bars_of(feed, "BTC-USD", 60, 7)) == 7
     assert bars_of(feed, "BTC-USD", 60, 0) == []
@@ -294,7 +294,7 @@ def test_volatility_and_volume_are_clustered() -> None:
 
 
 def test_a_cross_rate_is_the_quotient_of_its_two_sides() -> None:
-    """To within a tick: there is no arbitrage."""
+    """It is so to within a tick: there is no arbitrage."""
     feed = make(ManualClock(START_MS + 5_000_000))
     for cross, base, quote in (("BTC-EUR", "BTC-USD", "EUR-USD"), ("XAU-XAG", "XAU-USD", "XAG-USD")):
         dear, cheap, made = (bars_of(feed, symbol, 60, 1)[0].close for symbol in (base, quote, cross))
@@ -386,7 +386,7 @@ def gaps_ms(tape: Tape) -> dict[str, list[int]]:
 
 
 def test_a_symbol_falls_silent_now_and_then(long_run: Tape) -> None:
-    """For so long that its rhythm cannot explain it; then prices come again."""
+    """Its silence is too long for its rhythm to explain; then prices come again."""
     silences = [(max(gaps), statistics.median(gaps)) for gaps in gaps_ms(long_run).values()]
     mute = [(longest, usual) for longest, usual in silences if longest > 100_000]
     assert mute
@@ -408,7 +408,7 @@ def test_faults_can_be_switched_off() -> None:
 
 
 def test_a_second_run_begins_with_every_field() -> None:
-    """Whatever the first run had sent."""
+    """It sends them all, whatever the first run had sent."""
 
     async def twice() -> Tape:
         clock = alone()
@@ -496,7 +496,7 @@ def test_halts_end_when_the_wall_clock_is_set_back() -> None:
 
 
 def test_the_table_has_300_plausible_instruments() -> None:
-    """With different symbols, many kinds, names, and prices of a sensible number of ticks."""
+    """Their symbols differ, they are of many kinds and named, and prices have a sensible number of ticks."""
     table = named()
     symbols = {instrument.symbol for instrument in table}
     assert len(symbols) == len(table) >= 300
@@ -513,7 +513,7 @@ def test_the_table_has_300_plausible_instruments() -> None:
 
 
 def test_a_number_selects_exactly_that_many_symbols() -> None:
-    """The biggest first, then synthetic ones."""
+    """The biggest come first, then synthetic ones."""
     table = named()
     assert choose("3", "") == table[:3]
     many = choose("5000", "")

@@ -104,7 +104,7 @@ def test_names_are_subscribed_after_authentication() -> None:
 
 @pytest.mark.parametrize("code", [400, 402, 406, 500])
 def test_any_other_error_fails_the_connection(code: int) -> None:
-    """Any other error is of the whole connection."""
+    """All other errors are about the whole connection."""
     with pytest.raises(FeedError, match=f"Alpaca says .*{code}"):
         hear({"T": "error", "code": code, "msg": "connection limit exceeded"})
 

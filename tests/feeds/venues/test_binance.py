@@ -74,7 +74,7 @@ def test_recorded_lists_have_every_symbol_with_its_digits(
 
 
 def test_the_list_tells_where_a_name_is_split(recorded: Recorded) -> None:
-    """Where a guess by suffix would be wrong; a step of `1.00` needs no digits."""
+    """A guess by suffix would be wrong for these; a step of `1.00` needs no digits."""
     listings = parse_instruments(recorded.answer("exchangeInfo_2021-10-11.json"))
     found = {listing.wires[0]: listing for listing in listings}
     names = {wire: found[wire].symbol for wire in ("TUSDUSDT", "USDTTRY", "BUSDUSDT", "1INCHUSDT", "BTCUSDT")}
@@ -108,7 +108,7 @@ def test_immediate_bid_and_ask_replace_those_of_the_ticker() -> None:
 
 
 def test_the_tickers_bid_and_ask_count_again_without_immediate_ones() -> None:
-    """After several tickers in a row."""
+    """They count again after several tickers in a row."""
     memory: dict[str, Any] = {}
     told = []
     for message in (BOOK, TICKER, TICKER, BOOK, *[TICKER] * 5, BOOK, TICKER):
@@ -119,7 +119,7 @@ def test_the_tickers_bid_and_ask_count_again_without_immediate_ones() -> None:
 
 
 def test_a_subscription_is_two_lower_case_streams_a_symbol() -> None:
-    """In one message with its number."""
+    """All are in one message with its number."""
     assert subscribe(["BTCUSDT", "ETHBTC"], 7) == [
         '{"method":"SUBSCRIBE","params":["btcusdt@ticker","btcusdt@bookTicker","ethbtc@ticker","ethbtc@bookTicker"],"id":7}'
     ]
@@ -132,7 +132,7 @@ def test_a_confirmation_has_the_number_of_its_request() -> None:
 
 @pytest.mark.parametrize("message", [{"result": None, "id": None}, {}, wrapped([]), wrapped({}), wrapped(5)])
 def test_other_messages_are_ignored(message: object) -> None:
-    """What says nothing to us is no fault."""
+    """Messages without prices are no failure."""
     assert hear(message) == Heard([])
 
 
@@ -144,7 +144,7 @@ def test_other_messages_are_ignored(message: object) -> None:
     ],
 )
 def test_a_refusal_fails_the_connection(message: object) -> None:
-    """In either form; the error quotes Binance."""
+    """Either form of it is a failure that quotes Binance."""
     with pytest.raises(FeedError, match="Invalid"):
         hear(message)
 

@@ -84,7 +84,7 @@ def test_a_channel_number_is_valid_on_its_connection_only() -> None:
 
 
 def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
-    """One message a channel, byte for byte."""
+    """There is one message a channel, byte for byte the recorded one."""
     lines = (folder / "ws" / "v2_ticker_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines()
     sent = [event["raw"] for event in map(json.loads, lines) if event["dir"] == "sent" and '"ticker"' in event["raw"]]
     assert subscribe([json.loads(text)["symbol"] for text in sent], 1) == sent
@@ -103,7 +103,7 @@ def test_a_refusal_names_its_pair_or_fails_the_connection() -> None:
 
 @pytest.mark.parametrize("code", [20051, 20061])
 def test_a_restart_or_end_of_maintenance_asks_to_reconnect(code: int) -> None:
-    """By another connection."""
+    """Both call for another connection."""
     assert hear({"event": "info", "code": code, "msg": "..."}).reconnect is not None
 
 
@@ -132,7 +132,7 @@ def test_greeting_and_pong_are_ignored() -> None:
     ],
 )
 def test_an_error_array_or_object_is_a_failure(error: object, reason: str) -> None:
-    """Never prices."""
+    """Neither is ever read as prices."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError) as caught:
             parse(json.dumps(error).encode())

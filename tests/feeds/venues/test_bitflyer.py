@@ -59,7 +59,7 @@ def test_names_are_converted_both_ways_without_a_list(wire: str, canonical: str)
 
 
 def test_each_symbol_takes_one_request() -> None:
-    """By bitFlyer's own name."""
+    """Each request has bitFlyer's own name."""
     assert rest_request(["BTC-JPY.FX"]) == ("/v1/ticker?product_code=FX_BTC_JPY",)
     assert BITFLYER.limits.symbols_per_request == 1
 
@@ -75,7 +75,7 @@ def test_the_state_of_the_market_comes_with_the_price(said: str, state: str) -> 
 
 
 def test_a_subscription_is_one_message_a_channel() -> None:
-    """With an id, so that it is answered."""
+    """Each has an id, so that it is answered."""
     assert [json.loads(text) for text in subscribe(["FX_BTC_JPY"], 3)] == [
         {"method": "subscribe", "params": {"channel": "lightning_ticker_FX_BTC_JPY"}, "id": 3}
     ]
@@ -93,7 +93,7 @@ def test_acks_and_refusals_have_the_messages_id() -> None:
 
 
 def test_a_ticker_without_a_field_is_rejected() -> None:
-    """From REST and from the stream."""
+    """That holds for REST and for the stream."""
     lacking = {name: value for name, value in TICKER.items() if name != "ltp"}
     assert parse_rest(json.dumps(lacking).encode()) == [Row("BTC_JPY", None, state="live")]
     params = {"channel": "lightning_ticker_BTC_JPY", "message": lacking}
@@ -102,13 +102,13 @@ def test_a_ticker_without_a_field_is_rejected() -> None:
 
 @pytest.mark.parametrize("status", [-1, -2, -500])
 def test_an_error_object_is_a_failure(status: int) -> None:
-    """Whatever its number."""
+    """It is one whatever its number."""
     with pytest.raises(FeedError, match="bitFlyer says"):
         parse_rest(json.dumps({"status": status, "error_message": "Over\nload", "data": None}).encode())
 
 
 def test_bid_and_ask_have_their_own_sizes() -> None:
-    """With all their digits."""
+    """The sizes keep all their digits."""
     (row,) = parse_rest(json.dumps(TICKER).encode())
     assert row.raw is not None
     assert (row.raw["bid_size"], row.raw["ask_size"]) == ("0.008", "0.041")

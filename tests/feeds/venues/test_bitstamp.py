@@ -68,7 +68,7 @@ def test_a_disabled_pair_is_halted_and_a_perpetual_has_its_own_name() -> None:
 
 
 def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
-    """One message a channel, byte for byte."""
+    """There is one message a channel, byte for byte the recorded one."""
     lines = (folder / "ws" / "live_trades_2021-04-17.jsonl").read_text(encoding="utf-8").splitlines()
     sent = [event["raw"] for event in map(json.loads, lines) if event["dir"] == "sent" and "trades" in event["raw"]]
     wires = [json.loads(text)["data"]["channel"].rpartition("_")[2] for text in sent]
@@ -76,7 +76,7 @@ def test_subscriptions_equal_the_recorded_ones(folder: pathlib.Path) -> None:
 
 
 def test_the_server_may_ask_to_reconnect_or_refuse_a_channel() -> None:
-    """Or fail the connection; heartbeats and other channels are ignored."""
+    """It may also fail the connection; heartbeats and other channels are ignored."""
     assert hear({"event": "bts:request_reconnect", "channel": "", "data": ""}).reconnect is not None
     refusal = {"event": "bts:error", "channel": "live_trades_x", "data": {"code": None, "message": "Bad channel."}}
     assert hear(refusal) == Heard(refused=(("x", "Bad channel."),))
@@ -87,7 +87,7 @@ def test_the_server_may_ask_to_reconnect_or_refuse_a_channel() -> None:
 
 
 def test_a_malformed_trade_is_rejected() -> None:
-    """It is counted, and no price."""
+    """It is counted and gives no price."""
     assert hear({"event": "trade", "channel": "live_trades_btcusd", "data": {"price": 1}}).rows == (
         Row("btcusd", None),
     )
@@ -103,7 +103,7 @@ def test_a_malformed_trade_is_rejected() -> None:
     ],
 )
 def test_every_form_of_error_is_a_failure(error: dict[str, Any]) -> None:
-    """For prices and for the list."""
+    """That holds for prices and for the list."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError, match="Bitstamp says"):
             parse(json.dumps(error).encode())

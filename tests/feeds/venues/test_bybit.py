@@ -79,7 +79,7 @@ def test_bid_and_ask_are_the_top_of_the_spot_book(
 
 
 def test_a_change_of_one_side_repeats_the_other() -> None:
-    """So that always a whole pair is judged.
+    """Thus always a whole pair is judged.
 
     Alone, the bid of a change could stand above the ask of the message before, and readers were shown that pair.
     """
@@ -134,13 +134,13 @@ def test_a_refusal_without_topic_or_message_fails_the_connection() -> None:
     ],
 )  # fmt: skip
 def test_other_messages_are_ignored(message: object) -> None:
-    """Answers to pings, other topics and unknown messages."""
+    """Answers to pings, other topics and unknown messages have no effect."""
     assert hear(message) == Heard()
 
 
 @pytest.mark.parametrize("message", [book("snapshot", 5, []), {"topic": "orderbook.1.X", "type": "snapshot"}])
 def test_a_book_without_sides_is_a_value_error(message: object) -> None:
-    """And no other exception."""
+    """It raises ValueError and no other exception."""
     with pytest.raises(ValueError, match="no list"):
         hear(message)
 
@@ -180,7 +180,7 @@ def test_trading_pairs_are_listed_with_the_digits_of_their_step() -> None:
 
 
 def test_a_contract_has_a_symbol_of_its_own() -> None:
-    """Never that of its coin, nor the same as one with another expiry."""
+    """It is never that of its coin, nor that of a contract with another expiry."""
     assert BYBIT_LINEAR.parse_instruments is not None
     body = answer(
         listed(),
@@ -197,7 +197,7 @@ def test_a_contract_has_a_symbol_of_its_own() -> None:
 
 
 def test_a_rate_limit_with_status_200_is_told_apart(data_dir: pathlib.Path) -> None:
-    """From other failures.
+    """It is not counted like other failures.
 
     The time of the answer is no part of what is said: each try would be another line in the log, and twenty of them all
     that is known of the feed's past.

@@ -45,7 +45,7 @@ def test_sizes_are_used_where_a_ticker_has_them(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("missing", ["price", "best_bid", "best_ask", "open_24h", "volume_24h", "sequence"])
 def test_a_ticker_without_a_field_is_rejected(recorded: Recorded, missing: str) -> None:
-    """Under its name."""
+    """It is rejected under its name."""
     raw = next(raw for raw in map(json.loads, recorded.frames(STREAM)) if raw["type"] == "ticker")
     del raw[missing]
     assert hear(raw) == Heard((Row(raw["product_id"], None),))
@@ -64,7 +64,7 @@ def test_one_message_subscribes_to_all_products() -> None:
 
 
 def test_a_bad_product_alone_is_refused() -> None:
-    """Though it fails the whole message; the reason is in Coinbase's words."""
+    """It fails the whole message, but is refused alone, in Coinbase's words."""
     reason = "FOO-BAR is not a valid product"
     message = {"type": "error", "message": "Failed to subscribe", "reason": reason}
     assert hear(message) == Heard(refused=(("FOO-BAR", reason),))
@@ -79,7 +79,7 @@ def test_a_refusal_without_a_product_fails_the_connection(reason: str | None) ->
 
 @pytest.mark.parametrize("message", [{}, {"type": 5}, {"type": "heartbeat", "sequence": 1}, {"type": "status"}])
 def test_other_messages_are_ignored(message: object) -> None:
-    """Heartbeats and unknown types."""
+    """Heartbeats and unknown types have no effect."""
     assert hear(message) == Heard()
 
 
@@ -107,7 +107,7 @@ def test_answers_of_advanced_trade_are_rejected(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("products_2021-04-17.json", 162), ("gdax_products_2017-10-03.json", 9)])
 def test_every_recorded_product_is_listed(recorded: Recorded, name: str, count: int) -> None:
-    """Under its own name, with the digits of its price; old lists have no status."""
+    """Each has its own name and the digits of its price; old lists have no status."""
     raw = json.loads(recorded.answer(name))
     expected = [
         Listing(
@@ -142,12 +142,12 @@ def test_an_offline_product_is_halted_and_a_delisted_one_not_listed(
 
 
 def test_an_error_object_is_a_failure(data_dir: pathlib.Path) -> None:
-    """Whatever its status."""
+    """It is one whatever its status."""
     for body in (Recorded(data_dir, "_errors").answer("429_coinbase_public.json"), b'{"message":"NotFound"}'):
         with pytest.raises(FeedError, match="Coinbase says"):
             parse_rest(body)
 
 
 def test_prices_have_coinbases_own_time() -> None:
-    """In ISO format."""
+    """The times are in ISO format."""
     assert (ADAPTER.name, COINBASE.clock, COINBASE.time_unit) == ("coinbase", "exchange", "iso")

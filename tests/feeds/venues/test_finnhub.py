@@ -58,7 +58,7 @@ def test_one_request_and_one_message_a_symbol_without_the_key() -> None:
 
 
 def test_a_ping_is_ignored_and_an_error_fails_the_connection() -> None:
-    """An error that names no symbol."""
+    """An error fails the connection if it names no symbol."""
     assert hear({"type": "ping"}) == Heard()
     with pytest.raises(FeedError, match="try again") as caught:
         hear({"type": "error", "msg": "Something broke,\ntry again"})

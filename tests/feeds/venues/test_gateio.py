@@ -47,7 +47,7 @@ def test_all_1458_recorded_pairs_are_listed(recorded: Recorded) -> None:
 
 
 def test_the_coins_name_is_used_where_a_list_has_it() -> None:
-    """As today's lists do."""
+    """Today's lists have it."""
     entry = {"id": "ETH_USDT", "base": "ETH", "base_name": "Ethereum", "quote": "USDT", "precision": 6,
              "trade_status": "tradable"}  # fmt: skip
     assert parse_instruments(json.dumps([entry]).encode()) == [Listing("ETH-USDT", ("ETH_USDT",), 6, "Ethereum")]
@@ -71,7 +71,7 @@ def test_subscriptions_equal_the_recorded_ones(data_dir: pathlib.Path) -> None:
 
 
 def test_the_tickers_bid_and_ask_count_until_the_books_come() -> None:
-    """On that connection: what comes once a second is older than what comes at once."""
+    """On one connection the ticker, once a second, is older than the book, which comes at once."""
     memory: dict[str, Any] = {}
     (before,) = hear(update("spot.tickers", TICKER), memory).rows
     assert hear(update("spot.book_ticker", BOOK), memory).rows == (
@@ -104,7 +104,7 @@ def test_acks_and_refusals_have_the_messages_number() -> None:
     ],
 )  # fmt: skip
 def test_other_messages_are_ignored(message: object) -> None:
-    """Pongs, other channels and acks without a number."""
+    """Pongs, other channels and acks without a number have no effect."""
     assert hear(message) == Heard(acked=[]) or hear(message) == Heard()
 
 
@@ -117,7 +117,7 @@ def test_pings_have_the_time_of_sending() -> None:
 
 @pytest.mark.parametrize(("label", "reason"), [("TOO_MANY_REQUESTS", "rate_limited"), ("INVALID_KEY", "protocol")])
 def test_an_error_with_a_good_status_is_a_failure(label: str, reason: str) -> None:
-    """For prices and for the list."""
+    """That holds for prices and for the list."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError) as caught:
             parse(json.dumps({"label": label, "message": "x\n"}).encode())

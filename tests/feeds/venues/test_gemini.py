@@ -25,7 +25,7 @@ def hear(message: object) -> Heard:
 
 
 def test_the_108_recorded_spot_markets_are_listed(recorded: Recorded) -> None:
-    """Of 111 markets; 106 of these trade; each has its name in the stream and in REST."""
+    """The list has 111 markets; 106 of the spot ones trade; each has its name in the stream and in REST."""
     raw = json.loads(recorded.answer("symbols_details_all.json"))
     listed = parse_instruments(recorded.answer("symbols_details_all.json"))
     assert len(raw) == 111
@@ -46,7 +46,7 @@ def test_a_market_that_matches_no_orders_is_halted(status: str) -> None:
 
 
 def test_one_request_a_symbol_and_one_message_for_all_streams() -> None:
-    """Of which each symbol has two."""
+    """Each symbol has two streams."""
     assert rest_request(["BTC-USD", "1INCH-USD"]) == ("/v2/ticker/BTCUSD", "/v2/ticker/1INCHUSD")
     (text,) = subscribe(["btcusd", "ethbtc"], 4)
     assert json.loads(text) == {
@@ -77,7 +77,7 @@ def test_acks_and_refusals_have_the_messages_number() -> None:
 
 
 def test_the_recorded_error_is_a_failure(recorded: Recorded) -> None:
-    """For prices and for the list; a rate limit is told apart."""
+    """That holds for prices and for the list; a rate limit is told apart."""
     for parse in (parse_rest, parse_instruments):
         with pytest.raises(FeedError, match="not a valid symbol") as caught:
             parse(recorded.answer("v1_pubticker_invalid.json"))

@@ -56,7 +56,7 @@ def rest(data_dir: pathlib.Path) -> pathlib.Path:
 
 
 def test_every_recorded_pair_is_known_under_all_its_names(rest: pathlib.Path) -> None:
-    """But for the dark pools, which have no `wsname`."""
+    """Only the dark pools, which have no `wsname`, are not listed."""
     body = (rest / PAIRS).read_bytes()
     found = {wire: entry.symbol for entry in parse_instruments(body) for wire in entry.wires}
     pairs = json.loads(body)["result"]
@@ -98,7 +98,7 @@ def test_legacy_names_are_read_with_the_list(rest: pathlib.Path) -> None:
     ],
 )
 def test_krakens_codes_become_the_usual_ones(wire: str, expected: str | None) -> None:
-    """And nothing is cut off names that begin with X or Z."""
+    """Nothing is cut off names that begin with X or Z."""
     assert symbol(wire) == expected
 
 
@@ -143,7 +143,7 @@ def test_additional_members_of_a_row_are_ignored() -> None:
     ],
 )
 def test_an_error_with_status_200_is_a_failed_poll(error: str, reason: str) -> None:
-    """Even beside a result; the feed recovers by itself."""
+    """It is one even beside a result; the feed recovers by itself."""
 
     def script(exchange: FakeExchange) -> None:
         exchange.serve(TICKER, answer({"BTC/USD": ROW}))
@@ -208,7 +208,7 @@ def test_an_error_text_cannot_break_a_log_line() -> None:
 
 
 def test_kraken_is_polled_once_a_second_by_default() -> None:
-    """At its own address, and for everything."""
+    """Without options Kraken itself is asked, for everything."""
     options = ADAPTER.options()
     assert (ADAPTER.name, options.symbols, options.base_url, options.interval_s) == ("kraken", ("*",), None, None)
     assert KRAKEN.base_url == "https://api.kraken.com"

@@ -48,7 +48,7 @@ def test_messages_of_the_first_version_are_never_prices(recorded: Recorded, name
 
 
 def test_the_subscription_wants_every_move_of_bid_and_ask() -> None:
-    """And a snapshot first."""
+    """It also wants a snapshot first."""
     (text,) = subscribe(["BTC/USD", "SHIB/USD:BTNL"], 7)
     assert text == (
         '{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USD","SHIB/USD:BTNL"],'
@@ -57,7 +57,7 @@ def test_the_subscription_wants_every_move_of_bid_and_ask() -> None:
 
 
 def test_an_unknown_pair_is_refused_by_name() -> None:
-    """In Kraken's words."""
+    """The reason is in Kraken's words."""
     reason = "Currency pair not supported XBT/EUR"
     message = {"error": reason, "method": "subscribe", "success": False, "symbol": "XBT/EUR"}
     assert hear(message) == Heard(refused=(("XBT/EUR", reason),))
@@ -79,7 +79,7 @@ def test_an_error_without_a_pair_fails_the_connection() -> None:
     ],
 )  # fmt: skip
 def test_other_messages_are_ignored(message: object) -> None:
-    """Heartbeats, the greeting and answers to pings."""
+    """Heartbeats, the greeting and answers to pings have no effect."""
     assert hear(message) == Heard()
 
 
@@ -118,7 +118,7 @@ def test_a_pair_in_cancel_only_mode_is_halted() -> None:
 
 
 def test_streamed_prices_have_krakens_own_time() -> None:
-    """In ISO format; connections are opened no faster than Kraken allows."""
+    """The times are in ISO format, and connections are opened no faster than Kraken allows."""
     assert KRAKEN.stream is not None
     assert KRAKEN.polled_clock == "received"
     assert (KRAKEN.clock, KRAKEN.time_unit, KRAKEN.stream.url) == ("exchange", "iso", "wss://ws.kraken.com/v2")

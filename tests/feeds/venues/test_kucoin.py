@@ -109,7 +109,7 @@ def test_a_ticker_without_a_field_is_rejected() -> None:
 
 @pytest.mark.parametrize(("code", "reason"), [("429000", "rate_limited"), ("400100", "protocol"), ("", "protocol")])
 def test_any_code_but_200000_is_a_failure(code: str, reason: str) -> None:
-    """For prices, list and handshake alike; the status is 200."""
+    """That holds for prices, list and handshake alike, though the status is 200."""
     body = json.dumps({"code": code, "msg": "Too Many\nRequests", "data": {"ticker": []}}).encode()
     for parse in (parse_rest, parse_instruments, parse_open):
         with pytest.raises(FeedError) as caught:

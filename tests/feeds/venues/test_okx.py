@@ -32,7 +32,7 @@ def test_an_empty_side_of_the_book_is_no_price(recorded: Recorded) -> None:
 
 
 def test_every_live_recorded_pair_is_listed(recorded: Recorded) -> None:
-    """Under its own name, with the digits of its step."""
+    """Each has its own name and the digits of its step."""
     body = recorded.answer("v5_instruments_SPOT_2021-07-22.json")
     raw = json.loads(body)["data"]
     assert parse_instruments(body) == [
@@ -79,7 +79,7 @@ def test_one_message_has_an_argument_for_each_pair() -> None:
 
 
 def test_a_pong_is_a_bare_word() -> None:
-    """Which is not JSON."""
+    """It is not JSON."""
     assert OKX.stream is not None
     assert OKX.stream.ping == ("ping", 20.0)
     assert parse_stream(b"pong", {}) == Heard()
@@ -93,7 +93,7 @@ def test_a_pong_is_a_bare_word() -> None:
     ],
 )
 def test_an_unknown_pair_is_refused_by_name(message: dict[str, Any]) -> None:
-    """In OKX's words."""
+    """The reason is in OKX's words."""
     heard = hear({"event": "error", "code": "60018", "connId": "a4d3ae55", **message})
     assert heard == Heard(refused=[("FOO-BAR", message["msg"])])
 
@@ -112,7 +112,7 @@ def test_an_error_without_a_pair_is_a_failure(code: str, reason: str) -> None:
 
 
 def test_a_notice_of_an_upgrade_asks_to_reconnect() -> None:
-    """In a message of its own."""
+    """It has a message of its own."""
     words = "The connection will soon be closed for a service upgrade. Please reconnect."
     assert hear({"event": "notice", "code": "64008", "msg": words}) == Heard(reconnect=words)
 
@@ -127,18 +127,18 @@ def test_a_notice_of_an_upgrade_asks_to_reconnect() -> None:
     ],
 )  # fmt: skip
 def test_other_messages_are_ignored(message: object) -> None:
-    """Counts of connections, other channels and unknown messages."""
+    """Counts of connections, other channels and unknown messages have no effect."""
     assert hear(message) == Heard()
 
 
 @pytest.mark.parametrize("body", [b"", b"ping", b"[]", b'{"arg":{"channel":"tickers"},"data":5}'])
 def test_a_malformed_message_is_a_value_error(body: bytes) -> None:
-    """And no other exception."""
+    """It raises ValueError and no other exception."""
     with pytest.raises(ValueError, match=r"."):
         parse_stream(body, {})
 
 
 def test_prices_have_okxs_own_time() -> None:
-    """In ms."""
+    """The times are in ms."""
     assert (ADAPTER.name, OKX.clock, OKX.time_unit) == ("okx", "exchange", "ms")
     assert OKX.rest_request(["BTC-USDT"]) == "/api/v5/market/tickers?instType=SPOT"

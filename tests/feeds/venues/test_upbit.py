@@ -46,7 +46,7 @@ def test_figures_of_the_utc_day_are_left_out(recorded: Recorded) -> None:
 
 
 def test_one_message_subscribes_to_all_pairs() -> None:
-    """To the ticker and the top of the book of each; the next one repeats them all."""
+    """It wants the ticker and the top of the book of each; the next one repeats all pairs."""
     (text,) = subscribe(["KRW-BTC", "BTC-ETH"], 3)
     ticket, ticker, tops, form = json.loads(text)
     assert ticket.keys() == {"ticket"}
@@ -78,7 +78,7 @@ def test_an_empty_book_clears_bid_and_ask() -> None:
 
 
 def test_an_error_object_is_a_failure() -> None:
-    """In answers and in the stream; a rate limit is told apart."""
+    """That holds for answers and for the stream; a rate limit is told apart."""
     body = b'{"error":{"name":"%s","message":"x"}}'
     with pytest.raises(FeedError, match="INVALID_PARAM"):
         parse_stream(body % b"INVALID_PARAM", {})
@@ -91,5 +91,5 @@ def test_an_error_object_is_a_failure() -> None:
 
 @pytest.mark.parametrize("message", [{"status": "UP"}, {"type": "trade", "code": "KRW-BTC"}, {}])
 def test_other_messages_are_ignored(message: object) -> None:
-    """Keepalives, other channels and unknown messages."""
+    """Keepalives, other channels and unknown messages have no effect."""
     assert hear(message) == Heard()

@@ -60,7 +60,7 @@ def test_an_answer_under_the_short_name_is_understood() -> None:
 
 
 def test_each_symbol_takes_one_request() -> None:
-    """For the chart of one day; a name cannot break out of the path."""
+    """It is for the chart of one day, and a name cannot break out of the path."""
     assert rest_request(["EUR-USD", "^GSPC"]) == (
         "/v8/finance/chart/EURUSD=X?interval=1d&range=1d",
         "/v8/finance/chart/%5EGSPC?interval=1d&range=1d",
@@ -78,7 +78,7 @@ def test_a_price_outside_the_session_is_of_a_closed_market(traded_at: int, state
 
 
 def test_the_market_is_closed_once_its_session_is_over() -> None:
-    """Late prices included, whenever its last trade was.
+    """That holds for late prices, too, and whenever its last trade was.
 
     A thin stock whose last trade was before the bell stayed live all night.
     """
@@ -113,7 +113,7 @@ def test_without_a_session_the_market_has_no_state() -> None:
     ],
 )
 def test_the_change_is_since_the_previous_close(changes: dict[str, object], expected: str | None) -> None:
-    """In percent, four decimals, half-even; without the close there is none."""
+    """It is in percent with four decimals, half-even; without the close there is none."""
     row = the_row(**changes)
     assert row.raw is not None
     values = good_values(row.raw, "reject")[0] or {}

@@ -87,7 +87,7 @@ def test_frames_merge_as_the_protocol_says() -> None:
 
 
 def test_missing_symbols_are_requested_again_once_feeds_have_loaded() -> None:
-    """Only names without a quote that were not called unknown, and none while a feed is still connecting.
+    """That concerns only names without a quote that were not called unknown, and waits while a feed is connecting.
 
     Seen: who had subscribed before the feeds had loaded was never told of a typo.
     """
@@ -273,7 +273,7 @@ def test_loops_share_no_deltas() -> None:
 
 
 def test_a_quote_held_by_a_loop_does_not_change() -> None:
-    """When the view moves on."""
+    """It stays as it is when the view moves on."""
     target = opened(A={"last": 1})
     backlog = target.backlog(lambda: None)
     first = backlog.change()

@@ -148,7 +148,7 @@ def test_a_view_reconnects_after_any_other_close_code(code: int) -> None:
 
 
 def test_temporary_refusals_only_delay_the_first_data() -> None:
-    """Such as those of a full or a starting service."""
+    """A full or a starting service refuses for a while, and is then connected to."""
 
     async def script(connection: Scripted) -> None:
         await connection.welcome(A={"last": 1})
@@ -163,7 +163,7 @@ def test_temporary_refusals_only_delay_the_first_data() -> None:
 
 
 def test_waits_between_tries_grow() -> None:
-    """So that a service that is starting is not overrun."""
+    """They grow so that a service that is starting is not overrun."""
     waits: list[float] = []
 
     class Noting(Clock):

@@ -61,7 +61,7 @@ async def test_changes_name_the_changed_fields(live: Live) -> None:
 
 @serving()
 async def test_a_view_has_floats_on_request(live: Live) -> None:
-    """Instead of exact prices."""
+    """It has floats instead of exact prices."""
     async with watch(url(live), "*", exact=False) as view:
         assert {s: q.last for s, q in view.quotes().items()} == {s: float(p) for s, p in PRICES.items()}
         assert isinstance(view["BTC-USD"].last, float)
@@ -271,7 +271,7 @@ def forked(use: Callable[[], object]) -> int:
 
 @serving()
 async def test_the_blocking_library_has_the_same_functions(live: Live) -> None:
-    """Under the same names: changes, frames, waiting, subscribing, and `get`.
+    """It has changes, frames, waiting, subscribing and `get` under the same names.
 
     Seen: in a fork, a worker of `multiprocessing` say, a view was "live" for ever, with the prices of the fork, and its
     loops waited for ever. Promised: it raises.
@@ -313,7 +313,7 @@ async def test_the_blocking_library_has_the_same_functions(live: Live) -> None:
 
 
 def test_a_token_is_taken_from_argument_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From `TICKER_TOKEN`; without a valid one the refusal is a typed error, and the token is never shown."""
+    """The variable is `TICKER_TOKEN`; without a valid token the refusal is a typed error; no token is ever shown."""
     file = tmp_path / "tokens.toml"
     file.write_text(f'[me]\nsha256 = "{hashlib.sha256(b"hush").hexdigest()}"\n')
 
@@ -332,7 +332,7 @@ def test_a_token_is_taken_from_argument_or_environment(tmp_path: Path, monkeypat
 
 
 def test_get_without_a_service_is_a_typed_error() -> None:
-    """Asyncio or blocking."""
+    """It is the same error with asyncio and blocking."""
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):
         asyncio.run(get("http://127.0.0.1:1", "BTC-USD"))
     with pytest.raises(UnreachableError, match=r"cannot connect to http://127.0.0.1:1: connection refused"):

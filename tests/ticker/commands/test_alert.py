@@ -28,8 +28,8 @@ def fired(condition: str, values: list[str], slack: str = "0", field: str = "las
     return [value for value in values if trigger.fires(quote(**{field: value}))]
 
 
-def test_it_fires_once_each_time_it_becomes_true() -> None:
-    """Even if it is true from the start; at the level itself only `>=` and `<=` are true."""
+def test_an_alert_fires_once_each_time_it_becomes_true() -> None:
+    """It fires even if it is true from the start; at the level itself only `>=` and `<=` are true."""
     assert fired("A > 100", ["99", "100", "101", "102", "100", "103"]) == ["101", "103"]
     assert fired("A>=100", ["100", "101", "99.9", "100.0"]) == ["100", "100.0"]
     assert fired("A < 1.5", ["1", "1.5", "1.4999999999999999999"]) == ["1", "1.4999999999999999999"]
@@ -43,14 +43,14 @@ def test_with_hysteresis_a_price_at_the_level_fires_once() -> None:
 
 
 def test_any_number_of_a_quote_can_be_compared() -> None:
-    """By its field's name; the price is last, or the mid if there is none; an unknown value never fires."""
+    """The field is named; `price` is last, or the mid if there is none; an unknown value never fires."""
     assert fired("A change_pct < -5", ["-4", "-6"], field="change_pct") == ["-6"]
     assert fired("A > 1", ["2"], field="bid") == []
     assert Trigger(Condition.of("A > 1"), Decimal(0)).fires(quote(last=None, bid="1", ask="2"))
 
 
 def test_stale_fires_for_stale_and_down() -> None:
-    """As judged by the service; a price that is live again can go stale again."""
+    """The service judges that; a price that is live again can go stale again."""
     trigger = Trigger(Condition.of("A stale"), Decimal(0))
     assert [trigger.fires(quote(state=state)) for state in ("live", "stale", "down", "live", "down")] == [
         False, True, False, False, True,
