@@ -780,5 +780,5 @@ def test_every_reader_sees_the_store_restricted_to_its_selection(machine: type[R
     """Always, for any order of writes, removals, refusals, losses, resumes, restarts and changes of selection; and with
     consolidation, a consolidated price is its source's own in every frame.
     """
-    search = settings(max_examples=60, stateful_step_count=50, derandomize=True, deadline=None, print_blob=True)
+    search = settings(max_examples=100, stateful_step_count=50, derandomize=True, deadline=None, print_blob=True)
     run_state_machine_as_test(machine, settings=search)
