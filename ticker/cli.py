@@ -92,8 +92,7 @@ def _mend_standard_streams() -> None:
 
 
 def _fail(message: str, status: int) -> int:
-    from ticker.harmless import escape
-    from ticker.logs import redact
+    from ticker.harmless import escape, redact
 
     several = status in {2, 3}  # faults or symbols; other messages may quote what a service sent
     for line in message.split("\n") if several else [message]:

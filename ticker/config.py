@@ -22,8 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ticker.errors import ConfigError, did_you_mean, nearest
 from ticker.feed_spec import fault_of_name, parse_feed_spec
-from ticker.harmless import escape
-from ticker.logs import redact
+from ticker.harmless import escape, redact
 from ticker.settings import Settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -1,9 +1,14 @@
-"""Text from outside, made harmless where it is shown: in a terminal or a log, or in a spreadsheet."""
+"""Text made harmless where it is shown: in a terminal or a log, or in a spreadsheet."""
 
 from __future__ import annotations
 
+import re
+
 FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 """Characters that a formula may begin with."""
+_TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
+_LOGIN = re.compile(r"((?::|%3a)(?:/|%2f){2})(?:(?!%2f|%3f|%23)[^\s/?#])*(?:@|%40)", re.IGNORECASE)
+"""What may stand before the host of a URL, percent-encoded or not."""
 
 
 def escape(text: str) -> str:
@@ -16,3 +21,9 @@ def escape(text: str) -> str:
 def safe(text: str) -> str:
     """The text, changed if a spreadsheet would take it for a formula."""
     return f"'{text}" if text[:1] in FORMULA else text
+
+
+def redact(text: str) -> str:
+    """The text without the secrets of URLs: tokens, and names with passwords."""
+    text = _TOKEN.sub(r"\1…", text) if "token=" in text else text
+    return _LOGIN.sub(r"\1…@", text) if "@" in text or "%40" in text else text

@@ -12,17 +12,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ticker.harmless import escape
+from ticker.harmless import escape, redact
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
-_TOKEN = re.compile(r"([?&]token=)[^&\s\"]+")
-_LOGIN = re.compile(r"((?::|%3a)(?:/|%2f){2})\S*(?:@|%40)", re.IGNORECASE)
-"""What may stand before the host of a URL, percent-encoded or not."""
 _LIBRARIES = ("httpx", "httpcore", "websockets", "asyncio")
 
 
@@ -56,12 +52,6 @@ def configure(level: str, fmt: str, stream: Stream) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def redact(text: str) -> str:
-    """The text without the secrets of URLs: tokens, and names with passwords."""
-    text = _TOKEN.sub(r"\1…", text) if "token=" in text else text
-    return _LOGIN.sub(r"\1…@", text) if "@" in text or "%40" in text else text
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from feeds.exchange.failures import without
 from feeds.exchange.fetch import Answer
 from ticker.clock import Clock
-from ticker.logs import redact
+from ticker.harmless import redact
 
 HARMLESS = ("content-type", "date", "age", "cache-control", "etag", "retry-after", "server", "location")
 """Headers that are kept, besides those about rate limits."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ticker.harmless import escape
-from ticker.logs import configure, redact
+from ticker.harmless import escape, redact
+from ticker.logs import configure
 
 HOSTILE = "a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"
 HOSTILE_ESCAPED = r"a\nb\r\x1b[2J\x00\x85\u2028\u202e\udcff|é"
@@ -176,6 +176,8 @@ def test_a_token_in_a_url_is_not_logged(stream: io.StringIO, fmt: str) -> None:
         ("wss://s3cret@gateway and http://a:s3@cret@b", "wss://…@gateway and http://…@b"),
         ("kraken?proxy=http%3A%2F%2Fann%3As3cret%40proxy", "kraken?proxy=http%3A%2F%2F…@proxy"),
         ("https://proxy/x mail a@b", "https://proxy/x mail a@b"),
+        ("wss://host:9443/stream?streams=btcusdt@ticker", "wss://host:9443/stream?streams=btcusdt@ticker"),
+        ("kraken?base_url=wss%3A%2F%2Fhost%2Fbtcusdt%40ticker", "kraken?base_url=wss%3A%2F%2Fhost%2Fbtcusdt%40ticker"),
     ],
 )
 def test_a_password_in_an_address_is_not_written(stream: io.StringIO, text: str, written: str) -> None:
