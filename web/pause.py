@@ -21,6 +21,8 @@ from ticker.staleness import TICK_S
 _SIOCOUTQ = 0x5411
 """Linux's request code for how many bytes the peer has not acknowledged."""
 _INT = struct.Struct("i")
+_ACKNOWLEDGED_AT = 120
+"""Where Linux's `TCP_INFO` has the number of bytes that were acknowledged, in eight bytes."""
 _DELIVERED_AT = 192
 """Where Linux's `TCP_INFO` has the number of packets delivered, which counts those behind a lost one, too."""
 
@@ -35,6 +37,17 @@ def unsent_bytes(transport: Any) -> int:
     except (AttributeError, OSError, ValueError):  # it is closed
         return waiting
     return waiting + int(_INT.unpack(answer)[0])
+
+
+def acknowledged_bytes(transport: Any) -> int | None:
+    """How many bytes the peer has acknowledged since the connection began; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
+    except (AttributeError, OSError):  # it is closed
+        return None
+    return int.from_bytes(told[_ACKNOWLEDGED_AT:], sys.byteorder)
 
 
 def delivered(transport: Any) -> bytes:

@@ -31,7 +31,7 @@ from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem
 from web.auth import Auth
 from web.connection import EXCHANGE, BoundedHttp, Exchange
 from web.descriptions import described_text, problems
-from web.pause import Pause
+from web.pause import Pause, acknowledged_bytes
 from web.problem import OTHER_SERVER, Problem
 from web.transport import CLOSE_PATIENCE_S
 
@@ -157,6 +157,7 @@ class EventStream:
         self._digest = ""
         self._patience_ms = int(patience_s * 1000)
         self._code = CUT
+        self._written = acknowledged_bytes(http.transport) or 0  # bytes in all, those of earlier answers included
         self._abort_timer: asyncio.TimerHandle | None = None
 
     def begin(
@@ -203,6 +204,7 @@ class EventStream:
         return chunk if self._chunked else chunk[chunk.index(b"\r\n") + 2 : -2]
 
     def _write(self, *data: bytes) -> bool:
+        self._written += sum(map(len, data))
         try:
             self._http.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
@@ -222,8 +224,10 @@ class EventStream:
 
     @property
     def pending_bytes(self) -> int:
-        """How much waits in the process to be sent."""
-        return self._http.transport.get_write_buffer_size()
+        """How much waits in the process to be sent; over TLS, which does not tell, what has not arrived."""
+        transport = self._http.transport
+        arrived = acknowledged_bytes(transport) if self._http.scheme == "https" else None
+        return transport.get_write_buffer_size() if arrived is None else max(0, self._written - arrived)
 
     # Ending
 

@@ -33,7 +33,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
-from web.pause import Making, Pause
+from web.pause import Making, Pause, acknowledged_bytes
 from web.wire import headed, pack, packed, shares, wire
 
 MAX_FRAGMENTS = 64
@@ -79,6 +79,7 @@ class SharedFrames(Handshake):
         self._fragments: list[bytes] = []
         self._pace: TokenBucket | None = None
         self._full = False  # the kernel has not taken all of the last write
+        self._written = 0  # bytes in all, those before this was a WebSocket included
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -94,6 +95,7 @@ class SharedFrames(Handshake):
         self._hub, self._session = hub, session
         self._pace = TokenBucket(self.frames_per_s, FRAME_BURST, hub.now())
         self.open = True
+        self._written = acknowledged_bytes(self.transport) or 0
         self.unpacks = any(map(shares, self.conn.extensions))
         self.queue = _NO_QUEUE
         hub.add(self)
@@ -114,8 +116,10 @@ class SharedFrames(Handshake):
     def _write(self, data: bytes | list[bytes]) -> bool:
         try:
             if isinstance(data, bytes):
+                self._written += len(data)
                 self.transport.write(data)
             else:
+                self._written += sum(map(len, data))
                 self.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
             self.open = False
@@ -151,8 +155,9 @@ class SharedFrames(Handshake):
 
     @property
     def pending_bytes(self) -> int:
-        """How much waits in the process to be sent."""
-        return self.transport.get_write_buffer_size()
+        """How much waits in the process to be sent; over TLS, which does not tell, what has not arrived."""
+        arrived = acknowledged_bytes(self.transport) if self.scheme == "wss" else None
+        return self.transport.get_write_buffer_size() if arrived is None else max(0, self._written - arrived)
 
     # Reading
 

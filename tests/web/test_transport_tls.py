@@ -1,0 +1,66 @@
+"""Readers over TLS, whose transport does not tell how much of what was written still waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.web.peer import UPGRADE
+from tests.web.server import run, start, until
+from tests.web.test_certificate import make
+
+PRICES = {f"S{i}-USD": "1.5" for i in range(200)}
+WAITS = 100_000
+"""More than a kernel holds for a reader with a small buffer."""
+
+
+def connect(port: int, *lines: str) -> ssl.SSLSocket:
+    """Send a request over TLS; the kernel takes little of the answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", port))
+    client = context.wrap_socket(sock)
+    client.sendall("\r\n".join((*lines, "Host: localhost", "", "")).encode())
+    client.setblocking(False)
+    return client
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's count of acknowledged bytes")
+@pytest.mark.parametrize("lines", [("GET /ws?symbols=S* HTTP/1.1", *UPGRADE), ("GET /api/stream?symbols=S* HTTP/1.1",)])
+def test_what_waits_for_a_reader_over_tls_is_known(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """It is what was written and has not arrived, until the reader takes it.
+
+    Seen: always nothing, so that neither the metrics nor the bound for an address knew of megabytes.
+    """
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make(cert, key)
+
+    async def story() -> None:
+        async with start({"server": {"tls_cert": str(cert), "tls_key": str(key)}}, PRICES) as live:
+            client = await asyncio.to_thread(connect, live.port, *lines)
+            await until(lambda: live.hub.connections)
+            (held,) = live.hub.connections
+            for step in range(3):  # each of a hundred kilobytes
+                live.publish(PRICES, name=f"{step:0700}")
+                live.hub.flush()
+                await asyncio.sleep(0)
+            await until(lambda: held.paused and WAITS < held.pending_bytes == live.hub.pending_bytes)
+
+            def taken() -> bool:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    client.recv(65_536)
+                return held.pending_bytes == 0
+
+            await until(taken)
+            client.close()
+
+    run(story)
