@@ -46,14 +46,15 @@ def test_what_waits_for_a_reader_over_tls_is_known(tmp_path: Path, lines: tuple[
 
     async def story() -> None:
         async with start({"server": {"tls_cert": str(cert), "tls_key": str(key)}}, PRICES) as live:
+            live.publish(PRICES, name="N" * 1000)
+            live.hub.flush()
             client = await asyncio.to_thread(connect, live.port, *lines)
-            await until(lambda: live.hub.connections)
+            await until(lambda: [c for c in live.hub.connections if c.group is not None])
             (held,) = live.hub.connections
-            for step in range(3):  # each of a hundred kilobytes
-                live.publish(PRICES, name=f"{step:0700}")
-                live.hub.flush()
-                await asyncio.sleep(0)
-            await until(lambda: held.paused and WAITS < held.pending_bytes == live.hub.pending_bytes)
+            live.publish({"S0-USD": "2"})  # a second, small frame behind the snapshot of 200 KB
+            live.hub.flush()
+            await until(lambda: held.paused)
+            assert live.hub.pending_bytes == held.pending_bytes > WAITS
 
             def taken() -> bool:
                 with contextlib.suppress(ssl.SSLWantReadError):
