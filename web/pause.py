@@ -45,7 +45,7 @@ def acknowledged_bytes(transport: Any) -> int | None:
         return None
     try:
         told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
-    except (AttributeError, OSError):  # it is closed
+    except (AttributeError, OSError, ValueError):  # it is closed
         return None
     return int.from_bytes(told[_ACKNOWLEDGED_AT:], sys.byteorder)
 
@@ -54,7 +54,7 @@ def delivered(transport: Any) -> bytes:
     """A value that changes whenever a packet arrives: those behind a lost one are not acknowledged until it has."""
     try:
         told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DELIVERED_AT + 4)
-    except (AttributeError, OSError):  # it is closed, or this is not Linux
+    except (AttributeError, OSError, ValueError):  # it is closed, or this is not Linux
         return b""
     return bytes(told[_DELIVERED_AT:])
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.web.peer import UPGRADE
-from tests.web.server import run, start, until
+from tests.web.server import Live, run, serving, start, until
 from tests.web.test_certificate import make
+from web.pause import acknowledged_bytes, delivered, unsent_bytes
 
 PRICES = {f"S{i}-USD": "1.5" for i in range(200)}
 WAITS = 100_000
@@ -65,3 +66,16 @@ def test_what_waits_for_a_reader_over_tls_is_known(tmp_path: Path, lines: tuple[
             client.close()
 
     run(story)
+
+
+@serving()
+async def test_of_a_connection_that_is_over_nothing_is_known(live: Live) -> None:
+    """Who looks at it once more gets no error.
+
+    Seen: a client that left while its stream was prepared put a traceback into the log.
+    """
+    peer = await live.stream()
+    transport = live.connection(peer).transport
+    peer.sock.close()
+    await until(lambda: not live.hub.connections)
+    assert (acknowledged_bytes(transport), delivered(transport), unsent_bytes(transport)) == (None, b"", 0)
