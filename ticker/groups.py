@@ -180,13 +180,13 @@ class Groups:
         if self.fresh(known, selection, text) >= self.large and not self._growth.doubts(selection):
             matched = self.matched(selection)
             if known and _same_fields(known, selection):
-                yield from self._encoded_ahead(selection)
+                yield from self._encoded_ahead(address, selection)
             elif self._growth.allows(matched):
                 since = self._since(selection, text)
                 told = matched if since is None else self.store.changed(since, matched)
                 yield from self._large_frames.take(address, selection, told, since, least)
 
-    def _encoded_ahead(self, selection: Selection) -> Iterator[None]:
+    def _encoded_ahead(self, address: str, selection: Selection) -> Iterator[None]:
         """Encode all that a selection has; at the end hardly any of it has changed since."""
         version = 0
 
@@ -195,7 +195,7 @@ class Groups:
             version = self.store.version
 
         for _ in range(MOST_PASSES):
-            yield from self.line.make(selection, None, note)
+            yield from self.line.make(address, selection, None, note)
             if self.store.changed(version, SLICE) < SLICE:
                 return
 

@@ -76,7 +76,7 @@ class LargeFrames:
             return
         with self._quota.in_hand(address, rows):
             self._quota.check_snapshot(address, rows)
-            large = self._known[selection, since] = self._begun(selection, since)
+            large = self._known[selection, since] = self._begun(address, selection, since)
             yield from self._made(large, selection, since)
 
     def _made(self, large: Large, selection: Selection, since: int | None) -> Iterator[Frame | None]:
@@ -94,7 +94,7 @@ class LargeFrames:
             if not (large.wanted or again) and self._known.get((selection, since)) is large:
                 del self._known[selection, since]
 
-    def _begun(self, selection: Selection, since: int | None) -> Large:
+    def _begun(self, address: str, selection: Selection, since: int | None) -> Large:
         def finish(quotes: list[bytes], gone: list[str]) -> None:
             store, now_ms = self._store, self._wall_ms()
             feeds = slices.feeds(store, since)
@@ -105,7 +105,7 @@ class LargeFrames:
             frame.pays = len(frame.data) >= PAYS_BYTES
             large.frame, large.at = frame, self._monotonic()
 
-        large = Large(self._line.make(selection, since, finish))
+        large = Large(self._line.make(address, selection, since, finish))
         return large
 
     def forget(self) -> None:

@@ -93,18 +93,19 @@ class Making(Generic[T]):
 class Line:
     """The large answers of a store that are being made, one after another.
 
-    The oldest is made first, and whoever has a turn of the loop goes on with that one, not with its own: side by side,
-    all would hold what they have so far, and find it changed at each pass.
+    The addresses that ask take turns, answer by answer; of each address the oldest is made first. Whoever has a turn
+    of the loop goes on with the answer that is being made, not with its own: side by side, all would hold what they
+    have so far, and find it changed at each pass.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._answers: deque[Making[Any]] = deque()
+        self._waiting: dict[str, deque[Making[Any]]] = {}  # by address; the first answer of the first one is being made
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return sum(map(len, self._waiting.values()))
 
-    def make(self, selection: Selection, since: int | None, finish: Finish[T]) -> Iterator[T | None]:
+    def make(self, address: str, selection: Selection, since: int | None, finish: Finish[T]) -> Iterator[T | None]:
         """Make what brings a reader of a selection from a version (None: from nothing) to the present, with pauses.
 
         The result of `finish` comes last, after a None for each pause. That is called in the turn in which all records
@@ -113,21 +114,29 @@ class Line:
         """
         scope = self._store.resolve(selection)
         mine = Making(_steps(self._store, scope, since, finish))
-        self._answers.append(mine)
+        self._waiting.setdefault(address, deque()).append(mine)
         try:
             while not mine.over:
-                oldest = self._answers[0]
-                oldest.step()
-                if oldest.over:
-                    self._answers.popleft()
+                self._go_on()
                 if not mine.over:
                     yield None
         finally:
             if not mine.over:
-                self._answers.remove(mine)
+                self._waiting[address].remove(mine)
+                if not self._waiting[address]:
+                    del self._waiting[address]
             self._store.release(scope)
         if (made := mine.take()) is not None:
             yield made
+
+    def _go_on(self) -> None:
+        address, answers = next(iter(self._waiting.items()))
+        answers[0].step()
+        if answers[0].over:
+            answers.popleft()
+            del self._waiting[address]
+            if answers:
+                self._waiting[address] = answers  # behind the other addresses
 
 
 def _steps(store: Store, scope: Scope, since: int | None, finish: Finish[T]) -> Generator[None, None, T | None]:

@@ -104,7 +104,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     headers["ETag"] = _etag(store, scope, shape)
                     return answer(_document(service, selection, since, body, unknown), headers=headers)
 
-                made = await hub.turns.complete(hub.groups.line.make(selection, since, large))
+                made = await hub.turns.complete(hub.groups.line.make(address, selection, since, large))
                 if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew

@@ -15,10 +15,12 @@ from ticker.store import Store
 ALL = Selection.of(["*"])
 
 
-def whole(store: Store, selection: Selection, line: Line | None = None) -> Generator[list[bytes] | None, None, None]:
+def whole(
+    store: Store, selection: Selection, line: Line | None = None, address: str = "192.0.2.1"
+) -> Generator[list[bytes] | None, None, None]:
     """A whole answer: pauses, and at last all records; it has nothing to drop."""
     line = Line(store) if line is None else line
-    for made in line.make(selection, None, lambda quotes, gone: (quotes, gone)):
+    for made in line.make(address, selection, None, lambda quotes, gone: (quotes, gone)):
         assert made is None or made[1] == []
         yield made and made[0]
 
@@ -220,6 +222,27 @@ def test_of_several_the_oldest_is_made_first_in_everybodys_turns() -> None:
     assert (len(line), len(store.wildcards)) == (0, 0)
 
 
+def test_addresses_take_turns() -> None:
+    """One answer each: who asks for very much delays the others by one of its answers, not by all.
+
+    Seen: fifty greedy readers at one address made another one wait for seconds.
+    """
+    store = market(3 * SLICE)
+    line = Line(store)
+    fields = ("last", "bid", "ask", "open", "high")
+    many = [whole(store, Selection.of(["*"], [field]), line, "192.0.2.1") for field in fields[:3]]
+    others = [whole(store, Selection.of(["*"], [field]), line, "192.0.2.2") for field in fields[3:]]
+    order = []
+    answers = [*many, *others]
+    while answers:
+        for answer in answers[:]:
+            if next(answer) is not None:
+                order.append(answer)
+                answers.remove(answer)
+    assert order == [many[0], others[0], many[1], others[1], many[2]]
+    assert len(line) == 0
+
+
 def test_an_error_is_that_of_the_answer_in_which_it_happened() -> None:
     """Whoever was just going on with that answer is not concerned."""
 
@@ -228,7 +251,7 @@ def test_an_error_is_that_of_the_answer_in_which_it_happened() -> None:
 
     store = market(2 * SLICE)
     line = Line(store)
-    first, second = line.make(ALL, None, broken), whole(store, ALL, line)
+    first, second = line.make("192.0.2.2", ALL, None, broken), whole(store, ALL, line)
     assert (next(first), next(second), next(second)) == (None, None, None)
     with pytest.raises(ZeroDivisionError):
         next(first)
@@ -241,7 +264,7 @@ def test_a_cursor_that_grows_too_old_in_the_line_gets_no_update() -> None:
     store = market(3 * SLICE, max_tombstones=1)
     change(store, *names(2 * SLICE), last="2")
     line = Line(store)
-    first, later = whole(store, ALL, line), line.make(ALL, store.version - 1, lambda *_: "made")
+    first, later = whole(store, ALL, line), line.make("192.0.2.1", ALL, store.version - 1, lambda *_: "made")
     assert (next(first), next(later)) == (None, None)
     remove(store, *names(2))
     first.close()
