@@ -10,7 +10,7 @@ Pure: no `await`, no I/O; `Reader.write` is the only way out and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from ticker import protocol
 from ticker.growth import Growth
@@ -164,7 +164,7 @@ class Groups:
 
     def whole(
         self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
-    ) -> Iterator[Frame | None]:
+    ) -> Generator[Frame | None, None, None]:
         """Prepare a selection for a reader, pausing after each step; arguments as for `fresh`.
 
         If there is much to tell, the last step yields its frame: a snapshot, or an update since its cursor. Readers who

@@ -6,7 +6,7 @@ changed since. Encoding and joining that for each of them would take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from ticker import protocol, slices
@@ -33,7 +33,7 @@ class Large:
         wanted: how many readers wait for it. Once there are none it is dropped: others wait until it is made.
     """
 
-    making: Iterator[None]
+    making: Generator[None, None, None]
     frame: Frame | None = None
     at: float = 0.0
     wanted: int = 0
@@ -90,6 +90,8 @@ class LargeFrames:
                 yield large.frame
         finally:
             large.wanted -= 1
+            if not large.wanted:
+                large.making.close()  # else it would stay in the line: it is part of a cycle
             again = large.frame is not None and since is None  # an update is hardly wanted again
             if not (large.wanted or again) and self._known.get((selection, since)) is large:
                 del self._known[selection, since]

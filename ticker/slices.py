@@ -105,7 +105,9 @@ class Line:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def make(self, address: str, selection: Selection, since: int | None, finish: Finish[T]) -> Iterator[T | None]:
+    def make(
+        self, address: str, selection: Selection, since: int | None, finish: Finish[T]
+    ) -> Generator[T | None, None, None]:
         """Make what brings a reader of a selection from a version (None: from nothing) to the present, with pauses.
 
         The result of `finish` comes last, after a None for each pause. That is called in the turn in which all records

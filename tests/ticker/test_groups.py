@@ -266,6 +266,19 @@ def test_a_large_snapshot_is_made_in_slices_and_shared(market: Market) -> None:
     assert list(market.groups.whole("", ALL))[-1] is not frame
 
 
+def test_a_large_snapshot_that_nobody_waits_for_is_not_made(market: Market) -> None:
+    """Seen: when its only reader left, it kept its place, its memory and its pattern until others had made it."""
+    market.last(*(f"S{i}" for i in range(4 * SLICE)))
+    first, second = (market.groups.whole("192.0.2.1", ALL) for _ in range(2))
+    while not market.groups.line:
+        assert next(first) is None
+    assert next(second) is None
+    first.close()
+    assert len(market.groups.line) == 1
+    second.close()
+    assert (len(market.groups.line), len(market.store.wildcards)) == (0, 0)
+
+
 def test_a_large_update_is_made_in_slices(market: Market) -> None:
     """A good cursor is answered by one update, however much changes, is born, goes, or both while it is made.
 

@@ -367,7 +367,7 @@ async def test_a_large_frame_without_readers_is_not_made(live: Live) -> None:
     groups = live.hub.groups
     leaves, stays = (groups.whole("", Selection.of(["*"], [field])) for field in ("last", "bid"))
     assert (next(leaves), next(stays)) == (None, None)
-    leaves.close()  # type: ignore[attr-defined]
+    leaves.close()
     assert next(made for made in stays if made is not None)
     assert len(groups._large_frames._known) == 1
 
