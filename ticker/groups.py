@@ -78,6 +78,7 @@ class Groups:
         self.sending = False
         """Whether some groups were not told yet of the last flush; see `send_on`."""
         self._rest: Iterator[None] = iter(())
+        self._classes: set[int] = set()  # the interval classes that are being served
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
         self._returning: set[Group] = set()
@@ -262,7 +263,7 @@ class Groups:
         group, reader.group = reader.group, None
         if group is None:
             return
-        for readers in (group.members, group.lagging, group.returning, group.unwarned):
+        for readers in (group.members, group.lagging, group.returning, group.untold, group.unwarned):
             readers.discard(reader)
         self.quota.leave(reader.address, group, group.cells)
         if group.empty:
@@ -343,7 +344,10 @@ class Groups:
             rows += self._send_returning(self._returning.pop())
 
     def send_due(self, interval_ms: int) -> None:
-        """An interval class is due: send each of its groups with news a frame."""
+        """An interval class is due: send each of its groups with news a frame, unless its last time is not over yet."""
+        if interval_ms in self._classes:
+            self._arm(interval_ms)
+            return
         updates = protocol.Updates(self.store.version, self._wall_ms())
 
         def frame_of(group: Group, news: dict[Record, None]) -> Frame | None:
@@ -352,8 +356,13 @@ class Groups:
                 updates = protocol.Updates(self.store.version, self._wall_ms())
             return self._due_frame(group, news, updates)
 
+        def serve() -> Iterator[None]:
+            self._classes.add(interval_ms)
+            yield from self._serve(due, frame_of)
+            self._classes.discard(interval_ms)
+
         due = [group for group in self._groups.values() if group.interval_ms == interval_ms and group.due]
-        self._begin(self._serve(due, frame_of))
+        self._begin(serve())
 
     def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
         """The frame for a group that was due: of its news alone, unless a feed's record or a removal came for all."""
@@ -429,10 +438,13 @@ class Groups:
         return whole.version >= self.store.floor and not self._growth.doubts(selection)
 
     def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
-        """Place a reader that gets such a frame; if something has changed since, it catches up like any laggard."""
+        """Place a reader that gets such a frame; if something has changed since, it catches up like any laggard.
+
+        So it does if its group is due: the frame that the others get may begin after its own.
+        """
         group = self._place(reader, selection, interval_ms)
         missed = self.store.changes(group.scope, whole.version)
-        if missed.since is None or missed.records or missed.gone:
+        if missed.since is None or missed.records or missed.gone or group.due:
             group.members.discard(reader)
             group.lagging.add(reader)
             reader.since = whole.version
@@ -508,8 +520,11 @@ class Groups:
         """The same, to a group of very many members. It is still due meanwhile, for the last ones know nothing yet."""
         group.frames.clear()
         frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES
-        for readers in parts(list(group.members), self.part):
-            self._hand_out(group, frame, group.members.intersection(readers))
+        group.untold = set(group.members)
+        for readers in parts(list(group.untold), self.part):
+            told = group.untold.intersection(readers)
+            group.untold -= told
+            self._hand_out(group, frame, told)
             yield
         group.told = frame.version
         group.sent_at = now
@@ -520,6 +535,7 @@ class Groups:
         self.counts.sent(frame, len(readers) - len(missed))
         if missed:
             group.members.difference_update(missed)
+            group.untold.difference_update(missed)
             group.lagging.update(missed)
             for reader in missed:
                 reader.since = group.told

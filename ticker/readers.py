@@ -60,6 +60,7 @@ class Group:
         members: readers who know everything up to `told`.
         lagging: readers who missed a frame; each has its own `since`.
         returning: lagging readers who can take bytes again.
+        untold: members that still wait for their part of a frame; one that comes meanwhile knows what is in it.
         unwarned: lagging readers who were not told yet that the group has outgrown its limit.
         news: its records that changed since `seen`, in order.
         due: whether there may be news for its members since `seen`, which they will get later.
@@ -76,6 +77,7 @@ class Group:
     members: set[Reader] = field(default_factory=set)
     lagging: set[Reader] = field(default_factory=set)
     returning: set[Reader] = field(default_factory=set)
+    untold: set[Reader] = field(default_factory=set)
     unwarned: set[Reader] = field(default_factory=set)
     news: dict[Record, None] = field(default_factory=dict)
     due: bool = False

@@ -156,6 +156,8 @@ class World:
             self.groups.send_on()
         elif self.work and next(self.work[0], self) is self:
             self.work.popleft()
+        else:
+            self.work.rotate(-1)
         return self.groups.sending or bool(self.work)
 
     def finish(self) -> None:
@@ -204,9 +206,11 @@ class World:
 
     def send_due(self) -> None:
         """The timers of all classes fire."""
-        while self.armed:
+        due = list(self.armed)
+        self.armed.clear()
+        for interval_ms in due:
             self.shared.clear()
-            self.groups.send_due(self.armed.pop())
+            self.groups.send_due(interval_ms)
 
     def forget_empty(self) -> None:
         """No reader comes back for a long time."""

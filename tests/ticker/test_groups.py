@@ -6,7 +6,7 @@ The two machines at the end are the proof; each test before them states one prom
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.clock import ManualClock
-from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
+from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups, at_once
 from ticker.large_frames import KEEP_S
 from ticker.model import Value
 from ticker.protocol import Frame
@@ -26,6 +26,7 @@ from ticker.slices import LARGE, SLICE
 from ticker.store import Store
 
 ALL = Selection.of(["*"])
+ONLY_A = Selection.of(["A"])
 HOUR_MS = 3_600_000
 
 
@@ -63,12 +64,12 @@ def update(since: int, version: int, **members: Any) -> dict[str, Any]:
 class Market:
     """A store and its groups."""
 
-    def __init__(self, max_tombstones: int = 10) -> None:
+    def __init__(self, max_tombstones: int = 10, spread: Callable[[Iterator[None]], None] = at_once) -> None:
         self.clock = ManualClock()
         self.clock.tick(100.0)
         self.armed: list[int] = []
         self.store = Store(1, max_tombstones=max_tombstones)
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append)
+        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append, spread=spread)
         self.store.on_flush.append(self.groups.publish)
 
     def put(self, **values_by_key: Mapping[str, Value]) -> Flush | None:
@@ -564,6 +565,68 @@ def test_a_laggard_obeys_its_interval(market: Market) -> None:
     assert (market.armed, peer.take()) == ([250, 250], [])
     market.groups.send_due(250)
     assert peer.take() == [update(2, 3, quotes={"A": {"last": 3}})]
+
+
+def half_served(market: Market, count: int) -> list[Peer]:
+    """Readers of A with an interval, of whom one has got the newest version and the others will, a turn each."""
+    market.last("A", "B")
+    peers = [market.joined(ONLY_A, 100) for _ in range(count)]
+    market.last("A")
+    market.groups.part = 1
+    market.groups.send_due(100)
+    assert sorted(len(peer.frames) for peer in peers) == [0] * (count - 1) + [1]
+    return peers
+
+
+def test_an_interval_that_is_not_over_is_not_served_again() -> None:
+    """Seen: two frames were handed out to the same readers side by side, and to some the newer one came first."""
+    works: list[Iterator[None]] = []
+    market = Market(spread=works.append)
+    peers = half_served(market, 3)
+    other = market.joined(Selection.of(["B"]), 100)
+    market.last("A", "B")
+    market.armed.clear()
+    market.groups.send_due(100)
+    assert (market.armed, other.frames) == ([100], [])
+    at_once(works[0])
+    assert [[frame["version"] for frame in peer.take()] for peer in peers] == [[3]] * 3
+    market.groups.send_due(100)
+    at_once(works[1])
+    assert other.take() == [update(3, 4, quotes={"B": {"last": 4}})]
+
+
+def test_a_reader_that_comes_back_gets_no_older_frame() -> None:
+    """Seen: one that subscribed again while a frame was handed out got that frame after its newer answer."""
+    works: list[Iterator[None]] = []
+    market = Market(spread=works.append)
+    peers = half_served(market, 3)
+    market.last("A")
+    late = next(peer for peer in peers if not peer.frames)
+    late.write(market.groups.change(late, ONLY_A, 100))
+    at_once(works[0])
+    assert [frame["version"] for frame in late.take()] == [4]
+
+
+def test_no_frame_begins_after_what_a_reader_of_a_shared_snapshot_has() -> None:
+    """Seen: if it came while the others were handed a later version, it seemed to have lost a frame."""
+    works: list[Iterator[None]] = []
+    market = Market(spread=works.append)
+    for _ in range(3):
+        market.joined(ONLY_A, 100)
+    market.last("A")
+    snapshot, late = market.join(ONLY_A).frames[0], Peer()
+    market.last("B")
+    market.groups.part = 1
+    market.groups.send_due(100)
+    known = market.groups.join(late, ONLY_A, 100, None, snapshot).version
+    at_once(works[0])
+    market.last("A")
+    market.groups.send_due(100)
+    at_once(works[1])
+    for frame in late.take():
+        assert frame["since"] <= known
+        known = frame["version"]
+    assert known == market.store.version
 
 
 def test_forgotten_removals_are_told_by_an_empty_snapshot() -> None:
