@@ -294,10 +294,10 @@ class Groups:
     def publish(self, flush: Flush) -> None:
         """Send what a flush made visible, as much as one turn of the loop allows; the rest is left to `send_on`.
 
-        Groups with an interval are only marked as due.
+        Groups with an interval are only marked as due. The rest of the last flush must have been sent before this one
+        was made: it tells what the records say has just changed.
         """
-        while self.sending:  # the hub waits for it, but for the last flush of all
-            self.send_on()
+        assert not self.sending
         touched = self._interest.spread(flush.changed)
         births = [record.key for record in flush.changed if record.born == flush.version and not record.is_feed]
         feeds = [record for record in flush.changed if record.is_feed]
@@ -331,6 +331,11 @@ class Groups:
     def send_on(self) -> None:
         """Go on sending what the last flush made visible, for a turn of the loop."""
         self.sending = next(self._rest, self) is None
+
+    def send_rest(self) -> None:
+        """Send all that is left of it."""
+        while self.sending:
+            self.send_on()
 
     @property
     def returning(self) -> bool:

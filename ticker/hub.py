@@ -137,7 +137,8 @@ class Hub:
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
         """For work that must not delay prices."""
-        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota, self.turns.spread)
+        spread = Turns(self._guarded).spread  # prices do not wait for other long work
+        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota, spread)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._flush_interval_s = flush_interval_ms / 1000
@@ -195,13 +196,15 @@ class Hub:
             self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
             self._worked_s = 0.0
         rows = self.groups.counts.rows
-        if self.groups.sending and not whole:
+        if whole:
+            self.groups.send_rest()
+        if self.groups.sending:
             self.groups.send_on()
         else:
             self._oldest = self.intake.oldest_at
             self.store.flush(started, sys.maxsize if whole or not self.connections else MOST)
-            while whole and self.groups.sending:
-                self.groups.send_on()
+            if whole:
+                self.groups.send_rest()
             self._left = self.store.waiting(started)
             self.intake.oldest_at = started if self._left else None
         self._goes_on = self.groups.sending or self._left

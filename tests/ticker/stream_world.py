@@ -167,8 +167,7 @@ class World:
 
     def flush(self) -> None:
         """One turn of the hub: flush, publish, catch up; it comes after the rest of the last one."""
-        while self.groups.sending:
-            self.groups.send_on()
+        self.groups.send_rest()
         self.shared.clear()
         before, version = self.contents(), self.store.version
         flush = self.store.flush(self.clock.monotonic())

@@ -244,6 +244,51 @@ def test_the_last_flush_reaches_very_many_readers(asks: Asks, part: int) -> None
     play(story)
 
 
+def test_the_last_flush_waits_for_the_one_before() -> None:
+    """Seen: when the service stopped while very many readers were told, some were not told what had changed, but only
+    what had changed since.
+    """
+
+    async def story(service: Service) -> None:
+        peers = [SlowPeer(service, [], *patterns) for patterns in SEVEN_SELECTIONS]
+        await later(1.0)
+        service.put(3, bid="3")
+        await turns(1)
+        assert service.hub.groups.sending
+        service.put(3, bid="4")
+        await service.hub.drain(1.0)
+        for peer in peers:
+            quotes = [frame["quotes"]["v:A"] for _, frame in peer.take()]
+            assert [(quote.get("last"), quote["bid"]) for quote in quotes] == [(3, 3), (None, 4)]
+
+    play(story)
+
+
+def test_an_intervals_readers_do_not_wait_for_other_long_work() -> None:
+    """Seen: while a thousand clients waited for large answers, very many readers with an interval got nothing.
+
+    Cause: the rest of them was told in the same rotation, one turn in a thousand. Promise: it takes as many turns as
+    without that work.
+    """
+
+    async def story(service: Service) -> None:
+        log: list[tuple[int, int]] = []
+        for patterns in SEVEN_SELECTIONS:
+            SlowPeer(service, log, *patterns, interval_ms=100)
+        await later(1.0)
+        service.hub.groups.turn_s = 0.0
+        service.put(3)
+        while not log:
+            await later(0.001)
+        for _ in range(50):
+            service.hub.turns.spread(iter(range(10)))
+        await later(1.0)
+        turns_taken = [turn for turn, _ in log]
+        assert turns_taken == list(range(turns_taken[0], turns_taken[0] + 7))
+
+    play(story)
+
+
 def test_everything_of_one_turn_is_one_version() -> None:
     """What several callers ingest in one turn of the loop is one flush, and one frame."""
 
