@@ -21,14 +21,15 @@ class Waiting:
     group: Group | None = None
     since = 0
 
-    def __init__(self, address: str, number: int) -> None:
+    def __init__(self, address: str, number: int, version: int) -> None:
         self.address = address
         self.number = number
+        self._version = version  # nothing up to this one is news
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def write(self, frame: Frame) -> bool:
-        """Something has changed, unless this is a heartbeat."""
-        if frame.kind != "heartbeat":
+        """Something has changed, unless this is a heartbeat, or what others are still told of an older version."""
+        if frame.kind != "heartbeat" and frame.version > self._version:
             self.abort()
         return True
 
@@ -48,7 +49,7 @@ class Waiting:
 
 async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float, address: str) -> None:
     """Return once something in a selection changes, `wait_s` has passed, the service stops, or the client has left."""
-    waiting = Waiting(address, hub.journal.number())
+    waiting = Waiting(address, hub.journal.number(), hub.store.version)
     hub.add(waiting)
     hub.groups.enter(waiting, selection, 0, hub.store.version)
     left = asyncio.create_task(_left(request), name="poll")
