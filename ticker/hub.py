@@ -340,9 +340,11 @@ class Hub:
             if pause.over(now):
                 self._resume(connection)
                 continue
-            pending[connection.address] += connection.pending_bytes
-            if pause.stalled_s(now) >= stall_s or pending[connection.address] > MOST_PENDING_BYTES:
+            waits = pending[connection.address] + connection.pending_bytes
+            if pause.stalled_s(now) >= stall_s or waits > MOST_PENDING_BYTES:
                 connection.end(protocol.STALLED, "stalled")
+            else:
+                pending[connection.address] = waits
 
     def _idle_heartbeat(self) -> None:
         frame = protocol.heartbeat(0, self._clock.wall_ms())  # they have no data yet: no version to resume from

@@ -128,7 +128,8 @@ class ServiceCollector(Collector):
         yield GaugeMetricFamily("ticker_hub_pending_bytes", "Bytes waiting for slow readers.", hub.pending_bytes)
         yield _histograms("ticker_hub_fanout_lag_seconds", "From the receipt of a price to its write to the sockets.",
                           {None: counts.fanout_lag})  # fmt: skip
-        yield _histograms("ticker_hub_flush_duration_seconds", "One flush with all its writes.", {None: counts.flush})
+        yield _histograms("ticker_hub_flush_duration_seconds", "One flush, or a turn of a long one.",
+                          {None: counts.flush})  # fmt: skip
         yield _histograms("ticker_event_loop_lag_seconds", "How late the loop's own tick was.",
                           {None: counts.loop_lag})  # fmt: skip
         yield GaugeMetricFamily("ticker_event_loop_tasks", "Tasks in the loop; readers need none.",

@@ -132,20 +132,22 @@ def test_a_reader_that_takes_no_byte_for_stall_s_is_closed_with_4008() -> None:
 
 
 def test_who_holds_too_much_is_ended() -> None:
-    """What waits for the readers of one address is bounded: who has been paused longest is ended with 4008.
+    """What waits for the readers of one address is bounded: who has been paused longest is ended with 4008, but nobody
+    for whom there is room once the others have gone.
 
     Seen: readers that took a byte now and then each held a snapshot of 50,000 symbols, 5 to 10 MB, for ever.
     """
 
     async def story(service: Service) -> None:
+        modest, other = service.peer(), Peer(service.hub, "192.0.2.2")
+        service.hub.pause(modest, Held(service.hub))
         many = [service.peer() for _ in range(4)]
-        other = Peer(service.hub, "192.0.2.2")
         for peer in (*many, other):
             peer.pending_bytes = MOST_PENDING_BYTES // 2
             service.hub.pause(peer, Held(service.hub))
         async with service.running():
             await later(2 * TICK_S)
-            assert service.hub.connections == {*many[2:], other}
+            assert service.hub.connections == {modest, *many[2:], other}
         assert service.hub.counts.disconnects == {4008: 2}
 
     play(story)
