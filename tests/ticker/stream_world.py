@@ -167,6 +167,7 @@ class World:
 
     def flush(self) -> None:
         """One turn of the hub: flush, publish, catch up; it comes after the rest of the last one."""
+        self.shared.clear()
         self.groups.send_rest()
         self.shared.clear()
         before, version = self.contents(), self.store.version

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.page_server import PageServer, book, row, showing
+from tests.web.page_steps import waiting
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -181,3 +182,19 @@ def test_focus_stays_in_the_list_of_alerts(browser: Browser, server: PageServer)
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
         expect(remove[800]).to_be_focused()
+
+
+def test_the_dialog_that_was_asked_for_last_is_shown(browser: Browser, server: PageServer) -> None:
+    """A slow line may bring the module of an earlier one after it."""
+    with showing(browser, server, book(5)) as visit:
+        page, held = visit.page, list[Route]()
+        page.route("**/js/ui/dialog/alerts.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        page.keyboard.press("a")
+        assert waiting(page, lambda: len(held) == 1)
+        page.keyboard.press("?")
+        title = page.locator("#dialog-title")
+        expect(title).to_have_text("Keyboard shortcuts")
+        route = held.pop()
+        route.continue_()
+        page.evaluate("(url) => import(url).then(() => true)", route.request.url)
+        expect(title).to_have_text("Keyboard shortcuts")

@@ -265,6 +265,8 @@ export class Dialogs {
   #page;
   /** What shows them, loaded with the first. @type {import("./dialogs.js").Frame | null} */
   #frame = null;
+  /** Which one was asked for last, so that it wins over one whose module comes later. */
+  #asked = null;
 
   /** @param {object} page what dialogs may use, see main.js */
   constructor(page) {
@@ -276,14 +278,16 @@ export class Dialogs {
    * @param {unknown} [argument]
    */
   async open(name, argument) {
+    const asked = (this.#asked = Symbol(name));
     const part = await load(["dialogs", `dialog/${name}`], this.#page);
-    if (part === null) return;
+    if (part === null || this.#asked !== asked) return;
     this.#frame ??= new part.Frame(this.#page);
     this.#frame.show(part, argument);
   }
 
   /** Close the open one. */
   close() {
+    this.#asked = null;
     this.#frame?.close();
   }
 
