@@ -1,60 +1,19 @@
-"""What the paths of the API share: reading a selection, checking limits, making answers."""
+"""What the paths of the API answer alike: a JSON response, pieces made in turns, symbols that do not exist."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
 import orjson
-from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
-from ticker.errors import PatternError, ProtocolError, UnknownSymbolError, did_you_mean
-from ticker.messages import LISTS, TOKEN
-from ticker.scope import Scope
+from ticker.errors import UnknownSymbolError
 from ticker.selection import Selection
 from ticker.service import Service
-from ticker.slices import tested, untested
 from ticker.suggestions import nearest_symbols, unknown_symbols
+from web.charges import RETRY_SOON, check_snapshot
 from web.problem import Problem
-
-SYMBOLS_HELP = "Symbols or patterns with `*`, separated by commas; `*` alone means every consolidated symbol."
-FIELDS_HELP = "Fields to send, separated by commas; all if absent."
-Symbols = Annotated[tuple[str, ...], Query(description=SYMBOLS_HELP)]
-Fields = Annotated[tuple[str, ...], Query(description=FIELDS_HELP)]
-CURSOR_HELP = "The cursor of an earlier answer or event: send only what has changed since."
-
-
-async def _in_hand() -> AsyncIterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as stack:
-        yield stack
-
-
-InHand = Annotated[contextlib.ExitStack, Depends(_in_hand)]
-"""Closed when the answer has been taken, or its client has left."""
-RETRY_SOON = {"Retry-After": "1"}
-
-
-async def check_parameters(request: Request) -> None:
-    """Refuse parameters that the path does not have, and repeated ones that are not lists: part would be ignored.
-
-    Names that begin with `_` are allowed: spreadsheets and scripts add them to bypass caches. So is everything outside
-    of `/api`: health checkers may add parameters of their own.
-
-    Raises:
-        Problem: 400, with the nearest name.
-    """
-    route, given = request.scope["route"], request.query_params
-    known = {field.alias for field in route.dependant.query_params}
-    for name in given if route.path.startswith("/api/") else ():
-        if name == TOKEN or name[:1] == "_":
-            continue
-        if name not in known:
-            hint = did_you_mean(name, known) or "; this path takes none"
-            raise Problem(400, "bad_request", f"no parameter '{name}'{hint}")
-        if len(given.getlist(name)) > 1 and name not in LISTS:
-            raise Problem(400, "bad_request", f"parameter '{name}' is given twice")
 
 
 def answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -73,93 +32,6 @@ async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
 
     await service.hub.turns.complete(steps())
     return made
-
-
-def listed(texts: Iterable[str]) -> list[str]:
-    """The items of a list parameter; of `A,B` and `C` if it was given twice."""
-    return [part for part in ",".join(texts).split(",") if part]
-
-
-def selection_of(symbols: Iterable[str], fields: Iterable[str], service: Service) -> Selection:
-    """The selection that the parameters describe; no fields means all of them.
-
-    Raises:
-        Problem: 400, a pattern or field is malformed, or there are too many patterns.
-    """
-    patterns = set(listed(symbols))
-    limits = service.settings.limits
-    if len(patterns) > limits.patterns:
-        raise Problem(400, "too_many_symbols", f"at most {limits.patterns} patterns a request")
-    if sum("*" in pattern for pattern in patterns) > limits.wildcards:
-        raise Problem(400, "too_many_symbols", f"at most {limits.wildcards} patterns with '*' a request")
-    try:
-        return Selection.of(patterns, listed(fields) or None)
-    except PatternError as error:
-        raise Problem(400, error.code, str(error)) from None
-
-
-async def admit_patterns(service: Service, address: str, selection: Selection) -> None:
-    """Match all symbols against the patterns that are new, and charge the address as for an answer with all of them.
-
-    Raises:
-        Problem: 503, the address has asked for too much lately.
-    """
-    if new := untested(service.store, selection):
-        check_snapshot(service, address, sum(map(service.store.tests, new)))
-        await service.hub.turns.complete(tested(service.store, selection))
-
-
-@contextlib.contextmanager
-def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
-    """The selection, resolved for the duration of the block.
-
-    Raises:
-        Problem: 400, it matches more symbols than one reader may select.
-    """
-    scope = service.store.resolve(selection)
-    try:
-        matched, limit = service.store.matched(scope), service.settings.limits.symbols
-        if matched > limit:
-            raise Problem(400, "too_many_symbols", f"{matched} symbols match, {limit} are allowed")
-        yield scope
-    finally:
-        service.store.release(scope)
-
-
-def check_quota(
-    service: Service, address: str, selection: Selection, interval_ms: int, cursor: str | None, *, made: bool = False
-) -> int:
-    """Refuse a reader that would exceed its address's quota; returns how many symbols the selection matches.
-
-    Raises:
-        Problem: 400, the selection is too large; 503, it may be accepted later.
-    """
-    with as_problem():
-        return service.hub.groups.admit(address, selection, interval_ms, cursor, made=made)
-
-
-def check_snapshot(service: Service, address: str, symbols: int, in_hand: contextlib.ExitStack | None = None) -> None:
-    """Charge an address for the symbols of a full answer, and count them as in hand; see `ticker.quota`.
-
-    Raises:
-        Problem: 503, the address has asked for too much lately, or does not take what it asked for.
-    """
-    quota = service.hub.groups.quota
-    with as_problem():
-        if in_hand is not None:
-            in_hand.enter_context(quota.in_hand(address, symbols))
-        quota.check_snapshot(address, symbols)
-
-
-@contextlib.contextmanager
-def as_problem() -> Iterator[None]:
-    """Turn a `ProtocolError` into a `Problem`."""
-    try:
-        yield
-    except ProtocolError as error:
-        if error.code == "overloaded":
-            raise Problem(503, error.code, str(error), RETRY_SOON) from None
-        raise Problem(400, error.code, str(error)) from None
 
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:

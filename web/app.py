@@ -14,10 +14,10 @@ from ticker.service import Service
 from web import candles, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
 from web.addresses import Addresses
 from web.admission import Admission
-from web.answers import check_parameters
 from web.auth import Auth
 from web.guard import SECURITY_HEADERS, Guard
 from web.hosts import Hosts
+from web.parameters import check_parameters
 from web.problem import Problem, answer_problem, problem
 
 

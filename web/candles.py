@@ -18,8 +18,9 @@ from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
 from web.addresses import Addresses
-from web.answers import answer, in_turns, listed, selection_of, unknown_symbol
+from web.answers import answer, in_turns, unknown_symbol
 from web.descriptions import described, problems, with_csv
+from web.parameters import listed, selection_of
 from web.problem import Problem
 from web.tables import bars_table, decimal, table_answer
 

@@ -20,22 +20,10 @@ from ticker.service import Service
 from ticker.slices import LARGE, feeds, parts
 from ticker.store import Store
 from web.admission import Admission
-from web.answers import (
-    CURSOR_HELP,
-    Fields,
-    InHand,
-    Symbols,
-    admit_patterns,
-    answer,
-    check_quota,
-    check_snapshot,
-    in_turns,
-    scope_of,
-    selection_of,
-    unknown_members,
-    unknown_symbol,
-)
+from web.answers import answer, in_turns, unknown_members, unknown_symbol
+from web.charges import InHand, admit_patterns, check_quota, check_snapshot, scope_of
 from web.descriptions import described, problems, with_csv
+from web.parameters import CURSOR_HELP, Fields, Symbols, selection_of
 from web.problem import Problem
 from web.tables import quotes_table, table_answer
 from web.waiting import wait_for_news

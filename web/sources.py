@@ -10,8 +10,9 @@ from fastapi.responses import Response
 
 from ticker.service import Service
 from web.addresses import Addresses
-from web.answers import answer, selection_of, unknown_symbol
+from web.answers import answer, unknown_symbol
 from web.descriptions import described, problems
+from web.parameters import selection_of
 from web.problem import Problem
 
 

@@ -27,10 +27,12 @@ from ticker.readers import Group
 from ticker.selection import Selection
 from ticker.service import Service
 from web.admission import CONNECTION_ID, Admission
-from web.answers import CURSOR_HELP, Fields, Symbols, admit_patterns, as_problem, check_quota, selection_of, unknown_of
+from web.answers import unknown_of
 from web.auth import Auth
+from web.charges import admit_patterns, as_problem, check_quota
 from web.connection import EXCHANGE, BoundedHttp, Exchange
 from web.descriptions import described_text, problems
+from web.parameters import CURSOR_HELP, Fields, Symbols, selection_of
 from web.pause import Pause, acknowledged_bytes
 from web.problem import OTHER_SERVER, Problem
 from web.transport import CLOSE_PATIENCE_S

@@ -15,18 +15,10 @@ from ticker.record import Record
 from ticker.service import Service
 from ticker.slices import parts
 from web.addresses import Addresses
-from web.answers import (
-    InHand,
-    Symbols,
-    admit_patterns,
-    answer,
-    check_snapshot,
-    in_turns,
-    scope_of,
-    selection_of,
-    unknown_members,
-)
+from web.answers import answer, in_turns, unknown_members
+from web.charges import InHand, admit_patterns, check_snapshot, scope_of
 from web.descriptions import described, problems
+from web.parameters import Symbols, selection_of
 
 
 def make_router(service: Service, addresses: Addresses) -> APIRouter:
