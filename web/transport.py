@@ -79,7 +79,7 @@ class SharedFrames(Handshake):
         self._fragments: list[bytes] = []
         self._pace: TokenBucket | None = None
         self._full = False  # the kernel has not taken all of the last write
-        self._written = 0  # bytes in all, those before this was a WebSocket included
+        self._written: int | None = None  # bytes in all, those of the handshake included; counted over TLS alone
         self._close_code = 1006
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -95,7 +95,8 @@ class SharedFrames(Handshake):
         self._hub, self._session = hub, session
         self._pace = TokenBucket(self.frames_per_s, FRAME_BURST, hub.now())
         self.open = True
-        self._written = acknowledged_bytes(self.transport) or 0
+        if self.scheme == "wss":
+            self._written = acknowledged_bytes(self.transport)
         self.unpacks = any(map(shares, self.conn.extensions))
         self.queue = _NO_QUEUE
         hub.add(self)
@@ -115,11 +116,11 @@ class SharedFrames(Handshake):
 
     def _write(self, data: bytes | list[bytes]) -> bool:
         try:
+            if self._written is not None:
+                self._written += len(data) if isinstance(data, bytes) else sum(map(len, data))
             if isinstance(data, bytes):
-                self._written += len(data)
                 self.transport.write(data)
             else:
-                self._written += sum(map(len, data))
                 self.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
             self.open = False
@@ -156,8 +157,9 @@ class SharedFrames(Handshake):
     @property
     def pending_bytes(self) -> int:
         """How much waits in the process to be sent; over TLS, which does not tell, what has not arrived."""
-        arrived = acknowledged_bytes(self.transport) if self.scheme == "wss" else None
-        return self.transport.get_write_buffer_size() if arrived is None else max(0, self._written - arrived)
+        if self._written is None or (arrived := acknowledged_bytes(self.transport)) is None:
+            return self.transport.get_write_buffer_size()
+        return max(0, self._written - arrived)
 
     # Reading
 
