@@ -50,6 +50,16 @@ def acknowledged_bytes(transport: Any) -> int | None:
     return int.from_bytes(told[_ACKNOWLEDGED_AT:], sys.byteorder)
 
 
+def pending_bytes(transport: Any, written: int | None) -> int:
+    """What waits in the process to be sent; over TLS, which does not tell, what has not arrived.
+
+    `written` is the count of all bytes so far, as a connection over TLS keeps it; None for any other.
+    """
+    if written is None or (arrived := acknowledged_bytes(transport)) is None:
+        return int(transport.get_write_buffer_size())
+    return max(0, written - arrived)
+
+
 def delivered(transport: Any) -> bytes:
     """A value that changes whenever a packet arrives: those behind a lost one are not acknowledged until it has."""
     try:

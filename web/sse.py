@@ -33,7 +33,7 @@ from web.charges import admit_patterns, as_problem, check_quota
 from web.connection import EXCHANGE, BoundedHttp, Exchange
 from web.descriptions import described_text, problems
 from web.parameters import CURSOR_HELP, Fields, Symbols, selection_of
-from web.pause import Pause, acknowledged_bytes
+from web.pause import Pause, acknowledged_bytes, pending_bytes
 from web.problem import OTHER_SERVER, Problem
 from web.transport import CLOSE_PATIENCE_S
 
@@ -159,7 +159,8 @@ class EventStream:
         self._digest = ""
         self._patience_ms = int(patience_s * 1000)
         self._code = CUT
-        self._written = acknowledged_bytes(http.transport) or 0  # bytes in all, those of earlier answers included
+        # Bytes in all, those of earlier answers included; counted over TLS alone.
+        self._written = acknowledged_bytes(http.transport) if http.scheme == "https" else None
         self._abort_timer: asyncio.TimerHandle | None = None
 
     def begin(
@@ -206,7 +207,8 @@ class EventStream:
         return chunk if self._chunked else chunk[chunk.index(b"\r\n") + 2 : -2]
 
     def _write(self, *data: bytes) -> bool:
-        self._written += sum(map(len, data))
+        if self._written is not None:
+            self._written += sum(map(len, data))
         try:
             self._http.transport.writelines(data)  # no copy: a snapshot may be megabytes, and shared
         except Exception:  # noqa: BLE001 - uvloop raises whatever the socket met; it is this connection's end
@@ -226,10 +228,8 @@ class EventStream:
 
     @property
     def pending_bytes(self) -> int:
-        """How much waits in the process to be sent; over TLS, which does not tell, what has not arrived."""
-        transport = self._http.transport
-        arrived = acknowledged_bytes(transport) if self._http.scheme == "https" else None
-        return transport.get_write_buffer_size() if arrived is None else max(0, self._written - arrived)
+        """How much waits in the process to be sent."""
+        return pending_bytes(self._http.transport, self._written)
 
     # Ending
 

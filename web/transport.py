@@ -33,7 +33,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.session import Session
 from web.handshake import Handshake
-from web.pause import Making, Pause, acknowledged_bytes
+from web.pause import Making, Pause, acknowledged_bytes, pending_bytes
 from web.wire import headed, pack, packed, shares, wire
 
 MAX_FRAGMENTS = 64
@@ -156,10 +156,8 @@ class SharedFrames(Handshake):
 
     @property
     def pending_bytes(self) -> int:
-        """How much waits in the process to be sent; over TLS, which does not tell, what has not arrived."""
-        if self._written is None or (arrived := acknowledged_bytes(self.transport)) is None:
-            return self.transport.get_write_buffer_size()
-        return max(0, self._written - arrived)
+        """How much waits in the process to be sent."""
+        return pending_bytes(self.transport, self._written)
 
     # Reading
 
