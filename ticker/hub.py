@@ -196,18 +196,7 @@ class Hub:
             self._flushes_until = max(started, self._flushes_until) + self._flush_interval_s
             self._worked_s = 0.0
         rows = self.groups.counts.rows
-        if whole:
-            self.groups.send_rest()
-        if self.groups.sending:
-            self.groups.send_on()
-        else:
-            self._oldest = self.intake.oldest_at
-            self.store.flush(started, sys.maxsize if whole or not self.connections else MOST)
-            if whole:
-                self.groups.send_rest()
-            self._left = self.store.waiting(started)
-            self.intake.oldest_at = started if self._left else None
-        self._goes_on = self.groups.sending or self._left
+        self._advance(started, whole)
         self.groups.catch_up()
         done = self._clock.monotonic()
         self._worked_s += done - started
@@ -222,6 +211,21 @@ class Hub:
             self._flush_soon = self._loop.call_soon(self._guarded, self.flush)
         elif self.groups.returning or self.store.waiting(started):
             self.wake()
+
+    def _advance(self, now: float, whole: bool) -> None:
+        """Go on sending what was made visible; once everybody has it, make the next visible."""
+        if whole:
+            self.groups.send_rest()
+        if self.groups.sending:
+            self.groups.send_on()
+        else:
+            self._oldest = self.intake.oldest_at
+            self.store.flush(now, sys.maxsize if whole or not self.connections else MOST)
+            if whole:
+                self.groups.send_rest()
+            self._left = self.store.waiting(now)
+            self.intake.oldest_at = now if self._left else None
+        self._goes_on = self.groups.sending or self._left
 
     def _arm(self, interval_ms: int) -> None:
         if interval_ms not in self._class_timers:

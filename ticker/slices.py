@@ -60,7 +60,7 @@ Finish = Callable[[list[bytes], list[str]], T]
 """Makes an answer of encoded records, and of the names of those to drop."""
 
 
-class Making(Generic[T]):
+class Answer(Generic[T]):
     """An answer that is being made.
 
     Attributes:
@@ -100,7 +100,7 @@ class Line:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[str, deque[Making[Any]]] = {}  # by address; the first answer of the first one is being made
+        self._waiting: dict[str, deque[Answer[Any]]] = {}  # by address; the first answer of the first one is being made
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
@@ -115,7 +115,7 @@ class Line:
         much. It is not called if more symbols were removed meanwhile than the store remembers.
         """
         scope = self._store.resolve(selection)
-        mine = Making(_steps(self._store, scope, since, finish))
+        mine = Answer(_steps(self._store, scope, since, finish))
         self._waiting.setdefault(address, deque()).append(mine)
         try:
             while not mine.over:
