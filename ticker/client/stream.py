@@ -1,4 +1,4 @@
-"""One stream that outlives its connections: it reconnects for ever, resumes by cursor, and merges into a `Book`.
+"""One stream that outlives its connections: it reconnects for ever, resumes by cursor, and keeps a `Follower` current.
 
 At any time it is connected, waiting for its next attempt, or has raised why it will not try again.
 """
@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypedDict, Unpack
+from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
@@ -18,6 +18,7 @@ from websockets.protocol import State as SocketState
 
 from ticker.client.address import Address, request_headers, split_address
 from ticker.client.book import Book
+from ticker.client.follower import Follower
 from ticker.client.line import Line
 from ticker.client.quote import Number
 from ticker.client.retry import Retry, judge
@@ -26,6 +27,7 @@ from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnreachableError, did_you_mean
 from ticker.protocol import PROTOCOL
 
+Kept = TypeVar("Kept", bound=Follower)
 State = Literal["live", "reconnecting", "stale"]
 
 ENTERED = "a view can be entered only once; call watch() again"
@@ -62,8 +64,8 @@ class Options(TypedDict, total=False):
     headers: Mapping[str, str] | None
 
 
-class Stream(Generic[Number]):
-    """Keeps a book current.
+class Stream(Generic[Kept]):
+    """Keeps a book, or any other follower, current.
 
     Attributes:
         state: as `View.state`.
@@ -82,7 +84,7 @@ class Stream(Generic[Number]):
 
     def __init__(
         self,
-        book: Book[Number],
+        book: Kept,
         address: Address,
         *,
         reconnect: bool = True,
@@ -176,8 +178,7 @@ class Stream(Generic[Number]):
             self._failure = self._failure or ClientError("the view is closed")
             for question in (*self._questions.values(), _Question(self._answered, [])):
                 question.fail(self._failure)
-            for backlog in self.book.backlogs():
-                backlog.wake()
+            self.book.wake()
 
     async def _stay_connected(self) -> None:
         while True:
@@ -319,7 +320,7 @@ def open_stream(
     *,
     lock: contextlib.AbstractContextManager[object] | None = None,
     **options: Unpack[Options],
-) -> Stream[Number]:
+) -> Stream[Book[Number]]:
     """A stream that is not open yet.
 
     Args:

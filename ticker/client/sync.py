@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, Unpack, overload
 
 from ticker.client import view as live
 from ticker.client.ask import ask
-from ticker.client.book import Backlog
+from ticker.client.book import Backlog, Book
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import ENTERED, Options, State, Stream, open_stream
 from ticker.errors import (
@@ -57,7 +57,7 @@ class _Lock:
 class View(Generic[Number]):
     """As `ticker.client.View`, for `with` and `for`. Any thread may use it, but not a forked process."""
 
-    def __init__(self, stream: Stream[Number], lock: _Lock) -> None:
+    def __init__(self, stream: Stream[Book[Number]], lock: _Lock) -> None:
         self._stream = stream
         self._view = live.View(stream)
         self._lock = lock
@@ -241,7 +241,9 @@ def _frozen(backlog: Backlog[Number]) -> Frame[Number] | None:
 class Loop(Generic[Number, Item]):
     """One `for` over a view. It ends when the view is closed, and raises any error that ends the view."""
 
-    def __init__(self, stream: Stream[Number], lock: _Lock, take: Callable[[Backlog[Number]], Item | None]) -> None:
+    def __init__(
+        self, stream: Stream[Book[Number]], lock: _Lock, take: Callable[[Backlog[Number]], Item | None]
+    ) -> None:
         self._stream = stream
         self._lock = lock
         self._take = take

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ticker.client.address import check_strings
-from ticker.client.book import Backlog
+from ticker.client.book import Backlog, Book
 from ticker.client.quote import Change, Frame, Number, Quote
 from ticker.client.stream import State, Stream
 from ticker.errors import ClientError
@@ -29,7 +29,7 @@ class View(Generic[Number]):
     Entering waits for the first data, however long that takes if the service is not up yet.
     """
 
-    def __init__(self, stream: Stream[Number]) -> None:
+    def __init__(self, stream: Stream[Book[Number]]) -> None:
         self._stream = stream
         self._book = stream.book
 
@@ -143,7 +143,7 @@ class View(Generic[Number]):
 class Loop(Generic[Number, Item]):
     """One `async for` over a view. It ends when the view is closed, and raises any error that ends the view."""
 
-    def __init__(self, stream: Stream[Number], take: Callable[[Backlog[Number]], Item | None]) -> None:
+    def __init__(self, stream: Stream[Book[Number]], take: Callable[[Backlog[Number]], Item | None]) -> None:
         self._stream = stream
         self._take = take
         self._news = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A scripted service, for what the real one says only when something is wrong."""
+"""A scripted service, for what the real one says only when something is wrong; `say` does without connections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
+
+from ticker.client.follower import Follower
+
+
+def say(target: Follower, kind: str, **members: Any) -> Any:
+    """Give a follower a frame; returns what it asks after it."""
+    message = target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
+    asked = target.recheck(message)
+    return asked and json.loads(asked[1])
 
 
 class NoWait(random.Random):

@@ -1,10 +1,8 @@
-"""A reader's book: merging, cursors, gaps, and backlogs that never grow beyond one entry per symbol."""
+"""A reader's book: merging, and backlogs that never grow beyond one entry per symbol."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import json
 import random
 import threading
 from decimal import Decimal
@@ -12,25 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.ticker.client.scripted import say
 from ticker.client.book import Backlog, Book
-from ticker.client.wire import Message
-from ticker.errors import ConfigError, PatternError, RefusedError, UnreachableError
 
 
-def book(*patterns: str, cursor: str | None = None) -> Book[Decimal]:
-    return Book(patterns or ("*",), None, 0, Decimal, cursor)
-
-
-def say(target: Book[Decimal], kind: str, **members: Any) -> None:
-    """Let the service send a frame."""
-    hear(target, kind, **members)
-
-
-def hear(target: Book[Decimal], kind: str, **members: Any) -> Any:
-    """Let the service send a frame; returns what the book asks again after it."""
-    message = target.receive(json.dumps({"type": kind, "time": 1, **members}).encode())
-    asked = target.recheck(message)
-    return asked and json.loads(asked[1])
+def book(*patterns: str) -> Book[Decimal]:
+    return Book(patterns or ("*",), None, 0, Decimal)
 
 
 def opened(*patterns: str, **quotes: Any) -> Book[Decimal]:
@@ -47,11 +32,6 @@ def loop(target: Book[Decimal]) -> Backlog[Decimal]:
     backlog = target.backlog(lambda: None)
     backlog.frame()
     return backlog
-
-
-def question(asked: tuple[int, bytes] | None) -> Any:
-    assert asked is not None
-    return json.loads(asked[1])
 
 
 def test_numbers_keep_their_text() -> None:
@@ -86,38 +66,6 @@ def test_frames_merge_as_the_protocol_says() -> None:
     assert (target.quotes, target.cursor) == ({"D": {"last": 7}}, "8:1:aa")
 
 
-def test_missing_symbols_are_requested_again_once_feeds_have_loaded() -> None:
-    """That concerns only names without a quote that were not called unknown, and waits while a feed is connecting.
-
-    Seen: who had subscribed before the feeds had loaded was never told of a typo.
-    """
-    target = opened("A", "B", "X", "Y-*", A={"last": 1})
-    assert hear(target, "update", since=10, version=11, quotes={"B": {"last": 1}}) is None, "nobody knows of a feed"
-    feeds = {"one": {"state": "live"}, "two": {"state": "connecting"}}
-    assert hear(target, "update", since=11, version=12, feeds=feeds) is None
-    assert hear(target, "update", since=12, version=13, feeds={"two": {"state": "down"}}) is None
-    asked = hear(target, "update", since=13, version=14, feeds={"two": {"state": "live"}})
-    assert asked == {"op": "subscribe", "id": 2, "symbols": ["X"]}
-    assert hear(target, "subscribed", id=2, selection="aa", unknown=[{"symbol": "X", "nearest": ["A"]}]) is None
-    assert hear(target, "heartbeat", version=14, time=10**9) is None, "that is a word"
-
-
-def test_missing_symbols_are_requested_less_and_less_often() -> None:
-    """A feed may be live before it has loaded: they are requested again after 5, 10, 20 s of its clock, on each
-    connection.
-    """
-    target = book("X")
-    for connected_at in (1, 2):
-        target.open()
-        say(target, "subscribed", id=1, selection="aa")
-        asked_at = [
-            second
-            for second in range(100)
-            if hear(target, "snapshot", epoch=7, version=1, time=second * 1000, feeds={"f": {"state": "live"}})
-        ]
-        assert asked_at == [0, 5, 15, 35, 75], connected_at
-
-
 def test_unknown_frames_and_members_are_ignored() -> None:
     """Unknown frame types and members are ignored, as is an update that is too old."""
     target = opened(A={"last": 1})
@@ -127,105 +75,11 @@ def test_unknown_frames_and_members_are_ignored() -> None:
     assert target.quotes["A"]["last"] == 2
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"", b"[]", b"\xff", b'{"type":"update\xff"}', b'{"type":"update","quotes":[]}', b'{"type":"news"',
-        b'{"type":"subscribed","unknown":[{"name":"A"}]}', b'{"type":"subscribed","rejected":[{"code":"x"}]}',
-        b'{"type":"hello","heartbeat_ms":0}', b'{"type":"hello","heartbeat_ms":1' + b"0" * 400 + b"}",
-        b'{"type":"bye","retry_ms":[-1,5]}', b'{"type":"bye","retry_ms":[0,1' + b"0" * 400 + b"]}",
-    ],
-)  # fmt: skip
-def test_an_invalid_frame_ends_the_connection(data: bytes) -> None:
-    """Some data may have been lost in it."""
-    with pytest.raises(UnreachableError, match="sent an invalid frame"):
-        opened().receive(data)
-
-
-def test_deep_nesting_does_not_crash() -> None:
-    """Absurdly deep nesting is ignored or ends the connection: the limit depends on the Python version."""
-    with contextlib.suppress(UnreachableError):
-        assert opened().receive(b'{"type":"x","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}").type == "x"
-
-
-def test_a_feed_may_say_anything() -> None:
-    """The members of a feed's record are passed on as they are.
-
-    Seen: a state that was a list ended the view with a TypeError.
-    """
-    target = opened(A={"last": 1})
-    say(target, "update", since=10, version=11, feeds={"toy": {"state": ["live"], "new": {}}})
-    assert target.recheck(Message("heartbeat", time=10**9)) is None
-    assert target.feeds["toy"]["state"] == ["live"]
-
-
-def test_a_gap_is_never_merged() -> None:
-    """After a gap the view resumes by cursor; if that does not help, it asks for everything."""
-    target = opened(A={"last": 1})
-
-    def lost() -> str | None:
-        with pytest.raises(UnreachableError, match="lost"):
-            say(target, "update", since=20, version=21, quotes={"A": {"last": 2}})
-        cursor: str | None = question(target.open()).get("cursor")
-        assert not target.current, "until data comes"
-        return cursor
-
-    assert lost() == "7:10:aa"
-    say(target, "subscribed", id=2, selection="aa")
-    say(target, "update", since=10, version=11)
-    assert [lost(), lost()] == ["7:11:aa", None]
-    assert target.quotes["A"]["last"] == 1
-
-
-def test_a_selection_takes_effect_with_its_data() -> None:
-    """Between `subscribed` and its frame the cursor stays that of the old selection.
-
-    Seen: a reader cut there resumed with the new selection at the old version, and never got what it had just added.
-    """
-    target = opened(A={"last": 1})
-    target.subscribe(["B"])
-    say(target, "subscribed", id=2, selection="bb")
-    assert target.cursor == "7:10:aa"
-    say(target, "update", since=10, version=10, quotes={"B": {"last": 2}})
-    assert target.cursor == "7:10:bb"
-
-
-def test_a_heartbeat_advances_the_cursor() -> None:
-    """Nothing has changed up to its version, so the next connection resumes there; before data it is ignored."""
-    target = book()
-    say(target, "heartbeat", version=9)
-    assert target.cursor is None
-    target = opened()
-    say(target, "heartbeat", version=15)
-    say(target, "heartbeat", version=12)
-    assert target.cursor == "7:15:aa"
-
-
-def test_the_first_message_of_a_connection_has_the_whole_subscription() -> None:
-    """The first message of each connection has patterns, fields, interval and cursor."""
-    target: Book[Decimal] = Book(["A", "B", "A"], ["last"], 250, Decimal, "7:10:aa")
-    assert question(target.open()) == {
-        "op": "subscribe", "id": 1, "symbols": ["A", "B"], "interval_ms": 250, "fields": ["last"], "cursor": "7:10:aa",
-    }  # fmt: skip
-    assert question(target.subscribe(["C*"])) == {"op": "subscribe", "id": 2, "symbols": ["C*"]}
-    assert question(target.unsubscribe(["A", "B"])) == {"op": "unsubscribe", "id": 3, "symbols": ["A", "B"]}
-    assert question(target.open())["symbols"] == ["C*"]
-
-
-def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
-    """Patterns, fields and cursors are checked by the client already."""
-    for wrong, error in (
-        (lambda: book("A B"), PatternError),
-        (lambda: Book(["A"], ["lst"], 0, Decimal), PatternError),
-        (lambda: Book(["A"], "last", 0, Decimal), ConfigError),
-        (lambda: Book([], None, 0, Decimal), ConfigError),
-        (lambda: Book([["A", "B"]], None, 0, Decimal), ConfigError),  # type: ignore[list-item]
-        (lambda: book(cursor="yesterday"), ConfigError),
-        (lambda: opened().subscribe(["A*B*C*"]), PatternError),
-        (lambda: opened("A").unsubscribe(["B"]), RefusedError),
-    ):
-        with pytest.raises(error):
-            wrong()
+def test_a_symbol_that_has_just_come_is_not_missing() -> None:
+    """Of symbols requested by name the service is asked again only about those without a quote."""
+    target = opened("A", "B", "X", A={"last": 1})
+    asked = say(target, "update", since=10, version=11, quotes={"B": {"last": 1}}, feeds={"f": {"state": "live"}})
+    assert asked["symbols"] == ["X"]
 
 
 def test_unsubscribed_records_are_dropped_at_once() -> None:

@@ -289,7 +289,7 @@ class HeartbeatClock(Clock):
     async def sleep(self, seconds: float) -> None:
         await self._passed.acquire()
 
-    async def pass_by(self, stream: Stream[Decimal]) -> None:
+    async def pass_by(self, stream: Stream[Book[Decimal]]) -> None:
         """Let one pass, once everything sent has arrived."""
         while stream._socket is None or not stream._socket._received:  # noqa: ASYNC110 - a socket tells nobody
             await asyncio.sleep(0)
@@ -304,7 +304,7 @@ def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
     Seen over 5 kB/s: a snapshot takes 30 s, was given up after 12.5 s, and asked for again, for ever; over 20 kB/s
     prices that were ten seconds old were live. Promise: it comes, is stale, and live once the line is quick again.
     """
-    stream: Stream[Decimal]
+    stream: Stream[Book[Decimal]]
     clock = HeartbeatClock()
     states: list[State] = []
     connections: list[Scripted] = []
