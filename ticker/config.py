@@ -26,7 +26,9 @@ from ticker.harmless import escape, redact
 from ticker.settings import Settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_FLAGS = {"--host": "server.host", "--port": "server.port", "--log-level": "log.level"}
+_FLAGS = {
+    "--host": "server.host", "--port": "server.port", "--upstream": "upstream.url", "--log-level": "log.level",
+}  # fmt: skip
 
 Key = tuple[str, ...]
 """Where a value belongs: `("server", "port")`, `("feeds", "alpha", "symbols")`."""
@@ -49,8 +51,8 @@ def load(config_file: Path | None, flags: Flags, environ: Mapping[str, str]) -> 
 
     Args:
         config_file: a TOML file.
-        flags: from the command line: `--host`, `--port`, `--log-level`; `--feed` with a feed spec, all of which
-            together replace the feeds of file and environment; `--set` with `section.key=value`.
+        flags: from the command line: `--host`, `--port`, `--upstream`, `--log-level`; `--feed` with a feed spec, all
+            of which together replace the feeds of file and environment; `--set` with `section.key=value`.
         environ: the environment; only names `TICKER_…__…` count, and those that lack an underscore are errors.
 
     Raises:
@@ -100,6 +102,7 @@ class _Draft:
         self._read_environ(environ)
         self._read_flags(flags)
         self._check_tokens()
+        self._check_upstream()
 
     def settle(self) -> Settings:
         """Make the settings, or raise what was wrong."""
@@ -109,7 +112,7 @@ class _Draft:
             name: model.model_validate({key: said.value for key, said in self.values[name].items()})
             for name, model in _SECTIONS.items()
         }
-        if not self.feeds:
+        if not self.feeds and not sections["upstream"].url:
             self.feeds["sim"] = {}
         feeds = {
             feed: {"adapter": feed} | {option: said.value for option, said in table.items()}
@@ -195,6 +198,13 @@ class _Draft:
             if name in said and said[name].value:
                 text = f"auth.{name} is on, but there are no tokens; set auth.tokens_file"
                 self.errors.append(f"{said[name].origin}: {text}")
+
+    def _check_upstream(self) -> None:
+        """Refuse feeds of a gateway: all its prices are those of the service that it follows."""
+        url = self.values["upstream"].get("url")
+        if url is not None and url.value and self.feeds:
+            names = ", ".join(self.feeds)
+            self.errors.append(f"{url.origin}: a service with upstream.url has no feeds of its own; remove: {names}")
 
 
 def _leaves(key: Key, value: object) -> Iterator[tuple[Key, object]]:

@@ -49,7 +49,7 @@ class Groups:
     """All groups, and which of them a symbol concerns.
 
     Args:
-        store: where the frames come from; its flushes must be handed to `publish`.
+        store: where the frames come from; its flushes must be handed to `publish`, its restarts to `restart`.
         monotonic, wall_ms: the clocks.
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
         max_symbols: how many symbols a selection may match, also as it grows.
@@ -281,6 +281,31 @@ class Groups:
         self._returning.add(group)
         return True
 
+    def restart(self) -> None:
+        """The store has begun anew: everybody gets a snapshot, on the open connection, as soon as it can take one.
+
+        All groups are made anew, so that nothing of before is sent any more by work that is spread over turns.
+        """
+        self._rest, self.sending, self._for_all = iter(()), False, 0
+        self.line.drop()
+        self._large_frames.drop()
+        self._returning.clear()
+        births = list(self.store.symbols())
+        for old in list(self._groups.values()):
+            readers = [*old.members, *old.lagging]
+            for reader in readers:
+                self.leave(reader)
+            self._drop(old)
+            old.due = False
+            for reader in readers:
+                group = self._place(reader, old.scope.selection, old.interval_ms)
+                group.members.discard(reader)
+                group.lagging.add(reader)
+                reader.since = 0
+                self.ready(reader)
+            if readers and self._growth.cap(group, births):
+                group.unwarned = set(readers)
+
     def forget_empty(self) -> None:
         """Drop groups that have been empty for a while, and old large frames."""
         self._large_frames.forget()
@@ -440,7 +465,8 @@ class Groups:
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
         """Whether a reader can go on from a large frame that was made a while ago."""
-        return whole.version >= self.store.floor and not self._growth.doubts(selection)
+        current = whole.epoch == self.store.epoch and whole.version >= self.store.floor
+        return current and not self._growth.doubts(selection)
 
     def _enter_behind(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame) -> Frame:
         """Place a reader that gets such a frame; if something has changed since, it catches up like any laggard.
@@ -563,9 +589,10 @@ class Groups:
             rows += 0 if ready_made else frame.rows
             if reader.write(frame):
                 self.counts.sent(frame)
-                self.counts.conflated += max(0, self.store.version - reader.since - 1)
+                if reader.since:
+                    self.counts.conflated += max(0, self.store.version - reader.since - 1)
                 if frame.kind == "snapshot":
-                    self.counts.resyncs["pruned"] += 1
+                    self.counts.resyncs["pruned" if reader.since else "epoch"] += 1
                 group.lagging.discard(reader)
                 group.members.add(reader)
         if group.returning:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,7 +23,6 @@ from ticker import protocol
 from ticker.clock import Clock
 from ticker.groups import Groups
 from ticker.histogram import Histogram
-from ticker.intake import Intake
 from ticker.journal import Journal
 from ticker.protocol import Frame
 from ticker.quota import Quota
@@ -51,6 +50,16 @@ MOST_PENDING_BYTES = 256 << 20
 """How much may wait in the process for the readers of one address."""
 TIMER_GRAIN_S = 0.001
 """The resolution of the loop's timers."""
+
+
+class Source(Protocol):
+    """What fills the store."""
+
+    oldest_at: float | None
+    """When the first of what the next flush shows came, monotonic seconds."""
+
+    def expire(self) -> Iterator[None]:
+        """Mark what has been silent for too long, pausing after each slice."""
 
 
 class Pause(Protocol):
@@ -103,7 +112,7 @@ class Hub:
     """Drives everything between the store and its readers: in time, and in turns of the loop.
 
     Args:
-        store, intake: what it flushes, and what fills that.
+        store, source: what it flushes, and what fills that, which must call `wake`.
         flush_interval_ms: least time between two flushes, on average.
         heartbeat_ms: longest silence towards a reader.
         stall_s: how long a reader may take nothing.
@@ -113,7 +122,7 @@ class Hub:
     def __init__(
         self,
         store: Store,
-        intake: Intake,
+        source: Source,
         clock: Clock,
         *,
         flush_interval_ms: int,
@@ -123,7 +132,7 @@ class Hub:
         quota: Quota | None = None,
     ) -> None:
         self.store = store
-        self.intake = intake
+        self._source = source
         self.counts = HubCounts()
         self.journal = Journal(clock.monotonic)
         self.connections: set[Connection] = set()
@@ -156,7 +165,7 @@ class Hub:
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._class_timers: dict[int, asyncio.TimerHandle] = {}
         store.on_flush.append(self.groups.publish)
-        intake.wake = self.wake
+        store.on_restart.append(self.groups.restart)
 
     def now(self) -> float:
         """Monotonic seconds of the service's clock."""
@@ -219,12 +228,12 @@ class Hub:
         if self.groups.sending:
             self.groups.send_on()
         else:
-            self._oldest = self.intake.oldest_at
+            self._oldest = self._source.oldest_at
             self.store.flush(now, sys.maxsize if whole or not self.connections else MOST)
             if whole:
                 self.groups.send_rest()
             self._left = self.store.waiting(now)
-            self.intake.oldest_at = now if self._left else None
+            self._source.oldest_at = now if self._left else None
         self._goes_on = self.groups.sending or self._left
 
     def _arm(self, interval_ms: int) -> None:
@@ -318,7 +327,7 @@ class Hub:
                 next_at = now
             if self._broken.done():
                 self._broken.result()
-            steps = self.intake.expire()
+            steps = self._source.expire()
             if next(steps, self) is None:
                 self.turns.spread(steps)
             if self.store.waiting(now) or self.groups.returning:

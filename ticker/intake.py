@@ -34,7 +34,7 @@ class Intake:
         store: where accepted quotes go.
         clock: the service's clock.
         max_symbols: how many venue symbols may exist in all.
-        wake: called after something was ingested; set by the hub.
+        wake: called after something was ingested: the hub's.
         on_ingest: called with the accepted quotes of a batch, before conflation, and their time of arrival, ms.
     """
 
@@ -59,6 +59,26 @@ class Intake:
     def statuses(self) -> list[FeedStatus]:
         """The state and the counters of all feeds."""
         return [door.status for door in self.feeds.values()]
+
+    def kinds(self) -> list[str]:
+        """The kinds of all feeds."""
+        return sorted({feed.kind for feed in self.statuses})
+
+    def begun(self) -> bool:
+        """Whether any feed knows its symbols, and they are visible."""
+        return not self.store.behind and any(feed.loaded for feed in self.statuses)
+
+    def loading(self) -> list[str]:
+        """The feeds that do not know their symbols yet; one that has failed for good does not count."""
+        return [f.name for f in self.statuses if not f.loaded and f.state != "failed"]
+
+    def not_ready(self) -> list[str]:
+        """Why no new readers should be sent here; empty if they may."""
+        feeds = self.statuses
+        reasons = [f"feed {f.name} has not delivered yet" for f in feeds if f.state == "connecting"]
+        if feeds and all(f.last_data_at is None for f in feeds):
+            reasons.append("no feed has delivered a price")
+        return reasons
 
     def rank(self, symbol: str) -> tuple[int, int]:
         """The rank of a venue symbol for consolidation: smaller is better."""

@@ -104,11 +104,15 @@ class LargeFrames:
                 frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
             else:
                 frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
-            frame.pays = len(frame.data) >= PAYS_BYTES
+            frame.epoch, frame.pays = store.epoch, len(frame.data) >= PAYS_BYTES
             large.frame, large.at = frame, self._monotonic()
 
         large = Large(self._line.make(address, selection, since, finish))
         return large
+
+    def drop(self) -> None:
+        """Drop all: the store has begun anew."""
+        self._known.clear()
 
     def forget(self) -> None:
         """Drop the frames that were made a while ago."""

@@ -46,6 +46,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         data: the JSON text.
         rows: how many symbols it carries.
         version: the version that its reader has reached with it; 0 if it does not say.
+        epoch: the epoch of that version; known of large frames alone, which may be sent a while later.
         wire, event: the transports' own forms of it, cached; an event is made for one selection, whose digest comes
             first.
         pays: whether compressing it once pays: it is large, or many share it.
@@ -57,6 +58,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     data: bytes
     rows: int = 0
     version: int = 0
+    epoch: int = 0
     wire: bytes | None = None
     event: tuple[str, bytes] | None = None
     pays: bool = False

@@ -18,7 +18,7 @@ class Reader(Protocol):
     """Its network address."""
     group: Group | None
     since: int
-    """The version that it has reached, while it lags behind; meaningless otherwise."""
+    """The version that it has reached, while it lags behind, 0 for none; meaningless otherwise."""
 
     def write(self, frame: Frame) -> bool:
         """Take a whole frame, or refuse it (closed, or its buffer is not empty).

@@ -19,13 +19,15 @@ from ticker.candles import Candles
 from ticker.clock import Clock
 from ticker.consolidate import Consolidator
 from ticker.errors import TickerError
-from ticker.hub import Hub
+from ticker.harmless import redact
+from ticker.hub import Hub, Source
 from ticker.intake import FeedIntake, Intake
 from ticker.past import History
 from ticker.quota import Quota
 from ticker.session import Facts, Limits
 from ticker.settings import Settings
 from ticker.store import Store
+from ticker.upstream import Upstream
 
 LAME_DUCK_S = 0.2
 """How long a stopping service goes on serving after it first reports that it is not ready."""
@@ -47,8 +49,33 @@ class Server(Protocol):
         """Serve on listening sockets."""
 
 
+class Origin(Source, Protocol):
+    """What fills the store: the intake of this process's own feeds, or the service that a gateway follows."""
+
+    def kinds(self) -> list[str]:
+        """The kinds of all feeds."""
+
+    def begun(self) -> bool:
+        """Whether any feed's symbols are known, and visible."""
+
+    def loading(self) -> list[str]:
+        """The feeds that do not know their symbols yet but still may."""
+
+    def not_ready(self) -> list[str]:
+        """Why no new readers should be sent here; empty if they may."""
+
+    @property
+    def stale(self) -> int:
+        """How many venue symbols are stale now."""
+
+
 class Service:
-    """Store, intake, consolidation, hub and history of one process; made inside the running loop."""
+    """Store, intake, consolidation, hub and history of one process; made inside the running loop.
+
+    Attributes:
+        upstream: what it follows if it is a gateway, which has no feeds.
+        origin: what fills the store: that, or the intake.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
@@ -62,11 +89,14 @@ class Service:
             settings.store.failback_after_s,
             lambda: self.store.behind or self.intake.awaited(),
         )
-        self.store.derivation = self.consolidator
+        self.upstream = Upstream(self.store, clock, redact(settings.upstream.url)) if settings.upstream.url else None
+        self.origin: Origin = self.upstream or self.intake
+        if self.upstream is None:  # else its prices are consolidated already
+            self.store.derivation = self.consolidator
         limits = settings.limits
         self.hub = Hub(
             self.store,
-            self.intake,
+            self.origin,
             clock,
             flush_interval_ms=settings.hub.flush_interval_ms,
             heartbeat_ms=settings.hub.heartbeat_ms,
@@ -74,10 +104,12 @@ class Service:
             max_symbols=limits.symbols,
             quota=Quota(limits.cells, limits.cells_per_address, limits.snapshot_symbols_per_s, clock.monotonic),
         )
+        (self.upstream or self.intake).wake = self.hub.wake
         self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
         self.intake.on_ingest.append(self.candles.take)
-        self.hub.on_tick.append(self.candles.tick)
-        self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
+        if self.upstream is None:
+            self.hub.on_tick.append(self.candles.tick)
+            self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
         self.facts = Facts(
             server=f"ticker/{__version__}",
             heartbeat_ms=settings.hub.heartbeat_ms,
@@ -90,7 +122,7 @@ class Service:
                 work_per_s=limits.work_per_s,
                 snapshot_symbols_per_s=limits.snapshot_symbols_per_s,
             ),
-            kinds=self.kinds,
+            kinds=self.origin.kinds,
             loaded=self.loaded,
             monotonic=clock.monotonic,
             wall_ms=clock.wall_ms,
@@ -107,30 +139,13 @@ class Service:
             self.candles.past.offer(name, history, local=kind in LOCAL_KINDS)
         return self.intake.feed(name, kind, clock, self.settings.store.stale_after_s or stale_after_s)
 
-    def kinds(self) -> list[str]:
-        """The kinds of all feeds."""
-        return sorted({feed.kind for feed in self.intake.statuses})
-
-    def begun(self) -> bool:
-        """Whether any feed knows its symbols, and they are visible."""
-        return not self.store.behind and any(feed.loaded for feed in self.intake.statuses)
-
-    def loading(self) -> list[str]:
-        """The feeds that do not know their symbols yet; one that has failed for good does not count."""
-        return [f.name for f in self.intake.statuses if not f.loaded and f.state != "failed"]
-
     def loaded(self) -> bool:
         """Whether all feeds know their symbols, and these are visible: any other symbol is unknown."""
-        return self.begun() and not self.loading()
+        return self.origin.begun() and not self.origin.loading()
 
     def not_ready(self) -> list[str]:
         """Why no new readers should be sent here; empty if they may."""
-        reasons = ["shutting down"] if self._stopping.is_set() else []
-        feeds = self.intake.statuses
-        reasons += [f"feed {f.name} has not delivered yet" for f in feeds if f.state == "connecting"]
-        if feeds and all(f.last_data_at is None for f in feeds):
-            reasons.append("no feed has delivered a price")
-        return reasons
+        return (["shutting down"] if self._stopping.is_set() else []) + self.origin.not_ready()
 
     def stop(self) -> None:
         """Begin to stop; the second call ends at once."""
@@ -154,8 +169,8 @@ class Service:
                 loop.add_signal_handler(number, self.stop)
         try:
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(self._vital("server", server.serve(sockets=sockets)), name="server")
-                hub = tasks.create_task(self._vital("hub", self.hub.run()), name="hub")
+                serving = tasks.create_task(self.vital("server", server.serve(sockets=sockets)), name="server")
+                hub = tasks.create_task(self.vital("hub", self.hub.run()), name="hub")
                 running = [tasks.create_task(feed(), name=f"feed-{i}") for i, feed in enumerate(feeds)]
                 stopped = tasks.create_task(self._stopping.wait(), name="stop")
                 await asyncio.wait({serving, hub, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,15 +185,19 @@ class Service:
                 for number in signals:
                     loop.remove_signal_handler(number)
 
-    async def _vital(self, part: str, work: Coroutine[Any, Any, None]) -> None:
+    async def vital(self, part: str, work: Coroutine[Any, Any, None]) -> None:
         """Run a part without which there is no service: its failure is kept, and ends `run`."""
         try:
             await work
+        except TickerError as error:
+            self._failure = str(error)
+            self._stopping.set()
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
             self._failure = f"a bug stopped the {part}: {type(error).__name__}: {error} at {place}"
             log.debug("the traceback", exc_info=error)
+            self._stopping.set()
 
     async def _shut_down(self, server: Server, serving: asyncio.Task[None], feeds: list[asyncio.Task[None]]) -> None:
         grace_s = self.settings.server.shutdown_grace_s

@@ -60,6 +60,12 @@ def _path(text: str) -> str:
     return text
 
 
+def _service(text: str) -> str:
+    if text and not re.fullmatch(r"(https?|wss?)://[!-~]+", text):
+        raise ValueError("should be the address of a service: http://ingest.example:8000")
+    return text
+
+
 def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     for text in values:
         try:
@@ -120,6 +126,17 @@ class Hub(Section):
     ping_interval_s: float = Field(default=20, gt=0, le=3600, description="Seconds between two WebSocket pings.")
     ping_timeout_s: float = Field(default=20, gt=0, le=3600, description="Seconds to wait for the answer to a ping.")
     compress: bool = Field(default=True, description="Compress frames, once for all clients that share them.")
+
+
+class Upstream(Section):
+    """`[upstream]`: the service that a gateway follows, instead of having feeds."""
+
+    url: Annotated[str, AfterValidator(_service)] = Field(
+        default="", description="Service to follow: http://ingest.example:8000; empty: this one has feeds of its own."
+    )
+    token_file: str = Field(
+        default="", description="File with the token that service requires; empty: TICKER_TOKEN, if it is set."
+    )
 
 
 class Store(Section):
@@ -224,6 +241,7 @@ class Settings(Section):
 
     server: Server = Server()
     hub: Hub = Hub()
+    upstream: Upstream = Upstream()
     store: Store = Store()
     limits: Limits = Limits()
     history: History = History()

@@ -105,6 +105,13 @@ class Line:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
+    def drop(self) -> None:
+        """Let none of the answers be made: the store has begun anew."""
+        for answers in self._waiting.values():
+            for answer in answers:
+                answer.over = True
+        self._waiting.clear()
+
     def make(
         self, address: str, selection: Selection, since: int | None, finish: Finish[T]
     ) -> Generator[T | None, None, None]:
@@ -112,8 +119,15 @@ class Line:
 
         The result of `finish` comes last, after a None for each pause. That is called in the turn in which all records
         are of one version, the store's: what changed during the pauses is encoded again, with pauses as long as it is
-        much. It is not called if more symbols were removed meanwhile than the store remembers.
+        much. It is not called if more symbols were removed meanwhile than the store remembers, or if that began anew.
         """
+        return self._make(self._store.epoch, address, selection, since, finish)
+
+    def _make(
+        self, epoch: int, address: str, selection: Selection, since: int | None, finish: Finish[T]
+    ) -> Generator[T | None, None, None]:
+        if self._store.epoch != epoch:  # before the first turn: `since` is of another epoch
+            return
         scope = self._store.resolve(selection)
         mine = Answer(_steps(self._store, scope, since, finish))
         self._waiting.setdefault(address, deque()).append(mine)

@@ -78,9 +78,11 @@ class Store:
     version: int = 1
     floor: int = 0
     behind: bool = False  # the last flush left new symbols to the next one
+    reached: int = 0  # the version of the store that this one follows, if it follows one; see `follow`
     wildcards: Wildcards = field(default_factory=Wildcards)
     counts: StoreCounts = field(default_factory=StoreCounts)
     on_flush: list[Callable[[Flush], None]] = field(default_factory=list)
+    on_restart: list[Callable[[], None]] = field(default_factory=list)
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)  # in order of last change
     _pending: dict[str, Pending] = field(default_factory=dict)
     _removed: dict[str, None] = field(default_factory=dict)
@@ -114,6 +116,30 @@ class Store:
         self._pending.pop(key, None)
         self._removed[key] = None
 
+    def follow(self, version: int) -> None:
+        """What was collected is what another store, which this one follows, shows at a version: it becomes that one.
+
+        So a cursor of either store is good at the other. Several of that store's versions may have been merged: every
+        field that any of them named counts as changed, and every symbol as gone, even if nothing is left of it here. A
+        reader with a cursor in between gets more than it needs, never less.
+        """
+        self.reached = version
+
+    def restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
+        """Begin anew, at once, with what another store shows at a version; older cursors get everything.
+
+        `records` are complete, and `@NAME` those of feeds.
+        """
+        self._pending, self._removed = {}, {}
+        for key in list(self._records):
+            self._drop(key, version, {})
+        self._feeds.clear()
+        self._gone.clear()
+        self.epoch, self.version, self.floor, self.reached = epoch, version, version, version
+        self._apply({key: (values, None, None) for key, values in records.items()}, version, 0.0, {}, compare=False)
+        for listener in self.on_restart:
+            listener()
+
     def differs(self, key: str, values: dict[str, Value]) -> bool:
         """Whether any of these fields, `state` aside, differs from its visible value."""
         record = self._records.get(key)
@@ -123,7 +149,7 @@ class Store:
 
     def waiting(self, now: float) -> bool:
         """Whether a flush has work to do: ingested data, or something that has become due."""
-        if self._pending or self._removed or next(self._due_ts(now), None) is not None:
+        if self._pending or self._removed or self.reached > self.version or next(self._due_ts(now), None) is not None:
             return True
         return self.derivation is not None and self.derivation.due(now)
 
@@ -133,17 +159,19 @@ class Store:
         Args:
             now: monotonic seconds.
             most: how many changes, and removals, to take at most, oldest first; the rest is left to the next flush.
+                Of a store that is followed everything is taken: it is one version.
 
         Returns:
-            None if nothing really changed; the version has not moved then.
+            None if nothing really changed; the version has not moved then, unless that of a followed store has.
         """
-        removed, pending = self._take(most)
-        version = self.version + 1
+        following = self.reached > self.version
+        removed, pending = self._take(sys.maxsize if following else most)
+        version = self.reached if following else self.version + 1
         changed: dict[str, Record] = {}
         gone: dict[str, None] = {}
         for key in removed:
-            self._drop(key, version, gone)
-        self._apply(pending, version, now, changed)
+            self._drop(key, version, gone, unseen=following)
+        self._apply(pending, version, now, changed, compare=not following)
         self._apply_late_ts(version, now, changed)
         if self.derivation is not None:
             for target, source in list(self.derivation.derive(list(changed.values()), list(gone), now)):
@@ -151,9 +179,10 @@ class Store:
                     self._drop(target, version, gone)
                 else:
                     self._follow(target, source, version, changed)
+        if changed or gone or following:
+            self.version = version
         if not changed and not gone:
             return None
-        self.version = version
         self.counts.commits += 1
         for key in changed:
             gone.pop(key, None)
@@ -194,6 +223,10 @@ class Store:
         if "*" not in pattern:
             return 1
         return len(self._records) if _of_any_venue(pattern) is None else len(self._venues)
+
+    def has_venue(self, name: str) -> bool:
+        """Whether there is a symbol of this venue."""
+        return name in self._venues
 
     @property
     def count(self) -> int:
@@ -359,7 +392,10 @@ class Store:
             self.wildcards.born(key)
         return record
 
-    def _apply(self, pending: Mapping[str, Pending], version: int, now: float, changed: dict[str, Record]) -> None:
+    def _apply(
+        self, pending: Mapping[str, Pending], version: int, now: float, changed: dict[str, Record], *, compare: bool
+    ) -> None:
+        """Write what was collected; with `compare`, only what really differs."""
         records, late_ts = self._records, self._late_ts
         unchanged = 0
         for key, (news, ts, received_ms) in pending.items():
@@ -370,7 +406,7 @@ class Store:
             values, places, mask = record.values, record.places, 0
             for name, value in news.items():
                 i, bit = places[name]
-                if values[i] != value:
+                if values[i] != value or not compare:
                     values[i] = value
                     mask |= bit
             if ts is None and mask & _PRICE and not record.is_feed:
@@ -423,18 +459,22 @@ class Store:
         if source is not None:
             source.follower = None
 
-    def _drop(self, key: str, version: int, gone: dict[str, None]) -> None:
+    def _drop(self, key: str, version: int, gone: dict[str, None], *, unseen: bool = False) -> None:
+        """Remove a symbol; `unseen`: even one that never was visible here."""
         record = self._records.pop(key, None)
-        if record is None:
+        if record is not None:
+            self._late_ts.pop(key, None)
+            self._unfollow(key)
+            if record.instrument:
+                venue = key.partition(":")[0]
+                self._venues[venue] -= 1
+                if not self._venues[venue]:
+                    del self._venues[venue]
+            self.wildcards.died(key)
+        elif unseen:
+            self._gone.pop(key, None)  # in order of version
+        else:
             return
-        self._late_ts.pop(key, None)
-        self._unfollow(key)
-        if record.instrument:
-            venue = key.partition(":")[0]
-            self._venues[venue] -= 1
-            if not self._venues[venue]:
-                del self._venues[venue]
-        self.wildcards.died(key)
         gone[key] = None
         self._gone[key] = version
         while len(self._gone) > self.max_tombstones:

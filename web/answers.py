@@ -36,7 +36,7 @@ async def in_turns(service: Service, pieces: Iterator[bytes]) -> list[bytes]:
 
 def unknown_of(service: Service, address: str, selection: Selection) -> list[dict[str, Any]]:
     """The symbols that a selection names but that do not exist; none before a feed has loaded its symbols."""
-    if not service.begun():
+    if not service.origin.begun():
         return []
     return unknown_symbols(service.store, selection.patterns, lambda: _may_look(service, address))
 
@@ -44,16 +44,16 @@ def unknown_of(service: Service, address: str, selection: Selection) -> list[dic
 def unknown_members(service: Service, address: str, selection: Selection) -> bytes:
     """The end of a document: `unknown` symbols, and the feeds `loading` that may still bring them; encoded."""
     unknown = unknown_of(service, address, selection)
-    members = {"unknown": unknown, "loading": service.loading()} if unknown else {}
+    members = {"unknown": unknown, "loading": service.origin.loading()} if unknown else {}
     return b"".join(b',"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in members.items() if value)
 
 
 def unknown_symbol(service: Service, address: str, symbol: str) -> Problem:
     """What to raise for a symbol that does not exist: 404, or 503 before any feed has loaded its symbols."""
-    if not service.begun():
+    if not service.origin.begun():
         return Problem(503, "overloaded", "no feed has loaded its symbols yet", RETRY_SOON)
     near = nearest_symbols(symbol, service.store.symbols()) if _may_look(service, address) else []
-    error = UnknownSymbolError({symbol: near}, service.loading())
+    error = UnknownSymbolError({symbol: near}, service.origin.loading())
     more: dict[str, Any] = {"loading": error.loading} if error.loading else {}
     return Problem(404, "unknown_symbol", str(error), nearest=near, **more)
 

@@ -69,8 +69,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             known = Cursor.parse(cursor) if cursor else None
-            since = known.since(store.epoch, selection) if known else None
-            if wait_s and since is not None and await _is_quiet(service, scope, since):
+            if wait_s and await _is_quiet(service, scope, known):
                 refused = admission.refusal(request)
                 if refused is not None:
                     return refused
@@ -80,8 +79,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             had = if_none_match or ""  # may be a list, with `W/` from a proxy; `*` matches anything
             if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
                 return Response(status_code=304, headers=headers)
-            if since is not None and not _is_known(store, since):
-                since = None
+            since = _since(store, selection, known)
             much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
                 check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
@@ -96,6 +94,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew
+                since = _since(store, selection, known)
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records), in_hand)
@@ -130,18 +129,21 @@ def _etag(store: Store, scope: Scope, shape: str) -> str:
     return f'"{store.epoch}-{store.newest(scope)}-{scope.selection.digest}-{shape}"'
 
 
-def _is_known(store: Store, since: int) -> bool:
-    return max(1, store.floor) <= since <= store.version
+def _since(store: Store, selection: Selection, known: Cursor | None) -> int | None:
+    """The version to resume from, if a cursor allows that now."""
+    since = known.since(store.epoch, selection) if known else None
+    return since if since is not None and max(1, store.floor) <= since <= store.version else None
 
 
-async def _is_quiet(service: Service, scope: Scope, since: int) -> bool:
-    """Whether nothing in a selection has changed since a version; many changes are looked through in slices."""
+async def _is_quiet(service: Service, scope: Scope, known: Cursor | None) -> bool:
+    """Whether nothing in a selection has changed since a cursor; many changes are looked through in slices."""
     store = service.store
-    if not _is_known(store, since):
+    epoch, since = store.epoch, _since(store, scope.selection, known)
+    if since is None:
         return False
     if store.changed(since, LARGE) >= LARGE and store.matched(scope) >= LARGE:
         version = await service.hub.turns.complete(_looked_through(store, scope, since))
-        if version is None:
+        if version is None or store.epoch != epoch:
             return False
         since = version  # what is left to look at has come meanwhile
     changes = store.changes(scope, since)

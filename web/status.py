@@ -50,7 +50,7 @@ def _status(service: Service, versions: dict[str, str]) -> dict[str, Any]:
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "store": {
             "epoch": store.epoch, "version": store.version, "symbols": store.count,
-            "stale": service.intake.stale, "history_bytes": service.candles.bytes,
+            "stale": service.origin.stale, "history_bytes": service.candles.bytes,
         },
         "readers": {
             "connected": hub.connected, "subscriptions": len(hub.groups), "lagging": hub.groups.lagging,

@@ -28,8 +28,11 @@ class Waiting:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def write(self, frame: Frame) -> bool:
-        """Something has changed, unless this is a heartbeat, or what others are still told of an older version."""
-        if frame.kind != "heartbeat" and frame.version > self._version:
+        """Something has changed, unless this is a heartbeat, or what others are still told of an older version.
+
+        A snapshot tells that the store has begun anew.
+        """
+        if frame.kind == "snapshot" or (frame.kind != "heartbeat" and frame.version > self._version):
             self.abort()
         return True
 

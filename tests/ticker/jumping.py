@@ -155,6 +155,7 @@ class Service:
             self.store, self.intake, self.clock,
             flush_interval_ms=flush_interval_ms, heartbeat_ms=HEARTBEAT_MS, stall_s=STALL_S,
         )  # fmt: skip
+        self.intake.wake = self.hub.wake
         self.feed = self.new_feed("v")
 
     def new_feed(self, name: str) -> FeedIntake:

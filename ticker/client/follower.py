@@ -86,6 +86,10 @@ class Follower(ABC):
         """Where another connection can resume; None before the first data."""
         return str(Cursor(self._epoch, self.version, self._selection)) if self._selection else None
 
+    def forget(self) -> None:
+        """Begin from nothing on the next connection."""
+        self._selection = ""
+
     # What a subclass does
 
     @abstractmethod
@@ -207,7 +211,7 @@ class Follower(ABC):
     def _update(self, message: Message) -> None:
         if message.since > self.version or not self._epoch:
             if self._gap:  # resuming by cursor did not help
-                self._selection = ""
+                self.forget()
             self._gap = True
             raise UnreachableError("frames of the stream were lost")
         if message.version < self.version:

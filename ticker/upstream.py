@@ -1,0 +1,208 @@
+"""A gateway's side of the service that it follows: what that shows becomes what this store shows, version by version.
+
+A gateway has no feeds; it serves what another service shows, under the same cursors, so that its readers may go on at
+that service or at any other gateway. Versions are never made here, with one exception: when nothing has been heard for
+too long, the prices must not look live. The store then begins anew in an epoch of this gateway's own, with the same
+prices as `stale`, until the other service is back.
+
+No `await`, no I/O: `ticker.gateway` connects, and hands in what comes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ticker.clock import Clock
+from ticker.model import DECIMAL_FIELDS, FEED_FIELDS, FIELDS, SYMBOL, VENUE_SYMBOL, Value
+from ticker.record import PLACES
+from ticker.store import Store
+
+AWAY_S = 5.0
+"""How long there may be no connection before prices are stale. A connection that is mute is judged by its client."""
+
+_DECIMALS = frozenset(DECIMAL_FIELDS)
+
+Row = Mapping[str, object]
+"""A symbol's fields, or a feed's, as they were decoded: decimals are text, but those without a point are integers."""
+
+
+class NotARecordError(ValueError):
+    """What came is not a record of the protocol."""
+
+
+class Connection(Protocol):
+    """A connection that is made again whenever it is lost."""
+
+    @property
+    def state(self) -> str:
+        """`live`, `reconnecting`, or `stale`: nothing has come for longer than the other service is ever silent."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last one ended or could not be made; empty if that has not happened yet."""
+
+
+@dataclass(slots=True)
+class Upstream:
+    """What a store follows.
+
+    Args:
+        store: shows what the other service shows.
+        clock: the gateway's clock.
+        name: the other service's address, for messages.
+        wake: called after something came: the hub's.
+
+    Attributes:
+        connection: the connection to the other service; set by whoever makes it.
+        own_epoch: the last epoch of this gateway's own.
+        orphaned: whether the store shows its last prices as stale, in an epoch of its own.
+        restarts: how often the store has begun anew.
+        oldest_at: when what the next flush shows first came, monotonic seconds.
+    """
+
+    store: Store
+    clock: Clock
+    name: str
+    wake: Callable[[], None] = lambda: None
+    connection: Connection | None = None
+    own_epoch: int = 0
+    orphaned: bool = False
+    restarts: int = 0
+    oldest_at: float | None = None
+    _following: bool = False  # everything has come once
+    _lost_at: float | None = None  # since when it has not been live, monotonic seconds
+
+    def __post_init__(self) -> None:
+        self.store.epoch = self._own_epoch()
+
+    # What the connection hands in
+
+    def replace(self, epoch: int, version: int, quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> None:
+        """Show all this instead, and send everybody a snapshot of it.
+
+        Raises:
+            NotARecordError: nothing was changed.
+        """
+        records = {symbol: _quote(symbol, row) for symbol, row in quotes.items()}
+        records |= {f"@{name}": _feed(row) for name, row in feeds.items()}
+        self._following, self.orphaned = True, False
+        self._restart(epoch, version, records)
+
+    def merge(self, version: int, quotes: Mapping[str, Row], gone: Sequence[str], feeds: Mapping[str, Row]) -> None:
+        """Show what changed up to a version; it must follow what came last, and the store may not be orphaned.
+
+        Raises:
+            NotARecordError: nothing was changed.
+        """
+        assert not self.orphaned
+        if version <= self.store.reached:  # it repeats what came before
+            return
+        records = {symbol: _quote(symbol, row) for symbol, row in quotes.items()}
+        records |= {f"@{name}": _feed(row) for name, row in feeds.items()}
+        for symbol in gone:
+            self.store.remove(symbol)
+        for key, values in records.items():
+            self.store.ingest(key, values)
+        self.store.follow(version)
+        if self.oldest_at is None:
+            self.oldest_at = self.clock.monotonic()
+        self.wake()
+
+    # What the hub and the service ask
+
+    def expire(self) -> Iterator[None]:
+        """Show the prices as stale if the other service has been away for too long."""
+        if self.live:
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = self.clock.monotonic()
+        if self._following and not self.orphaned and self._away():
+            self.orphaned = True
+            self._restart(self._own_epoch(), 1, dict(self._stale(self._complaint())))
+        return iter(())
+
+    def kinds(self) -> list[str]:
+        """The kinds of all feeds."""
+        return sorted({str(kind) for feed in self.store.feeds() if (kind := feed.get("kind"))})
+
+    def begun(self) -> bool:
+        """Whether symbols are known."""
+        return self._following
+
+    def loading(self) -> list[str]:
+        """The feeds that may not know their symbols yet: none has come, and they may still bring some."""
+        feeds = [(feed.key[1:], feed.get("state")) for feed in self.store.feeds()]
+        return [name for name, state in feeds if state in {"connecting", "down"} and not self.store.has_venue(name)]
+
+    def not_ready(self) -> list[str]:
+        """Why no new readers should be sent here; empty if they may."""
+        return [] if self._following and not self.orphaned else [self._complaint()]
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a connection, and it is not mute."""
+        return self.connection is not None and self.connection.state == "live"
+
+    @property
+    def stale(self) -> int:
+        """How many venue symbols are stale now."""
+        return sum(record.get("state") == "stale" for record in self.store.records() if record.instrument)
+
+    # Inside
+
+    def _away(self) -> bool:
+        """Whether there has been no word for too long; finding out that a connection is mute has taken that long."""
+        mute = self.connection is not None and self.connection.state == "stale"
+        return mute or (self._lost_at is not None and self.clock.monotonic() - self._lost_at >= AWAY_S)
+
+    def _complaint(self) -> str:
+        text = f"no word from {self.name}" if self._following else f"nothing has come yet from {self.name}"
+        why = self.connection.trouble if self.connection is not None else ""
+        return f"{text}: {why}" if why else text
+
+    def _own_epoch(self) -> int:
+        """An epoch that no other process uses: theirs are ms, this is µs, and its last three digits are random."""
+        self.own_epoch = self.clock.wall_ms() * 1000 + secrets.randbelow(1000)
+        return self.own_epoch
+
+    def _restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
+        self.restarts += 1
+        self.oldest_at = None
+        self.store.restart(epoch, version, records)
+        self.wake()
+
+    def _stale(self, message: str) -> Iterator[tuple[str, dict[str, Value]]]:
+        """All records as they are, but what was live is stale."""
+        for record in self.store.records():
+            values = dict(zip(FEED_FIELDS if record.is_feed else FIELDS, record.values, strict=True))
+            if values["state"] == "live":
+                values["state"] = "stale"
+                if record.is_feed:
+                    values |= {"since": self.clock.wall_ms(), "message": message}
+            yield record.key, values
+
+
+def _quote(symbol: str, row: Row) -> dict[str, Value]:
+    """A row of a frame as the store takes it; fields that are not known here are left out."""
+    if not (SYMBOL.fullmatch(symbol) or VENUE_SYMBOL.fullmatch(symbol)):
+        raise NotARecordError(f"{symbol!r} is not a symbol")
+    values: dict[str, Value] = {}
+    for name, value in row.items():
+        if name in _DECIMALS and type(value) is int:
+            values[name] = str(value)
+        elif name in PLACES:
+            values[name] = _plain(value)
+    return values
+
+
+def _feed(row: Row) -> dict[str, Value]:
+    return {name: _plain(value) for name, value in row.items() if name in FEED_FIELDS}
+
+
+def _plain(value: object) -> Value:
+    if value is None or type(value) is str or type(value) is int:
+        return value
+    raise NotARecordError(f"a field cannot be {value!r}")
