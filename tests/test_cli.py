@@ -244,7 +244,10 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
         (["check-config", "--set", "server.prot=\x1b[2J"], "--set server.prot: unknown; did you mean 'port'?"),
         (
             ["--set", "\x1b[2J=1"],
-            r"--set \x1b[2J: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store",
+            (
+                r"--set \x1b[2J: unknown; "
+                "choose from: auth, feeds, history, hub, limits, log, metrics, server, store, upstream"
+            ),
         ),
     ],
 )

@@ -163,6 +163,11 @@ def configured(command: Command) -> Command:
             help="A feed to run, as [NAME=]ADAPTER[:SELECTION][?option=value&…]. Repeatable; replaces all feeds of "
             "the file and the environment.  [sim]",
         ),
+        click.option(
+            "--upstream",
+            metavar="URL",
+            help="Follow the service at this address, and serve its prices to more readers, instead of running feeds.",
+        ),
         click.option("--set", metavar="SECTION.KEY=VALUE", multiple=True, help="Any setting; repeatable."),
         click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [info]"),
     ]
@@ -209,6 +214,8 @@ def serve(config: str | None, **given: Any) -> int:
 def check_config(config: str | None, **given: Any) -> None:
     """Check the configuration with its feeds and files, then exit."""
     from ticker.config import check
+    from ticker.gateway import Target
+    from ticker.harmless import redact
     from ticker.tokens import Tokens
     from web.server import make_server
 
@@ -217,6 +224,7 @@ def check_config(config: str | None, **given: Any) -> None:
     feeds: list[Feed] = []
     for made in (
         lambda: feeds.extend(_build(settings, context)),
+        lambda: settings.upstream.url and Target.of(settings, context.environ),
         lambda: make_server(None, None, settings),
         lambda: settings.auth.tokens_file and Tokens(Path(settings.auth.tokens_file), context.clock.wall_ms),
     ):
@@ -227,7 +235,10 @@ def check_config(config: str | None, **given: Any) -> None:
     if errors:
         raise ConfigError("\n".join(errors))
     noun = "feed" if len(feeds) == 1 else "feeds"
-    print(f"ok: {len(feeds)} {noun}: {', '.join(feed.name for feed in feeds)}")
+    if settings.upstream.url:
+        print(f"ok: follows {redact(settings.upstream.url)}")
+    else:
+        print(f"ok: {len(feeds)} {noun}: {', '.join(feed.name for feed in feeds)}")
 
 
 @cli.command(epilog=EPILOG)

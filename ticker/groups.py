@@ -25,6 +25,8 @@ from ticker.selection import Selection
 from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, parts, tested
 from ticker.store import Store
 
+AHEAD_S = 2.0
+"""How long a reader that comes from a service which is ahead of this one waits for it to catch up."""
 KEEP_EMPTY_S = 10.0
 """An empty group is kept this long: its readers often come back."""
 MAX_FRAMES = 64
@@ -82,6 +84,7 @@ class Groups:
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
         self._returning: set[Group] = set()
+        self._ahead: dict[Reader, float] = {}  # lagging readers that know more than the store, and until when they wait
         self._empty_since: dict[Group, float] = {}
         self._growth = Growth(store, max_symbols)
         self.line = Line(store)
@@ -160,8 +163,8 @@ class Groups:
         """The version that a cursor allows to resume from, if it does."""
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
-        good = since and self.store.floor <= since <= self.store.version and not self._growth.doubts(selection)
-        return since if good else None
+        reached = since and (self.store.floor <= since <= self.store.version or self.store.is_behind(since))
+        return since if reached and not self._growth.doubts(selection) else None
 
     def whole(
         self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
@@ -203,11 +206,18 @@ class Groups:
     def enter(self, reader: Reader, selection: Selection, interval_ms: int, since: int | None) -> Frame:
         """Place a reader and return its first data frame, which brings it to the store's version.
 
-        `since` is a version up to which it knows all of exactly this selection; None for nothing.
+        `since` is a version up to which it knows all of exactly this selection; None for nothing. If the store, which
+        follows another, is not that far yet, the frame is empty, and the reader lags until it is.
         """
         group = self._place(reader, selection, interval_ms)
         if self._growth.doubts(selection):
             since = None
+        if since is not None and self.store.is_behind(since):
+            group.members.discard(reader)
+            group.lagging.add(reader)
+            reader.since = since
+            self._ahead[reader] = self._monotonic() + AHEAD_S
+            return protocol.update(since, since, self._wall_ms(), [], [], [])
         return self._frame(group, since)
 
     def join(
@@ -263,6 +273,7 @@ class Groups:
         group, reader.group = reader.group, None
         if group is None:
             return
+        self._ahead.pop(reader, None)
         for readers in (group.members, group.lagging, group.returning, group.untold, group.unwarned):
             readers.discard(reader)
         self.quota.leave(reader.address, group, group.cells)
@@ -272,7 +283,7 @@ class Groups:
     def ready(self, reader: Reader) -> bool:
         """A reader can take bytes again; returns whether `catch_up` must serve it."""
         group = reader.group
-        if group is None or reader not in group.lagging:
+        if group is None or reader not in group.lagging or reader in self._ahead:
             return False
         group.returning.add(reader)
         if group.interval_ms:
@@ -307,9 +318,12 @@ class Groups:
                 group.unwarned = set(readers)
 
     def forget_empty(self) -> None:
-        """Drop groups that have been empty for a while, and old large frames."""
+        """Drop groups that have been empty for a while, and old large frames; wait no longer for the store."""
         self._large_frames.forget()
         now = self._monotonic()
+        for reader in [reader for reader, until in self._ahead.items() if now >= until]:
+            reader.since = 0
+            self._meet(reader)
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:
                 self._drop(group)
@@ -369,6 +383,8 @@ class Groups:
 
     def catch_up(self) -> None:
         """Serve readers that can take bytes again, as many as one turn of the loop allows."""
+        for reader in [reader for reader in self._ahead if reader.since <= self.store.version]:
+            self._meet(reader)
         rows = 0
         while self._returning and rows < self.large:
             rows += self._send_returning(self._returning.pop())
@@ -457,6 +473,11 @@ class Groups:
                     self.counts.sent(frame)
 
     # Inside
+
+    def _meet(self, reader: Reader) -> None:
+        """A reader that was ahead of the store goes on from where it is, or with a snapshot."""
+        del self._ahead[reader]
+        self.ready(reader)
 
     def _claimed(self, text: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""

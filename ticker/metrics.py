@@ -70,6 +70,7 @@ class ServiceCollector(Collector):
         yield from self._store()
         yield GaugeMetricFamily("ticker_history_bytes", "Memory taken by bars.", self._service.candles.bytes)
         yield from self._hub()
+        yield from self._upstream()
 
     def _feeds(self) -> Iterator[Metric]:
         feeds = self._service.intake.statuses
@@ -96,7 +97,7 @@ class ServiceCollector(Collector):
         store = self._service.store
         yield GaugeMetricFamily("ticker_store_symbols", "Symbols in the store.", store.count)
         yield GaugeMetricFamily("ticker_store_stale_symbols", "Venue symbols that are stale.",
-                                self._service.intake.stale)  # fmt: skip
+                                self._service.origin.stale)  # fmt: skip
         yield GaugeMetricFamily("ticker_store_version", "The store's version.", store.version)
         yield CounterMetricFamily("ticker_store_commits", "Flushes that changed something.", store.counts.commits)
         yield _by_label("ticker_store_updates", "Ingested rows.", "result",
@@ -134,6 +135,12 @@ class ServiceCollector(Collector):
                           {None: counts.loop_lag})  # fmt: skip
         yield GaugeMetricFamily("ticker_event_loop_tasks", "Tasks in the loop; readers need none.",
                                 len(asyncio.all_tasks()))  # fmt: skip
+
+    def _upstream(self) -> Iterator[Metric]:
+        if (upstream := self._service.upstream) is not None:
+            yield GaugeMetricFamily("ticker_upstream_up", "1 while what the upstream shows comes in.", upstream.live)
+            yield CounterMetricFamily("ticker_upstream_restarts", "Times that all readers got a new snapshot.",
+                                      upstream.restarts)  # fmt: skip
 
 
 def _by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

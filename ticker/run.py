@@ -9,12 +9,14 @@ import logging
 import os
 import resource
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import uvloop
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
+from ticker.gateway import Target, follow
 from ticker.progress import StatusLine, reporter
 from ticker.service import Service
 from ticker.settings import Settings
@@ -56,17 +58,22 @@ def serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: Sta
 
 
 async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, line: StatusLine | None) -> None:
-    sock = listen(settings.server.host, settings.server.port)
+    sock = listen(settings.server.host, settings.server.port, reuse=settings.server.reuse_port)
     settings = _within_files(settings)
     service = Service(settings, context.clock)
-    runners = [
-        Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context)
-        for feed in feeds
-    ]
+    upstream, target = service.upstream, Target.of(settings, context.environ) if settings.upstream.url else None
+    work: list[Callable[[], Coroutine[Any, Any, None]]]
+    if upstream is not None and target is not None:
+        work = [lambda: service.vital("connection to the upstream", follow(upstream, target, context.clock))]
+    else:
+        work = [
+            Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context).run
+            for feed in feeds
+        ]
     service.hub.on_tick.append(_freezer(service))
     if line is not None:
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
-    app = create_app(service)
+    app = create_app(service, (target.base, target.headers) if target is not None else None)
     server = make_server(app, app.state.door, settings)
     if server.config.ssl is not None:
         certificate = Certificate(server.config.ssl, settings.server.tls_cert, settings.server.tls_key)
@@ -74,10 +81,12 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     host, port = sock.getsockname()[:2]
     scheme = "https" if settings.server.tls_cert else "http"
     path, names = settings.server.base_path, ",".join(feed.name for feed in feeds)
-    log.info("serving %s://%s:%d%s", scheme, _shown(host), port, path, extra={"feeds": names})
+    log.info("serving %s://%s:%d%s", scheme, _shown(host), port, path, extra={"feeds": names} if feeds else {})
     try:
-        await service.run(server, [sock], [runner.run for runner in runners])
+        await service.run(server, [sock], work)
     finally:
+        if target is not None:
+            await app.state.forward.aclose()
         if line is not None:
             line.show("")
 

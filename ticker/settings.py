@@ -88,6 +88,9 @@ class Server(Section):
         default="127.0.0.1", min_length=1, description="Address to listen on."
     )
     port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free one.")
+    reuse_port: bool = Field(
+        default=False, description="Whether other processes may listen on the same port, each to get its share."
+    )
     shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
     base_path: Annotated[str, AfterValidator(_path)] = Field(
         default="", description="Path below which a proxy serves this service: /prices."

@@ -140,6 +140,10 @@ class Store:
         for listener in self.on_restart:
             listener()
 
+    def is_behind(self, version: int) -> bool:
+        """Whether the followed store may have reached a version that this one has not."""
+        return version > self.version and self.reached > 0
+
     def differs(self, key: str, values: dict[str, Value]) -> bool:
         """Whether any of these fields, `state` aside, differs from its visible value."""
         record = self._records.get(key)

@@ -10,6 +10,7 @@ No `await`, no I/O: `ticker.gateway` connects, and hands in what comes.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from ticker.store import Store
 
 AWAY_S = 5.0
 """How long there may be no connection before prices are stale. A connection that is mute is judged by its client."""
+
+log = logging.getLogger("ticker.upstream")
 
 _DECIMALS = frozenset(DECIMAL_FIELDS)
 
@@ -39,6 +42,10 @@ class Connection(Protocol):
     @property
     def state(self) -> str:
         """`live`, `reconnecting`, or `stale`: nothing has come for longer than the other service is ever silent."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is one now; it may be mute."""
 
     @property
     def trouble(self) -> str:
@@ -74,6 +81,7 @@ class Upstream:
     oldest_at: float | None = None
     _following: bool = False  # everything has come once
     _lost_at: float | None = None  # since when it has not been live, monotonic seconds
+    _said: str | None = None  # the last complaint in the log; empty once it was live
 
     def __post_init__(self) -> None:
         self.store.epoch = self._own_epoch()
@@ -116,9 +124,15 @@ class Upstream:
     def expire(self) -> Iterator[None]:
         """Show the prices as stale if the other service has been away for too long."""
         if self.live:
-            self._lost_at = None
-        elif self._lost_at is None:
-            self._lost_at = self.clock.monotonic()
+            if self._said != "":
+                log.info("following %s", self.name)
+            self._lost_at, self._said = None, ""
+        else:
+            if self._lost_at is None:
+                self._lost_at = self.clock.monotonic()
+            if self._complaint() != self._said and (self._following or self._trouble()):
+                self._said = self._complaint()
+                log.warning(self._said)
         if self._following and not self.orphaned and self._away():
             self.orphaned = True
             self._restart(self._own_epoch(), 1, dict(self._stale(self._complaint())))
@@ -160,8 +174,12 @@ class Upstream:
 
     def _complaint(self) -> str:
         text = f"no word from {self.name}" if self._following else f"nothing has come yet from {self.name}"
-        why = self.connection.trouble if self.connection is not None else ""
-        return f"{text}: {why}" if why else text
+        return f"{text}: {why}" if (why := self._trouble()) else text
+
+    def _trouble(self) -> str:
+        """Why there is no connection; empty if there is one."""
+        connection = self.connection
+        return "" if connection is None or connection.connected else connection.trouble
 
     def _own_epoch(self) -> int:
         """An epoch that no other process uses: theirs are ms, this is µs, and its last three digits are random."""

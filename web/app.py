@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import Depends, FastAPI
@@ -11,18 +12,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticker.service import Service
-from web import candles, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
+from web import candles, feeds, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
 from web.addresses import Addresses
 from web.admission import Admission
 from web.auth import Auth
+from web.charges import RETRY_SOON
+from web.forward import Elsewhere, Forward, answer_elsewhere
 from web.guard import SECURITY_HEADERS, Guard
 from web.hosts import Hosts
 from web.parameters import check_parameters
 from web.problem import Problem, answer_problem, problem
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application of one service; `/ws` and `/api/stream` need the embedded server of `web.server`."""
+def create_app(service: Service, upstream: tuple[str, Mapping[str, str]] | None = None) -> FastAPI:
+    """The application of one service; `/ws` and `/api/stream` need the embedded server of `web.server`.
+
+    Args:
+        service: whose prices it serves.
+        upstream: of a gateway, the URL of the service that it follows, and the headers of each request to it.
+    """
     app = FastAPI(
         docs_url=None, redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name
     )
@@ -36,16 +44,25 @@ def create_app(service: Service) -> FastAPI:
     auth = Auth(service, addresses)
     hosts = Hosts(service, addresses)
     app.state.door = ws.Door(service, admission, auth, hosts.refusal)
+    checks = [Depends(auth.require("prices")), Depends(check_parameters)]
     for router in (
         quotes.make_router(service, admission),
-        symbols.make_router(service, addresses),
         health.make_router(service),
-        candles.make_router(service, addresses),
-        sources.make_router(service, addresses),
         status.make_router(service),
         sse.make_router(service, admission, auth),
     ):
-        app.include_router(router, dependencies=[Depends(auth.require("prices")), Depends(check_parameters)])
+        app.include_router(router, dependencies=checks)
+    if upstream is not None:
+        forward = app.state.forward = Forward(*upstream, addresses)
+        app.add_exception_handler(Elsewhere, answer_elsewhere)
+        checks += [Depends(_followed(service)), Depends(forward)]
+    for router in (
+        symbols.make_router(service, addresses),
+        feeds.make_router(service),
+        candles.make_router(service, addresses),
+        sources.make_router(service, addresses),
+    ):
+        app.include_router(router, dependencies=checks)
     app.include_router(metrics.make_router(service), dependencies=[Depends(auth.require("metrics"))])
     for router in (ws.make_router(), vendor.make_router(), reference.make_router(server.base_path)):
         app.include_router(router)
@@ -69,6 +86,16 @@ def create_app(service: Service) -> FastAPI:
         base_path=server.base_path,
     )
     return app
+
+
+def _followed(service: Service) -> Callable[[], None]:
+    """A dependency that asks nothing of an upstream which is known to be away."""
+
+    def check() -> None:
+        if reasons := service.origin.not_ready():
+            raise Problem(503, "overloaded", reasons[0], RETRY_SOON)
+
+    return check
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

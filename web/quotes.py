@@ -75,11 +75,12 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     return refused
                 check_quota(service, address, selection, 0, cursor)
                 await wait_for_news(request, hub, selection, wait_s, address)
-            headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
-            had = if_none_match or ""  # may be a list, with `W/` from a proxy; `*` matches anything
-            if not wait_s and (headers["ETag"] in had or had.strip() == "*"):
-                return Response(status_code=304, headers=headers)
             since = _since(store, selection, known)
+            if known is not None and since is not None and store.is_behind(since):
+                return answer(_document(service, known, since, members([], [], [], always=True), b""))
+            headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
+            if not wait_s and _has(if_none_match, headers["ETag"]):
+                return Response(status_code=304, headers=headers)
             much = since is None or store.changed(since, LARGE) >= LARGE
             if much and shape == "json" and (matched := store.matched(scope)) >= LARGE:
                 check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
@@ -88,7 +89,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     body = members(quotes, gone, feeds(store, since), always=True)
                     unknown = unknown_members(service, address, selection) if since is None else b""
                     headers["ETag"] = _etag(store, scope, shape)
-                    return answer(_document(service, selection, since, body, unknown), headers=headers)
+                    return answer(_document(service, _here(store, selection), since, body, unknown), headers=headers)
 
                 made = await hub.turns.complete(hub.groups.line.make(address, selection, since, large))
                 if made is not None:
@@ -105,7 +106,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             unknown = unknown_members(service, address, selection) if changes.since is None else b""
             quotes, others = protocol.data_pieces(changes)
             body = members(quotes, changes.gone, others, always=True)
-            return answer(_document(service, selection, changes.since, body, unknown), headers=headers)
+            document = _document(service, _here(store, selection), changes.since, body, unknown)
+            return answer(document, headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip
@@ -118,7 +120,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         record = store.get(symbol)
         if record is None or record.is_feed or "*" in symbol:
             raise unknown_symbol(service, admission.address(request), symbol)
-        cursor = Cursor(store.epoch, store.version, selection.digest)
+        cursor = _here(store, selection)
         body = protocol.piece(record, ALL_FIELDS).split(b":{", 1)[1]
         return answer(b'{"symbol":"%b","cursor":"%b","quote":{%b}' % (symbol.encode(), str(cursor).encode(), body))
 
@@ -129,18 +131,25 @@ def _etag(store: Store, scope: Scope, shape: str) -> str:
     return f'"{store.epoch}-{store.newest(scope)}-{scope.selection.digest}-{shape}"'
 
 
+def _has(if_none_match: str | None, etag: str) -> bool:
+    """Whether the client has this; the header may be a list, with `W/` from a proxy, and `*` matches anything."""
+    return if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*")
+
+
 def _since(store: Store, selection: Selection, known: Cursor | None) -> int | None:
-    """The version to resume from, if a cursor allows that now."""
+    """The version to resume from, if a cursor allows that now; the store may be behind it."""
     since = known.since(store.epoch, selection) if known else None
-    return since if since is not None and max(1, store.floor) <= since <= store.version else None
+    if since is None or store.is_behind(since):
+        return since
+    return since if max(1, store.floor) <= since <= store.version else None
 
 
 async def _is_quiet(service: Service, scope: Scope, known: Cursor | None) -> bool:
     """Whether nothing in a selection has changed since a cursor; many changes are looked through in slices."""
     store = service.store
     epoch, since = store.epoch, _since(store, scope.selection, known)
-    if since is None:
-        return False
+    if since is None or store.is_behind(since):
+        return since is not None
     if store.changed(since, LARGE) >= LARGE and store.matched(scope) >= LARGE:
         version = await service.hub.turns.complete(_looked_through(store, scope, since))
         if version is None or store.epoch != epoch:
@@ -161,12 +170,12 @@ def _looked_through(store: Store, scope: Scope, since: int) -> Iterator[int | No
             return
 
 
-def _document(
-    service: Service, selection: Selection, since: int | None, body: Iterable[bytes], unknown: bytes
-) -> bytes:
-    store = service.store
+def _here(store: Store, selection: Selection) -> Cursor:
+    return Cursor(store.epoch, store.version, selection.digest)
+
+
+def _document(service: Service, cursor: Cursor, since: int | None, body: Iterable[bytes], unknown: bytes) -> bytes:
     head = b'{"cursor":"%b","since":%b,"version":%d,"time":%d' % (
-        str(Cursor(store.epoch, store.version, selection.digest)).encode(), b"null" if since is None else b"%d" % since,
-        store.version, service.clock.wall_ms(),
+        str(cursor).encode(), b"null" if since is None else b"%d" % since, cursor.version, service.clock.wall_ms(),
     )  # fmt: skip
     return b"".join([head, *body, unknown, b"}"])

@@ -102,8 +102,10 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     return Server(config, settings.limits.handshake_s)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, reuse: bool = False) -> socket.socket:
     """A listening socket whose connections hold little unsent data in the kernel.
+
+    With `reuse` other processes may listen on the same port; the kernel gives each its share of the connections.
 
     Raises:
         TickerError: the address is not available; the message says why and what to do.
@@ -112,6 +114,8 @@ def listen(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         with contextlib.suppress(AttributeError, OSError):  # only Linux and macOS have it
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES)
         sock.bind((host, port))

@@ -46,6 +46,7 @@ def test_nothing_configured_is_the_simulator_on_loopback() -> None:
         "server": {
             "host": "127.0.0.1",
             "port": 8000,
+            "reuse_port": False,
             "shutdown_grace_s": 10,
             "base_path": "",
             "hosts": (),
@@ -179,7 +180,10 @@ def test_feeds_of_the_command_line_replace_the_configured_ones(tmp_path: Path) -
         ("[store]\nstale_after_s = '5'", "store.stale_after_s: should be a valid number, not '5'"),
         ("[log]\nlevel = 'wran'", "log.level: unknown 'wran'; did you mean 'warning'?"),
         ("[log]\nlevel = 3", "log.level: unknown 3; choose from: debug, error, info, warning"),
-        ('"a\\nb" = 3', "a\\nb: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store, upstream"),
+        (
+            '"a\\nb" = 3',
+            "a\\nb: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store, upstream",
+        ),
         ("[server\nport = 3", "Expected ']' at the end of a table declaration (at line 1, column 8)"),
         ("[log]\nlevel = 'info'\nlevel = 'info'", "Cannot overwrite a value (at end of document)"),
     ],
@@ -312,7 +316,10 @@ def test_each_mistake_in_the_environment_names_its_variable(name: str, text: str
         (
             "--set",
             "a.b.c=1",
-            "--set a.b.c: unknown; choose from: auth, feeds, history, hub, limits, log, metrics, server, store, upstream",
+            (
+                "--set a.b.c: unknown; "
+                "choose from: auth, feeds, history, hub, limits, log, metrics, server, store, upstream"
+            ),
         ),
         ("--set", "log=1", "--set log: should be a table"),
         ("--set", "feeds.sim.=1", "--set feeds.sim.: unknown; did you mean 'feeds.NAME.OPTION'?"),

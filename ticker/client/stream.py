@@ -114,6 +114,11 @@ class Stream(Generic[Kept]):
         self._failure: BaseException | None = None
         self._closed = False
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now; it may be mute."""
+        return self._socket is not None
+
     async def open(self) -> None:
         """Start; returns when the first data is here, however long that takes."""
         if self._task is not None:

@@ -23,6 +23,8 @@ const tiles = new Tiles(byId("tiles"), numbers);
 const table = new FeedTable(byId("feeds"), byId("feed"), numbers);
 const dialogs = new Dialogs({ admit: refresh, toasts: { show: (text) => setText(byId("reasons"), text) } });
 
+let lastFeeds = {};
+
 class TokenWanted extends Error {}
 
 async function load(path) {
@@ -32,9 +34,19 @@ async function load(path) {
   return response.json();
 }
 
+/** The feeds as they were last known: a gateway that has lost its upstream has no others. */
+async function loadFeeds() {
+  try {
+    lastFeeds = (await load("api/feeds")).feeds;
+  } catch (error) {
+    if (error instanceof TokenWanted) throw error;
+  }
+  return lastFeeds;
+}
+
 async function refresh() {
   try {
-    const [status, { feeds }] = await Promise.all([load("api/status"), load("api/feeds")]);
+    const [status, feeds] = await Promise.all([load("api/status"), loadFeeds()]);
     answers.add(status);
     show(status, feeds);
   } catch (error) {

@@ -1,0 +1,230 @@
+"""Gateways as their users run them: processes that follow another one, on loopback, with real readers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import urllib.error
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.conftest import ROOT
+from tests.running import READY_S, Running, running
+from tests.view import View
+
+EVERYTHING = "symbols=*,*:*"
+TOKEN = "s3cret-of-the-gateway"
+
+
+@contextlib.contextmanager
+def gateway(upstream: str, *arguments: str) -> Iterator[Running]:
+    """A gateway, ready."""
+    with running("--upstream", upstream, *arguments) as service:
+        service.wait(lambda: ready(service), "it never got ready")
+        yield service
+
+
+def ready(service: Running) -> bool:
+    """Whether it says so."""
+    try:
+        return bool(service.get("/readyz")["status"] == "ready")
+    except urllib.error.HTTPError:
+        return False
+
+
+def stream(service: Running, query: str = EVERYTHING) -> connect:
+    """A connection to its stream."""
+    return connect(service.url.replace("http", "ws") + "/ws?" + query, compression=None, max_size=None)
+
+
+async def frame(socket: ClientConnection) -> Any:
+    """The next frame; its numbers are text."""
+    async with asyncio.timeout(READY_S):
+        return json.loads(await socket.recv(), parse_float=str, parse_int=str)
+
+
+async def until(socket: ClientConnection, view: View, wanted: str) -> Any:
+    """Read until a frame shows `A-USD` in a state; that frame."""
+    while True:
+        async with asyncio.timeout(READY_S):
+            view.apply(data := await socket.recv(decode=False))
+        if view.quotes and next(iter(view.quotes.values()))["state"] == wanted:
+            return json.loads(data)
+
+
+def test_what_a_gateway_shows_is_what_its_upstream_shows(data_dir: pathlib.Path) -> None:
+    """A replay at full speed ends at a gateway, and at a gateway of that one, digit for digit as at its source, with
+    the same epoch and version; so do the answers that are asked for there.
+    """
+    path = data_dir / "ticks" / "multi_20140508_1200-1400utc.csv.gz"
+    feed = f"replay:{path}?speed=max&crossed=keep"
+    with running("--feed", feed) as source, gateway(source.url) as first, gateway(first.url) as second:
+        source.wait(lambda: ended(source), "it never ended")
+        wanted = source.get("/api/quotes?" + EVERYTHING)
+        for service in (first, second):
+            service.wait(lambda: current(service, wanted["version"]), "it never caught up")  # noqa: B023
+            answer = service.get("/api/quotes?" + EVERYTHING)
+            assert {**answer, "time": 0} == {**wanted, "time": 0}
+            for asked in ("/api/symbols?symbols=*:*", "/api/sources/EURUSD", "/api/candles/EURUSD?limit=3"):
+                assert service.get(asked) == source.get(asked)
+            assert service.get("/api/feeds")["feeds"]["replay"]["updates"] == "184506"
+
+
+def ended(service: Running) -> bool:
+    """Whether all of the replay is visible."""
+    return "ended" in (service.get("/api/quotes")["feeds"]["replay"]["message"] or "")
+
+
+def current(service: Running, version: str) -> bool:
+    return bool(service.get("/api/status")["store"]["version"] == version)
+
+
+def test_a_reader_moves_between_services_by_its_cursor() -> None:
+    """From connection to connection, to whichever service, it is told only what has changed: no second snapshot."""
+    dice = random.Random(3)
+
+    async def travel(services: list[Running]) -> View:
+        view, cursor = View(), ""
+        for _ in range(40):
+            async with stream(dice.choice(services), f"{EVERYTHING}&cursor={cursor}") as socket:
+                for _ in range(dice.randint(3, 6)):
+                    message = await frame(socket)
+                    if message["type"] == "subscribed":
+                        digest = message["selection"]
+                        assert message["resumed"] == bool(cursor)
+                    view.apply(json.dumps(message).encode())
+            cursor = f"{view.epoch}:{view.version}:{digest}"
+        return view
+
+    with running("--feed", "sim:200") as source:
+        source.wait(lambda: ready(source), "it never got ready")
+        with gateway(source.url) as first, gateway(source.url) as second:
+            view = asyncio.run(travel([source, first, second]))
+            assert len(view.quotes) == 400
+
+
+def test_prices_of_a_lost_upstream_are_stale_and_go_on_when_it_is_back(port: int) -> None:
+    """An open reader of a gateway is told that its prices are stale, why, and everything anew after the restart."""
+
+    async def watch(service: Running, end: Callable[[], None], restart: Callable[[], object]) -> None:
+        view = View()
+        async with stream(service, "symbols=*") as socket:
+            await until(socket, view, "live")
+            await asyncio.to_thread(end)
+            told = await until(socket, view, "stale")
+            assert told["type"] == "snapshot"
+            assert all(quote["last"] for quote in view.quotes.values())
+            feed = told["feeds"]["sim"]
+            assert feed["state"] == "stale"
+            assert feed["message"].startswith(f"no word from http://127.0.0.1:{port}: ")
+            assert not await asyncio.to_thread(ready, service)
+            await asyncio.to_thread(restart)
+            await until(socket, view, "live")
+            await asyncio.to_thread(service.wait, lambda: ready(service), "it never got ready again")
+
+    with contextlib.ExitStack() as stack:
+        source = contextlib.ExitStack()
+        source.enter_context(killable(port))
+        service = stack.enter_context(gateway(f"http://127.0.0.1:{port}"))
+        asyncio.run(watch(service, source.close, lambda: stack.enter_context(killable(port))))
+
+
+@contextlib.contextmanager
+def killable(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A service that is killed in the end, if it was not before."""
+    command = [sys.executable, "-m", "ticker", "--feed", "sim:5", "--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_mute_upstream_is_noticed(port: int) -> None:
+    """One that hangs with its connections open makes prices stale, too; what only it knows is 503 at once."""
+
+    async def watch(service: Running, process: subprocess.Popen[bytes]) -> None:
+        view = View()
+        async with stream(service, "symbols=*") as socket:
+            await until(socket, view, "live")
+            process.send_signal(signal.SIGSTOP)
+            await until(socket, view, "stale")
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                await asyncio.to_thread(service.get, "/api/feeds")
+            assert caught.value.code == 503
+            assert "no word from" in json.loads(caught.value.read())["detail"]
+            process.send_signal(signal.SIGCONT)
+            await until(socket, view, "live")
+
+    with killable(port) as source, gateway(f"http://127.0.0.1:{port}") as service:
+        asyncio.run(watch(service, source))
+
+
+def test_a_gateway_waits_for_its_upstream(port: int) -> None:
+    """Started first, it says what it waits for, and serves as soon as there is something to serve."""
+    with running("--upstream", f"http://127.0.0.1:{port}") as service:
+        service.wait(lambda: any("nothing has come yet" in line for line in service.log), "it never said so")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            service.get("/readyz")
+        reason = json.loads(caught.value.read())["reasons"][0]
+        assert reason == f"nothing has come yet from http://127.0.0.1:{port}: connection refused"
+        with killable(port):
+            service.wait(lambda: ready(service), "it never got ready")
+            assert len(service.get("/api/quotes")["quotes"]) == 5
+
+
+def test_a_gateway_that_is_refused_ends_and_says_why(tmp_path: pathlib.Path) -> None:
+    """A wrong token, too many symbols, no service at all: one line, exit status 1. With the token it follows."""
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text(f'[gateway]\nsha256 = "{hashlib.sha256(TOKEN.encode()).hexdigest()}"\n')
+    with running("--feed", "sim:5", "--set", f"auth.tokens_file={tokens}") as source:
+        why = "the service closed the stream with 4001: the token is missing, wrong or expired"
+        assert refused(source.url).startswith(f"ticker: cannot follow {source.url}: {why}")
+        (tmp_path / "token").write_text(f"{TOKEN}\n")
+        with gateway(source.url, "--set", f"upstream.token_file={tmp_path / 'token'}") as service:
+            assert len(service.get("/api/symbols")["symbols"]) == 5
+    with running("--feed", "sim:5", "--set", "limits.symbols=9") as source:
+        source.wait(lambda: ready(source), "it never got ready")
+        assert refused(source.url).endswith("; raise limits.symbols of that service")
+
+
+def refused(url: str) -> str:
+    """What a gateway of this upstream says in the end."""
+    command = [sys.executable, "-m", "ticker", "--upstream", url, "--port", "0", "--log-level", "error"]
+    environ = {name: value for name, value in os.environ.items() if name != "TICKER_TOKEN"}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=READY_S, check=False)
+    assert ended.returncode == 1
+    return ended.stderr.strip()
+
+
+def test_a_gateway_does_not_follow_itself(port: int) -> None:
+    """Nor can two follow each other in a circle: neither ever has anything to serve."""
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "ticker", "--upstream", url, "--port", str(port)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=READY_S, check=False)
+    assert ended.stderr.splitlines()[-1] == f"ticker: cannot follow {url}: it is this gateway itself"
+    assert ended.returncode == 1
+    with running("--upstream", url) as first, running("--upstream", first.url, "--port", str(port)) as second:
+        for service in (first, second):
+            service.wait(lambda: any("it has no feeds yet" in line for line in service.log), "it never said so")  # noqa: B023
+
+
+def test_several_gateways_share_a_port(port: int) -> None:
+    """With `server.reuse_port` the system shares out the connections to a port between processes."""
+    with running("--feed", "sim:5") as source:
+        source.wait(lambda: ready(source), "it never got ready")
+        shared = ("--port", str(port), "--set", "server.reuse_port=true")
+        with gateway(source.url, *shared) as first, gateway(source.url, *shared):
+            first.wait(lambda: len({first.get("/api/status")["started_at"] for _ in range(20)}) == 2, "one got all")

@@ -1,0 +1,145 @@
+"""A gateway's connection to the service that it follows. Part of the composition root, with `cli` and `run`.
+
+It joins the client library, which connects, reconnects and resumes, with `ticker.upstream`, which shows what comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ticker.client.address import Address, request_headers
+from ticker.client.follower import Follower
+from ticker.client.stream import Stream
+from ticker.client.wire import Message
+from ticker.clock import Clock
+from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
+from ticker.settings import Settings
+from ticker.upstream import NotARecordError, Upstream
+
+EVERYTHING = ("*", "*:*")
+"""All consolidated symbols, and all of each venue."""
+
+log = logging.getLogger("ticker.upstream")
+
+
+class Target(NamedTuple):
+    """Where the other service is, and the headers of each request to it."""
+
+    address: Address
+    headers: dict[str, str]
+
+    @classmethod
+    def of(cls, settings: Settings, environ: Mapping[str, str]) -> Target:
+        """What the settings say.
+
+        Raises:
+            ConfigError: the address or the file with the token is no good.
+        """
+        token, file = None, settings.upstream.token_file
+        if file:
+            try:
+                token = Path(file).read_text("ascii").strip()
+            except OSError as error:
+                raise ConfigError(f"upstream.token_file: {file}: {(error.strerror or str(error)).lower()}") from error
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"upstream.token_file: {file}: a token is one line of printable ASCII") from error
+            if not token:
+                raise ConfigError(f"upstream.token_file: {file}: there is no token in it")
+        try:
+            address = Address.of(settings.upstream.url, {})
+        except ConfigError as error:
+            raise ConfigError(f"upstream.url: {error}") from error
+        return cls(address, request_headers(None, token, environ))
+
+    @property
+    def base(self) -> str:
+        """What the paths of requests follow, with the password if there is one."""
+        return f"{'https' if self.address.secure else 'http'}://{self.address.authority}{self.address.path}"
+
+
+async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
+    """Follow another service until cancelled.
+
+    Raises:
+        TickerError: that service refuses, and would do so again.
+    """
+    everything = Everything(upstream)
+    stream = Stream(everything, target.address, headers=target.headers, clock=clock)
+    upstream.connection = stream
+    try:
+        await stream.open()
+        await everything.over.wait()
+        stream.ended()
+    except ClientError as error:
+        many = isinstance(error, RefusedError) and error.code == "too_many_symbols"
+        hint = "; raise limits.symbols of that service" if many else ""
+        raise TickerError(f"cannot follow {target.address}: {error}{hint}") from error
+    finally:
+        await stream.close()
+
+
+class Everything(Follower):
+    """Follows all that a service shows, and hands it on.
+
+    Attributes:
+        over: set once the stream has ended for good.
+    """
+
+    def __init__(self, upstream: Upstream) -> None:
+        super().__init__(EVERYTHING)
+        self.over = asyncio.Event()
+        self._upstream = upstream
+
+    def open(self) -> tuple[int, bytes] | None:
+        """Subscribe; from the beginning if what is shown is not what the service showed last."""
+        if self._upstream.orphaned:
+            self.forget()
+        return super().open()
+
+    def receive(self, data: bytes) -> Message:
+        """Take a frame.
+
+        Raises:
+            UnreachableError: see `Follower`; or the service has nothing to show yet.
+            RefusedError: the service is this gateway itself.
+        """
+        message = super().receive(data)
+        if message.type == "hello" and message.epoch == self._upstream.own_epoch:
+            raise RefusedError("it is this gateway itself", "upstream")
+        if message.type == "error" and message.id is None:  # it was not asked: there are more symbols than it allows
+            log.warning("%s: %s; raise limits.symbols there", self._upstream.name, message.message)
+        return message
+
+    def replace(self, message: Message) -> None:
+        """Show a snapshot. One without feeds comes from a gateway that waits for its own upstream, in a circle even."""
+        if not self.feeds:
+            raise UnreachableError("it has no feeds yet")
+        try:
+            self._upstream.replace(message.epoch, message.version, message.quotes, self.feeds)
+        except NotARecordError as error:
+            raise UnreachableError(f"it sent an invalid frame: {error}") from error
+
+    def merge(self, message: Message) -> None:
+        """Show an update."""
+        if self._upstream.orphaned:
+            self.forget()
+            raise UnreachableError("it was silent for too long; beginning anew")
+        try:
+            self._upstream.merge(message.version, message.quotes, message.gone, message.feeds)
+        except NotARecordError as error:
+            raise UnreachableError(f"it sent an invalid frame: {error}") from error
+
+    def drop(self, keep: Callable[[str], bool]) -> None:
+        """Nothing: the selection never changes."""
+
+    def has(self, symbol: str) -> bool:
+        """Whether a symbol is shown; only asked of symbols that are followed by name."""
+        return symbol in self._upstream.store.symbols()
+
+    def wake(self) -> None:
+        """The stream is over."""
+        self.over.set()
