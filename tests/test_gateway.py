@@ -22,6 +22,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.conftest import ROOT
 from tests.running import READY_S, Running, running
 from tests.view import View
+from ticker import __version__
+from ticker.cli import main
 
 EVERYTHING = "symbols=*,*:*"
 TOKEN = "s3cret-of-the-gateway"
@@ -172,14 +174,19 @@ def test_a_mute_upstream_is_noticed(port: int) -> None:
         asyncio.run(watch(service, source))
 
 
-def test_a_gateway_waits_for_its_upstream(port: int) -> None:
-    """Started first, it says what it waits for, and serves as soon as there is something to serve."""
+def test_a_gateway_waits_for_its_upstream(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Started first, it says what it waits for, and serves as soon as there is something to serve.
+
+    `ticker status` says so, too. Seen: it ended as if the gateway could not be reached, since `/api/feeds` cannot say.
+    """
     with running("--upstream", f"http://127.0.0.1:{port}") as service:
         service.wait(lambda: any("nothing has come yet" in line for line in service.log), "it never said so")
         with pytest.raises(urllib.error.HTTPError) as caught:
             service.get("/readyz")
         reason = json.loads(caught.value.read())["reasons"][0]
         assert reason == f"nothing has come yet from http://127.0.0.1:{port}: connection refused"
+        assert main(["status", service.url]) == 1
+        assert capsys.readouterr() == (f"ticker {__version__} at {service.url}: not ready\n  {reason}\n\n", "")
         with killable(port):
             service.wait(lambda: ready(service), "it never got ready")
             assert len(service.get("/api/quotes")["quotes"]) == 5

@@ -11,6 +11,7 @@ from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.lists import feeds
 from ticker.commands.rest import fetch
+from ticker.errors import UnreachableError
 from ticker.harmless import escape
 
 
@@ -30,5 +31,9 @@ def status(ctx: click.Context, address: str | None, url: str | None) -> int:
     for reason in reasons:
         print(f"  {escape(reason)}")
     print()
-    ctx.invoke(feeds, form=None, url=where)
+    try:
+        ctx.invoke(feeds, form=None, url=where)
+    except UnreachableError:
+        if not reasons:  # else it is a gateway, which cannot ask the upstream that it waits for
+            raise
     return 1 if reasons else 0
