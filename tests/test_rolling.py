@@ -1,4 +1,4 @@
-"""Two instances behind a real nginx, restarted one after the other: no request fails, and no reader is lost."""
+"""Two instances, or gateways, behind a real nginx, restarted in turn: no request fails, and no reader is lost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import ROOT, find_program
+from tests.running import running
 from tests.web.server import until
 
 SITE = (ROOT / "deploy" / "nginx.conf").read_text()
@@ -49,10 +50,10 @@ async def nginx(folder: Path, port: int, instances: list[int]) -> AsyncIterator[
         assert process.returncode == 0, said.decode()
 
 
-async def instance(port: int) -> asyncio.subprocess.Process:
-    """A service on a port, ready."""
+async def instance(port: int, *source: str) -> asyncio.subprocess.Process:
+    """A service on a port, ready; its prices are from this source, as given on a command line."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", "--log-level", "warning",
+        sys.executable, "-m", "ticker", "--port", str(port), *source, "--log-level", "warning",
         cwd=ROOT, stderr=subprocess.PIPE,
     )  # fmt: skip
     await ready(port)
@@ -90,14 +91,15 @@ async def ask(port: int, seen: dict[int, int]) -> None:
 
 @dataclass
 class Reader:
-    """What a reader that stays connected receives: it reconnects at once after a `bye`, and notes which instance it
-    gets.
+    """What a reader that stays connected receives: it reconnects at once after a `bye`, with its cursor, and notes
+    which instance it gets.
     """
 
     epochs: list[int] = field(default_factory=list)
     byes: list[str] = field(default_factory=list)
     updates: int = 0
     version: int = 0
+    selection: str = ""
     away: bool = True
 
     def hear(self, message: Any) -> None:
@@ -107,23 +109,35 @@ class Reader:
             self.version, self.away = message["version"], False
         elif message["type"] == "update":
             assert message["since"] <= self.version <= message["version"], "the stream has a gap"
-            self.updates, self.version = self.updates + 1, message["version"]
+            self.updates, self.version, self.away = self.updates + 1, message["version"], False
+        elif message["type"] == "subscribed":
+            self.selection = message["selection"]
         elif message["type"] == "bye":
             self.byes.append(message["reason"])
             self.away = True
 
-    def check(self) -> None:
-        """It got a `bye` at least once, and found another instance each time, never the one that was stopping."""
+    @property
+    def cursor(self) -> str:
+        """Where it goes on."""
+        return f"{self.epochs[-1]}:{self.version}:{self.selection}" if self.epochs else ""
+
+    def check(self, *, anew: bool) -> None:
+        """It got a `bye` at least once. If everything came `anew` each time, it found another instance, never the one
+        that was stopping; else everything came once.
+        """
         assert self.byes
         assert set(self.byes) == {"shutdown"}
-        assert len(set(self.epochs)) == len(self.epochs) > 1
+        if anew:
+            assert len(set(self.epochs)) == len(self.epochs) > 1
+        else:
+            assert len(self.epochs) == 1
 
 
 async def read(port: int, reader: Reader) -> None:
     """A WebSocket."""
     while True:
         with contextlib.suppress(ConnectionClosed):
-            async with connect(f"ws://127.0.0.1:{port}/ws?symbols=*", proxy=None) as stream:
+            async with connect(f"ws://127.0.0.1:{port}/ws?symbols=*&cursor={reader.cursor}", proxy=None) as stream:
                 async for text in stream:
                     reader.hear(json.loads(text))
 
@@ -142,15 +156,19 @@ async def listen_to(port: int, reader: Reader) -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.needs("nginx")
-def test_a_rolling_restart_fails_no_request_and_loses_no_reader(tmp_path: Path, ports: list[int]) -> None:
+@pytest.mark.parametrize("gateways", [False, True])
+def test_a_rolling_restart_fails_no_request_and_loses_no_reader(
+    tmp_path: Path, ports: list[int], gateways: bool
+) -> None:
     """While both instances are replaced every request is answered with 200, over the page, REST and health; a stream
-    gets `bye` from the one that goes and a snapshot from another one at its first try, over WebSocket and as events.
+    gets `bye` from the one that goes and finds another one at its first try, over WebSocket and as events. It gets a
+    snapshot there, but from a gateway only what it has missed.
     """
 
     front, *backends = ports
 
-    async def scenario() -> None:
-        services = list(await asyncio.gather(*map(instance, backends)))
+    async def scenario(*source: str) -> None:
+        services = list(await asyncio.gather(*(instance(port, *source) for port in backends)))
         seen: dict[int, int] = {}
         readers = [Reader(), Reader()]
         try:
@@ -167,7 +185,7 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_reader(tmp_path: Path, 
                 for i, port in enumerate(backends):
                     services[i].terminate()
                     assert await services[i].wait() == 0
-                    services[i] = await instance(port)
+                    services[i] = await instance(port, *source)
                 await until(lambda: heard(20))
                 for user in users:
                     assert not user.done(), user.exception()
@@ -181,6 +199,9 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_reader(tmp_path: Path, 
         assert seen.keys() == {200}, seen
         assert seen[200] > 20
         for reader in readers:
-            reader.check()
+            reader.check(anew=not gateways)
 
-    asyncio.run(asyncio.wait_for(scenario(), 110))  # four starts, on a machine that others load
+    feed = ("--feed", "sim:5")
+    with running(*feed) if gateways else contextlib.nullcontext() as upstream:
+        source = ("--upstream", upstream.url) if upstream else feed
+        asyncio.run(asyncio.wait_for(scenario(*source), 110))  # four starts, on a machine that others load
