@@ -35,9 +35,13 @@ def tool(*arguments: str) -> str:
 
 
 @pytest.mark.needs("promtool")
-def test_promtool_accepts_configuration_rules_and_unit_tests() -> None:
-    """Configuration and rules are valid, and each alert fires, and is silent, as its unit tests say."""
+def test_promtool_accepts_configuration_rules_and_unit_tests(tmp_path: Path) -> None:
+    """Configuration, its commented options and rules are valid; each alert fires, and is silent, as its tests say."""
     tool("check", "config", "prometheus.yml")
+    text, offers = re.subn("# (\\w+: *[{[])", r"\1", (DEPLOY / "prometheus.yml").read_text())
+    assert offers == 2
+    (tmp_path / "prometheus.yml").write_text(text)
+    tool("check", "config", "--syntax-only", str(tmp_path / "prometheus.yml"))
     assert "SUCCESS" in tool("test", "rules", "alerts_test.yml")
 
 
@@ -56,9 +60,12 @@ def names_in(text: str) -> set[str]:
     return set(re.findall(r"\b(?:ticker|process|python)_[a-z_]+\b", text)) - {"ticker_connection"}
 
 
-@serving()
+@serving(prices={}, upstream={"url": "http://127.0.0.1:1"})
 async def test_every_metric_in_dashboard_and_alerts_exists(live: Live) -> None:
-    """Each name in the dashboard, the alerts, their tests and the runbook is a series of a running service."""
+    """Each name in the dashboard, the alerts, their tests and the runbook is a series of a running service.
+
+    This one has both what a gateway has and, in place of its prices, a feed's.
+    """
     page = (await live.get("/metrics")).body.decode()
     series = {sample.name for family in text_string_to_metric_families(page) for sample in family.samples}
     dashboard = json.loads((DEPLOY / "grafana" / "ticker.json").read_text())
@@ -76,15 +83,21 @@ async def test_every_metric_in_dashboard_and_alerts_exists(live: Live) -> None:
 def test_deployment_files_agree_with_the_code() -> None:
     """The settings they give exist, ports and paths are ours, and what compose mounts is there."""
     compose = (DEPLOY / "compose.yaml").read_text()
-    given = re.findall(r"^ +(TICKER_\w+): \"?(.*?)\"?$", compose, re.MULTILINE)
-    settings = config.load(None, [], dict(given))
+    services = dict(re.findall(r"^  (\w+):.*\n((?: {4}.*\n)+)", compose, re.MULTILINE))
+    assert {"ticker", "gateway"} <= services.keys()
+    given = {name: re.findall(r"^ +(TICKER_\w+): \"?(.*?)\"?$", text, re.MULTILINE) for name, text in services.items()}
+    settings = config.load(None, [], dict(given["ticker"]))
     assert settings.metrics.prices
     mounted = re.findall(r"- \./(\S+?):", compose)
     assert mounted
     assert [name for name in mounted if not (DEPLOY / name).exists()] == []
     port = Settings().server.port
-    assert f":{port}:{port}" in compose
-    assert f'targets: ["ticker:{port}"]' in (DEPLOY / "prometheus.yml").read_text()
+    assert f":{port}:{port}" in services["ticker"]
+    assert f":8001-8004:{port}" in services["gateway"]
+    assert config.load(None, [], dict(given["gateway"])).upstream.url == f"http://ticker:{port}"
+    scraped = (DEPLOY / "prometheus.yml").read_text()
+    assert f'targets: ["ticker:{port}"]' in scraped
+    assert f"names: [gateway], type: A, port: {port}" in scraped
     assert f"127.0.0.1:{port} " in (DEPLOY / "nginx.conf").read_text()
     image = (ROOT / "Dockerfile").read_text()
     assert f'\\"TICKER_SERVER__PORT\\", {port})' in image
@@ -98,15 +111,18 @@ def test_deployment_files_agree_with_the_code() -> None:
 
 
 @pytest.mark.needs("systemd-analyze")
-@pytest.mark.parametrize("name", ["ticker.service", "ticker@8000.service"])
+@pytest.mark.parametrize("name", ["ticker.service", "ticker@8000.service", "ticker-gateway@8001.service"])
 def test_systemd_accepts_the_unit(tmp_path: Path, name: str) -> None:
-    """Every line of the unit is one that systemd understands, also as one of several instances, as its head says."""
+    """Every line of the unit is one that systemd understands, also as one of several, as its head says."""
     unit = (DEPLOY / "ticker.service").read_text()
     if "@" in name:
         unit, changed = re.subn("^(ExecStart=.*)$", r"\1 --port %i", unit, flags=re.MULTILINE)
         assert (changed, "as ticker@.service, with `--port %i` at the end of ExecStart" in unit) == (1, True)
+    if "gateway" in name:
+        unit, changed = re.subn("^StateDirectory=.*\n", "", unit, flags=re.MULTILINE)
+        assert (changed, "as ticker-gateway@.service" in unit) == (1, True)
     unit, offers = re.subn("^# ([A-Z]\\w+=)", r"\1", unit, flags=re.MULTILINE)
-    assert offers == 3, "the commented options are valid, too"
+    assert offers == 4, "the commented options are valid, too"
     assert "\nSupplementaryGroups=ticker\n" not in unit, "217/USER: DynamicUser has taken this name"
     file = tmp_path / name
     file.write_text(unit.replace("/opt/ticker/.venv/bin/python", sys.executable).replace("/opt/ticker", str(tmp_path)))

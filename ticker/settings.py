@@ -89,7 +89,8 @@ class Server(Section):
     )
     port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free one.")
     reuse_port: bool = Field(
-        default=False, description="Whether other processes may listen on the same port, each to get its share."
+        default=False,
+        description="Whether other processes of this user may listen on the same port, each to get its share.",
     )
     shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
     base_path: Annotated[str, AfterValidator(_path)] = Field(

@@ -105,7 +105,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
 def listen(host: str, port: int, *, reuse: bool = False) -> socket.socket:
     """A listening socket whose connections hold little unsent data in the kernel.
 
-    With `reuse` other processes may listen on the same port; the kernel gives each its share of the connections.
+    With `reuse` other processes of this user may listen on the same port; the kernel shares out the connections.
 
     Raises:
         TickerError: the address is not available; the message says why and what to do.
