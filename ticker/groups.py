@@ -363,7 +363,7 @@ class Groups:
             return updates.frame(group.told, rows, gone) if rows or gone or feeds else None
 
         for group in touched:
-            self._mark_due(group, flush.version - 1)
+            self._mark_due(group, flush.since)
         self._rest = self._serve([group for group in touched if not group.interval_ms], frame_of)
         self.send_on()
 

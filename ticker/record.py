@@ -96,8 +96,13 @@ class Changes(NamedTuple):
 
 
 class Flush(NamedTuple):
-    """What one flush made visible: each record's `mask` says which of its fields."""
+    """What one flush made visible: each record's `mask` says which of its fields.
 
+    Attributes:
+        since: the version before it; `version` is the next one, or, where the store follows another, a later one.
+    """
+
+    since: int
     version: int
     changed: list[Record]
     gone: list[str]

@@ -168,9 +168,9 @@ class Store:
         Returns:
             None if nothing really changed; the version has not moved then, unless that of a followed store has.
         """
-        following = self.reached > self.version
+        since, following = self.version, self.reached > self.version
         removed, pending = self._take(sys.maxsize if following else most)
-        version = self.reached if following else self.version + 1
+        version = self.reached if following else since + 1
         changed: dict[str, Record] = {}
         gone: dict[str, None] = {}
         for key in removed:
@@ -190,7 +190,7 @@ class Store:
         self.counts.commits += 1
         for key in changed:
             gone.pop(key, None)
-        flush = Flush(version, list(changed.values()), list(gone))
+        flush = Flush(since, version, list(changed.values()), list(gone))
         for listener in self.on_flush:
             listener(flush)
         return flush

@@ -673,6 +673,22 @@ def test_a_heartbeat_names_the_version_that_was_told(market: Market) -> None:
     assert market.groups.counts.messages["heartbeat"] == 6
 
 
+def test_a_heartbeat_names_no_version_in_between(market: Market) -> None:
+    """Seen: where versions 3 to 9 of a followed store had been merged, a reader whose interval was not over was told
+    that it knew 8; at the followed service that cursor misses what changed up to it. Cause: the flush before a version
+    was taken for that of one version less. Promise: a heartbeat names a version that was shown.
+    """
+    later = market.joined(interval_ms=HOUR_MS)
+    market.store.ingest("A", {"last": "9"})
+    market.store.follow(9)
+    market.store.flush(0.0)
+    market.groups.heartbeat(0.0)
+    assert later.take() == [{"type": "heartbeat", "version": 2}]
+    market.groups.send_due(HOUR_MS)
+    market.groups.heartbeat(0.0)
+    assert later.take() == [update(2, 9, quotes={"A": {"last": 9}}), {"type": "heartbeat", "version": 9}]
+
+
 def test_a_refused_heartbeat_changes_nothing(market: Market) -> None:
     """A reader that refuses one has missed nothing; a laggard gets none, for it can take none."""
     lagging, member = market.joined(), market.joined()
