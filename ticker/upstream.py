@@ -24,6 +24,8 @@ from ticker.store import Store
 AWAY_S = 5.0
 """How long there may be no connection before prices are stale. A connection that is mute is judged by its client."""
 
+LEAST_OWN_EPOCH = 1 << 52
+
 log = logging.getLogger("ticker.upstream")
 
 _DECIMALS = frozenset(DECIMAL_FIELDS)
@@ -94,8 +96,7 @@ class Upstream:
         Raises:
             NotARecordError: nothing was changed.
         """
-        records = {symbol: _quote(symbol, row) for symbol, row in quotes.items()}
-        records |= {f"@{name}": _feed(row) for name, row in feeds.items()}
+        records = _records(quotes, feeds)
         self._following, self.orphaned = True, False
         self._restart(epoch, version, records)
 
@@ -108,8 +109,7 @@ class Upstream:
         assert not self.orphaned
         if version <= self.store.reached:  # it repeats what came before
             return
-        records = {symbol: _quote(symbol, row) for symbol, row in quotes.items()}
-        records |= {f"@{name}": _feed(row) for name, row in feeds.items()}
+        records = _records(quotes, feeds)
         for symbol in gone:
             self.store.remove(symbol)
         for key, values in records.items():
@@ -182,8 +182,11 @@ class Upstream:
         return "" if connection is None or connection.connected else connection.trouble
 
     def _own_epoch(self) -> int:
-        """An epoch that no other process uses: theirs are ms, this is µs, and its last three digits are random."""
-        self.own_epoch = self.clock.wall_ms() * 1000 + secrets.randbelow(1000)
+        """An epoch that no other process uses, as it is random; those of services are far below, being ms since 1970.
+
+        A browser can count to twice the least of them.
+        """
+        self.own_epoch = LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
         return self.own_epoch
 
     def _restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
@@ -203,10 +206,21 @@ class Upstream:
             yield record.key, values
 
 
-def _quote(symbol: str, row: Row) -> dict[str, Value]:
+def _records(quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> dict[str, dict[str, Value]]:
+    """What a frame carries, by the keys of the store."""
+    for symbol in quotes:
+        _check_symbol(symbol)
+    records = {symbol: _quote(row) for symbol, row in quotes.items()}
+    return records | {f"@{name}": _feed(row) for name, row in feeds.items()}
+
+
+def _check_symbol(text: str) -> None:
+    if not (SYMBOL.fullmatch(text) or VENUE_SYMBOL.fullmatch(text)):
+        raise NotARecordError(f"{text!r} is not a symbol")
+
+
+def _quote(row: Row) -> dict[str, Value]:
     """A row of a frame as the store takes it; fields that are not known here are left out."""
-    if not (SYMBOL.fullmatch(symbol) or VENUE_SYMBOL.fullmatch(symbol)):
-        raise NotARecordError(f"{symbol!r} is not a symbol")
     values: dict[str, Value] = {}
     for name, value in row.items():
         if name in _DECIMALS and type(value) is int:

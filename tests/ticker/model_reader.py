@@ -56,6 +56,8 @@ class ModelReader:
         self._digest = ""
         self._next_digest = ""
         self._told = 0  # the version of the last snapshot or update, which heartbeats do not move
+        self._server: object = None
+        self._next_server: object = None
 
     def copy(self) -> ModelReader:
         twin = copy.copy(self)  # lists and tuples in it are replaced, never changed
@@ -81,7 +83,8 @@ class ModelReader:
                 self.patterns, self._next_digest = frame["patterns"], frame["selection"]
             case "snapshot":
                 epoch, version = int(frame["epoch"]), int(frame["version"])
-                assert epoch != self.epoch or version >= self.version, "a snapshot of the past"
+                moved = self._next_server is not self._server  # to one that may be behind
+                assert epoch != self.epoch or version >= self.version or moved, "a snapshot of the past"
                 self.epoch, self.view, self.feeds = epoch, {}, {}
                 self._merge(frame)
             case "update":
@@ -91,9 +94,9 @@ class ModelReader:
             case "heartbeat" if self.adopts:
                 self.version = max(self.version, int(frame["version"]))
 
-    def connect(self) -> None:
-        """Begin a new connection, with what is known from the last one."""
-        self._told = self.version
+    def connect(self, server: object = None) -> None:
+        """Begin a new connection, perhaps to another server, with what is known from the last one."""
+        self._told, self._next_server = self.version, server
 
     def _merge(self, frame: dict[str, Any]) -> None:
         quotes, gone, feeds = frame.get("quotes", {}), frame.get("gone", []), frame.get("feeds", {})
@@ -104,6 +107,7 @@ class ModelReader:
         for symbol in gone:
             self.view.pop(symbol, None)
         self.version = self._told = int(frame["version"])
+        self._server = self._next_server
         # Only now is the view one of the new selection: the reply may have come, and this frame been lost.
         self._digest = self._next_digest
         self.view = {s: record for s, record in self.view.items() if selects(self.patterns, s)}

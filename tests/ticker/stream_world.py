@@ -46,7 +46,7 @@ class Link:
         self.heard = False
         self.past: deque[ModelReader] = deque(maxlen=MAX_LOST)
         self._number = world.number()
-        reader.connect()
+        reader.connect(world)
 
     def __hash__(self) -> int:  # so that sets of links are in the same order in each run
         return self._number
@@ -74,6 +74,7 @@ class Link:
 
     def check(self, version: int | None = None) -> None:
         """The view is the store restricted to the selection, now or as it was at an older version."""
+        assert self.reader.epoch == self.world.store.epoch
         assert (self.reader.view, self.reader.feeds) == self.world.visible(self.selection, version)
         self.world.check_view(self.reader.view)
 
@@ -101,8 +102,8 @@ class World:
     groups_type: type[Groups] = Groups
     cursor_type: type[Cursor] = Cursor
 
-    def __init__(self) -> None:
-        self.clock = ManualClock()
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.links: dict[int, Link] = {}
         self.readers: dict[int, ModelReader] = {}
         self.shared: dict[tuple[Group, int | None], Frame] = {}
@@ -121,6 +122,7 @@ class World:
         self.groups.large = 2  # small markets shall meet what is meant for thousands of symbols
         self.set_pace(self.slow)
         self.store.on_flush.append(self.groups.publish)
+        self.store.on_restart.append(self.groups.restart)
         self.market = ModelMarket()
         self.history: dict[int, dict[str, Values]] = {self.store.version: {}}
 
@@ -258,12 +260,17 @@ class World:
         self, slot: int, reader: ModelReader, selection: Selection, interval_ms: int = 0, text: str | None = None
     ) -> Link:
         """Connect with a first subscription and perhaps a cursor, as a session does it."""
+        return self.attach(slot, Link(self, reader, selection, interval_ms), text)
+
+    def attach(self, slot: int, link: Link, text: str | None) -> Link:
+        """The same with a link."""
+        store, selection = self.store, link.selection
         cursor = self.cursor_type.parse(text) if text else None
-        since = cursor.since(self.store.epoch, selection) if cursor else None
-        link = self.links[slot] = Link(self, reader, selection, interval_ms)
-        self.readers[slot] = reader
-        good = text in {f"{self.store.epoch}:{v}:{selection.digest}" for v in self.history if v >= self.store.floor}
-        data = self.groups.enter(link, selection, interval_ms, since)
+        since = cursor.since(store.epoch, selection) if cursor else None
+        self.links[slot], self.readers[slot] = link, link.reader
+        known = [version for version in self.history if store.floor <= version <= store.version]
+        good = text in {f"{store.epoch}:{version}:{selection.digest}" for version in known}
+        data = self.groups.enter(link, selection, link.interval_ms, since)
         assert data.kind == ("update" if good else "snapshot"), "never something in between"
         link.deliver(subscribed(selection), data)
         return link
@@ -304,7 +311,7 @@ class World:
         assert (reader.view, reader.feeds) == self.visible(selection)
         assert (changes.since is None) == (since < self.store.floor)
         assert self.store.matched(scope) == len(reader.view) <= scope.size
-        assert self.visible(selection, max(1, self.store.newest(scope))) == self.visible(selection)
+        assert self.visible(selection, max(min(self.history), self.store.newest(scope))) == self.visible(selection)
         self.store.release(scope)
         self.store.release(old)
 
