@@ -82,7 +82,7 @@ class Upstream:
     restarts: int = 0
     oldest_at: float | None = None
     _following: bool = False  # everything has come once
-    _lost_at: float | None = None  # since when it has not been live, monotonic seconds
+    _lost_at: float | None = None  # since when it has not been live and nothing came, monotonic seconds
     _said: str | None = None  # the last complaint in the log; empty once it was live
 
     def __post_init__(self) -> None:
@@ -97,7 +97,7 @@ class Upstream:
             NotARecordError: nothing was changed.
         """
         records = _records(quotes, feeds)
-        self._following, self.orphaned = True, False
+        self._following, self.orphaned, self._lost_at = True, False, None
         self._restart(epoch, version, records)
 
     def merge(self, version: int, quotes: Mapping[str, Row], gone: Sequence[str], feeds: Mapping[str, Row]) -> None:
@@ -107,6 +107,7 @@ class Upstream:
             NotARecordError: nothing was changed.
         """
         assert not self.orphaned
+        self._lost_at = None
         if version <= self.store.reached:  # it repeats what came before
             return
         records = _records(quotes, feeds)

@@ -293,6 +293,27 @@ def test_a_lost_connection_is_waited_for(gateway: Gateway) -> None:
     assert gateway.upstream.restarts == 2
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_connections_too_short_to_be_seen_count(gateway: Gateway, *, whole: bool) -> None:
+    """Seen: a service whose connections broke at once, but after they had brought everything, made the gateway call its
+    prices stale a moment after each. Cause: it knew of a connection only if it looked while there was one. Promise:
+    what comes is a word.
+    """
+    gateway.begin(5, A="1")
+    gateway.connection.state = "reconnecting"
+    gateway.expire()
+    for version in (6, 7):
+        gateway.clock.tick(AWAY_S - 1)
+        if whole:
+            gateway.begin(version, A="2")
+        else:
+            gateway.merge(version, A={"last": "2"})
+        gateway.connection.state = "reconnecting"
+        assert not gateway.expire()
+    gateway.clock.tick(AWAY_S)
+    assert gateway.expire()
+
+
 def test_a_mute_connection_is_not_waited_for(gateway: Gateway) -> None:
     """Finding out that it is mute has taken long enough."""
     gateway.begin(5, A="1")
