@@ -112,6 +112,8 @@ class Upstream:
             return
         records = _records(quotes, feeds)
         for symbol in gone:
+            _check_symbol(symbol)
+        for symbol in gone:
             self.store.remove(symbol)
         for key, values in records.items():
             self.store.ingest(key, values)

@@ -220,10 +220,12 @@ def test_what_is_not_known_here_is_left_out(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("symbol", ["", "@k", "A B", 'A"', "k:b:A", "A" * 65])
 def test_what_is_not_a_symbol_is_refused(gateway: Gateway, symbol: str) -> None:
-    """And nothing else of that frame counts."""
+    """Whether it changes or is gone; and nothing else of that frame counts."""
     gateway.begin(5, A="1")
     with pytest.raises(NotARecordError, match="is not a symbol"):
         gateway.upstream.merge(6, {"A": {"last": "2"}, symbol: quote()}, [], {})
+    with pytest.raises(NotARecordError, match="is not a symbol"):
+        gateway.upstream.merge(6, {"A": {"last": "2"}}, ["A", symbol], {})
     with pytest.raises(NotARecordError, match="is not a symbol"):
         gateway.upstream.replace(EPOCH + 1, 1, {symbol: quote()}, {})
     assert (gateway.flush(), gateway.store.epoch, gateway.value("A", "last")) == (5, EPOCH, "1")
