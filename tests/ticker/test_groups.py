@@ -71,6 +71,7 @@ class Market:
         self.store = Store(1, max_tombstones=max_tombstones)
         self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append, spread=spread)
         self.store.on_flush.append(self.groups.publish)
+        self.store.on_restart.append(self.groups.restart)
 
     def put(self, **values_by_key: Mapping[str, Value]) -> Flush | None:
         for key, values in values_by_key.items():

@@ -49,6 +49,7 @@ class Desk:
         self.store = Store(1)
         self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda _: None, 3)
         self.store.on_flush.append(self.groups.publish)
+        self.store.on_restart.append(self.groups.restart)
         self.put("A", "B")
 
     def put(self, *symbols: str, last: str = "1") -> None:

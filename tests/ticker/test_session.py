@@ -50,6 +50,7 @@ class Desk:
         most = (limits or Limits()).symbols
         self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda interval_ms: None, most)
         self.store.on_flush.append(self.groups.publish)
+        self.store.on_restart.append(self.groups.restart)
         self.loaded = True
         self.facts = Facts(
             server="ticker/1.2.3",
