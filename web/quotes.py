@@ -95,7 +95,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew
-                since = _since(store, selection, known)
+                since, headers["ETag"] = _since(store, selection, known), _etag(store, scope, shape)
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records), in_hand)

@@ -27,7 +27,9 @@ from ticker.upstream import AWAY_S, NotARecordError, Upstream
 Rows = Mapping[str, Mapping[str, object]]
 
 EPOCH = 1795386000123
-FEEDS: dict[str, dict[str, object]] = {"k": {"state": "live", "since": 5, "kind": "live", "clock": "exchange", "message": None}}
+FEEDS: dict[str, dict[str, object]] = {
+    "k": {"state": "live", "since": 5, "kind": "live", "clock": "exchange", "message": None}
+}
 
 
 def quote(**values: object) -> dict[str, object]:

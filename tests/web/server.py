@@ -21,7 +21,7 @@ import uvloop
 from tests.web.peer import Answer, Peer
 from ticker.clock import Clock
 from ticker.intake import FeedIntake
-from ticker.model import Quote
+from ticker.model import FIELDS, Quote, Value
 from ticker.service import Service
 from ticker.settings import Settings
 from web.app import create_app
@@ -91,6 +91,14 @@ class Live:
     def publish(self, prices: Mapping[str, str], **values: str) -> None:
         """Let the feed publish these last prices, and the same further values for each."""
         self.feed.publish(Quote(f"toy:{symbol}", {"last": last, **values}) for symbol, last in prices.items())
+
+    def begin_anew(self, prices: Mapping[str, str], *, epoch: int, version: int) -> None:
+        """Show these prices instead, as the store of a gateway does; the feed must publish nothing after that."""
+        rows: dict[str, dict[str, Value]] = {
+            symbol: dict.fromkeys(FIELDS) | {"last": last} for symbol, last in prices.items()
+        }
+        self.service.store.restart(epoch, version, rows)
+        self.hub.wake()
 
     @property
     def connections(self) -> list[SharedFrames]:

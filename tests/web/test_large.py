@@ -506,6 +506,41 @@ async def test_no_turn_looks_for_changes_in_more_than_a_slice(live: Live, monkey
     assert (answer["gone"], live.hub.counts.connects["poll"]) == ([MANY[0]], 1)
 
 
+@pytest.mark.parametrize("wait_s", [0, 30])
+@pytest.mark.parametrize("epoch", [None, 7])
+@serving()
+async def test_a_large_answer_is_not_made_of_two_epochs(
+    live: Live, monkeypatch: pytest.MonkeyPatch, wait_s: int, epoch: int | None
+) -> None:
+    """If the store begins anew while an answer is made, or while changes are looked for before a wait, everything that
+    is there then is answered, at once.
+
+    Seen: the answer had the ETag of before. Once a gateway was back in that epoch, 304 said that it was still right.
+    """
+    fill(live, "1.50")
+    fields = "open" if wait_s else "open,last"
+    first = await live.get(f"/api/quotes?symbols=*&fields={fields}")
+    fill(live, "2.50")
+    again, store, changed_since = epoch or live.service.store.epoch, live.service.store, Record.changed_since
+
+    def restart() -> None:
+        live.begin_anew({"S0001-USD": "7"}, epoch=again, version=store.version + 1)
+
+    def once(record: Record, since: int) -> int:
+        monkeypatch.undo()
+        asyncio.get_running_loop().call_soon(restart)
+        return changed_since(record, since)
+
+    monkeypatch.setattr(Record, "changed_since", once)
+    target = f"/api/quotes?symbols=*&fields={fields}&cursor="
+    answer = await live.get(f"{target}{first.json['cursor']}&wait_s={wait_s}")
+    assert (answer.json["since"], list(answer.json["quotes"]), store.epoch) == (None, ["S0001-USD"], again)
+    assert answer.json["cursor"].startswith(f"{again}:{store.version}:")
+    now = await live.get(target + answer.json["cursor"])
+    assert (now.json["quotes"], now.headers["etag"]) == ({}, answer.headers["etag"])
+    assert now.headers["etag"] != first.headers["etag"]
+
+
 @serving()
 async def test_small_changes_for_large_selections_need_no_slices(live: Live) -> None:
     """A good cursor, or one symbol more for a reader of thousands, needs no slices; a step from few to all does."""

@@ -137,6 +137,20 @@ async def test_a_stopping_service_answers_waiting_requests(live: Live) -> None:
     await until(lambda: live.server.should_exit)
 
 
+@pytest.mark.parametrize("version", [1, 4711])
+@serving()
+async def test_a_store_that_begins_anew_answers_waiting_requests(live: Live, version: int) -> None:
+    """At once, with everything, even if nothing of their selection is in it; whether its version is lower or higher."""
+    peers = [await wait(live, await cursor_of(live, query), f"&{query}") for query in ("", "symbols=BTC-*")]
+    live.begin_anew({"EUR-USD": "1.08"}, epoch=7, version=version)
+    answers = [(await peer.answer()).json for peer in peers]
+    assert [(answer["since"], list(answer["quotes"])) for answer in answers] == [(None, ["EUR-USD"]), (None, [])]
+    assert {answer["cursor"].rpartition(":")[0] for answer in answers} == {f"7:{version}"}
+    peer = await wait(live, answers[0]["cursor"])
+    live.begin_anew({"EUR-USD": "1.09"}, epoch=8, version=version)
+    assert (await peer.answer()).json["quotes"]["EUR-USD"]["last"] == 1.09
+
+
 @serving(limits={"connections": 1})
 async def test_a_waiting_request_takes_a_connection_slot(live: Live) -> None:
     """Waiting takes a connection slot: foreign pages and the one too many are refused; others are not."""
