@@ -5,22 +5,26 @@ Without this it would be unknown whether `stream_machine.py` checks enough to pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.ticker.fleet_machine import FleetMachine
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
 from ticker.groups import Groups
+from ticker.model import Value
 from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
 from ticker.record import Changes, Flush, Follow, Record
 from ticker.scope import Scope
 from ticker.selection import Selection
-from ticker.store import Store
+from ticker.store import Pending, Store
+from ticker.upstream import Upstream
 
 HUNT = settings(
     max_examples=400,
@@ -232,6 +236,82 @@ class ConsolidatorThatNeverSwitches(Consolidator):
         return None if clings else super()._choose(instrument, now)
 
 
+# Following another store
+
+
+class StoreThatComparesWhileFollowing(Store):
+    """A field that has its old value again counts as one that never changed."""
+
+    def _apply(self, *args: Any, compare: bool) -> None:
+        super()._apply(*args, compare=True)
+
+
+class StoreWithoutUnseenRemovals(Store):
+    """A symbol that never was visible here was visible nowhere."""
+
+    def _drop(self, key: str, version: int, gone: dict[str, None], *, unseen: bool = False) -> None:
+        super()._drop(key, version, gone)
+
+
+class StoreThatSplitsWhatItFollows(Store):
+    """A flush takes no more than a turn allows, though it is called one version of the other store."""
+
+    def flush(self, now: float, most: int = sys.maxsize) -> Flush | None:
+        self.most = most
+        return super().flush(now, most)
+
+    def _take(self, most: int) -> tuple[Iterable[str], dict[str, Pending]]:
+        return super()._take(min(most, self.most))
+
+
+class StoreThatCountsItself(Store):
+    """A flush makes the next version, not that of the other store."""
+
+    def follow(self, version: int) -> None:
+        pass
+
+
+# Beginning anew
+
+
+class StoreWithoutFloorAtRestart(Store):
+    def restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
+        super().restart(epoch, version, records)
+        self.floor = 0
+
+
+class GroupsThatGoOn(Groups):
+    """Groups are kept, with what they were told last."""
+
+    def restart(self) -> None:
+        self._rest, self.sending, self._for_all = iter(()), False, 0
+        for group in self:
+            group.due = False
+            group.news.clear()
+            group.frames.clear()
+            for reader in list(group.members):
+                group.members.discard(reader)
+                group.lagging.add(reader)
+            for reader in group.lagging:
+                reader.since = 0
+                self.ready(reader)
+
+
+class UpstreamThatRepeats(Upstream):
+    """What was merged already is merged again, as a version of before."""
+
+    def merge(self, version: int, *args: Any) -> None:
+        self.store.reached = min(self.store.reached, version - 1)
+        super().merge(version, *args)
+
+
+class UpstreamInTheEpochOfAnother(Upstream):
+    """Prices become stale in the epoch in which they were live."""
+
+    def _own_epoch(self) -> int:
+        return self.store.epoch or super()._own_epoch()
+
+
 CORES = (
     CursorOfAnyEpoch, StoreTrustingTheFuture, StoreWithoutBirths, CursorOfAnySelection, StoreThatThinksAllIsKnown,
     StoreWithoutFloor, StoreThatKeepsTombstones, GroupsThatTrustEveryWrite, GroupsWithoutCatchUp,
@@ -248,6 +328,12 @@ def machine_with(machine: type[StreamMachine], part: type) -> type[StreamMachine
     return type(part.__name__, (machine,), {"world_type": type(part.__name__, (world,), {place: part})})
 
 
+FOLLOWERS = (
+    StoreThatComparesWhileFollowing, StoreWithoutUnseenRemovals, StoreThatSplitsWhatItFollows, StoreThatCountsItself,
+    StoreWithoutFloorAtRestart, GroupsThatGoOn, UpstreamThatRepeats, UpstreamInTheEpochOfAnother,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("part", CORES)
 def test_the_machine_finds_every_core_without_one_rule(part: type) -> None:
     """The machine fails on every mutant of the store, the cursor and the groups."""
@@ -260,3 +346,10 @@ def test_the_machine_finds_every_broken_consolidation(part: type[Consolidator]) 
     """It fails on one that derives in a flush of its own, and on one without failover."""
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine_with(ConsolidatedMachine, part), settings=HUNT)
+
+
+@pytest.mark.parametrize("part", FOLLOWERS)
+def test_the_machine_finds_every_gateway_without_one_rule(part: type) -> None:
+    """The machine with gateways fails on every mutant of what makes a cursor of one server good at another."""
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine_with(FleetMachine, part), settings=settings(HUNT, stateful_step_count=120))
