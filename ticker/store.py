@@ -132,7 +132,12 @@ class Store:
         """
         self._pending, self._removed = {}, {}
         for key in list(self._records):
-            self._drop(key, version, {})
+            if key in records and key[0] != "@":  # which patterns match it is known
+                self._late_ts.pop(key, None)
+                self._unfollow(key)
+                self._records[key] = Record(key, version)
+            else:
+                self._drop(key, version, {})
         self._feeds.clear()
         self._gone.clear()
         self.epoch, self.version, self.floor, self.reached = epoch, version, version, version
