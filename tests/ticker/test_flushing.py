@@ -213,6 +213,42 @@ def test_very_many_readers_are_told_in_several_turns(
     play(story)
 
 
+class LastPeer(SlowPeer):
+    """One whose first update is followed by another store's prices, in the next turn of the loop."""
+
+    def write(self, frame: Frame) -> bool:
+        if frame.kind == "update" and self._service.store.epoch == 1:
+            asyncio.get_running_loop().call_soon(self._begin_anew)
+        return super().write(frame)
+
+    def _begin_anew(self) -> None:
+        if self._service.store.epoch == 1:
+            self._service.store.restart(2, 1, {"v:A": {"last": "9"}})
+            self._service.hub.wake()
+
+
+@pytest.mark.parametrize("interval_ms", [0, 100])
+@pytest.mark.parametrize(("asks", "part"), [(SEVEN_SELECTIONS, 1000), (ONE_SELECTION, 3)])
+def test_a_store_that_begins_anew_is_shown_to_very_many_readers(interval_ms: int, asks: Asks, part: int) -> None:
+    """Also if they were just being told of something; some have heard of that, and then all get the snapshot alone."""
+
+    async def story(service: Service) -> None:
+        service.hub.groups.part = part
+        peers = [LastPeer(service, [], *patterns, interval_ms=interval_ms) for patterns in asks]
+        for peer in peers:
+            peer.take()
+        await later(1.0)
+        service.put(3)
+        await later(1.0)
+        frames = [[frame for _, frame in peer.frames] for peer in peers]
+        assert sorted(len(told) for told in frames) == [1] * 4 + [2] * 3
+        for *_, last in frames:
+            assert (last["type"], last["epoch"], last["quotes"]["v:A"]["last"]) == ("snapshot", 2, 9)
+        assert not service.hub.groups.lagging
+
+    play(story)
+
+
 def test_very_many_readers_get_heartbeats_in_several_turns() -> None:
     """Seen: the heartbeat of 10,000 readers was one turn of 150 ms."""
 
