@@ -40,6 +40,10 @@ class Connection:
     state: str = "reconnecting"
     trouble: str = ""
 
+    @property
+    def connected(self) -> bool:
+        return self.state == "live"
+
 
 class Mirror(Follower):
     """Hands a gateway what its connection brings."""
