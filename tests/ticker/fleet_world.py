@@ -150,6 +150,10 @@ class Gateway(World):
 
     # What it shows
 
+    def known_to(self) -> int:
+        """A reader that comes from another server may be ahead of this one."""
+        return max(self.history)
+
     def _restarted(self) -> None:
         self.epoch = self.store.epoch
         if self.epoch not in self.fleet.histories:

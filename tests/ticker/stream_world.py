@@ -253,6 +253,7 @@ class World:
 
     def catch_up(self) -> None:
         """In as many turns as it takes."""
+        self.groups.catch_up()
         while self.groups.returning:
             self.groups.catch_up()
 
@@ -268,12 +269,16 @@ class World:
         cursor = self.cursor_type.parse(text) if text else None
         since = cursor.since(store.epoch, selection) if cursor else None
         self.links[slot], self.readers[slot] = link, link.reader
-        known = [version for version in self.history if store.floor <= version <= store.version]
+        known = [version for version in self.history if store.floor <= version <= self.known_to()]
         good = text in {f"{store.epoch}:{version}:{selection.digest}" for version in known}
         data = self.groups.enter(link, selection, link.interval_ms, since)
         assert data.kind == ("update" if good else "snapshot"), "never something in between"
         link.deliver(subscribed(selection), data)
         return link
+
+    def known_to(self) -> int:
+        """Up to which version of the present epoch readers may know what the store shows."""
+        return self.store.version
 
     def change(self, link: Link, selection: Selection, interval_ms: int) -> None:
         """Another selection or interval, as the transport reads it: only while the reader takes bytes."""
@@ -287,7 +292,8 @@ class World:
     def unblock(self, link: Link) -> None:
         """It takes bytes again; the hub hears of it."""
         link.blocked = link.chokes = False
-        assert self.groups.ready(link) == (link.lagging and not link.interval_ms)
+        ahead = link.reader.version > self.store.version and link.reader.epoch == self.store.epoch
+        assert self.groups.ready(link) == (link.lagging and not link.interval_ms and not ahead)
 
     def cut(self, slot: int, lost: int = 0) -> None:
         """The connection breaks, and its last frames never arrive."""
