@@ -18,7 +18,7 @@ from ticker.client.wire import Message
 from ticker.clock import Clock
 from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
 from ticker.settings import Settings
-from ticker.upstream import NotARecordError, Upstream
+from ticker.upstream import MOST_SHOWN, NotARecordError, Upstream
 
 EVERYTHING = ("*", "*:*")
 """All consolidated symbols, and all of each venue."""
@@ -79,6 +79,7 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
         hint = "; raise limits.symbols of that service" if many else ""
         raise TickerError(f"cannot follow {target.address}: {error}{hint}") from error
     finally:
+        upstream.connection = None
         await stream.close()
 
 
@@ -110,8 +111,8 @@ class Everything(Follower):
         message = super().receive(data)
         if message.type == "hello" and message.epoch == self._upstream.own_epoch:
             raise RefusedError("it is this gateway itself", "upstream")
-        if message.type == "error" and message.id is None:  # it was not asked: there are more symbols than it allows
-            log.warning("%s: %s; raise limits.symbols there", self._upstream.name, message.message)
+        if message.type == "error" and message.id is None and message.code == "too_many_symbols":  # there are more now
+            log.warning("%s: %s; raise limits.symbols there", self._upstream.name, message.message[:MOST_SHOWN])
         return message
 
     def replace(self, message: Message) -> None:

@@ -11,6 +11,8 @@ No `await`, no I/O: `ticker.gateway` connects, and hands in what comes.
 from __future__ import annotations
 
 import logging
+import re
+import reprlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +28,14 @@ AWAY_S = 5.0
 
 LEAST_OWN_EPOCH = 1 << 52
 
+MOST_SHOWN = 200
+"""How many characters are shown of what the other service says of itself: every reader gets it."""
+
 log = logging.getLogger("ticker.upstream")
 
 _DECIMALS = frozenset(DECIMAL_FIELDS)
+_INTEGERS = frozenset({"ts", "decimals", "since"})
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 Row = Mapping[str, object]
 """A symbol's fields, or a feed's, as they were decoded: decimals are text, but those without a point are integers."""
@@ -65,7 +72,7 @@ class Upstream:
         wake: called after something came: the hub's.
 
     Attributes:
-        connection: the connection to the other service; set by whoever makes it.
+        connection: the connection to the other service; set by whoever makes it, None while nobody does.
         own_epoch: the last epoch of this gateway's own.
         orphaned: whether the store shows its last prices as stale, in an epoch of its own.
         restarts: how often the store has begun anew.
@@ -125,7 +132,9 @@ class Upstream:
     # What the hub and the service ask
 
     def expire(self) -> Iterator[None]:
-        """Show the prices as stale if the other service has been away for too long."""
+        """Show the prices as stale if the other service has been away for too long, while it is followed."""
+        if self.connection is None:
+            return iter(())
         if self.live:
             if self._said != "":
                 log.info("following %s", self.name)
@@ -177,7 +186,7 @@ class Upstream:
 
     def _complaint(self) -> str:
         text = f"no word from {self.name}" if self._following else f"nothing has come yet from {self.name}"
-        return f"{text}: {why}" if (why := self._trouble()) else text
+        return f"{text}: {why[:MOST_SHOWN]}" if (why := self._trouble()) else text
 
     def _trouble(self) -> str:
         """Why there is no connection; empty if there is one."""
@@ -214,30 +223,50 @@ def _records(quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> dict[str, d
     for symbol in quotes:
         _check_symbol(symbol)
     records = {symbol: _quote(row) for symbol, row in quotes.items()}
-    return records | {f"@{name}": _feed(row) for name, row in feeds.items()}
+    return records | {f"@{_name(name)}": _feed(row) for name, row in feeds.items()}
 
 
 def _check_symbol(text: str) -> None:
     if not (SYMBOL.fullmatch(text) or VENUE_SYMBOL.fullmatch(text)):
-        raise NotARecordError(f"{text!r} is not a symbol")
+        raise NotARecordError(f"{reprlib.repr(text)} is not a symbol")
 
 
 def _quote(row: Row) -> dict[str, Value]:
     """A row of a frame as the store takes it; fields that are not known here are left out."""
     values: dict[str, Value] = {}
     for name, value in row.items():
-        if name in _DECIMALS and type(value) is int:
-            values[name] = str(value)
+        if name in _DECIMALS:
+            values[name] = _decimal(value)
         elif name in PLACES:
-            values[name] = _plain(value)
+            values[name] = _other(name, value)
     return values
 
 
+def _name(feed: str) -> str:
+    if not VENUE_SYMBOL.fullmatch(f"{feed}:A"):
+        raise NotARecordError(f"{reprlib.repr(feed)} is not the name of a feed")
+    return feed
+
+
 def _feed(row: Row) -> dict[str, Value]:
-    return {name: _plain(value) for name, value in row.items() if name in FEED_FIELDS}
+    return {name: _other(name, value) for name, value in row.items() if name in FEED_FIELDS}
 
 
-def _plain(value: object) -> Value:
-    if value is None or type(value) is str or type(value) is int:
+def _decimal(value: object) -> Value:
+    """A decimal as it goes out to readers: any other text would break the frames that carry it."""
+    text = str(value) if type(value) is int else value
+    if text is None or (type(text) is str and _NUMBER.fullmatch(text)):
+        return text
+    raise NotARecordError(f"a field cannot be {reprlib.repr(value)}")
+
+
+def _other(name: str, value: object) -> Value:
+    """A time or a count, of 64 bits at most, or a text."""
+    if value is None:
+        return None
+    if name in _INTEGERS:
+        if type(value) is int and -(2**63) <= value < 2**63:
+            return value
+    elif type(value) is str:
         return value
-    raise NotARecordError(f"a field cannot be {value!r}")
+    raise NotARecordError(f"a field cannot be {reprlib.repr(value)}")

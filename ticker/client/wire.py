@@ -13,6 +13,7 @@ MAX_FRAME_BYTES = 64 << 20
 """About four times a snapshot of 50,000 symbols."""
 
 Beat = Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Wait = Annotated[int, msgspec.Meta(ge=0, le=3_600_000)]
 
 
@@ -43,10 +44,10 @@ class Message(msgspec.Struct):
     type: str
     id: int | str | None = None
     protocol: int = protocol.PROTOCOL
-    epoch: int = 0
-    version: int = 0
-    since: int = 0
-    time: int = 0
+    epoch: Count = 0
+    version: Count = 0
+    since: Count = 0
+    time: Count = 0
     quotes: dict[str, dict] = {}  # type: ignore[type-arg]
     gone: list[str] = []
     feeds: dict[str, dict[str, Any]] = {}

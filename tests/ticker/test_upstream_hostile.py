@@ -1,0 +1,120 @@
+"""What a gateway does with an upstream that sends what no service should: nothing of it reaches readers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+
+import pytest
+
+from ticker import protocol
+from ticker.clock import ManualClock
+from ticker.errors import UnreachableError
+from ticker.gateway import Everything
+from ticker.selection import Selection
+from ticker.store import Store
+from ticker.upstream import NotARecordError, Upstream
+
+FEED: dict[str, object] = {"state": "live", "since": 5, "kind": "live", "clock": "exchange", "message": None}
+
+
+class Lost:
+    """A connection that cannot be made."""
+
+    state = "reconnecting"
+    connected = False
+
+    def __init__(self, trouble: str) -> None:
+        self.trouble = trouble
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def upstream(clock: ManualClock) -> Upstream:
+    """A service of which everything has come once."""
+    made = Upstream(Store(0), clock, "http://up")
+    made.replace(7, 5, {"A": {"last": "1", "ts": 3, "state": "live"}}, {"k": FEED})
+    return made
+
+
+def shown(upstream: Upstream) -> object:
+    """What readers get; fails if it is not JSON."""
+    upstream.store.flush(0.0)
+    scope = upstream.store.resolve(Selection.of(["*", "*:*"]))
+    return json.loads(protocol.data_frame(upstream.store.changes(scope), 1).data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("last", "hello"), ("last", '1},"B":{"last":2'), ("last", "007"), ("last", ""), ("ts", "hello"), ("ts", 2**63),
+     ("decimals", "2"), ("state", 5), ("name", 2**70)],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused(upstream: Upstream, name: str, value: object) -> None:
+    """Seen: text in place of a number went out as it was, and no reader could read the frame; a number in place of a
+    text could not be encoded if it had more than 64 bits, which ended the gateway. The whole frame is refused.
+    """
+    before = shown(upstream)
+    with pytest.raises(NotARecordError, match="a field cannot be"):
+        upstream.merge(6, {"A": {name: value}}, [], {})
+    assert shown(upstream) == before
+
+
+@pytest.mark.parametrize(
+    "feeds", [{"k": {"since": 2**63}}, {"k": {"message": 1}}, {'x":{},"y': FEED}, {"": FEED}, {"K": FEED}]
+)
+def test_what_is_no_feed_is_refused(upstream: Upstream, feeds: Mapping[str, Mapping[str, object]]) -> None:
+    """Neither with such a value nor under such a name: names are not escaped in frames."""
+    before = shown(upstream)
+    with pytest.raises(NotARecordError):
+        upstream.merge(6, {}, [], feeds)
+    assert shown(upstream) == before
+
+
+@pytest.mark.parametrize("number", [-1, 2**63])
+def test_versions_have_63_bits(upstream: Upstream, number: int) -> None:
+    """No other could be encoded, or stand in a cursor."""
+    everything = Everything(upstream)
+    for member in ("epoch", "version", "since", "time"):
+        with pytest.raises(UnreachableError, match="invalid frame"):
+            everything.receive(json.dumps({"type": "update", member: number}).encode())
+
+
+def test_what_is_refused_is_shown_in_short(upstream: Upstream, clock: ManualClock) -> None:
+    """It may be megabytes, and every reader gets the reason why prices are stale."""
+    with pytest.raises(NotARecordError) as caught:
+        upstream.merge(6, {"A" * 1_000_000: {}}, [], {})
+    assert len(str(caught.value)) < 100
+    with pytest.raises(NotARecordError) as caught:
+        upstream.merge(6, {"A": {"name": [[[]]] * 1_000_000}}, [], {})
+    assert len(str(caught.value)) < 100
+    upstream.connection = Lost("x" * 1_000_000)
+    upstream.expire()
+    clock.tick(6)
+    upstream.expire()
+    assert len(upstream.not_ready()[0]) < 300
+
+
+def test_errors_of_other_kinds_are_not_called_a_limit(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
+    """Only what `limits.symbols` of the upstream leaves out is mended there."""
+    everything = Everything(upstream)
+    everything.receive(b'{"type":"error","code":"internal","message":"oops"}')
+    assert caplog.messages == []
+    everything.receive(b'{"type":"error","code":"too_many_symbols","message":"new ones are left out"}')
+    assert caplog.messages == ["http://up: new ones are left out; raise limits.symbols there"]
+
+
+def test_who_does_not_follow_has_nothing_to_complain_of(
+    upstream: Upstream, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen: a gateway that was stopped wrote last that there was no word from its upstream."""
+    caplog.set_level(logging.INFO)
+    upstream.connection = None
+    upstream.expire()
+    clock.tick(60)
+    upstream.expire()
+    assert (caplog.messages, upstream.orphaned) == ([], False)
