@@ -20,6 +20,8 @@ from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, U
 from ticker.settings import Settings
 from ticker.upstream import MOST_SHOWN, NotARecordError, Upstream
 
+AFTER_REFUSAL_S = 5.0
+"""How long a gateway with readers waits until it asks again to be let in."""
 EVERYTHING = ("*", "*:*")
 """All consolidated symbols, and all of each venue."""
 
@@ -65,19 +67,24 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
     """Follow another service until cancelled.
 
     Raises:
-        TickerError: that service refuses, and would do so again.
+        TickerError: that service refuses, and has from the beginning. Later on a refusal may be a proxy's while the
+            service is restarted, or a token that has expired: readers stay, and are told why prices are stale.
     """
-    everything = Everything(upstream)
-    stream = Stream(everything, target.address, headers=target.headers, clock=clock)
-    upstream.connection = stream
     try:
-        await stream.open()
-        await everything.over.wait()
-        stream.ended()
-    except ClientError as error:
-        many = isinstance(error, RefusedError) and error.code == "too_many_symbols"
-        hint = "; raise limits.symbols of that service" if many else ""
-        raise TickerError(f"cannot follow {target.address}: {error}{hint}") from error
+        while True:
+            stream = upstream.connection = Stream(
+                Everything(upstream), target.address, headers=target.headers, clock=clock
+            )
+            try:
+                await stream.open()
+                await stream.book.over.wait()
+                stream.ended()
+            except ClientError as error:
+                many = isinstance(error, RefusedError) and error.code == "too_many_symbols"
+                stream.trouble = f"{error}{'; raise limits.symbols of that service' if many else ''}"
+                if not upstream.begun():
+                    raise TickerError(f"cannot follow {target.address}: {stream.trouble}") from error
+            await clock.sleep(AFTER_REFUSAL_S)
     finally:
         upstream.connection = None
         await stream.close()

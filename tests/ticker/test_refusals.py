@@ -1,0 +1,80 @@
+"""A gateway that is refused by its upstream, in the beginning and later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.ticker.client.scripted import Scripted, scripted
+from ticker.client.address import Address
+from ticker.clock import ManualClock
+from ticker.errors import TickerError
+from ticker.gateway import AFTER_REFUSAL_S, Target, follow
+from ticker.store import Store
+from ticker.upstream import Upstream
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the connection have its time."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a socket tells nobody
+            await asyncio.sleep(0.005)
+
+
+def said(upstream: Upstream) -> str:
+    """Why it is not ready; empty if it is."""
+    upstream.expire()
+    return "".join(upstream.not_ready())
+
+
+def test_a_gateway_with_readers_outlives_a_refusal() -> None:
+    """Seen: a proxy answered 404 while the upstream was restarted, and every gateway ended, with all its readers; so
+    did a token that expired. It says why prices are stale, and asks again.
+    """
+    leave = asyncio.Event()
+
+    async def script(upstream: Scripted) -> None:
+        await upstream.say("hello", epoch=7, version=1)
+        asked = await upstream.hear()
+        await upstream.say("subscribed", id=asked["id"], selection="aa")
+        await upstream.say("snapshot", epoch=7, version=1, quotes={"A": {"last": 1}}, feeds={"k": {"state": "live"}})
+        if upstream.number == 1:
+            await leave.wait()
+            await upstream.socket.close(4001)
+        await upstream.until_closed()
+
+    async def run() -> None:
+        clock = ManualClock()
+        upstream = Upstream(Store(0), clock, "http://up")
+        async with scripted(script, {2: (404, "no")}.get) as url:
+            following = asyncio.create_task(follow(upstream, Target(Address.of(url, {}), {}), clock))
+            await until(lambda: upstream.live)
+            assert said(upstream) == ""
+            leave.set()
+            await until(lambda: "no word from http://up: the service closed the stream with 4001" in said(upstream))
+            await clock.advance(AFTER_REFUSAL_S)
+            await until(lambda: "HTTP status 404" in said(upstream))
+            assert upstream.store.epoch == upstream.own_epoch
+            await clock.advance(AFTER_REFUSAL_S)
+            await until(lambda: said(upstream) == "")
+            assert upstream.store.epoch == 7
+            following.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await following
+            assert upstream.connection is None
+
+    asyncio.run(run())
+
+
+def test_a_gateway_without_readers_does_not() -> None:
+    """Nothing has come yet, so nothing is lost: whoever started it with a wrong address or token learns it at once."""
+
+    async def run() -> None:
+        clock = ManualClock()
+        async with scripted(Scripted.until_closed, lambda _: (404, "no")) as url:
+            with pytest.raises(TickerError, match=r"cannot follow .*HTTP status 404"):
+                await follow(Upstream(Store(0), clock, "http://up"), Target(Address.of(url, {}), {}), clock)
+
+    asyncio.run(run())
