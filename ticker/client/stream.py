@@ -311,6 +311,8 @@ async def connected(address: Address, headers: Mapping[str, str] | None) -> Asyn
         )  # fmt: skip
     except ValueError as error:  # a redirect has a port or host name that cannot be
         raise RefusedError(f"cannot connect to {address}: {error}", "redirect") from error
+    except AssertionError as error:  # of websockets: whoever is there talks and hangs up before it was asked
+        raise UnreachableError("it does not speak WebSocket") from error
     assert isinstance(socket, Line)
     try:
         yield socket

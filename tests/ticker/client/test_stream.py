@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import uvloop
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
@@ -183,6 +185,35 @@ def test_waits_between_tries_grow() -> None:
 
     run(scenario)
     assert waits == [0.5, 1, 2, 4]
+
+
+def test_who_talks_before_it_is_asked_is_no_service_yet() -> None:
+    """Seen: a server that says something and hangs up at once, as one of mail that is full, ended a gateway by an
+    assertion of the library, if the words were there before the request was written. It is tried again.
+    """
+
+    def hang_up(listening: socket.socket) -> None:
+        for _ in range(20):
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.sendall(b"421 busy\r\n")
+
+    async def scenario(listening: socket.socket) -> None:
+        reader = view(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        entering = asyncio.create_task(reader.__aenter__())
+        served = asyncio.create_task(asyncio.to_thread(hang_up, listening))
+        await asyncio.wait({entering, served}, return_when=asyncio.FIRST_COMPLETED)
+        assert not entering.done()
+        assert reader.trouble in {"it does not speak WebSocket", "the connection was lost"}
+        entering.cancel()
+        await asyncio.wait({entering})
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        listening.settimeout(10)
+        loop.run(scenario(listening))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
