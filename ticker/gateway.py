@@ -22,6 +22,8 @@ from ticker.upstream import MOST_SHOWN, NotARecordError, Upstream
 
 AFTER_REFUSAL_S = 5.0
 """How long a gateway with readers waits until it asks again to be let in."""
+LONGEST_WAIT_S = 4.0
+"""The longest backoff before a new connection: there are few gateways, and many readers wait behind each."""
 EVERYTHING = ("*", "*:*")
 """All consolidated symbols, and all of each venue."""
 
@@ -73,7 +75,7 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
     try:
         while True:
             stream = upstream.connection = Stream(
-                Everything(upstream), target.address, headers=target.headers, clock=clock
+                Everything(upstream), target.address, headers=target.headers, clock=clock, longest_wait_s=LONGEST_WAIT_S
             )
             try:
                 await stream.open()

@@ -9,9 +9,10 @@ import pytest
 
 from tests.ticker.client.scripted import Scripted, scripted
 from ticker.client.address import Address
+from ticker.client.stream import Stream
 from ticker.clock import ManualClock
 from ticker.errors import TickerError
-from ticker.gateway import AFTER_REFUSAL_S, Target, follow
+from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Target, follow
 from ticker.store import Store
 from ticker.upstream import Upstream
 
@@ -64,6 +65,33 @@ def test_a_gateway_with_readers_outlives_a_refusal() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await following
             assert upstream.connection is None
+
+    asyncio.run(run())
+
+
+def test_a_gateway_asks_again_within_seconds() -> None:
+    """Seen: an upstream that was away for a minute was asked again up to half a minute after it was back."""
+    asked = 0
+
+    def refuse(number: int) -> tuple[int, str]:
+        nonlocal asked
+        asked = number
+        return 503, "not yet"
+
+    async def run() -> None:
+        clock = ManualClock()
+        async with scripted(Scripted.until_closed, refuse) as url:
+            upstream = Upstream(Store(0), clock, "http://up")
+            following = asyncio.create_task(follow(upstream, Target(Address.of(url, {}), {}), clock))
+            await until(lambda: asked > 0)
+            stream = upstream.connection
+            assert isinstance(stream, Stream)
+            for least in range(1, 20):
+                await until(lambda: asked >= least and bool(stream.trouble))  # noqa: B023
+                stream.trouble = ""
+                await clock.advance(LONGEST_WAIT_S)
+            following.cancel()
+            await asyncio.wait({following})
 
     asyncio.run(run())
 

@@ -60,10 +60,12 @@ class Retry:
 
     Args:
         dice: source of randomness.
+        longest_s: the longest backoff, if not 30 s.
     """
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, longest_s: float = LONGEST_WAIT_S) -> None:
         self._dice = dice
+        self._longest_s = longest_s
         self._failures = 0
         self._bye: Message | None = None
         self._sent_off = False
@@ -94,7 +96,7 @@ class Retry:
             raise RefusedError(f"the service ended the stream: {bye.reason}", protocol.GOING_AWAY)
         if close_code == protocol.TOO_MANY_MESSAGES:
             self._failures = max(self._failures, _SLOWER)
-        longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10))
+        longest_s = min(self._longest_s, FIRST_WAIT_S * 2 ** min(self._failures, 10))
         backoff_s = least_s + self._dice.uniform(0, longest_s)
         if bye is not None and bye.retry_ms is not None:
             return max(backoff_s, self._dice.uniform(*bye.retry_ms) / 1000)

@@ -21,7 +21,7 @@ from ticker.client.book import Book
 from ticker.client.follower import Follower
 from ticker.client.line import Line
 from ticker.client.quote import Number
-from ticker.client.retry import Retry, judge
+from ticker.client.retry import LONGEST_WAIT_S, Retry, judge
 from ticker.client.wire import MAX_FRAME_BYTES, Message
 from ticker.clock import Clock
 from ticker.errors import ClientError, RefusedError, UnreachableError, did_you_mean
@@ -79,6 +79,7 @@ class Stream(Generic[Kept]):
         on_unknown: called with symbols that do not exist.
         headers: to send with each HTTP request.
         clock, dice: sources of time and randomness.
+        longest_wait_s: the longest backoff before a new connection.
         lock: held while the book changes.
     """
 
@@ -93,6 +94,7 @@ class Stream(Generic[Kept]):
         headers: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         dice: random.Random | None = None,
+        longest_wait_s: float = LONGEST_WAIT_S,
         lock: contextlib.AbstractContextManager[object] | None = None,
     ) -> None:
         self.state: State = "reconnecting"
@@ -104,7 +106,7 @@ class Stream(Generic[Kept]):
         self._on_state = on_state
         self._on_unknown = on_unknown
         self._headers = headers
-        self._retry = Retry(dice or random.Random())
+        self._retry = Retry(dice or random.Random(), longest_wait_s)
         self._lock = lock or contextlib.nullcontext()
         self._socket: Line | None = None
         self._silence = self._idle = 0  # half heartbeats without a message, and without a part of one

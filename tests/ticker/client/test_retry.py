@@ -75,9 +75,11 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> Non
 
 
 def test_waits_double_to_30_seconds_and_restart_after_data() -> None:
-    """Full jitter: anything from 0 to 0.5 s × 2ⁿ, at most 30 s."""
+    """Full jitter: anything from 0 to 0.5 s × 2ⁿ, at most 30 s, or what was asked for."""
     retry = Retry(Most())
     assert [retry.pause_s() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    hasty = Retry(Most(), 3.0)
+    assert [hasty.pause_s() for _ in range(5)] == [0.5, 1, 2, 3, 3]
     retry.data()
     assert retry.pause_s() == 0.5
     waits = [Retry(random.Random(seed)).pause_s() for seed in range(200)]
