@@ -22,6 +22,7 @@ from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
 from tests.web.server import Live, Sections, run, serving, start, until
 from ticker.client import sync
+from ticker.client.live import watch
 from ticker.errors import ConfigError, RefusedError
 from ticker.logs import ConsoleFormatter
 from ticker.settings import Settings
@@ -296,6 +297,9 @@ def test_https_and_wss_are_served(certificate: tuple[Path, Path]) -> None:
             writer.close()
             with pytest.raises(RefusedError, match=r"the certificate is not trusted: self.signed certificate"):
                 await asyncio.to_thread(sync.get, f"https://127.0.0.1:{live.port}", "S1-USD")
+            with pytest.raises(RefusedError, match=r"the certificate is not trusted: self.signed certificate"):
+                async with watch(f"https://127.0.0.1:{live.port}", "S1-USD"):
+                    pass
             url = f"wss://127.0.0.1:{live.port}/ws?symbols=*"
             async with connect(url, ssl=trust, proxy=None, compression=None) as good:
                 kinds = [json.loads(await good.recv())["type"] for _ in range(3)]

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 
@@ -311,6 +312,8 @@ async def connected(address: Address, headers: Mapping[str, str] | None) -> Asyn
             address.stream, compression=None, max_size=MAX_FRAME_BYTES, ping_interval=None, close_timeout=1,
             additional_headers=headers, proxy=None, create_connection=Line,
         )  # fmt: skip
+    except ssl.SSLError:  # one of certificates is a ValueError, too
+        raise
     except ValueError as error:  # a redirect has a port or host name that cannot be
         raise RefusedError(f"cannot connect to {address}: {error}", "redirect") from error
     except AssertionError as error:  # of websockets: whoever is there talks and hangs up before it was asked
