@@ -100,6 +100,24 @@ def test_the_service_page_shows_current_figures(browser: Browser) -> None:
         expect(mark).to_have_css("color", pale)  # an old state is shown as one
 
 
+def test_no_feed_of_a_lost_upstream_is_called_live(browser: Browser) -> None:
+    """Seen: the page of a gateway that was orphaned called its feeds live, in green, at their last rate."""
+    with PageServer() as server, visiting(browser, server, still=True) as visit:
+        feeds = {"alpha": feed("live"), "beta": feed("down", message="no route")}
+        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": feeds}}
+        visit.go("status")
+        states = visit.page.locator(".feeds-table .state")
+        expect(states).to_have_text(["live", "down"])
+        visit.tolerated = ["error: Failed to load resource"]
+        server.answers |= {"api/status": status(2), "api/feeds": {"status": 503}}
+        advance(visit, 2000)
+        expect(states).to_have_text(["stale", "down"])
+        assert tile(visit, "Updates in") == "0 /s 2 feeds"
+        server.answers |= {"api/status": status(4), "api/feeds": {"feeds": feeds}}
+        advance(visit, 2000)
+        expect(states).to_have_text(["live", "down"])
+
+
 def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
     """Until the user chooses a feed, the details are of one in trouble, as soon as there is one; columns keep their
     width.

@@ -34,12 +34,16 @@ async function load(path) {
   return response.json();
 }
 
-/** The feeds as they were last known: a gateway that has lost its upstream has no others. */
+/** The feeds; of a gateway that has lost its upstream as they were last known, but none of them is live. */
 async function loadFeeds() {
   try {
     lastFeeds = (await load("api/feeds")).feeds;
   } catch (error) {
     if (error instanceof TokenWanted) throw error;
+    for (const feed of Object.values(lastFeeds)) {
+      feed.rate = 0;
+      if (feed.state === "live") Object.assign(feed, { state: "stale", message: "The upstream cannot be asked." });
+    }
   }
   return lastFeeds;
 }
