@@ -18,7 +18,7 @@ from ticker.client.wire import Message
 from ticker.clock import Clock
 from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
 from ticker.settings import Settings
-from ticker.upstream import MOST_SHOWN, NotARecordError, Upstream
+from ticker.upstream import GATEWAY, MOST_SHOWN, NotARecordError, Upstream
 
 AFTER_REFUSAL_S = 5.0
 """How long a gateway with readers waits until it asks again to be let in."""
@@ -72,18 +72,20 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
         TickerError: that service refuses, and has from the beginning. Later on a refusal may be a proxy's while the
             service is restarted, or a token that has expired: readers stay, and are told why prices are stale.
     """
+    trouble = ""
     try:
         while True:
             stream = upstream.connection = Stream(
                 Everything(upstream), target.address, headers=target.headers, clock=clock, longest_wait_s=LONGEST_WAIT_S
             )
+            stream.trouble = trouble
             try:
                 await stream.open()
                 await stream.book.over.wait()
                 stream.ended()
             except ClientError as error:
                 many = isinstance(error, RefusedError) and error.code == "too_many_symbols"
-                stream.trouble = f"{error}{'; raise limits.symbols of that service' if many else ''}"
+                trouble = stream.trouble = f"{error}{'; raise limits.symbols of that service' if many else ''}"
                 if not upstream.begun():
                     raise TickerError(f"cannot follow {target.address}: {stream.trouble}") from error
             await clock.sleep(AFTER_REFUSAL_S)
@@ -115,17 +117,18 @@ class Everything(Follower):
 
         Raises:
             UnreachableError: see `Follower`; or the service has nothing to show yet.
-            RefusedError: the service is this gateway itself.
+            RefusedError: it is a gateway, perhaps this one. In a circle of gateways that have lost their service each
+                would take the others' old prices for live ones.
         """
         message = super().receive(data)
-        if message.type == "hello" and message.epoch == self._upstream.own_epoch:
-            raise RefusedError("it is this gateway itself", "upstream")
+        if message.type == "hello" and message.server.endswith(GATEWAY):
+            raise RefusedError("it is a gateway, too; follow the service that has the feeds", "upstream")
         if message.type == "error" and message.id is None and message.code == "too_many_symbols":  # there are more now
             log.warning("%s: %s; raise limits.symbols there", self._upstream.name, message.message[:MOST_SHOWN])
         return message
 
     def replace(self, message: Message) -> None:
-        """Show a snapshot. One without feeds comes from a gateway that waits for its own upstream, in a circle even."""
+        """Show a snapshot, unless it is of a service that has only just been started."""
         if not self.feeds:
             raise UnreachableError("it has no feeds yet")
         try:

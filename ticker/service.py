@@ -27,7 +27,7 @@ from ticker.quota import Quota
 from ticker.session import Facts, Limits
 from ticker.settings import Settings
 from ticker.store import Store
-from ticker.upstream import Upstream
+from ticker.upstream import GATEWAY, Upstream
 
 LAME_DUCK_S = 0.2
 """How long a stopping service goes on serving after it first reports that it is not ready."""
@@ -111,7 +111,7 @@ class Service:
             self.hub.on_tick.append(self.candles.tick)
             self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
         self.facts = Facts(
-            server=f"ticker/{__version__}",
+            server=f"ticker/{__version__}" + (GATEWAY if self.upstream is not None else ""),
             heartbeat_ms=settings.hub.heartbeat_ms,
             limits=Limits(
                 patterns=limits.patterns,

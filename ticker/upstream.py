@@ -23,6 +23,8 @@ from ticker.model import DECIMAL_FIELDS, FEED_FIELDS, FIELDS, SYMBOL, VENUE_SYMB
 from ticker.record import PLACES
 from ticker.store import Store
 
+GATEWAY = " gateway"
+"""What a gateway's `hello` adds to the name of the server."""
 AWAY_S = 5.0
 """How long there may be no connection before prices are stale. A connection that is mute is judged by its client."""
 
@@ -73,7 +75,6 @@ class Upstream:
 
     Attributes:
         connection: the connection to the other service; set by whoever makes it, None while nobody does.
-        own_epoch: the last epoch of this gateway's own.
         orphaned: whether the store shows its last prices as stale, in an epoch of its own.
         restarts: how often the store has begun anew.
         oldest_at: when what the next flush shows first came, monotonic seconds.
@@ -84,7 +85,6 @@ class Upstream:
     name: str
     wake: Callable[[], None] = lambda: None
     connection: Connection | None = None
-    own_epoch: int = 0
     orphaned: bool = False
     restarts: int = 0
     oldest_at: float | None = None
@@ -198,8 +198,7 @@ class Upstream:
 
         A browser can count to twice the least of them.
         """
-        self.own_epoch = LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
-        return self.own_epoch
+        return LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
 
     def _restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
         self.restarts += 1

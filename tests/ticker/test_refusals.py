@@ -14,7 +14,7 @@ from ticker.clock import ManualClock
 from ticker.errors import TickerError
 from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Target, follow
 from ticker.store import Store
-from ticker.upstream import Upstream
+from ticker.upstream import GATEWAY, LEAST_OWN_EPOCH, Upstream
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -57,7 +57,7 @@ def test_a_gateway_with_readers_outlives_a_refusal() -> None:
             await until(lambda: "no word from http://up: the service closed the stream with 4001" in said(upstream))
             await clock.advance(AFTER_REFUSAL_S)
             await until(lambda: "HTTP status 404" in said(upstream))
-            assert upstream.store.epoch == upstream.own_epoch
+            assert upstream.store.epoch >= LEAST_OWN_EPOCH
             await clock.advance(AFTER_REFUSAL_S)
             await until(lambda: said(upstream) == "")
             assert upstream.store.epoch == 7
@@ -65,6 +65,33 @@ def test_a_gateway_with_readers_outlives_a_refusal() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await following
             assert upstream.connection is None
+
+    asyncio.run(run())
+
+
+def test_a_gateway_does_not_follow_a_gateway() -> None:
+    """Seen: two gateways reached each other, through a load balancer, after their service had gone; each took the
+    other's last prices for live ones, for ever. One that has readers says why their prices are stale.
+    """
+
+    async def script(upstream: Scripted) -> None:
+        await upstream.say("hello", server="ticker/0.1.0" + GATEWAY * (upstream.number > 1), epoch=7, version=1)
+        asked = await upstream.hear()
+        await upstream.say("subscribed", id=asked["id"], selection="aa")
+        await upstream.say("snapshot", epoch=7, version=1, quotes={"A": {"last": 1}}, feeds={"k": {"state": "live"}})
+        if upstream.number > 1:
+            await upstream.until_closed()
+
+    async def run() -> None:
+        clock = ManualClock()
+        upstream = Upstream(Store(0), clock, "http://up")
+        async with scripted(script) as url:
+            following = asyncio.create_task(follow(upstream, Target(Address.of(url, {}), {}), clock))
+            await until(upstream.begun)
+            await clock.advance(LONGEST_WAIT_S)
+            await until(lambda: "it is a gateway, too" in ((upstream.connection and upstream.connection.trouble) or ""))
+            following.cancel()
+            await asyncio.wait({following})
 
     asyncio.run(run())
 

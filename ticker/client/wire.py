@@ -44,6 +44,7 @@ class Message(msgspec.Struct):
     type: str
     id: int | str | None = None
     protocol: int = protocol.PROTOCOL
+    server: str = ""
     epoch: Count = 0
     version: Count = 0
     since: Count = 0
