@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 from ticker import protocol
-from ticker.errors import ProtocolError
 from ticker.growth import Growth
 from ticker.interest import Interest
 from ticker.large_frames import PAYS_BYTES, LargeFrames
@@ -26,8 +25,6 @@ from ticker.selection import Selection
 from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, parts, tested
 from ticker.store import Store
 
-AHEAD_S = 2.0
-"""How long a reader that comes from a service which is ahead of this one waits for it to catch up."""
 KEEP_EMPTY_S = 10.0
 """An empty group is kept this long: its readers often come back."""
 MAX_FRAMES = 64
@@ -85,7 +82,7 @@ class Groups:
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
         self._returning: set[Group] = set()
-        self._ahead: dict[Reader, tuple[int, float]] = {}  # lagging readers that know more than the store; see `_wait`
+        self._ahead: set[Reader] = set()  # lagging readers that know more than the store
         self._empty_since: dict[Group, float] = {}
         self._growth = Growth(store, max_symbols)
         self.line = Line(store)
@@ -214,7 +211,11 @@ class Groups:
         if self._growth.doubts(selection):
             since = None
         if since is not None and self.store.is_behind(since):
-            return self._wait(reader, group, since, since, self._monotonic() + AHEAD_S)
+            group.members.discard(reader)
+            group.lagging.add(reader)
+            reader.since = since
+            self._ahead.add(reader)
+            return protocol.update(since, since, self._wall_ms(), [], [], [])
         return self._frame(group, since)
 
     def join(
@@ -246,19 +247,16 @@ class Groups:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
         Added symbols come complete; other fields are answered by a snapshot, or by the frame that `whole` made, if any.
-        One that knows more than the store gets a snapshot, too, when it no longer waits for that; it is told nothing
-        until then. A group that it leaves empty is dropped at once: its reader does not come back.
+        One that knows more than the store gets a snapshot, too, although it is of the past: it must be exact. A group
+        that it leaves empty is dropped at once: its reader does not come back.
         """
         old = reader.group
         assert old is not None
         known, since, told = old.scope, self._seen(old), old.told
         if reader in old.lagging:
             since = told = reader.since
-        ahead, until = self._ahead.get(reader, (0, 0.0))
-        if whole is not None and whole.version >= max(told, ahead) and self._serves(whole, selection):
+        if whole is not None and whole.version >= told and self._serves(whole, selection):
             frame = self._enter_behind(reader, selection, interval_ms, whole)
-        elif self.store.is_behind(ahead):
-            frame = self._wait(reader, self._place(reader, selection, interval_ms), ahead, 0, until)
         elif known.selection.mask != selection.mask:
             frame = self.enter(reader, selection, interval_ms, None)
         else:
@@ -274,7 +272,7 @@ class Groups:
         group, reader.group = reader.group, None
         if group is None:
             return
-        self._ahead.pop(reader, None)
+        self._ahead.discard(reader)
         for readers in (group.members, group.lagging, group.returning, group.untold, group.unwarned):
             readers.discard(reader)
         self.quota.leave(reader.address, group, group.cells)
@@ -319,13 +317,9 @@ class Groups:
                 group.unwarned = set(readers)
 
     def forget_empty(self) -> None:
-        """Drop groups that have been empty for a while, and old large frames; wait no longer for the store."""
+        """Drop groups that have been empty for a while, and old large frames."""
         self._large_frames.forget()
         now = self._monotonic()
-        for reader in [reader for reader, (_, until) in self._ahead.items() if now >= until]:
-            if self._pays(reader):
-                reader.since = 0
-                self._meet(reader)
         for group, since in list(self._empty_since.items()):
             if now - since >= KEEP_EMPTY_S:
                 self._drop(group)
@@ -385,8 +379,9 @@ class Groups:
 
     def catch_up(self) -> None:
         """Serve readers that can take bytes again, as many as one turn of the loop allows."""
-        for reader in [reader for reader, (version, _) in self._ahead.items() if version <= self.store.version]:
-            self._meet(reader)
+        for reader in [reader for reader in self._ahead if reader.since <= self.store.version]:
+            self._ahead.discard(reader)
+            self.ready(reader)
         rows = 0
         while self._returning and rows < self.large:
             rows += self._send_returning(self._returning.pop())
@@ -475,31 +470,6 @@ class Groups:
                     self.counts.sent(frame)
 
     # Inside
-
-    def _wait(self, reader: Reader, group: Group, version: int, since: int, until: float) -> Frame:
-        """Let a new reader of a group wait until the store has reached a version that it knows, but not for ever.
-
-        It then goes on from `since`; 0 for a snapshot. Returns the frame for the meantime, which tells nothing.
-        """
-        group.members.discard(reader)
-        group.lagging.add(reader)
-        reader.since = since
-        self._ahead[reader] = version, until
-        return protocol.update(version, version, self._wall_ms(), [], [], [])
-
-    def _pays(self, reader: Reader) -> bool:
-        """Whether a reader that has waited in vain may have its snapshot now: anyone can invent a cursor."""
-        assert reader.group is not None
-        try:
-            self.quota.check_snapshot(reader.address, self.store.matched(reader.group.scope))
-        except ProtocolError:
-            return False
-        return True
-
-    def _meet(self, reader: Reader) -> None:
-        """A reader that was ahead of the store goes on from where it is, or with a snapshot."""
-        del self._ahead[reader]
-        self.ready(reader)
 
     def _claimed(self, text: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""

@@ -18,7 +18,7 @@ from ticker.client.follower import Follower
 from ticker.client.wire import Message
 from ticker.errors import UnreachableError
 from ticker.groups import KEEP_EMPTY_S
-from ticker.protocol import Frame
+from ticker.protocol import Cursor, Frame
 from ticker.selection import Selection
 from ticker.store import Store
 from ticker.upstream import AWAY_S, Upstream
@@ -306,7 +306,10 @@ class Fleet(World):
     def enter(
         self, slot: int, reader: ModelReader, selection: Selection, interval_ms: int = 0, text: str | None = None
     ) -> Link:
-        return self.enter_at(self.server_of(slot), slot, reader, selection, interval_ms, text)
+        server, cursor = self.server_of(slot), Cursor.parse(text or "")
+        if cursor is not None and cursor.version > max(server.history):
+            server = self.origin  # a gateway would wait for a version that never comes
+        return self.enter_at(server, slot, reader, selection, interval_ms, text)
 
     def enter_at(
         self, server: World, slot: int, reader: ModelReader, selection: Selection, interval_ms: int, text: str | None

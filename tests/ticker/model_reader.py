@@ -98,6 +98,10 @@ class ModelReader:
         """Begin a new connection, perhaps to another server, with what is known from the last one."""
         self._told, self._next_server = self.version, server
 
+    def change_ahead(self) -> None:
+        """Ask for something else of a server that is behind: the answer may be a snapshot of the past."""
+        self._server = None
+
     def _merge(self, frame: dict[str, Any]) -> None:
         quotes, gone, feeds = frame.get("quotes", {}), frame.get("gone", []), frame.get("feeds", {})
         assert not quotes.keys() & set(gone), "a name both changed and gone"

@@ -89,6 +89,12 @@ class Link:
         return self in self.group.lagging
 
     @property
+    def ahead(self) -> bool:
+        """Whether it comes from a server that has shown more than this one; then it is told nothing for a moment."""
+        store = self.world.store
+        return self.reader.epoch == store.epoch and self.reader.version > store.version
+
+    @property
     def waiting(self) -> bool:
         """Whether there may be news that it has not been sent yet."""
         assert self.group is not None
@@ -227,7 +233,7 @@ class World:
         self.groups.heartbeat(0.0)
         self.finish()
         for link in self.links.values():
-            assert link.heard or link.blocked or (link.lagging and not link.interval_ms)
+            assert link.heard or link.blocked or link.ahead or (link.lagging and not link.interval_ms)
 
     def contents(self) -> dict[str, Values]:
         """Everything visible, by key."""
@@ -283,6 +289,8 @@ class World:
     def change(self, link: Link, selection: Selection, interval_ms: int) -> None:
         """Another selection or interval, as the transport reads it: only while the reader takes bytes."""
         link.blocked = link.chokes = False
+        if link.ahead:
+            link.reader.change_ahead()
         fewer = set(selection.patterns) < set(link.selection.patterns)
         link.selection, link.interval_ms = selection, interval_ms
         data = self.groups.change(link, selection, interval_ms)
@@ -292,8 +300,7 @@ class World:
     def unblock(self, link: Link) -> None:
         """It takes bytes again; the hub hears of it."""
         link.blocked = link.chokes = False
-        ahead = link.reader.version > self.store.version and link.reader.epoch == self.store.epoch
-        assert self.groups.ready(link) == (link.lagging and not link.interval_ms and not ahead)
+        assert self.groups.ready(link) == (link.lagging and not link.interval_ms and not link.ahead)
 
     def cut(self, slot: int, lost: int = 0) -> None:
         """The connection breaks, and its last frames never arrive."""

@@ -6,25 +6,21 @@ import pytest
 
 from tests.ticker.test_groups import Peer, read, update
 from ticker.clock import ManualClock
-from ticker.groups import AHEAD_S, Groups
-from ticker.quota import Quota
+from ticker.groups import Groups
 from ticker.selection import Selection
 from ticker.store import Store
 
 ONLY_A = Selection.of(["A"], ["last"])
 BOTH = Selection.of(["A", "B"], ["last"])
-BIDS = Selection.of(["A"], ["bid"])
-NOTHING = Selection.of([], ["last"])
 
 
 class Gateway:
     """A store at version 5 of another one, and its groups."""
 
-    def __init__(self, snapshots_per_s: int = 1000) -> None:
-        self.clock = ManualClock()
+    def __init__(self) -> None:
+        clock = ManualClock()
         self.store = Store(0)
-        quota = Quota(1000, 1000, snapshots_per_s, self.clock.monotonic)
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda _: None, quota=quota)
+        self.groups = Groups(self.store, clock.monotonic, clock.wall_ms, lambda _: None)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.store.restart(7, 5, {"A": {"last": "1"}, "B": {"last": "2"}})
@@ -34,12 +30,6 @@ class Gateway:
         self.store.ingest("A", {"last": last})
         self.store.follow(version)
         self.store.flush(0.0)
-        self.groups.catch_up()
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, as the hub does."""
-        self.clock.tick(seconds)
-        self.groups.forget_empty()
         self.groups.catch_up()
 
     def join(self, since: int) -> Peer:
@@ -54,20 +44,59 @@ def gateway() -> Gateway:
     return Gateway()
 
 
-@pytest.mark.parametrize(("selection", "quotes"), [(BOTH, {"A": {"last": 9}, "B": {"last": 2}}), (NOTHING, {})])
-def test_who_is_ahead_stays_so_with_another_selection(
-    gateway: Gateway, selection: Selection, quotes: dict[str, object]
-) -> None:
-    """Seen: a change of the selection was answered at once, by a snapshot older than what the reader knew: it went back
-    in time. It is told nothing until the store is where it is, even if it changes its mind again.
-    """
+def test_who_is_ahead_is_told_nothing_until_the_store_is_there(gateway: Gateway) -> None:
+    """Then it gets what has come since, like any laggard; it never goes back in time."""
     peer = gateway.join(since=8)
-    peer.write(gateway.groups.change(peer, BIDS, 0))
-    peer.write(gateway.groups.change(peer, selection, 0))
     gateway.reach(7, "8")
-    assert peer.take() == [update(8, 8)] * 3
-    gateway.reach(8, "9")
-    assert peer.take() == [{"type": "snapshot", "epoch": 7, "version": 8, "quotes": quotes}]
+    assert peer.take() == [update(8, 8)]
+    gateway.reach(9, "9")
+    assert peer.take() == [update(8, 9, quotes={"A": {"last": 9}})]
+    gateway.reach(10, "10")
+    assert peer.take() == [update(5, 10, quotes={"A": {"last": 10}})]
+
+
+def test_who_is_ahead_may_be_slow_too(gateway: Gateway) -> None:
+    """While its buffer is full it is not asked; that it has room again does not end its wait."""
+    peer = gateway.join(since=8)
+    peer.take()
+    assert not gateway.groups.ready(peer)
+    gateway.reach(7, "8")
+    assert peer.take() == []
+    peer.takes = False
+    gateway.reach(9, "9")
+    peer.takes = True
+    assert gateway.groups.ready(peer)
+    gateway.groups.catch_up()
+    assert peer.take() == [update(8, 9, quotes={"A": {"last": 9}})]
+
+
+def test_a_new_beginning_ends_the_wait(gateway: Gateway) -> None:
+    """The followed store is lost, and with it the version that the reader waits for: it gets what is shown now."""
+    peer = gateway.join(since=8)
+    gateway.store.restart(99, 1, {"A": {"last": "1"}})
+    gateway.groups.catch_up()
+    assert peer.take()[1:] == [{"type": "snapshot", "epoch": 99, "version": 1, "quotes": {"A": {"last": 1}}}]
+    gateway.reach(2, "2")
+    assert peer.take() == [update(1, 2, quotes={"A": {"last": 2}})]
+
+
+def test_who_leaves_waits_for_nothing(gateway: Gateway) -> None:
+    """Its group is empty, and forgotten like any other."""
+    peer = gateway.join(since=8)
+    gateway.groups.leave(peer)
+    gateway.reach(9, "9")
+    assert peer.take() == [update(8, 8)]
+    assert next(iter(gateway.groups)).empty
+
+
+def test_a_change_of_the_selection_is_answered_by_a_snapshot_of_the_past(gateway: Gateway) -> None:
+    """What the reader selects now must be exact under the cursor that it gets, and only the past is known here."""
+    peer = gateway.join(since=8)
+    frame = read(gateway.groups.change(peer, BOTH, 0))
+    assert frame == {"type": "snapshot", "epoch": 7, "version": 5, "quotes": {"A": {"last": 1}, "B": {"last": 2}}}
+    peer.take()
+    gateway.reach(7, "8")
+    assert peer.take() == [update(5, 7, quotes={"A": {"last": 8}})]
 
 
 def test_who_waits_no_longer_may_change_like_anybody(gateway: Gateway) -> None:
@@ -76,25 +105,3 @@ def test_who_waits_no_longer_may_change_like_anybody(gateway: Gateway) -> None:
     gateway.store.follow(6)
     gateway.store.flush(0.0)
     assert read(gateway.groups.change(peer, BOTH, 0)) == update(6, 6, quotes={"B": {"last": 2}})
-
-
-def test_a_change_does_not_prolong_the_wait(gateway: Gateway) -> None:
-    """The two seconds count from its coming."""
-    peer = gateway.join(since=8)
-    gateway.wait(AHEAD_S / 2)
-    peer.write(gateway.groups.change(peer, BOTH, 0))
-    gateway.wait(AHEAD_S / 2)
-    assert peer.take()[-1]["version"] == 5
-
-
-def test_snapshots_for_invented_cursors_are_counted() -> None:
-    """Seen: a cursor that no store has reached cost nothing in the beginning, and a snapshot in the end, past the limit
-    on snapshots for one address. Those beyond it wait until there is room.
-    """
-    gateway = Gateway(snapshots_per_s=2)
-    peers = [gateway.join(since=99) for _ in range(6)]
-    served = []
-    for seconds in (AHEAD_S, 0, 0.5, 0.5):
-        gateway.wait(seconds)
-        served.append(sum(peer.frames[-1].kind == "snapshot" for peer in peers))
-    assert served == [4, 4, 5, 6]
