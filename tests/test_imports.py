@@ -60,6 +60,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.source",
             "ticker.staleness",
             "ticker.upstream",
+            "ticker.incoming",
         }
     ),
     frozenset(
@@ -98,7 +99,7 @@ LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "scope", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames",
     "quota", "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors",
-    "growth", "interest", "upstream", "harmless", "histogram", "model",
+    "growth", "interest", "upstream", "incoming", "harmless", "histogram", "model",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

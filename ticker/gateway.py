@@ -17,8 +17,9 @@ from ticker.client.stream import Stream
 from ticker.client.wire import Message
 from ticker.clock import Clock
 from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
+from ticker.incoming import NotARecordError
 from ticker.settings import Settings
-from ticker.upstream import GATEWAY, MOST_SHOWN, NotARecordError, Upstream
+from ticker.upstream import GATEWAY, MOST_SHOWN, Upstream
 
 AFTER_REFUSAL_S = 5.0
 """How long a gateway with readers waits until it asks again to be let in."""

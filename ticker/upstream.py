@@ -11,16 +11,14 @@ No `await`, no I/O: `ticker.gateway` connects, and hands in what comes.
 from __future__ import annotations
 
 import logging
-import re
-import reprlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ticker.clock import Clock
-from ticker.model import DECIMAL_FIELDS, FEED_FIELDS, FIELDS, SYMBOL, VENUE_SYMBOL, Value
-from ticker.record import PLACES
+from ticker.incoming import Row, check_symbols, checked_records
+from ticker.model import FEED_FIELDS, FIELDS, Value
 from ticker.store import Store
 
 GATEWAY = " gateway"
@@ -34,17 +32,6 @@ MOST_SHOWN = 200
 """How many characters are shown of what the other service says of itself: every reader gets it."""
 
 log = logging.getLogger("ticker.upstream")
-
-_DECIMALS = frozenset(DECIMAL_FIELDS)
-_INTEGERS = frozenset({"ts", "decimals", "since"})
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-
-Row = Mapping[str, object]
-"""A symbol's fields, or a feed's, as they were decoded: decimals are text, but those without a point are integers."""
-
-
-class NotARecordError(ValueError):
-    """What came is not a record of the protocol."""
 
 
 class Connection(Protocol):
@@ -103,7 +90,7 @@ class Upstream:
         Raises:
             NotARecordError: nothing was changed.
         """
-        records = _records(quotes, feeds)
+        records = checked_records(quotes, feeds)
         self._following, self.orphaned, self._lost_at = True, False, None
         self._restart(epoch, version, records)
 
@@ -117,9 +104,8 @@ class Upstream:
         self._lost_at = None
         if version <= self.store.reached:  # it repeats what came before
             return
-        records = _records(quotes, feeds)
-        for symbol in gone:
-            _check_symbol(symbol)
+        records = checked_records(quotes, feeds)
+        check_symbols(gone)
         for symbol in gone:
             self.store.remove(symbol)
         for key, values in records.items():
@@ -181,7 +167,8 @@ class Upstream:
 
     def _away(self) -> bool:
         """Whether there has been no word for too long; finding out that a connection is mute has taken that long."""
-        mute = self.connection is not None and self.connection.state == "stale"
+        connection = self.connection
+        mute = connection is not None and connection.connected and connection.state == "stale"
         return mute or (self._lost_at is not None and self.clock.monotonic() - self._lost_at >= AWAY_S)
 
     def _complaint(self) -> str:
@@ -215,57 +202,3 @@ class Upstream:
                 if record.is_feed:
                     values |= {"since": self.clock.wall_ms(), "message": message}
             yield record.key, values
-
-
-def _records(quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> dict[str, dict[str, Value]]:
-    """What a frame carries, by the keys of the store."""
-    for symbol in quotes:
-        _check_symbol(symbol)
-    records = {symbol: _quote(row) for symbol, row in quotes.items()}
-    return records | {f"@{_name(name)}": _feed(row) for name, row in feeds.items()}
-
-
-def _check_symbol(text: str) -> None:
-    if not (SYMBOL.fullmatch(text) or VENUE_SYMBOL.fullmatch(text)):
-        raise NotARecordError(f"{reprlib.repr(text)} is not a symbol")
-
-
-def _quote(row: Row) -> dict[str, Value]:
-    """A row of a frame as the store takes it; fields that are not known here are left out."""
-    values: dict[str, Value] = {}
-    for name, value in row.items():
-        if name in _DECIMALS:
-            values[name] = _decimal(value)
-        elif name in PLACES:
-            values[name] = _other(name, value)
-    return values
-
-
-def _name(feed: str) -> str:
-    if not VENUE_SYMBOL.fullmatch(f"{feed}:A"):
-        raise NotARecordError(f"{reprlib.repr(feed)} is not the name of a feed")
-    return feed
-
-
-def _feed(row: Row) -> dict[str, Value]:
-    return {name: _other(name, value) for name, value in row.items() if name in FEED_FIELDS}
-
-
-def _decimal(value: object) -> Value:
-    """A decimal as it goes out to readers: any other text would break the frames that carry it."""
-    text = str(value) if type(value) is int else value
-    if text is None or (type(text) is str and _NUMBER.fullmatch(text)):
-        return text
-    raise NotARecordError(f"a field cannot be {reprlib.repr(value)}")
-
-
-def _other(name: str, value: object) -> Value:
-    """A time or a count, of 64 bits at most, or a text."""
-    if value is None:
-        return None
-    if name in _INTEGERS:
-        if type(value) is int and -(2**63) <= value < 2**63:
-            return value
-    elif type(value) is str:
-        return value
-    raise NotARecordError(f"a field cannot be {reprlib.repr(value)}")

@@ -42,7 +42,7 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        return self.state == "live"
+        return self.state != "reconnecting"
 
 
 class Mirror(Follower):
@@ -158,7 +158,8 @@ class Gateway(World):
         self.epoch = self.store.epoch
         if self.epoch not in self.fleet.histories:
             assert (self.store.version, self.upstream.orphaned) == (1, True)
-            why = f"no word from up{self.connection.trouble and ': '}{self.connection.trouble}"
+            mute = self.connection.connected or not self.connection.trouble
+            why = "no word from up" if mute else f"no word from up: {self.connection.trouble}"
             self.fleet.histories[self.epoch] = {1: stale(self.shown, self.clock.wall_ms(), why)}
         self.history = self.fleet.histories[self.epoch]
         self._check_contents()

@@ -20,9 +20,10 @@ from tests.ticker.model_reader import QUOTE_FIELDS
 from ticker import protocol
 from ticker.client.wire import EXACT
 from ticker.clock import ManualClock
+from ticker.incoming import NotARecordError
 from ticker.selection import Selection
 from ticker.store import Store
-from ticker.upstream import AWAY_S, LEAST_OWN_EPOCH, NotARecordError, Upstream
+from ticker.upstream import AWAY_S, LEAST_OWN_EPOCH, Upstream
 
 Rows = Mapping[str, Mapping[str, object]]
 
@@ -329,7 +330,6 @@ def test_a_mute_connection_is_not_waited_for(gateway: Gateway) -> None:
 
 def test_a_gateway_that_has_heard_nothing_yet_has_nothing_to_call_stale(gateway: Gateway) -> None:
     """However long that takes; it says what it waits for."""
-    gateway.connection.state = "stale"
     gateway.clock.tick(2 * AWAY_S)
     assert not gateway.expire()
     assert (gateway.upstream.begun(), gateway.upstream.not_ready()) == (
@@ -348,9 +348,11 @@ def test_without_its_service_a_gateway_is_not_ready(gateway: Gateway) -> None:
     """From the moment when its prices are stale; its symbols are known all the same."""
     gateway.begin(5, A="1")
     assert gateway.upstream.live
-    gateway.connection.state, gateway.connection.trouble = "stale", "closed"
+    gateway.connection.state, gateway.connection.trouble = "reconnecting", "closed"
+    assert not gateway.expire()
     assert (gateway.upstream.live, gateway.upstream.not_ready()) == (False, [])
-    gateway.expire()
+    gateway.clock.tick(AWAY_S)
+    assert gateway.expire()
     assert gateway.upstream.not_ready() == ["no word from http://up: closed"]
     assert gateway.upstream.begun()
 

@@ -12,9 +12,10 @@ from ticker import protocol
 from ticker.clock import ManualClock
 from ticker.errors import UnreachableError
 from ticker.gateway import Everything
+from ticker.incoming import NotARecordError
 from ticker.selection import Selection
 from ticker.store import Store
-from ticker.upstream import NotARecordError, Upstream
+from ticker.upstream import Upstream
 
 FEED: dict[str, object] = {"state": "live", "since": 5, "kind": "live", "clock": "exchange", "message": None}
 
