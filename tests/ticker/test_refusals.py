@@ -14,7 +14,7 @@ from ticker.clock import ManualClock
 from ticker.errors import TickerError
 from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Target, follow
 from ticker.store import Store
-from ticker.upstream import GATEWAY, LEAST_OWN_EPOCH, Upstream
+from ticker.upstream import AWAY_S, GATEWAY, LEAST_OWN_EPOCH, Upstream
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -28,6 +28,11 @@ def said(upstream: Upstream) -> str:
     """Why it is not ready; empty if it is."""
     upstream.expire()
     return "".join(upstream.not_ready())
+
+
+def trouble(upstream: Upstream) -> str:
+    """Why the last connection ended or could not be made."""
+    return "" if upstream.connection is None else upstream.connection.trouble
 
 
 def test_a_gateway_with_readers_outlives_a_refusal() -> None:
@@ -54,7 +59,10 @@ def test_a_gateway_with_readers_outlives_a_refusal() -> None:
             await until(lambda: upstream.live)
             assert said(upstream) == ""
             leave.set()
-            await until(lambda: "no word from http://up: the service closed the stream with 4001" in said(upstream))
+            await until(lambda: "the service closed the stream with 4001" in trouble(upstream))
+            assert said(upstream) == ""
+            clock.tick(AWAY_S)
+            assert said(upstream).startswith("no word from http://up: the service closed the stream with 4001")
             await clock.advance(AFTER_REFUSAL_S)
             await until(lambda: "HTTP status 404" in said(upstream))
             assert upstream.store.epoch >= LEAST_OWN_EPOCH
@@ -89,7 +97,7 @@ def test_a_gateway_does_not_follow_a_gateway() -> None:
             following = asyncio.create_task(follow(upstream, Target(Address.of(url, {}), {}), clock))
             await until(upstream.begun)
             await clock.advance(LONGEST_WAIT_S)
-            await until(lambda: "it is a gateway, too" in ((upstream.connection and upstream.connection.trouble) or ""))
+            await until(lambda: "it is a gateway, too" in trouble(upstream))
             following.cancel()
             await asyncio.wait({following})
 
