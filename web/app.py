@@ -55,7 +55,7 @@ def create_app(service: Service, upstream: tuple[str, Mapping[str, str]] | None 
     if upstream is not None:
         forward = app.state.forward = Forward(*upstream, addresses)
         app.add_exception_handler(Elsewhere, answer_elsewhere)
-        checks += [Depends(_followed(service)), Depends(forward)]
+        checks = [*checks, Depends(_followed(service)), Depends(forward)]
     for router in (
         symbols.make_router(service, addresses),
         feeds.make_router(service),

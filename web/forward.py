@@ -10,9 +10,7 @@ and names it, never its password or token.
 import asyncio
 import base64
 import contextlib
-import os
 import random
-import socket
 import ssl
 import weakref
 from collections import Counter
@@ -60,12 +58,10 @@ class _Question(NamedTuple):
     Attributes:
         target: path and query, below the upstream's base path.
         headers: those of the request that are passed on.
-        alone: the address that this is asked for, if nobody else is to share the answer.
     """
 
     target: str
     headers: tuple[tuple[str, str], ...]
-    alone: str = ""
 
 
 class _Answer(NamedTuple):
@@ -99,24 +95,16 @@ class _UpstreamError(Exception):
     """There is no answer to pass on; the text says why."""
 
 
-class _Flight:
-    """A question that is being asked, for as many as wait for its answer.
+class _Flight(NamedTuple):
+    """A question that is being asked, for all who wait for its answer.
 
     Attributes:
-        address: whose request began it, and is charged for it.
-        waiting: how many wait.
+        address: for whom it is asked: that one is charged.
         task: returns the answer, or why there is none.
     """
 
-    def __init__(self, address: str, task: asyncio.Task[_Answer | str]) -> None:
-        self.address = address
-        self.waiting = 0
-        self.task = task
-
-    @property
-    def result(self) -> _Answer | str:
-        """The answer, or why there is none; once the task has ended."""
-        return _STOPPING if self.task.cancelled() else self.task.result()
+    address: str
+    task: asyncio.Task[_Answer | str]
 
 
 class Forward:
@@ -125,8 +113,8 @@ class Forward:
     The upstream gets path and query as they were, except for a token, which is the gateway's own affair; the headers
     Accept and If-None-Match; and the client's address in X-Forwarded-For, to charge it if it trusts this proxy.
 
-    Requests for the same while it is being asked share the answer. A refusal (503) is shared only within an address:
-    it may be due to what that one has asked for before. At most half of the requests that the upstream gets at the same
+    Requests for the same while it is being asked share the answer, except for a refusal (503) of another address: it
+    may be due to what that one has asked for before. At most half of the requests that the upstream gets at the same
     time are for one address.
 
     Args:
@@ -162,7 +150,6 @@ class Forward:
         self._in_hand: Counter[str] = Counter()
         login = {"authorization": f"Basic {base64.b64encode(f'{given.username}:{given.password}'.encode()).decode()}"}
         own = (login if given.userinfo else {}) | {name.lower(): value for name, value in headers.items()}
-        self._has_token = "authorization" in own
         secure = given.scheme == "https"  # loading the certificates takes 20 ms
         self._client = httpx.AsyncClient(
             headers={"accept-encoding": "identity", "user-agent": f"ticker/{__version__}"} | own,
@@ -176,7 +163,6 @@ class Forward:
         self._share = max(1, at_once // 2)
         self._shares: weakref.WeakValueDictionary[str, asyncio.Semaphore] = weakref.WeakValueDictionary()
         self._flights: dict[_Question, _Flight] = {}
-        self._tasks: set[asyncio.Task[_Answer | str]] = set()
         self._closed = False
 
     async def __call__(self, request: Request) -> None:
@@ -187,12 +173,12 @@ class Forward:
             Problem: 503, there is none, or the address does not take what it has asked for before.
         """
         address, question = self._addresses.of(request), _question(request)
-        flight = await self._fly(question, address)
-        if flight.address != address and isinstance(flight.result, _Answer) and flight.result.status == 503:
-            flight = await self._fly(question._replace(alone=address), address)
-        answer = flight.result
-        if isinstance(answer, str):
-            raise _unanswered(answer)
+        while True:
+            asker, answer = await self._fly(question, address)
+            if isinstance(answer, str):
+                raise _unanswered(answer)
+            if answer.status != 503 or asker == address:
+                break
         before = self._in_hand[address]
         if before and before + len(answer.body) > self._in_hand_bytes:
             raise _unanswered("large answers for this address are still on their way; wait")
@@ -201,43 +187,25 @@ class Forward:
     async def aclose(self) -> None:
         """Close all connections; whoever still waits for an answer, or asks from now on, gets a problem."""
         self._closed = True
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks := [flight.task for flight in self._flights.values()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         await self._client.aclose()
 
-    async def _fly(self, question: _Question, address: str) -> _Flight:
-        """Ask, or join those who do already; returns once it is over."""
+    async def _fly(self, question: _Question, address: str) -> tuple[str, _Answer | str]:
+        """Ask, or wait with those who do; returns for whom it is asked, and the answer, or why there is none."""
+        if self._closed:
+            return address, _STOPPING
         flight = self._flights.get(question)
         if flight is None:
-            if self._closed:
-                raise _unanswered(_STOPPING)
-            flight = self._flights[question] = self._start(question, address)
-        flight.waiting += 1
-        try:
-            await asyncio.wait({flight.task})  # a task of its own: whoever began it may be cancelled
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                self._forget(question, flight.task)
-                flight.task.cancel()
-        return flight
-
-    def _start(self, question: _Question, address: str) -> _Flight:
-        task = asyncio.create_task(self._answer(question, address), name="forward")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return _Flight(address, task)
-
-    def _forget(self, question: _Question, task: asyncio.Task[_Answer | str] | None) -> None:
-        """Let no one join a flight any more; another one with the same question may have begun."""
-        flight = self._flights.get(question)
-        if flight is not None and flight.task is task:
-            del self._flights[question]
+            task = asyncio.create_task(self._answer(question, address), name="forward")
+            flight = self._flights[question] = _Flight(address, task)
+        await asyncio.wait({flight.task})  # a task of its own: whoever began it may be cancelled
+        return flight.address, _STOPPING if flight.task.cancelled() else flight.task.result()
 
     async def _answer(self, question: _Question, address: str) -> _Answer | str:
-        """The answer, or why there is none."""
+        """The answer, or why there is none; nobody joins once it is known."""
         has_turn = False
         share = self._shares.setdefault(address, asyncio.Semaphore(self._share))
         try:
@@ -248,14 +216,14 @@ class Forward:
             if has_turn:
                 return f"{self._name} sent no complete answer within {self._timeout_s:g} s"
             return f"too many requests wait for {self._name}; try again later"
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return f"cannot connect to {self._name}: {_why(error)}; is it running?"
+        except (httpx.ConnectError, httpx.ConnectTimeout):  # why, the stream finds out, too; see `/readyz`
+            return f"cannot connect to {self._name}; is it running?"
         except httpx.HTTPError:  # its text may quote a header
             return f"{self._name} broke off its answer, or does not speak HTTP"
         except _UpstreamError as error:
             return str(error)
         finally:
-            self._forget(question, asyncio.current_task())
+            del self._flights[question]
 
     async def _ask(self, question: _Question, address: str) -> _Answer:
         headers = [*question.headers, *([("x-forwarded-for", address)] if address else [])]
@@ -278,13 +246,9 @@ class Forward:
             _UpstreamError: it is such an answer.
         """
         status = response.status_code
-        if status == 401:
-            what = "refuses this gateway's token" if self._has_token else "asks this gateway for a token"
-            raise _UpstreamError(f"{self._name} {what} (HTTP status {status})")
-        if status == 403:
-            raise _UpstreamError(
-                f"{self._name} refuses this gateway (HTTP status {status}); is its host name in its server.hosts?"
-            )
+        if status in {401, 403}:  # not its reader, who would take it for that
+            check = "check upstream.token_file here, and server.hosts there"
+            raise _UpstreamError(f"{self._name} refuses this gateway (HTTP status {status}); {check}")
         if status == 304 and "if-none-match" in response.request.headers:
             return
         if response.has_redirect_location:
@@ -324,27 +288,3 @@ def _question(request: Request) -> _Question:
     query = "&".join(kept)
     headers = ((name, ", ".join(request.headers.getlist(name))) for name in ("accept", "if-none-match"))
     return _Question(f"{path}?{query}" if query else path, tuple(pair for pair in headers if pair[1]))
-
-
-def _why(error: BaseException) -> str:
-    """Why there is no connection, from the root cause; of the first address, if several were tried."""
-    while not isinstance(error, ssl.SSLError | socket.gaierror | TimeoutError):
-        below = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
-        if below is None:
-            break
-        error = below
-    match error:
-        case ssl.SSLCertVerificationError():
-            hint = "to trust it, set SSL_CERT_FILE to a file with it or its CA"
-            return f"its certificate is not trusted: {error.verify_message}; {hint}"
-        case ssl.SSLError():
-            return "TLS failed"
-        case socket.gaierror():
-            return "its name cannot be resolved"
-        case TimeoutError():
-            return "no answer in time"
-        case OSError(errno=int(number)):
-            text = os.strerror(number)
-            return text[:1].lower() + text[1:]
-        case _:
-            return "the connection failed"
