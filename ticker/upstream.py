@@ -43,7 +43,7 @@ class Connection(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether there is one now; it may be mute."""
+        """Whether there is one now that has brought data; it may be mute."""
 
     @property
     def trouble(self) -> str:

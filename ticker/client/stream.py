@@ -119,8 +119,8 @@ class Stream(Generic[Kept]):
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection now; it may be mute."""
-        return self._socket is not None
+        """Whether there is a connection that has brought data; it may be mute now."""
+        return self._socket is not None and self.book.current
 
     async def open(self) -> None:
         """Start; returns when the first data is here, however long that takes."""

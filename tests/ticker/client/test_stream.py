@@ -149,6 +149,38 @@ def test_a_view_reconnects_after_any_other_close_code(code: int) -> None:
     run(scenario)
 
 
+def test_a_new_connection_is_one_once_it_has_brought_data() -> None:
+    """Seen: a gateway whose service has short heartbeats had lost it for two seconds. When it was there again, and made
+    its snapshot, the silence of before was taken for that of the new connection, and all prices were stale.
+    """
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def script(connection: Scripted) -> None:
+        if connection.number == 1:
+            await connection.welcome(A={"last": 1})
+            return
+        await connection.hear()
+        asked.set()
+        await answer.wait()
+        await connection.say("hello", epoch=7)
+        await connection.say("snapshot", epoch=7, version=2, quotes={"A": {"last": 2}})
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            stream = Stream(Book(("A",), None, 0, Decimal), Address.of(url, {}), dice=NoWait())
+            await stream.open()
+            await asked.wait()
+            before = stream.connected
+            answer.set()
+            while stream.book.version < 2:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.005)
+            assert (before, stream.connected) == (False, True)
+            await stream.close()
+
+    run(scenario)
+
+
 def test_temporary_refusals_only_delay_the_first_data() -> None:
     """A full or a starting service refuses for a while, and is then connected to."""
 
