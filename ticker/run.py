@@ -102,12 +102,14 @@ def _freezer(service: Service) -> Callable[[], None]:
     """A function to call regularly: once prices are there, it freezes all objects in the garbage collector.
 
     To scan them again and again would stop the service for 0.1 s each time. It freezes again when many more symbols
-    have come.
+    have come, or the store has begun anew, with other records.
     """
-    frozen = 0
+    epoch, frozen = service.store.epoch, 0
 
     def freeze() -> None:
-        nonlocal frozen
+        nonlocal epoch, frozen
+        if epoch != service.store.epoch:
+            epoch, frozen = service.store.epoch, 0
         if service.facts.loaded() and len(service.store) > MANY_MORE * frozen:
             gc.collect()
             gc.freeze()
