@@ -247,8 +247,9 @@ class Groups:
         """Move a reader to another selection or interval and return the data frame that follows at once.
 
         Added symbols come complete; other fields are answered by a snapshot, or by the frame that `whole` made, if any.
-        One that knows more than the store gets a snapshot, too, although it is of the past: it must be exact. A group
-        that it leaves empty is dropped at once: its reader does not come back.
+        One that knows more than the store goes on waiting if it wants no more symbols; else it gets a snapshot, too,
+        although that is of the past: it must be exact. A group that it leaves empty is dropped at once: its reader does
+        not come back.
         """
         old = reader.group
         assert old is not None
@@ -259,6 +260,8 @@ class Groups:
             frame = self._enter_behind(reader, selection, interval_ms, whole)
         elif known.selection.mask != selection.mask:
             frame = self.enter(reader, selection, interval_ms, None)
+        elif reader in self._ahead and set(selection.patterns) <= set(known.selection.patterns):
+            frame = self.enter(reader, selection, interval_ms, since)
         else:
             group = self._place(reader, selection, interval_ms)
             changes = self.store.changes(group.scope, since, None if known is group.scope else known)

@@ -12,6 +12,7 @@ from ticker.store import Store
 
 ONLY_A = Selection.of(["A"], ["last"])
 BOTH = Selection.of(["A", "B"], ["last"])
+NOTHING = Selection.of([], ["last"])
 
 
 class Gateway:
@@ -89,7 +90,21 @@ def test_who_leaves_waits_for_nothing(gateway: Gateway) -> None:
     assert next(iter(gateway.groups)).empty
 
 
-def test_a_change_of_the_selection_is_answered_by_a_snapshot_of_the_past(gateway: Gateway) -> None:
+@pytest.mark.parametrize(("less", "news"), [(ONLY_A, {"quotes": {"A": {"last": 9}}}), (NOTHING, {})])
+def test_who_is_ahead_stays_so_with_less(gateway: Gateway, less: Selection, news: dict[str, object]) -> None:
+    """What is left of its selection it knows already. A snapshot of the past was not paid for by whoever invented the
+    cursor, and made in one turn of the loop, however large.
+    """
+    peer = Peer()
+    peer.write(gateway.groups.enter(peer, BOTH, 0, 8))
+    peer.write(gateway.groups.change(peer, less, 0))
+    gateway.reach(7, "8")
+    assert peer.take() == [update(8, 8)] * 2
+    gateway.reach(9, "9")
+    assert peer.take() == [update(8, 9, **news)]
+
+
+def test_who_is_ahead_and_wants_more_gets_a_snapshot_of_the_past(gateway: Gateway) -> None:
     """What the reader selects now must be exact under the cursor that it gets, and only the past is known here."""
     peer = gateway.join(since=8)
     frame = read(gateway.groups.change(peer, BOTH, 0))
