@@ -58,10 +58,12 @@ class _Question(NamedTuple):
     Attributes:
         target: path and query, below the upstream's base path.
         headers: those of the request that are passed on.
+        alone: the address that this is asked for, if it waits for its share: nobody else shall wait with it.
     """
 
     target: str
     headers: tuple[tuple[str, str], ...]
+    alone: str = ""
 
 
 class _Answer(NamedTuple):
@@ -197,17 +199,19 @@ class Forward:
         """Ask, or wait with those who do; returns for whom it is asked, and the answer, or why there is none."""
         if self._closed:
             return address, _STOPPING
+        share = self._shares.setdefault(address, asyncio.Semaphore(self._share))
+        if question not in self._flights and share.locked():
+            question = question._replace(alone=address)
         flight = self._flights.get(question)
         if flight is None:
-            task = asyncio.create_task(self._answer(question, address), name="forward")
+            task = asyncio.create_task(self._answer(question, address, share), name="forward")
             flight = self._flights[question] = _Flight(address, task)
         await asyncio.wait({flight.task})  # a task of its own: whoever began it may be cancelled
         return flight.address, _STOPPING if flight.task.cancelled() else flight.task.result()
 
-    async def _answer(self, question: _Question, address: str) -> _Answer | str:
+    async def _answer(self, question: _Question, address: str, share: asyncio.Semaphore) -> _Answer | str:
         """The answer, or why there is none; nobody joins once it is known."""
         has_turn = False
-        share = self._shares.setdefault(address, asyncio.Semaphore(self._share))
         try:
             async with asyncio.timeout(self._timeout_s), share, self._turns:
                 has_turn = True

@@ -547,12 +547,17 @@ async def test_the_upstream_gets_so_many_requests_at_once(upstream: Upstream, ga
 
 @asking(at_once=4)
 async def test_no_address_takes_all_turns(upstream: Upstream, gate: Gateway) -> None:
-    """However much one asks for, half of what the upstream gets at once may be for others."""
+    """However much one asks for, half of what the upstream gets at once may be for others.
+
+    Seen: who asked for the same as a request of that one waited with it, and was refused in the end.
+    """
     slow = [f"/api/feeds?_={i}" for i in range(9)]
     for target in slow:
         upstream.serve(target, HANG)
     tasks = [asyncio.create_task(gate.get(target)) for target in slow]
     await until(lambda: gate.waiting == 9 and len(upstream.requests) >= 2)
+    tasks.append(asyncio.create_task(gate.get("/api/feeds")))
+    await until(lambda: gate.waiting == 10)
     assert [(await gate.get("/api/feeds", source=f"127.0.0.{i}")).status for i in (2, 3)] == [200, 200]
     assert len(upstream.requests) == 4
     await gate.forward.aclose()
