@@ -152,7 +152,7 @@ class Everything(Follower):
 
     def has(self, symbol: str) -> bool:
         """Whether a symbol is shown; only asked of symbols that are followed by name."""
-        return symbol in self._upstream.store.symbols()
+        return self._upstream.store.get(symbol) is not None
 
     def wake(self) -> None:
         """The stream is over."""
