@@ -161,8 +161,8 @@ class Groups:
         """The version that a cursor allows to resume from, if it does."""
         cursor = Cursor.parse(text) if text else None
         since = cursor.since(self.store.epoch, selection) if cursor else None
-        reached = since and (self.store.floor <= since <= self.store.version or self.store.is_behind(since))
-        return since if reached and not self._growth.doubts(selection) else None
+        good = since is not None and self.store.resumes(since) and not self._growth.doubts(selection)
+        return since if good else None
 
     def whole(
         self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
@@ -302,14 +302,12 @@ class Groups:
         self._rest, self.sending, self._for_all = iter(()), False, 0
         self.line.drop()
         self._large_frames.drop()
-        self._returning.clear()
         births = list(self.store.symbols())
         for old in list(self._groups.values()):
             readers = [*old.members, *old.lagging]
             for reader in readers:
                 self.leave(reader)
             self._drop(old)
-            old.due = False
             for reader in readers:
                 group = self._place(reader, old.scope.selection, old.interval_ms)
                 group.members.discard(reader)

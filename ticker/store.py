@@ -128,13 +128,12 @@ class Store:
     def restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
         """Begin anew, at once, with what another store shows at a version; older cursors get everything.
 
-        `records` are complete, and `@NAME` those of feeds.
+        `records` are complete, and `@NAME` those of feeds. A store that follows another derives nothing itself.
         """
         self._pending, self._removed = {}, {}
+        self._late_ts.clear()
         for key in list(self._records):
             if key in records and key[0] != "@":  # which patterns match it is known
-                self._late_ts.pop(key, None)
-                self._unfollow(key)
                 self._records[key] = Record(key, version)
             else:
                 self._drop(key, version, {})
@@ -148,6 +147,10 @@ class Store:
     def is_behind(self, version: int) -> bool:
         """Whether the followed store may have reached a version that this one has not."""
         return version > self.version and self.reached > 0
+
+    def resumes(self, version: int) -> bool:
+        """Whether a reader that knows everything up to a version need not be told everything; see `is_behind`, too."""
+        return max(1, self.floor) <= version <= self.version or self.is_behind(version)
 
     def differs(self, key: str, values: dict[str, Value]) -> bool:
         """Whether any of these fields, `state` aside, differs from its visible value."""

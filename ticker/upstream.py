@@ -27,7 +27,7 @@ AWAY_S = 5.0
 """How long there may be no connection before prices are stale. A connection that is mute is judged by its client."""
 
 LEAST_OWN_EPOCH = 1 << 52
-
+"""Those of services are far below, being ms since 1970; a browser can count to twice this."""
 MOST_SHOWN = 200
 """How many characters are shown of what the other service says of itself: every reader gets it."""
 
@@ -181,10 +181,7 @@ class Upstream:
         return "" if connection is None or connection.connected else connection.trouble
 
     def _own_epoch(self) -> int:
-        """An epoch that no other process uses, as it is random; those of services are far below, being ms since 1970.
-
-        A browser can count to twice the least of them.
-        """
+        """An epoch that no other process uses, as it is random."""
         return LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
 
     def _restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:

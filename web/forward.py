@@ -8,7 +8,6 @@ and names it, never its password or token.
 # No annotations from __future__: FastAPI 0.118 does not resolve those of a callable object.
 
 import asyncio
-import base64
 import contextlib
 import random
 import ssl
@@ -150,11 +149,12 @@ class Forward:
         self._body_bytes = body_bytes
         self._in_hand_bytes = in_hand_bytes
         self._in_hand: Counter[str] = Counter()
-        login = {"authorization": f"Basic {base64.b64encode(f'{given.username}:{given.password}'.encode()).decode()}"}
-        own = (login if given.userinfo else {}) | {name.lower(): value for name, value in headers.items()}
+        own = {name.lower(): value for name, value in headers.items()}
+        login = (given.username, given.password) if given.userinfo and "authorization" not in own else None
         secure = given.scheme == "https"  # loading the certificates takes 20 ms
         self._client = httpx.AsyncClient(
             headers={"accept-encoding": "identity", "user-agent": f"ticker/{__version__}"} | own,
+            auth=login,
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             timeout=httpx.Timeout(timeout_s, connect=connect_s),
             trust_env=False,

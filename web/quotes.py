@@ -139,9 +139,7 @@ def _has(if_none_match: str | None, etag: str) -> bool:
 def _since(store: Store, selection: Selection, known: Cursor | None) -> int | None:
     """The version to resume from, if a cursor allows that now; the store may be behind it."""
     since = known.since(store.epoch, selection) if known else None
-    if since is None or store.is_behind(since):
-        return since
-    return since if max(1, store.floor) <= since <= store.version else None
+    return since if since is not None and store.resumes(since) else None
 
 
 async def _is_quiet(service: Service, scope: Scope, known: Cursor | None) -> bool:
