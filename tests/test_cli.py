@@ -166,6 +166,22 @@ def test_check_config_builds_the_feeds(main: Run) -> None:
     assert main("check-config", TICKER_URL="ws://elsewhere") == (0, "ok: 1 feed: sim\n", [])
 
 
+def test_check_config_checks_a_gateway(main: Run, tmp_path: Path) -> None:
+    """A gateway has an upstream in place of feeds, which is named without its password; what is wrong is one line."""
+    followed = f"http://ann:{PASSWORD}@127.0.0.1:9"
+    assert main("check-config", "--upstream", followed) == (0, "ok: follows http://…@127.0.0.1:9\n", [])
+    both = ("check-config", "--upstream", "http://127.0.0.1:9", "--feed", "sim", "--feed", "kraken")
+    line = "ticker: --upstream: a service with upstream.url has no feeds of its own; remove: sim, kraken"
+    assert main(*both) == (2, "", [line])
+    wrong = "ticker: --upstream: should be the address of a service: http://ingest.example:8000, not '127.0.0.1:9'"
+    assert main("check-config", "--upstream", "127.0.0.1:9") == (2, "", [wrong])
+    missing, empty = tmp_path / "missing", tmp_path / "empty"
+    empty.touch()
+    for file, why in ((missing, "no such file or directory"), (empty, "there is no token in it")):
+        given = ("--upstream", "http://127.0.0.1:9", "--set", f"upstream.token_file={file}")
+        assert main("check-config", *given) == (2, "", [f"ticker: upstream.token_file: {file}: {why}"])
+
+
 def test_key_env_reads_the_environment(main: Run) -> None:
     """Seen: `key_env` never worked, as feeds did not get the environment: every variable "holds no key"."""
     feed = ("check-config", "--feed", "finnhub:AAPL?key_env=STOCKS")

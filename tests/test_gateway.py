@@ -187,9 +187,13 @@ def test_a_gateway_waits_for_its_upstream(port: int, capsys: pytest.CaptureFixtu
         assert reason == f"nothing has come yet from http://127.0.0.1:{port}: connection refused"
         assert main(["status", service.url]) == 1
         assert capsys.readouterr() == (f"ticker {__version__} at {service.url}: not ready\n  {reason}\n\n", "")
+        assert "\nticker_upstream_up 0.0\n" in service.fetch("/metrics").decode()
         with killable(port):
             service.wait(lambda: ready(service), "it never got ready")
             assert len(service.get("/api/quotes")["quotes"]) == 5
+            measured = service.fetch("/metrics").decode()
+            assert "\nticker_upstream_up 1.0\n" in measured
+            assert "\nticker_upstream_restarts_total 1.0\n" in measured
 
 
 def test_a_gateway_that_is_refused_ends_and_says_why(tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from tests.bench.fanout import LISTS
-from tests.bench.harness import OURS, Peer, Server, measure, sampled, server, spread, table
+from tests.bench.harness import OURS, WARM_UP_S, Peer, Server, measure, sampled, server, spread, table
 
 SECONDS = 4.0
 TARGETS = LISTS.targets
@@ -39,7 +39,7 @@ def main(runs: int, results: dict[str, Any]) -> list[str]:
 def _measure(figures: dict[str, list[dict[str, float]]]) -> None:
     clients = sampled(TARGETS, len(TARGETS))
     with server(OURS, LISTS.symbols, LISTS.per_second, LISTS.shape) as service:
-        time.sleep(1)
+        time.sleep(WARM_UP_S)
         before = service.cpu_s
         time.sleep(SECONDS)
         figures["nobody"].append(_row(service.cpu_s - before, SECONDS))
