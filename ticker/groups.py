@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 from ticker import protocol
+from ticker.clock import Clock
 from ticker.growth import Growth
 from ticker.interest import Interest
 from ticker.large_frames import PAYS_BYTES, LargeFrames
@@ -22,6 +23,7 @@ from ticker.readers import FanoutCounts, Group, Reader
 from ticker.record import Flush, Record
 from ticker.scope import Scope, Wildcard
 from ticker.selection import Selection
+from ticker.settings import Limits
 from ticker.slices import LARGE, MOST_PASSES, SLICE, Line, parts, tested
 from ticker.store import Store
 
@@ -50,29 +52,26 @@ class Groups:
 
     Args:
         store: where the frames come from; its flushes must be handed to `publish`, its restarts to `restart`.
-        monotonic, wall_ms: the clocks.
+        clock: the service's clock.
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
-        max_symbols: how many symbols a selection may match, also as it grows.
-        quota: the limits that readers share.
+        limits: what readers may select.
         spread: does long work in steps, one a turn of the loop; the default does all of it at once.
     """
 
     def __init__(
         self,
         store: Store,
-        monotonic: Callable[[], float],
-        wall_ms: Callable[[], int],
+        clock: Clock,
         arm: Callable[[int], None],
-        max_symbols: int = 50_000,
-        quota: Quota | None = None,
+        limits: Limits,
         spread: Callable[[Iterator[None]], None] = at_once,
     ) -> None:
         self.store = store
-        self.quota = quota or Quota(2_000_000, 200_000, 500_000, monotonic)
+        self.quota = Quota(limits, clock)
         self.counts = FanoutCounts()
         self.large, self.turn_s, self.part = LARGE, TURN_S, PART
-        self._monotonic = monotonic
-        self._wall_ms = wall_ms
+        self._monotonic = clock.monotonic
+        self._wall_ms = clock.wall_ms
         self._arm = arm
         self._spread = spread
         self.sending = False
@@ -84,9 +83,9 @@ class Groups:
         self._returning: set[Group] = set()
         self._ahead: set[Reader] = set()  # lagging readers that know more than the store
         self._empty_since: dict[Group, float] = {}
-        self._growth = Growth(store, max_symbols)
+        self._growth = Growth(store, limits.symbols)
         self.line = Line(store)
-        self._large_frames = LargeFrames(store, self.line, self.quota, monotonic, wall_ms)
+        self._large_frames = LargeFrames(store, self.line, self.quota, clock)
         self._for_all = 0  # the last version with a feed's record or a removal, which concern groups beyond their news
 
     def __len__(self) -> int:

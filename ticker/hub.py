@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ticker import protocol
+from ticker import protocol, settings
 from ticker.clock import Clock
 from ticker.groups import Groups
 from ticker.histogram import Histogram
 from ticker.journal import Journal
 from ticker.protocol import Frame
-from ticker.quota import Quota
 from ticker.readers import Reader
 from ticker.staleness import TICK_S
 from ticker.store import Store
@@ -113,24 +112,12 @@ class Hub:
 
     Args:
         store, source: what it flushes, and what fills that, which must call `wake`.
-        flush_interval_ms: least time between two flushes, on average.
-        heartbeat_ms: longest silence towards a reader.
-        stall_s: how long a reader may take nothing.
-        max_symbols, quota: see `Groups`.
+        clock: the service's clock.
+        pace: how often it flushes and sends heartbeats, and when a reader has stalled.
+        limits: what readers may select.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        source: Source,
-        clock: Clock,
-        *,
-        flush_interval_ms: int,
-        heartbeat_ms: int,
-        stall_s: float,
-        max_symbols: int = 50_000,
-        quota: Quota | None = None,
-    ) -> None:
+    def __init__(self, store: Store, source: Source, clock: Clock, pace: settings.Hub, limits: settings.Limits) -> None:
         self.store = store
         self._source = source
         self.counts = HubCounts()
@@ -147,12 +134,12 @@ class Hub:
         self.turns = Turns(self._guarded)
         """For work that must not delay prices."""
         spread = Turns(self._guarded).spread  # prices do not wait for other long work
-        self.groups = Groups(store, clock.monotonic, clock.wall_ms, self._arm, max_symbols, quota, spread)
+        self.groups = Groups(store, clock, self._arm, limits, spread)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._flush_interval_s = flush_interval_ms / 1000
-        self._heartbeat_s = heartbeat_ms / 1000
-        self._stall_s = stall_s
+        self._flush_interval_s = pace.flush_interval_ms / 1000
+        self._heartbeat_s = pace.heartbeat_ms / 1000
+        self._stall_s = pace.stall_s
         self._flushes_until = float("-inf")  # up to here the flushes so far keep the average interval
         self._flush_from = float("-inf")  # from here on incoming data is flushed at once
         self._flush_by = float("-inf")  # when waiting data is flushed if nothing more comes

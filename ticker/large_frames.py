@@ -6,10 +6,11 @@ changed since. Encoding and joining that for each of them would take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from ticker import protocol, slices
+from ticker.clock import Clock
 from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.selection import Selection
@@ -46,17 +47,14 @@ class LargeFrames:
         store: what they tell of.
         line: where they are made.
         quota: what making one counts against.
-        monotonic, wall_ms: the clocks.
+        clock: the service's clock.
     """
 
-    def __init__(
-        self, store: Store, line: Line, quota: Quota, monotonic: Callable[[], float], wall_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, store: Store, line: Line, quota: Quota, clock: Clock) -> None:
         self._store = store
         self._line = line
         self._quota = quota
-        self._monotonic = monotonic
-        self._wall_ms = wall_ms
+        self._clock = clock
         self._known: dict[tuple[Selection, int | None], Large] = {}
 
     def take(
@@ -98,14 +96,14 @@ class LargeFrames:
 
     def _begun(self, address: str, selection: Selection, since: int | None) -> Large:
         def finish(quotes: list[bytes], gone: list[str]) -> None:
-            store, now_ms = self._store, self._wall_ms()
+            store, now_ms = self._store, self._clock.wall_ms()
             feeds = slices.feeds(store, since)
             if since is None:
                 frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
             else:
                 frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
             frame.epoch, frame.pays = store.epoch, len(frame.data) >= PAYS_BYTES
-            large.frame, large.at = frame, self._monotonic()
+            large.frame, large.at = frame, self._clock.monotonic()
 
         large = Large(self._line.make(address, selection, since, finish))
         return large
@@ -116,7 +114,7 @@ class LargeFrames:
 
     def forget(self) -> None:
         """Drop the frames that were made a while ago."""
-        now = self._monotonic()
+        now = self._clock.monotonic()
         for key, large in list(self._known.items()):
             if large.frame is not None and now - large.at >= KEEP_S:
                 del self._known[key]

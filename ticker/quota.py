@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from ticker.bucket import TokenBucket
+from ticker.clock import Clock
 from ticker.errors import ProtocolError
+from ticker.settings import Limits
 
 MAX_ADDRESSES = 10_000
 """How many addresses' snapshots are remembered."""
@@ -33,26 +35,21 @@ class Quota:
         cells: those of all groups now; kept by `Groups`.
 
     Args:
-        cells, cells_per_address: how many there may be.
-        snapshots_per_s: symbols per second that may be put into snapshots, or examined, for one address.
-        monotonic: the clock.
+        limits: how many there may be.
+        clock: the service's clock.
     """
 
-    def __init__(
-        self, cells: int, cells_per_address: int, snapshots_per_s: int, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self.cells = 0
-        self._most = cells
-        self._most_per_address = cells_per_address
-        self._snapshots_per_s = snapshots_per_s
-        self._monotonic = monotonic
+        self._limits = limits
+        self._clock = clock
         self._shares: dict[str, _Share] = {}
         self._snapshots: OrderedDict[str, TokenBucket] = OrderedDict()
         self._in_hand: Counter[str] = Counter()
 
     def full(self, cells: int) -> bool:
         """Whether this many more cells would be too many in all."""
-        return self.cells + cells > self._most
+        return self.cells + cells > self._limits.cells
 
     def check_cells(
         self, address: str, group: Hashable | None, cells: int, left: Hashable = None, freed: int = 0
@@ -70,8 +67,9 @@ class Quota:
         taken = share.cells if share is not None else 0
         if share is not None and share.groups.get(left) == 1:
             taken -= freed
-        if taken + cells > self._most_per_address:
-            text = f"the readers of one address may select {self._most_per_address} symbols in all, {taken} are taken"
+        most = self._limits.cells_per_address
+        if taken + cells > most:
+            text = f"the readers of one address may select {most} symbols in all, {taken} are taken"
             raise ProtocolError("overloaded", f"{text}; nothing was changed")
         if group is None and self.full(cells):
             raise ProtocolError("overloaded", "too many different selections now; nothing was changed")
@@ -82,7 +80,7 @@ class Quota:
         Raises:
             ProtocolError: `overloaded`; there were too many lately.
         """
-        rate, now = self._snapshots_per_s, self._monotonic()
+        rate, now = self._limits.snapshot_symbols_per_s, self._clock.monotonic()
         bucket = self._snapshots.pop(address, None) or TokenBucket(rate, 2 * rate, now)
         self._snapshots[address] = bucket
         if len(self._snapshots) > MAX_ADDRESSES:
@@ -98,7 +96,7 @@ class Quota:
         Raises:
             ProtocolError: `overloaded`; its address has as many in hand as it may ask for at once.
         """
-        if self._in_hand[address] + symbols > max(2 * self._snapshots_per_s, symbols):
+        if self._in_hand[address] + symbols > max(2 * self._limits.snapshot_symbols_per_s, symbols):
             raise ProtocolError("overloaded", "large answers for this address are still on their way; wait")
         self._in_hand[address] += symbols
         try:

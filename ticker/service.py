@@ -23,8 +23,7 @@ from ticker.harmless import redact
 from ticker.hub import Hub, Source
 from ticker.intake import FeedIntake, Intake
 from ticker.past import History
-from ticker.quota import Quota
-from ticker.session import Facts, Limits
+from ticker.session import Facts
 from ticker.settings import Settings
 from ticker.store import Store
 from ticker.upstream import GATEWAY, Upstream
@@ -93,17 +92,7 @@ class Service:
         self.origin: Origin = self.upstream or self.intake
         if self.upstream is None:  # else its prices are consolidated already
             self.store.derivation = self.consolidator
-        limits = settings.limits
-        self.hub = Hub(
-            self.store,
-            self.origin,
-            clock,
-            flush_interval_ms=settings.hub.flush_interval_ms,
-            heartbeat_ms=settings.hub.heartbeat_ms,
-            stall_s=settings.hub.stall_s,
-            max_symbols=limits.symbols,
-            quota=Quota(limits.cells, limits.cells_per_address, limits.snapshot_symbols_per_s, clock.monotonic),
-        )
+        self.hub = Hub(self.store, self.origin, clock, settings.hub, settings.limits)
         (self.upstream or self.intake).wake = self.hub.wake
         self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
         self.intake.on_ingest.append(self.candles.take)
@@ -113,19 +102,10 @@ class Service:
         self.facts = Facts(
             server=f"ticker/{__version__}" + (GATEWAY if self.upstream is not None else ""),
             heartbeat_ms=settings.hub.heartbeat_ms,
-            limits=Limits(
-                patterns=limits.patterns,
-                wildcards=limits.wildcards,
-                symbols=limits.symbols,
-                message_bytes=limits.message_bytes,
-                messages_per_s=limits.messages_per_s,
-                work_per_s=limits.work_per_s,
-                snapshot_symbols_per_s=limits.snapshot_symbols_per_s,
-            ),
+            limits=settings.limits,
             kinds=self.origin.kinds,
             loaded=self.loaded,
-            monotonic=clock.monotonic,
-            wall_ms=clock.wall_ms,
+            clock=clock,
         )
         self._stopping = asyncio.Event()
         self._deadline: asyncio.Timeout | None = None

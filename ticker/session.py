@@ -8,20 +8,20 @@ much gets the snapshot that others got a moment ago, and in a second frame what 
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ticker import messages, protocol
 from ticker.bucket import TokenBucket
+from ticker.clock import Clock
 from ticker.errors import ProtocolError
 from ticker.groups import Groups
 from ticker.messages import Message, Subscribe, Unsubscribe
 from ticker.protocol import Frame
 from ticker.readers import Reader
 from ticker.selection import ALL_FIELDS, Selection
+from ticker.settings import Limits
 from ticker.slices import LARGE, untested
 from ticker.suggestions import unknown_symbols
 
@@ -36,26 +36,13 @@ MANY = 100
 LOOKS_PER_TEST = 10
 """How many symbols that a reader already has can be looked through in the time of one pattern test."""
 
+ANNOUNCED = (
+    "patterns", "wildcards", "symbols", "message_bytes", "messages_per_s", "work_per_s", "snapshot_symbols_per_s",
+)  # fmt: skip
+"""The limits that `hello` tells."""
+
 Steps = Generator[list[Frame], None, None]
 """What makes an answer: nothing at each pause, then its frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a reader may ask for; announced in `hello`.
-
-    Attributes:
-        work_per_s: what subscribing may cost per second: symbols, and tests of a symbol against a pattern.
-        snapshot_symbols_per_s: symbols in snapshots per second, for all readers of its address; see `ticker.quota`.
-    """
-
-    patterns: int = 1000
-    wildcards: int = 32
-    symbols: int = 50_000
-    message_bytes: int = 65_536
-    messages_per_s: int = 20
-    work_per_s: int = 20_000
-    snapshot_symbols_per_s: int = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +59,7 @@ class Facts:
     limits: Limits
     kinds: Callable[[], list[str]]
     loaded: Callable[[], bool]
-    monotonic: Callable[[], float]
-    wall_ms: Callable[[], int]
+    clock: Clock
 
 
 class Session:
@@ -102,7 +88,7 @@ class Session:
     )
 
     def __init__(self, reader: Reader, groups: Groups, facts: Facts) -> None:
-        now = facts.monotonic()
+        now = facts.clock.monotonic()
         rate, work = facts.limits.messages_per_s, facts.limits.work_per_s
         self.selection: Selection | None = None
         self.interval_ms = 0
@@ -146,8 +132,8 @@ class Session:
         limits = facts.limits
         frames = [
             protocol.hello(
-                facts.server, store.epoch, store.version, facts.wall_ms(), facts.kinds(), facts.heartbeat_ms,
-                number, _announced(limits),
+                facts.server, store.epoch, store.version, facts.clock.wall_ms(), facts.kinds(), facts.heartbeat_ms,
+                number, {name: getattr(limits, name) for name in ANNOUNCED} | {"min_interval_ms": 0},
             )
         ]  # fmt: skip
         try:
@@ -160,7 +146,7 @@ class Session:
 
     def receive(self, data: bytes) -> list[Frame]:
         """Answer one text message; bad UTF-8 ends the connection. After a long message the session is `busy`."""
-        if not self._messages.take(self._facts.monotonic()):
+        if not self._messages.take(self._facts.clock.monotonic()):
             return self._counted(self._over_rate())
         if len(data) > LONG_BYTES:
             self._steps = self._in_turn(data)
@@ -187,7 +173,7 @@ class Session:
                 received["unsubscribe"] += 1
                 return self._unsubscribe(message)
             received["ping"] += 1
-            return [protocol.pong(message.reply_id, self._facts.wall_ms())]
+            return [protocol.pong(message.reply_id, self._facts.clock.wall_ms())]
         except ProtocolError as problem:
             if message is not None:
                 problem.reply_id = message.reply_id
@@ -199,7 +185,7 @@ class Session:
         return frames
 
     def _over_rate(self) -> list[Frame]:
-        if not self._refusals.take(self._facts.monotonic()):
+        if not self._refusals.take(self._facts.clock.monotonic()):
             self.closing = (protocol.TOO_MANY_MESSAGES, "too many messages")
             return []
         rate = self._facts.limits.messages_per_s
@@ -208,7 +194,7 @@ class Session:
     def _refuse(self, problem: ProtocolError) -> Frame:
         self._groups.counts.received["invalid"] += 1
         early = problem.code in {"rate_limited", "overloaded"}
-        if not early and not self._bad.take(self._facts.monotonic()):
+        if not early and not self._bad.take(self._facts.clock.monotonic()):
             self.closing = (protocol.BAD_MESSAGES, "too many bad messages")
         return protocol.error(problem.reply_id, problem.code, str(problem), retry=early)
 
@@ -300,7 +286,7 @@ class Session:
         scope = self._reader.group.scope if self._reader.group is not None else None
         sizes = sorted(len(w.symbols) for w in scope.wildcards if w.text in kept) if scope else []
         cost = sum(map(self._groups.store.tests, new)) + len(kept) + sum(sizes) // LOOKS_PER_TEST + sum(sizes[:-1])
-        if not bucket.take(self._facts.monotonic(), cost):
+        if not bucket.take(self._facts.clock.monotonic(), cost):
             most = self._facts.limits.work_per_s
             text = f"subscribing costs more than {most} symbols and pattern tests a second; wait"
             raise ProtocolError("rate_limited", text)
@@ -308,10 +294,5 @@ class Session:
     def _unknown(self, patterns: list[str]) -> list[dict[str, Any]]:
         if not self._facts.loaded():
             return []
-        store, now = self._groups.store, self._facts.monotonic()
+        store, now = self._groups.store, self._facts.clock.monotonic()
         return unknown_symbols(store, patterns, lambda: self._work.take(now, len(store)))
-
-
-@functools.cache
-def _announced(limits: Limits) -> dict[str, int]:
-    return dataclasses.asdict(limits) | {"min_interval_ms": 0}

@@ -13,6 +13,7 @@ import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from ticker import settings
 from ticker.clock import Clock
 from ticker.consolidate import Consolidator
 from ticker.hub import Hub
@@ -151,10 +152,8 @@ class Service:
         self.store = Store(epoch=1)
         self.intake = Intake(self.store, self.clock, 100)
         self.store.derivation = Consolidator(self.store.get, self.intake.rank, failback_after_s=30.0)
-        self.hub = Hub(
-            self.store, self.intake, self.clock,
-            flush_interval_ms=flush_interval_ms, heartbeat_ms=HEARTBEAT_MS, stall_s=STALL_S,
-        )  # fmt: skip
+        pace = settings.Hub(flush_interval_ms=flush_interval_ms, heartbeat_ms=HEARTBEAT_MS, stall_s=STALL_S)
+        self.hub = Hub(self.store, self.intake, self.clock, pace, settings.Limits())
         self.intake.wake = self.hub.wake
         self.feed = self.new_feed("v")
 

@@ -19,6 +19,7 @@ from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
+from ticker.settings import Limits
 from ticker.store import Store
 
 MAX_TOMBSTONES = 2
@@ -122,9 +123,7 @@ class World:
         self.store = self.make_store()
         self.armed: set[int] = set()
         self.work: deque[Iterator[None]] = deque()
-        self.groups = self.groups_type(
-            self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.add, spread=self.work.append
-        )
+        self.groups = self.groups_type(self.store, self.clock, self.armed.add, Limits(), self.work.append)
         self.groups.large = 2  # small markets shall meet what is meant for thousands of symbols
         self.set_pace(self.slow)
         self.store.on_flush.append(self.groups.publish)

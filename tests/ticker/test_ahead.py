@@ -8,6 +8,7 @@ from tests.ticker.test_groups import Peer, read, update
 from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.selection import Selection
+from ticker.settings import Limits
 from ticker.store import Store
 
 ONLY_A = Selection.of(["A"], ["last"])
@@ -21,7 +22,7 @@ class Gateway:
     def __init__(self) -> None:
         clock = ManualClock()
         self.store = Store(0)
-        self.groups = Groups(self.store, clock.monotonic, clock.wall_ms, lambda _: None)
+        self.groups = Groups(self.store, clock, lambda _: None, Limits())
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.store.restart(7, 5, {"A": {"last": "1"}, "B": {"last": "2"}})

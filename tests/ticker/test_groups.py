@@ -22,6 +22,7 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Flush
 from ticker.selection import Selection
+from ticker.settings import Limits
 from ticker.slices import LARGE, SLICE
 from ticker.store import Store
 
@@ -69,7 +70,7 @@ class Market:
         self.clock.tick(100.0)
         self.armed: list[int] = []
         self.store = Store(1, max_tombstones=max_tombstones)
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, self.armed.append, spread=spread)
+        self.groups = Groups(self.store, self.clock, self.armed.append, Limits(), spread)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
 

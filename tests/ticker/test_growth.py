@@ -13,6 +13,7 @@ from ticker.groups import Groups
 from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.selection import Selection
+from ticker.settings import Limits
 from ticker.store import Store
 
 
@@ -47,7 +48,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.store = Store(1)
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda _: None, 3)
+        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(symbols=3))
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.put("A", "B")

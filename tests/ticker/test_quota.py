@@ -8,6 +8,7 @@ from ticker import quota
 from ticker.clock import ManualClock
 from ticker.errors import ProtocolError
 from ticker.quota import Quota
+from ticker.settings import Limits
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -18,7 +19,8 @@ def refused(text: str) -> pytest.RaisesExc[ProtocolError]:
 
 def make(cells: int = 100, per_address: int = 50, snapshots_per_s: int = 10) -> tuple[Quota, ManualClock]:
     clock = ManualClock()
-    return Quota(cells, per_address, snapshots_per_s, clock.monotonic), clock
+    limits = Limits(cells=cells, cells_per_address=per_address, snapshot_symbols_per_s=snapshots_per_s)
+    return Quota(limits, clock), clock
 
 
 def test_an_address_has_its_share_of_cells() -> None:

@@ -19,7 +19,7 @@ from ticker.large_frames import KEEP_S
 from ticker.model import Value
 from ticker.protocol import Frame
 from ticker.selection import Selection
-from ticker.session import Limits
+from ticker.settings import Limits
 from ticker.slices import LARGE, SLICE
 from ticker.store import Store
 

@@ -15,7 +15,7 @@ from ticker.errors import PatternError
 from ticker.model import pattern_matches
 from ticker.scope import MAX_UNUSED, Scope, Wildcard, Wildcards
 from ticker.selection import ALL_FIELDS, Selection, check_pattern, field_mask
-from ticker.session import Limits
+from ticker.settings import Limits
 
 ALL, KRAKEN, EUR = "*", "kraken:*", "*-EUR"
 

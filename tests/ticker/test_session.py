@@ -20,7 +20,8 @@ from ticker.protocol import Frame
 from ticker.readers import Group
 from ticker.record import Record
 from ticker.selection import Selection
-from ticker.session import LONG_BYTES, Facts, Limits, Session
+from ticker.session import LONG_BYTES, Facts, Session
+from ticker.settings import Limits
 from ticker.slices import LARGE
 from ticker.store import Store
 
@@ -47,19 +48,18 @@ class Desk:
     def __init__(self, limits: Limits | None = None) -> None:
         self.clock = ManualClock()
         self.store = Store(EPOCH)
-        most = (limits or Limits()).symbols
-        self.groups = Groups(self.store, self.clock.monotonic, self.clock.wall_ms, lambda interval_ms: None, most)
+        limits = limits or Limits()
+        self.groups = Groups(self.store, self.clock, lambda interval_ms: None, limits)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.loaded = True
         self.facts = Facts(
             server="ticker/1.2.3",
             heartbeat_ms=5000,
-            limits=limits or Limits(),
+            limits=limits,
             kinds=lambda: ["live"],
             loaded=lambda: self.loaded,
-            monotonic=self.clock.monotonic,
-            wall_ms=self.clock.wall_ms,
+            clock=self.clock,
         )
         self.reader = Reader()
         self.session = Session(self.reader, self.groups, self.facts)
