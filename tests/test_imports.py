@@ -49,7 +49,6 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.growth",
             "ticker.interest",
             "ticker.readers",
-            "ticker.doorman",
             "ticker.quota",
             "ticker.session",
             "ticker.suggestions",

@@ -41,6 +41,10 @@ ANNOUNCED = (
 )  # fmt: skip
 """The limits that `hello` tells."""
 
+Query = Iterable[tuple[str, str]]
+"""The parameters of a connection's URL."""
+Entrance = tuple[Callable[[str], bool], Query, int]
+"""Whether a token's text is good, and the arguments of `Session.open`."""
 Steps = Generator[list[Frame], None, None]
 """What makes an answer: nothing at each pause, then its frames."""
 
@@ -72,20 +76,9 @@ class Session:
     """
 
     __slots__ = (
-        "_bad",
-        "_drops",
-        "_facts",
-        "_groups",
-        "_messages",
-        "_reader",
-        "_refusals",
-        "_steps",
-        "_work",
-        "closing",
-        "coming",
-        "interval_ms",
-        "selection",
-    )
+        "_bad", "_drops", "_entrance", "_facts", "_groups", "_messages", "_reader", "_refusals", "_steps", "_work",
+        "closing", "coming", "interval_ms", "selection",
+    )  # fmt: skip
 
     def __init__(self, reader: Reader, groups: Groups, facts: Facts) -> None:
         now = facts.clock.monotonic()
@@ -103,6 +96,7 @@ class Session:
         self._work = TokenBucket(work, work, now)
         self._drops = TokenBucket(work, work, now)  # its own bucket: subscribing to much must not forbid unsubscribing
         self._steps: Steps | None = None
+        self._entrance: Entrance | None = None  # while no good token has come
 
     @property
     def busy(self) -> bool:
@@ -126,7 +120,11 @@ class Session:
             self._steps.close()
             self._steps = self.coming = None
 
-    def open(self, query: Iterable[tuple[str, str]], number: int) -> list[Frame]:
+    def await_token(self, admit: Callable[[str], bool], query: Query, number: int) -> None:
+        """Do nothing until a first message brings a good token, as `admit` says, which `open` then answers."""
+        self._entrance = admit, query, number
+
+    def open(self, query: Query, number: int) -> list[Frame]:
         """The first frames: `hello`, with the connection's number, and the answer to the parameters of the URL."""
         facts, store = self._facts, self._groups.store
         limits = facts.limits
@@ -146,12 +144,22 @@ class Session:
 
     def receive(self, data: bytes) -> list[Frame]:
         """Answer one text message; bad UTF-8 ends the connection. After a long message the session is `busy`."""
+        if self._entrance is not None:
+            return self._enter(data, *self._entrance)
         if not self._messages.take(self._facts.clock.monotonic()):
             return self._counted(self._over_rate())
         if len(data) > LONG_BYTES:
             self._steps = self._in_turn(data)
             return []
         return self._counted(self._answer(data))
+
+    def _enter(self, data: bytes, admit: Callable[[str], bool], query: Query, number: int) -> list[Frame]:
+        token = messages.parse_token(data)
+        if self.closing is not None or token is None or not admit(token):
+            self.closing = (protocol.UNAUTHORIZED, "the first message must be a good token")
+            return []
+        self._entrance = None
+        return self.open(query, number)
 
     def _in_turn(self, data: bytes) -> Steps:
         yield self._answer(data)  # empty if it is made in slices, which have replaced this step

@@ -14,7 +14,6 @@ import sys
 from typing import Any
 
 from ticker import hub
-from ticker.doorman import Doorman
 from ticker.session import Session
 from ticker.staleness import TICK_S
 
@@ -79,7 +78,7 @@ class Making:
 
     __slots__ = ("_before", "_session")
 
-    def __init__(self, session: Session | Doorman, before: hub.Pause | None) -> None:
+    def __init__(self, session: Session, before: hub.Pause | None) -> None:
         self._session = session
         self._before = before
 

@@ -27,7 +27,6 @@ from websockets.protocol import State
 
 from ticker import protocol
 from ticker.bucket import TokenBucket
-from ticker.doorman import Doorman
 from ticker.hub import Hub
 from ticker.protocol import Frame
 from ticker.readers import Group
@@ -74,7 +73,7 @@ class SharedFrames(Handshake):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._hub: Hub | None = None
-        self._session: Session | Doorman | None = None
+        self._session: Session | None = None
         self._unread: deque[WireFrame] = deque()
         self._fragments: list[bytes] = []
         self._pace: TokenBucket | None = None
@@ -90,7 +89,7 @@ class SharedFrames(Handshake):
 
     # Detaching
 
-    def detach(self, hub: Hub, session: Session | Doorman, first: list[Frame], head: bytes) -> None:
+    def detach(self, hub: Hub, session: Session, first: list[Frame], head: bytes) -> None:
         """Hand the connection over to the hub, and write `head`, which answers the handshake, and the first frames."""
         self._hub, self._session = hub, session
         self._pace = TokenBucket(self.frames_per_s, FRAME_BURST, hub.now())
@@ -245,7 +244,7 @@ class SharedFrames(Handshake):
                 hub.pause(self, Making(session, before))
             hub.turns.spread(self._slices(session))
 
-    def _slices(self, session: Session | Doorman) -> Iterator[None]:
+    def _slices(self, session: Session) -> Iterator[None]:
         try:
             while self.open and session.busy:
                 yield

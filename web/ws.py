@@ -16,8 +16,6 @@ from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from ticker.doorman import Doorman
-from ticker.protocol import Frame
 from ticker.service import Service
 from ticker.session import Session
 from web.admission import Admission
@@ -55,10 +53,7 @@ class Door:
         hub, auth = self._service.hub, self._auth
         connection.address, connection.number = self._admission.address(request), hub.journal.number()
         query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-
-        def start() -> tuple[Session, list[Frame]]:
-            session = Session(connection, hub.groups, self._service.facts)
-            return session, session.open(query, connection.number)
+        session = Session(connection, hub.groups, self._service.facts)
 
         def admit(token: str) -> bool:
             if good := auth.watch(connection, token):
@@ -66,9 +61,10 @@ class Door:
             return good
 
         if auth.watch(connection, auth.presented(request)):
-            connection.detach(hub, *start(), head)
+            connection.detach(hub, session, session.open(query, connection.number), head)
         else:
-            connection.detach(hub, Doorman(admit, start), [], head)
+            session.await_token(admit, query, connection.number)
+            connection.detach(hub, session, [], head)
             hub.idle.discard(connection)  # no heartbeats before its token has come
         self._pings.watch(connection)
 

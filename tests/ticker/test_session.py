@@ -666,6 +666,68 @@ def test_frames_and_messages_are_counted(desk: Desk) -> None:
     assert (counts.rows, counts.bytes) == (4, sum(len(frame.data) for frame in frames))
 
 
+GOOD = b'{"op":"auth","token":"s3cret"}'
+
+
+class Entrance(Desk):
+    """A session that waits for a token.
+
+    Attributes:
+        shown: the tokens that were checked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+        self.session.await_token(self._admit, (), 7)
+
+    def _admit(self, token: str) -> bool:
+        self.shown.append(token)
+        return token == "s3cret"
+
+    def hear(self, data: bytes) -> list[str]:
+        """The kinds of the frames that answer a message at once."""
+        return [frame.kind for frame in self.session.receive(data)]
+
+
+def test_nothing_is_sent_before_the_token() -> None:
+    """There is no work, and no reason to close."""
+    entrance = Entrance()
+    assert (entrance.session.busy, entrance.session.closing, entrance.shown) == (False, None, [])
+
+
+def test_a_good_token_opens_the_session() -> None:
+    """`hello` answers it; from then on messages are answered, and a second token is refused."""
+    entrance = Entrance()
+    assert entrance.hear(GOOD) == ["hello"]
+    assert entrance.hear(b'{"op":"ping","id":1}') == ["pong"]
+    assert entrance.hear(GOOD) == ["error"]
+    assert (entrance.shown, entrance.session.closing) == (["s3cret"], None)
+
+
+@pytest.mark.parametrize(
+    ("data", "asked"),
+    [
+        (b'{"op":"auth","token":"wrong"}', ["wrong"]),
+        (b'{"op":"auth","token":["s3cret"]}', []),
+        (b'{"op":"auth"}', []),
+        (b'{"op":"subscribe","symbols":["*"]}', []),
+        (b"[]", []),
+        (b"{", []),
+        (b"\xff", []),
+    ],
+)
+def test_any_other_first_message_closes_the_connection(data: bytes, asked: list[str]) -> None:
+    """Only the first message is checked, and only once: a good token after it comes too late."""
+    entrance = Entrance()
+    assert entrance.hear(data) == []
+    assert entrance.session.closing == (protocol.UNAUTHORIZED, "the first message must be a good token")
+    assert entrance.hear(GOOD) == []
+    assert entrance.shown == asked
+    assert entrance.session.closing is not None
+    assert not entrance.session.busy
+
+
 NAMES = ["A-USD", "B-USD", "k:A-USD", "k:B-USD", "j:A-USD"]
 PATTERNS = [*NAMES, "*", "k:*", "*:A-USD", "A*", "Z-USD"]
 steps = st.lists(
