@@ -133,7 +133,9 @@ class Hub:
         self.on_tick: list[Callable[[], None]] = []
         self.turns = Turns(self._guarded)
         """For work that must not delay prices."""
-        spread = Turns(self._guarded).spread  # prices do not wait for other long work
+        self.requests = Turns(self._guarded)
+        """For requests to wait in, which do not wait for such work."""
+        spread = Turns(self._guarded).spread  # nor do prices
         self.groups = Groups(store, clock, self._arm, limits, spread)
         self._clock = clock
         self._loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Turns:
-    """Two queues, of long work and of waiters, each of which advances by one per turn of the loop.
+    """A queue of work, which advances by one step per turn of the loop.
 
     Args:
         guarded: calls a step and handles its errors.
@@ -21,7 +21,6 @@ class Turns:
         self._guarded = guarded
         self._loop = asyncio.get_running_loop()
         self._work: collections.deque[Iterator[object]] = collections.deque()
-        self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
 
     def spread(self, steps: Iterator[object]) -> None:
         """Do long work in steps: one per turn, whichever work it belongs to, in rotation. It must not raise."""
@@ -49,12 +48,8 @@ class Turns:
         return await done
 
     async def wait(self) -> None:
-        """Wait for a turn: of all waiters one goes on per turn, beside any long work."""
-        mine = self._loop.create_future()
-        self._waiting.append(mine)
-        if len(self._waiting) == 1:
-            self._loop.call_soon(self._admit)
-        await mine
+        """Wait for a turn."""
+        await self.complete(iter(()))
 
     def _step(self) -> None:
         steps = self._work[0]  # left in place meanwhile: a step may begin other such work
@@ -66,10 +61,3 @@ class Turns:
             self._work.rotate(-1)
         if self._work:
             self._loop.call_soon(self._guarded, self._step)
-
-    def _admit(self) -> None:
-        first = self._waiting.popleft()
-        if not first.done():  # else the waiter has gone
-            first.set_result(None)
-        if self._waiting:
-            self._loop.call_soon(self._admit)

@@ -79,7 +79,7 @@ def create_app(service: Service, upstream: tuple[str, Mapping[str, str]] | None 
     app.mount("/", page.Page())
     app.add_middleware(
         Guard,
-        turn=service.hub.turns.wait,
+        turn=service.hub.requests.wait,
         refusal=hosts.refusal,
         origins=frozenset(server.origins),
         frame_ancestors=server.frame_ancestors,

@@ -64,7 +64,7 @@ def test_a_waiting_request_does_not_wait_for_long_work() -> None:
         done: list[int] = []
 
         async def wait(number: int) -> None:
-            await service.hub.turns.wait()
+            await service.hub.requests.wait()
             done.append(number)
 
         for _ in range(100):
