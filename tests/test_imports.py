@@ -72,6 +72,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.service",
             "ticker.candles",
             "ticker.past",
+            "ticker.tapes",
         }
     ),
     frozenset({"feeds", "web", "ticker.client"}),

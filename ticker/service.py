@@ -94,11 +94,11 @@ class Service:
             self.store.derivation = self.consolidator
         self.hub = Hub(self.store, self.origin, clock, settings.hub, settings.limits)
         (self.upstream or self.intake).wake = self.hub.wake
-        self.candles = Candles(self.store.get, clock, settings.history.max_mb * 2**20)
-        self.intake.on_ingest.append(self.candles.take)
+        self.candles = Candles(clock, settings.history.max_mb * 2**20)
+        self.intake.on_ingest.append(self.candles.tapes.take)
         if self.upstream is None:
-            self.hub.on_tick.append(self.candles.tick)
-            self.store.on_flush.append(self.candles.flushed)  # after the hub's: readers come first
+            self.hub.on_tick.append(self.candles.tapes.tick)
+            self.store.on_flush.append(self.candles.tapes.flushed)  # after the hub's: readers come first
         self.facts = Facts(
             server=f"ticker/{__version__}" + (GATEWAY if self.upstream is not None else ""),
             heartbeat_ms=settings.hub.heartbeat_ms,

@@ -52,9 +52,9 @@ class Market:
         self.store = Store(epoch=1)
         self.intake = Intake(self.store, self.clock, 10_000)
         self.store.derivation = Consolidator(self.store.get, self.intake.rank, 30.0)
-        self.candles = Candles(self.store.get, self.clock, max_bytes)
-        self.intake.on_ingest.append(self.candles.take)
-        self.store.on_flush.append(self.candles.flushed)
+        self.candles = Candles(self.clock, max_bytes)
+        self.intake.on_ingest.append(self.candles.tapes.take)
+        self.store.on_flush.append(self.candles.tapes.flushed)
         self.feeds: dict[str, FeedIntake] = {}
 
     def feed(self, name: str, *, local: bool | None = None) -> Venue:

@@ -95,12 +95,12 @@ def test_a_suspended_machine_leaves_a_gap(market: Market, first: str) -> None:
     market.intake.mark(market.intake.sources["a:DOWN"], "down")
     for _ in range(4):
         market.wait(1)
-        market.candles.tick()
+        market.candles.tapes.tick()
     market.clock.tick(300)
     if first == "tick":
-        market.candles.tick()
+        market.candles.tapes.tick()
     market.say({"a:X": "12"})
-    market.candles.tick()
+    market.candles.tapes.tick()
     quiet, venues = (10, 10, 10, ""), (200, 40, 60, "v")
     assert market.brief("X", limit=305)[:6] == [venues, quiet, quiet, quiet, venues, venues]
     assert market.brief("X", "1m", limit=6)[:5] == [venues] * 5
@@ -119,16 +119,16 @@ def test_a_clock_that_was_far_ahead_leaves_nothing_behind(market: Market, first:
     venue = market.feed("a", local=False)
     market.clock.ahead_ms = 120 * MINUTE
     market.say({"a:X": "10", "a:QUIET": "5"})
-    market.candles.tick()
+    market.candles.tapes.tick()
     market.rows("X", "1m", 5)
     market.clock.ahead_ms = 0
     if first == "tick":
-        market.candles.tick()
+        market.candles.tapes.tick()
     market.say({"a:X": "11"})
-    market.candles.tick()
+    market.candles.tapes.tick()
     for _ in range(130):
         market.beat(1, {"a:X": "12"})
-        market.candles.tick()
+        market.candles.tapes.tick()
     venue.asked.clear()
     assert market.brief("X", "1m", 3) == [(200, 40, 60, "v"), (12, 12, 12, ""), (12, 12, 12, "o")]
     assert venue.asked == [("a:X", 60, 3)]

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from tests.ticker.candle_market import BIG, Market
-from ticker import bars, candles
+from ticker import bars, tapes
 from ticker.bars import CHUNK, TAPE_BYTES, Tape
 
 CHUNK_BYTES = 41 * CHUNK
@@ -37,11 +37,11 @@ def test_the_arrays_stay_within_the_budget(question: str) -> None:
                 market.rows(symbol, "1s", limit=100)
             else:
                 market.closes(symbol, points=50)
-        tapes = market.candles._tapes.values()
+        tapes = market.candles.tapes._tapes.values()
         assert market.candles.bytes <= budget
         assert market.candles.past.bytes <= budget / 4
         assert market.candles.bytes - market.candles.past.bytes == ring_bytes(*tapes) + TAPE_BYTES * len(tapes)
-        assert {tape for listening in market.candles._listeners.values() for tape in listening} == set(tapes)
+        assert {tape for listening in market.candles.tapes._listeners.values() for tape in listening} == set(tapes)
     assert len(venue.asked) > 10
     assert market.candles.bytes > budget / 2, "the budget is made use of"
 
@@ -51,22 +51,22 @@ def test_a_clock_set_back_frees_the_memory_of_all_bars() -> None:
     market = Market()
     market.feed("a", local=True)
     market.say({"a:X": "10", "a:Y": "10"})
-    market.candles.tick()
+    market.candles.tapes.tick()
     for _ in range(200):
         market.beat(1, {"a:X": "10"})
-        market.candles.tick()
+        market.candles.tapes.tick()
     market.rows("X", "1s", limit=100)
     market.clock.ahead_ms = -10_000
-    market.candles.tick()
+    market.candles.tapes.tick()
     assert market.candles.bytes > 2 * TAPE_BYTES, "a little: the newest bar only lasts longer"
     market.clock.ahead_ms = -100_000
-    market.candles.tick()
-    assert (market.candles.bytes, ring_bytes(*market.candles._tapes.values())) == (2 * TAPE_BYTES, 0)
+    market.candles.tapes.tick()
+    assert (market.candles.bytes, ring_bytes(*market.candles.tapes._tapes.values())) == (2 * TAPE_BYTES, 0)
 
 
 def grown(market: Market, *symbols: str) -> dict[str, str]:
     """How much each symbol has: `all`, `minutes`, or nothing."""
-    tapes = market.candles._tapes
+    tapes = market.candles.tapes._tapes
     return {s: "minutes" if tapes[s].seconds is None else "all" for s in symbols if s in tapes}
 
 
@@ -94,8 +94,8 @@ def test_the_least_recently_requested_symbols_are_forgotten_first() -> None:
         for symbol in ("S0", "S2", "S0"):
             market.rows(symbol)
         market.beat(1, {f"a:{symbol}": "11" for symbol in symbols})
-        market.candles._max_bytes = budget
-        market.candles._grow(0)
+        market.candles.tapes._max_bytes = budget
+        market.candles.tapes.make_room()
         assert grown(market, *symbols) == left
 
 
@@ -105,13 +105,13 @@ def test_all_seconds_are_dropped_before_any_minutes() -> None:
     market.feed("a")
     market.say({"a:X": "10", "a:Y": "10"})
     market.beat(1, {"a:X": "11", "a:Y": "11"})
-    market.candles._max_bytes = BIG
+    market.candles.tapes._max_bytes = BIG
     market.rows("X", "1m")
     market.rows("Y", "1s")
     market.beat(2, {"a:X": "11", "a:Y": "11"})
     assert grown(market, "X", "Y") == {"X": "minutes", "Y": "all"}
-    market.candles._max_bytes = 2 * TAPE_BYTES
-    market.candles._grow(0)
+    market.candles.tapes._max_bytes = 2 * TAPE_BYTES
+    market.candles.tapes.make_room()
     assert grown(market, "X", "Y") == {"X": "minutes", "Y": "minutes"}
 
 
@@ -122,7 +122,7 @@ def test_dropped_seconds_are_recorded_again_on_request() -> None:
     market.say({"a:X": "10"})
     market.beat(1, {"a:X": "11"})
     assert grown(market, "X") == {"X": "minutes"}
-    market.candles._max_bytes = BIG
+    market.candles.tapes._max_bytes = BIG
     market.rows("X", "1m")
     assert grown(market, "X") == {"X": "minutes"}
     market.rows("X", "1s")
@@ -138,7 +138,7 @@ def test_a_forgotten_symbol_starts_again_when_requested() -> None:
     market.beat(3, {"a:X": "11"})
     assert market.candles.bytes == 0
     assert market.brief("X") == [(11, 11, 11, "og")]
-    market.candles._max_bytes = BIG
+    market.candles.tapes._max_bytes = BIG
     market.feeds["a"].state("stale", "for the test")
     market.beat(1, {"a:X": "12"})
     assert market.candles.bytes == 0
@@ -159,7 +159,7 @@ def test_the_counted_bytes_are_those_python_takes() -> None:
         market.beat(3, prices)
         market.wait(60)
         market.beat(1, prices)
-        ours = [tracemalloc.Filter(True, str(module.__file__)) for module in (bars, candles)]
+        ours = [tracemalloc.Filter(True, str(module.__file__)) for module in (bars, tapes)]
         taken = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces)
     finally:
         tracemalloc.stop()
