@@ -7,9 +7,9 @@ venue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from operator import attrgetter
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -19,13 +19,6 @@ from ticker.store import Store
 
 MOST = 500
 """The most symbols that are shown; the number of those left out is a series of its own."""
-
-
-def make_price_registry(store: Store, patterns: Sequence[str]) -> CollectorRegistry:
-    """A registry of its own with the prices of the symbols that these patterns select."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(PriceCollector(store, Selection.of(patterns)))
-    return registry
 
 
 class PriceCollector(Collector):
@@ -39,7 +32,10 @@ class PriceCollector(Collector):
         """The current prices, in alphabetical order of the symbols; a symbol without a price has no series."""
         prices = GaugeMetricFamily("ticker_price", "Last price, or the mid where there is none.", labels=["symbol"])
         times = GaugeMetricFamily("ticker_price_timestamp_seconds", "The time of the price.", labels=["symbol"])
-        wanted = self._wanted()
+        scope = self._store.resolve(self._selection)
+        found = (record for symbol in scope.symbols() if (record := self._store.get(symbol)) and not record.instrument)
+        wanted = sorted(found, key=attrgetter("key"))
+        self._store.release(scope)
         for record in wanted[:MOST]:
             if (price := _price(record)) is not None:
                 prices.add_metric([record.key], price)
@@ -47,12 +43,6 @@ class PriceCollector(Collector):
         yield from (prices, times)
         omitted = max(0, len(wanted) - MOST)
         yield GaugeMetricFamily("ticker_prices_omitted", "Selected symbols beyond the cap.", omitted)
-
-    def _wanted(self) -> list[Record]:
-        scope = self._store.resolve(self._selection)
-        found = [r for s in scope.symbols() if ":" not in s and (r := self._store.get(s))]
-        self._store.release(scope)
-        return sorted(found, key=lambda record: record.key)
 
 
 def _price(record: Record) -> float | None:

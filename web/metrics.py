@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from ticker.metrics import make_registry
-from ticker.price_gauges import make_price_registry
+from ticker.price_gauges import PriceCollector
+from ticker.selection import Selection
 from ticker.service import Service
 from web.descriptions import described_text, problems
 from web.problem import Problem
@@ -25,10 +27,10 @@ PAGE[200]["content"]["application/openmetrics-text"] = PAGE[200]["content"]["tex
 
 
 class Collected:
-    """A registry's metrics at one moment, for an encoder in another thread."""
+    """A collector's metrics at one moment, for an encoder in another thread."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._families = list(registry.collect())
+    def __init__(self, collector: Collector) -> None:
+        self._families = list(collector.collect())
         self.samples = sum(len(family.samples) for family in self._families)
 
     def collect(self) -> Iterable[Metric]:
@@ -41,7 +43,7 @@ def make_router(service: Service) -> APIRouter:
     router = APIRouter()
     registry = make_registry(service)
     patterns = service.settings.metrics.prices
-    prices = make_price_registry(service.store, patterns) if patterns else None
+    prices = PriceCollector(service.store, Selection.of(patterns)) if patterns else None
 
     @router.get("/metrics", summary="Metrics for Prometheus", tags=["service"], response_class=Response,
                 responses=PAGE | problems())  # fmt: skip
@@ -60,12 +62,12 @@ def make_router(service: Service) -> APIRouter:
     return router
 
 
-async def _page(registry: CollectorRegistry, request: Request) -> Response:
+async def _page(collector: Collector, request: Request) -> Response:
     try:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
     except (TypeError, ValueError):  # the library takes any version for one of numbers
         encode, content_type = choose_encoder("")
-    collected = Collected(registry)
+    collected = Collected(collector)
     if collected.samples <= INLINE:
         body = encode(collected)
     else:
