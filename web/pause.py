@@ -40,13 +40,8 @@ def unsent_bytes(transport: Any) -> int:
 
 def acknowledged_bytes(transport: Any) -> int | None:
     """How many bytes the peer has acknowledged since the connection began; None where the system does not tell."""
-    if sys.platform != "linux":
-        return None
-    try:
-        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
-    except (AttributeError, OSError, ValueError):  # it is closed
-        return None
-    return int.from_bytes(told[_ACKNOWLEDGED_AT:], sys.byteorder)
+    told = _tcp_info(transport, _ACKNOWLEDGED_AT, 8)
+    return int.from_bytes(told, sys.byteorder) if told else None
 
 
 def pending_bytes(transport: Any, written: int | None) -> int:
@@ -61,11 +56,18 @@ def pending_bytes(transport: Any, written: int | None) -> int:
 
 def delivered(transport: Any) -> bytes:
     """A value that changes whenever a packet arrives: those behind a lost one are not acknowledged until it has."""
-    try:
-        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _DELIVERED_AT + 4)
-    except (AttributeError, OSError, ValueError):  # it is closed, or this is not Linux
+    return _tcp_info(transport, _DELIVERED_AT, 4)
+
+
+def _tcp_info(transport: Any, at: int, size: int) -> bytes:
+    """Some bytes of Linux's `TCP_INFO`; none if the connection is closed, and on other systems."""
+    if sys.platform != "linux":
         return b""
-    return bytes(told[_DELIVERED_AT:])
+    try:
+        told = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, at + size)
+    except (AttributeError, OSError, ValueError):
+        return b""
+    return bytes(told[at:])
 
 
 class Making:
