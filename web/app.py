@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticker.service import Service
-from web import candles, feeds, health, metrics, page, quotes, reference, sources, sse, status, symbols, vendor, ws
+from web import candles, feeds, health, metrics, page, quotes, reference, sse, status, symbols, vendor, ws
 from web.addresses import Addresses
 from web.admission import Admission
 from web.auth import Auth
@@ -60,7 +60,6 @@ def create_app(service: Service, upstream: tuple[str, Mapping[str, str]] | None 
         symbols.make_router(service, addresses),
         feeds.make_router(service),
         candles.make_router(service, addresses),
-        sources.make_router(service, addresses),
     ):
         app.include_router(router, dependencies=checks)
     app.include_router(metrics.make_router(service), dependencies=[Depends(auth.require("metrics"))])

@@ -26,7 +26,7 @@ from ticker import __version__
 from ticker.clock import Clock
 from ticker.service import Service
 from ticker.settings import Settings
-from web import candles, feeds, sources, symbols
+from web import candles, feeds, symbols
 from web.addresses import Addresses
 from web.auth import Auth
 from web.forward import Elsewhere, Forward, answer_elsewhere
@@ -95,7 +95,6 @@ def routers(service: Service, addresses: Addresses) -> list[Any]:
     return [
         symbols.make_router(service, addresses),
         candles.make_router(service, addresses),
-        sources.make_router(service, addresses),
         feeds.make_router(service),
     ]
 
