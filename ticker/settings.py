@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -75,6 +75,11 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def setting(default: Any, meaning: str, **bounds: Any) -> Any:
+    """One setting; the README has its meaning, too."""
+    return Field(default=default, description=meaning, **bounds)
+
+
 class Section(BaseModel):
     """One table of the configuration."""
 
@@ -84,160 +89,121 @@ class Section(BaseModel):
 class Server(Section):
     """`[server]`: where it listens and how it stops."""
 
-    host: Annotated[str, AfterValidator(_host)] = Field(
-        default="127.0.0.1", min_length=1, description="Address to listen on."
+    host: Annotated[str, AfterValidator(_host)] = setting("127.0.0.1", "Address to listen on.", min_length=1)
+    port: int = setting(8000, "TCP port to listen on; 0 picks a free one.", ge=0, le=65_535)
+    reuse_port: bool = setting(
+        False, "Whether other processes of this user may listen on the same port, each to get its share."
     )
-    port: int = Field(default=8000, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free one.")
-    reuse_port: bool = Field(
-        default=False,
-        description="Whether other processes of this user may listen on the same port, each to get its share.",
+    shutdown_grace_s: float = setting(10, "Seconds from the stop signal to the exit.", gt=0, le=300)
+    base_path: Annotated[str, AfterValidator(_path)] = setting(
+        "", "Path below which a proxy serves this service: /prices."
     )
-    shutdown_grace_s: float = Field(default=10, gt=0, le=300, description="Seconds from the stop signal to the exit.")
-    base_path: Annotated[str, AfterValidator(_path)] = Field(
-        default="", description="Path below which a proxy serves this service: /prices."
+    hosts: Annotated[Names, AfterValidator(_hosts)] = setting(
+        (), "Host names accepted besides loopback's; empty: any, or none if it listens there."
     )
-    hosts: Annotated[Names, AfterValidator(_hosts)] = Field(
-        default=(), description="Host names accepted besides loopback's; empty: any, or none if it listens there."
+    origins: Annotated[Names, AfterValidator(_origins)] = setting(
+        (), "Other sites whose pages may read prices: https://app.example."
     )
-    origins: Annotated[Names, AfterValidator(_origins)] = Field(
-        default=(), description="Other sites whose pages may read prices: https://app.example."
+    frame_ancestors: Annotated[Names, AfterValidator(_origins)] = setting(
+        (), "Other sites that may embed the page in a frame: https://app.example."
     )
-    frame_ancestors: Annotated[Names, AfterValidator(_origins)] = Field(
-        default=(), description="Other sites that may embed the page in a frame: https://app.example."
+    trusted_proxies: Annotated[Names, AfterValidator(_networks)] = setting(
+        (), "Addresses and networks of proxies whose X-Forwarded-For is trusted: 10.0.0.0/8."
     )
-    trusted_proxies: Annotated[Names, AfterValidator(_networks)] = Field(
-        default=(), description="Addresses and networks of proxies whose X-Forwarded-For is trusted: 10.0.0.0/8."
-    )
-    tls_cert: str = Field(default="", description="Certificate file (PEM, with its chain); turns on https and wss.")
-    tls_key: str = Field(default="", description="Private key file, if the key is not in the certificate file.")
+    tls_cert: str = setting("", "Certificate file (PEM, with its chain); turns on https and wss.")
+    tls_key: str = setting("", "Private key file, if the key is not in the certificate file.")
 
 
 class Hub(Section):
     """`[hub]`: the pace of the stream, and when a client counts as gone."""
 
-    flush_interval_ms: int = Field(
-        default=20,
-        ge=0,
-        le=1000,
-        description="Minimum milliseconds between two flushes, on average; more when flushes take long.",
+    flush_interval_ms: int = setting(
+        20, "Minimum milliseconds between two flushes, on average; more when flushes take long.", ge=0, le=1000
     )
-    heartbeat_ms: int = Field(
-        default=5000, ge=100, le=60_000, description="Milliseconds without a frame before a heartbeat is sent."
-    )
-    stall_s: float = Field(
-        default=10, gt=0, le=300, description="Seconds without taking a byte after which a client is disconnected."
-    )
-    ping_interval_s: float = Field(default=20, gt=0, le=3600, description="Seconds between two WebSocket pings.")
-    ping_timeout_s: float = Field(default=20, gt=0, le=3600, description="Seconds to wait for the answer to a ping.")
-    compress: bool = Field(default=True, description="Compress frames, once for all clients that share them.")
+    heartbeat_ms: int = setting(5000, "Milliseconds without a frame before a heartbeat is sent.", ge=100, le=60_000)
+    stall_s: float = setting(10, "Seconds without taking a byte after which a client is disconnected.", gt=0, le=300)
+    ping_interval_s: float = setting(20, "Seconds between two WebSocket pings.", gt=0, le=3600)
+    ping_timeout_s: float = setting(20, "Seconds to wait for the answer to a ping.", gt=0, le=3600)
+    compress: bool = setting(True, "Compress frames, once for all clients that share them.")
 
 
 class Upstream(Section):
     """`[upstream]`: the service that a gateway follows, instead of having feeds."""
 
-    url: Annotated[str, AfterValidator(_service)] = Field(
-        default="", description="Service to follow: http://ingest.example:8000; empty: this one has feeds of its own."
+    url: Annotated[str, AfterValidator(_service)] = setting(
+        "", "Service to follow: http://ingest.example:8000; empty: this one has feeds of its own."
     )
-    token_file: str = Field(
-        default="", description="File with the token that service requires; empty: TICKER_TOKEN, if it is set."
-    )
+    token_file: str = setting("", "File with the token that service requires; empty: TICKER_TOKEN, if it is set.")
 
 
 class Store(Section):
     """`[store]`: how many symbols there may be, and when a price is stale."""
 
-    max_symbols: int = Field(default=50_000, ge=1, le=1_000_000, description="Symbols kept; more are rejected.")
-    stale_after_s: float | None = Field(
-        default=None,
-        gt=0,
-        le=86_400,
-        description="Minimum seconds of silence before a price is stale; unset: each feed's own.",
+    max_symbols: int = setting(50_000, "Symbols kept; more are rejected.", ge=1, le=1_000_000)
+    stale_after_s: float | None = setting(
+        None, "Minimum seconds of silence before a price is stale; unset: each feed's own.", gt=0, le=86_400
     )
-    failback_after_s: float = Field(
-        default=30, ge=0, le=86_400, description="Seconds that a better source must be live again before it is used."
+    failback_after_s: float = setting(
+        30, "Seconds that a better source must be live again before it is used.", ge=0, le=86_400
     )
 
 
 class Limits(Section):
     """`[limits]`: what one client, and all of them together, may take."""
 
-    patterns: int = Field(default=1000, ge=1, le=100_000, description="Patterns that one client may subscribe to.")
-    wildcards: int = Field(default=32, ge=0, le=1000, description="Patterns with `*` that one client may have.")
-    symbols: int = Field(
-        default=50_000, ge=1, le=1_000_000, description="Symbols that one client's patterns may match."
+    patterns: int = setting(1000, "Patterns that one client may subscribe to.", ge=1, le=100_000)
+    wildcards: int = setting(32, "Patterns with `*` that one client may have.", ge=0, le=1000)
+    symbols: int = setting(50_000, "Symbols that one client's patterns may match.", ge=1, le=1_000_000)
+    cells: int = setting(2_000_000, "Symbols of all distinct selections together.", ge=1, le=100_000_000)
+    cells_per_address: int = setting(200_000, "The same, for the clients of one address.", ge=1, le=100_000_000)
+    work_per_s: int = setting(
+        20_000, "Symbols and pattern tests per second that one client's subscribing may cost.", ge=1, le=10_000_000
     )
-    cells: int = Field(
-        default=2_000_000, ge=1, le=100_000_000, description="Symbols of all distinct selections together."
-    )
-    cells_per_address: int = Field(
-        default=200_000, ge=1, le=100_000_000, description="The same, for the clients of one address."
-    )
-    work_per_s: int = Field(
-        default=20_000,
+    snapshot_symbols_per_s: int = setting(
+        500_000,
+        "Symbols per second in snapshots and whole answers for one address, or tested for its requests.",
         ge=1,
         le=10_000_000,
-        description="Symbols and pattern tests per second that one client's subscribing may cost.",
     )
-    snapshot_symbols_per_s: int = Field(
-        default=500_000,
-        ge=1,
-        le=10_000_000,
-        description="Symbols per second in snapshots and whole answers for one address, or tested for its requests.",
+    message_bytes: int = setting(65_536, "Bytes in one message from a client.", ge=1024, le=2**24)
+    messages_per_s: int = setting(20, "Messages per second from one client.", ge=1, le=100_000)
+    connections: int = setting(
+        20_000, "Connections in total, as far as the limit on open files allows.", ge=1, le=1_000_000
     )
-    message_bytes: int = Field(default=65_536, ge=1024, le=2**24, description="Bytes in one message from a client.")
-    messages_per_s: int = Field(default=20, ge=1, le=100_000, description="Messages per second from one client.")
-    connections: int = Field(
-        default=20_000,
-        ge=1,
-        le=1_000_000,
-        description="Connections in total, as far as the limit on open files allows.",
-    )
-    connections_per_address: int = Field(
-        default=0, ge=0, le=1_000_000, description="Connections from one address; 0: no limit."
-    )
-    connects_per_s: int = Field(default=5000, ge=1, le=1_000_000, description="New connections per second.")
-    handshake_s: float = Field(
-        default=10,
-        gt=0,
-        le=300,
-        description="Seconds allowed for a TLS handshake, a request's head, or the message with a token.",
+    connections_per_address: int = setting(0, "Connections from one address; 0: no limit.", ge=0, le=1_000_000)
+    connects_per_s: int = setting(5000, "New connections per second.", ge=1, le=1_000_000)
+    handshake_s: float = setting(
+        10, "Seconds allowed for a TLS handshake, a request's head, or the message with a token.", gt=0, le=300
     )
 
 
 class History(Section):
     """`[history]`: how much of the past is remembered."""
 
-    max_mb: int = Field(
-        default=256, ge=1, le=65_536, description="Megabytes for bars; those that nobody asked for are dropped first."
-    )
+    max_mb: int = setting(256, "Megabytes for bars; those that nobody asked for are dropped first.", ge=1, le=65_536)
 
 
 class Auth(Section):
     """`[auth]`: who may read prices, if not everyone."""
 
-    tokens_file: str = Field(
-        default="", description="File with the tokens that grant access; empty: no token is needed."
-    )
-    query: bool = Field(default=False, description="Whether a token may also be given in the URL: ?token=….")
-    metrics: bool = Field(default=False, description="Whether /metrics requires a token, one for metrics.")
+    tokens_file: str = setting("", "File with the tokens that grant access; empty: no token is needed.")
+    query: bool = setting(False, "Whether a token may also be given in the URL: ?token=….")
+    metrics: bool = setting(False, "Whether /metrics requires a token, one for metrics.")
 
 
 class Metrics(Section):
     """`[metrics]`: what Prometheus may read besides the service's own counters."""
 
-    prices: Annotated[Names, AfterValidator(_patterns)] = Field(
-        default=(),
-        description="Patterns of consolidated symbols whose prices are served at /metrics/prices; empty: none.",
+    prices: Annotated[Names, AfterValidator(_patterns)] = setting(
+        (), "Patterns of consolidated symbols whose prices are served at /metrics/prices; empty: none."
     )
 
 
 class Log(Section):
     """`[log]`: what is written to standard error, and how."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level written.")
-    format: Literal["console", "json"] = Field(
-        default="console", description="console: lines for people; json: JSON lines."
-    )
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Lowest level written.")
+    format: Literal["console", "json"] = setting("console", "console: lines for people; json: JSON lines.")
 
 
 class Settings(Section):
