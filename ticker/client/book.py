@@ -208,4 +208,4 @@ class Backlog(Generic[Number]):
 
     def _frame(self, deltas: dict[str, Record | None], records: dict[str, Record]) -> Frame[Number]:
         book = self._book
-        return Frame(book.version, book.time, snapshot=self._snapshot, deltas=deltas, records=records, make=book.make)
+        return Frame(book.version, book.time, self._snapshot, deltas, records, book.make)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
@@ -176,6 +177,7 @@ class Change(NamedTuple, Generic[Number]):
     gone: bool = False
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Frame(Generic[Number]):
     """All that changed in a view from one version to another.
 
@@ -189,24 +191,12 @@ class Frame(Generic[Number]):
             gone.
     """
 
-    __slots__ = ("_make", "_records", "deltas", "snapshot", "time", "version")
-
-    def __init__(
-        self,
-        version: int,
-        time: int,
-        *,
-        snapshot: bool,
-        deltas: Mapping[str, Record | None],
-        records: Mapping[str, Record],
-        make: Callable[[str | float], Number],
-    ) -> None:
-        self.version = version
-        self.time = time
-        self.snapshot = snapshot
-        self.deltas = deltas
-        self._records = records
-        self._make: Callable[[str | float], Number] = make
+    version: int
+    time: int
+    snapshot: bool
+    deltas: Mapping[str, Record | None]
+    _records: Mapping[str, Record]
+    _make: Callable[[str | float], Number]
 
     def __len__(self) -> int:
         return len(self.deltas)

@@ -151,7 +151,7 @@ class Board:
         """The last minutes' closes as blocks, the last of them the current price."""
         closes = [None if close is None else float(close) for close in self.closes.get(row.quote.symbol, ())]
         now = _price(row.quote)
-        points = [*closes[:-1], now if now is not None else None][-SPARK:]
+        points = [*closes[:-1], now][-SPARK:]
         known = [point for point in points if point is not None]
         if len(known) < 2:
             return Text(" " * SPARK)
