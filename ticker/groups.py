@@ -210,9 +210,7 @@ class Groups:
         if self._growth.doubts(selection):
             since = None
         if since is not None and self.store.is_behind(since):
-            group.members.discard(reader)
-            group.lagging.add(reader)
-            reader.since = since
+            group.let_lag(reader, since)
             self._ahead.add(reader)
             return protocol.update(since, since, self._wall_ms(), [], [], [])
         return self._frame(group, since)
@@ -309,9 +307,7 @@ class Groups:
             self._drop(old)
             for reader in readers:
                 group = self._place(reader, old.scope.selection, old.interval_ms)
-                group.members.discard(reader)
-                group.lagging.add(reader)
-                reader.since = 0
+                group.let_lag(reader, 0)
                 self.ready(reader)
             if readers and self._growth.cap(group, births):
                 group.unwarned = set(readers)
@@ -489,9 +485,7 @@ class Groups:
         group = self._place(reader, selection, interval_ms)
         missed = self.store.changes(group.scope, whole.version)
         if missed.since is None or missed.records or missed.gone or group.due:
-            group.members.discard(reader)
-            group.lagging.add(reader)
-            reader.since = whole.version
+            group.let_lag(reader, whole.version)
             self.ready(reader)
         else:
             group.told = min(group.told, whole.version)

@@ -87,3 +87,9 @@ class Group:
     @property
     def empty(self) -> bool:
         return not self.members and not self.lagging
+
+    def let_lag(self, reader: Reader, since: int) -> None:
+        """A member knows only what was there at a version, 0 for nothing."""
+        self.members.discard(reader)
+        self.lagging.add(reader)
+        reader.since = since
