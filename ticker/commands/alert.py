@@ -34,7 +34,7 @@ from ticker.errors import UnreachableError
 @click.option(
     "--for",
     "for_s",
-    type=options.Duration(),
+    type=options.duration,
     metavar="TIME",
     help="Give up after 10s, 5m or 1h, with status 1, or 4 if the service never answered.",
 )

@@ -13,29 +13,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _UNITS_S = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class Duration(click.ParamType[float]):
-    """`250ms`, `10s`, `5m`, `1h`, `1d`, or a number of seconds; converted to seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse a duration."""
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|)", value)
-        if match is None:
-            self.fail(f"'{value}' is not a duration; write 250ms, 10s, 5m or 1h", param, ctx)
-        return float(match[1]) * _UNITS_S[match[2]]
+def duration(text: str) -> float:
+    """A type of option: `250ms`, `10s`, `5m`, `1h`, `1d`, or a number of seconds; converted to seconds."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|)", text)
+    if match is None:
+        raise click.BadParameter(f"'{text}' is not a duration; write 250ms, 10s, 5m or 1h")
+    return float(match[1]) * _UNITS_S[match[2]]
 
 
-class Fields(click.ParamType[list[str]]):
+def _names(text: str) -> list[str]:
     """Field names separated by commas, checked where they are used."""
-
-    name = "fields"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:  # noqa: ARG002
-        """Split at the commas."""
-        return value if isinstance(value, list) else [name.strip() for name in value.split(",") if name.strip()]
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def service(command: Command) -> Command:
@@ -57,7 +45,7 @@ def _symbols(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> t
 
 def fields(command: Command) -> Command:
     """Give a command `--fields`."""
-    return click.option("--fields", type=Fields(), metavar="NAME,...", help="Only these fields.  [all]")(command)
+    return click.option("--fields", type=_names, metavar="NAME,...", help="Only these fields.  [all]")(command)
 
 
 def formats(command: Command) -> Command:

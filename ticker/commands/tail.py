@@ -26,12 +26,12 @@ from ticker.model import FIELDS
 @options.symbols
 @options.formats
 @click.option("--count", type=click.IntRange(1), metavar="N", help="Stop after N lines.")
-@click.option("--for", "for_s", type=options.Duration(), metavar="TIME", help="Stop after 10s, 5m or 1h.")
+@click.option("--for", "for_s", type=options.duration, metavar="TIME", help="Stop after 10s, 5m or 1h.")
 @options.fields
 @click.option(
     "--interval",
     "interval_s",
-    type=options.Duration(),
+    type=options.duration,
     metavar="TIME",
     help="Least time between a symbol's changes: 250ms.",
 )
