@@ -150,15 +150,14 @@ class Groups:
 
         `text` is its cursor; 0 if it leaves less than a turn's work.
         """
-        since = self._since(selection, text)
+        since = self.since(selection, _cursor(text))
         if since is not None and self.store.changed(since, self.large) < self.large:
             return 0
         matched = self.matched(selection)
         return matched - self.store.matched(known.scope) if known and _same_fields(known, selection) else matched
 
-    def _since(self, selection: Selection, text: str | None) -> int | None:
-        """The version that a cursor allows to resume from, if it does."""
-        cursor = Cursor.parse(text) if text else None
+    def since(self, selection: Selection, cursor: Cursor | None) -> int | None:
+        """The version from which a reader of a selection can go on, if its cursor allows that; see `enter`."""
         since = cursor.since(self.store.epoch, selection) if cursor else None
         good = since is not None and self.store.resumes(since) and not self._growth.doubts(selection)
         return since if good else None
@@ -183,7 +182,7 @@ class Groups:
             if known and _same_fields(known, selection):
                 yield from self._encoded_ahead(address, selection)
             elif self._growth.allows(matched):
-                since = self._since(selection, text)
+                since = self.since(selection, _cursor(text))
                 told = matched if since is None else self.store.changed(since, matched)
                 yield from self._large_frames.take(address, selection, told, since, least)
 
@@ -222,12 +221,11 @@ class Groups:
 
         Counts how the cursor was answered.
         """
-        cursor = Cursor.parse(text) if text else None
+        cursor = _cursor(text)
         if whole is not None and self._serves(whole, selection):
             frame = self._enter_behind(reader, selection, interval_ms, whole)
         else:
-            since = cursor.since(self.store.epoch, selection) if cursor else None
-            frame = self.enter(reader, selection, interval_ms, since)
+            frame = self.enter(reader, selection, interval_ms, self.since(selection, cursor))
         if text:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
@@ -469,7 +467,7 @@ class Groups:
 
     def _claimed(self, text: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""
-        cursor = Cursor.parse(text) if text else None
+        cursor = _cursor(text)
         return min(cursor.version, self.store.version) if cursor and cursor.epoch == self.store.epoch else 0
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
@@ -605,6 +603,10 @@ class Groups:
         if group.returning:
             self._returning.add(group)
         return rows
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    return Cursor.parse(text) if text else None
 
 
 def _same_fields(group: Group, selection: Selection) -> bool:

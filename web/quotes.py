@@ -38,7 +38,7 @@ EXAMPLE_CSV = "symbol,last,ts\r\nBTC-USD,97412.35,1795386012345\r\n"
 def make_router(service: Service, admission: Admission) -> APIRouter:
     """The two paths for one service."""
     router = APIRouter()
-    store, hub = service.store, service.hub
+    store, hub, groups = service.store, service.hub, service.hub.groups
 
     @router.get("/api/quotes", summary="Quotes, all or those changed since a cursor", tags=["prices"],
                 response_class=Response, responses=with_csv(described("Quotes", ETag=ETAG), EXAMPLE_CSV)
@@ -75,7 +75,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     return refused
                 check_quota(service, address, selection, 0, cursor)
                 await wait_for_news(request, hub, selection, wait_s, address)
-            since = _since(store, selection, known)
+            since = groups.since(selection, known)
             if known is not None and since is not None and store.is_behind(since):
                 return answer(_document(service, known, since, members([], [], [], always=True), b""))
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
@@ -91,11 +91,11 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     headers["ETag"] = _etag(store, scope, shape)
                     return answer(_document(service, _here(store, selection), since, body, unknown), headers=headers)
 
-                made = await hub.turns.complete(hub.groups.line.make(address, selection, since, large))
+                made = await hub.turns.complete(groups.line.make(address, selection, since, large))
                 if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew
-                since, headers["ETag"] = _since(store, selection, known), _etag(store, scope, shape)
+                since, headers["ETag"] = groups.since(selection, known), _etag(store, scope, shape)
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records), in_hand)
@@ -136,16 +136,10 @@ def _has(if_none_match: str | None, etag: str) -> bool:
     return if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*")
 
 
-def _since(store: Store, selection: Selection, known: Cursor | None) -> int | None:
-    """The version to resume from, if a cursor allows that now; the store may be behind it."""
-    since = known.since(store.epoch, selection) if known else None
-    return since if since is not None and store.resumes(since) else None
-
-
 async def _is_quiet(service: Service, scope: Scope, known: Cursor | None) -> bool:
     """Whether nothing in a selection has changed since a cursor; many changes are looked through in slices."""
     store = service.store
-    epoch, since = store.epoch, _since(store, scope.selection, known)
+    epoch, since = store.epoch, service.hub.groups.since(scope.selection, known)
     if since is None or store.is_behind(since):
         return since is not None
     if store.changed(since, LARGE) >= LARGE and store.matched(scope) >= LARGE:

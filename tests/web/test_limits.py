@@ -168,6 +168,24 @@ async def test_new_symbols_beyond_the_limit_are_left_out(live: Live) -> None:
     await bystander.gets_the_next_price()
 
 
+@serving(limits={"symbols": 22}, prices=MANY)
+async def test_the_cursor_of_a_reader_without_all_symbols_is_not_trusted_over_http_either(live: Live) -> None:
+    """Seen: `/api/quotes` answered the cursor of a stream from which a symbol had been left out by what had changed
+    since, so that whoever went on there never learned of that symbol. Promise: it gets everything, as on the stream.
+    """
+    peer = await live.stream("?symbols=*")
+    epoch, subscribed = (await peer.hear("hello"))["epoch"], await peer.hear("subscribed")
+    live.publish({"N1-USD": "1", "N2-USD": "1"})
+    assert (await peer.hear("update"))["quotes"].keys() == {"N1-USD"}
+    live.feed.remove(["toy:S0-USD"])
+    update = await peer.hear("update")
+    assert update["gone"] == ["S0-USD"]
+    cursor = f"{epoch}:{update['version']}:{subscribed['selection']}"
+    answer = (await live.get(f"/api/quotes?symbols=*&cursor={cursor}&wait_s=30")).json
+    assert answer["since"] is None
+    assert "N2-USD" in answer["quotes"]
+
+
 def text(**message: object) -> bytes:
     return frame(TEXT, json.dumps(message).encode())
 
