@@ -80,7 +80,8 @@ class Groups:
         self._classes: set[int] = set()  # the interval classes that are being served
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
-        self._returning: set[Group] = set()
+        self.returning: set[Group] = set()
+        """Those with readers that can take bytes again, which wait for `catch_up`."""
         self._ahead: set[Reader] = set()  # lagging readers that know more than the store
         self._empty_since: dict[Group, float] = {}
         self._growth = Growth(store, limits.symbols)
@@ -286,7 +287,7 @@ class Groups:
         if group.interval_ms:
             self._mark_due(group, self.store.version)
             return False
-        self._returning.add(group)
+        self.returning.add(group)
         return True
 
     def restart(self) -> None:
@@ -366,19 +367,14 @@ class Groups:
         while self.sending:
             self.send_on()
 
-    @property
-    def returning(self) -> bool:
-        """Whether readers that can take bytes again wait for `catch_up`."""
-        return bool(self._returning)
-
     def catch_up(self) -> None:
         """Serve readers that can take bytes again, as many as one turn of the loop allows."""
         for reader in [reader for reader in self._ahead if reader.since <= self.store.version]:
             self._ahead.discard(reader)
             self.ready(reader)
         rows = 0
-        while self._returning and rows < self.large:
-            rows += self._send_returning(self._returning.pop())
+        while self.returning and rows < self.large:
+            rows += self._send_returning(self.returning.pop())
 
     def send_due(self, interval_ms: int) -> None:
         """An interval class is due: send each of its groups with news a frame, unless its last time is not over yet."""
@@ -398,17 +394,20 @@ class Groups:
             yield from self._serve(due, frame_of)
             self._classes.discard(interval_ms)
 
-        due = [group for group in self._groups.values() if group.interval_ms == interval_ms and group.due]
+        due = [
+            group for group in self._groups.values() if group.interval_ms == interval_ms and group.due_since is not None
+        ]
         self._begin(serve())
 
     def _due_frame(self, group: Group, news: dict[Record, None], updates: Updates) -> Frame | None:
         """The frame for a group that was due: of its news alone, unless a feed's record or a removal came for all."""
-        if self._for_all > group.seen:
-            changes = self.store.changes(group.scope, group.seen)
+        since, wanted = group.due_since, group.scope.selection.mask
+        assert since is not None
+        if self._for_all > since:
+            changes = self.store.changes(group.scope, since)
             if changes.since is None or changes.records or changes.gone:
                 return protocol.data_frame(changes, self._wall_ms(), group.told)
             return None
-        since, wanted = group.seen, group.scope.selection.mask
         told = _allowed(group, news)
         rows = [r.pieces.get(m) or protocol.piece(r, m) for r in told if (m := r.changed_since(since) & wanted)]
         return updates.frame(group.told, rows, []) if rows else None
@@ -428,7 +427,7 @@ class Groups:
             if now - began > self.turn_s:
                 yield
                 began = self._monotonic()
-            if not group.due:  # it was emptied meanwhile
+            if group.due_since is None:  # it was emptied meanwhile
                 continue
             version, news, group.news = self.store.version, group.news, {}
             frame = frame_of(group, news) if group.members else None
@@ -436,7 +435,7 @@ class Groups:
                 yield from self._send_in_parts(group, frame, now)
             elif frame is not None:
                 self._send(group, frame, now)
-            group.due, group.seen = False, version
+            group.due_since = None
             if group.news or self._for_all > version:  # something came between two parts
                 self._mark_due(group, version)
             if group.returning:
@@ -482,7 +481,7 @@ class Groups:
         """
         group = self._place(reader, selection, interval_ms)
         missed = self.store.changes(group.scope, whole.version)
-        if missed.since is None or missed.records or missed.gone or group.due:
+        if missed.since is None or missed.records or missed.gone or group.due_since is not None:
             group.let_lag(reader, whole.version)
             self.ready(reader)
         else:
@@ -493,16 +492,14 @@ class Groups:
         self.leave(reader)
         group = self._groups.get((selection, interval_ms))
         if group is None:
-            version = self.store.version
-            group = Group(self.store.resolve(selection), interval_ms, version, version, self._monotonic())
+            group = Group(self.store.resolve(selection), interval_ms, self.store.version, self._monotonic())
             group.cells = _cells(selection, self.store.matched(group.scope))
             self.quota.cells += group.cells
             self._groups[selection, interval_ms] = group
             self._interest.add(group)
         elif group.empty:
             self._empty_since.pop(group, None)
-            group.told = group.seen = self.store.version
-            group.due = False
+            group.told, group.due_since = self.store.version, None
             group.news.clear()
         group.members.add(reader)
         self.quota.join(reader.address, group, group.cells)
@@ -518,14 +515,14 @@ class Groups:
 
     def _mark_due(self, group: Group, seen: int) -> None:
         """A group has something to send, later; up to `seen` nothing concerned its members."""
-        if not group.due:
-            group.due, group.seen = True, seen
+        if group.due_since is None:
+            group.due_since = seen
             if group.interval_ms:
                 self._arm(group.interval_ms)
 
     def _seen(self, group: Group) -> int:
         """The version up to which the group's members have been told everything."""
-        return group.seen if group.due else self.store.version
+        return self.store.version if group.due_since is None else group.due_since
 
     def _frame(self, group: Group, since: int | None) -> Frame:
         """The frame from a version to now, made once for all of the group's readers at that version."""
@@ -601,7 +598,7 @@ class Groups:
                 group.lagging.discard(reader)
                 group.members.add(reader)
         if group.returning:
-            self._returning.add(group)
+            self.returning.add(group)
         return rows
 
 

@@ -56,14 +56,14 @@ class Group:
 
     Attributes:
         told: the version of its last frame, which the next one names as `since`.
-        seen: the version up to which the store was read; nothing of the group changed between `told` and it.
         members: readers who know everything up to `told`.
         lagging: readers who missed a frame; each has its own `since`.
         returning: lagging readers who can take bytes again.
         untold: members that still wait for their part of a frame; one that comes meanwhile knows what is in it.
         unwarned: lagging readers who were not told yet that the group has outgrown its limit.
-        news: its records that changed since `seen`, in order.
-        due: whether there may be news for its members since `seen`, which they will get later.
+        news: its records that changed since `due_since`, in order.
+        due_since: the version since which there may be news for its members, which they will get later; nothing of the
+            group changed between `told` and it. None if there is none: then that is so up to now.
         sent_at: when a frame last went out, monotonic seconds.
         cells: what it counts for in the quota, fixed when it is made.
         frames: ready-made frames by version and `since`, all of one version.
@@ -72,7 +72,6 @@ class Group:
     scope: Scope
     interval_ms: int
     told: int
-    seen: int
     sent_at: float
     members: set[Reader] = field(default_factory=set)
     lagging: set[Reader] = field(default_factory=set)
@@ -80,7 +79,7 @@ class Group:
     untold: set[Reader] = field(default_factory=set)
     unwarned: set[Reader] = field(default_factory=set)
     news: dict[Record, None] = field(default_factory=dict)
-    due: bool = False
+    due_since: int | None = None
     cells: int = 0
     frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
 

@@ -99,7 +99,7 @@ class Link:
     def waiting(self) -> bool:
         """Whether there may be news that it has not been sent yet."""
         assert self.group is not None
-        return self.lagging or self.group.due
+        return self.lagging or self.group.due_since is not None
 
 
 class World:
@@ -335,7 +335,7 @@ class World:
                 link.check()
         for group in self.groups:
             served = group.interval_ms in self.armed or self.groups.sending or self.work
-            assert not group.due or group.empty or served, "nobody will send what waits"
+            assert group.due_since is None or group.empty or served, "nobody will send what waits"
         versions = [record.version for record in self.store.records()]
         assert versions == sorted(versions)
         assert self.store.tombstones <= MAX_TOMBSTONES

@@ -23,7 +23,7 @@ class World:
 
     def group(self, *patterns: str) -> Group:
         """A new group, indexed."""
-        group = Group(self.store.resolve(Selection.of(patterns)), 0, 1, 1, 0.0)
+        group = Group(self.store.resolve(Selection.of(patterns)), 0, 1, 0.0)
         self.interest.add(group)
         return group
 

@@ -136,12 +136,12 @@ class GroupsThatClaimUnsentVersions(Groups):
     """The same in heartbeats alone."""
 
     def heartbeat(self, older_than_s: float) -> None:
-        due = [group for group in self if group.due]
+        due = {group: group.due_since for group in self}
         for group in due:
-            group.due = False
+            group.due_since = None
         super().heartbeat(older_than_s)
-        for group in due:
-            group.due = True
+        for group, since in due.items():
+            group.due_since = since
 
 
 class GroupsThatSkipVersions(Groups):
@@ -170,8 +170,8 @@ class GroupsThatNeverArm(Groups):
     """The last value before silence stays unsent."""
 
     def _mark_due(self, group: Group, seen: int) -> None:
-        if not group.due:
-            group.due, group.seen = True, seen
+        if group.due_since is None:
+            group.due_since = seen
 
 
 class GroupsThatEncodeForEach(Groups):
@@ -200,7 +200,7 @@ class GroupsThatAreDoneTooEarly(Groups):
 
     def _send_in_parts(self, group: Group, frame: Frame, now: float) -> Iterator[None]:
         for _ in super()._send_in_parts(group, frame, now):
-            group.due = False
+            group.due_since = None
             yield
 
 
@@ -286,7 +286,7 @@ class GroupsThatGoOn(Groups):
     def restart(self) -> None:
         self._rest, self.sending, self._for_all = iter(()), False, 0
         for group in self:
-            group.due = False
+            group.due_since = None
             group.news.clear()
             group.frames.clear()
             for reader in list(group.members):

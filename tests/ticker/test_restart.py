@@ -131,7 +131,7 @@ def test_everybody_gets_a_snapshot_on_the_open_connection(market: Works, version
     assert first.frames[0] is second.frames[0]
     assert first.take() == second.take() == [snapshot(version, "A", "C")]
     assert other.take() == [snapshot(version, "A")]
-    assert (market.groups.returning, market.groups.lagging) == (False, 0)
+    assert (market.groups.returning, market.groups.lagging) == (set(), 0)
     counts = market.groups.counts
     assert (counts.resyncs, counts.conflated) == ({"epoch": 3, "selection": 0, "pruned": 0}, 0)
     market.store.ingest("A", {"last": "8"})
@@ -188,7 +188,7 @@ def test_a_reader_with_an_interval_gets_it_at_its_time(market: Works) -> None:
     market.armed.clear()
     market.store.restart(2, 1, records("A"))
     behind.takes = True
-    assert (set(market.armed), market.groups.returning) == ({250}, False)
+    assert (set(market.armed), market.groups.returning) == ({250}, set())
     market.groups.heartbeat(0.0)
     market.finish()
     assert peer.take() == behind.take() == [{"type": "heartbeat", "version": 0}]
