@@ -253,7 +253,8 @@ class FeedIntake:
             most = f"store.max_symbols = {intake.max_symbols}"
             self._leave_out("limit", f"more symbols than {most}; the rest is left out")
             return None
-        source = intake.sources[symbol] = self._sources[symbol] = Source(symbol, self._rank, self._stale_after_s, now)
+        source = Source(symbol, self._rank, self._stale_after_s, Rhythm(now), now)
+        intake.sources[symbol] = self._sources[symbol] = source
         self.status.symbols = len(self._sources)
         return source
 
