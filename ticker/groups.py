@@ -41,12 +41,6 @@ MANY = 4
 """A frame of at least this size is worth compressing if at least this many readers share it."""
 
 
-def at_once(steps: Iterator[None]) -> None:
-    """Take all steps of long work."""
-    for _ in steps:
-        pass
-
-
 class Groups:
     """All groups, and which of them a symbol concerns.
 
@@ -55,7 +49,7 @@ class Groups:
         clock: the service's clock.
         arm: called with an interval class, ms, when a group of it has news: call `send_due` at its next multiple.
         limits: what readers may select.
-        spread: does long work in steps, one a turn of the loop; the default does all of it at once.
+        spread: does long work in steps, one a turn of the loop.
     """
 
     def __init__(
@@ -64,7 +58,7 @@ class Groups:
         clock: Clock,
         arm: Callable[[int], None],
         limits: Limits,
-        spread: Callable[[Iterator[None]], None] = at_once,
+        spread: Callable[[Iterator[None]], object],
     ) -> None:
         self.store = store
         self.quota = Quota(limits, clock)

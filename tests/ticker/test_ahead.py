@@ -22,7 +22,7 @@ class Gateway:
     def __init__(self) -> None:
         clock = ManualClock()
         self.store = Store(0)
-        self.groups = Groups(self.store, clock, lambda _: None, Limits())
+        self.groups = Groups(self.store, clock, lambda _: None, Limits(), list)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.store.restart(7, 5, {"A": {"last": "1"}, "B": {"last": "2"}})

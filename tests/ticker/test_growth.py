@@ -48,7 +48,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.store = Store(1)
-        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(symbols=3))
+        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(symbols=3), list)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.put("A", "B")

@@ -14,7 +14,6 @@ import pytest
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS
 from tests.ticker.test_groups import ALL, ONLY_A, Market, Peer, read, update
 from tests.ticker.test_session import Desk, kinds
-from ticker.groups import at_once
 from ticker.large_frames import KEEP_S
 from ticker.model import Value
 from ticker.protocol import Frame
@@ -57,7 +56,7 @@ class Works(Market):
         """All turns that it takes."""
         self.groups.send_rest()
         while self.works:
-            at_once(self.works.pop(0))
+            list(self.works.pop(0))
         while self.groups.returning:
             self.groups.catch_up()
 
@@ -284,7 +283,7 @@ def test_an_interval_is_served_again_after_its_old_round(market: Works) -> None:
     market.armed.clear()
     market.groups.send_due(250)
     assert (market.armed, [peer.take() for peer in peers]) == ([250], [[], [], []])
-    at_once(market.works.pop(0))
+    list(market.works.pop(0))
     market.groups.send_due(250)
     market.finish()
     assert [peer.take() for peer in peers] == [[snapshot(1, "A")]] * 3

@@ -49,7 +49,7 @@ class Desk:
         self.clock = ManualClock()
         self.store = Store(EPOCH)
         limits = limits or Limits()
-        self.groups = Groups(self.store, self.clock, lambda interval_ms: None, limits)
+        self.groups = Groups(self.store, self.clock, lambda interval_ms: None, limits, list)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.loaded = True
