@@ -51,14 +51,30 @@ TIMER_GRAIN_S = 0.001
 """The resolution of the loop's timers."""
 
 
-class Source(Protocol):
-    """What fills the store."""
+class Origin(Protocol):
+    """What fills the store: the intake of this process's own feeds, or the service that a gateway follows."""
 
     oldest_at: float | None
     """When the first of what the next flush shows came, monotonic seconds."""
 
     def expire(self) -> Iterator[None]:
         """Mark what has been silent for too long, pausing after each slice."""
+
+    def kinds(self) -> list[str]:
+        """The kinds of all feeds."""
+
+    def begun(self) -> bool:
+        """Whether any feed's symbols are known, and visible."""
+
+    def loading(self) -> list[str]:
+        """The feeds that do not know their symbols yet but still may."""
+
+    def not_ready(self) -> list[str]:
+        """Why no new readers should be sent here; empty if they may."""
+
+    @property
+    def stale(self) -> int:
+        """How many venue symbols are stale now."""
 
 
 class Pause(Protocol):
@@ -111,15 +127,15 @@ class Hub:
     """Drives everything between the store and its readers: in time, and in turns of the loop.
 
     Args:
-        store, source: what it flushes, and what fills that, which must call `wake`.
+        store, origin: what it flushes, and what fills that, which must call `wake`.
         clock: the service's clock.
         pace: how often it flushes and sends heartbeats, and when a reader has stalled.
         limits: what readers may select.
     """
 
-    def __init__(self, store: Store, source: Source, clock: Clock, pace: settings.Hub, limits: settings.Limits) -> None:
+    def __init__(self, store: Store, origin: Origin, clock: Clock, pace: settings.Hub, limits: settings.Limits) -> None:
         self.store = store
-        self._source = source
+        self._origin = origin
         self.counts = HubCounts()
         self.journal = Journal(clock.monotonic)
         self.connections: set[Connection] = set()
@@ -217,12 +233,12 @@ class Hub:
         if self.groups.sending:
             self.groups.send_on()
         else:
-            self._oldest = self._source.oldest_at
+            self._oldest = self._origin.oldest_at
             self.store.flush(now, sys.maxsize if whole or not self.connections else MOST)
             if whole:
                 self.groups.send_rest()
             self._left = self.store.waiting(now)
-            self._source.oldest_at = now if self._left else None
+            self._origin.oldest_at = now if self._left else None
         self._goes_on = self.groups.sending or self._left
 
     def _arm(self, interval_ms: int) -> None:
@@ -316,7 +332,7 @@ class Hub:
                 next_at = now
             if self._broken.done():
                 self._broken.result()
-            steps = self._source.expire()
+            steps = self._origin.expire()
             if next(steps, self) is None:
                 self.turns.spread(steps)
             if self.store.waiting(now) or self.groups.returning:

@@ -20,7 +20,7 @@ from ticker.clock import Clock
 from ticker.consolidate import Consolidator
 from ticker.errors import TickerError
 from ticker.harmless import redact
-from ticker.hub import Hub, Source
+from ticker.hub import Hub, Origin
 from ticker.intake import FeedIntake, Intake
 from ticker.past import History
 from ticker.session import Facts
@@ -46,26 +46,6 @@ class Server(Protocol):
 
     async def serve(self, sockets: Any) -> None:
         """Serve on listening sockets."""
-
-
-class Origin(Source, Protocol):
-    """What fills the store: the intake of this process's own feeds, or the service that a gateway follows."""
-
-    def kinds(self) -> list[str]:
-        """The kinds of all feeds."""
-
-    def begun(self) -> bool:
-        """Whether any feed's symbols are known, and visible."""
-
-    def loading(self) -> list[str]:
-        """The feeds that do not know their symbols yet but still may."""
-
-    def not_ready(self) -> list[str]:
-        """Why no new readers should be sent here; empty if they may."""
-
-    @property
-    def stale(self) -> int:
-        """How many venue symbols are stale now."""
 
 
 class Service:
