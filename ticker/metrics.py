@@ -24,10 +24,12 @@ from prometheus_client.registry import Collector
 
 from ticker import __version__
 from ticker.histogram import Histogram
+from ticker.journal import ORDINARY, REASONS
 from ticker.model import FeedStatus
 from ticker.service import Service
 
-CLOSE_CODES = (1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 4000, 4001, 4008, 4009, 4029)
+CLOSE_CODES = sorted({*REASONS, *ORDINARY})
+"""Those that have a series of their own."""
 
 _OF_FEEDS: tuple[tuple[Any, str, str, Callable[[FeedStatus], float]], ...] = (
     (GaugeMetricFamily, "ticker_feed_up", "1 while the feed delivers.", lambda f: f.state == "live"),
