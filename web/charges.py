@@ -55,18 +55,6 @@ def scope_of(service: Service, selection: Selection) -> Iterator[Scope]:
         service.store.release(scope)
 
 
-def check_quota(
-    service: Service, address: str, selection: Selection, interval_ms: int, cursor: str | None, *, made: bool = False
-) -> int:
-    """Refuse a reader that would exceed its address's quota; returns how many symbols the selection matches.
-
-    Raises:
-        Problem: 400, the selection is too large; 503, it may be accepted later.
-    """
-    with as_problem():
-        return service.hub.groups.admit(address, selection, interval_ms, cursor, made=made)
-
-
 def check_snapshot(service: Service, address: str, symbols: int, in_hand: contextlib.ExitStack | None = None) -> None:
     """Charge an address for the symbols of a full answer, and count them as in hand; see `ticker.quota`.
 
@@ -82,7 +70,7 @@ def check_snapshot(service: Service, address: str, symbols: int, in_hand: contex
 
 @contextlib.contextmanager
 def as_problem() -> Iterator[None]:
-    """Turn a `ProtocolError` into a `Problem`."""
+    """Turn a `ProtocolError` into a `Problem`: 503 if the same may be accepted later, else 400."""
     try:
         yield
     except ProtocolError as error:

@@ -21,7 +21,7 @@ from ticker.slices import LARGE, feeds, parts
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import answer, in_turns, unknown_members, unknown_symbol
-from web.charges import InHand, admit_patterns, check_quota, check_snapshot, scope_of
+from web.charges import InHand, admit_patterns, as_problem, check_snapshot, scope_of
 from web.descriptions import described, problems, with_csv
 from web.parameters import CURSOR_HELP, Fields, Symbols, selection_of
 from web.problem import Problem
@@ -66,14 +66,20 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
         address = admission.address(request)
         if cursor and shape == "csv":
             raise Problem(400, "bad_request", "a CSV table is always complete: leave out 'cursor' or 'format=csv'")
+
+        def document(since: int | None, quotes: list[bytes], gone: list[str], others: list[bytes]) -> bytes:
+            unknown = unknown_members(service, address, selection) if since is None else b""
+            body = members(quotes, gone, others, always=True)
+            return _document(service, _here(store, selection), since, body, unknown)
+
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
             known = Cursor.parse(cursor) if cursor else None
             if wait_s and await _is_quiet(service, scope, known):
-                refused = admission.refusal(request)
-                if refused is not None:
+                if (refused := admission.refusal(request)) is not None:
                     return refused
-                check_quota(service, address, selection, 0, cursor)
+                with as_problem():
+                    groups.admit(address, selection, 0, cursor)
                 await wait_for_news(request, hub, selection, wait_s, address)
             since = groups.since(selection, known)
             if known is not None and since is not None and store.is_behind(since):
@@ -86,10 +92,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 check_snapshot(service, address, matched if since is None else store.changed(since, matched), in_hand)
 
                 def large(quotes: list[bytes], gone: list[str]) -> Response:
-                    body = members(quotes, gone, feeds(store, since), always=True)
-                    unknown = unknown_members(service, address, selection) if since is None else b""
                     headers["ETag"] = _etag(store, scope, shape)
-                    return answer(_document(service, _here(store, selection), since, body, unknown), headers=headers)
+                    return answer(document(since, quotes, gone, feeds(store, since)), headers=headers)
 
                 made = await hub.turns.complete(groups.line.make(address, selection, since, large))
                 if made is not None:
@@ -103,11 +107,8 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
             changes = store.changes(scope, since)
             if changes.since is None:
                 check_snapshot(service, address, len(changes.records), in_hand)
-            unknown = unknown_members(service, address, selection) if changes.since is None else b""
             quotes, others = protocol.data_pieces(changes)
-            body = members(quotes, changes.gone, others, always=True)
-            document = _document(service, _here(store, selection), changes.since, body, unknown)
-            return answer(document, headers=headers)
+            return answer(document(changes.since, quotes, changes.gone, others), headers=headers)
 
     @router.get("/api/quotes/{symbol}", summary="One quote", tags=["prices"], response_class=Response,
                 responses=described("Quote") | problems(400, 404, 503))  # fmt: skip

@@ -29,7 +29,7 @@ from ticker.service import Service
 from web.admission import CONNECTION_ID, Admission
 from web.answers import unknown_of
 from web.auth import Auth
-from web.charges import admit_patterns, as_problem, check_quota
+from web.charges import admit_patterns, as_problem
 from web.connection import EXCHANGE, BoundedHttp, Exchange
 from web.descriptions import described_text, problems
 from web.parameters import CURSOR_HELP, Fields, Symbols, selection_of
@@ -111,7 +111,8 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
             del head.headers["content-length"]
             return head
         interval = interval_class(interval_ms)
-        matched = check_quota(service, address, selection, interval, resume_from, made=whole is not None)
+        with as_problem():
+            matched = hub.groups.admit(address, selection, interval, resume_from, made=whole is not None)
         unknown = unknown_of(service, address, selection) if service.loaded() else []  # it is sent only once
         events = EventStream(http, cycle, hub, address, patience_s)
 
