@@ -22,7 +22,7 @@ from tests.web.events import listen_to
 from tests.web.peer import TEXT, Peer
 from tests.web.server import Live, Sections, run, serving, start, until
 from ticker.client import sync
-from ticker.client.live import watch
+from ticker.client.view import watch
 from ticker.errors import ConfigError, RefusedError
 from ticker.logs import ConsoleFormatter
 from ticker.settings import Settings

@@ -23,10 +23,9 @@ from ticker.errors import (
 )
 
 if TYPE_CHECKING:
-    from ticker.client.live import get, watch
     from ticker.client.quote import Change, Frame, Quote
     from ticker.client.stream import Options, State
-    from ticker.client.view import View
+    from ticker.client.view import View, get, watch
 
 __all__ = [
     "Change", "ClientError", "ConfigError", "Frame", "Options", "PatternError", "Quote", "RefusedError", "State",
@@ -35,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Change": "quote", "Frame": "quote", "Options": "stream", "Quote": "quote", "State": "stream", "View": "view",
-    "get": "live", "watch": "live",
+    "get": "view", "watch": "view",
 }  # fmt: skip
 """The module of each name, imported on first use: `ticker get` imports this package, and must start fast."""
 
