@@ -139,7 +139,6 @@ class Hub:
         self.counts = HubCounts()
         self.journal = Journal(clock.monotonic)
         self.connections: set[Connection] = set()
-        self.connected = dict.fromkeys(TRANSPORTS, 0)
         self.idle: set[Connection] = set()
         """Those that have not subscribed yet; they get nothing but heartbeats."""
         self.addresses: collections.Counter[str] = collections.Counter()
@@ -260,7 +259,6 @@ class Hub:
     def add(self, connection: Connection) -> None:
         """A connection is open."""
         self.counts.connects[connection.via] += 1
-        self.connected[connection.via] += 1
         self.connections.add(connection)
         self.addresses[connection.address] += 1
         self.idle.add(connection)
@@ -271,7 +269,6 @@ class Hub:
         if connection not in self.connections:
             return
         self.connections.discard(connection)
-        self.connected[connection.via] -= 1
         self.addresses[connection.address] -= 1
         if not self.addresses[connection.address]:
             del self.addresses[connection.address]
@@ -285,6 +282,11 @@ class Hub:
         """Count a refused connection; returns the number that it has in the journal."""
         self.counts.rejects[reason] += 1
         return self.journal.refused(reason, address)
+
+    @property
+    def connected(self) -> dict[str, int]:
+        """How many connections there are now, by transport."""
+        return dict.fromkeys(TRANSPORTS, 0) | collections.Counter(connection.via for connection in self.connections)
 
     @property
     def pending_bytes(self) -> int:
