@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from ticker import protocol, slices
+from ticker import protocol
 from ticker.clock import Clock
 from ticker.protocol import Frame
 from ticker.quota import Quota
 from ticker.selection import Selection
-from ticker.slices import Line
+from ticker.slices import Line, feed_pieces
 from ticker.store import Store
 
 KEEP_S = 1.0
@@ -97,7 +97,7 @@ class LargeFrames:
     def _begun(self, address: str, selection: Selection, since: int | None) -> Large:
         def finish(quotes: list[bytes], gone: list[str]) -> None:
             store, now_ms = self._store, self._clock.wall_ms()
-            feeds = slices.feeds(store, since)
+            feeds = feed_pieces(store, since)
             if since is None:
                 frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
             else:

@@ -70,13 +70,12 @@ class Service:
         )
         self.upstream = Upstream(self.store, clock, redact(settings.upstream.url)) if settings.upstream.url else None
         self.origin: Origin = self.upstream or self.intake
-        if self.upstream is None:  # else its prices are consolidated already
-            self.store.derivation = self.consolidator
         self.hub = Hub(self.store, self.origin, clock, settings.hub, settings.limits)
         (self.upstream or self.intake).wake = self.hub.wake
         self.candles = Candles(clock, settings.history.max_mb * 2**20)
-        self.intake.on_ingest.append(self.candles.tapes.take)
-        if self.upstream is None:
+        if self.upstream is None:  # else its prices are consolidated already, and it has the bars
+            self.store.derivation = self.consolidator
+            self.intake.on_ingest.append(self.candles.tapes.take)
             self.hub.on_tick.append(self.candles.tapes.tick)
             self.store.on_flush.append(self.candles.tapes.flushed)  # after the hub's: readers come first
         self.facts = Facts(

@@ -187,7 +187,7 @@ def _steps(store: Store, scope: Scope, since: int | None, finish: Finish[T]) -> 
     return finish(list(pieces.values()), list(gone))
 
 
-def feeds(store: Store, since: int | None) -> list[bytes]:
-    """The same for the feeds, which are few."""
+def feed_pieces(store: Store, since: int | None) -> list[bytes]:
+    """What has changed in the records of feeds since a version, encoded; they are few."""
     masks = ((record, record.changed_since(since or 0)) for record in store.feeds())
     return [protocol.piece(record, mask) for record, mask in masks if mask]

@@ -17,7 +17,7 @@ from ticker.protocol import Cursor, members
 from ticker.scope import Scope
 from ticker.selection import ALL_FIELDS, Selection
 from ticker.service import Service
-from ticker.slices import LARGE, feeds, parts
+from ticker.slices import LARGE, feed_pieces, parts
 from ticker.store import Store
 from web.admission import Admission
 from web.answers import answer, in_turns, unknown_members, unknown_symbol
@@ -93,7 +93,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
                 def large(quotes: list[bytes], gone: list[str]) -> Response:
                     headers["ETag"] = _etag(store, scope, shape)
-                    return answer(document(since, quotes, gone, feeds(store, since)), headers=headers)
+                    return answer(document(since, quotes, gone, feed_pieces(store, since)), headers=headers)
 
                 made = await hub.turns.complete(groups.line.make(address, selection, since, large))
                 if made is not None:

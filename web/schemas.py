@@ -121,6 +121,7 @@ FEED_MESSAGE = value(["string", "null"], "why it is in this state", "connection 
 QUOTES = mapping("records by symbol", ref("Record"))
 GONE = listing("symbols that no longer exist: drop them", SYMBOL_ITEM, examples=[["OLD-USD"]])
 FEEDS = mapping("records of feeds, by name; absent members are unchanged", ref("FeedRecord"))
+_FEED = {"state": STATE, "since": SINCE_MS, "kind": KIND, "clock": CLOCK, "message": FEED_MESSAGE}
 _DATA = {"quotes": QUOTES, "gone": GONE, "feeds": FEEDS}
 _PATTERNS = listing("the whole selection of the connection now", PATTERN_ITEM, examples=[["BTC-USD", "alpha:*"]])
 _MATCHED = value("integer", "how many existing symbols the selection matches", 734, "symbols", minimum=0)
@@ -128,9 +129,7 @@ _MATCHED = value("integer", "how many existing symbols the selection matches", 7
 RECORDS: dict[str, Schema] = {
     "Record": record("A quote, or what changed in it: absent means unchanged, null means not known.",
                      {name: _field(name) for name in FIELDS}, FIELDS),
-    "FeedRecord": record("A feed, or what changed in it.", {
-        "state": STATE, "since": SINCE_MS, "kind": KIND, "clock": CLOCK, "message": FEED_MESSAGE,
-    }, ("state", "since", "kind", "clock", "message")),
+    "FeedRecord": record("A feed, or what changed in it.", _FEED, tuple(_FEED)),
 }  # fmt: skip
 
 
@@ -292,7 +291,7 @@ BODIES: dict[str, Schema] = {
         "closes": mapping("by symbol", listing("the closes", _CLOSE)),
     }, examples=[{"interval": "1m", "end": 1795386120000, "closes": {"BTC-USD": [None, 97402.2, 97412.35]}}]),
     "Feeds": record("Feeds, and their health.", {"feeds": mapping("by name", record("one feed", {
-        "state": STATE, "since": SINCE_MS, "kind": KIND, "clock": CLOCK, "message": FEED_MESSAGE,
+        **_FEED,
         "symbols": value("integer", "symbols that it prices", 734, "symbols"),
         "last_data": value(["integer", "null"], "when data last arrived", 1795386012345, MS),
         "rate": value("number", "recent rate of updates", 812.5, "1/s"),
