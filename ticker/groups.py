@@ -68,9 +68,7 @@ class Groups:
         self._wall_ms = clock.wall_ms
         self._arm = arm
         self._spread = spread
-        self.sending = False
-        """Whether some groups were not told yet of the last flush; see `send_on`."""
-        self._rest: Iterator[None] = iter(())
+        self._rest: Iterator[None] | None = None  # what is left to do until all groups are told of the last flush
         self._classes: set[int] = set()  # the interval classes that are being served
         self._groups: dict[tuple[Selection, int], Group] = {}
         self._interest = Interest(store.wildcards)
@@ -289,7 +287,7 @@ class Groups:
 
         All groups are made anew, so that nothing of before is sent any more by work that is spread over turns.
         """
-        self._rest, self.sending, self._for_all = iter(()), False, 0
+        self._rest, self._for_all = None, 0
         self.line.drop()
         self._large_frames.drop()
         births = list(self.store.symbols())
@@ -352,9 +350,16 @@ class Groups:
         self._rest = self._serve([group for group in touched if not group.interval_ms], frame_of)
         self.send_on()
 
+    @property
+    def sending(self) -> bool:
+        """Whether some groups were not told yet of the last flush; see `send_on`."""
+        return self._rest is not None
+
     def send_on(self) -> None:
         """Go on sending what the last flush made visible, for a turn of the loop."""
-        self.sending = next(self._rest, self) is None
+        assert self._rest is not None
+        if next(self._rest, self) is self:
+            self._rest = None
 
     def send_rest(self) -> None:
         """Send all that is left of it."""

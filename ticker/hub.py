@@ -160,8 +160,7 @@ class Hub:
         self._flushes_until = float("-inf")  # up to here the flushes so far keep the average interval
         self._flush_from = float("-inf")  # from here on incoming data is flushed at once
         self._flush_by = float("-inf")  # when waiting data is flushed if nothing more comes
-        self._goes_on = False  # the last flush is not done: part of it is not visible yet, or not sent to everybody
-        self._left = False  # part of it is not visible yet
+        self._left = False  # part of the last flush is not visible yet
         self._oldest: float | None = None  # when the first quote of what it made visible arrived
         self._worked_s = 0.0  # how long it has taken so far
         self._flush_soon: asyncio.Handle | None = None
@@ -225,6 +224,11 @@ class Hub:
         elif self.groups.returning or self.store.waiting(started):
             self.wake()
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the last flush is not done: part of it is not visible yet, or not sent to everybody."""
+        return self.groups.sending or self._left
+
     def _advance(self, now: float, whole: bool) -> None:
         """Go on sending what was made visible; once everybody has it, make the next visible."""
         if whole:
@@ -238,7 +242,6 @@ class Hub:
                 self.groups.send_rest()
             self._left = self.store.waiting(now)
             self._origin.oldest_at = now if self._left else None
-        self._goes_on = self.groups.sending or self._left
 
     def _arm(self, interval_ms: int) -> None:
         if interval_ms not in self._class_timers:

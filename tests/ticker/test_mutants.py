@@ -192,7 +192,7 @@ class GroupsThatDropTheRest(Groups):
     """What does not fit into the first turn is forgotten."""
 
     def send_on(self) -> None:
-        self.sending = False
+        self._rest = None
 
 
 class GroupsThatAreDoneTooEarly(Groups):
@@ -284,7 +284,7 @@ class GroupsThatGoOn(Groups):
     """Groups are kept, with what they were told last."""
 
     def restart(self) -> None:
-        self._rest, self.sending, self._for_all = iter(()), False, 0
+        self._rest, self._for_all = None, 0
         for group in self:
             group.due_since = None
             group.news.clear()
