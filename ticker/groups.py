@@ -99,14 +99,14 @@ class Groups:
         address: str,
         selection: Selection,
         interval_ms: int,
-        text: str | None = None,
+        cursor: str | None = None,
         *,
         old: Group | None = None,
         made: bool = False,
     ) -> int:
         """Check that a reader may have a selection, in place of its old group's; returns how many symbols match.
 
-        `text` is its cursor: a reader that has missed little pays little. `made` says that its first frame was made,
+        With its cursor a reader that has missed little pays little. `made` says that its first frame was made,
         and paid for, already.
 
         Raises:
@@ -127,7 +127,7 @@ class Groups:
                 self._drop(empty)
         self.quota.check_cells(address, group, cells, old, old.cells if old else 0)
         ready_made = made or (group is not None and (self.store.version, None) in group.frames)
-        if not ready_made and (text is None or self.fresh(None, selection, text)):
+        if not ready_made and (cursor is None or self.fresh(None, selection, cursor)):
             self.quota.check_snapshot(address, matched)
         return matched
 
@@ -138,25 +138,26 @@ class Groups:
         self.store.release(scope)
         return matched
 
-    def fresh(self, known: Group | None, selection: Selection, text: str | None) -> int:
+    def fresh(self, known: Group | None, selection: Selection, cursor: str | None) -> int:
         """Roughly how many symbols a reader must be told when it moves from a group to a selection.
 
-        `text` is its cursor; 0 if it leaves less than a turn's work.
+        0 if its cursor leaves less than a turn's work.
         """
-        since = self.since(selection, _cursor(text))
+        since = self.since(selection, cursor)
         if since is not None and self.store.changed(since, self.large) < self.large:
             return 0
         matched = self.matched(selection)
         return matched - self.store.matched(known.scope) if known and _same_fields(known, selection) else matched
 
-    def since(self, selection: Selection, cursor: Cursor | None) -> int | None:
+    def since(self, selection: Selection, cursor: str | None) -> int | None:
         """The version from which a reader of a selection can go on, if its cursor allows that; see `enter`."""
-        since = cursor.since(self.store.epoch, selection) if cursor else None
+        known = Cursor.parse(cursor) if cursor else None
+        since = known.since(self.store.epoch, selection) if known else None
         good = since is not None and self.store.resumes(since) and not self._growth.doubts(selection)
         return since if good else None
 
     def whole(
-        self, address: str, selection: Selection, known: Group | None = None, text: str | None = None
+        self, address: str, selection: Selection, known: Group | None = None, cursor: str | None = None
     ) -> Generator[Frame | None, None, None]:
         """Prepare a selection for a reader, pausing after each step; arguments as for `fresh`.
 
@@ -167,15 +168,15 @@ class Groups:
         Raises:
             ProtocolError: `overloaded`; without an id.
         """
-        least = self.store.version if known is not None else self._claimed(text)
+        least = self.store.version if known is not None else self._claimed(cursor)
         for _ in tested(self.store, selection):
             yield None
-        if self.fresh(known, selection, text) >= self.large and not self._growth.doubts(selection):
+        if self.fresh(known, selection, cursor) >= self.large and not self._growth.doubts(selection):
             matched = self.matched(selection)
             if known and _same_fields(known, selection):
                 yield from self._encoded_ahead(address, selection)
             elif self._growth.allows(matched):
-                since = self.since(selection, _cursor(text))
+                since = self.since(selection, cursor)
                 told = matched if since is None else self.store.changed(since, matched)
                 yield from self._large_frames.take(address, selection, told, since, least)
 
@@ -208,28 +209,28 @@ class Groups:
         return self._frame(group, since)
 
     def join(
-        self, reader: Reader, selection: Selection, interval_ms: int, text: str | None, whole: Frame | None = None
+        self, reader: Reader, selection: Selection, interval_ms: int, cursor: str | None, whole: Frame | None = None
     ) -> Frame:
-        """`enter` with the text of a cursor, if the reader has one, or with the frame that `whole` made for it.
+        """`enter` with a cursor, if the reader has one, or with the frame that `whole` made for it.
 
         Counts how the cursor was answered.
         """
-        cursor = _cursor(text)
         if whole is not None and self._serves(whole, selection):
             frame = self._enter_behind(reader, selection, interval_ms, whole)
         else:
             frame = self.enter(reader, selection, interval_ms, self.since(selection, cursor))
-        if text:
+        if cursor:
             self.counts.resumes[frame.kind] += 1
             if frame.kind == "snapshot":
                 self.counts.resyncs[self._why(cursor, selection)] += 1
         return frame
 
-    def _why(self, cursor: Cursor | None, selection: Selection) -> str:
+    def _why(self, cursor: str, selection: Selection) -> str:
         """Why a cursor is answered by a snapshot."""
-        if cursor is None or cursor.epoch != self.store.epoch or not 0 < cursor.version <= self.store.version:
+        known = Cursor.parse(cursor)
+        if known is None or known.epoch != self.store.epoch or not 0 < known.version <= self.store.version:
             return "epoch"
-        return "pruned" if cursor.digest == selection.digest else "selection"
+        return "pruned" if known.digest == selection.digest else "selection"
 
     def change(self, reader: Reader, selection: Selection, interval_ms: int, whole: Frame | None = None) -> Frame:
         """Move a reader to another selection or interval and return the data frame that follows at once.
@@ -463,10 +464,10 @@ class Groups:
 
     # Inside
 
-    def _claimed(self, text: str | None) -> int:
+    def _claimed(self, cursor: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""
-        cursor = _cursor(text)
-        return min(cursor.version, self.store.version) if cursor and cursor.epoch == self.store.epoch else 0
+        known = Cursor.parse(cursor) if cursor else None
+        return min(known.version, self.store.version) if known and known.epoch == self.store.epoch else 0
 
     def _serves(self, whole: Frame, selection: Selection) -> bool:
         """Whether a reader can go on from a large frame that was made a while ago."""
@@ -599,10 +600,6 @@ class Groups:
         if group.returning:
             self.returning.add(group)
         return rows
-
-
-def _cursor(text: str | None) -> Cursor | None:
-    return Cursor.parse(text) if text else None
 
 
 def _same_fields(group: Group, selection: Selection) -> bool:

@@ -74,16 +74,16 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
 
         await admit_patterns(service, address, selection)
         with scope_of(service, selection) as scope:
-            known = Cursor.parse(cursor) if cursor else None
-            if wait_s and await _is_quiet(service, scope, known):
+            if wait_s and await _is_quiet(service, scope, cursor):
                 if (refused := admission.refusal(request)) is not None:
                     return refused
                 with as_problem():
                     groups.admit(address, selection, 0, cursor)
                 await wait_for_news(request, hub, selection, wait_s, address)
-            since = groups.since(selection, known)
-            if known is not None and since is not None and store.is_behind(since):
-                return answer(_document(service, known, since, members([], [], [], always=True), b""))
+            since = groups.since(selection, cursor)
+            if since is not None and store.is_behind(since):
+                there = Cursor(store.epoch, since, selection.digest)
+                return answer(_document(service, there, since, members([], [], [], always=True), b""))
             headers = {"ETag": _etag(store, scope, shape), "Cache-Control": "no-cache"}
             if not wait_s and _has(if_none_match, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
@@ -99,7 +99,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                 if made is not None:
                     return made
                 in_hand.close()  # it could not be made; what follows counts anew
-                since, headers["ETag"] = groups.since(selection, known), _etag(store, scope, shape)
+                since, headers["ETag"] = groups.since(selection, cursor), _etag(store, scope, shape)
             if shape == "csv":
                 records = [record for symbol in scope.symbols() if (record := store.get(symbol))]
                 check_snapshot(service, address, len(records), in_hand)
@@ -137,10 +137,10 @@ def _has(if_none_match: str | None, etag: str) -> bool:
     return if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*")
 
 
-async def _is_quiet(service: Service, scope: Scope, known: Cursor | None) -> bool:
+async def _is_quiet(service: Service, scope: Scope, cursor: str | None) -> bool:
     """Whether nothing in a selection has changed since a cursor; many changes are looked through in slices."""
     store = service.store
-    epoch, since = store.epoch, service.hub.groups.since(scope.selection, known)
+    epoch, since = store.epoch, service.hub.groups.since(scope.selection, cursor)
     if since is None or store.is_behind(since):
         return since is not None
     if store.changed(since, LARGE) >= LARGE and store.matched(scope) >= LARGE:
