@@ -118,7 +118,7 @@ async def gateway(
     before = [Depends(Auth(service, addresses).require("prices")), Depends(check_parameters)]
     for router in routers(service, addresses):
         app.include_router(router, dependencies=[*before, Depends(forward)])
-    turn, refusal = service.hub.turns.wait, lambda _: None
+    turn, refusal = service.hub.requests.wait, lambda _: None
     app.add_middleware(Guard, turn=turn, refusal=refusal, origins=frozenset(), frame_ancestors=(), base_path=base_path)
     server = make_server(app, None, settings)
     sock = listen("127.0.0.1", 0)
