@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from ticker import protocol
 from ticker.scope import Scope
@@ -60,34 +61,8 @@ Finish = Callable[[list[bytes], list[str]], T]
 """Makes an answer of encoded records, and of the names of those to drop."""
 
 
-class Answer(Generic[T]):
-    """An answer that is being made.
-
-    Attributes:
-        over: whether nothing is left to do.
-        made: the answer; None if there is none.
-    """
-
-    def __init__(self, steps: Generator[None, None, T | None]) -> None:
-        self.over = False
-        self.made: T | None = None
-        self._steps = steps
-        self._error: Exception | None = None
-
-    def step(self) -> None:
-        """Make one slice of it."""
-        try:
-            next(self._steps)
-        except StopIteration as end:
-            self.over, self.made = True, end.value
-        except Exception as error:  # noqa: BLE001 - it is for whoever wants this answer, who may not have called
-            self.over, self._error = True, error
-
-    def take(self) -> T | None:
-        """The answer, once it is over; raises what went wrong."""
-        if self._error is not None:
-            raise self._error
-        return self.made
+Making = tuple[Generator[None, None, Any], Future[Any]]
+"""The steps that make an answer, and what comes of them: the answer, None if there is none, or an error."""
 
 
 class Line:
@@ -100,7 +75,7 @@ class Line:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: dict[str, deque[Answer[Any]]] = {}  # by address; the first answer of the first one is being made
+        self._waiting: dict[str, deque[Making]] = {}  # by address; the first answer of the first one is being made
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
@@ -108,8 +83,8 @@ class Line:
     def drop(self) -> None:
         """Let none of the answers be made: the store has begun anew."""
         for answers in self._waiting.values():
-            for answer in answers:
-                answer.over = True
+            for _, answer in answers:
+                answer.set_result(None)
         self._waiting.clear()
 
     def make(
@@ -129,26 +104,33 @@ class Line:
         if self._store.epoch != epoch:  # before the first turn: `since` is of another epoch
             return
         scope = self._store.resolve(selection)
-        mine = Answer(_steps(self._store, scope, since, finish))
+        answer: Future[T | None] = Future()
+        mine = _steps(self._store, scope, since, finish), answer
         self._waiting.setdefault(address, deque()).append(mine)
         try:
-            while not mine.over:
+            while not answer.done():
                 self._go_on()
-                if not mine.over:
+                if not answer.done():
                     yield None
         finally:
-            if not mine.over:
+            if not answer.done():
                 self._waiting[address].remove(mine)
                 if not self._waiting[address]:
                     del self._waiting[address]
             self._store.release(scope)
-        if (made := mine.take()) is not None:
+        if (made := answer.result()) is not None:
             yield made
 
     def _go_on(self) -> None:
         address, answers = next(iter(self._waiting.items()))
-        answers[0].step()
-        if answers[0].over:
+        steps, answer = answers[0]
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer.set_result(end.value)
+        except Exception as error:  # noqa: BLE001 - it is for whoever wants this answer, who may not have called
+            answer.set_exception(error)
+        if answer.done():
             answers.popleft()
             del self._waiting[address]
             if answers:
