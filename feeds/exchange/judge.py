@@ -68,8 +68,8 @@ class Judge:
         """Judge a whole answer: yields empty lists, as pauses in which other tasks can run, then all quotes.
 
         There is one quote for each symbol: of two rows the newer counts, else the first, and the other is rejected.
-        Most rows of an answer are the same as in the last one, and comparing costs a tenth of judging. A row with a
-        rejected value is judged again each time, so that it is counted each time.
+        Rows of quiet and halted symbols are the same as in the last answer, and comparing costs a tenth of judging.
+        A row with a rejected value is judged again each time, so that it is counted each time.
 
         Args:
             rows: the rows of the answer.

@@ -5,7 +5,8 @@ Ours is what the feed does with an answer and the service with its quotes, stage
 reads the same bytes with its own `parse_json` and `parse_tickers`. cryptofeed has no parser for this reply: it decodes
 the bytes, and each row's bid and ask are made into one of its stream's messages, which becomes its `Ticker`. All get
 their markets from the same recorded list; nothing touches a network. Every price and amount changes from reply to
-reply; between two real ones most rows are the same, see "nothing changed".
+reply; "nothing changed" is the other extreme. Real replies lie between: quiet and halted symbols stay the same, but of
+ten middling ones in a recorded stream, 60 % had another best bid or ask, or size of one, after 1 s, 92 % after 5 s.
 
 The peers are not dependencies: a missing one is reported. Their pins are older than ours, so install them first, in an
 environment of their own: `pip install ccxt cryptofeed`, then `pip install -r requirements-dev.txt`.
