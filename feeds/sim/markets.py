@@ -28,12 +28,10 @@ class Market(NamedTuple):
     lot: int = 0
 
 
+_STOCK = {"equities": 0.55}
+
 MARKETS = (
-    Market(
-        "{}-USD",
-        {"crypto": 0.72},
-        2.0,
-        rows="""
+    Market("{}-USD", {"crypto": 0.72}, 2.0, rows="""
 BTC 97412.35 1790 2.2 Bitcoin
 ETH 3384.12 904.2 2.9 Ethereum
 SOL 238.471 612.8 3.6 Solana
@@ -146,24 +144,14 @@ DGB 0.012748 1.2 4.1 DigiByte
 SC 0.0062418 1.1 4.3 Siacoin
 USDT 1.00012 164.0 0.03 Tether
 USDC 0.99998 142.0 0.02 USD Coin
-""",
-    ),
-    Market(
-        "{}-USD",
-        {"dollar": 0.62},
-        1.5,
-        rows="""
+"""),
+    Market("{}-USD", {"dollar": 0.62}, 1.5, rows="""
 EUR 1.04182 588.1 0.46 Euro
 GBP 1.25318 233.9 0.50 Pound Sterling
 AUD 0.65048 66.9 0.62 Australian Dollar
 NZD 0.58624 28.4 0.64 New Zealand Dollar
-""",
-    ),
-    Market(
-        "USD-{}",
-        {"dollar": 0.62},
-        1.5,
-        rows="""
+"""),
+    Market("USD-{}", {"dollar": 0.62}, 1.5, rows="""
 JPY 154.386 402.5 0.58 Yen
 CHF 0.88734 96.2 0.48 Swiss Franc
 CAD 1.40216 88.4 0.36 Canadian Dollar
@@ -193,27 +181,16 @@ RON 4.77642 3.1 0.46 Romanian Leu
 MYR 4.46728 2.9 0.34 Malaysian Ringgit
 AED 3.67264 2.4 0.01 UAE Dirham
 SAR 3.75462 2.1 0.01 Saudi Riyal
-""",
-    ),
-    Market(
-        "{}-USD",
-        {"metals": 0.62, "dollar": 0.28},
-        2.0,
-        rows="""
+"""),
+    Market("{}-USD", {"metals": 0.62, "dollar": 0.28}, 2.0, rows="""
 XAU 2664.85 287.4 0.9 Gold, troy ounce
 XAG 31.318 51.7 1.7 Silver, troy ounce
 XPT 968.42 16.4 1.4 Platinum, troy ounce
 XPD 1012.63 12.9 1.9 Palladium, troy ounce
 XCU 4.1382 9.6 1.2 Copper, pound
 XAL 1.1874 4.4 1.1 Aluminium, pound
-""",
-    ),
-    Market(
-        "{}",
-        {"equities": 0.55},
-        0.6,
-        lot=1,
-        rows="""
+"""),
+    Market("{}", _STOCK, 0.6, lot=1, rows="""
 NVDA 146.67 264.0 2.6 NVIDIA
 AAPL 228.52 212.0 1.3 Apple
 TSLA 339.64 176.0 3.2 Tesla
@@ -305,16 +282,8 @@ QQQ 507.28 49.1 1.1 Nasdaq 100 fund
 IWM 238.64 16.8 1.2 Russell 2000 fund
 GLD 245.37 14.6 0.9 Gold fund
 TLT 90.628 12.5 0.9 Treasury 20+ years fund
-""",
-    ),
-    Market(
-        "{}.T",
-        {"equities": 0.55},
-        0.5,
-        label=" (JPY)",
-        tick=5,
-        lot=100,
-        rows="""
+"""),
+    Market("{}.T", _STOCK, 0.5, label=" (JPY)", tick=5, lot=100, rows="""
 7203 2690.5 74.0 1.5 Toyota Motor
 6758 2864.0 52.3 1.7 Sony Group
 9984 8912.0 46.8 2.6 SoftBank Group
@@ -335,15 +304,8 @@ TLT 90.628 12.5 0.9 Treasury 20+ years fund
 8001 7618.0 10.6 1.3 Itochu
 9433 4984.0 9.4 0.9 KDDI
 6098 10345.0 8.8 2.1 Recruit Holdings
-""",
-    ),
-    Market(
-        "{}.DE",
-        {"equities": 0.55},
-        0.3,
-        label=" (EUR)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.DE", _STOCK, 0.3, label=" (EUR)", lot=1, rows="""
 SAP 221.45 18.6 1.4 SAP
 SIE 181.36 12.4 1.5 Siemens
 ALV 289.70 9.8 0.9 Allianz
@@ -360,15 +322,8 @@ DBK 15.684 3.5 1.9 Deutsche Bank
 ADS 224.60 3.2 1.7 Adidas
 BAYN 19.426 2.8 2.0 Bayer
 DHL 34.870 2.5 1.3 DHL Group
-""",
-    ),
-    Market(
-        "{}.L",
-        {"equities": 0.55},
-        0.3,
-        label=" (GBX)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.L", _STOCK, 0.3, label=" (GBX)", lot=1, rows="""
 SHEL 2586.5 16.2 1.2 Shell
 AZN 10142.0 14.8 1.4 AstraZeneca
 HSBA 726.4 11.9 1.2 HSBC Holdings
@@ -384,15 +339,8 @@ VOD 70.46 3.8 1.4 Vodafone Group
 TSCO 352.10 3.3 1.0 Tesco
 GLEN 386.75 3.0 1.9 Glencore
 NG 984.20 2.7 1.0 National Grid
-""",
-    ),
-    Market(
-        "{}.PA",
-        {"equities": 0.55},
-        0.3,
-        label=" (EUR)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.PA", _STOCK, 0.3, label=" (EUR)", lot=1, rows="""
 MC 592.40 9.6 1.7 LVMH
 TTE 57.840 8.8 1.2 TotalEnergies
 OR 329.15 6.6 1.4 L'Oreal
@@ -403,45 +351,23 @@ BNP 58.360 4.2 1.5 BNP Paribas
 CS 33.485 3.4 1.2 AXA
 RMS 2042.0 3.1 1.5 Hermes International
 KER 214.85 2.2 2.2 Kering
-""",
-    ),
-    Market(
-        "{}.AS",
-        {"equities": 0.55},
-        0.3,
-        label=" (EUR)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.AS", _STOCK, 0.3, label=" (EUR)", lot=1, rows="""
 ASML 638.20 11.2 2.2 ASML Holding
 INGA 14.926 4.0 1.4 ING Groep
 PHIA 25.480 2.4 1.7 Philips
 HEIA 70.140 2.0 1.2 Heineken
 ADYEN 1402.6 3.6 2.4 Adyen
-""",
-    ),
-    Market(
-        "{}.SW",
-        {"equities": 0.55},
-        0.3,
-        label=" (CHF)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.SW", _STOCK, 0.3, label=" (CHF)", lot=1, rows="""
 NESN 76.84 8.4 0.9 Nestle
 NOVN 92.36 7.2 1.1 Novartis
 ROG 253.40 6.8 1.1 Roche Holding
 UBSG 28.47 4.8 1.6 UBS Group
 ZURN 556.20 2.9 0.9 Zurich Insurance
 CFR 122.65 2.6 1.8 Richemont
-""",
-    ),
-    Market(
-        "{}.HK",
-        {"equities": 0.55},
-        0.4,
-        label=" (HKD)",
-        tick=5,
-        lot=100,
-        rows="""
+"""),
+    Market("{}.HK", _STOCK, 0.4, label=" (HKD)", tick=5, lot=100, rows="""
 0700 398.40 21.8 1.8 Tencent Holdings
 9988 81.75 17.2 2.4 Alibaba Group
 3690 165.30 12.6 2.7 Meituan
@@ -450,81 +376,43 @@ CFR 122.65 2.6 1.8 Richemont
 1810 28.35 9.1 2.8 Xiaomi
 0941 70.65 4.9 0.9 China Mobile
 0388 292.60 5.5 1.9 Hong Kong Exchanges
-""",
-    ),
-    Market(
-        "{}.TO",
-        {"equities": 0.55},
-        0.2,
-        label=" (CAD)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.TO", _STOCK, 0.2, label=" (CAD)", lot=1, rows="""
 SHOP 149.28 6.1 2.8 Shopify
 RY 174.36 4.6 0.9 Royal Bank of Canada
 TD 78.92 3.9 1.0 Toronto-Dominion Bank
 ENB 60.14 3.5 0.9 Enbridge
 CNQ 47.83 2.9 1.6 Canadian Natural Resources
 CP 106.57 2.3 1.2 Canadian Pacific Kansas City
-""",
-    ),
-    Market(
-        "{}.AX",
-        {"equities": 0.55},
-        0.3,
-        label=" (AUD)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.AX", _STOCK, 0.3, label=" (AUD)", lot=1, rows="""
 BHP 39.86 6.8 1.5 BHP Group
 CBA 157.43 6.3 1.0 Commonwealth Bank
 CSL 280.64 4.0 1.2 CSL
 NAB 39.28 3.4 1.1 National Australia Bank
 WES 71.96 2.6 1.1 Wesfarmers
 FMG 18.632 2.2 2.1 Fortescue
-""",
-    ),
-    Market(
-        "{}.KS",
-        {"equities": 0.55},
-        0.5,
-        label=" (KRW)",
-        tick=100,
-        lot=1,
-        rows="""
+"""),
+    Market("{}.KS", _STOCK, 0.5, label=" (KRW)", tick=100, lot=1, rows="""
 005930 54300 48.0 1.8 Samsung Electronics
 000660 168700 36.0 2.6 SK hynix
 373220 394500 14.0 2.4 LG Energy Solution
 005380 213500 12.0 1.8 Hyundai Motor
 035420 192300 9.0 2.0 Naver
-""",
-    ),
-    Market(
-        "{}.NS",
-        {"equities": 0.55},
-        0.3,
-        label=" (INR)",
-        tick=5,
-        lot=1,
-        rows="""
+"""),
+    Market("{}.NS", _STOCK, 0.3, label=" (INR)", tick=5, lot=1, rows="""
 RELIANCE 1268.70 23.0 1.3 Reliance Industries
 TCS 4108.45 16.0 1.2 Tata Consultancy Services
 HDFCBANK 1742.30 19.0 1.1 HDFC Bank
 INFY 1836.55 13.0 1.4 Infosys
 ICICIBANK 1254.20 12.0 1.2 ICICI Bank
-""",
-    ),
-    Market(
-        "{}.SA",
-        {"equities": 0.55},
-        0.3,
-        label=" (BRL)",
-        lot=1,
-        rows="""
+"""),
+    Market("{}.SA", _STOCK, 0.3, label=" (BRL)", lot=1, rows="""
 PETR4 38.46 9.4 1.8 Petrobras
 VALE3 56.82 8.2 1.7 Vale
 ITUB4 33.57 5.4 1.2 Itau Unibanco
-""",
-    ),
-)
+"""),
+)  # fmt: skip
 
 PAIRS = """
 BTC-EUR 2 168.0
