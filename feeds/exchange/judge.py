@@ -49,8 +49,6 @@ class Judge:
         self._crossed = crossed
         self._clock = clock
         self._seen_at: dict[str, float] = {}
-        self._latest: Sequence[str] = ()  # the symbols seen last, not in `_seen_at` yet, and when
-        self._latest_at = 0.0
         self._digits: dict[str, int] = {}
         self._changes = DayChanges(venue.change_from, venue.limits.symbols)
         self._compares = venue.change_from != "open"
@@ -82,14 +80,13 @@ class Judge:
             yield from self._table(rows, status, only)
             return
         wall_ms = self._clock.wall_ms()
-        entries = self._directory.entries([row.wire for row in rows])
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for row in rows:
             wire = row.wire
-            entry = entries[wire]
+            entry = self._directory.entry(wire)
             if entry is None:
                 status.rejects[_reason_unknown(row)] += 1
                 continue
@@ -121,17 +118,16 @@ class Judge:
         The few rows that are not plain, mostly of dead symbols without a price, are judged one by one.
         """
         wall_ms = self._clock.wall_ms()
-        entries = self._directory.entries([texts[-1] for texts in table.texts])
+        entries, entry_of = self._directory.entries, self._directory.entry
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
-        odd = self._find_odd(table, same)
-        odd.intersection_update(entries)  # a server may invent names
+        odd = self._odd = self._find_odd(table, same)
         seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for texts, sent, known in zip(table.texts, table.sent, same, strict=True):
             wire = texts[-1]
-            entry = entries[wire]
+            entry = entries.get(wire) or entry_of(wire)  # a call for each would be felt
             if entry is None:
                 status.rejects["symbol"] += 1
                 continue
@@ -173,11 +169,7 @@ class Judge:
         plain = partial(all_plain, table.fields, crossed=self._crossed)
         suspects = [texts for texts in fresh if texts[-1] in self._odd] if self._odd else []
         others = [texts for texts in fresh if texts[-1] not in self._odd] if suspects else fresh
-        if not plain(others):
-            suspects += others
-        self._odd.difference_update(texts[-1] for texts in suspects)
-        self._odd.update(texts[-1] for texts in suspects if not plain([texts]))
-        return self._odd
+        return {texts[-1] for texts in (suspects if plain(others) else fresh) if not plain([texts])}
 
     def message(self, rows: Iterable[Row], status: FeedStatus) -> list[Quote]:
         """The quotes of a stream's message, in order."""
@@ -196,7 +188,6 @@ class Judge:
 
     def delisted(self) -> list[str]:
         """Forget and return the venue symbols that neither the list nor recent rows have any more."""
-        self._see(())
         limit = self._clock.monotonic() - ABSENT_S
         gone = [s for s, at in self._seen_at.items() if at < limit and not self._directory.lists(s)]
         for symbol in gone:
@@ -210,7 +201,6 @@ class Judge:
 
         The exchange may send no rows that say so.
         """
-        self._see(())
         if self.shut:
             return [Quote(symbol, {"state": "closed"}) for symbol in self._seen_at]
         listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
@@ -223,18 +213,12 @@ class Judge:
         return session is not None and session.state(now, now) == "closed"
 
     def _see(self, symbols: Sequence[str]) -> None:
-        """Note that these symbols had a row just now. If they are the same as last time only the time is updated."""
-        if symbols != self._latest:
-            self._settle(self._latest)
-            self._latest = symbols
-        self._latest_at = self._clock.monotonic()
-
-    def _settle(self, symbols: Sequence[str]) -> None:
+        """Note that these symbols had a row just now."""
         room = self._venue.limits.symbols - len(self._seen_at)
         if len(symbols) > room:  # a server may invent names
             new = [symbol for symbol in symbols if symbol not in self._seen_at]
             symbols = [symbol for symbol in symbols if symbol in self._seen_at] + new[: max(0, room)]
-        self._seen_at.update(dict.fromkeys(symbols, self._latest_at))
+        self._seen_at.update(dict.fromkeys(symbols, self._clock.monotonic()))
 
     def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
         """The row's quote, and whether nothing of it was rejected; what is rejected is counted."""

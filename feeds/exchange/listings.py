@@ -77,7 +77,7 @@ class Listings:
         With a first list only if nothing is open: some markets of an exchange are closed for ever.
         """
         shut, now = self._directory.shut(), self._clock.monotonic()
-        news = set[str]() if first and self._directory.wanted() else shut - self._shut
+        news = set[str]() if first and self._directory.wanted else shut - self._shut
         if news:
             self._shut_at = now
         self._shut, self._shut_lately = shut, (self._shut_lately | news) & shut

@@ -113,7 +113,7 @@ class Poller:
             for target in venue.targets(self._options.symbols if self._options.names_all else ()):
                 yield [], target
             return
-        wanted = self._directory.wanted()
+        wanted = self._directory.wanted
         wires = list(wanted)
         start = next((wires.index(wire) + 1 for wire in self._asked_last if wire in wanted), 0)
         wires = wires[start:] + wires[:start]

@@ -142,7 +142,7 @@ class StreamedFeed:
             await self._context.clock.sleep(min(self._listings.wait_s, DAY_S))
 
     def _carry(self, start: Callable[[Shard], None]) -> None:
-        wanted = self._directory.wanted()
+        wanted = self._directory.wanted
         for shard in self._streams.carry(wanted):
             start(shard)
         self._coverage.carriers = {
@@ -176,7 +176,7 @@ class StreamedFeed:
     @property
     def _can_poll(self) -> bool:
         """Whether it is known what to ask for, which may take the list."""
-        return not self._listings.needed and (not self._one_by_one or bool(self._directory.wanted()))
+        return not self._listings.needed and (not self._one_by_one or bool(self._directory.wanted))
 
     # The message
 

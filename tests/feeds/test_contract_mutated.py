@@ -160,11 +160,11 @@ def test_mutated_lists_give_only_valid_markets(name: str, everything: list[Recor
                 continue
             directory = Directory("toy", venue, ("*",))
             directory.load(listings)
-            wires = list(directory.wanted())
+            wires = list(directory.wanted)
             assert all(wires)
             if venue.stream and wires:
                 assert all(isinstance(text, str) for text in venue.stream.subscribe(wires, 1))
-            for entry in directory.entries([wire for listing in listings for wire in listing.wires]).values():
+            for entry in (directory.entry(wire) for listing in listings for wire in listing.wires):
                 check(Quote("toy:X", {**entry.extra} if entry else {}))
 
 

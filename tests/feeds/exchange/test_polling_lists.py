@@ -195,11 +195,11 @@ def test_a_market_halted_by_the_list_is_shown_as_halted() -> None:
         directory = feed._listings._directory
         async with supervised(feed, stage.sink, stage.clock):
             await stage.sink.until(lambda: len(stage.sink.polls) >= 2)
-        halted = [one._replace(state="halted") for one in directory._by_symbol.values()]
+        halted = [one._replace(state="halted") for one in directory._listed.values()]
         directory.load(halted)
         judge = feed._poller._judge
         assert [quote.values for quote in judge.halted()] == [{"state": "halted"}]
-        assert directory.wanted() == {}
+        assert directory.wanted == {}
         (quote,) = judge.answer([Row("BTC/USD", {"last": "2"})], stage.sink.status)
         assert quote.values["state"] == "halted"
         directory.load(one._replace(state=None) for one in halted)
