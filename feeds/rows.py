@@ -1,9 +1,8 @@
-"""From an exchange's raw texts to a `Quote`: the one place where rows are validated.
+"""From an exchange's raw texts to a quote's values: the one place where they are validated.
 
 An adapter only finds the texts in an answer and gives them our field names. Here they become decimal text of the
-model, by `decimals`, or are rejected, and every rejection is counted. A bad value costs its field, a bad bid or ask
-costs both, a bad row costs itself; the rest of the answer stands. Pure: no clock, no I/O, nothing specific to an
-exchange.
+model, by `decimals`, or are left out, with the reason under which the caller counts it. A bad value costs its field, a
+bad bid or ask costs both, a bad row costs itself. Pure: no clock, no I/O, nothing specific to an exchange.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from feeds.decimals import percent, price, size
-from ticker.model import VENUE_SYMBOL, FeedStatus, Quote, Value
+from ticker.model import Value
 
 FUTURE_MS = 60_000
 """A row dated further than this ahead of our clock is rejected."""
@@ -36,53 +35,17 @@ _PLAIN: dict[object, str] = {
 }
 
 
-def make_quote(
-    symbol: str,
-    raw: Mapping[str, str | None],
-    status: FeedStatus,
-    *,
-    ts: int | None,
-    now_ms: int,
-    crossed: str,
-    seq: int | None,
-) -> Quote | None:
-    """The quote of a raw row; None if it is rejected, which adds one to `status.rejects`.
-
-    A row may be partial: a field that is absent from `raw` keeps its last value. None, empty and zero prices
-    mean "no price" and clear the field. A value that is not a valid number is left out, so the last good one stays,
-    and the row is counted once under `price` although the rest of it is used. If the bid is left out, so is the ask,
-    and vice versa: a pair from two different moments might cross. A row with prices of which none is good is rejected,
-    except one that only says that there is neither bid nor ask.
-
-    Args:
-        symbol: the venue symbol, `alpha:BTC-USD`.
-        raw: the exchange's texts by our names of prices, sizes and `change_pct`; other names are a bug.
-        status: whose `rejects` count.
-        ts: the exchange's time of the row, ms since 1970 UTC.
-        now_ms: our time, to reject rows from the future.
-        crossed: `reject` leaves bid and ask out when bid > ask (`last` still counts), `keep` takes them.
-        seq: the exchange's sequence number.
-    """
-    rejects = status.rejects
-    if not VENUE_SYMBOL.fullmatch(symbol):
-        rejects["symbol"] += 1
-        return None
-    if ts is not None and ts > now_ms + FUTURE_MS:
-        rejects["timestamp"] += 1
-        return None
-    values, reason = good_values(raw, crossed)
-    if not values:
-        rejects[reason or "price"] += 1
-        return None
-    if reason:
-        rejects[reason] += 1
-    return Quote(symbol, values, ts, seq)
-
-
 def good_values(raw: Mapping[str, str | None], crossed: str) -> tuple[dict[str, Value] | None, str | None]:
     """The valid values of a raw row (None if it has prices but none is valid), and why others were left out.
 
-    Both arguments are those of `make_quote`.
+    A row may be partial: a field that is absent from `raw` keeps its last value. None, empty and zero prices mean "no
+    price" and clear the field. A value that is not a valid number is left out, so the last good one stays. If the bid
+    is left out, so is the ask, and vice versa: a pair from two different moments might cross. A row that only says
+    that there is neither bid nor ask is valid.
+
+    Args:
+        raw: the exchange's texts by our names of prices, sizes and `change_pct`; other names are a bug.
+        crossed: `reject` leaves bid and ask out when bid > ask (`last` still counts), `keep` takes them.
     """
     if _is_plain(raw):
         values: dict[str, Value] = dict(raw)
@@ -112,7 +75,7 @@ def all_plain(fields: tuple[str, ...], rows: Sequence[tuple[str, ...]], crossed:
     Args:
         fields: the names of a row's texts; each row has one more text at its end, which is not a value.
         rows: their texts.
-        crossed: as in `make_quote`. A row whose bid equals its ask, or nearly, may count as not plain.
+        crossed: as in `good_values`. A row whose bid equals its ask, or nearly, may count as not plain.
     """
     text = "\n".join([*map("\n".join, rows), ""])
     if text.count("\n") != len(rows) * (len(fields) + 1) or not _plain_rows(fields).fullmatch(text):

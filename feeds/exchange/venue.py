@@ -19,7 +19,7 @@ class Row(NamedTuple):
     Attributes:
         wire: the exchange's own name for the instrument. Empty if the answer does not name it: then it is the one
             symbol that was asked for.
-        raw: its texts by our field names, see `rows.make_quote`; None: the row has an unknown shape.
+        raw: its texts by our field names, see `rows.good_values`; None: the row has an unknown shape.
         time: the exchange's time of the price as it was sent, in the venue's `time_unit`.
         seq: the exchange's sequence number, if it keeps growing across connections.
         state: the market's state according to the exchange: `live`, `halted` or `closed`; None: it does not say.

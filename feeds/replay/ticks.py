@@ -23,7 +23,7 @@ from feeds.base import Context, Sink
 from feeds.replay.batch import Batch
 from feeds.replay.columns import layout
 from feeds.replay.options import LOOP_GAP_S, ReplayOptions
-from feeds.rows import digits_of, make_quote
+from feeds.rows import FUTURE_MS, digits_of, good_values
 from feeds.times import iso_utc
 from ticker.errors import FatalFeedError
 from ticker.model import SYMBOL, VENUE_SYMBOL, Bar, FeedStatus, Quote
@@ -124,20 +124,19 @@ class Replay:
             if not line.strip() or (number == 1 and not self._options.columns):
                 continue
             self._seq += 1
-            counted = status.rejects.copy()
-            quote, problem = None, "its values are invalid"
             try:
-                quote = self._quote(line, status)
+                quote, reason = self._quote(line)
+                problem = "its values are invalid"
             except RowError as error:
-                status.rejects[error.reason] += 1
-                problem = str(error)
-            if status.rejects != counted:
-                reason = next(name for name, count in status.rejects.items() if count != counted[name])
-                if not counted[reason]:
+                quote, reason, problem = None, error.reason, str(error)
+            if reason:
+                status.rejects[reason] += 1
+                if status.rejects[reason] == 1:
                     log.warning(problem, extra={"feed": self.name, "rejects": reason, "first_line": number})
             yield quote
 
-    def _quote(self, line: str, status: FeedStatus) -> Quote | None:
+    def _quote(self, line: str) -> tuple[Quote | None, str | None]:
+        """The quote of a row, if it has good values, and the reason why others were left out."""
         row = _cells(line)
         if len(row) != self._width:
             raise RowError("schema", f"{len(row)} columns instead of {self._width}")
@@ -147,6 +146,8 @@ class Replay:
             raise RowError("timestamp", str(error)) from error
         if ts is None or ts <= 0:
             raise RowError("timestamp", "no time, or one before 1970")
+        if ts > self._clock.wall_ms() + FUTURE_MS:
+            raise RowError("timestamp", "it is from the future")
         venue = row[self._at["venue"]] if "venue" in self._at else ""
         written = row[self._at["symbol"]] if "symbol" in self._at else ""
         symbol = self._symbols.get((venue, written)) or self._admit(venue, written)
@@ -154,9 +155,10 @@ class Replay:
         raw = {name: row[i] for name, i in self._values_at if row[i]}
         if not raw:
             raise RowError("schema", "no value")
-        now_ms, crossed = self._clock.wall_ms(), self._options.crossed
-        quote = make_quote(symbol, raw, status, ts=ts, now_ms=now_ms, crossed=crossed, seq=self._seq)
-        return quote and self._with_decimals(quote)
+        values, reason = good_values(raw, self._options.crossed)
+        if not values:
+            return None, reason or "price"
+        return self._with_decimals(Quote(symbol, values, ts, self._seq)), reason
 
     def _admit(self, venue: str, written: str) -> str:
         """Make the venue symbol for a new pair of cells; an empty cell is filled from the options."""

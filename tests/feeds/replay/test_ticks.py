@@ -207,13 +207,19 @@ def test_times_are_exact_to_the_millisecond(ticks: Path, text: str, ts: int) -> 
 
 @pytest.mark.parametrize(
     "text", ["", "0", "-1", "noon", "12:00", "nan", "1e400", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:00",
-             "9999-12-31T23:59:59-23:00", "2014-13-01T00:00:00Z", "१३९९५५०४००", "9" * 19, "9" * 5000],
+             "9999-12-31T23:59:59-23:00", "2014-13-01T00:00:00Z", "१३९९५५०४००", "9" * 19, "9" * 5000, "1795386060001"],
 )  # fmt: skip
 def test_a_row_with_an_impossible_time_is_rejected(ticks: Path, text: str) -> None:
     """A time before 1970, in the future, or none at all."""
     heard = play(write(ticks, f"{text},1", f"{T0},1", header="time,last"), symbol="A")
     assert heard.rejects == {"timestamp": 1}
     assert [quote.ts for quote in heard.quotes] == [T0]
+
+
+def test_a_row_may_be_a_minute_ahead(ticks: Path) -> None:
+    """The clocks of exchanges and ours differ: a minute ahead of our clock is accepted."""
+    heard = play(write(ticks, "1795386060000,1", header="time,last"), symbol="A")
+    assert ([quote.ts for quote in heard.quotes], heard.rejects) == ([1_795_386_060_000], {})
 
 
 @pytest.mark.parametrize(("offset_h", "ahead_ms"), [(0, 0), (-5, -18_000_000), (5.5, 19_800_000)])
