@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from feeds.base import Adapter, Context, Feed, Offer
 from feeds.budget import Budget
-from feeds.exchange.connector import Connector
-from feeds.exchange.directory import Directory
-from feeds.exchange.fetch import HttpSource
-from feeds.exchange.history import History
-from feeds.exchange.judge import Judge
-from feeds.exchange.listings import Listings
 from feeds.exchange.options import ExchangeOptions
-from feeds.exchange.polled import PolledFeed
-from feeds.exchange.polling import Poller
-from feeds.exchange.record import Recorder
+from feeds.exchange.polled import PolledFeed, source
 from feeds.exchange.rest import Rest
 from feeds.exchange.streamed import StreamedFeed
 from feeds.exchange.venue import Listing, Stream, Venue
@@ -42,9 +33,8 @@ async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> li
     request, parse = venue.instruments_request, venue.parse_instruments
     if request is None or parse is None:
         raise FatalFeedError(f"{venue.name} has no list of its symbols; name the ones you want")
-    source = _source(venue, options, context)
-    rest = Rest(source, venue.limits, venue.limits.gap_s, Budget(), context)
-    async with source:
+    rest = Rest(source(venue, options, context), venue.limits, venue.limits.gap_s, Budget(), context)
+    async with rest.source:
         listings = await rest.ask(request, parse, FeedStatus(venue.name, venue.kind))
     wanted = (one for one in listings if any(pattern_matches(pattern, one.symbol) for pattern in options.symbols))
     return sorted(wanted, key=lambda one: one.symbol)
@@ -69,48 +59,11 @@ def _offer(venue: Venue) -> Offer:
 
 
 def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:
-    limits, clock = venue.limits, context.clock
     stream = _stream(venue, name, options)
     secrets = _secrets(venue, name, options, context)
-    base_url = options.base_url or venue.base_url
-    interval_s, gap_s = _pace(venue, options)
-    recorder = None
-    if options.record_raw:
-        most_bytes = options.record_mb * 1_000_000
-        recorder = Recorder(name, Path(options.record_raw), base_url, most_bytes, secrets.values(), clock)
-    budget = context.budgets.of(base_url)
-    rest = Rest(_source(venue, options, context, secrets, recorder), limits, gap_s, budget, context)
-    directory = Directory(name, venue, options.symbols)
-    judge = Judge(venue, directory, options.crossed, clock)
-    poller = Poller(venue, options, rest, directory, judge)
-    listings = Listings(venue, rest, directory, judge, clock)
-    past = Rest(_source(venue, options, context, secrets), limits, gap_s, budget, context)
-    history = History(venue, past, directory, clock)
     if stream is None:
-        return PolledFeed(
-            name,
-            venue,
-            rest=rest,
-            listings=listings,
-            poller=poller,
-            history=history,
-            interval_s=interval_s,
-            clock=clock,
-        )
-    return StreamedFeed(
-        name,
-        venue,
-        stream,
-        rest=rest,
-        directory=directory,
-        judge=judge,
-        listings=listings,
-        connector=Connector(stream, options, limits, secrets, rest, budget, recorder, context),
-        poller=poller if options.mode == "auto" else None,
-        history=history,
-        interval_s=interval_s,
-        context=context,
-    )
+        return PolledFeed(name, venue, options, secrets, context)
+    return StreamedFeed(name, venue, stream, options, secrets, context)
 
 
 def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
@@ -122,35 +75,6 @@ def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
     if needs_names and venue.instruments_request is None and not options.names_all:
         raise ConfigError(f"feeds.{name}.symbols: {venue.name} has no list to match patterns with; name each symbol")
     return stream
-
-
-def _pace(venue: Venue, options: ExchangeOptions) -> tuple[float, float]:
-    """Seconds from poll to poll and from request to request; a shorter configured interval shortens both."""
-    limits = venue.limits
-    interval_s = options.interval_s or limits.interval_s
-    gap_s = min(limits.gap_s, interval_s)
-    if limits.symbols_per_request and options.names_all:
-        requests = len(options.symbols) * len(venue.targets(options.symbols[:1])) / limits.symbols_per_request
-        interval_s = max(interval_s, gap_s * requests)
-    return interval_s, gap_s
-
-
-def _source(
-    venue: Venue,
-    options: ExchangeOptions,
-    context: Context,
-    secrets: Mapping[str, str] | None = None,
-    recorder: Recorder | None = None,
-) -> HttpSource:
-    return HttpSource(
-        options.base_url or venue.base_url,
-        context.clock,
-        timeout_s=options.timeout_s,
-        body_bytes=venue.limits.body_bytes,
-        proxy=options.proxy,
-        secrets=secrets,
-        on_answer=recorder.answer if recorder else None,
-    )
 
 
 def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> dict[str, str]:

@@ -8,25 +8,22 @@ stream does not have. In `stream` HTTP is used only for the instrument list and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from feeds.base import Context, Sink
 from feeds.exchange.connector import Connector
 from feeds.exchange.coverage import QUIET_S, Coverage
-from feeds.exchange.directory import Directory, few
-from feeds.exchange.history import History
+from feeds.exchange.directory import few
 from feeds.exchange.joint import Joint
-from feeds.exchange.judge import Judge
-from feeds.exchange.listings import Listings
-from feeds.exchange.polling import Poller, Schedule, patience_s
-from feeds.exchange.rest import Rest
+from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.polled import PolledFeed
+from feeds.exchange.polling import Schedule, patience_s
 from feeds.exchange.shards import STALE_AFTER_S, Shard, Streams
 from feeds.exchange.venue import Stream, Venue
 from feeds.runner import Runner
 from ticker.errors import FeedError
-from ticker.model import Bar
 
 PATIENCE_S = 8.0
 """How long a symbol must be silent to count as stale if polls back the stream up: readers know within ten seconds, or,
@@ -51,41 +48,33 @@ class Part:
         await self.work(sink)
 
 
-class StreamedFeed:
-    """The `Feed` of an exchange that streams; `poller` is None where nothing may be polled."""
+class StreamedFeed(PolledFeed):
+    """The `Feed` of an exchange that streams.
+
+    Args:
+        name, venue, options, secrets, context: see `PolledFeed`.
+        stream: how the exchange streams.
+    """
 
     def __init__(
         self,
         name: str,
         venue: Venue,
         stream: Stream,
-        *,
-        rest: Rest,
-        directory: Directory,
-        judge: Judge,
-        listings: Listings,
-        connector: Connector,
-        poller: Poller | None,
-        history: History,
-        interval_s: float,
+        options: ExchangeOptions,
+        secrets: Mapping[str, str],
         context: Context,
     ) -> None:
-        self.name = name
-        self.kind = venue.kind
+        super().__init__(name, venue, options, secrets, context)
         self.clock = venue.clock
+        self._polls = options.mode == "auto"
         self._one_by_one = venue.limits.symbols_per_request is not None
-        round_s = interval_s + ANSWER_S if self._one_by_one else 0.0
-        self.stale_after_s = max(PATIENCE_S, round_s) if poller else STALE_AFTER_S
-        self._rest = rest
-        self._directory = directory
-        self._listings = listings
-        self._poller = poller
-        self._history = history
-        self._interval_s = interval_s
-        self._context = context
+        round_s = self._interval_s + ANSWER_S if self._one_by_one else 0.0
+        self.stale_after_s = max(PATIENCE_S, round_s) if self._polls else STALE_AFTER_S
+        connector = Connector(stream, options, venue.limits, secrets, self._rest, self._budget, self._recorder, context)
         self._streams = Streams(
             stream.wires_per_connection,
-            lambda number: Shard(f"{name} stream {number}", stream, connector, judge, context, self._tell),
+            lambda number: Shard(f"{name} stream {number}", stream, connector, self._judge, context, self._tell),
         )
         self._joint: Joint | None = None
         self._carried = asyncio.Event()
@@ -95,34 +84,28 @@ class StreamedFeed:
             most=venue.limits.symbols,
             clock=context.clock,
         )
-        self._quiet_s = max(ANSWER_S, min(QUIET_S, PATIENCE_S - interval_s - ANSWER_S))
+        self._quiet_s = max(ANSWER_S, min(QUIET_S, PATIENCE_S - self._interval_s - ANSWER_S))
         self._takes_s = self._quiet_s if self._one_by_one else min(SOON_QUIET_S, self._quiet_s)
 
-    async def run(self, sink: Sink) -> None:
-        """Deliver until cancelled; see `base.Feed.run`."""
+    async def _deliver(self, sink: Sink) -> None:
         joint = self._joint = Joint(sink)
-        self._history.status = sink.status
-        async with self._rest.source, asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as tasks:
 
             def keep(part: Part | Shard, into: Sink) -> None:
                 tasks.create_task(Runner(part, into, self._context).run(), name=part.name)
 
             def start(shard: Shard) -> None:
                 name = shard.name.partition(" ")[2]
-                if self._poller:
+                if self._polls:
                     keep(shard, joint.way(name, silent=shard.silent, edit=self._coverage.streamed))
                 else:
                     keep(shard, joint.way(name))
 
-            if self._poller:  # first: its prices arrive sooner than the list
+            if self._polls:  # first: its prices arrive sooner than the list
                 polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
                 keep(polls, joint.way("polls", edit=self._coverage.polled))
             keeper = Part(f"{self.name} list", 0.0, partial(self._keep_list, start))
             keep(keeper, joint.way("instrument list", carries=False))
-
-    async def history(self, symbol: str, interval_s: int, limit: int) -> list[Bar]:
-        """See `base.Feed.history`; raises `FeedError` if the bars could not be loaded."""
-        return await self._history.bars(symbol, interval_s, limit)
 
     # The list
 
@@ -154,7 +137,6 @@ class StreamedFeed:
     # The polls
 
     async def _poll_beside(self, sink: Sink) -> None:
-        assert self._poller is not None
         coverage = self._coverage
         while not (coverage.carriers or self._can_poll):
             self._carried.clear()
