@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
+import os
 
 from feeds.base import Adapter, Context, Feed, Offer
 from feeds.replay.options import ReplayOptions
@@ -15,7 +14,7 @@ def _build(name: str, options: ReplayOptions, context: Context) -> Feed:
     if not options.symbols:
         raise ConfigError(f"feeds.{name}: name the file or folder to play: replay:quotes.csv.gz")
     try:
-        if _is_folder(options.symbols):
+        if os.path.isdir(options.symbols):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             from feeds.replay.folder import of_folder
 
             return of_folder(name, options, context)
@@ -31,9 +30,3 @@ ADAPTER = Adapter(
     _build,
     Offer(kind="replay", fields=("last", "bid", "ask")),
 )
-
-
-def _is_folder(name: str) -> bool:
-    with contextlib.suppress(OSError):  # a name that is too long
-        return Path(name).is_dir()
-    return False

@@ -45,28 +45,24 @@ class Playback:
         name: the feed's name.
         venue: the recorded exchange; its name is the prefix of the symbols.
         folder: has `rest` or `ws` or both.
-        pace: recorded seconds per second, infinite for as fast as possible.
-        loop: whether to start over at the end.
-        crossed: `reject` or `keep`.
+        options: how to play it.
         context: time.
     """
 
     kind = "replay"
     stale_after_s = 5.0
 
-    def __init__(
-        self, name: str, venue: Venue, folder: Path, *, pace: float, loop: bool, crossed: str, context: Context
-    ) -> None:
+    def __init__(self, name: str, venue: Venue, folder: Path, options: ReplayOptions, context: Context) -> None:
         self.name = name
         self.clock = venue.clock
         self._venue = venue
         self._folder = folder
-        self._pace = pace
-        self._loop = loop
+        self._pace = options.pace
+        self._loop = options.loop
         self._clock = context.clock
         self._directory = Directory(venue.name, venue, ("*",))
         timeless = replace(venue, session=None, late_s=math.inf)  # today's trading hours say nothing about then
-        self._judge = Judge(timeless, self._directory, crossed, context.clock)
+        self._judge = Judge(timeless, self._directory, options.crossed, context.clock)
         self._memories: dict[str, dict[str, Any]] = {}
         self._streamed: dict[str, tuple[float, set[str]]] = {}
         self._round = itertools.count()
@@ -200,4 +196,4 @@ def of_folder(name: str, options: ReplayOptions, context: Context) -> Playback:
     venue = known[adapter]().venue if adapter in known else None
     if not isinstance(venue, Venue):
         raise ValueError(f"no exchange is called {adapter!r}; give venue=ADAPTER{did_you_mean(adapter, known)}")
-    return Playback(name, venue, folder, pace=options.pace, loop=options.loop, crossed=options.crossed, context=context)
+    return Playback(name, venue, folder, options, context)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import email.utils
 import json
-import math
 import pathlib
 from collections import Counter
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from feeds.exchange.session import Session
 from feeds.registry import build
 from feeds.replay.folder import QUOTES_PER_TURN, Playback
+from feeds.replay.options import ReplayOptions
 from tests.conftest import logged
 from tests.feeds.contract import Recording, scenes
 from tests.feeds.contract_stage import played
@@ -33,13 +33,13 @@ def play(folder: pathlib.Path, seconds: float = 0.0, **options: Any) -> Recordin
     """Play a folder of the toy: all that has come after some time."""
     clock = ManualClock()
     sink = RecordingSink(clock)
-    given: dict[str, Any] = {"venue": TALKS, "pace": math.inf, "loop": False, "crossed": "reject", **options}
-    given["context"] = context(clock)
+    venue = options.pop("venue", TALKS)
+    given = ReplayOptions(**{"speed": "max", **options})
 
     async def main() -> None:
         import asyncio
 
-        task = asyncio.create_task(Playback("again", folder=folder, **given).run(sink))
+        task = asyncio.create_task(Playback("again", venue, folder, given, context(clock)).run(sink))
         await clock.advance(seconds)
         if not seconds:
             await task
@@ -123,7 +123,7 @@ def test_messages_are_due_at_the_recorded_pace(tmp_path: pathlib.Path) -> None:
     write(tmp_path, (0, said(A="1")), (10, said(A="3")), (None, said(A="4")))
     write(tmp_path, (5, said(B="2")), name="b")
     for pace in (1.0, 10.0):
-        sink = play(tmp_path, 100.0, pace=pace)
+        sink = play(tmp_path, 100.0, speed=f"{pace:g}")
         came = [(event.at, event.data) for event in sink.events if event.what == "publish"]
         assert [(at, [quote.values["last"] for quote in batch]) for at, batch in came] == [  # type: ignore[attr-defined]
             (0.0, ["1"]), (5 / pace, ["2"]), (10 / pace, ["3", "4"]),
@@ -142,7 +142,7 @@ def test_a_replay_at_full_speed_plays_one_answer_a_turn(tmp_path: pathlib.Path) 
 def test_a_gap_of_days_is_skipped(tmp_path: pathlib.Path) -> None:
     """Where nothing was recorded, a replay does not wait."""
     write(tmp_path, (0, said(A="1")), (400_000, said(A="2")), (400_001, said(A="3")))
-    sink = play(tmp_path, 100.0, pace=1.0)
+    sink = play(tmp_path, 100.0, speed="1")
     assert [event.at for event in sink.events if event.what == "publish"] == [0.0, 1.0, 2.0]
 
 
@@ -177,7 +177,7 @@ def test_an_answer_only_adds_what_the_stream_lacks(tmp_path: pathlib.Path, *, ht
         line["recorded_at"] = email.utils.format_datetime(dt.datetime.fromisoformat(line["recorded_at"]), usegmt=True)
     lines[1]["recorded_at"] = "yesterday" if http else None
     index.write_text("".join(json.dumps(line) + "\n" for line in (lines[0], [], *lines[1:])))
-    sink = play(tmp_path, 20.0, pace=1.0)
+    sink = play(tmp_path, 20.0, speed="1")
     assert [(event.at, quote.values.get("last"), quote.values.get("bid"))
             for event in sink.events if event.what == "publish" for quote in event.data] == [  # type: ignore[attr-defined]
         (0.0, "3", None), (5.0, None, "0.5"), (5.0, None, "0.5"), (11.0, "4", "0.5"),
@@ -200,7 +200,7 @@ def test_recorded_failures_are_counted_again(tmp_path: pathlib.Path) -> None:
 def test_each_round_of_a_loop_is_newer_than_the_last(tmp_path: pathlib.Path) -> None:
     """That holds whatever times and sequence numbers it has."""
     write(tmp_path, (0, said(A="1")), (0.5, said(A="2")))
-    found = quotes(play(tmp_path, 4.0, pace=1.0, loop=True))
+    found = quotes(play(tmp_path, 4.0, speed="1", loop=True))
     assert [quote.values["last"] for quote in found] == ["1", "2"] * 3
     assert [quote.seq for quote in found] == list(range(6))
 
