@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
@@ -18,13 +17,6 @@ from feeds.exchange.venue import Limits, Stream
 from feeds.exchange.websocket import Socket, open_socket
 from ticker.errors import FeedError
 from ticker.model import FeedStatus
-
-
-class Opened(NamedTuple):
-    """A new connection, and the text and interval (seconds) of its pings."""
-
-    socket: Socket
-    ping: tuple[str, float] | None
 
 
 class Connector:
@@ -63,8 +55,8 @@ class Connector:
         self._clock = context.clock
         self._tls: ssl.SSLContext | None = None
 
-    async def open(self, status: FeedStatus) -> Opened:
-        """Open a connection as soon as the budget allows.
+    async def open(self, status: FeedStatus) -> tuple[Socket, tuple[str, float] | None]:
+        """Open a connection as soon as the budget allows; returns it, and the text and interval (seconds) of its pings.
 
         Raises:
             FeedError: it could not be opened.
@@ -76,7 +68,7 @@ class Connector:
             self._budget.obey(self._clock, error, self._ban_s, requests=False, connects=True)
             raise
 
-    async def _open(self, status: FeedStatus) -> Opened:
+    async def _open(self, status: FeedStatus) -> tuple[Socket, tuple[str, float] | None]:
         url, ping = await self._address(status)
         url = moved(url, self._options.ws_url or self._options.base_url)
         headers = self._secrets
@@ -98,7 +90,7 @@ class Connector:
         if self._recorder:
             handed_out = self._stream.open_request is not None
             socket.note = self._recorder.connection(url.partition("?")[0] if handed_out else url)
-        return Opened(socket, ping)
+        return socket, ping
 
     async def _address(self, status: FeedStatus) -> tuple[str, tuple[str, float] | None]:
         stream = self._stream

@@ -24,12 +24,22 @@ class Way:
     """The sink of one way; it is set to `live` when the way works but has nothing to publish.
 
     Attributes:
+        name: is put in front of its messages.
         carries: whether it can deliver prices; if not, it does not keep the feed up.
         silent: whether it has delivered nothing for longer than usual.
         edit: see `Edit`.
     """
 
-    def __init__(self, joint: Joint, name: str, *, carries: bool, silent: Callable[[], bool], edit: Edit) -> None:
+    def __init__(
+        self,
+        joint: Joint,
+        name: str,
+        *,
+        carries: bool = True,
+        silent: Callable[[], bool] = lambda: False,
+        edit: Edit = lambda quotes: quotes,
+    ) -> None:
+        joint.ways.append(self)
         self.status: FeedStatus = joint.sink.status
         self.name = name
         self.carries = carries
@@ -58,26 +68,13 @@ class Way:
 
 
 class Joint:
-    """Combines the states of all ways into that of the feed."""
+    """Combines the states of all ways into that of the feed; each adds itself to `ways`."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self._ways: list[Way] = []
+        self.ways: list[Way] = []
         self._notes: tuple[str, ...] = ()
         self._message: str | None = None
-
-    def way(
-        self,
-        name: str,
-        *,
-        carries: bool = True,
-        silent: Callable[[], bool] = lambda: False,
-        edit: Edit = lambda quotes: quotes,
-    ) -> Way:
-        """Add a way; returns its sink. The name is put in front of its messages."""
-        way = Way(self, name, carries=carries, silent=silent, edit=edit)
-        self._ways.append(way)
-        return way
 
     def note(self, *notes: str) -> None:
         """Set what else the feed's message says, besides the ways' troubles."""
@@ -95,7 +92,7 @@ class Joint:
         """Update the feed's state and message."""
         status = self.sink.status
         before, self._message = self._message, self._text()
-        ways = [way for way in self._ways if way.carries] or self._ways
+        ways = [way for way in self.ways if way.carries] or self.ways
         up = [way for way in ways if way.reported not in DOWN]
         if ways and not up:
             self.sink.state("down" if any(way.reported == "down" for way in ways) else "failed", self._message)
@@ -108,7 +105,7 @@ class Joint:
 
     def _text(self) -> str | None:
         names_by_trouble: dict[str, list[str]] = {}
-        for way in self._ways:
+        for way in self.ways:
             if way.trouble:
                 names_by_trouble.setdefault(way.trouble, []).append(way.name)
         troubles = [f"{few(names, 1)}: {trouble}" for trouble, names in names_by_trouble.items()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from feeds.exchange.pulse import Pulse
@@ -112,8 +112,8 @@ class Link:
         """Run until the connection ends; never raises a `FeedError`, see `failure`."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(work()) for work in (self._send, self._watch, self._probe)]
-                await self._read()
+                helpers = [tasks.create_task(self._keep(work)) for work in (self._send, self._watch, self._probe)]
+                await self._keep(self._read)
                 for helper in helpers:
                     helper.cancel()
         finally:
@@ -131,12 +131,16 @@ class Link:
             self._socket.abort()
             self._owner.news()
 
-    async def _read(self) -> None:
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work until the connection fails."""
         try:
-            while True:
-                self._take(await self._socket.receive())
+            await work()
         except FeedError as error:
             self.end(error)
+
+    async def _read(self) -> None:
+        while True:
+            self._take(await self._socket.receive())
 
     def _take(self, message: bytes) -> None:
         now = self._clock.monotonic()
@@ -189,18 +193,15 @@ class Link:
     async def _send(self) -> None:
         """Send waiting texts within the exchange's rate limit."""
         pause_s = 1 / self._stream.messages_per_s
-        try:
-            while True:
-                self._to_send.clear()
-                while self._urgent or (self._requests and self._greeted):
-                    if self._urgent:
-                        await self._write(self._urgent.popleft())
-                    else:
-                        await self._request()
-                    await self._clock.sleep(pause_s)
-                await self._to_send.wait()
-        except FeedError as error:
-            self.end(error)
+        while True:
+            self._to_send.clear()
+            while self._urgent or (self._requests and self._greeted):
+                if self._urgent:
+                    await self._write(self._urgent.popleft())
+                else:
+                    await self._request()
+                await self._clock.sleep(pause_s)
+            await self._to_send.wait()
 
     async def _request(self) -> None:
         """Send the next text of the first request; the wait for its answer begins with the last one."""
@@ -260,10 +261,7 @@ class Link:
 
     async def _probe(self) -> None:
         """Send pings; a pong shows that the connection is alive, although it is no price."""
-        try:
-            while True:
-                await self._clock.sleep(PROBE_S)
-                await self._socket.ping()
-                self._heard_at = self._clock.monotonic()
-        except FeedError as error:
-            self.end(error)
+        while True:
+            await self._clock.sleep(PROBE_S)
+            await self._socket.ping()
+            self._heard_at = self._clock.monotonic()

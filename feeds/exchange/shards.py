@@ -171,9 +171,9 @@ class Shard:
         if not self.wires and self._sink:
             self._sink.state("down")  # it has nothing to deliver, which is no trouble
         await self._until(lambda: bool(self.wires))
-        opened = await self._connector.open(self.status)
+        socket, ping = await self._connector.open(self.status)
         lifetime_s = (self.stream.lifetime_s or float("inf")) * self._rng.uniform(*RENEW_AT)
-        return Link(self, opened.socket, opened.ping, list(self.wires), lifetime_s)
+        return Link(self, socket, ping, list(self.wires), lifetime_s)
 
     async def _serve(self, link: Link, tasks: asyncio.TaskGroup) -> FeedError:
         """Keep a connection, and those that replace it, until one fails without a successor; returns why."""

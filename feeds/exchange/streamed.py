@@ -16,7 +16,7 @@ from feeds.base import Context, Sink
 from feeds.exchange.connector import Connector
 from feeds.exchange.coverage import QUIET_S, Coverage
 from feeds.exchange.directory import few
-from feeds.exchange.joint import Joint
+from feeds.exchange.joint import Joint, Way
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.polled import PolledFeed
 from feeds.exchange.polling import Schedule, patience_s
@@ -97,15 +97,15 @@ class StreamedFeed(PolledFeed):
             def start(shard: Shard) -> None:
                 name = shard.name.partition(" ")[2]
                 if self._polls:
-                    keep(shard, joint.way(name, silent=shard.silent, edit=self._coverage.streamed))
+                    keep(shard, Way(joint, name, silent=shard.silent, edit=self._coverage.streamed))
                 else:
-                    keep(shard, joint.way(name))
+                    keep(shard, Way(joint, name))
 
             if self._polls:  # first: its prices arrive sooner than the list
                 polls = Part(f"{self.name} polls", min(PATIENCE_S, patience_s(self._interval_s)), self._poll_beside)
-                keep(polls, joint.way("polls", edit=self._coverage.polled))
+                keep(polls, Way(joint, "polls", edit=self._coverage.polled))
             keeper = Part(f"{self.name} list", 0.0, partial(self._keep_list, start))
-            keep(keeper, joint.way("instrument list", carries=False))
+            keep(keeper, Way(joint, "instrument list", carries=False))
 
     # The list
 

@@ -24,7 +24,7 @@ class Door(RecordingSink):
 def joined(*names: str) -> tuple[Door, Joint, list[Way]]:
     door = Door(ManualClock())
     joint = Joint(door)
-    return door, joint, [joint.way(name) for name in names]
+    return door, joint, [Way(joint, name) for name in names]
 
 
 def heard(door: Door) -> tuple[str, str | None]:
@@ -71,7 +71,7 @@ def test_only_data_ends_the_state_down() -> None:
 def test_a_way_without_prices_does_not_affect_the_state() -> None:
     """A way that cannot deliver prices neither keeps a feed up nor takes it down."""
     door, joint, (stream,) = joined("stream")
-    listing = joint.way("list", carries=False)
+    listing = Way(joint, "list", carries=False)
     listing.state("down", "HTTP status 500")
     assert heard(door) == ("connecting", "list: HTTP status 500")
     stream.publish([QUOTE])
@@ -87,7 +87,7 @@ def test_a_feed_whose_list_failed_first_is_down() -> None:
     door, joint, _ = joined()
     joint.note("not listed: ODD")
     assert heard(door) == ("connecting", "not listed: ODD")
-    joint.way("list", carries=False).state("down", "HTTP status 500")
+    Way(joint, "list", carries=False).state("down", "HTTP status 500")
     assert heard(door) == ("down", "list: HTTP status 500; not listed: ODD")
 
 
