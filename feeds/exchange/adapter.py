@@ -30,12 +30,13 @@ async def listed(venue: Venue, options: ExchangeOptions, context: Context) -> li
     Raises:
         FeedError: there is no list, or it could not be loaded.
     """
-    request, parse = venue.instruments_request, venue.parse_instruments
-    if request is None or parse is None:
+    if venue.instruments_request is None:
         raise FatalFeedError(f"{venue.name} has no list of its symbols; name the ones you want")
     rest = Rest(source(venue, options, context), venue.limits, venue.limits.gap_s, Budget(), context)
     async with rest.source:
-        listings = await rest.ask(request, parse, FeedStatus(venue.name, venue.kind))
+        listings = await rest.ask(
+            venue.instruments_request, venue.parse_instruments, FeedStatus(venue.name, venue.kind)
+        )
     wanted = (one for one in listings if any(pattern_matches(pattern, one.symbol) for pattern in options.symbols))
     return sorted(wanted, key=lambda one: one.symbol)
 

@@ -56,7 +56,7 @@ class Listings:
             FeedError: it could not be loaded; the old one stays.
         """
         venue = self._venue
-        if venue.instruments_request is None or venue.parse_instruments is None:
+        if venue.instruments_request is None:
             return
         self._due_at = self._clock.monotonic() + RETRY_S
         listings = await self._rest.ask(venue.instruments_request, venue.parse_instruments, sink.status)

@@ -220,7 +220,7 @@ class Venue:
     parse_rest: Callable[[bytes], Sequence[Row]]
     fields: Iterable[str]
     instruments_request: str | None = None
-    parse_instruments: Callable[[bytes], list[Listing]] | None = None
+    parse_instruments: Callable[[bytes], list[Listing]] = lambda _body: []
     symbol: Callable[[str], str | None] | None = None
     wire: Callable[[str], str | None] | None = None
     kind: str = "live"

@@ -108,7 +108,7 @@ class Playback:
     def _learn_names(self) -> None:
         """Load the first recorded list in advance: it may have come after the first prices."""
         first = next((event for event in answers(self._folder / "rest") if self._is_list(event)), None)
-        if first and self._venue.parse_instruments:
+        if first:
             with contextlib.suppress(FeedError, ValueError):  # counted when it is played
                 self._directory.load(self._venue.parse_instruments(first.body))
 
@@ -149,7 +149,7 @@ class Playback:
             status.polls["error"] += 1
             raise FeedError(f"recorded HTTP status {event.status}", reason=status_reason(event.status or 0))
         try:
-            if venue.parse_instruments and self._is_list(event):
+            if self._is_list(event):
                 self._directory.load(venue.parse_instruments(event.body))
                 return []
             rows = venue.parse_rest(event.body)

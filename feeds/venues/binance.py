@@ -13,7 +13,7 @@ from typing import Any
 from feeds.exchange.adapter import exchange
 from feeds.exchange.bulk import Bulk
 from feeds.exchange.shapes import Index, Shape, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Row, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -43,10 +43,6 @@ def parse_rest(body: bytes) -> Sequence[Row]:
     if "code" in answer:
         raise FeedError(f"Binance says {body[:100]!r}")
     return [_TICKER.row(answer)]
-
-
-def parse_instruments(body: bytes) -> list[Listing]:
-    return _INDEX.listings(list_at(read(body), "symbols"))
 
 
 def subscribe(wires: Sequence[str], number: int) -> list[str]:
@@ -86,7 +82,8 @@ BINANCE = Venue(
     # Always all symbols: one unknown name would fail the whole request.
     rest_request=lambda _symbols: "/api/v3/ticker/24hr", parse_rest=parse_rest, fields=_TICKER.names,
     # Without this, permission sets make up most of the list.
-    instruments_request="/api/v3/exchangeInfo?showPermissionSets=false", parse_instruments=parse_instruments,
+    instruments_request="/api/v3/exchangeInfo?showPermissionSets=false",
+    parse_instruments=lambda body: _INDEX.listings(list_at(read(body), "symbols")),
     stream=Stream(
         url="wss://stream.binance.com:9443/stream", subscribe=subscribe, parse=parse_stream,
         wires_per_message=50, wires_per_connection=512,  # 1024 streams

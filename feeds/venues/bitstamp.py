@@ -11,7 +11,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, digits_at, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -21,10 +21,6 @@ _TICKER = Shape(
 )
 _TRADE = Shape(wire=None, time="microtimestamp", fields={"last": "price_str"})
 _CHANNEL = "live_trades_"
-
-
-def parse_rest(body: bytes) -> list[Row]:
-    return _TICKER.rows(list_at(_good(read(body), body)))
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
@@ -74,7 +70,7 @@ BITSTAMP = Venue(
     base_url="https://www.bitstamp.net",
     limits=Limits(interval_s=2.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v2/ticker/",
-    parse_rest=parse_rest,
+    parse_rest=lambda body: _TICKER.rows(list_at(_good(read(body), body))),
     fields=_TICKER.names,
     instruments_request="/api/v2/markets/",
     parse_instruments=parse_instruments,

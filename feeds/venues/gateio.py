@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Index, Shape, at, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import INTERVALS, NOW_S, Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, NOW_S, Candles, Heard, Limits, Stream, Venue
 from ticker.errors import FeedError
 
 _TRADES = {
@@ -28,14 +28,6 @@ _INDEX = Index(
 )  # fmt: skip
 _TICKERS, _BOOK = "spot.tickers", "spot.book_ticker"
 _NAMED = re.compile(r"unknown currency pair (\S+)")
-
-
-def parse_rest(body: bytes) -> list[Row]:
-    return _TICKER.rows(_entries(body))
-
-
-def parse_instruments(body: bytes) -> list[Listing]:
-    return _INDEX.listings(_entries(body))
 
 
 def _entries(body: bytes) -> list[Any]:
@@ -77,10 +69,10 @@ GATEIO = Venue(
     base_url="https://api.gateio.ws",
     limits=Limits(interval_s=2.0, gap_s=0.1),  # 200 requests in 10 s
     rest_request=lambda _symbols: "/api/v4/spot/tickers",
-    parse_rest=parse_rest,
+    parse_rest=lambda body: _TICKER.rows(_entries(body)),
     fields=(*_TICKER.names, *_TOP.names),
     instruments_request="/api/v4/spot/currency_pairs",
-    parse_instruments=parse_instruments,
+    parse_instruments=lambda body: _INDEX.listings(_entries(body)),
     symbol=lambda wire: wire.replace("_", "-"),
     wire=lambda symbol: symbol.replace("-", "_"),
     clock="exchange",

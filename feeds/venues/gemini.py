@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read, read_object, text_at, tick_decimals, write
-from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -32,10 +32,6 @@ def wire(symbol: str) -> str:
 
 def rest_request(symbols: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"/v2/ticker/{quote(wire(symbol).upper())}" for symbol in symbols)
-
-
-def parse_rest(body: bytes) -> list[Row]:
-    return [_TICKER.row(_good(body))]
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
@@ -80,7 +76,7 @@ GEMINI = Venue(
     base_url="https://api.gemini.com",
     limits=Limits(interval_s=5.0, gap_s=1.0, symbols_per_request=1),  # 120 a minute, one a second recommended
     rest_request=rest_request,
-    parse_rest=parse_rest,
+    parse_rest=lambda body: [_TICKER.row(_good(body))],
     fields=(*_TICKER.names, *_TOP.names),
     instruments_request="/v1/symbols/details/all",
     parse_instruments=parse_instruments,

@@ -38,10 +38,6 @@ _KEPT_CODES = {"LUNC": "LUNA", "LUNA": "LUNA2"}
 """Old codes that the stream still uses."""
 
 
-def parse_rest(body: bytes) -> list[Row]:
-    return [Row(wire, _texts(sent)) for wire, sent in _result(body).items()]
-
-
 def _texts(sent: Any) -> dict[str, str | None] | None:
     if not isinstance(sent, dict):
         return None
@@ -124,7 +120,8 @@ KRAKEN = Venue(
     base_url="https://api.kraken.com",
     limits=Limits(interval_s=1.0, gap_s=1.0),
     # Always all pairs: long lists of pairs are known to be answered with HTTP 520.
-    rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1", parse_rest=parse_rest,
+    rest_request=lambda _symbols: "/0/public/Ticker?assetVersion=1",
+    parse_rest=lambda body: [Row(wire, _texts(sent)) for wire, sent in _result(body).items()],
     fields=(*_FIELDS, "change_pct"),
     # Prices cover both execution venues, but the list only the first unless both are asked for.
     instruments_request="/0/public/AssetPairs?execution_venue=international,bitnomial_exchange",

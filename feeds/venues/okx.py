@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Index, Shape, list_at, read_object, text_at, write
-from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import INTERVALS, Candles, Heard, Limits, Stream, Venue
 from ticker.errors import FeedError
 
 _TICKER = Shape(
@@ -28,14 +28,6 @@ _INDEX = Index(
 )
 _REASONS = {"50011": "rate_limited", "50061": "rate_limited", "60014": "rate_limited"}
 _NAMED = re.compile(r"instId:([^,\s]+)")
-
-
-def parse_rest(body: bytes) -> list[Row]:
-    return _TICKER.rows(_data(body))
-
-
-def parse_instruments(body: bytes) -> list[Listing]:
-    return _INDEX.listings(_data(body))
 
 
 def subscribe(wires: Sequence[str], _number: int) -> list[str]:
@@ -79,10 +71,10 @@ OKX = Venue(
     base_url="https://openapi.okx.com",
     limits=Limits(interval_s=1.0, gap_s=0.1),
     rest_request=lambda _symbols: "/api/v5/market/tickers?instType=SPOT",
-    parse_rest=parse_rest,
+    parse_rest=lambda body: _TICKER.rows(_data(body)),
     fields=_TICKER.names,
     instruments_request="/api/v5/public/instruments?instType=SPOT",
-    parse_instruments=parse_instruments,
+    parse_instruments=lambda body: _INDEX.listings(_data(body)),
     symbol=str,  # `BTC-USDT`; names of derivatives have a third part, which makes them no valid symbol
     clock="exchange",
     stream=Stream(

@@ -12,7 +12,7 @@ from typing import Any
 
 from feeds.exchange.adapter import exchange
 from feeds.exchange.shapes import Shape, at, list_at, read, read_object, text_at, write
-from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
+from feeds.exchange.venue import Candles, Heard, Limits, Listing, Stream, Venue
 from ticker.errors import FeedError
 
 _TRADES = {"last": "trade_price", "volume": "acc_trade_volume_24h", "quote_volume": "acc_trade_price_24h"}
@@ -26,10 +26,6 @@ _STATES = {"": None, "ACTIVE": "live"}  # PREVIEW and DELISTED are not traded
 def swapped(name: str) -> str:
     """Our name from theirs, and vice versa."""
     return "-".join(reversed(name.split("-")))
-
-
-def parse_rest(body: bytes) -> list[Row]:
-    return _TICKER.rows(_entries(body))
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
@@ -68,7 +64,7 @@ UPBIT = Venue(
     base_url="https://api.upbit.com",
     limits=Limits(interval_s=2.0, gap_s=0.125, ban_s=60.0),  # 10 requests a second per group
     rest_request=lambda _symbols: "/v1/ticker/all?quote_currencies=KRW,BTC,USDT",
-    parse_rest=parse_rest,
+    parse_rest=lambda body: _TICKER.rows(_entries(body)),
     fields=(*_TICKER.names, *_TOP.names),
     instruments_request="/v1/market/all",
     parse_instruments=parse_instruments,

@@ -62,7 +62,6 @@ class Ours:
         self.store.derivation = Consolidator(self.store.get, intake.rank, failback_after_s=30.0)
         self._door = intake.feed("binance", BINANCE.kind, BINANCE.clock, 6.0)
         directory = Directory("binance", BINANCE, ["*"])
-        assert BINANCE.parse_instruments is not None
         directory.load(BINANCE.parse_instruments(instruments))
         self._judge = Judge(BINANCE, directory, "reject", clock)
         self.spent_s = dict.fromkeys(STAGES, 0.0)

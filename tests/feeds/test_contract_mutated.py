@@ -153,7 +153,6 @@ def test_mutated_lists_give_only_valid_markets(name: str, everything: list[Recor
     bodies = {scene.list_body for scene in scenes(name, everything)}
     for sent in [shortened(json.loads(body)) for body in sorted(body for body in bodies if body)]:
         for _ in range(CHANGES):
-            assert venue.parse_instruments
             try:
                 listings = venue.parse_instruments(changed(dice, sent))
             except (ValueError, FeedError):

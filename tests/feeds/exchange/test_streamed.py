@@ -488,7 +488,7 @@ def test_the_first_poll_follows_the_list_at_once(venue: Venue) -> None:
 
 def test_impossible_options_are_refused_at_the_start() -> None:
     """A stream that the venue does not have, or a pattern without a list to match, is refused by name."""
-    no_list = dataclasses.replace(TALKS, instruments_request=None, parse_instruments=None)
+    no_list = dataclasses.replace(TALKS, instruments_request=None)
     one_by_one = dataclasses.replace(TOY, limits=Limits(interval_s=1, gap_s=1, symbols_per_request=1))
     build(exchange(TOY))
     build(exchange(no_list), symbols=("BTC-USD",))

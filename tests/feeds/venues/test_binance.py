@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.venues.binance import ADAPTER, BINANCE, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.binance import ADAPTER, BINANCE, parse_rest, parse_stream, subscribe
 from feeds.venues.binance_us import BINANCE_US
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_instruments = BINANCE.parse_instruments
 
 TICKER = {
     "e": "24hrTicker", "E": 1653812100450, "s": "ETHBTC", "p": "0.1", "P": "0.515", "c": "0.06150300",

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.venues.bitstamp import BITSTAMP, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.bitstamp import BITSTAMP, parse_instruments, parse_stream, subscribe
 from ticker.errors import FeedError
+
+parse_rest = BITSTAMP.parse_rest
 
 TICKER = {
     "timestamp": "1643640186", "open": "2211.00", "high": "2811.00", "low": "2188.97", "last": "2211.00",

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import NOW_S, Heard, Listing, Row
-from feeds.venues.gateio import GATEIO, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.gateio import GATEIO, parse_stream, subscribe
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_rest, parse_instruments = GATEIO.parse_rest, GATEIO.parse_instruments
 
 TICKER = {"currency_pair": "BTC_USDT", "last": "9", "lowest_ask": "10", "highest_bid": "8", "base_volume": "1",
           "quote_volume": "2", "high_24h": "9", "low_24h": "7", "change_percentage": "-1.5"}  # fmt: skip

@@ -10,9 +10,11 @@ import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
 from feeds.times import time_ms
-from feeds.venues.gemini import GEMINI, parse_instruments, parse_rest, parse_stream, rest_request, subscribe, wire
+from feeds.venues.gemini import GEMINI, parse_instruments, parse_stream, rest_request, subscribe, wire
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_rest = GEMINI.parse_rest
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ import pytest
 
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.venue import Listing, Row
-from feeds.venues.kraken import ADAPTER, KRAKEN, parse_instruments, parse_rest, symbol
+from feeds.venues.kraken import ADAPTER, KRAKEN, parse_instruments, symbol
 from tests.feeds.fake_exchange import JSON, FakeExchange, Reply, recordings
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
 from ticker.errors import FeedError
+
+parse_rest = KRAKEN.parse_rest
 
 TICKER, ASSET_PAIRS = "/0/public/Ticker?assetVersion=1", "/0/public/AssetPairs"
 BULK, PAIRS = "Ticker_all_assetVersion1_2026-06-24.json", "AssetPairs_2021-04-17.json"

@@ -8,9 +8,11 @@ import pathlib
 import pytest
 
 from feeds.exchange.venue import Heard, Row
-from feeds.venues.kraken import KRAKEN, parse_instruments, parse_rest, parse_stream, subscribe, symbol, wire
+from feeds.venues.kraken import KRAKEN, parse_instruments, parse_stream, subscribe, symbol, wire
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_rest = KRAKEN.parse_rest
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Listing
-from feeds.venues.okx import ADAPTER, OKX, parse_instruments, parse_rest, parse_stream, subscribe
+from feeds.venues.okx import ADAPTER, OKX, parse_stream, subscribe
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_rest, parse_instruments = OKX.parse_rest, OKX.parse_instruments
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from feeds.exchange.venue import Heard, Listing, Row
-from feeds.venues.upbit import UPBIT, parse_instruments, parse_rest, parse_stream, subscribe, swapped
+from feeds.venues.upbit import UPBIT, parse_instruments, parse_stream, subscribe, swapped
 from tests.feeds.recorded import Recorded
 from ticker.errors import FeedError
+
+parse_rest = UPBIT.parse_rest
 
 TICKER = {"type": "ticker", "code": "KRW-BTC", "trade_price": 36929000.0, "signed_change_rate": -0.0082180744,
           "acc_trade_volume_24h": 0.22569412, "acc_trade_price_24h": 8320.40577449}  # fmt: skip
