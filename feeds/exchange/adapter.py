@@ -19,7 +19,11 @@ def exchange(venue: Venue) -> Adapter:
     """The adapter of an exchange."""
 
     def build(name: str, options: ExchangeOptions, context: Context) -> Feed:
-        return _build(venue, name, options, context)
+        stream = _stream(venue, name, options)
+        secrets = _secrets(venue, name, options, context)
+        if stream is None:
+            return PolledFeed(name, venue, options, secrets, context)
+        return StreamedFeed(name, venue, stream, options, secrets, context)
 
     return Adapter(venue.name, venue.summary, ExchangeOptions, build, _offer(venue), venue)
 
@@ -57,14 +61,6 @@ def _offer(venue: Venue) -> Offer:
         bars_s=tuple(sorted(venue.candles.intervals)) if venue.candles else (),
         lists=venue.instruments_request is not None,
     )
-
-
-def _build(venue: Venue, name: str, options: ExchangeOptions, context: Context) -> Feed:
-    stream = _stream(venue, name, options)
-    secrets = _secrets(venue, name, options, context)
-    if stream is None:
-        return PolledFeed(name, venue, options, secrets, context)
-    return StreamedFeed(name, venue, stream, options, secrets, context)
 
 
 def _stream(venue: Venue, name: str, options: ExchangeOptions) -> Stream | None:
