@@ -99,9 +99,9 @@ class Index:
     base: str
     quote: str
     status: str
-    open: str
+    open: str | bool
     tick: tuple[str, ...] = ()
-    halted: tuple[str, ...] = ()
+    halted: tuple[str | bool, ...] = ()
     digits: str | None = None
     name: str | None = None
 

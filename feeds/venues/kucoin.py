@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from feeds.exchange.adapter import exchange
-from feeds.exchange.shapes import Shape, at, list_at, read_object, text_at, tick_decimals, write
+from feeds.exchange.shapes import Index, Shape, at, list_at, read_object, text_at, write
 from feeds.exchange.venue import Candles, Heard, Limits, Listing, Row, Stream, Venue
 from ticker.errors import FeedError
 
@@ -24,7 +24,10 @@ _STREAMED = Shape(
     wire=None, time="time",
     fields={"last": "price", "bid": "bestBid", "ask": "bestAsk", "bid_size": "bestBidSize", "ask_size": "bestAskSize"},
 )  # fmt: skip
-_LISTED = ("symbol", "baseCurrency", "quoteCurrency", "priceIncrement")
+_INDEX = Index(
+    wire="symbol", base="baseCurrency", quote="quoteCurrency", tick=("priceIncrement",),
+    status="enableTrading", open=True, halted=(False,),
+)  # fmt: skip
 _TOPIC = "/market/ticker:"
 
 
@@ -33,13 +36,7 @@ def parse_rest(body: bytes) -> list[Row]:
 
 
 def parse_instruments(body: bytes) -> list[Listing]:
-    listings = []
-    for entry in list_at(_data(body)):
-        wire, base, quote, tick = (text_at(entry, name) for name in _LISTED)
-        state = None if at(entry, "enableTrading") is True else "halted"
-        if wire and base and quote:
-            listings.append(Listing(f"{base}-{quote}".upper(), (wire,), tick_decimals(tick), state=state))
-    return listings
+    return [one._replace(symbol=one.symbol.upper()) for one in _INDEX.listings(list_at(_data(body)))]
 
 
 def parse_open(body: bytes) -> tuple[str, float | None]:
