@@ -35,6 +35,7 @@ class Shard:
     """The wire names of one connection, or of two during a renewal. A `Runner` supervises it like a feed."""
 
     status: FeedStatus
+    _sink: Sink
 
     def __init__(
         self, name: str, stream: Stream, connector: Connector, judge: Judge, context: Context, tell: Callable[[], None]
@@ -48,7 +49,6 @@ class Shard:
         self._judge = judge
         self._rng = context.rng
         self._tell = tell
-        self._sink: Sink | None = None
         self._current: Link | None = None
         self._next: Link | None = None
         self._changed = asyncio.Event()
@@ -148,7 +148,6 @@ class Shard:
         newest = self._next or self._current
         if newest and link is not newest:
             rows = [row for row in rows if row.wire not in newest.delivered]
-        assert self._sink is not None
         if quotes := self._judge.message(rows, self.status):
             self._sink.publish(quotes)
         return bool(quotes) or not rows
@@ -156,7 +155,7 @@ class Shard:
     def rests(self) -> bool:
         """Whether its market is known to be closed; no row will say so, so its symbols are marked when it closes."""
         before, self._shut = self._shut, self._judge.shut
-        if self._shut and not before and self._sink and (closed := self._judge.halted()):
+        if self._shut and not before and (closed := self._judge.halted()):
             self._sink.publish(closed)
         return self._shut
 
@@ -168,7 +167,7 @@ class Shard:
     # Inside
 
     async def _open(self) -> Link:
-        if not self.wires and self._sink:
+        if not self.wires:
             self._sink.state("down")  # it has nothing to deliver, which is no trouble
         await self._until(lambda: bool(self.wires))
         socket, ping = await self._connector.open(self.status)
@@ -182,7 +181,7 @@ class Shard:
         renewal: asyncio.Task[None] | None = None
         told: Link | None = None
         while True:
-            if link.subscribed and link is not told and not self.pulse.fruitless and self._sink:
+            if link.subscribed and link is not told and not self.pulse.fruitless:
                 told = link
                 self._sink.state("live")  # even without a price yet, earlier trouble is over
             if link.failure and not (self._next and not self._next.failure):

@@ -56,6 +56,8 @@ class StreamedFeed(PolledFeed):
         stream: how the exchange streams.
     """
 
+    _joint: Joint
+
     def __init__(
         self,
         name: str,
@@ -76,7 +78,6 @@ class StreamedFeed(PolledFeed):
             stream.wires_per_connection,
             lambda number: Shard(f"{name} stream {number}", stream, connector, self._judge, context, self._tell),
         )
-        self._joint: Joint | None = None
         self._carried = asyncio.Event()
         self._coverage = Coverage(
             complete=stream.complete,
@@ -163,10 +164,6 @@ class StreamedFeed(PolledFeed):
     # The message
 
     def _tell(self) -> None:
-        if self._joint:
-            self._joint.note(*self._notes())
-
-    def _notes(self) -> list[str]:
         notes = []
         if unlisted := self._directory.unlisted():
             notes.append(f"the exchange does not list {few(unlisted)}; check the feed's symbols")
@@ -176,4 +173,4 @@ class StreamedFeed(PolledFeed):
         if refused:
             wire, why = next(iter(refused.items()))
             notes.append(f"not subscribed: {few(list(refused))} ({wire}: {why[:80]})")
-        return notes
+        self._joint.note(*notes)
