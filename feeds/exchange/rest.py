@@ -48,7 +48,8 @@ class Rest:
 
     async def ask(self, target: str, parse: Callable[[bytes], T], status: FeedStatus, *, method: str = "GET") -> T:
         """The parsed answer, which is never empty; everything else is a `FeedError`."""
-        status.rate_limit_wait_s += await self._budget.request(self._clock, self._gap_s)
+        waited_s = await self._budget.request(self._clock, self._gap_s)
+        status.rate_limit_wait_s += waited_s  # not `+= await`: others wait meanwhile
         try:
             answer = await self._answer(target, status, method)
             try:

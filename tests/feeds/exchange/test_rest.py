@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import pathlib
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from feeds.budget import Budget
 from feeds.exchange.adapter import exchange
+from feeds.exchange.fetch import HttpSource
 from feeds.exchange.options import ExchangeOptions
+from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Limits, Row, Venue
 from feeds.options import parse_options
 from tests.feeds.fake_exchange import JSON, FakeExchange, Peer, Reply
-from tests.feeds.harness import context
+from tests.feeds.harness import PATIENCE_S, context
 from tests.feeds.toy import (
     LIST,
     STREAM,
@@ -116,6 +120,27 @@ def test_requests_wait_when_the_minutes_allowance_is_nearly_used() -> None:
     at = [event.at for event in stage.sink.events if event.what == "publish"]
     assert at[:6] == [0.0, 1.0, 2.0, 60.0, 61.0, 62.0]
     assert stage.sink.status.rate_limit_wait_s > 0
+
+
+def test_waits_that_overlap_are_all_counted() -> None:
+    """A feed's polls, its list and its charts wait for turns at the same time, and each wait counts.
+
+    Seen: each added its wait to what had been counted before it began, so that only the last to end was.
+    """
+
+    async def play(theatre: Theatre) -> None:
+        exchange, clock, status = theatre.exchange, theatre.clock, theatre.sink.status
+        exchange.serve(TICKERS, tickers(BTC="1"))
+        source = HttpSource(exchange.base_url, clock, timeout_s=PATIENCE_S, body_bytes=1000)
+        rest = Rest(source, TOY.limits, 1.0, Budget(), context(clock))
+        async with source:
+            asked = [asyncio.create_task(rest.ask(TICKERS, bytes.strip, status)) for _ in range(3)]
+            for _ in asked:
+                await clock.advance(1.0)
+            await asyncio.gather(*asked)
+        assert status.rate_limit_wait_s == 0.0 + 1.0 + 2.0
+
+    in_theatre(play)
 
 
 @pytest.mark.parametrize(("status", "waits"), [(403, True), (418, True), (404, False), (500, False)])
