@@ -122,7 +122,7 @@ class Judge:
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
-        odd = self._odd = self._find_odd(table, same)
+        odd = self._find_odd(table, same)
         seen: list[str] = []
         quotes: dict[str, Quote] = {}
         for texts, sent, known in zip(table.texts, table.sent, same, strict=True):
@@ -169,7 +169,13 @@ class Judge:
         plain = partial(all_plain, table.fields, crossed=self._crossed)
         suspects = [texts for texts in fresh if texts[-1] in self._odd] if self._odd else []
         others = [texts for texts in fresh if texts[-1] not in self._odd] if suspects else fresh
-        return {texts[-1] for texts in (suspects if plain(others) else fresh) if not plain([texts])}
+        if not plain(others):
+            suspects = fresh
+        self._odd.difference_update(texts[-1] for texts in suspects)
+        self._odd.update(texts[-1] for texts in suspects if not plain([texts]))
+        if len(self._odd) > len(table):  # a server may invent names
+            self._odd.intersection_update(texts[-1] for texts in table.texts)
+        return self._odd
 
     def message(self, rows: Iterable[Row], status: FeedStatus) -> list[Quote]:
         """The quotes of a stream's message, in order."""

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.exchange.bulk import Bulk, Table
@@ -62,10 +62,12 @@ ROWS = st.fixed_dictionaries(
         **{name: st.one_of(st.just("1.5"), st.just("1.25"), TEXTS) for name in SHAPE.fields.values()},
     }
 )
+NOT_PLAIN = dict.fromkeys(SHAPE.fields.values(), "1.5") | {"n": "A", "p": "1e5"}
 LISTED = [Listing("A-USD", ("A",), 2), Listing("B-USD", ("B",)), Listing("C-USD", ("C", "D"), 3, state="halted")]
 
 
 @settings(max_examples=100, deadline=None)
+@example([[NOT_PLAIN]] * 3, "reject")  # unchanged when the list is loaded again
 @given(st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=4), st.sampled_from(["reject", "keep"]))
 def test_quotes_judged_in_bulk_equal_quotes_judged_one_by_one(
     answers: list[list[dict[str, str]]], crossed: str
