@@ -138,9 +138,9 @@ class Judge:
             if len(seen) % SLICE == 0:
                 yield []
             quote: Quote | None
-            if known and before[wire][1] is entry:
-                after[wire] = before[wire]
-                quote = before[wire][2]
+            if known and (judged := before[wire])[1] is entry:
+                after[wire] = judged
+                quote = judged[2]
             else:
                 values = asdict(sent)
                 del values["wire"]
