@@ -11,7 +11,7 @@ import pytest
 
 from feeds.exchange.venue import Limits, Listing, Row
 from tests.feeds.fake_exchange import HANG, Reply
-from tests.feeds.harness import supervised
+from tests.feeds.harness import PATIENCE_S, supervised
 from tests.feeds.toy import LIST, LISTED, NEEDS_LIST, TICKERS, TOY, Stage, listing, on_stage, tickers
 
 
@@ -36,7 +36,7 @@ def test_prices_continue_when_the_list_fails(reply: Reply) -> None:
         stage.exchange.serve(TICKERS, tickers(BTC="1"))
         stage.exchange.serve(LIST, listing(("BTC/USD", "BTC-USD", 7)))
         stage.exchange.script(LIST, reply, reply)
-        await stage.polls(130, LISTED, timeout_s=1.0)
+        await stage.polls(130, LISTED, timeout_s=1.0 if reply is HANG else PATIENCE_S)
 
     stage = on_stage(play)
     assert stage.sink.story == ["publish"]
