@@ -8,6 +8,7 @@ import resource
 
 import pytest
 
+from tests.ticker.incoming import contents
 from ticker.clock import Clock
 from ticker.model import Quote
 from ticker.run import _freezer, _shown, _within_files
@@ -37,7 +38,7 @@ def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.Monk
         assert grow(10) == 0
         feed.loaded()
         assert [grow(symbols) for symbols in (10, 10, 14, 16, 23, 25)] == [1, 1, 1, 2, 2, 3]
-        service.store.restart(7, 5, {"A": {"last": "1"}})  # as in a gateway: its records are made anew
+        service.store.restart(7, contents(5, {"A": {"last": "1"}}))  # as in a gateway: its records are made anew
         assert [grow(0), grow(0)] == [4, 4]
 
     asyncio.run(scenario())

@@ -6,18 +6,22 @@ It joins the client library, which connects, reconnects and resumes, with `ticke
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ticker.client.address import Address, request_headers
 from ticker.client.follower import Follower
 from ticker.client.stream import Stream
-from ticker.client.wire import Message
+from ticker.client.wire import PARCELS, Message, read, unpacked
 from ticker.clock import Clock
 from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
-from ticker.incoming import NotARecordError
+from ticker.incoming import SLICE, NotARecordError, check_records, check_symbols
+from ticker.model import Value
+from ticker.record import Contents
 from ticker.settings import Settings
 from ticker.upstream import GATEWAY, MOST_SHOWN, Upstream
 
@@ -25,6 +29,8 @@ AFTER_REFUSAL_S = 5.0
 """How long a gateway with readers waits until it asks again to be let in."""
 LONGEST_WAIT_S = 4.0
 """The longest backoff before a new connection: there are few gateways, and many readers wait behind each."""
+LARGE_BYTES = 1 << 20
+"""A frame of more than this is one of thousands of records."""
 EVERYTHING = ("*", "*:*")
 """All consolidated symbols, and all of each venue."""
 
@@ -76,7 +82,7 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
     trouble = ""
     try:
         while True:
-            stream = upstream.connection = Stream(
+            stream = upstream.connection = Following(
                 Everything(upstream), target.address, headers=target.headers, clock=clock, longest_wait_s=LONGEST_WAIT_S
             )
             stream.trouble = trouble
@@ -95,6 +101,29 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
         await stream.close()
 
 
+class Following(Stream["Everything"]):
+    """A stream of everything. Its large frames are taken in many turns of the loop, so that nobody else waits."""
+
+    async def take(self, data: bytes) -> Message:
+        """Take a frame; the next one is read after that."""
+        with _uncollected() if len(data) > LARGE_BYTES else contextlib.nullcontext():
+            for message in self.book.steps(data):
+                if message is None:
+                    await asyncio.sleep(0)
+        assert message is not None
+        return message
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Collect no garbage meanwhile: very many objects are made, and looking at them again and again takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class Everything(Follower):
     """Follows all that a service shows, and hands it on.
 
@@ -106,6 +135,8 @@ class Everything(Follower):
         super().__init__(EVERYTHING)
         self.over = asyncio.Event()
         self._upstream = upstream
+        self._contents = Contents(0)  # of a snapshot
+        self._news: dict[str, dict[str, Value]] = {}  # of an update
 
     def open(self) -> tuple[int, bytes] | None:
         """Subscribe; from the beginning if what is shown is not what the service showed last."""
@@ -114,14 +145,43 @@ class Everything(Follower):
         return super().open()
 
     def receive(self, data: bytes) -> Message:
-        """Take a frame.
+        """Take a frame at once; see `steps`."""
+        *_, message = self.steps(data)
+        assert message is not None
+        return message
+
+    def steps(self, data: bytes) -> Iterator[Message | None]:
+        """Take a frame, pausing after each slice of its records, and yield its message in the end.
+
+        What it brings is checked first and then shown, at once. If it is given up before that, nothing has changed.
+
+        Raises:
+            UnreachableError: see `Follower`; or something in it is not what the protocol says.
+            RefusedError: see `accept`.
+        """
+        message = read(PARCELS, data)
+        self._contents, self._news = Contents(message.version), {}
+        add = self._contents.add if message.type == "snapshot" else self._news.__setitem__
+        try:
+            for _ in check_records(unpacked(message), message.feeds, add):
+                yield None
+            check_symbols(message.gone)
+        except NotARecordError as error:
+            raise UnreachableError(f"it sent an invalid frame: {error}") from error
+        self.accept(message)
+        while self._contents.free(SLICE):  # what was shown before
+            yield None
+        yield message
+
+    def accept(self, message: Message) -> Message:
+        """Take a frame that was checked.
 
         Raises:
             UnreachableError: see `Follower`; or the service has nothing to show yet.
             RefusedError: it is a gateway, perhaps this one. In a circle of gateways that have lost their service each
                 would take the others' old prices for live ones.
         """
-        message = super().receive(data)
+        super().accept(message)
         if message.type == "hello" and message.server.endswith(GATEWAY):
             raise RefusedError("it is a gateway, too; follow the service that has the feeds", "upstream")
         if message.type == "error" and message.id is None and message.code == "too_many_symbols":  # there are more now
@@ -132,20 +192,15 @@ class Everything(Follower):
         """Show a snapshot, unless it is of a service that has only just been started."""
         if not self.feeds:
             raise UnreachableError("it has no feeds yet")
-        try:
-            self._upstream.replace(message.epoch, message.version, message.quotes, self.feeds)
-        except NotARecordError as error:
-            raise UnreachableError(f"it sent an invalid frame: {error}") from error
+        self._upstream.replace(message.epoch, self._contents)
+        gc.freeze()  # before anybody collects: it would look at all that was made
 
     def merge(self, message: Message) -> None:
         """Show an update."""
         if self._upstream.orphaned:
             self.forget()
             raise UnreachableError("it was silent for too long; beginning anew")
-        try:
-            self._upstream.merge(message.version, message.quotes, message.gone, message.feeds)
-        except NotARecordError as error:
-            raise UnreachableError(f"it sent an invalid frame: {error}") from error
+        self._upstream.merge(message.version, self._news, message.gone)
 
     def drop(self, keep: Callable[[str], bool]) -> None:
         """Nothing: the selection never changes."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 
-from ticker import protocol
+from ticker import protocol, slices
 from ticker.clock import Clock
 from ticker.growth import Growth
 from ticker.interest import Interest
@@ -297,12 +297,43 @@ class Groups:
             for reader in readers:
                 self.leave(reader)
             self._drop(old)
+            old.unmade = False
             for reader in readers:
                 group = self._place(reader, old.scope.selection, old.interval_ms)
                 group.let_lag(reader, 0)
                 self.ready(reader)
             if readers and self._growth.cap(group, births):
                 group.unwarned = set(readers)
+            if readers and group.cells >= self.large and not self._growth.doubts(group.scope.selection):
+                group.unmade = True
+                self._spread(self._made(group))
+
+    def _made(self, group: Group) -> Iterator[None]:
+        """Make the snapshot for readers that know nothing, pausing after each slice, and send it.
+
+        Of a group with an interval it is sent later; if it is out of date then, its parts are still of use.
+        """
+        selection, store = group.scope.selection, self.store
+
+        def finish(quotes: list[bytes], _: list[str]) -> Frame:
+            frame = protocol.snapshot(
+                store.epoch, store.version, self._wall_ms(), quotes, slices.feed_pieces(store, None)
+            )
+            frame.pays = len(frame.data) >= PAYS_BYTES
+            return frame
+
+        for frame in self.line.make("", selection, None, finish):
+            if frame is not None:
+                group.frames = {(frame.version, 0): frame}
+                break
+            yield
+        if not group.unmade:  # the store has begun anew once more
+            return
+        group.unmade = False
+        if group.interval_ms:
+            self._mark_due(group, store.version)
+        else:
+            self._send_returning(group)
 
     def forget_empty(self) -> None:
         """Drop groups that have been empty for a while, and old large frames."""
@@ -374,7 +405,8 @@ class Groups:
             self.ready(reader)
         rows = 0
         while self.returning and rows < self.large:
-            rows += self._send_returning(self.returning.pop())
+            group = self.returning.pop()
+            rows += 0 if group.unmade else self._send_returning(group)
 
     def send_due(self, interval_ms: int) -> None:
         """An interval class is due: send each of its groups with news a frame, unless its last time is not over yet."""
@@ -438,7 +470,7 @@ class Groups:
             group.due_since = None
             if group.news or self._for_all > version:  # something came between two parts
                 self._mark_due(group, version)
-            if group.returning:
+            if group.returning and not group.unmade:
                 self._send_returning(group)
 
     def heartbeat(self, older_than_s: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ticker.model import DECIMAL_FIELDS, FEED_FIELDS, SYMBOL, VENUE_SYMBOL, Value
 from ticker.record import PLACES
@@ -17,6 +17,8 @@ _DECIMALS = frozenset(DECIMAL_FIELDS)
 _INTEGERS = frozenset({"ts", "decimals", "since"})
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
+SLICE = 500
+"""How many records are checked in one turn of the loop, which takes about 5 ms."""
 Row = Mapping[str, object]
 """A symbol's fields, or a feed's, as they were decoded: decimals are text, but those without a point are integers."""
 
@@ -25,19 +27,23 @@ class NotARecordError(ValueError):
     """What came is not a record of the protocol."""
 
 
-def checked_records(quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> dict[str, dict[str, Value]]:
-    """What a frame carries, by the keys of the store.
+def check_records(
+    quotes: Iterable[tuple[str, Row]], feeds: Mapping[str, Row], add: Callable[[str, dict[str, Value]], object]
+) -> Iterator[None]:
+    """Check what a frame carries, and add each record by its key in the store, pausing after each slice.
 
     Raises:
         NotARecordError: something in it is not what the protocol says.
     """
-    check_symbols(quotes)
-    records = {symbol: _quote(row) for symbol, row in quotes.items()}
+    for number, (symbol, row) in enumerate(quotes, 1):
+        check_symbols((symbol,))
+        add(symbol, _quote(row))
+        if not number % SLICE:
+            yield
     for name, row in feeds.items():
         if not VENUE_SYMBOL.fullmatch(f"{name}:A"):
             raise NotARecordError(f"{reprlib.repr(name)} is not the name of a feed")
-        records[f"@{name}"] = {field: _other(field, value) for field, value in row.items() if field in FEED_FIELDS}
-    return records
+        add(f"@{name}", {field: _other(field, value) for field, value in row.items() if field in FEED_FIELDS})
 
 
 def check_symbols(names: Iterable[str]) -> None:

@@ -61,6 +61,7 @@ class Group:
         returning: lagging readers who can take bytes again.
         untold: members that still wait for their part of a frame; one that comes meanwhile knows what is in it.
         unwarned: lagging readers who were not told yet that the group has outgrown its limit.
+        unmade: whether its returning readers wait until their frame, a large snapshot, is nearly made.
         news: its records that changed since `due_since`, in order.
         due_since: the version since which there may be news for its members, which they will get later; nothing of the
             group changed between `told` and it. None if there is none: then that is so up to now.
@@ -80,6 +81,7 @@ class Group:
     unwarned: set[Reader] = field(default_factory=set)
     news: dict[Record, None] = field(default_factory=dict)
     due_since: int | None = None
+    unmade: bool = False
     cells: int = 0
     frames: dict[tuple[int, int | None], Frame] = field(default_factory=dict)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ticker.model import FEED_FIELDS, FIELDS, Value
@@ -77,6 +79,39 @@ class Record:
                 mask |= bit
             bit <<= 1
         return mask
+
+
+class Contents:
+    """All that a store shows at one version, put together record by record: a store begins anew with it at once.
+
+    Attributes:
+        records: by key, in order of last change.
+        feeds: those of them that every reader gets.
+        venues: how many symbols each venue has.
+    """
+
+    __slots__ = ("feeds", "records", "venues", "version")
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.records: OrderedDict[str, Record] = OrderedDict()
+        self.feeds: dict[str, Record] = {}
+        self.venues: Counter[str] = Counter()
+
+    def add(self, key: str, values: Mapping[str, Value]) -> None:
+        """Add a record; a field that is not named is not known."""
+        record = self.records[key] = Record(key, self.version)
+        record.values = list(map(values.get, record.places))
+        if record.is_feed:
+            self.feeds[key] = record
+        elif record.instrument:
+            self.venues[key.partition(":")[0]] += 1
+
+    def free(self, most: int) -> bool:
+        """Let go of as many records, if there are any; of all at once the interpreter would make a long turn."""
+        for _ in range(min(most, len(self.records))):
+            self.records.popitem()
+        return bool(self.records)
 
 
 class Changes(NamedTuple):

@@ -7,7 +7,7 @@ ones at their birth, so that no text is matched while prices flow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ticker.model import pattern_matches
@@ -142,6 +142,11 @@ class Wildcards:
         return self._by_symbol.get(symbol, ())
 
 
+def overlapping(symbols: dict[str, None], others: Iterable[Collection[str]]) -> list[Collection[str]]:
+    """Those of the others that share a symbol with some: usually none, and then no symbol need be looked at."""
+    return [other for other in others if not symbols.keys().isdisjoint(other)]
+
+
 class Scope:
     """A selection resolved against the store's symbols, kept current by it; made by `Store.resolve`.
 
@@ -190,14 +195,11 @@ class Scope:
             return
         yield from self.exact
         for i, wildcard in enumerate(self.wildcards):
-            earlier = self.wildcards[:i]
-            for symbol in wildcard.symbols:
-                if (
-                    symbol not in self.exact
-                    and symbol not in self.denied
-                    and not any(symbol in w.symbols for w in earlier)
-                ):
-                    yield symbol
+            taken = overlapping(wildcard.symbols, [self.exact, self.denied, *(w.symbols for w in self.wildcards[:i])])
+            if taken:
+                yield from (symbol for symbol in wildcard.symbols if not any(symbol in others for others in taken))
+            else:
+                yield from wildcard.symbols
 
     def beyond(self, other: Scope) -> Iterator[str]:
         """The selected symbols that another scope does not select, each once; shared wildcards cost nothing."""

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker.model import Value
-from ticker.record import INDEX, PLACES, Changes, Flush, Follow, Record, bits
-from ticker.scope import Scope, Wildcards
+from ticker.record import INDEX, PLACES, Changes, Contents, Flush, Follow, Record, bits
+from ticker.scope import Scope, Wildcards, overlapping
 from ticker.selection import Selection
 
 MAX_TOMBSTONES = 10_000
@@ -125,24 +125,40 @@ class Store:
         """
         self.reached = version
 
-    def restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
-        """Begin anew, at once, with what another store shows at a version; older cursors get everything.
+    def restart(self, epoch: int, contents: Contents) -> None:
+        """Begin anew, at once, with what another store shows; older cursors get everything.
 
-        `records` are complete, and `@NAME` those of feeds. A store that follows another derives nothing itself.
+        Afterwards `contents` are those of before: however many they were, they need not be freed in the same moment. A
+        store that follows another derives nothing itself.
         """
-        self._pending, self._removed = {}, {}
-        self._late_ts.clear()
-        for key in list(self._records):
-            if key in records and key[0] != "@":  # which patterns match it is known
-                self._records[key] = Record(key, version)
-            else:
-                self._drop(key, version, {})
-        self._feeds.clear()
-        self._gone.clear()
-        self.epoch, self.version, self.floor, self.reached = epoch, version, version, version
-        self._apply({key: (values, None, None) for key, values in records.items()}, version, 0.0, {}, compare=False)
-        for listener in self.on_restart:
-            listener()
+        old, new = self._records, contents.records
+        self._records, self._feeds, self._venues = new, contents.feeds, contents.venues
+        for key in dict.__iter__(old):
+            if key not in new and key[0] != "@":  # else the patterns that match it are known
+                self.wildcards.died(key)
+        for key in dict.__iter__(new):
+            if key not in old and key[0] != "@":
+                self.wildcards.born(key)
+        contents.records = old
+        self._followed.clear()
+        self.counts.changed += len(new)
+        self._begin(epoch, contents.version)
+
+    def go_stale(self, epoch: int, since: int, message: str) -> None:
+        """Begin anew, at once, with what is shown already, but what was live is stale; older cursors get everything.
+
+        Feeds say since when, ms since 1970, and why.
+        """
+        state = PLACES["state"][0]
+        for record in dict.values(self._records):
+            if not record.is_feed and record.values[state] == "live":
+                record.values[state], record.pieces = "stale", {}
+        for feed in self._feeds.values():
+            if feed.get("state") == "live":
+                for name, value in (("state", "stale"), ("since", since), ("message", message)):
+                    feed.values[feed.places[name][0]] = value
+                feed.pieces = {}
+        self._begin(epoch, self.version + 1)
 
     def is_behind(self, version: int) -> bool:
         """Whether the followed store may have reached a version that this one has not."""
@@ -263,9 +279,10 @@ class Store:
         """How many existing symbols a scope selects."""
         by_name = sum(s in self._records and not scope.wild(s) for s in scope.exact)
         wild = sorted((w.symbols for w in scope.wildcards), key=len, reverse=True)  # the largest is only counted
-        by_pattern = sum(map(len, wild[:1]))
-        for i, symbols in enumerate(wild[1:], 1):
-            by_pattern += sum(all(s not in earlier for earlier in wild[:i]) for s in symbols)
+        by_pattern = 0
+        for i, symbols in enumerate(wild):
+            shared = overlapping(symbols, wild[:i])
+            by_pattern += sum(all(s not in earlier for earlier in shared) for s in symbols) if shared else len(symbols)
         return by_name + by_pattern - len(scope.denied)
 
     def changes(self, scope: Scope, since: int | None = None, known: Scope | None = None) -> Changes:
@@ -324,6 +341,15 @@ class Store:
         return sum(1 for _ in itertools.takewhile(lambda record: record.version > since, newest))
 
     # Inside
+
+    def _begin(self, epoch: int, version: int) -> None:
+        """Begin an epoch. No record is newer than the version, and no cursor of it older: stamps do not matter."""
+        self._pending, self._removed = {}, {}
+        self._late_ts.clear()
+        self._gone.clear()
+        self.epoch, self.version, self.floor, self.reached = epoch, version, version, version
+        for listener in self.on_restart:
+            listener()
 
     def _take(self, most: int) -> tuple[Iterable[str], dict[str, Pending]]:
         """What a flush removes and changes; no symbol is reborn before its removal."""

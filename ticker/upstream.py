@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ticker.clock import Clock
-from ticker.incoming import Row, check_symbols, checked_records
-from ticker.model import FEED_FIELDS, FIELDS, Value
+from ticker.model import Value
+from ticker.record import Contents
 from ticker.store import Store
 
 GATEWAY = " gateway"
@@ -84,28 +84,21 @@ class Upstream:
 
     # What the connection hands in
 
-    def replace(self, epoch: int, version: int, quotes: Mapping[str, Row], feeds: Mapping[str, Row]) -> None:
-        """Show all this instead, and send everybody a snapshot of it.
-
-        Raises:
-            NotARecordError: nothing was changed.
-        """
-        records = checked_records(quotes, feeds)
+    def replace(self, epoch: int, contents: Contents) -> None:
+        """Show all this instead, at once, and send everybody a snapshot of it; see `Store.restart`."""
         self._following, self.orphaned, self._lost_at = True, False, None
-        self._restart(epoch, version, records)
+        self.store.restart(epoch, contents)
+        self._began_anew()
 
-    def merge(self, version: int, quotes: Mapping[str, Row], gone: Sequence[str], feeds: Mapping[str, Row]) -> None:
+    def merge(self, version: int, records: Mapping[str, dict[str, Value]], gone: Sequence[str]) -> None:
         """Show what changed up to a version; it must follow what came last, and the store may not be orphaned.
 
-        Raises:
-            NotARecordError: nothing was changed.
+        `records` are the fields that changed, by the keys of the store, and `gone` are symbols.
         """
         assert not self.orphaned
         self._lost_at = None
         if version <= self.store.reached:  # it repeats what came before
             return
-        records = checked_records(quotes, feeds)
-        check_symbols(gone)
         for symbol in gone:
             self.store.remove(symbol)
         for key, values in records.items():
@@ -133,7 +126,8 @@ class Upstream:
                 log.warning(self._said)
         if self._following and not self.orphaned and self._away():
             self.orphaned = True
-            self._restart(self._own_epoch(), 1, dict(self._stale(self._complaint())))
+            self.store.go_stale(self._own_epoch(), self.clock.wall_ms(), self._complaint())
+            self._began_anew()
         return iter(())
 
     def kinds(self) -> list[str]:
@@ -184,18 +178,7 @@ class Upstream:
         """An epoch that no other process uses, as it is random."""
         return LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
 
-    def _restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
+    def _began_anew(self) -> None:
         self.restarts += 1
         self.oldest_at = None
-        self.store.restart(epoch, version, records)
         self.wake()
-
-    def _stale(self, message: str) -> Iterator[tuple[str, dict[str, Value]]]:
-        """All records as they are, but what was live is stale."""
-        for record in self.store.records():
-            values = dict(zip(FEED_FIELDS if record.is_feed else FIELDS, record.values, strict=True))
-            if values["state"] == "live":
-                values["state"] = "stale"
-                if record.is_feed:
-                    values |= {"since": self.clock.wall_ms(), "message": message}
-            yield record.key, values

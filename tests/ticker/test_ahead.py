@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ticker.incoming import contents
 from tests.ticker.test_groups import Peer, read, update
 from ticker.clock import ManualClock
 from ticker.groups import Groups
@@ -25,7 +26,7 @@ class Gateway:
         self.groups = Groups(self.store, clock, lambda _: None, Limits(), list)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
-        self.store.restart(7, 5, {"A": {"last": "1"}, "B": {"last": "2"}})
+        self.store.restart(7, contents(5, {"A": {"last": "1"}, "B": {"last": "2"}}))
 
     def reach(self, version: int, last: str) -> None:
         """Follow the other store to a version, in which A has a new price."""
@@ -75,7 +76,7 @@ def test_who_is_ahead_may_be_slow_too(gateway: Gateway) -> None:
 def test_a_new_beginning_ends_the_wait(gateway: Gateway) -> None:
     """The followed store is lost, and with it the version that the reader waits for: it gets what is shown now."""
     peer = gateway.join(since=8)
-    gateway.store.restart(99, 1, {"A": {"last": "1"}})
+    gateway.store.restart(99, contents(1, {"A": {"last": "1"}}))
     gateway.groups.catch_up()
     assert peer.take()[1:] == [{"type": "snapshot", "epoch": 99, "version": 1, "quotes": {"A": {"last": 1}}}]
     gateway.reach(2, "2")

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from tests.ticker.incoming import contents
 from tests.ticker.jumping import HEARTBEAT_MS, Held, JumpingLoop, Peer, Service, later, play, turns
 from ticker.hub import MOMENT_S
 from ticker.model import Quote
@@ -223,7 +224,7 @@ class LastPeer(SlowPeer):
 
     def _begin_anew(self) -> None:
         if self._service.store.epoch == 1:
-            self._service.store.restart(2, 1, {"v:A": {"last": "9"}})
+            self._service.store.restart(2, contents(1, {"v:A": {"last": "9"}}))
             self._service.hub.wake()
 
 

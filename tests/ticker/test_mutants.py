@@ -6,7 +6,7 @@ Without this it would be unknown whether `stream_machine.py` checks enough to pr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -17,10 +17,9 @@ from tests.ticker.fleet_machine import FleetMachine
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
 from ticker.groups import Groups
-from ticker.model import Value
 from ticker.protocol import Cursor, Frame
 from ticker.readers import Group
-from ticker.record import Changes, Flush, Follow, Record
+from ticker.record import Changes, Contents, Flush, Follow, Record
 from ticker.scope import Scope
 from ticker.selection import Selection
 from ticker.store import Pending, Store
@@ -275,8 +274,8 @@ class StoreThatCountsItself(Store):
 
 
 class StoreWithoutFloorAtRestart(Store):
-    def restart(self, epoch: int, version: int, records: Mapping[str, dict[str, Value]]) -> None:
-        super().restart(epoch, version, records)
+    def restart(self, epoch: int, contents: Contents) -> None:
+        super().restart(epoch, contents)
         self.floor = 0
 
 

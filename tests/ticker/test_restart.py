@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.ticker.incoming import contents
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS
 from tests.ticker.test_groups import ALL, ONLY_A, Market, Peer, read, update
 from tests.ticker.test_session import Desk, kinds
@@ -49,8 +50,8 @@ class Works(Market):
     def turn(self) -> None:
         if self.groups.sending:
             self.groups.send_on()
-        else:
-            next(self.works[0])
+        elif next(self.works[0], self) is self:
+            self.works.pop(0)
 
     def finish(self) -> None:
         """All turns that it takes."""
@@ -83,7 +84,7 @@ def test_nothing_of_before_is_left_in_the_store() -> None:
     store.remove("k:A")
     wild = store.resolve(Selection.of(["*", "b:*"]))
     feed = dict.fromkeys(FEED_FIELDS) | {"state": "down"}
-    store.restart(9, 40, records("b:A", "A") | {"@b": feed})
+    store.restart(9, contents(40, records("b:A", "A") | {"@b": feed}))
     assert (store.epoch, store.version, store.floor, store.tombstones) == (9, 40, 40, 0)
     assert (sorted(store.symbols()), [feed.key for feed in store.feeds()], store.count) == (["A", "b:A"], ["@b"], 2)
     record = store.get("A")
@@ -105,10 +106,10 @@ def test_a_store_may_begin_anew_in_the_same_epoch() -> None:
     """As after a connection that was away for longer than the service remembers: cursors from here on are good."""
     store = Store(1)
     scope = store.resolve(ALL)
-    store.restart(1, 9, records("A"))
-    store.restart(1, 12, records("A"))
+    store.restart(1, contents(9, records("A")))
+    store.restart(1, contents(12, records("A")))
     assert [store.changes(scope, since).since for since in (9, 11, 12)] == [None, None, 12]
-    store.restart(1, 5, {})
+    store.restart(1, contents(5, {}))
     assert [store.changes(scope, since).since for since in (4, 5, 9, 12)] == [None, 5, None, None]
     assert store.newest(scope) == 5
 
@@ -125,7 +126,7 @@ def test_everybody_gets_a_snapshot_on_the_open_connection(market: Works, version
     market.last("A")
     for peer in (first, second, other):
         peer.take()
-    market.store.restart(2, version, records("A", "C"))
+    market.store.restart(2, contents(version, records("A", "C")))
     market.groups.catch_up()
     assert first.frames[0] is second.frames[0]
     assert first.take() == second.take() == [snapshot(version, "A", "C")]
@@ -145,7 +146,7 @@ def test_a_reader_that_takes_nothing_gets_it_later(market: Works) -> None:
     market.last("A")
     blocked.take()
     blocked.takes = False
-    market.store.restart(2, 1, records("A"))
+    market.store.restart(2, contents(1, records("A")))
     market.groups.catch_up()
     market.store.ingest("B", {"last": "7"})
     market.store.flush(0.0)
@@ -165,7 +166,7 @@ def test_a_laggard_knows_nothing_of_the_new_epoch(market: Works) -> None:
     behind.takes = False
     market.last("B")
     assert behind.since == 3
-    market.store.restart(2, 2, records("A"))
+    market.store.restart(2, contents(2, records("A")))
     market.groups.catch_up()
     for symbol in ("B", "C"):
         market.store.ingest(symbol, {"last": "7"})
@@ -185,7 +186,7 @@ def test_a_reader_with_an_interval_gets_it_at_its_time(market: Works) -> None:
     peer.take()
     market.last("B")
     market.armed.clear()
-    market.store.restart(2, 1, records("A"))
+    market.store.restart(2, contents(1, records("A")))
     behind.takes = True
     assert (set(market.armed), market.groups.returning) == ({250}, set())
     market.groups.heartbeat(0.0)
@@ -204,11 +205,82 @@ def test_a_reader_with_an_interval_gets_it_at_its_time(market: Works) -> None:
     assert peer.take() == [{"type": "heartbeat", "version": 2}]
 
 
+# Snapshots of thousands of symbols
+
+
+def test_a_large_snapshot_is_made_in_slices(market: Works) -> None:
+    """And then sent to all who want it, one frame; prices go on meanwhile, small groups do not wait."""
+    first, second, small = market.joined(), market.joined(), market.joined(ONLY_A)
+    market.store.restart(2, contents(5, records(*MANY, "A")))
+    market.groups.catch_up()
+    assert small.take() == [snapshot(5, "A")]
+    turns = 0
+    while not first.frames:
+        market.put(S1={"last": str(turns)})
+        market.groups.catch_up()
+        market.turn()
+        turns += 1
+    assert turns > LARGE // SLICE
+    assert first.frames[0] is second.frames[0]
+    assert first.frames[0].pays
+    [frame] = first.take()
+    assert (frame["type"], frame["epoch"], frame["version"]) == ("snapshot", 2, 5 + turns)
+    assert frame["quotes"] == snapshot(5, *MANY, "A")["quotes"] | {
+        "S1": dict.fromkeys(QUOTE_FIELDS) | {"last": turns - 1}
+    }
+    second.take()
+    market.last("S2")
+    market.finish()
+    assert first.take() == second.take() == [update(5, 6 + turns, quotes={"S2": {"last": 6 + turns}})]
+
+
+def test_a_large_snapshot_of_readers_with_an_interval_keeps_to_it(market: Works) -> None:
+    """It is not sent before it is made, nor before the interval is over."""
+    peer = market.joined(interval_ms=250)
+    market.store.restart(2, contents(5, records(*MANY)))
+    market.turn()
+    market.groups.send_due(250)
+    assert peer.take() == []
+    market.finish()
+    assert peer.take() == []
+    assert market.armed[-1] == 250
+    market.groups.send_due(250)
+    market.finish()
+    assert peer.take() == [snapshot(5, *MANY)]
+
+
+def test_a_large_snapshot_that_is_being_made_is_dropped_by_the_next_restart(market: Works) -> None:
+    """Whatever turn it is in, each reader gets the newest alone; so it is if the epoch is the same again."""
+    for turns in range(6):
+        for epoch in (2, 3):
+            peer = market.joined()
+            market.store.restart(2, contents(5, records(*MANY)))
+            for _ in range(turns):
+                if market.works:
+                    market.turn()
+            peer.take()
+            market.store.restart(epoch, contents(7, records(*MANY, last="9")))
+            market.finish()
+            assert peer.take() == [snapshot(7, *MANY, epoch=epoch, last=9)]
+            market.groups.leave(peer)
+
+
+def test_a_reader_that_leaves_or_wants_something_else_gets_no_large_snapshot(market: Works) -> None:
+    """It is made all the same, for whoever else is there."""
+    left, changed, stays = market.joined(), market.joined(), market.joined()
+    market.store.restart(2, contents(5, records(*MANY, "A")))
+    market.turn()
+    market.groups.leave(left)
+    assert read(market.groups.change(changed, ONLY_A, 0)) == snapshot(5, "A")
+    market.finish()
+    assert (left.take(), changed.take(), stays.take()) == ([], [], [snapshot(5, *MANY, "A")])
+
+
 def test_a_feed_or_a_removal_of_before_concerns_nobody(market: Works) -> None:
     """Versions may be lower than before: a removal of version 900 is not one that is still to be told, for ever."""
-    market.store.restart(2, 900, records("A", "B"))
+    market.store.restart(2, contents(900, records("A", "B")))
     market.drop("B")
-    market.store.restart(3, 1, records("A"))
+    market.store.restart(3, contents(1, records("A")))
     peer = market.joined(ONLY_A, 250)
     market.store.ingest("A", {"last": "8"})
     market.store.flush(0.0)
@@ -223,7 +295,7 @@ def test_quota_and_patterns_are_those_of_the_groups_there_are(market: Works) -> 
     readers = [market.joined(), market.joined(), market.joined(ONLY_A), market.joined(Selection.of(["b:*", "A"]), 100)]
     market.groups.leave(market.joined(Selection.of(["B*"])))
     assert market.groups.quota.cells == 2 + 1 + 2 + 1
-    market.store.restart(2, 1, records("A", "C", "D", "b:A"))
+    market.store.restart(2, contents(1, records("A", "C", "D", "b:A")))
     assert (len(market.groups), market.groups.quota.cells) == (3, 3 + 1 + 2)
     market.finish()
     for peer in readers:
@@ -251,7 +323,7 @@ def test_what_was_not_sent_yet_is_never_sent(market: Works, interval_ms: int) ->
     assert sum(len(peer.frames) for peer in (*peers, *others)) == 1
     for peer in (*peers, *others):
         peer.frames.clear()
-    market.store.restart(2, 2, records("A"))
+    market.store.restart(2, contents(2, records("A")))
     assert not market.groups.sending
     market.store.ingest("@k", {"state": "live"})
     market.store.ingest("A", {"last": "7", "bid": "1"})
@@ -279,7 +351,7 @@ def test_an_interval_is_served_again_after_its_old_round(market: Works) -> None:
     market.groups.send_due(250)
     market.turn()
     assert sum(len(peer.take()) for peer in peers) == 1
-    market.store.restart(2, 1, records("A"))
+    market.store.restart(2, contents(1, records("A")))
     market.armed.clear()
     market.groups.send_due(250)
     assert (market.armed, [peer.take() for peer in peers]) == ([250], [[], [], []])
@@ -298,7 +370,7 @@ def test_heartbeats_of_before_are_not_sent(market: Works) -> None:
     assert 0 < sum(len(peer.frames) for peer in peers) < len(peers)
     for peer in peers:
         peer.frames.clear()
-    market.store.restart(2, 40, records("A"))
+    market.store.restart(2, contents(40, records("A")))
     market.finish()
     assert [peer.take() for peer in peers] == [[snapshot(40, "A")]] * 6
 
@@ -315,7 +387,7 @@ def test_large_frames_that_are_being_made_are_not(market: Works) -> None:
     missed = [market.groups.whole(f"192.0.2.{i}", ALL, None, cursor) for i in (1, 2)]
     while len(market.groups.line) < 2:
         assert {next(steps) for steps in (*everything, *missed)} == {None}
-    market.store.restart(2, 1, records("A"))
+    market.store.restart(2, contents(1, records("A")))
     assert len(market.groups.line) == 0
     assert [frame for steps in (*everything, *missed) for frame in steps] == []
     assert len(market.store.wildcards) == 0
@@ -331,7 +403,7 @@ def test_a_large_frame_that_was_kept_is_not_given_to_others(market: Works) -> No
     """Though it was made a moment ago, and for the same version number."""
     market.last(*MANY)
     [*_, old] = market.groups.whole("", ALL)
-    market.store.restart(2, market.store.version, records(*MANY))
+    market.store.restart(2, contents(market.store.version, records(*MANY)))
     [*_, new] = market.groups.whole("", ALL)
     assert new is not None
     assert new is not old
@@ -354,9 +426,9 @@ def test_a_large_frame_of_before_is_not_sent(market: Works, epoch: int) -> None:
     assert missed is not None
     assert (everything.kind, missed.kind) == ("snapshot", "update")
     changes = market.joined(ONLY_A)
-    market.store.restart(2, 1, records("A"))
+    market.store.restart(2, contents(1, records("A")))
     if epoch == 1:
-        market.store.restart(1, 5, records("A"))
+        market.store.restart(1, contents(5, records("A")))
     expected = snapshot(market.store.version, "A", epoch=epoch)
     assert read(market.groups.join(Peer(), ALL, 0, None, everything)) == expected
     assert read(market.groups.join(Peer(), ALL, 0, cursor, missed)) == expected
@@ -368,7 +440,7 @@ def test_a_large_frame_of_before_is_not_sent(market: Works, epoch: int) -> None:
 def test_an_answer_that_has_not_begun_is_not_made(market: Works) -> None:
     """It was asked for before: the version it is to begin at is none of this epoch."""
     answer = market.groups.line.make("", ALL, 2, lambda quotes, gone: (quotes, gone))
-    market.store.restart(2, 2, records("A"))
+    market.store.restart(2, contents(2, records("A")))
     assert (list(answer), len(market.groups.line), len(market.store.wildcards)) == ([], 0, 0)
     assert list(market.groups.line.make("", ALL, 2, lambda quotes, gone: (quotes, gone))) == [([], [])]
 
@@ -380,7 +452,7 @@ def test_symbols_encoded_ahead_are_those_of_after(market: Works) -> None:
     steps = market.groups.whole("", Selection.of(["A", "S*"]), peer.group)
     assert next(steps) is None
     assert next(steps) is None
-    market.store.restart(2, 1, records("A", "S1"))
+    market.store.restart(2, contents(1, records("A", "S1")))
     assert set(steps) <= {None}
     frame = market.groups.change(peer, Selection.of(["A", "S*"]), 0)
     assert read(frame) == snapshot(1, "A", "S1")
@@ -395,7 +467,7 @@ def test_a_pattern_that_is_being_tested_is_tested_to_the_end(market: Works) -> N
     wildcard = market.store.wildcards.begin(pattern, market.store.candidates(pattern))
     market.store.wildcards.test(wildcard, SLICE)
     assert wildcard.untested
-    market.store.restart(2, 1, records("S9", "S10", "T9"))
+    market.store.restart(2, contents(1, records("S9", "S10", "T9")))
     market.store.wildcards.test(wildcard, len(MANY))
     assert sorted(wildcard.symbols) == ["S9", "T9"]
     market.drop("S9")
@@ -419,7 +491,7 @@ def test_a_subscription_that_is_being_answered_is_answered(*, subscribed: bool, 
         assert desk.session.step() == []
     while made and desk.session.coming is None:
         assert desk.session.step() == []
-    desk.store.restart(EPOCH, 1, records("S1", "T1"))
+    desk.store.restart(EPOCH, contents(1, records("S1", "T1")))
     frames: list[Frame] = []
     while desk.session.busy:
         frames = desk.session.step()
@@ -438,7 +510,7 @@ def test_a_cursor_of_before_gets_a_snapshot_that_is_counted() -> None:
     desk.put("A")
     subscribed, data = desk.subscribe("A")
     cursor = f"{data['epoch']}:{data['version']}:{subscribed['selection']}"
-    desk.store.restart(EPOCH, data["version"], records("A"))
+    desk.store.restart(EPOCH, contents(data["version"], records("A")))
     desk.reconnect()
     hello, subscribed, data = desk.open(symbols="A", cursor=cursor)
     assert (hello["epoch"], hello["version"], subscribed["resumed"], data["type"]) == (EPOCH, 2, False, "snapshot")
@@ -454,7 +526,7 @@ def test_a_selection_that_outgrows_its_limit_is_cut_off() -> None:
     desk.put("A", "B")
     desk.subscribe("*", "C")
     desk.pushed()
-    desk.store.restart(EPOCH, 1, records("A", "B", "C", "D", "E"))
+    desk.store.restart(EPOCH, contents(1, records("A", "B", "C", "D", "E")))
     desk.groups.catch_up()
     warning, shown = desk.pushed()
     assert (warning["type"], warning["code"]) == ("error", "too_many_symbols")
@@ -463,7 +535,7 @@ def test_a_selection_that_outgrows_its_limit_is_cut_off() -> None:
     assert desk.pushed() == []
     desk.put("A", last="9")
     assert [list(frame["quotes"]) for frame in desk.pushed()] == [["A"]]
-    desk.store.restart(EPOCH + 1, 1, records("D"))
+    desk.store.restart(EPOCH + 1, contents(1, records("D")))
     desk.groups.catch_up()
     assert [list(frame["quotes"]) for frame in desk.pushed()] == [["D"]]
     desk.put("E")

@@ -16,6 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.ticker.fleet_machine import FleetMachine
 from tests.ticker.fleet_world import Connection
+from tests.ticker.incoming import merge, replace
 from tests.ticker.model_reader import QUOTE_FIELDS
 from ticker import protocol
 from ticker.client.wire import EXACT
@@ -54,12 +55,12 @@ class Gateway:
     def begin(self, version: int = 5, feeds: Rows = FEEDS, **quotes: object) -> None:
         """Everything comes, over a new connection; `__` in a symbol stands for `:`."""
         rows = {symbol.replace("__", ":"): quote(last=last) for symbol, last in quotes.items()}
-        self.upstream.replace(EPOCH, version, rows, feeds)
+        replace(self.upstream, EPOCH, version, rows, feeds)
         self.connection.state = "live"
 
     def merge(self, version: int, *gone: str, **quotes: Mapping[str, object]) -> None:
         rows = {symbol.replace("__", ":"): row for symbol, row in quotes.items()}
-        self.upstream.merge(version, rows, gone, {})
+        merge(self.upstream, version, rows, gone, {})
 
     def flush(self) -> int:
         """Returns the version that is shown then."""
@@ -202,7 +203,7 @@ def test_the_text_of_numbers_is_kept(gateway: Gateway) -> None:
     row = b'"last":97412.350,"bid":1e5,"ask":18446744073709551616,"change_pct":-1,"open":0,"ts":1795386000000'
     message = EXACT.decode(b'{"type":"update","version":6,"quotes":{"A":{%b,"decimals":2}}}' % row)
     gateway.begin(5, A="1")
-    gateway.upstream.merge(message.version, message.quotes, message.gone, message.feeds)
+    merge(gateway.upstream, message.version, message.quotes, message.gone, message.feeds)
     gateway.flush()
     record = gateway.store.get("A")
     assert record is not None
@@ -216,7 +217,7 @@ def test_what_is_not_known_here_is_left_out(gateway: Gateway) -> None:
     """A newer service may have more fields, of quotes and of feeds."""
     gateway.begin(5, A="1")
     news = {"message": "slow", "mood": "good"}
-    gateway.upstream.merge(6, {"A": {"last": "2", "vwap": 3, "depth": [1]}}, [], {"k": news})
+    merge(gateway.upstream, 6, {"A": {"last": "2", "vwap": 3, "depth": [1]}}, [], {"k": news})
     gateway.flush()
     assert gateway.told(5) == {"quotes": {"A": {"last": 2}}, "feeds": {"k": {"message": "slow"}}}
 
@@ -226,11 +227,11 @@ def test_what_is_not_a_symbol_is_refused(gateway: Gateway, symbol: str) -> None:
     """Whether it changes or is gone; and nothing else of that frame counts."""
     gateway.begin(5, A="1")
     with pytest.raises(NotARecordError, match="is not a symbol"):
-        gateway.upstream.merge(6, {"A": {"last": "2"}, symbol: quote()}, [], {})
+        merge(gateway.upstream, 6, {"A": {"last": "2"}, symbol: quote()}, [], {})
     with pytest.raises(NotARecordError, match="is not a symbol"):
-        gateway.upstream.merge(6, {"A": {"last": "2"}}, ["A", symbol], {})
+        merge(gateway.upstream, 6, {"A": {"last": "2"}}, ["A", symbol], {})
     with pytest.raises(NotARecordError, match="is not a symbol"):
-        gateway.upstream.replace(EPOCH + 1, 1, {symbol: quote()}, {})
+        replace(gateway.upstream, EPOCH + 1, 1, {symbol: quote()}, {})
     assert (gateway.flush(), gateway.store.epoch, gateway.value("A", "last")) == (5, EPOCH, "1")
 
 
@@ -243,9 +244,9 @@ def test_what_is_not_a_value_is_refused(gateway: Gateway, value: object) -> None
     ]  # fmt: skip
     for quotes, feeds in frames:
         with pytest.raises(NotARecordError, match="a field cannot be"):
-            gateway.upstream.merge(6, quotes, [], feeds)
+            merge(gateway.upstream, 6, quotes, [], feeds)
         with pytest.raises(NotARecordError, match="a field cannot be"):
-            gateway.upstream.replace(EPOCH + 1, 1, quotes, feeds)
+            replace(gateway.upstream, EPOCH + 1, 1, quotes, feeds)
     assert (gateway.flush(), gateway.store.epoch, gateway.upstream.restarts) == (5, EPOCH, 1)
 
 
@@ -259,7 +260,7 @@ def test_prices_without_a_source_are_stale(gateway: Gateway) -> None:
     states = ("live", "stale", "halted", "closed", "down")
     rows = {state.upper(): quote(last="1", state=state, ts=9) for state in states}
     down = {"state": "down", "since": 3, "kind": "live", "clock": "exchange", "message": "HTTP 503"}
-    gateway.upstream.replace(EPOCH, 5, rows, FEEDS | {"b": down})
+    replace(gateway.upstream, EPOCH, 5, rows, FEEDS | {"b": down})
     before = gateway.told()
     gateway.connection.trouble = "connection refused"
     gateway.expire()
@@ -273,8 +274,8 @@ def test_prices_without_a_source_are_stale(gateway: Gateway) -> None:
     lost = FEEDS["k"] | {"state": "stale", "since": gateway.clock.wall_ms(), "message": why}
     assert shown["feeds"] == {"k": lost, "b": down}
     assert gateway.store.epoch >= LEAST_OWN_EPOCH
-    assert gateway.store.version == 1
-    gateway.upstream.replace(EPOCH, 5, rows, FEEDS | {"b": down})
+    assert gateway.store.version == 6
+    replace(gateway.upstream, EPOCH, 5, rows, FEEDS | {"b": down})
     assert (gateway.told(), gateway.upstream.orphaned) == (before, False)
     assert (gateway.store.epoch, gateway.store.version, gateway.store.floor) == (EPOCH, 5, 5)
 

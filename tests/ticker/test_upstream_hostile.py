@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.ticker.incoming import merge, replace
 from ticker import protocol
 from ticker.clock import ManualClock
 from ticker.errors import UnreachableError
 from ticker.gateway import Everything
-from ticker.incoming import NotARecordError
+from ticker.incoming import SLICE, NotARecordError
 from ticker.selection import Selection
 from ticker.store import Store
 from ticker.upstream import Upstream
@@ -39,7 +40,7 @@ def clock() -> ManualClock:
 def upstream(clock: ManualClock) -> Upstream:
     """A service of which everything has come once."""
     made = Upstream(Store(0), clock, "http://up")
-    made.replace(7, 5, {"A": {"last": "1", "ts": 3, "state": "live"}}, {"k": FEED})
+    replace(made, 7, 5, {"A": {"last": "1", "ts": 3, "state": "live"}}, {"k": FEED})
     return made
 
 
@@ -61,7 +62,7 @@ def test_a_value_of_another_type_is_refused(upstream: Upstream, name: str, value
     """
     before = shown(upstream)
     with pytest.raises(NotARecordError, match="a field cannot be"):
-        upstream.merge(6, {"A": {name: value}}, [], {})
+        merge(upstream, 6, {"A": {name: value}}, [], {})
     assert shown(upstream) == before
 
 
@@ -72,7 +73,7 @@ def test_what_is_no_feed_is_refused(upstream: Upstream, feeds: Mapping[str, Mapp
     """Neither with such a value nor under such a name: names are not escaped in frames."""
     before = shown(upstream)
     with pytest.raises(NotARecordError):
-        upstream.merge(6, {}, [], feeds)
+        merge(upstream, 6, {}, [], feeds)
     assert shown(upstream) == before
 
 
@@ -88,10 +89,10 @@ def test_versions_have_63_bits(upstream: Upstream, number: int) -> None:
 def test_what_is_refused_is_shown_in_short(upstream: Upstream, clock: ManualClock) -> None:
     """It may be megabytes, and every reader gets the reason why prices are stale."""
     with pytest.raises(NotARecordError) as caught:
-        upstream.merge(6, {"A" * 1_000_000: {}}, [], {})
+        merge(upstream, 6, {"A" * 1_000_000: {}}, [], {})
     assert len(str(caught.value)) < 100
     with pytest.raises(NotARecordError) as caught:
-        upstream.merge(6, {"A": {"name": [[[]]] * 1_000_000}}, [], {})
+        merge(upstream, 6, {"A": {"name": [[[]]] * 1_000_000}}, [], {})
     assert len(str(caught.value)) < 100
     upstream.connection = Lost("x" * 1_000_000)
     upstream.expire()
@@ -119,3 +120,76 @@ def test_who_does_not_follow_has_nothing_to_complain_of(
     clock.tick(60)
     upstream.expire()
     assert (caplog.messages, upstream.orphaned) == ([], False)
+
+
+# Frames that are taken in many turns of the loop
+
+
+def snapshot(epoch: int, last: str, **quotes: object) -> bytes:
+    """All that a service shows: more symbols than one turn checks, in any case."""
+    many = {f"S{i}": {"last": last, "state": "live"} for i in range(2 * SLICE)} | quotes
+    frame = {"type": "snapshot", "epoch": epoch, "version": 5, "quotes": many, "feeds": {"k": FEED}}
+    return json.dumps(frame).encode()
+
+
+def test_a_large_frame_is_shown_at_once_when_all_of_it_is_checked(upstream: Upstream) -> None:
+    """Until then nothing has changed, and then everything has; what was shown before is let go of in slices, too.
+
+    Seen: the gateway of a service with 50,000 symbols stood still for more than a second whenever it got them all, and
+    so did its readers' pings and requests.
+    """
+    everything, store = Everything(upstream), upstream.store
+    everything.receive(snapshot(7, "1"))
+    messages, seen = [], []
+    for message in everything.steps(snapshot(8, "2")):
+        messages.append(message)
+        seen.append({(store.epoch, record.get("last")) for record in store.records() if not record.is_feed})
+    assert messages[-1] is not None
+    assert (set(messages[:-1]), messages[-1].type, messages[-1].version) == ({None}, "snapshot", 5)
+    assert [len(states) for states in seen] == [1] * len(seen)
+    shown = [min(states) for states in seen]
+    assert shown == sorted(shown)
+    assert min(shown.count((7, "1")), shown.count((8, "2"))) >= 2
+
+
+def test_a_large_frame_that_is_given_up_leaves_nothing(upstream: Upstream) -> None:
+    """As when the gateway ends meanwhile. The next one is complete by itself."""
+    everything = Everything(upstream)
+    everything.receive(snapshot(7, "1"))
+    before = shown(upstream)
+    steps = everything.steps(snapshot(8, "2"))
+    assert [next(steps), next(steps)] == [None, None]
+    del steps
+    assert shown(upstream) == before
+    everything.receive(snapshot(9, "3"))
+    assert {record.get("last") for record in upstream.store.records() if not record.is_feed} == {"3"}
+
+
+@pytest.mark.parametrize("row", [{"last": "x"}, 5, None])
+def test_a_fault_at_the_end_of_a_large_frame_refuses_all_of_it(upstream: Upstream, row: object) -> None:
+    """Whether it is no value of the protocol, or no record at all; where to resume is what it was, too."""
+    everything = Everything(upstream)
+    everything.receive(snapshot(7, "1"))
+    before, cursor = shown(upstream), everything.cursor
+    with pytest.raises(UnreachableError, match="sent an invalid frame"):
+        everything.receive(snapshot(8, "2", Z=row))
+    update = {"type": "update", "since": 5, "version": 6, "quotes": {"S1": {"last": "2"}, "Z": row}}
+    with pytest.raises(UnreachableError, match="sent an invalid frame"):
+        everything.receive(json.dumps(update).encode())
+    assert (shown(upstream), everything.cursor) == (before, cursor)
+
+
+def test_prices_that_become_stale_meanwhile_are_replaced_all_the_same(upstream: Upstream, clock: ManualClock) -> None:
+    """A snapshot may take so long that its gateway gives up waiting: then everybody gets another one, of it."""
+    everything = Everything(upstream)
+    everything.receive(snapshot(7, "1"))
+    steps = everything.steps(snapshot(8, "2"))
+    next(steps)
+    upstream.connection = Lost("")
+    upstream.expire()
+    clock.tick(6)
+    upstream.expire()
+    assert upstream.orphaned
+    *_, message = steps
+    assert (upstream.orphaned, upstream.store.epoch, message and message.epoch) == (False, 8, 8)
+    assert {record.get("state") for record in upstream.store.records()} == {"live"}

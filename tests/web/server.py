@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvloop
 
+from tests.ticker.incoming import contents
 from tests.web.peer import Answer, Peer
 from ticker.clock import Clock
 from ticker.intake import FeedIntake
@@ -97,7 +98,7 @@ class Live:
         rows: dict[str, dict[str, Value]] = {
             symbol: dict.fromkeys(FIELDS) | {"last": last} for symbol, last in prices.items()
         }
-        self.service.store.restart(epoch, version, rows)
+        self.service.store.restart(epoch, contents(version, rows))
         self.hub.wake()
 
     @property

@@ -186,7 +186,10 @@ class Follower(ABC):
         Raises:
             UnreachableError: the frame is malformed, or one was lost; only a new connection helps.
         """
-        message = read(self._decoder, data)
+        return self.accept(read(self._decoder, data))
+
+    def accept(self, message: Message) -> Message:
+        """`receive` for a frame that was decoded already."""
         if message.type == "update":
             self._update(message)
         elif message.type == "snapshot":

@@ -111,6 +111,7 @@ class Stream(Generic[Kept]):
         self._lock = lock or contextlib.nullcontext()
         self._socket: Line | None = None
         self._silence = self._idle = 0  # half heartbeats without a message, and without a part of one
+        self._taking = False  # a message has come and is not taken yet
         self._questions: dict[int, _Question] = {}
         self._answered: list[asyncio.Future[None]] = []  # wait for the next data frame
         self._task: asyncio.Task[None] | None = None
@@ -169,6 +170,11 @@ class Stream(Generic[Kept]):
                 await self._socket.send(message, text=True)
         await answer
 
+    async def take(self, data: bytes) -> Message:
+        """Hand a frame to the book. A subclass may take its time: the next frame is read only after that."""
+        with self._lock:
+            return self.book.receive(data)
+
     async def _run(self) -> None:
         tasks = [
             asyncio.create_task(self._stay_connected(), name="ticker.client.stream"),
@@ -208,6 +214,7 @@ class Stream(Generic[Kept]):
             return self._retry.pause_s(code, least_s), reason
         finally:
             self._socket = None
+            self._taking = False
         raise AssertionError("reading ends only by an error")
 
     async def _read(self, socket: Line) -> None:
@@ -224,8 +231,10 @@ class Stream(Generic[Kept]):
             await socket.send(opening[1], text=True)
         while True:
             data = await socket.recv(decode=False)
+            self._taking = True
+            message = await self.take(data)
+            self._taking = False
             with self._lock:
-                message = self.book.receive(data)
                 again = self.book.recheck(message)
             self._silence = self._idle = 0
             self._heard(message)
@@ -288,6 +297,8 @@ class Stream(Generic[Kept]):
     async def _watch_silence(self) -> None:
         while True:
             await self.clock.sleep(self.book.hello.heartbeat_ms / 2000)
+            if self._taking:
+                continue
             self._silence += 1
             self._idle += 1
             if self._socket is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from ticker import protocol
 from ticker.errors import UnreachableError
 
+_INVALID = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 MAX_FRAME_BYTES = 64 << 20
 """About four times a snapshot of 50,000 symbols."""
 
@@ -71,11 +73,37 @@ EXACT = msgspec.json.Decoder(Message, float_hook=str)
 FLOATS = msgspec.json.Decoder(Message)
 
 
+class Parcel(Message):
+    """A frame whose quotes are still to be decoded, one by one, by `unpacked`: there may be very many."""
+
+    quotes: dict[str, msgspec.Raw] = {}  # type: ignore[assignment]
+
+
+PARCELS = msgspec.json.Decoder(Parcel)
+_ROW = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
 class _Kind(msgspec.Struct):
     type: str
 
 
-def read(decoder: msgspec.json.Decoder[Message], data: bytes) -> Message:
+def unpacked(parcel: Parcel) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The quotes of a parcel, by symbol, with decimals as text.
+
+    Raises:
+        UnreachableError: one of them is not JSON, or no object.
+    """
+    try:
+        for symbol, row in parcel.quotes.items():
+            yield symbol, _ROW.decode(row)
+    except _INVALID as error:
+        raise UnreachableError(f"the service sent an invalid frame: {error}") from error
+
+
+def read(decoder: msgspec.json.Decoder[AnyMessage], data: bytes) -> AnyMessage:
     """Decode a frame of the service; of one with an unknown type, the type alone.
 
     Raises:
@@ -88,6 +116,6 @@ def read(decoder: msgspec.json.Decoder[Message], data: bytes) -> Message:
             kind = msgspec.json.decode(data, type=_Kind).type
             if kind in protocol.FRAME_KINDS:
                 raise
-            return Message(kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return decoder.type(kind)
+    except _INVALID as error:
         raise UnreachableError(f"the service sent an invalid frame: {error}") from error

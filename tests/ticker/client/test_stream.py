@@ -18,6 +18,7 @@ from ticker.client.address import Address
 from ticker.client.book import Book
 from ticker.client.stream import State, Stream
 from ticker.client.view import View
+from ticker.client.wire import Message
 from ticker.clock import Clock
 from ticker.errors import RefusedError, UnreachableError
 
@@ -352,6 +353,10 @@ class HeartbeatClock(Clock):
     async def sleep(self, seconds: float) -> None:
         await self._passed.acquire()
 
+    def half_a_heartbeat(self) -> None:
+        """Let one pass, whatever has arrived."""
+        self._passed.release()
+
     async def pass_by(self, stream: Stream[Book[Decimal]]) -> None:
         """Let one pass, once everything sent has arrived."""
         while stream._socket is None or not stream._socket._received:  # noqa: ASYNC110 - a socket tells nobody
@@ -402,6 +407,51 @@ def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
 
     run(scenario)
     assert states == ["stale", "live"]
+
+
+class Slow(Stream[Book[Decimal]]):
+    """One that takes its time over each frame with data."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def take(self, data: bytes) -> Message:
+        if b"quotes" in data:
+            self.begun.set()
+            await self.go_on.wait()
+        return await super().take(data)
+
+
+def test_a_frame_that_is_being_taken_is_no_silence() -> None:
+    """However long that takes: what comes meanwhile is read afterwards, and the connection is kept."""
+    states: list[State] = []
+    clock = HeartbeatClock()
+
+    async def script(connection: Scripted) -> None:
+        assert connection.number == 1
+        await connection.welcome(A={"last": 1})
+        await connection.say("heartbeat", version=2)
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            stream = Slow(Book(("A",), None, 0, Decimal), Address.of(url, {}), clock=clock, on_state=states.append)
+            opening = asyncio.create_task(stream.open())
+            await stream.begun.wait()
+            for _ in range(20):
+                clock.half_a_heartbeat()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            assert (states, stream.book.version) == ([], 0)
+            stream.go_on.set()
+            await opening
+            while stream.book.version < 2:  # noqa: ASYNC110 - a book tells nobody
+                await asyncio.sleep(0)
+            await stream.close()
+
+    run(scenario)
+    assert states == ["live"]
 
 
 def many() -> list[str]:
