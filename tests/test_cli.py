@@ -177,7 +177,7 @@ def test_check_config_checks_a_gateway(main: Run, tmp_path: Path) -> None:
     assert main("check-config", "--upstream", "127.0.0.1:9") == (2, "", [wrong])
     missing, empty = tmp_path / "missing", tmp_path / "empty"
     empty.touch()
-    for file, why in ((missing, "no such file or directory"), (empty, "there is no token in it")):
+    for file, why in ((missing, "no such file or directory"), (empty, "there is nothing in it")):
         given = ("--upstream", "http://127.0.0.1:9", "--set", f"upstream.token_file={file}")
         assert main("check-config", *given) == (2, "", [f"ticker: upstream.token_file: {file}: {why}"])
 

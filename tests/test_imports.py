@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.model",
             "ticker.clock",
             "ticker.logs",
+            "ticker.secret",
         }
     ),
     frozenset(
@@ -99,7 +100,7 @@ LOWER = sorted(frozenset().union(*LAYERS[:3]))
 SYNCHRONOUS = (
     "record", "selection", "scope", "store", "protocol", "messages", "readers", "groups", "slices", "large_frames",
     "quota", "bucket", "session", "suggestions", "consolidate", "intake", "source", "staleness", "rhythm", "errors",
-    "growth", "interest", "upstream", "incoming", "harmless", "histogram", "model",
+    "growth", "interest", "upstream", "incoming", "harmless", "histogram", "model", "secret",
 )  # fmt: skip
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

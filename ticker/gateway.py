@@ -10,7 +10,6 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from ticker.client.address import Address, request_headers
@@ -22,6 +21,7 @@ from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, U
 from ticker.incoming import SLICE, NotARecordError, check_records, check_symbols
 from ticker.model import Value
 from ticker.record import Contents
+from ticker.secret import read_secret
 from ticker.settings import Settings
 from ticker.upstream import GATEWAY, MOST_SHOWN, Upstream
 
@@ -38,10 +38,11 @@ log = logging.getLogger("ticker.upstream")
 
 
 class Target(NamedTuple):
-    """Where the other service is, and the headers of each request to it."""
+    """Where the other service is, and what lets us in."""
 
     address: Address
-    headers: dict[str, str]
+    environ: Mapping[str, str]
+    token_file: str = ""
 
     @classmethod
     def of(cls, settings: Settings, environ: Mapping[str, str]) -> Target:
@@ -50,21 +51,30 @@ class Target(NamedTuple):
         Raises:
             ConfigError: the address or the file with the token is no good.
         """
-        token, file = None, settings.upstream.token_file
-        if file:
-            try:
-                token = Path(file).read_text("ascii").strip()
-            except OSError as error:
-                raise ConfigError(f"upstream.token_file: {file}: {(error.strerror or str(error)).lower()}") from error
-            except UnicodeDecodeError as error:
-                raise ConfigError(f"upstream.token_file: {file}: a token is one line of printable ASCII") from error
-            if not token:
-                raise ConfigError(f"upstream.token_file: {file}: there is no token in it")
         try:
             address = Address.of(settings.upstream.url, {})
         except ConfigError as error:
             raise ConfigError(f"upstream.url: {error}") from error
-        return cls(address, request_headers(None, token, environ))
+        target = cls(address, environ, settings.upstream.token_file)
+        target._headers(f"upstream.token_file: {target.token_file}")
+        return target
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a request, with the token that is in the file now: it may have been renewed.
+
+        Raises:
+            ConfigError: there is none. It does not name the file, since readers may get to see it.
+        """
+        return self._headers("upstream.token_file")
+
+    def _headers(self, where: str) -> dict[str, str]:
+        token = None
+        if self.token_file:
+            try:
+                token = read_secret(self.token_file)
+            except ConfigError as error:
+                raise ConfigError(f"{where}: {error}") from error
+        return request_headers(None, token, self.environ)
 
     @property
     def base(self) -> str:
@@ -82,9 +92,7 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
     trouble = ""
     try:
         while True:
-            stream = upstream.connection = Following(
-                Everything(upstream), target.address, headers=target.headers, clock=clock, longest_wait_s=LONGEST_WAIT_S
-            )
+            stream = upstream.connection = Following(Everything(upstream), target, clock)
             stream.trouble = trouble
             try:
                 await stream.open()
@@ -95,7 +103,8 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
                 trouble = stream.trouble = f"{error}{'; raise limits.symbols of that service' if many else ''}"
                 if not upstream.begun():
                     raise TickerError(f"cannot follow {target.address}: {stream.trouble}") from error
-            await clock.sleep(AFTER_REFUSAL_S)
+            if not stream.token_renewed():
+                await clock.sleep(AFTER_REFUSAL_S)
     finally:
         upstream.connection = None
         await stream.close()
@@ -103,6 +112,30 @@ async def follow(upstream: Upstream, target: Target, clock: Clock) -> None:
 
 class Following(Stream["Everything"]):
     """A stream of everything. Its large frames are taken in many turns of the loop, so that nobody else waits."""
+
+    def __init__(self, book: Everything, target: Target, clock: Clock) -> None:
+        super().__init__(book, target.address, clock=clock, longest_wait_s=LONGEST_WAIT_S)
+        self._target = target
+        self._sent: dict[str, str] = {}
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the next connection.
+
+        Raises:
+            UnreachableError: there is no token at the moment.
+        """
+        try:
+            self._sent = self._target.headers()
+        except ConfigError as error:
+            raise UnreachableError(str(error)) from error
+        return self._sent
+
+    def token_renewed(self) -> bool:
+        """Whether there is another token than that of the last connection."""
+        try:
+            return self._target.headers() != self._sent
+        except ConfigError:
+            return False
 
     async def take(self, data: bytes) -> Message:
         """Take a frame; the next one is read after that."""

@@ -24,12 +24,12 @@ from web.parameters import check_parameters
 from web.problem import Problem, answer_problem, problem
 
 
-def create_app(service: Service, upstream: tuple[str, Mapping[str, str]] | None = None) -> FastAPI:
+def create_app(service: Service, upstream: tuple[str, Callable[[], Mapping[str, str]]] | None = None) -> FastAPI:
     """The application of one service; `/ws` and `/api/stream` need the embedded server of `web.server`.
 
     Args:
         service: whose prices it serves.
-        upstream: of a gateway, the URL of the service that it follows, and the headers of each request to it.
+        upstream: of a gateway, the URL of the service that it follows, and what gives the headers of a request to it.
     """
     app = FastAPI(
         docs_url=None, redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name

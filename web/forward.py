@@ -13,7 +13,7 @@ import random
 import ssl
 import weakref
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import NamedTuple, cast
 from urllib.parse import quote, unquote_plus
@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ticker import __version__
+from ticker.errors import ConfigError
 from ticker.messages import TOKEN
 from web.addresses import Addresses
 from web.problem import Problem
@@ -120,7 +121,7 @@ class Forward:
 
     Args:
         base: the upstream's URL, without a slash at the end.
-        headers: to send with each request.
+        headers: gives those to send with a request; ConfigError: there is no token at the moment.
         addresses: tells the addresses of clients.
         timeout_s: from the request, which may have to wait for its turn, to the last byte of the answer.
         connect_s: for connecting, with TLS.
@@ -132,7 +133,7 @@ class Forward:
     def __init__(
         self,
         base: str,
-        headers: Mapping[str, str],
+        headers: Callable[[], Mapping[str, str]],
         addresses: Addresses,
         *,
         timeout_s: float = 10.0,
@@ -149,12 +150,11 @@ class Forward:
         self._body_bytes = body_bytes
         self._in_hand_bytes = in_hand_bytes
         self._in_hand: Counter[str] = Counter()
-        own = {name.lower(): value for name, value in headers.items()}
-        login = (given.username, given.password) if given.userinfo and "authorization" not in own else None
+        self._headers = headers
+        self._login = (given.username, given.password) if given.userinfo else None
         secure = given.scheme == "https"  # loading the certificates takes 20 ms
         self._client = httpx.AsyncClient(
-            headers={"accept-encoding": "identity", "user-agent": f"ticker/{__version__}"} | own,
-            auth=login,
+            headers={"accept-encoding": "identity", "user-agent": f"ticker/{__version__}"},
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             timeout=httpx.Timeout(timeout_s, connect=connect_s),
             trust_env=False,
@@ -230,12 +230,17 @@ class Forward:
             del self._flights[question]
 
     async def _ask(self, question: _Question, address: str) -> _Answer:
-        headers = [*question.headers, *([("x-forwarded-for", address)] if address else [])]
+        try:
+            own = {name.lower(): value for name, value in self._headers().items()}
+        except ConfigError as error:
+            raise _UpstreamError(f"{self._name} is not asked: {error}") from error
+        headers = [*own.items(), *question.headers, *([("x-forwarded-for", address)] if address else [])]
         target = self._base.raw_path.rstrip(b"/") + question.target.encode("latin-1")
         async with self._client.stream(
             "GET",
             self._base,
             headers=[(name.encode(), value.encode("latin-1")) for name, value in headers],
+            auth=None if "authorization" in own else self._login,
             extensions={"target": target},  # as it is: httpx would encode some characters of a URL
         ) as response:
             self._check(response)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from feeds.base import Adapter, Context, Feed, Offer
 from feeds.budget import Budget
 from feeds.exchange.options import ExchangeOptions
@@ -13,6 +11,7 @@ from feeds.exchange.streamed import StreamedFeed
 from feeds.exchange.venue import Listing, Stream, Venue
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FIELDS, FeedStatus, pattern_matches
+from ticker.secret import read_secret
 
 
 def exchange(venue: Venue) -> Adapter:
@@ -84,10 +83,9 @@ def _secrets(venue: Venue, name: str, options: ExchangeOptions, context: Context
     elif options.key_file:
         where = f"key_file: {options.key_file}"
         try:
-            key = Path(options.key_file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not text"
-            raise ConfigError(f"feeds.{name}.{where} cannot be read: {why}") from error
+            key = read_secret(options.key_file)
+        except ConfigError as error:
+            raise ConfigError(f"feeds.{name}.{where}: {error}") from error
     else:
         raise ConfigError(f"feeds.{name}: {venue.name} needs a key; give key_env=VARIABLE or key_file=PATH")
     key = key.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from ticker.client.address import Address
 from ticker.client.stream import Stream
 from ticker.clock import ManualClock
 from ticker.errors import TickerError
-from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Target, follow
+from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Everything, Following, Target, follow
 from ticker.store import Store
 from ticker.upstream import AWAY_S, GATEWAY, LEAST_OWN_EPOCH, Upstream
 
@@ -141,3 +142,68 @@ def test_a_gateway_without_readers_does_not() -> None:
                 await follow(Upstream(Store(0), clock, "http://up"), Target(Address.of(url, {}), {}), clock)
 
     asyncio.run(run())
+
+
+def test_a_renewed_token_counts_for_the_next_connection(tmp_path: Path) -> None:
+    """Seen: a token that was renewed in its file counted only after a restart. One that is there when the old one is
+    refused is tried at once; a file that is gone for a moment, or no good, is said to be so, and tried again.
+    """
+    file, sent = tmp_path / "token", list[str]()
+    file.write_text("one")
+    cut = asyncio.Event()
+
+    async def script(upstream: Scripted) -> None:
+        assert upstream.socket.request is not None
+        sent.append(upstream.socket.request.headers["Authorization"])
+        await upstream.say("hello", epoch=7, version=1)
+        asked = await upstream.hear()
+        await upstream.say("subscribed", id=asked["id"], selection="aa")
+        await upstream.say("snapshot", epoch=7, version=1, quotes={"A": {"last": 1}}, feeds={"k": {"state": "live"}})
+        await cut.wait()
+        cut.clear()
+        await upstream.socket.close(1012 if upstream.number > 1 else 4001)
+
+    async def run() -> None:
+        clock = ManualClock()
+        upstream = Upstream(Store(0), clock, "http://up")
+        async with scripted(script) as url:
+            target = Target(Address.of(url, {}), {"TICKER_TOKEN": "none"}, str(file))
+            following = asyncio.create_task(follow(upstream, target, clock))
+            await until(lambda: upstream.live)
+            file.write_text("two\n")
+            cut.set()
+            await until(lambda: len(sent) == 2 and upstream.live)
+            file.unlink()
+            cut.set()
+            for why in ("no such file or directory", "there is nothing in it", "it is not one line of printable ASCII"):
+                await until(lambda: not upstream.live)
+                await clock.advance(LONGEST_WAIT_S)
+                await until(lambda: trouble(upstream) == f"upstream.token_file: {why}")  # noqa: B023
+                file.write_text("" if why.startswith("no such") else "half of\nsomething else")
+            assert not following.done()
+            file.write_text("three")
+            await clock.advance(LONGEST_WAIT_S)
+            await until(lambda: upstream.live)
+            following.cancel()
+            await asyncio.wait({following})
+            cut.set()
+        assert sent == ["Bearer one", "Bearer two", "Bearer three"]
+
+    asyncio.run(run())
+
+
+def test_a_refused_token_that_is_gone_is_not_taken_for_a_renewed_one(tmp_path: Path) -> None:
+    """Nothing is asked again at once, again and again."""
+    file = tmp_path / "token"
+    file.write_text("one")
+    following = Following(
+        Everything(Upstream(Store(0), ManualClock(), "http://up")),
+        Target(Address.of("http://up", {}), {}, str(file)),
+        ManualClock(),
+    )
+    assert following.headers() == {"Authorization": "Bearer one"}
+    assert not following.token_renewed()
+    file.unlink()
+    assert not following.token_renewed()
+    file.write_text("two")
+    assert following.token_renewed()

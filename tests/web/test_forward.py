@@ -24,6 +24,7 @@ from tests.web.server import Live, run, serving, start, until
 from tests.web.test_auth import entry
 from ticker import __version__
 from ticker.clock import Clock
+from ticker.errors import ConfigError
 from ticker.service import Service
 from ticker.settings import Settings
 from web import candles, feeds, symbols
@@ -39,6 +40,7 @@ PROBLEM = {"Content-Type": "application/problem+json"}
 CSV = {"Content-Type": "text/csv; charset=utf-8; header=present"}
 MB = 1 << 20
 TOKEN = "s3cret-and-l0ng"
+Headers = Mapping[str, str] | Callable[[], Mapping[str, str]] | None
 
 
 class Counted(Forward):
@@ -102,7 +104,7 @@ def routers(service: Service, addresses: Addresses) -> list[Any]:
 @contextlib.asynccontextmanager
 async def gateway(
     upstream: str,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers = None,
     *,
     base_path: str = "",
     auth: Mapping[str, object] | None = None,
@@ -111,7 +113,8 @@ async def gateway(
     """Serve an application that asks this upstream, until the block ends. Its own service has no symbol."""
     settings = Settings.model_validate({"server": {"base_path": base_path}, "auth": auth or {}})
     service, addresses = Service(settings, Clock()), Addresses(())
-    forward = Counted(upstream, headers or {}, addresses, **bounds)
+    given = headers if callable(headers) else lambda: headers or {}
+    forward = Counted(upstream, given, addresses, **bounds)
     app = FastAPI()
     app.add_exception_handler(Elsewhere, answer_elsewhere)
     app.add_exception_handler(Problem, answer_problem)
@@ -316,6 +319,32 @@ async def test_the_client_is_charged_and_not_the_gateway(live: Live) -> None:
         asked = [await gate.get(target, source=address) for address in wants]
         assert [answer.status for answer in asked] == [200, 200, 503, 200]
         assert asked[2].headers["retry-after"] == "1"
+
+
+def test_a_renewed_token_counts_for_the_next_request() -> None:
+    """And if there is none at the moment the upstream is not asked: it would refuse. Its reader is told why."""
+    given: list[Mapping[str, str] | ConfigError] = [
+        {"Authorization": "Bearer one"}, ConfigError("upstream.token_file: no such file or directory"),
+        {"Authorization": "Bearer two"},
+    ]  # fmt: skip
+
+    def headers() -> Mapping[str, str]:
+        now = given.pop(0)
+        if isinstance(now, ConfigError):
+            raise now
+        return now
+
+    async def scenario() -> None:
+        async with Upstream() as upstream:
+            upstream.serve("/api/feeds", Reply(body=b'{"feeds":{}}'))
+            async with gateway(upstream.base_url.replace("://", "://us:pass@"), headers) as gate:
+                assert (await gate.get("/api/feeds")).status == 200
+                why = f"the upstream {upstream.base_url} is not asked: upstream.token_file: no such file or directory"
+                assert await gate.refusal() == why
+                assert (await gate.get("/api/feeds")).status == 200
+            assert upstream.sent("authorization") == ["Bearer one", "Bearer two"]
+
+    run(scenario)
 
 
 NO_ANSWER = "{} answers with HTTP status {} and {}, which is no answer of a ticker service"

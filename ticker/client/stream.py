@@ -170,6 +170,10 @@ class Stream(Generic[Kept]):
                 await self._socket.send(message, text=True)
         await answer
 
+    def headers(self) -> Mapping[str, str] | None:
+        """What to send with the request for the next connection."""
+        return self._headers
+
     async def take(self, data: bytes) -> Message:
         """Hand a frame to the book. A subclass may take its time: the next frame is read only after that."""
         with self._lock:
@@ -206,7 +210,7 @@ class Stream(Generic[Kept]):
     async def _connection(self) -> tuple[float, str]:
         """Connect and read until it ends; returns how long to wait before the next one, and why it ended."""
         try:
-            async with connected(self.address, self._headers) as socket:
+            async with connected(self.address, self.headers()) as socket:
                 await self._read(socket)
         except (ConnectionClosed, OSError, EOFError, InvalidHandshake, InvalidURI, UnreachableError) as error:
             reason, least_s = judge(error)

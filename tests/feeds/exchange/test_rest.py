@@ -285,9 +285,9 @@ def test_a_feed_without_a_usable_key_is_refused(tmp_path: pathlib.Path) -> None:
         ({}, "needs a key"),
         ({"key_env": "MY_KEY"}, "MY_KEY holds no key"),
         ({"key_env": "BAD_KEY"}, "BAD_KEY holds no key"),
-        ({"key_file": str(empty)}, "holds no key"),
-        ({"key_file": str(binary)}, "cannot be read: it is not text"),
-        ({"key_file": str(tmp_path / "none")}, "cannot be read: no such file or directory"),
+        ({"key_file": str(empty)}, "there is nothing in it"),
+        ({"key_file": str(binary)}, "it is not one line of printable ASCII"),
+        ({"key_file": str(tmp_path / "none")}, "no such file or directory"),
         ({"key_file": str(good), "key_env": "MY_KEY"}, "give either key_env or key_file"),
     ):
         with pytest.raises(ConfigError, match=expected) as caught:
