@@ -221,8 +221,7 @@ def test_a_phone_has_large_targets_and_no_overflow(browser: Browser, server: Pag
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         page = visit.page
         visit.service.quotes = book(100)
-        visit.service.feeds = {f"feed-{i}": LIVE_FEED for i in range(8)}
-        visit.service.kinds = ["simulated"]
+        visit.service.feeds = {f"feed-{i}": LIVE_FEED | {"kind": "simulated"} for i in range(8)}
         visit.go()
         expect(price(page, "S0000-USD")).to_have_text("100.00")
         assert page.evaluate(SMALL) == []

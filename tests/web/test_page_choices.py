@@ -487,8 +487,7 @@ def test_a_link_has_the_users_list_and_an_embedded_page_only_the_table(browser: 
     """A link carries the symbols of the user's own list; an embedded page is the table and nothing else."""
     with visiting(browser, server, permissions=["clipboard-read", "clipboard-write"]) as visit:
         page = visit.page
-        visit.service.quotes, visit.service.feeds = book(5), {"alpha": LIVE_FEED}
-        visit.service.kinds = ["simulated"]
+        visit.service.quotes, visit.service.feeds = book(5), {"alpha": LIVE_FEED | {"kind": "simulated"}}
         visit.go("?theme=dark")
         page.get_by_role("button", name="Favourite S0003-USD").click()
         page.get_by_role("button", name="Favourites 1").click()

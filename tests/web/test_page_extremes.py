@@ -149,6 +149,33 @@ def test_replayed_prices_can_be_filtered_by_their_venue(browser: Browser, server
         expect(visit.page.locator(".row:not([hidden])")).to_have_count(1)
 
 
+def test_the_label_follows_the_feeds_on_an_open_connection(browser: Browser, server: PageServer) -> None:
+    """A gateway's upstream may come back with other feeds: the connection stays, and there is no second `hello`.
+
+    Seen: replayed prices had no label, as their sources are the recorded venues, and real ones kept that of before.
+    """
+    with visiting(browser, server) as visit:
+        service, label = visit.service, visit.page.locator("#kind-label")
+        service.kinds = ["live", "simulated"]
+        service.quotes = {"A-USD": quote(last=1.5, source="toy")}
+        service.feeds = {"toy": LIVE_FEED | {"kind": "simulated"}, "real": LIVE_FEED}
+        visit.go()
+        expect(label).to_have_text("Simulated market")
+        for kind, source, text in (("replay", "oanda", "Replayed market"), ("delayed", "new", "Delayed prices")):
+            service.epoch += 1
+            service.send({
+                "type": "snapshot", "epoch": service.epoch, "version": 1, "time": service.time_ms,
+                "quotes": {"A-USD": quote(last=2.5, source=source)}, "feeds": {"new": LIVE_FEED | {"kind": kind}},
+            })  # fmt: skip
+            expect(label).to_have_text(text)
+        service.send({
+            "type": "snapshot", "epoch": service.epoch + 1, "version": 1, "time": service.time_ms,
+            "quotes": {"A-USD": quote(last=3.5, source="new")}, "feeds": {"new": LIVE_FEED},
+        })  # fmt: skip
+        expect(label).to_be_hidden()
+        assert len(service.connections) == 1
+
+
 def test_the_focus_ring_of_a_sheet_is_not_covered(browser: Browser, server: PageServer) -> None:
     """On a phone the focus ring is around the sheet, not under its contents.
 

@@ -56,8 +56,7 @@ def new_list(page: Page, title: str) -> None:
 def test_an_embedded_table_labels_prices_that_are_not_real(browser: Browser, server: PageServer) -> None:
     """An embedded table shows the label of a market that is not real, beside a link to the full page."""
     with visiting(browser, server) as visit:
-        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
-        visit.service.kinds = ["simulated"]
+        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED | {"kind": "simulated"}}
         visit.go("?embed=1&symbols=S0003-USD&theme=dark")
         page = visit.page
         expect(price(page, "S0003-USD")).to_have_text("103.00")
@@ -274,8 +273,7 @@ def test_a_narrow_window_shows_every_list(browser: Browser, server: PageServer) 
     Seen: on a phone, a link to a list showed the tabs All and Favourites, neither of them chosen.
     """
     with visiting(browser, server) as visit:
-        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED}
-        visit.service.kinds = ["simulated"]
+        visit.service.quotes, visit.service.feeds = book(60), {"alpha": LIVE_FEED | {"kind": "simulated"}}
         visit.page.set_viewport_size({"width": 720, "height": 700})
         visit.go()
         expect(visit.page.locator("#kind-label")).to_be_in_viewport(ratio=1)

@@ -191,8 +191,7 @@ def test_a_phone_has_two_line_rows_and_large_targets(browser: Browser, server: P
     """On a phone nothing is wider than the screen, rows have two lines and targets are at least 44 px high."""
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         visit.service.quotes = book(100)
-        visit.service.feeds = {f"feed-{i}": LIVE_FEED for i in range(8)}
-        visit.service.kinds = ["simulated"]
+        visit.service.feeds = {f"feed-{i}": LIVE_FEED | {"kind": "simulated"} for i in range(8)}
         visit.go()
         expect(price(visit.page, "S0000-USD")).to_have_text("100.00")
         assert visit.page.evaluate("document.documentElement.scrollWidth") == width

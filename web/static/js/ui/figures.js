@@ -201,7 +201,7 @@ class RecentSamples {
 
 /** The state of each feed in the status line, and the label that says when prices are not real or not live. */
 export class Feeds {
-  /** The kinds of prices that `hello` has announced. @type {string[]} */
+  /** The kinds of prices that `hello` has announced; they count until feeds are known. @type {string[]} */
   helloKinds = [];
 
   #list;
@@ -234,7 +234,8 @@ export class Feeds {
       const isSource = venues.some((venue) => sources.includes(venue));
       this.#showChip(name, feed, connected ? feed.state : UNKNOWN, isSource, rate);
     }
-    const kinds = new Set([...this.helloKinds, ...sources.map((source) => market.feeds.get(source)?.kind)]);
+    const known = [...market.feeds.values()]; // they may have changed since `hello`, as a gateway's do
+    const kinds = new Set(known.length === 0 ? this.helloKinds : known.map((feed) => feed.kind));
     const label = Object.keys(KIND_LABELS).filter((kind) => kinds.has(kind)).map((kind) => KIND_LABELS[kind]).join(" · ");
     this.#kindLabel.hidden = label === "";
     setText(this.#kindLabel, label);
