@@ -118,6 +118,22 @@ def test_no_feed_of_a_lost_upstream_is_called_live(browser: Browser) -> None:
         expect(states).to_have_text(["live", "down"])
 
 
+WHY = "no word from http://up: connection refused"
+
+
+@pytest.mark.parametrize(("refusal", "said"), [({"detail": WHY}, WHY), ({"detail": 7}, "HTTP status 503")])
+def test_why_feeds_are_not_known_is_what_the_service_says(browser: Browser, refusal: dict[str, Any], said: str) -> None:
+    """Seen: it was always "The upstream cannot be asked.", also at a service without one that refused this once."""
+    with PageServer() as server, visiting(browser, server, still=True) as visit:
+        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live")}}}
+        visit.go("status")
+        expect(visit.page.locator("#feed")).to_contain_text("live for 1 min")
+        visit.tolerated = ["error: Failed to load resource"]
+        server.answers |= {"api/status": status(2), "api/feeds": {"status": 503} | refusal}
+        advance(visit, 2000)
+        expect(visit.page.locator("#feed")).to_contain_text(f"Not known now: {said}")
+
+
 def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
     """Until the user chooses a feed, the details are of one in trouble, as soon as there is one; columns keep their
     width.

@@ -30,11 +30,17 @@ class TokenWanted extends Error {}
 async function load(path) {
   const response = await ask(path);
   if (response.status === 401) throw new TokenWanted();
-  if (!response.ok) throw new Error(`status ${response.status}`);
+  if (!response.ok) throw new Error(await reason(response));
   return response.json();
 }
 
-/** The feeds; of a gateway that has lost its upstream as they were last known, but none of them is live. */
+/** What a service says of its refusal, as a gateway does that cannot ask its upstream; else the status alone. */
+async function reason(response) {
+  const { detail } = await response.json().catch(() => ({})) ?? {};
+  return typeof detail === "string" ? detail : `HTTP status ${response.status}`;
+}
+
+/** The feeds; while they cannot be had as they were last known, but none of them is live. */
 async function loadFeeds() {
   try {
     lastFeeds = (await load("api/feeds")).feeds;
@@ -42,7 +48,7 @@ async function loadFeeds() {
     if (error instanceof TokenWanted) throw error;
     for (const feed of Object.values(lastFeeds)) {
       feed.rate = 0;
-      if (feed.state === "live") Object.assign(feed, { state: "stale", message: "The upstream cannot be asked." });
+      if (feed.state === "live") Object.assign(feed, { state: "stale", message: `Not known now: ${error.message}` });
     }
   }
   return lastFeeds;
