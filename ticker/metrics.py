@@ -141,6 +141,8 @@ class ServiceCollector(Collector):
     def _upstream(self) -> Iterator[Metric]:
         if (upstream := self._service.upstream) is not None:
             yield GaugeMetricFamily("ticker_upstream_up", "1 while what the upstream shows comes in.", upstream.live)
+            yield CounterMetricFamily("ticker_upstream_updates", "Records that have come as changed, or gone.",
+                                      upstream.updates)  # fmt: skip
             yield CounterMetricFamily("ticker_upstream_restarts", "Times that all readers got a new snapshot.",
                                       upstream.restarts)  # fmt: skip
 

@@ -64,6 +64,7 @@ class Upstream:
         connection: the connection to the other service; set by whoever makes it, None while nobody does.
         orphaned: whether the store shows its last prices as stale, in an epoch of its own.
         restarts: how often the store has begun anew.
+        updates: how many records have come as changed, or gone, since the start.
         oldest_at: when what the next flush shows first came, monotonic seconds.
     """
 
@@ -74,6 +75,7 @@ class Upstream:
     connection: Connection | None = None
     orphaned: bool = False
     restarts: int = 0
+    updates: int = 0
     oldest_at: float | None = None
     _following: bool = False  # everything has come once
     _lost_at: float | None = None  # since when it has not been live and nothing came, monotonic seconds
@@ -99,6 +101,7 @@ class Upstream:
         self._lost_at = None
         if version <= self.store.reached:  # it repeats what came before
             return
+        self.updates += len(records) + len(gone)
         for symbol in gone:
             self.store.remove(symbol)
         for key, values in records.items():

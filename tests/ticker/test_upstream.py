@@ -185,6 +185,14 @@ def test_a_snapshot_replaces_also_what_was_not_flushed(gateway: Gateway) -> None
     assert gateway.upstream.restarts == 2
 
 
+def test_what_comes_is_counted(gateway: Gateway) -> None:
+    """Records that changed and symbols that are gone, for the alert; not what repeats what came before."""
+    gateway.begin(5, A="1", B="1")
+    gateway.merge(6, "B", A={"last": "2"}, C=quote(last="3"))
+    gateway.merge(6, A={"last": "2"})
+    assert gateway.upstream.updates == 3
+
+
 def test_the_hub_hears_of_everything_that_comes(gateway: Gateway) -> None:
     """And for how long it has waited: since the first frame."""
     gateway.begin(5, A="1")
