@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ticker.clock import Clock
 from ticker.model import Value
-from ticker.record import Contents
+from ticker.record import PLACES, Contents, Flush, Record
 from ticker.store import Store
 
 GATEWAY = " gateway"
@@ -30,6 +30,8 @@ LEAST_OWN_EPOCH = 1 << 52
 """Those of services are far below, being ms since 1970; a browser can count to twice this."""
 MOST_SHOWN = 200
 """How many characters are shown of what the other service says of itself: every reader gets it."""
+
+_STATE = PLACES["state"][1]
 
 log = logging.getLogger("ticker.upstream")
 
@@ -79,10 +81,13 @@ class Upstream:
     oldest_at: float | None = None
     _following: bool = False  # everything has come once
     _lost_at: float | None = None  # since when it has not been live and nothing came, monotonic seconds
+    _stale: set[str] | None = None  # the venue symbols that are stale; None: to be looked for
     _said: str | None = None  # the last complaint in the log; empty once it was live
 
     def __post_init__(self) -> None:
         self.store.epoch = self._own_epoch()
+        self.store.on_flush.append(self._note)
+        self.store.on_restart.append(self._look_again)
 
     # What the connection hands in
 
@@ -158,7 +163,9 @@ class Upstream:
     @property
     def stale(self) -> int:
         """How many venue symbols are stale now."""
-        return sum(record.get("state") == "stale" for record in self.store.records() if record.instrument)
+        if self._stale is None:
+            self._stale = {record.key for record in self.store.records() if record.instrument and _is_stale(record)}
+        return len(self._stale)
 
     # Inside
 
@@ -181,7 +188,22 @@ class Upstream:
         """An epoch that no other process uses, as it is random."""
         return LEAST_OWN_EPOCH + secrets.randbelow(LEAST_OWN_EPOCH)
 
+    def _note(self, flush: Flush) -> None:
+        """Keep count of what is stale."""
+        if self._stale is not None:
+            for record in flush.changed:
+                if record.instrument and record.mask & _STATE:
+                    (self._stale.add if _is_stale(record) else self._stale.discard)(record.key)
+            self._stale.difference_update(flush.gone)
+
+    def _look_again(self) -> None:
+        self._stale = None
+
     def _began_anew(self) -> None:
         self.restarts += 1
         self.oldest_at = None
         self.wake()
+
+
+def _is_stale(record: Record) -> bool:
+    return record.get("state") == "stale"

@@ -183,6 +183,8 @@ class Gateway(World):
         assert self.store.version in self.history
         self.shown = self.history[self.store.version]
         assert self.contents() == self.shown
+        venues = [values for key, values in self.shown.items() if ":" in key]
+        assert self.upstream.stale == sum(values["state"] == "stale" for values in venues)
 
 
 def stale(contents: dict[str, Values], now_ms: int, why: str) -> dict[str, Values]:
