@@ -86,6 +86,15 @@ def test_ctrl_c_during_startup_is_quiet(tmp_path: Path, module: str) -> None:
     assert (status, out, "".join(errors)) == (130, "", "")
 
 
+@pytest.mark.parametrize("module", ["pydantic", "fastapi"])
+def test_sigterm_during_startup_is_an_ordinary_stop(tmp_path: Path, module: str) -> None:
+    """Status 0, and quiet. Seen: a service that was stopped in its first second had status -15, as if it had failed."""
+    stopped = "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(10)\n"
+    (tmp_path / f"{module}.py").write_text(stopped)
+    status, out, errors = ticker("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    assert (status, out, "".join(errors)) == (0, "", "")
+
+
 @pytest.mark.parametrize("command", ["serve", "check-config", "show-config"])
 def test_the_help_of_each_command_lists_all_flags(command: str, main: Run) -> None:
     """All three take the same flags, and show how to write feeds."""

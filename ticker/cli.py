@@ -8,11 +8,14 @@ ask a running service are in modules of `ticker.commands`, imported when one is 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -194,19 +197,33 @@ def serve(config: str | None, **given: Any) -> int:
     """Run the service until Ctrl-C or SIGTERM."""
     if sys.platform == "win32":
         raise TickerError("the service runs on Linux and macOS; on Windows, run it in WSL or a container")
-    from ticker import logs
-    from ticker.config import load
+    with _ending_at_once():
+        from ticker import logs
+        from ticker.config import load
 
-    settings = load(_file(config), _flags(given), os.environ)
-    from ticker.progress import StatusLine
+        settings = load(_file(config), _flags(given), os.environ)
+        from ticker.progress import StatusLine
 
-    line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
-    logs.configure(settings.log.level, settings.log.format, line or sys.stderr)
-    context = _context()
-    feeds = _build(settings, context)
-    from ticker.run import serve as run
+        line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
+        logs.configure(settings.log.level, settings.log.format, line or sys.stderr)
+        context = _context()
+        feeds = _build(settings, context)
+        from ticker.run import serve as run
 
-    return run(settings, feeds, context, line)
+        return run(settings, feeds, context, line)
+
+
+@contextlib.contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """Let SIGTERM end the process with status 0 until the service has a handler of its own: nothing has begun yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @cli.command(epilog=EPILOG)
