@@ -186,25 +186,26 @@ class Everything(Follower):
     def steps(self, data: bytes) -> Iterator[Message | None]:
         """Take a frame, pausing after each slice of its records, and yield its message in the end.
 
-        What it brings is checked first and then shown, at once. If it is given up before that, nothing has changed.
+        What it brings is checked first and then shown, at once, by the last step: the stream must be live when anybody
+        looks next. If it is given up before that, nothing has changed.
 
         Raises:
             UnreachableError: see `Follower`; or something in it is not what the protocol says.
             RefusedError: see `accept`.
         """
+        while self._contents.free(2 * SLICE):  # what was shown before the last snapshot
+            yield None
         message = read(PARCELS, data)
         self._contents, self._news = Contents(message.version), {}
         add = self._contents.add if message.type == "snapshot" else self._news.__setitem__
         try:
             for _ in check_records(unpacked(message), message.feeds, add):
+                self._upstream.hear()
                 yield None
             check_symbols(message.gone)
         except NotARecordError as error:
             raise UnreachableError(f"it sent an invalid frame: {error}") from error
-        self.accept(message)
-        while self._contents.free(SLICE):  # what was shown before
-            yield None
-        yield message
+        yield self.accept(message)
 
     def accept(self, message: Message) -> Message:
         """Take a frame that was checked.

@@ -91,6 +91,10 @@ class Upstream:
 
     # What the connection hands in
 
+    def hear(self) -> None:
+        """Something has come and is being checked: that is a word, however long it takes."""
+        self._lost_at = None
+
     def replace(self, epoch: int, contents: Contents) -> None:
         """Show all this instead, at once, and send everybody a snapshot of it; see `Store.restart`."""
         self._following, self.orphaned, self._lost_at = True, False, None
