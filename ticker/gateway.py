@@ -216,6 +216,8 @@ class Everything(Follower):
                 would take the others' old prices for live ones.
         """
         super().accept(message)
+        if message.type == "heartbeat" and self.current:
+            self._check_followed()
         if message.type == "hello" and message.server.endswith(GATEWAY):
             raise RefusedError("it is a gateway, too; follow the service that has the feeds", "upstream")
         if message.type == "error" and message.id is None and message.code == "too_many_symbols":  # there are more now
@@ -231,10 +233,14 @@ class Everything(Follower):
 
     def merge(self, message: Message) -> None:
         """Show an update."""
+        self._check_followed()
+        self._upstream.merge(message.version, self._news, message.gone)
+
+    def _check_followed(self) -> None:
+        """Refuse to go on where the stream was: what is shown is not that any more."""
         if self._upstream.orphaned:
             self.forget()
             raise UnreachableError("it was silent for too long; beginning anew")
-        self._upstream.merge(message.version, self._news, message.gone)
 
     def drop(self, keep: Callable[[str], bool]) -> None:
         """Nothing: the selection never changes."""

@@ -122,6 +122,28 @@ def test_who_does_not_follow_has_nothing_to_complain_of(
     assert (caplog.messages, upstream.orphaned) == ([], False)
 
 
+@pytest.mark.parametrize("frame", [b'{"type":"heartbeat","version":5}', b'{"type":"update","since":5,"version":6}'])
+def test_a_word_after_a_long_silence_ends_the_connection(upstream: Upstream, clock: ManualClock, frame: bytes) -> None:
+    """The next one begins from nothing. Seen: after a silence of ten seconds the gateway of a quiet market showed stale
+    prices until the next price came, although it got heartbeats.
+    """
+    everything = Everything(upstream)
+    everything.receive(snapshot(7, "1"))
+    everything.receive(b'{"type":"heartbeat","version":5}')
+    upstream.connection = Lost("")
+    upstream.expire()
+    clock.tick(AWAY_S)
+    upstream.expire()
+    assert upstream.orphaned
+    with pytest.raises(UnreachableError, match="it was silent for too long; beginning anew"):
+        everything.receive(frame)
+    assert everything.cursor is None
+    everything.open()
+    everything.receive(b'{"type":"heartbeat","version":5}')
+    everything.receive(snapshot(7, "1"))
+    assert not upstream.orphaned
+
+
 # Frames that are taken in many turns of the loop
 
 
