@@ -41,6 +41,36 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_service(port: int) -> No
     asyncio.run(asyncio.wait_for(scenario(), 100))
 
 
+def test_a_log_that_nobody_reads_does_not_stop_the_service(port: int) -> None:
+    """With a full pipe behind the log the service starts, serves, and ends with 0.
+
+    Seen: whoever looked at the log with `less`, or stopped the terminal with Ctrl-S, stopped the service with the next
+    line: no reader got anything, and no signal ended it.
+    """
+
+    async def scenario() -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writer, bytes(4096)):
+                pass
+        os.set_blocking(writer, True)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=writer
+        )
+        os.close(writer)
+        try:
+            await ready(port)
+            assert (await get(port, "/api/quotes"))[0] == 200
+            process.terminate()
+            assert await process.wait() == 0
+        finally:
+            kill(process)
+            os.close(reader)
+
+    asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
 def test_at_the_limit_of_open_files_newcomers_get_503(port: int) -> None:
     """Where the system allows few open files the service says so, takes as many readers as fit, tells the others 503
     and when to come back, and serves on; when some have left there is room again.

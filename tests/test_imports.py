@@ -77,7 +77,17 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"feeds", "web", "ticker.client"}),
-    frozenset({"ticker.cli", "ticker.commands", "ticker.run", "ticker.gateway", "ticker.progress", "ticker.__main__"}),
+    frozenset(
+        {
+            "ticker.cli",
+            "ticker.commands",
+            "ticker.run",
+            "ticker.gateway",
+            "ticker.outlet",
+            "ticker.progress",
+            "ticker.__main__",
+        }
+    ),
 )
 """From the bottom up. A new module of `ticker` must be given its place here; `feeds`, `web` and the client library
 are one layer whole."""

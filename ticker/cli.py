@@ -202,15 +202,17 @@ def serve(config: str | None, **given: Any) -> int:
         from ticker.config import load
 
         settings = load(_file(config), _flags(given), os.environ)
+        from ticker.outlet import Outlet
         from ticker.progress import StatusLine
 
-        line = StatusLine(sys.stderr) if sys.stderr.isatty() else None
-        logs.configure(settings.log.level, settings.log.format, line or sys.stderr)
-        context = _context()
-        feeds = _build(settings, context)
-        from ticker.run import serve as run
+        with contextlib.closing(Outlet(sys.stderr.fileno(), sys.stderr.encoding)) as outlet:
+            line = StatusLine(outlet) if sys.stderr.isatty() else None
+            logs.configure(settings.log.level, settings.log.format, line or outlet)
+            context = _context()
+            feeds = _build(settings, context)
+            from ticker.run import serve as run
 
-        return run(settings, feeds, context, line)
+            return run(settings, feeds, context, line)
 
 
 @contextlib.contextmanager

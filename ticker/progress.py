@@ -8,6 +8,7 @@ from typing import TextIO
 
 from feeds.base import Feed
 from ticker.clock import Clock
+from ticker.outlet import Outlet
 
 PATIENCE_S = 1.0
 """What takes no longer than this needs no display."""
@@ -16,7 +17,7 @@ PATIENCE_S = 1.0
 class StatusLine:
     """A stream for the log on a terminal, with a status below it on the last line."""
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, terminal: TextIO | Outlet) -> None:
         self._terminal = terminal
         self._shown = ""
 
