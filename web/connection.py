@@ -79,7 +79,14 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+
+        async def until_dropped(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:  # the server stops; uvicorn takes this for a bug, and would answer 500
+                cycle.disconnected = True
+
+        super()._start_asgi_task(cycle, until_dropped)
 
     def attach(self, stream: Stream, cycle: RequestResponseCycle) -> None:
         """Let a response write to the connection itself from now on; whatever the client still sends is ignored.

@@ -24,6 +24,10 @@ from web.transport import MAX_FRAGMENTS, SharedFrames
 
 NOTSENT_LOWAT_BYTES = 16_384
 """How much the kernel may hold unsent for one connection before it takes no more."""
+LEAVE_S = 2.0
+"""How long answers may still take once the server stops."""
+GRACEFUL_S = 3
+"""When uvicorn loses patience with them: it would log each as an error, with a traceback, so none must be left."""
 
 
 class Server(uvicorn.Server):
@@ -54,6 +58,20 @@ class Server(uvicorn.Server):
         servers = [await loop.create_server(make, sock=sock, **more) for sock in sockets or ()]
         await super().startup([])
         self.servers = servers
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but answers that nobody takes, or that wait for an exchange, are dropped without a word."""
+        timer = asyncio.get_running_loop().call_later(LEAVE_S, self._drop)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+    def _drop(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -89,7 +107,7 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=10,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=GRACEFUL_S,
         ssl_certfile=cert or None,
         ssl_keyfile=key or None,
         ssl_keyfile_password="none",  # noqa: S106 - else an encrypted key prompts; an empty password counts as none

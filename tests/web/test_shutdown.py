@@ -18,8 +18,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.web.events import EventPeer
 from tests.web.peer import CLOSE, Answer, Peer, View, close_code
-from tests.web.server import Live, run, serving
+from tests.web.server import Live, run, serving, until
 from ticker.errors import TickerError
+from ticker.model import Bar
 from web.server import listen
 
 DEAD_FEED = "kraken?base_url=http://127.0.0.1:9"
@@ -276,6 +277,35 @@ def test_after_a_kill_the_next_run_serves_at_once(feed: str, port: int) -> None:
                 await peer.hear("snapshot")
 
     run(scenario)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+@serving(prices={f"S{i}-USD": "1.5" for i in range(3000)}, server={"shutdown_grace_s": 9})
+async def test_answers_that_cannot_be_given_end_with_the_service(live: Live, signals: int) -> None:
+    """A client that takes nothing of its answer, and one that waits for an exchange, are dropped without a word.
+
+    Seen: for each the log of a clean stop had an error and a traceback of 60 lines.
+    """
+    asked = asyncio.Event()
+
+    async def history(symbol: str, interval_s: int, limit: int) -> list[Bar]:
+        asked.set()
+        await asyncio.Event().wait()
+        return []
+
+    live.service.candles.past.offer("toy", history, local=False)
+    deaf = await live.connect(receive_buffer=4096)
+    await deaf.request("GET", "/api/quotes?symbols=*")
+    waiting = await live.connect()
+    await waiting.request("GET", "/api/candles/S1-USD")
+    await asked.wait()
+    await until(lambda: any(c.transport.get_write_buffer_size() for c in live.server.server_state.connections))
+    for _ in range(signals):
+        live.service.stop()
+        await asyncio.sleep(0)
+    assert live.running is not None
+    await live.running
+    live.running = None
 
 
 @serving()
