@@ -111,6 +111,42 @@ def test_at_the_limit_of_open_files_newcomers_get_503(port: int) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 100))
 
 
+def test_what_clients_cannot_take_are_the_files_of_the_service_itself(port: int) -> None:
+    """Clients that connect and say nothing fill all files but a few: newcomers get 503, all others any answer.
+
+    Seen: with the last file gone a feed could not reconnect, pages and /api/status were errors 500, and the tracebacks
+    could not be logged, for want of a file to load an encoding from; newcomers got a reset, and the log said nothing.
+    """
+
+    async def scenario() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", cwd=ROOT, stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (2 * FILES, 2 * FILES)),
+        )  # fmt: skip
+        with contextlib.ExitStack() as sockets:
+            try:
+                await ready(port)
+                kept = Peer(sockets.enter_context(socket.socket()))
+                await kept.connect(port)
+                silent = [Peer(sockets.enter_context(socket.socket())) for _ in range(2 * FILES)]
+                for peer in silent:
+                    await peer.connect(port)
+                refused = await silent[-1].answer()
+                assert (refused.status, refused.json["code"]) == (503, "overloaded")
+                assert 1 <= int(refused.headers["retry-after"]) <= 5
+                for path in ("/docs", "/status", "/api/status", "/metrics"):
+                    await kept.request("GET", path)
+                    assert (await kept.answer()).status == 200
+            finally:
+                process.terminate()
+                _, log = await process.communicate()
+        assert process.returncode == 0
+        assert "refused connection=1 address=127.0.0.1 reason=full" in log.decode()
+        assert "Traceback" not in log.decode()
+
+    asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
 def kill(process: asyncio.subprocess.Process) -> None:
     """End it, if it has not ended."""
     with contextlib.suppress(ProcessLookupError):

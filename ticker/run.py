@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import resource
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -26,6 +27,8 @@ from web.server import listen, make_server
 
 OTHER_FILES = 200
 """Open files that are not streams: feeds, plain requests, the log."""
+SPARE_FILES = 64
+"""Open files that no client gets, or a sixteenth of all: feeds reconnect, and the page is read, whatever clients do."""
 MACOS_FILES = 10_240
 """The most that macOS grants; its default is 256, and it refuses the "unlimited" that it reports."""
 CLOSE_S = 1.0
@@ -74,7 +77,8 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     if line is not None:
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service, (target.base, target.headers) if target is not None else None)
-    server = make_server(app, app.state.door, settings)
+    files = _files()
+    server = make_server(app, app.state.door, settings, files - min(SPARE_FILES, files // 16))
     if server.config.ssl is not None:
         certificate = Certificate(server.config.ssl, settings.server.tls_cert, settings.server.tls_key)
         service.hub.on_tick.append(certificate.check)
@@ -118,6 +122,12 @@ def _freezer(service: Service) -> Callable[[], None]:
     return freeze
 
 
+def _files() -> int:
+    """How many files the process may open."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else files
+
+
 def _within_files(settings: Settings) -> Settings:
     """Raise the limit on open files as far as the system allows, and lower that on connections to it: each is a file.
 
@@ -128,10 +138,9 @@ def _within_files(settings: Settings) -> Settings:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             break
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limits = settings.limits
+    files, limits = _files(), settings.limits
     room = max(files // 2, files - OTHER_FILES)
-    if files == resource.RLIM_INFINITY or room >= limits.connections:
+    if room >= limits.connections:
         return settings
     level = logging.WARNING if "connections" in limits.model_fields_set else logging.INFO
     log.log(level, "at most %d connections, not %d: open files are limited to %d", room, limits.connections, files)

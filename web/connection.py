@@ -7,6 +7,7 @@ An endpoint may also take the connection over, to write a stream without an end.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import weakref
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +24,8 @@ MAX_HEAD_BYTES = 32_768
 MAX_HEADER_LINES = 100
 MAX_WAITING_REQUESTS = 100
 """How many pipelined requests may wait for the answer to the one before them."""
+REFUSED_S = 1.0
+"""How long a connection that is refused for want of open files may take to end."""
 
 
 class HeadError(Exception):
@@ -47,8 +50,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     A client that takes nothing at all of an answer for `stall_s` is dropped; streams are watched by the hub instead.
     An endpoint may attach a stream, which then writes to `transport` itself; its response must be the last one.
+
+    Attributes:
+        most_files: a connection whose file has this number, or a higher one, is refused. As the system gives each the
+            lowest that is free, then all below are open, and the rest is for feeds, the page's files and the like.
     """
 
+    most_files = sys.maxsize
     _stream: Stream | None = None
     _running: RequestResponseCycle | None = None
     head_timeout_s = 10.0
@@ -62,7 +70,16 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_made(transport)
         # To pause as soon as the kernel does not take all. TLS pauses at the limit, not above it: always, if it is 0.
         transport.set_write_buffer_limits(high=1 if self.scheme == "https" else 0, low=0)
-        self._expect_head()
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= self.most_files:
+            self.refused(self.client[0] if self.client else "")
+            self._refuse(503, "overloaded", "too many connections now", {"Retry-After": str(random.randint(1, 5))})
+            self.loop.call_later(REFUSED_S, transport.abort)
+        else:
+            self._expect_head()
+
+    def refused(self, address: str) -> None:
+        """Count a connection that is refused because of its file; see `web.handshake.Door.full`."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
@@ -198,9 +215,9 @@ class BoundedHttp(HttpToolsProtocol):
         error = getattr(sys.exception(), "__context__", None)
         self._refuse(400, "bad_request", str(error) if isinstance(error, HeadError) else msg)
 
-    def _refuse(self, status: int, code: str, text: str) -> None:
+    def _refuse(self, status: int, code: str, text: str, headers: dict[str, str] | None = None) -> None:
         self._head_done()
-        self.transport.write(raw_problem(status, code, text))
+        self.transport.write(raw_problem(status, code, text, headers))
         self.transport.close()
 
 

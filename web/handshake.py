@@ -35,6 +35,9 @@ class Door(Protocol):
     def refusal(self, request: HTTPConnection) -> Response | None:
         """The answer to a handshake that is refused, which is counted; None if it is admitted."""
 
+    def full(self, address: str) -> object:
+        """Count a connection that is refused before its request: there is no file left for it."""
+
     def begin(self, connection: Any, request: HTTPConnection, head: bytes) -> None:
         """Detach an admitted connection; `head` answers the handshake."""
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import functools
 import socket
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -79,8 +80,14 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
+def make_server(app: Any, door: Door | None, settings: Settings, most_files: int = sys.maxsize) -> Server:
     """A server for an app and its stream's door, to be run with `serve(sockets=[listen(…)])`.
+
+    Args:
+        app: what it serves.
+        door: the stream's.
+        settings: how it serves.
+        most_files: see `web.connection.BoundedHttp`.
 
     Raises:
         ConfigError: certificate or key cannot be used.
@@ -88,7 +95,9 @@ def make_server(app: Any, door: Door | None, settings: Settings) -> Server:
     cert, key = settings.server.tls_cert, settings.server.tls_key
     if key and not cert:
         raise ConfigError(f"server.tls_key {key}: give its certificate as server.tls_cert, too")
-    http = {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
+    http: dict[str, Any] = {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
+    if door is not None:
+        http |= {"most_files": most_files, "refused": door.full}
     ws = {
         "door": door,
         "compress": settings.hub.compress,

@@ -48,6 +48,10 @@ class Door:
         """The answer to a handshake that is refused, which is counted; None if it is admitted."""
         return self._wrong_host(request.scope) or self._admission.refusal(request) or self._auth.refusal(request)
 
+    def full(self, address: str) -> int:
+        """Count a connection that is refused before its request; returns the number that it has in the journal."""
+        return self._service.hub.refuse("full", address)
+
     def begin(self, connection: SharedFrames, request: HTTPConnection, head: bytes) -> None:
         """Hand an admitted connection over to the hub; `head` answers the handshake and goes before the frames."""
         hub, auth = self._service.hub, self._auth
