@@ -9,6 +9,9 @@ from ticker import protocol
 from ticker.hub import Hub
 from web.transport import SharedFrames
 
+LONGEST_TICK_S = 1.0
+"""What exceeds this between two ticks does not count: the process stood still, and has not read the answers yet."""
+
 
 class Pings:
     """Pings each connection again and again, and ends those that do not answer.
@@ -24,17 +27,21 @@ class Pings:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._period_s = min(interval_s, timeout_s)
+        self._ticked_at = hub.now()
+        self._now = 0.0  # seconds that the process ran
         # When to look at which connection, in order; the references are weak, so that closed ones are freed.
         self._visits: deque[tuple[float, weakref.ref[SharedFrames]]] = deque()
         hub.on_tick.append(self._tick)
 
     def watch(self, connection: SharedFrames) -> None:
         """Ping this one from now on, as long as it is open."""
-        connection.pinged_at = self._hub.now()
+        connection.pinged_at = self._now
         self._visits.append((connection.pinged_at + self._period_s, weakref.ref(connection)))
 
     def _tick(self) -> None:
-        now = self._hub.now()
+        before, self._ticked_at = self._ticked_at, self._hub.now()
+        self._now += min(self._ticked_at - before, LONGEST_TICK_S)
+        now = self._now
         while self._visits and self._visits[0][0] <= now:
             _, known = self._visits.popleft()
             connection = known()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import functools
 import inspect
 import itertools
 import socket
@@ -271,6 +272,23 @@ async def test_a_close_behind_a_bad_frame_ends_the_connection_at_once(live: Live
     await peer.close_code()
     assert connection.transport.is_closing()
     assert await peer.rest() == b""
+
+
+@serving(hub={"ping_interval_s": 0.05})
+async def test_no_ping_goes_unanswered_while_the_process_stands_still(live: Live) -> None:
+    """After a suspension a reader has its time to answer the last ping; in the meantime its answer could not be read.
+
+    Seen: those whose answer was under way when the machine was suspended were closed with 4009 at its return.
+    """
+    reader, ticks = await live.stream(), live.hub.counts.loop_lag.counts
+    for _ in range(2):
+        while (received := await reader.receive())[0] != PING:
+            pass
+        live.clock.skip(3600)
+        two_later = sum(ticks) + 2
+        await until(functools.partial(lambda count: sum(ticks) >= count, two_later))
+        await reader.send(PONG, received[1])
+    assert live.hub.counts.disconnects == {}
 
 
 @serving(hub={"ping_interval_s": 0.05, "ping_timeout_s": 1})
