@@ -1,4 +1,7 @@
-"""Abrupt ends: a full disk, no more open files, a clock that is set. A kill is in `web/`."""
+"""Faults of the machine: a full disk, a log that nobody reads, no more open files, a clock that is set, …
+
+A kill is in `web/`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import asyncio
 import collections
 import contextlib
 import os
+import re
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.running import running
 from tests.test_rolling import get, ready
 from tests.web.peer import Peer, View
 from tests.web.server import Live, serving
@@ -145,6 +151,26 @@ def test_what_clients_cannot_take_are_the_files_of_the_service_itself(port: int)
         assert "Traceback" not in log.decode()
 
     asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
+def test_an_upgrade_in_place_does_not_change_the_page_of_a_running_service(tmp_path: Path) -> None:
+    """The page is that of the release that runs, whatever becomes of its files before the restart.
+
+    Seen: files that nobody had asked for yet came from the new release, and were kept by browsers under the old one's
+    address for ever; and while the folder was away, /status and /docs were errors 500 with tracebacks.
+    """
+    for package in ("ticker", "feeds", "web"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+    with running("--feed", "sim:5", cwd=tmp_path) as service:
+        script = re.search(r'src="([0-9a-f]{16}/js/main.js)"', service.fetch("/").decode())
+        assert script is not None
+        static = tmp_path / "web" / "static"
+        shutil.copytree(static, tmp_path / "kept")
+        (static / "js" / "main.js").write_text("another()")
+        assert b"another" not in service.fetch("/" + script[1])
+        shutil.rmtree(static)
+        for name in ("docs", "status"):
+            assert service.fetch(f"/{name}") == (tmp_path / "kept" / f"{name}.html").read_bytes()
 
 
 def kill(process: asyncio.subprocess.Process) -> None:

@@ -1,7 +1,8 @@
-"""The page's own files, as an application: each is read and compressed once.
+"""The page's own files, as an application: each is compressed once.
 
 The page has some thirty small modules, fetched at once from a process that streams prices, so answers must be cheap.
-Files change only with the process, so they are listed once, at the start. The page refers to its scripts and styles
+All are read at the start, half a megabyte: an upgrade may replace them, or remove them, long before the process is
+restarted, and a page must not be made of the files of two releases. The page refers to its scripts and styles
 below a folder named by a hash of all files, so that a browser may keep them for ever; under any other path a file is
 always revalidated. Scripts and styles are sent without indentation and comments, a quarter of their bytes, but with the
 same line numbers.
@@ -48,10 +49,15 @@ class File(NamedTuple):
 
 
 @functools.cache
+def files() -> dict[Path, bytes]:
+    """All files, as they were when the process began."""
+    return {path: path.read_bytes() for path in sorted(STATIC.rglob("*")) if path.is_file()}
+
+
+@functools.cache
 def release() -> str:
     """A hash of all files."""
-    files = sorted(path for path in STATIC.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(files().values())).hexdigest()[:16]
 
 
 def located(name: str) -> tuple[str, str]:
@@ -65,7 +71,7 @@ def located(name: str) -> tuple[str, str]:
 @functools.cache
 def read(path: Path) -> File:
     """A file, prepared once; third-party scripts keep their comments, as their licences require."""
-    plain = path.read_bytes()
+    plain = files()[path] if path in files() else path.read_bytes()
     if path.suffix in {".js", ".css"} and path.is_relative_to(STATIC):
         plain = INDENTATION.sub(b"", COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), plain))
     if path.suffix == ".js":
@@ -102,8 +108,8 @@ class Page:
     """Plain ASGI, to be mounted: every file below the folder, and `index.html` for the folder itself."""
 
     def __init__(self) -> None:
-        self._names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
-        release()  # reads all files before prices flow
+        self._names = {path.relative_to(STATIC).as_posix() for path in files()}
+        release()  # before prices flow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file."""
