@@ -388,6 +388,17 @@ def test_a_full_disk_is_reported_in_one_line(unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (1, expected)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("args", "status"), [(["--bogus"], 2), (["get", "A", "--url", "http://127.0.0.1:9"], 4)])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_the_exit_status_does_not_depend_on_the_disk(args: list[str], status: int, unbuffered: str) -> None:
+    """Seen: where standard error went to a full disk, every failure had status 1."""
+    command, environ = [sys.executable, "-m", "ticker", *args], ENVIRON | {"PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, cwd=ROOT, env=environ, stderr=full, check=False)
+    assert done.returncode == status
+
+
 def test_a_closed_standard_output_is_harmless() -> None:
     """If it is closed from the start, output is discarded."""
     command = [sys.executable, "-m", "ticker", "adapters"]

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -76,7 +76,7 @@ def main(args: Sequence[str] | None = None) -> int:
         enough = isinstance(error, BrokenPipeError)  # the reader, `head` for example, has all it wants
         if not enough and error.errno not in _UNWRITABLE:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail, too
+        _discard(sys.stdout)
         return 1 if enough else _fail(f"cannot write to standard output: {error.strerror}", 1)
     return status or 0
 
@@ -98,9 +98,17 @@ def _fail(message: str, status: int) -> int:
     from ticker.harmless import escape, redact
 
     several = status in {2, 3}  # faults or symbols; other messages may quote what a service sent
-    for line in message.split("\n") if several else [message]:
-        print(f"ticker: {escape(redact(line))}", file=sys.stderr)
+    try:
+        for line in message.split("\n") if several else [message]:
+            print(f"ticker: {escape(redact(line))}", file=sys.stderr)
+    except OSError:  # whoever does not get the message gets the status
+        _discard(sys.stderr)
     return status
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what waits in a stream go nowhere, so that the flush at exit does not fail, too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class ServeByDefault(click.Group):
