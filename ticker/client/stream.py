@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import ssl
@@ -33,9 +34,11 @@ State = Literal["live", "reconnecting", "stale"]
 
 ENTERED = "a view can be entered only once; call watch() again"
 
-_STALE, _DEAD = 3, 5
-"""In half heartbeats: the silence or lateness after which prices are stale, and the silence after which the connection
-is given up. A long message that is still arriving is not silence."""
+_LATE = 3
+"""In half heartbeats: the lateness after which prices are stale."""
+_STALE, _DEAD = 6, 10
+"""In quarters of a heartbeat: the silence after which prices are stale, and after which the connection is given up. A
+long message that is still arriving is not silence."""
 
 
 class Options(TypedDict, total=False):
@@ -110,7 +113,7 @@ class Stream(Generic[Kept]):
         self._retry = Retry(dice or random.Random(), longest_wait_s)
         self._lock = lock or contextlib.nullcontext()
         self._socket: Line | None = None
-        self._silence = self._idle = 0  # half heartbeats without a message, and without a part of one
+        self._silence = self._idle = 0  # whole quarters of a heartbeat without a message, and without a part of one
         self._taking = False  # a message has come and is not taken yet
         self._questions: dict[int, _Question] = {}
         self._answered: list[asyncio.Future[None]] = []  # wait for the next data frame
@@ -226,7 +229,7 @@ class Stream(Generic[Kept]):
             opening = self.book.open()
         waiting = [future for question in self._questions.values() for future in question.futures] + self._answered
         self._questions, self._answered = {}, []
-        self._silence = self._idle = 0
+        self._silence = self._idle = -1
         self._socket = socket
         if opening is None:
             _resolve(waiting)
@@ -240,7 +243,7 @@ class Stream(Generic[Kept]):
             self._taking = False
             with self._lock:
                 again = self.book.recheck(message)
-            self._silence = self._idle = 0
+            self._silence = self._idle = -1  # the quarter in which it came is not a silent one
             self._heard(message)
             if again is not None:
                 await socket.send(again[1], text=True)
@@ -267,7 +270,7 @@ class Stream(Generic[Kept]):
     @property
     def _late(self) -> bool:
         """Whether frames arrive so late that their prices are stale."""
-        return self._socket is not None and self._socket.late >= _STALE
+        return self._socket is not None and self._socket.late >= _LATE
 
     def _accepted(self, message: Message) -> None:
         question = self._question(message)
@@ -299,14 +302,15 @@ class Stream(Generic[Kept]):
         return self._questions.pop(number, _Question([], []))
 
     async def _watch_silence(self) -> None:
-        while True:
-            await self.clock.sleep(self.book.hello.heartbeat_ms / 2000)
+        for quarter in itertools.count(1):
+            await self.clock.sleep(self.book.hello.heartbeat_ms / 4000)
             if self._taking:
                 continue
             self._silence += 1
             self._idle += 1
             if self._socket is not None:
-                self._socket.look()
+                if quarter % 2 == 0:
+                    self._socket.look()
                 self._idle = 0 if self._socket.busy else self._idle
             if (self._silence >= _STALE or self._late) and self.state != "stale":
                 self._enter("stale")

@@ -203,7 +203,7 @@ def test_waits_between_tries_grow() -> None:
 
     class Noting(Clock):
         async def sleep(self, seconds: float) -> None:
-            if seconds != 2.5:  # half of a heartbeat: who listens for silence
+            if seconds != 1.25:  # a quarter of a heartbeat: who listens for silence
                 waits.append(seconds)
             await asyncio.sleep(0)
 
@@ -345,25 +345,60 @@ def test_a_silent_connection_is_stale_and_then_replaced() -> None:
 
 
 class HeartbeatClock(Clock):
-    """A clock whose half heartbeats pass when a test says so."""
+    """A clock whose quarters of a heartbeat pass when a test says so."""
 
     def __init__(self) -> None:
         self._passed = asyncio.Semaphore(0)
+        self._slept = 0
 
     async def sleep(self, seconds: float) -> None:
+        self._slept += 1
         await self._passed.acquire()
 
-    def half_a_heartbeat(self) -> None:
+    def let_pass(self) -> None:
         """Let one pass, whatever has arrived."""
         self._passed.release()
 
+    async def quarter(self) -> None:
+        """Let one pass, and what then happens happen."""
+        slept = self._slept
+        self.let_pass()
+        while self._slept == slept:  # noqa: ASYNC110 - who listens for silence tells nobody
+            await asyncio.sleep(0)
+
     async def pass_by(self, stream: Stream[Book[Decimal]]) -> None:
-        """Let one pass, once everything sent has arrived."""
+        """Let two pass, once everything sent has arrived."""
         while stream._socket is None or not stream._socket._received:  # noqa: ASYNC110 - a socket tells nobody
             await asyncio.sleep(0)
-        self._passed.release()
+        await self.quarter()
+        await self.quarter()
         while stream._socket is not None and stream._socket._received:  # noqa: ASYNC110 - see above
             await asyncio.sleep(0)
+
+
+def test_prices_are_not_stale_before_one_and_a_half_heartbeats() -> None:
+    """Seen: the time in which a message came counted as silence, however short the rest of it was. A reader of quiet
+    symbols, who hears one heartbeat after the other, was told every minute or two that prices were stale.
+    """
+    clock = HeartbeatClock()
+    states: list[State] = []
+
+    async def script(connection: Scripted) -> None:
+        await connection.welcome(A={"last": 1})
+        await connection.until_closed()
+
+    async def scenario() -> None:
+        async with scripted(script) as url:
+            stream = Stream(Book(("A",), None, 0, Decimal), Address.of(url, {}), clock=clock, on_state=states.append)
+            await stream.open()
+            for _ in range(6):  # the first of them may have been over at once
+                await clock.quarter()
+            assert states == ["live"]
+            await clock.quarter()
+            assert states == ["live", "stale"]
+            await stream.close()
+
+    run(scenario)
 
 
 def test_a_long_message_over_a_slow_line_is_kept_but_stale() -> None:
@@ -440,7 +475,7 @@ def test_a_frame_that_is_being_taken_is_no_silence() -> None:
             opening = asyncio.create_task(stream.open())
             await stream.begun.wait()
             for _ in range(20):
-                clock.half_a_heartbeat()
+                clock.let_pass()
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
             assert (states, stream.book.version) == ([], 0)
