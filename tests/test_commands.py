@@ -208,7 +208,10 @@ def test_symbols_and_feeds_are_listed(called: Call) -> None:
 
 @serving(prices={})
 async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
-    """While no feed has loaded its symbols it is status 4; then 3, with the feeds that have not loaded yet."""
+    """While no feed has loaded its symbols it is status 4; then 3, with the feeds that have not loaded yet.
+
+    Seen: of whoever asked for everything, or by a pattern, `get` said that nothing matches, with status 0.
+    """
     dead = live.service.feed("dead", "live", "received", 5.0)
 
     async def said(status: int) -> list[str]:
@@ -220,7 +223,13 @@ async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: p
         return errors
 
     assert all("no feed has loaded its symbols yet" in errors for errors in await said(4))
+    for arguments in (["get"], ["get", "*-EUR", "--json"], ["symbols"]):
+        assert await asyncio.to_thread(main, [*arguments, "--url", f"http://127.0.0.1:{live.port}"]) == 4
+        out, errors = capsys.readouterr()
+        assert (out, "no feed has loaded its symbols yet" in errors) == ("", True)
     live.feed.loaded()
+    assert await asyncio.to_thread(main, ["get", "--url", f"http://127.0.0.1:{live.port}"]) == 0, "they have no symbols"
+    capsys.readouterr()
     assert await said(3) == ["ticker: no symbol 'BTC-USD' so far (not loaded yet: dead)\n"] * 3
     dead.loaded()
     assert await said(3) == ["ticker: no symbol 'BTC-USD'\n"] * 3

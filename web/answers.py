@@ -42,9 +42,13 @@ def unknown_of(service: Service, address: str, selection: Selection) -> list[dic
 
 
 def unknown_members(service: Service, address: str, selection: Selection) -> bytes:
-    """The end of a document: `unknown` symbols, and the feeds `loading` that may still bring them; encoded."""
+    """The end of a document: `unknown` symbols, and the feeds `loading` that may still bring them; encoded.
+
+    Before any feed has loaded its symbols there is only the latter.
+    """
     unknown = unknown_of(service, address, selection)
-    members = {"unknown": unknown, "loading": service.origin.loading()} if unknown else {}
+    loading = service.origin.loading() if unknown or not service.origin.begun() else []
+    members = {"unknown": unknown, "loading": loading}
     return b"".join(b',"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in members.items() if value)
 
 

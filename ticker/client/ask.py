@@ -84,9 +84,10 @@ def inquire(
         loading = names_in(answer, "loading") or loading
     if unknown:
         raise UnknownSymbolError(unknown, loading)
-    if missing := [name for name in names if "*" not in name and name not in records]:  # not called unknown either
-        text = "no feed has loaded its symbols yet; try again in a moment"
-        raise UnreachableError(f"cannot look up {', '.join(missing)}: {text}")
+    missing = [name for name in names if "*" not in name and name not in records]  # not called unknown either
+    if missing or (loading and not records):
+        text = "no feed has loaded its symbols yet; try again in a moment, or see `ticker feeds`"
+        raise UnreachableError(f"cannot look up {', '.join(missing or names)}: {text}")
     return records
 
 
