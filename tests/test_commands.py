@@ -235,6 +235,23 @@ async def test_a_symbol_that_may_still_come_is_not_unknown(live: Live, capsys: p
     assert await said(3) == ["ticker: no symbol 'BTC-USD'\n"] * 3
 
 
+@serving(prices={})
+async def test_whoever_waits_is_told_what_the_feeds_lack(live: Live) -> None:
+    """Seen: where no exchange could be reached, `tail` and `alert` were silent for ever."""
+    live.feed.state("down", "cannot resolve api.example")
+    for command in (["tail", "BTC-USD"], ["alert", "BTC-USD > 1"]):
+        process = await asyncio.create_subprocess_exec(
+            *PYTHON, *command, "--url", f"http://127.0.0.1:{live.port}", cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        )
+        assert process.stderr is not None
+        told = ""
+        while "yet;" not in told:  # on a busy machine there are words of waiting before it
+            told = (await process.stderr.readline()).decode()
+        assert told == "ticker: no prices yet; feed toy is down: cannot resolve api.example\n"
+        process.terminate()
+        await process.communicate()
+
+
 def test_status_of_a_ready_service_is_0(called: Call, service: Running) -> None:
     """Release, address and readiness in one line, then the feeds; without a service it is 4."""
     status, out, errors = called("status")

@@ -15,7 +15,7 @@ from ticker.client import Change, Quote, State, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
 from ticker.commands.condition import Condition, Trigger, slack
-from ticker.commands.notices import note, telling, waiting, warning
+from ticker.commands.notices import note, tell_lack, telling, waiting, warning
 from ticker.commands.tail import end_with_the_reader
 from ticker.errors import UnreachableError
 
@@ -68,6 +68,7 @@ async def _alert(
     view: View[Decimal], quotes: AsyncGenerator[Quote[Decimal] | None], trigger: Trigger, command: str | None,
     for_s: float | None, address: str,
 ) -> int:  # fmt: skip
+    fired = False
     try:
         with end_with_the_reader():
             async with asyncio.timeout(for_s), contextlib.aclosing(quotes):
@@ -77,11 +78,12 @@ async def _alert(
                         print(symbol, trigger.condition.said(value), flush=True)
                         if command is None:
                             return 0
+                        fired = True
                         await _run(command, symbol, value)
     except TimeoutError:
         if view.cursor is None:
             raise UnreachableError(f"{address} did not answer within --for") from None
-        note("the condition was not met in time")
+        note("the time is over" if fired else "the condition was not met in time")
         return 1
     finally:
         await view.close()
@@ -95,6 +97,7 @@ async def _quotes(view: View[Decimal], silence: asyncio.Event, address: str) -> 
     async def first() -> Change[Decimal]:
         with waiting(address, lambda: view.trouble):
             await view.__aenter__()
+        tell_lack(view)
         return await anext(changes)
 
     change = asyncio.ensure_future(first())

@@ -56,6 +56,7 @@ class Board:
         closes: the last minutes' closes by symbol, for sparklines.
         unknown: requested symbols that do not exist, each with the nearest names.
         trouble: why the last connection ended or could not be made, shown while there are no live prices.
+        lack: why the service has no prices, shown while there are none.
         skew_ms: how far the service's clock is ahead of ours.
     """
 
@@ -65,6 +66,7 @@ class Board:
     closes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     unknown: dict[str, list[str]] = field(default_factory=dict)
     trouble: str = ""
+    lack: str = ""
     skew_ms: int = 0
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -105,6 +107,8 @@ class Board:
         foot = f"{rest} more: enlarge the window or select fewer symbols" if rest else "Ctrl-C quits"
         if self.trouble and state != "live":
             foot = escape(f"last error: {self.trouble}")
+        elif self.lack and not self.rows:
+            foot = escape(self.lack)
         elif self.unknown:
             foot = escape(str(UnknownSymbolError(self.unknown)).replace("\n", " · "))
         return Group(

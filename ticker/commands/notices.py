@@ -1,18 +1,18 @@
-"""Notices for people on standard error: waiting, connection lost and restored, unknown symbols."""
+"""Notices for people on standard error: waiting, no prices, connection lost and restored, unknown symbols."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ticker.errors import UnknownSymbolError
 from ticker.harmless import escape
 
 if TYPE_CHECKING:
-    from ticker.client import State
+    from ticker.client import State, View
 
 PATIENCE_S = 1.0
 """A wait no longer than this is not mentioned."""
@@ -70,6 +70,20 @@ def waiting(address: str, trouble: Callable[[], str]) -> Iterator[None]:
         yield
         if settled():
             _say("live now")
+
+
+def lack(feeds: Mapping[str, Mapping[str, object]]) -> str:
+    """Why a service has no price of what was asked for: what its feeds complain of, or nothing if none does."""
+    reasons = [
+        f"feed {name} is {feed.get('state')}: {feed['message']}" for name, feed in feeds.items() if feed.get("message")
+    ]
+    return f"no prices yet; {'; '.join(reasons)}" if reasons else ""
+
+
+def tell_lack(view: View[Any]) -> None:
+    """Print why a view that has just been entered is empty, if the service says so; even without a terminal."""
+    if (text := lack(view.feeds)) and not len(view):
+        _say(text)
 
 
 _NEWS = {

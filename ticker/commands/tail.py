@@ -16,7 +16,7 @@ import click
 from ticker.client import Frame, View, watch
 from ticker.client.address import Address
 from ticker.commands import options
-from ticker.commands.notices import telling, waiting, warning
+from ticker.commands.notices import tell_lack, telling, waiting, warning
 from ticker.commands.output import csv_lines, csv_row, json_line, json_text, plain, text_line
 from ticker.errors import UnreachableError
 from ticker.model import FIELDS
@@ -73,6 +73,7 @@ async def follow(view: View[Any], lines: Lines, for_s: float | None, address: st
             async with asyncio.timeout(for_s):
                 with waiting(address, lambda: view.trouble):
                     await view.__aenter__()
+                tell_lack(view)
                 async for frame in view.frames():
                     sys.stdout.writelines(lines.of(frame, view.cursor))
                     sys.stdout.flush()

@@ -19,7 +19,7 @@ from ticker.client import watch as watch_prices
 from ticker.client.address import Address
 from ticker.clock import Clock
 from ticker.commands import options
-from ticker.commands.notices import note, telling, warning
+from ticker.commands.notices import lack, note, telling, warning
 from ticker.commands.output import dumb
 from ticker.commands.rest import fetch
 from ticker.commands.tail import Lines, follow
@@ -99,7 +99,7 @@ async def _draw(view: View[Any], board: Board, live: Live, reader: asyncio.Task[
     clock = Clock()
     while not reader.done():
         width, height = live.console.size
-        board.unknown, board.trouble = view.unknown, view.trouble
+        board.unknown, board.trouble, board.lack = view.unknown, view.trouble, lack(view.feeds)
         kinds = {str(feed["kind"]) for feed in view.feeds.values() if "kind" in feed}
         live.update(board.render(width, height, view.state, kinds, clock.wall_ms() + board.skew_ms), refresh=True)
         await asyncio.wait([reader], timeout=REFRESH_S)

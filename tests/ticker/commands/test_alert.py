@@ -90,6 +90,22 @@ def test_a_command_is_run_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert capfd.readouterr().err == "ticker: the command ended with status 3\n"
 
 
+def test_the_end_of_an_alert_that_fired_is_no_failure_to_do_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen: one that had run its command said after --for that its condition was not met."""
+    told: list[str] = []
+    monkeypatch.setattr("ticker.commands.alert.note", told.append)
+
+    async def one(value: str) -> AsyncGenerator[Quote[Decimal] | None]:
+        yield quote(last=value)
+        raise TimeoutError
+
+    for value in ("0", "2"):
+        trigger = Trigger(Condition.of("A > 1"), Decimal(0))
+        view: Any = Mock(cursor="1:1:aa", close=AsyncMock())
+        assert asyncio.run(_alert(view, one(value), trigger, "true", 60.0, "http://here")) == 1
+    assert told == ["the condition was not met in time", "the time is over"]
+
+
 @pytest.mark.parametrize("cursor", ["1:1:aa", None])
 def test_a_timeout_differs_from_a_service_that_never_answered(cursor: str | None) -> None:
     """The former is status 1, the latter an error, as for `ticker tail`; the view is closed in both cases.

@@ -90,3 +90,12 @@ def test_an_unknown_kind_of_prices_is_shown_escaped() -> None:
     head, *rows = drawn(board, "simulated", "invented")
     assert head.split()[3:5] == ["INVENTED", "SIMULATED"]
     assert "\x1b" not in head + "".join(rows)
+
+
+def test_an_empty_table_says_why_there_are_no_prices() -> None:
+    """What the feeds complain of is at the bottom, until there is a price."""
+    board = Board(["*"], "http://localhost:8000", lack="no prices yet; feed one is down: connection\x1b[2J refused")
+    assert drawn(board)[-1].strip() == "no prices yet; feed one is down: connection\\x1b[2J refused"
+    quote = Quote("BTC-USD", {"last": "1", "state": "live"}, Decimal)
+    board.take(Change("BTC-USD", quote, ("last",), 1, 1000, snapshot=True))
+    assert drawn(board)[-1].strip() == "Ctrl-C quits"

@@ -26,6 +26,7 @@ class Quiet:
 
     def __init__(self, *frames: list[Change[Decimal]]) -> None:
         self.unknown: dict[str, list[str]] = {}
+        self.feeds: dict[str, dict[str, object]] = {}
         self.cursor = "1:1:aa"
         self.closed = False
         self._frames = frames
