@@ -242,6 +242,8 @@ def test_an_adapter_alone_is_explained(main: Run) -> None:
     [
         (["--prt", "3"], "no option '--prt'; did you mean '--port'?"),
         (["show-config", "--hots=x"], "no option '--hots'; did you mean '--host'?"),
+        (["alert", "--hlp"], "no option '--hlp'; did you mean '--help'?"),
+        (["status", "--json"], "no option '--json'; choose from: --help, --url, -h"),
         (["adapters", "krakn"], "no adapter 'krakn'; did you mean 'kraken'?"),
         (["adapters", ""], f"no adapter ''; choose from: {', '.join(sorted(loaders()))}"),
         (["symbols", "--adapter", ""], "a feed's name is 1 to 32 of a-z 0-9 _ -, not ''"),

@@ -64,7 +64,8 @@ def main(args: Sequence[str] | None = None) -> int:
         status = cli.main(args, prog_name="ticker", standalone_mode=False)
         print(end="", flush=True)  # a closed pipe shows here, not at exit
     except click.NoSuchOption as error:
-        known = [name for option in error.ctx.command.params for name in option.opts] if error.ctx else []
+        params = error.ctx.command.get_params(error.ctx) if error.ctx else []
+        known = [name for option in params if isinstance(option, click.Option) for name in option.opts]
         return _fail(f"no option '{error.option_name}'{did_you_mean(error.option_name, known)}", 2)
     except click.ClickException as error:
         return _fail(" ".join(error.format_message().split()), 2)

@@ -59,7 +59,7 @@ class Address(NamedTuple):
 
 def split_address(arguments: Sequence[str], url: str | None, environ: Mapping[str, str]) -> tuple[Address, list[str]]:
     """The service's address and the patterns: the address may come first, as no pattern contains `://`."""
-    patterns = list(arguments)
+    patterns = check_strings(arguments)
     if patterns and "://" in patterns[0]:
         url = patterns.pop(0)
     return Address.of(url, environ), patterns

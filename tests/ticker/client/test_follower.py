@@ -11,7 +11,7 @@ import pytest
 
 from tests.ticker.client.scripted import NoWait, Scripted, say, scripted
 from tests.web.server import Live, run, serving, until
-from ticker.client.address import Address
+from ticker.client.address import Address, split_address
 from ticker.client.follower import Follower
 from ticker.client.stream import State, Stream
 from ticker.client.wire import Message
@@ -223,6 +223,7 @@ def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
         (lambda: Noting("A", fields="last"), ConfigError),
         (Noting, ConfigError),
         (lambda: Noting(["A", "B"]), ConfigError),  # type: ignore[arg-type]
+        (lambda: split_address([5], None, {}), ConfigError),  # type: ignore[list-item]
         (lambda: Noting("A", cursor="yesterday"), ConfigError),
         (lambda: opened().subscribe(["A*B*C*"]), PatternError),
         (lambda: opened("A").unsubscribe(["B"]), RefusedError),
