@@ -27,7 +27,8 @@ def get(symbols: tuple[str, ...], form: str | None, fields: list[str] | None, ur
     """Print quotes once.
 
     SYMBOL is a name (BTC-USD), the price at one venue (sim:BTC-USD) or a pattern (*-EUR, sim:*); by default, all
-    consolidated symbols. Exit status 3 if a symbol does not exist, 4 if the service cannot be reached.
+    consolidated symbols. Exit status 3 if a symbol does not exist, 4 if the service cannot be reached or has no
+    symbols yet.
     """
     from ticker.client.ask import ask
 
