@@ -271,8 +271,12 @@ CANDLES = """async () => {
 }"""
 
 
-def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) -> None:
-    """With forced colours direction still shows: by arrow and sign, and rising candles are hollow."""
+def test_forced_colours_keep_what_colours_say(browser: Browser, server: PageServer) -> None:
+    """With forced colours direction still shows, by arrow, sign and hollow candles; and so do focus and choice.
+
+    Seen: the current row looked the same with and without the focus, since the outline that stands for its colour was
+    there both times; the entry of a menu that Enter would choose looked like the others.
+    """
     with visiting(browser, server, forced_colors="active") as visit:
         page = visit.page
         visit.service.quotes = book(3)
@@ -284,6 +288,17 @@ def test_forced_colours_keep_the_arrows(browser: Browser, server: PageServer) ->
         assert arrow.is_visible()
         assert page.evaluate("matchMedia('(forced-colors: active)').matches")
         assert page.evaluate(CANDLES)
+        current = row(page, "S0001-USD")
+        current.click(button="right")
+        expect(page.get_by_role("menuitem").first).to_have_css("outline-width", "2px")
+        page.keyboard.press("Escape")
+        current.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        expect(current).to_have_css("outline-width", "2px")
+        page.locator("#pause").click()
+        for chosen in (current, page.locator("#pause")):
+            expect(chosen).to_have_css("outline", re.compile("solid 1px$"))
 
 
 @pytest.mark.parametrize("theme", ["dark", "contrast"])

@@ -188,7 +188,10 @@ def test_prices_without_trades_and_with_many_decimals(browser: Browser, server: 
 
 @pytest.mark.parametrize("width", [390, 320])
 def test_a_phone_has_two_line_rows_and_large_targets(browser: Browser, server: PageServer, width: int) -> None:
-    """On a phone nothing is wider than the screen, rows have two lines and targets are at least 44 px high."""
+    """On a phone nothing is wider than the screen, rows have two lines and targets are at least 44 px high.
+
+    The same rows are seen at 400% zoom, with a keyboard: the focus does not go up to the titles that are only heard.
+    """
     with visiting(browser, server, viewport={"width": width, "height": 844}, has_touch=True, is_mobile=True) as visit:
         visit.service.quotes = book(100)
         visit.service.feeds = {f"feed-{i}": LIVE_FEED | {"kind": "simulated"} for i in range(8)}
@@ -208,3 +211,6 @@ def test_a_phone_has_two_line_rows_and_large_targets(browser: Browser, server: P
           .filter(([, box]) => box.height < 44 || box.width < 44)
           .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)""")
         assert small == []
+        row(visit.page, "S0000-USD").focus()
+        visit.page.keyboard.press("ArrowUp")
+        expect(row(visit.page, "S0000-USD")).to_be_focused()

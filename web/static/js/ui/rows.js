@@ -6,7 +6,7 @@
 import {
   ageCell, changeCell, lastCell, plainCell, rangeCell, rowLabel, starCell, symbolCell, trendCell, written,
 } from "./cells.js";
-import { button, element, onKeys, setAttribute, setText } from "./elements.js";
+import { button, element, onKeys, phone, setAttribute, setText } from "./elements.js";
 
 /**
  * @typedef {object} Column
@@ -146,9 +146,10 @@ export class Head {
     }
   }
 
-  /** Focus the sorted column, or the first. */
+  /** Focus the sorted column, or the first; where the head cannot be seen, the rows. */
   focus() {
-    (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).sorter.focus();
+    if (phone.matches) this.#page.grid.focus();
+    else (this.#cells.get(this.#page.view.sort.key) ?? this.#cells.get("symbol")).sorter.focus();
   }
 
   get #sorters() {
