@@ -1,17 +1,20 @@
 /**
  * The table: a pool of rows over a list of any length.
  *
- * Promises: only rows in view, and the current one, have elements; a quote keeps its row element while it is in view,
- * however the order changes; scrolling is painted in the next frame. Never sorts or filters.
+ * Promises: only rows in view, and the current one, have elements, except for paper; a quote keeps its row element while
+ * it is in view, however the order changes; scrolling is painted in the next frame. Never sorts or filters.
  */
 
 import { cellText, rowLabel } from "./cells.js";
 import { Flashes, Row, fitting, template } from "./rows.js";
-import { phone } from "./elements.js";
+import { element, phone } from "./elements.js";
 
 const OVERSCAN_ROWS = 3; // above and below
 const DRAWN_PX = 3; // a press that moved no farther is a click
 const FLASH_WITHIN_MS = 250; // a move that is painted later is not news any more
+const TEN_DIGITS_PX = 81; // their width where text is as large as the columns expect
+const PAPER_PX = 700; // narrower than any upright sheet
+const MOST_ON_PAPER = 2000; // rows
 
 export class Grid {
   #element;
@@ -29,6 +32,9 @@ export class Grid {
   #viewHeight = 0;
   #scrollTop = 0; // as far as it is known: to ask for it amid changes would cost a layout
   #pressedAt = 0; // where the mouse was pressed, to tell a click from a selection of text
+  #digits = element("span", { class: "digits", "aria-hidden": "true" }, "0123456789");
+  #tracks = ""; // the columns' widths
+  #printed = false;
   #layoutJob = () => this.#layout();
 
   /** @param {HTMLElement} gridElement @param {object} page see main.js */
@@ -50,7 +56,11 @@ export class Grid {
       this.#pressedAt = event.clientX;
       if (event.target.closest("button")) event.preventDefault();
     });
-    new ResizeObserver(() => this.measure()).observe(gridElement);
+    gridElement.after(this.#digits);
+    const room = new ResizeObserver(() => this.measure());
+    for (const one of [gridElement, this.#digits]) room.observe(one);
+    addEventListener("beforeprint", () => this.#print(true));
+    addEventListener("afterprint", () => this.#print(false));
   }
 
   /** The chosen columns that fit now. @type {import("./rows.js").Column[]} */
@@ -199,17 +209,30 @@ export class Grid {
       this.#rowHeight = rowHeight;
       this.#body.style.height = `${this.#quotes.length * rowHeight}px`;
     }
-    const columns = fitting(this.#chosen, this.#element.clientWidth, phone.matches);
-    if (columns.map(({ key }) => key).join() !== this.columns.map(({ key }) => key).join()) this.#change(columns);
+    // Larger where the browser has a least size for text, where the user spaces it out, and in a wide font.
+    const scale = Math.max(1, this.#digits.offsetWidth / TEN_DIGITS_PX);
+    const width = this.#printed ? PAPER_PX : this.#element.clientWidth;
+    const columns = fitting(this.#chosen, width / scale, phone.matches && !this.#printed);
+    const tracks = template(columns, scale);
+    if (tracks !== this.#tracks) this.#change(columns, tracks);
     this.#page.scheduler.soon(this.#layoutJob);
   }
 
-  #change(columns) {
+  #change(columns, tracks) {
     this.columns = columns;
+    this.#tracks = tracks;
     this.#element.setAttribute("aria-colcount", columns.length);
-    this.#element.style.setProperty("--columns", template(columns));
+    this.#element.style.setProperty("--columns", tracks);
     this.#page.head.use(columns);
     this.rebuild();
+  }
+
+  /** On paper there are all rows, in their order, and the columns that fit. */
+  #print(printed) {
+    this.#printed = printed;
+    this.measure();
+    this.rebuild(); // afterwards to be rid of what only paper needed
+    this.arrange();
   }
 
   #firstInView() {
@@ -218,9 +241,9 @@ export class Grid {
   }
 
   #layout() {
-    const top = this.#firstInView();
+    const top = this.#printed ? 0 : this.#firstInView();
     const first = Math.max(0, top - OVERSCAN_ROWS);
-    const inView = Math.ceil(this.#viewHeight / this.#rowHeight) + 1;
+    const inView = this.#printed ? MOST_ON_PAPER : Math.ceil(this.#viewHeight / this.#rowHeight) + 1;
     const end = Math.min(this.#quotes.length, top + inView + OVERSCAN_ROWS);
     const wanted = new Map();
     for (let i = first; i < end; i += 1) wanted.set(this.#quotes[i].symbol, i);

@@ -84,10 +84,10 @@ export function fitting(columns, widthPx, onPhone) {
   return columns.filter((column) => !dropped.has(column));
 }
 
-/** The widths of these columns in CSS. */
-export function template(columns) {
+/** The widths of these columns in CSS, for text that is this much larger than usual. */
+export function template(columns, scale) {
   const tracks = columns.map(({ key, width, least = width }) =>
-    key === "star" ? `${width}px` : `minmax(${least}px, ${width}fr)`);
+    key === "star" ? `${width}px` : `minmax(${least * scale}px, ${width}fr)`);
   return tracks.join(" ");
 }
 
