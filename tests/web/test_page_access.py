@@ -18,6 +18,7 @@ from tests.web.page_server import (
     PageServer,
     advance,
     book,
+    cell,
     frozen,
     price,
     quote,
@@ -26,7 +27,7 @@ from tests.web.page_server import (
     until,
     visiting,
 )  # fmt: skip
-from tests.web.page_steps import COLOURS
+from tests.web.page_steps import COLOURS, store
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -105,15 +106,23 @@ def open_dialog(page: Page, name: str) -> None:
 
 
 def test_the_accessibility_tree_has_landmarks_and_names(browser: Browser, server: PageServer) -> None:
-    """Landmarks, the table with its counts and sort order, rows with a name in words, and one live region."""
+    """Landmarks, the table with its counts and sort order, rows with a name in words, and one live region.
+
+    What is drawn is also said: trend, range and bell.
+    """
+    server.closes = {"S0000-USD": [50.0] * 60}
     with showing(browser, server, book(3)) as visit:
+        store(visit.page, "ticker.alerts.v1", [{"symbol": "S0000-USD", "kind": "change", "op": ">=", "value": 50}])
+        expect(row(visit.page, "S0000-USD")).to_have_accessible_name(re.compile("alert set$"))
+        expect(cell(visit.page, "S0000-USD", "trend")).to_have_accessible_name("+100.00% in 1 h")
+        expect(cell(visit.page, "S0000-USD", "range")).to_have_accessible_name("80.00 – 120.00")
         expect(visit.page.get_by_role("button", name="All 3", exact=True)).to_be_visible()
         expect(visit.page.get_by_role("list", name="Feeds")).to_be_visible()
         tree = visit.page.locator("body").aria_snapshot()
         for line in (
             'heading "Ticker" [level=1]', 'searchbox "Search symbols"', 'navigation "Lists"', 'button "All 3"',
             'button "New list"', 'combobox "Feed"', 'combobox "Quote"', 'grid "Prices"', 'columnheader "Volume"',
-            'row "S0000-USD, Name 0, 100.00, down 2.00 percent in 24 hours"', 'list "Feeds"', 'button "Settings"',
+            'row "S0001-USD, Name 1, 101.00, down 1.00 percent in 24 hours"', 'list "Feeds"', 'button "Settings"',
         ):  # fmt: skip
             assert line in tree, tree
         grid = visit.page.locator("#grid")
@@ -330,6 +339,7 @@ def test_print_is_the_list_dark_on_white(browser: Browser, server: PageServer, t
     quotes = book(60)
     with showing(browser, server, quotes, f"?theme={theme}&sel=S0000-USD") as visit:
         page = visit.spoil()
+        expect(price(page, "S0000-USD")).to_have_text("100.00")
         page.set_viewport_size({"width": 718, "height": 1047})  # A4 with the usual margins
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         page.emulate_media(media="print")

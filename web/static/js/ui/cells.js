@@ -137,14 +137,15 @@ function tintLevel(change) {
   return Math.min(TINT_LEVELS, Math.round(Math.abs(change) * TINT_LEVELS_PER_PERCENT));
 }
 
-export function trendCell({ clock }) {
+export function trendCell({ clock, numbers }) {
   const area = svg("path", { class: "area" });
   const line = svg("path", { class: "line" });
   const frame = { class: "spark", viewBox: `0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}`, preserveAspectRatio: "none" };
   const spark = svg("svg", { ...frame, "aria-hidden": "true" }, area, line);
+  const cell = element("div", {}, spark);
   const changed = memory();
   return {
-    element: element("div", {}, spark),
+    element: cell,
     paint() {},
     paintSlowly({ trend }) {
       trend.advance(clock.now());
@@ -152,8 +153,9 @@ export function trendCell({ clock }) {
       const paths = sparkPaths(trend.points());
       setAttribute(line, "d", paths.line);
       setAttribute(area, "d", paths.area);
-      const way = CLASSES.get(Math.sign(trend.change() ?? 0));
-      setAttribute(spark, "class", `spark ${way}`);
+      const change = trend.change();
+      setAttribute(spark, "class", `spark ${CLASSES.get(Math.sign(change ?? 0))}`);
+      setAttribute(cell, "title", change === null ? null : `${numbers.percent(change)} in 1 h`);
     },
   };
 }
@@ -163,21 +165,22 @@ export function rangeCell({ numbers }) {
   const open = element("i", { class: "open" });
   const marker = element("i", { class: "marker" });
   const track = element("div", { class: "range" }, covered, open, marker);
+  const cell = element("div", {}, track);
   const changed = memory();
   return {
-    element: element("div", {}, track),
+    element: cell,
     paint(quote) {
       const place = permille(quote.placeInRange(quote.price));
       const openPlace = permille(quote.placeInRange(quote.open));
       const { low, high, decimals } = quote;
       if (!changed(place, openPlace, low, high, decimals)) return;
       track.hidden = place === null;
-      if (place === null) return;
+      setAttribute(cell, "title", track.hidden ? null : `${numbers.fullPrice(low, decimals)} – ${numbers.fullPrice(high, decimals)}`);
+      if (track.hidden) return;
       covered.style.transform = `scaleX(${place / 1000})`;
       marker.style.transform = `translateX(${place / 10}%)`;
       open.hidden = openPlace === null;
       open.style.transform = `translateX(${openPlace / 10}%)`;
-      track.title = `${numbers.fullPrice(low, decimals)} – ${numbers.fullPrice(high, decimals)}`;
     },
   };
 }
@@ -203,7 +206,7 @@ export function cellText({ dataset, textContent, children: [base, rest, name] })
 }
 
 /** A row in words, for screen readers. */
-export function rowLabel(quote, state, { numbers, freshness }) {
+export function rowLabel(quote, state, { numbers, freshness, alerts }) {
   const change = quote.change_pct;
   const words = [quote.venue === "" ? quote.instrument : `${quote.instrument} at ${quote.venue}`];
   if (state === "unlisted") return `${words[0]}, not listed here`;
@@ -217,6 +220,7 @@ export function rowLabel(quote, state, { numbers, freshness }) {
   }
   if (state === "stale" || state === "down") words.push(`no data for ${age(freshness.ageMs(quote))}`);
   else if (state !== "live") words.push(state);
+  if (alerts?.has(quote.instrument)) words.push("alert set");
   return words.join(", ");
 }
 
