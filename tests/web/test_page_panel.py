@@ -215,7 +215,10 @@ def test_the_last_price_before_a_cut_is_in_the_chart(browser: Browser, server: P
 
 
 def test_the_legend_follows_the_crosshair(browser: Browser, server: PageServer) -> None:
-    """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own."""
+    """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own.
+
+    Keys lead to every bar as well, and to screen readers each is a value of the chart.
+    """
     server.answers["api/candles"] = {"bars": bars(40)}
     with showing(browser, server, book(60)) as visit:
         opened(visit)
@@ -228,6 +231,16 @@ def test_the_legend_follows_the_crosshair(browser: Browser, server: PageServer) 
         expect(part(visit.page, ".legend-note")).to_have_text(re.compile("Volume 1[0-9].00 · alpha’s own bar"))
         visit.page.mouse.move(box["x"] + box["width"] - 76 - 12 - 4 * 6, box["y"] + 150)
         expect(part(visit.page, ".legend-note")).to_have_text(re.compile("^Volume 1[0-9].00$"))
+        chart, first = visit.page.get_by_role("slider"), server.answers["api/candles"]["bars"][0]
+        for key, at in (("End", 39), ("ArrowLeft", 38), ("Home", 0), ("ArrowLeft", 0), ("ArrowRight", 1), ("Home", 0)):
+            chart.press(key)
+            expect(chart).to_have_attribute("aria-valuenow", str(at))
+        expect(part(visit.page, ".legend b").first).to_have_text(f"{first[1]}.00")
+        values = " ".join(f"{name} {value}.00" for name, value in zip("OHLC", first[1:5], strict=True))
+        said = f"22 Nov 19:05: {values} Volume 10.00 · alpha’s own bar"
+        expect(chart).to_have_attribute("aria-valuetext", said)
+        chart.blur()
+        expect(part(visit.page, ".legend b").first).to_have_text(f"{last[1]}.00")
 
 
 def test_the_live_bar_is_drawn_at_most_ten_times_a_second(browser: Browser, server: PageServer) -> None:
@@ -527,7 +540,7 @@ def test_the_panel_works_by_keyboard(browser: Browser, server: PageServer) -> No
                 reached.append(inside)
         intervals = ["1m", "5m", "15m", "1h", "4h", "1D"]
         wanted = [f"Favourite {FIRST}", "Enlarge", "Close details", *intervals, "Chart type: Candles"]
-        wanted += ["TradingView", "Alert"]
+        wanted += [f"5m chart of {FIRST}", "TradingView", "Alert"]
         assert [name for name, _ in reached] == wanted
         assert {outline for _, outline in reached} == {"solid"}
         part(page, ".close").focus()
@@ -555,7 +568,7 @@ def test_the_panel_is_labelled_for_screen_readers(browser: Browser, server: Page
               - button "1m"
               - button "5m" [pressed]
               - 'button "Chart type: Candles"'
-            - img "5m chart of {FIRST}"
+            - slider "5m chart of {FIRST}"
             - link "TradingView"
             - region "Best bid and ask": Bid 99.50 1.00 · 100.0 bp Ask 100.50
             - term: Open

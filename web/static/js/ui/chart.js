@@ -107,6 +107,16 @@ class Chart {
     }
   }
 
+  /** Put the crosshair on the bar with this index, wherever that is; null: nowhere. */
+  point(index) {
+    if (index === null) return this.#chart.clearCrosshairPosition();
+    const scale = this.#chart.timeScale();
+    const { from, to } = scale.getVisibleLogicalRange();
+    const shift = Math.min(0, index - from) + Math.max(0, index - to);
+    if (shift !== 0) scale.setVisibleLogicalRange({ from: from + shift, to: to + shift });
+    this.#chart.setCrosshairPosition(this.#bars[index].close, this.#seconds[index], this.#series);
+  }
+
   /** The page's colours have changed. */
   repaint() {
     this.#colours = colours(this.#place);

@@ -2,7 +2,8 @@
  * The panel's chart with its controls: intervals, candles or line, the legend, and the message instead of a chart.
  *
  * Promises: without the library or the bars there is a sentence in the chart's place, and the rest of the panel works;
- * the live bar is drawn at most ten times a second; an outdated answer is dropped.
+ * the live bar is drawn at most ten times a second; an outdated answer is dropped. To screen readers the chart is a
+ * slider, whose values are the bars.
  */
 
 import { loadBars } from "../net/details.js";
@@ -11,7 +12,7 @@ import { alertsOf } from "./alerting.js";
 import { AlertLines } from "./alertlines.js";
 import { loadChart } from "./chart.js";
 import { watchTheme } from "./colours.js";
-import { button, element, setAttribute, setText } from "./elements.js";
+import { button, element, onKeys, setAttribute, setText } from "./elements.js";
 
 const BARS = 500;
 const LATEST = 2; // bars that are loaded again when one has ended, besides those that are not known
@@ -29,7 +30,7 @@ export class ChartPane {
   #page;
   #buttons = new Map(); // interval -> its button
   #kindButton = button({ class: "chart-kind" }, () => this.#chooseKind());
-  #place = element("div", { class: "chart", role: "img" });
+  #place = element("div", { class: "chart", role: "slider", tabindex: "0", "aria-valuemin": "0" });
   #legend = element("div", { class: "legend", "aria-hidden": "true" });
   #values = {};
   #note = element("span", { class: "legend-note" });
@@ -47,7 +48,8 @@ export class ChartPane {
   #price = null;
   #drawnMs = -Infinity;
   #firstDirty = null;
-  #pointed = null;
+  #pointed = null; // index of the bar whose values are shown, if it is not the last
+  #timeText = String;
 
   /** @param {object} page see main.js */
   constructor(page) {
@@ -67,6 +69,12 @@ export class ChartPane {
     const link = element("a", { class: "credit", href: "https://www.tradingview.com/", target: "_blank", rel: "noopener" }, "TradingView");
     this.element.append(this.#place, this.#legend, this.#message, link);
     watchTheme(() => this.#chart?.repaint());
+    const last = () => this.#bars.list.length - 1;
+    const moves = { ArrowLeft: (at) => at - 1, ArrowRight: (at) => at + 1, Home: () => 0, End: last };
+    onKeys(this.#place, Object.fromEntries(Object.entries(moves).map(([key, move]) => [key, () => {
+      this.#point(Math.max(0, Math.min(last(), move(this.#pointed ?? last()))));
+    }])));
+    this.#place.addEventListener("blur", () => this.#point(null));
     this.#markChoices();
   }
 
@@ -85,6 +93,25 @@ export class ChartPane {
     this.#againMs = Infinity;
     this.#request += 1;
     if (quote !== null) this.load();
+  }
+
+  /** Show the values of a bar; null: of the last one. */
+  #point(index) {
+    this.#chart?.point(index);
+    this.#pointed = index;
+    this.#showLegend();
+    this.#sayBar();
+  }
+
+  // Only when the user has moved: a value that changed with every price would be read out each time.
+  #sayBar() {
+    const { list } = this.#bars ?? { list: [] };
+    const index = this.#pointed ?? list.length - 1;
+    if (index < 0) return;
+    setAttribute(this.#place, "aria-valuemax", String(list.length - 1));
+    setAttribute(this.#place, "aria-valuenow", String(index));
+    const time = this.#timeText(list[index].t);
+    setAttribute(this.#place, "aria-valuetext", `${time}: ${Array.from(this.#legend.children, (part) => part.textContent).join(" ")}`);
   }
 
   /** @param {number} n counted from one */
@@ -122,7 +149,10 @@ export class ChartPane {
     if (rows.status === "rejected") return this.#say(`The chart data could not be loaded: ${rows.reason.message}. Retrying in 30 s.`, true);
     if (rows.value.length === 0) return this.#say(NO_BARS, true);
     const fresh = this.#bars === null || this.#bars.spanMs !== interval.ms;
-    if (fresh) this.#bars = new Bars(interval.ms);
+    if (fresh) {
+      this.#bars = new Bars(interval.ms);
+      this.#pointed = null;
+    }
     this.#bars.merge(rows.value);
     this.#say("");
     this.#prepare(library.value);
@@ -130,6 +160,7 @@ export class ChartPane {
     this.#settledMs = this.#loadedMs = this.#bars.endMs - interval.ms;
     this.#take();
     this.#draw(!fresh);
+    this.#sayBar();
     setAttribute(this.#place, "aria-label", `${interval.title} chart of ${quote.symbol}`);
   }
 
@@ -202,6 +233,7 @@ export class ChartPane {
     const days = this.#interval.key === "1d";
     const shiftMs = (ms) => (days ? 0 : times.shiftMs(ms));
     const scale = { decimals, format, formatTime: (ms) => timeText(ms, days), shiftMs, days };
+    this.#timeText = (ms) => timeText(ms + shiftMs(ms), days);
     this.#chart.draw(this.#bars.list, prefs.get("chart"), scale, keepPlace);
     this.#firstDirty = null;
     this.#lines.show(this.#quote.instrument, this.#chart.colours);

@@ -17,6 +17,7 @@ const GROUPS = [
     ["+", "Add to this list"], ["Delete", "Remove from this list"], ["1 … 6", "Chart interval"],
   ]],
   ["Column headers", [["← →", "Move"], ["Enter", "Sort: descending, ascending, default"]]],
+  ["Chart", [["← →", "Previous or next bar"], ["Home End", "First or last bar"]]],
   ["Tabs of your lists", [["F2", "Rename"], ["Alt+← Alt+→", "Move"], ["Delete", "Delete"]]],
 ];
 
