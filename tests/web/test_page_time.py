@@ -308,9 +308,10 @@ def test_no_price_is_live_after_the_computer_slept(browser: Browser, server: Pag
 
 def test_setting_the_computers_clock_changes_nothing(browser: Browser, server: PageServer) -> None:
     """The computer's clock is set forward or back: the connection answers, and everything goes on as before. So it does
-    after a sleep that the connection has survived, except for what was sent before it.
+    after a sleep that the connection has survived, except for what was sent before it; and after a standstill.
 
-    Seen: set a minute forward, the page said "Connection lost." and reconnected.
+    Seen: set a minute forward, the page said "Connection lost." and reconnected; behind a print dialog, prices of half
+    a minute before flashed and looked live.
     """
     with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
@@ -328,6 +329,17 @@ def test_setting_the_computers_clock_changes_nothing(browser: Browser, server: P
         service.update({"S0001-USD": {"last": 150.0}})
         until_price(visit, "S0001-USD", "150.00")
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") == "stale")
+        pong, service.late = service.late[-1], None
+        service.send(pong)
+        until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
+        for _ in range(3000 // SEEN_MS):
+            advance(visit, SEEN_MS)
+        service.late = []
+        page.evaluate("() => { const now = performance.now; performance.now = () => now() + 10_000; }")
+        service.time_ms += 10_000
+        service.update({"S0001-USD": {"last": 151.0}})
+        until_price(visit, "S0001-USD", "151.00")
+        assert row(page, "S0001-USD").get_attribute("data-state") == "stale"
         service.send(service.late[-1])
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
         assert len(service.connections) == 1

@@ -62,8 +62,9 @@ export class LiveSocket {
   #listener;
   #heardAtMs = 0; // the last message of this connection, or its beginning
   #currentAtMs = -Infinity; // until when nothing was missing
+  #awakeAtMs = 0; // the last check, or message
   #aheadMs = Infinity; // the wall clock's lead over the monotonic one at the last check
-  #doubtedUntilMs = Infinity; // when a pong must have come after what may have been a sleep
+  #doubtedUntilMs = Infinity; // when a pong must have come after what may have been a sleep or a standstill
   #early; // the connection that was opened while the page was loading, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet, or since a sleep
@@ -136,7 +137,7 @@ export class LiveSocket {
     this.#bye = null;
     this.#fresh = true;
     this.#doubtedUntilMs = Infinity;
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#awakeAtMs = performance.now();
     this.#ping = { id: 0, sentMs: this.#heardAtMs, answered: true };
     this.#roundTripMs = 0;
     const asked = this.#early?.subscription ?? null;
@@ -195,6 +196,7 @@ export class LiveSocket {
 
   #received(text) {
     this.#heardAtMs = performance.now();
+    if (this.#stoodStill(this.#heardAtMs)) this.#doubt(this.#heardAtMs);
     if (this.state.name === "live") this.#keepCurrent();
     this.counts.messages += 1;
     this.counts.bytes += text.length; // nearly all of it is ASCII
@@ -231,7 +233,7 @@ export class LiveSocket {
     }
   }
 
-  // What arrives before a pong may have been sent before the sleep.
+  // What arrives before a pong may have been sent before the sleep or during the standstill.
   #keepCurrent() {
     if (this.#doubtedUntilMs === Infinity) this.#currentAtMs = this.#heardAtMs;
   }
@@ -326,7 +328,8 @@ export class LiveSocket {
 
   #watch() {
     const now = performance.now();
-    if (this.#slept()) this.#doubt(now);
+    const slept = this.#slept();
+    if (this.#stoodStill(now) || slept) this.#doubt(now);
     const open = this.#ws.readyState === WebSocket.OPEN;
     const silent = now - this.#heardAtMs > (open ? this.#patience : 1) * SILENT_HEARTBEATS * this.heartbeatMs;
     if (silent && open) this.#patience = Math.min(MOST_PATIENCE, 2 * this.#patience);
@@ -338,6 +341,13 @@ export class LiveSocket {
     this.#doubtedUntilMs = now + DOUBTED_MS;
     this.#fresh = true;
     this.#sendPing();
+  }
+
+  /** Whether the page has just stood still, as behind a print dialog, so that what comes now has waited. */
+  #stoodStill(now) {
+    const stillMs = now - this.#awakeAtMs;
+    this.#awakeAtMs = now;
+    return stillMs > LATE_HEARTBEATS * this.heartbeatMs;
   }
 
   /** Whether the machine has slept, and its monotonic clock with it, or its wall clock was set ahead. */
