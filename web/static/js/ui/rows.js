@@ -176,6 +176,7 @@ export class Row {
   #flashes;
   #cells = new Map();
   #index = null;
+  #labelled = null; // the state that its name was made in
 
   /**
    * @param {object} page see main.js
@@ -229,6 +230,9 @@ export class Row {
   paintSlowly() {
     const state = this.#showState();
     for (const cell of this.#cells.values()) cell.paintSlowly?.(this.quote, state);
+    // Some screen readers read out what has the focus whenever its name changes, which would be with every price.
+    if (this.element === document.activeElement && state === this.#labelled) return;
+    this.#labelled = state;
     setAttribute(this.element, "aria-label", rowLabel(this.quote, state, this.#page));
   }
 
