@@ -552,8 +552,11 @@ def test_the_panel_works_by_keyboard(browser: Browser, server: PageServer) -> No
 
 
 def test_the_panel_is_labelled_for_screen_readers(browser: Browser, server: PageServer) -> None:
-    """For screen readers it is a named region with a heading, labelled controls, lists and a table with headers."""
-    quotes = book(3) | {"alpha:S0000-USD": quote(last=100, source="alpha")}
+    """For screen readers it is a named region with a heading, labelled controls, lists and a table with headers.
+
+    Where the browser's settings have a least size for text, the table's columns are as much wider.
+    """
+    quotes = book(3) | {"alpha:S0000-USD": quote(last=197412.35, source="alpha")}
     with showing(browser, server, quotes, f"?sel={FIRST}") as visit:
         drawn(visit)
         expect(part(visit.page, ".sources tbody tr")).to_have_count(1)
@@ -577,8 +580,15 @@ def test_the_panel_is_labelled_for_screen_readers(browser: Browser, server: Page
               - rowgroup:
                 - row "Source Last Lag Rate"
               - rowgroup:
-                - row /alpha live source 100\\.00 .* 0\\/s/
+                - row /alpha live source 197,412\\.35 .* 0\\/s/
         """)
+        visit.page.evaluate("""() => {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(".sources * { font-size: 18px !important }");
+          document.adoptedStyleSheets = [sheet];
+        }""")
+        fits = "(cells) => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)"
+        assert part(visit.page, ".sources td").evaluate_all(fits)
 
 
 @pytest.mark.parametrize("decimals", [2, 8])
