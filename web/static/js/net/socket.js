@@ -18,6 +18,7 @@ const SILENT_HEARTBEATS = 2.5;
 const MOST_PATIENCE = 8; // times as long: over a slow line a snapshot takes a minute, and no script sees its progress
 const WATCH_MS = 500;
 const SLEEP_MS = 10_000; // the least jump of the wall clock ahead of the monotonic one that means a sleep
+const LEAST_STILL_MS = 2000; // browsers let the timers of a hidden page run once a second
 const DOUBTED_MS = 1000; // the time a connection has to prove that it survived what may have been a sleep
 const PING_MS = 5000; // once the clock is settled; until then, with every check that finds the last one answered
 const GAP_AGAIN_MS = 30_000;
@@ -347,7 +348,7 @@ export class LiveSocket {
   #stoodStill(now) {
     const stillMs = now - this.#awakeAtMs;
     this.#awakeAtMs = now;
-    return stillMs > LATE_HEARTBEATS * this.heartbeatMs;
+    return stillMs > Math.max(LEAST_STILL_MS, LATE_HEARTBEATS * this.heartbeatMs);
   }
 
   /** Whether the machine has slept, and its monotonic clock with it, or its wall clock was set ahead. */
