@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -23,6 +24,7 @@ import pytest
 
 from tests.browser import launched
 from tests.conftest import ROOT, find_program
+from tests.cut import wire
 from tests.running import Running, running
 
 README = (ROOT / "README.md").read_text()
@@ -30,6 +32,7 @@ HERE = "localhost:8000"
 PATIENCE_S = 100.0
 pytestmark = pytest.mark.timeout(2.5 * PATIENCE_S)  # other programs start slowly on a busy machine
 PRICE = re.compile(r"[0-9]+(\.[0-9]+)?")
+SHORT, RECONNECTING = "const socket = new WebSocket('", "function connect()"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,13 @@ def printing(command: list[str], **more: object) -> Iterator[Iterator[str]]:
         late.join()
 
 
+def in_node(script: Path) -> list[str]:
+    """The command that runs a script in Node with a WebSocket."""
+    node = str(find_program("node"))
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return [node, *(["--experimental-websocket"] if int(version[1:].partition(".")[0]) < 22 else []), str(script)]
+
+
 def check_prices(lines: Iterator[str]) -> None:
     """Lines keep coming, and the sixth is a price."""
     prices = [line.strip() for _, line in zip(range(6), lines, strict=False)]
@@ -87,22 +97,45 @@ def test_the_browser_example_prints_prices(service: Running) -> None:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.goto(f"{service.url}/healthz")
-        for mark in ("new WebSocket", "new EventSource"):
+        for mark in (SHORT, RECONNECTING, "new EventSource"):
             code = example("js", mark, service)
             with page.expect_console_message(lambda message: PRICE.fullmatch(message.text) is not None):
                 page.evaluate(f"() => {{ {code} }}")
 
 
 @pytest.mark.needs("node")
-def test_the_browser_example_prints_prices_in_node(service: Running, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", [SHORT, RECONNECTING], ids=["short", "reconnecting"])
+def test_the_browser_example_prints_prices_in_node(mark: str, service: Running, tmp_path: Path) -> None:
     """The same code prints prices in Node, with the WebSocket that is built into it."""
-    node = str(find_program("node"))
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    flags = ["--experimental-websocket"] if int(version[1:].partition(".")[0]) < 22 else []
     script = tmp_path / "watch.mjs"
-    script.write_text(example("js", "new WebSocket", service))
-    with printing([node, *flags, str(script)]) as lines:
+    script.write_text(example("js", mark, service))
+    with printing(in_node(script)) as lines:
         check_prices(lines)
+
+
+@pytest.mark.needs("node")
+def test_the_reconnecting_example_goes_on_where_its_connection_ended(service: Running, tmp_path: Path) -> None:
+    """After a reset it prints again, and its cursor was answered with what it had missed."""
+    script = tmp_path / "watch.mjs"
+    resumes = re.compile(r'^ticker_hub_resumes_total\{outcome="update"\} [1-9]', re.MULTILINE)
+
+    def resumed() -> bool:
+        return resumes.search(service.fetch("/metrics").decode()) is not None
+
+    async def scenario() -> None:
+        async with wire(urlsplit(service.url).port or 0) as between:
+            script.write_text(example_text("js", RECONNECTING).replace(HERE, f"127.0.0.1:{between.port}"))
+            with printing(in_node(script)) as lines:
+                await asyncio.to_thread(check_prices, lines)
+                assert not resumed()
+                between.drop()
+                between.mend()
+                async with asyncio.timeout(PATIENCE_S):
+                    while not resumed():  # noqa: ASYNC110 - the script tells nobody
+                        await asyncio.sleep(0.1)
+                await asyncio.to_thread(check_prices, lines)
+
+    asyncio.run(scenario())
 
 
 # Python
