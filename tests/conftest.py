@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib.util
 import inspect
 import logging
 import os
@@ -55,6 +56,13 @@ def walk_stack_stepwise(f: types.FrameType | None) -> Iterator[tuple[types.Frame
         yield f, f.f_lineno
 
 
+def check_callback(_: object, callback: object, method: str) -> None:
+    """Refuse a coroutine as a callback, as asyncio's own check does in many more steps."""
+    code = getattr(callback, "__code__", None)
+    if inspect.iscoroutine(callback) or (code is not None and code.co_flags & inspect.CO_COROUTINE):
+        raise TypeError(f"coroutines cannot be used with {method}()")
+
+
 # Debug mode notes where each coroutine, callback and future came from: half of what many tests cost, for nobody.
 # The functions stay and get other code: their callers in C have them already.
 traceback.extract_stack.__code__ = extract_stack.__code__
@@ -62,6 +70,11 @@ stepwise = inspect.isgeneratorfunction(traceback.walk_stack)
 traceback.walk_stack.__code__ = (walk_stack_stepwise if stepwise else walk_stack).__code__
 asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[attr-defined]
 asyncio.format_helpers.extract_stack = lambda *_: StackSummary()  # type: ignore[attr-defined]
+asyncio.BaseEventLoop._check_callback = check_callback  # type: ignore[attr-defined]
+
+# httpcore tries to import it with each request; where it is absent, that is a search of all folders.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 # Kept compiled: else each worker rewrites every assert itself, and each program that a test starts is compiled anew.
 sys.dont_write_bytecode = False

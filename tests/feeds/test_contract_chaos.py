@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import MappingProxyType
 
+import orjson
 import pytest
 
 from feeds.backoff import LONGEST_PAUSE_S
@@ -73,7 +74,7 @@ def put(part: Json, path: str, text: str) -> None:
 
 def retold(sent: Json, fields: Fields, unit: str, wall_ms: int, prices: dict[str, str]) -> Json:
     """A message or an answer with other prices and another time in each of its rows."""
-    sent = json.loads(json.dumps(sent))
+    sent = orjson.loads(orjson.dumps(sent))
     paths = {side: fields.texts[side] for side in PRICES if side in fields.texts}
     for part in [part for part in parts(sent) if all(has(part, path) for path in paths.values())]:
         for side, path in paths.items():
