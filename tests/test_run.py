@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import resource
+import weakref
 
 import pytest
 
 from tests.ticker.incoming import contents
-from ticker.clock import Clock
+from ticker.clock import Clock, ManualClock
+from ticker.gateway import Everything
 from ticker.model import Quote
-from ticker.run import _freezer, _shown, _within_files
+from ticker.run import FROZEN_S, _freezer, _shown, _within_files
 from ticker.service import Service
-from ticker.settings import Settings
+from ticker.settings import Settings, Upstream
 
 
 def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +43,39 @@ def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.Monk
         assert [grow(symbols) for symbols in (10, 10, 14, 16, 23, 25)] == [1, 1, 1, 2, 2, 3]
         service.store.restart(7, contents(5, {"A": {"last": "1"}}))  # as in a gateway: its records are made anew
         assert [grow(0), grow(0)] == [4, 4]
+
+    asyncio.run(scenario())
+
+
+class Ring:
+    """What only the collector can free, as of a connection that was cut."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_a_gateway_whose_upstream_restarts_again_and_again_does_not_grow() -> None:
+    """What was garbage when a snapshot was shown, or open then and left garbage later, is freed in the end.
+
+    Seen: each snapshot set aside for good all that was there, with the remains of the last connection to the upstream.
+    """
+    feeds = {"k": {"state": "live", "since": 5, "kind": "live", "clock": "exchange", "message": None}}
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        service = Service(Settings(upstream=Upstream(url="http://up")), clock)
+        assert service.upstream is not None
+        tick, everything, left = _freezer(service), Everything(service.upstream), weakref.WeakSet[Ring]()
+        for minute in range(40):
+            still_open = Ring()
+            left |= {still_open, Ring()}
+            frame = {"type": "snapshot", "epoch": minute // 2, "version": 5, "quotes": {"A": {"last": "1"}}}
+            everything.receive(json.dumps(frame | {"feeds": feeds}).encode())
+            del still_open
+            tick()
+            clock.tick(60)
+            assert len(left) <= 2 * (FROZEN_S / 60 + 1)
+        service.hub.close()
 
     asyncio.run(scenario())
 

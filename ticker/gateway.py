@@ -229,7 +229,7 @@ class Everything(Follower):
         if not self.feeds:
             raise UnreachableError("it has no feeds yet")
         self._upstream.replace(message.epoch, self._contents)
-        gc.freeze()  # before anybody collects: it would look at all that was made
+        gc.freeze()  # before anybody collects: it would look at all that was made; `ticker.run` looks for garbage in it
 
     def merge(self, message: Message) -> None:
         """Show an update."""
