@@ -324,7 +324,8 @@ class Groups:
 
         for frame in self.line.make("", selection, None, finish):
             if frame is not None:
-                group.frames = {(frame.version, 0): frame}
+                if not self._growth.doubts(selection):  # else it has what was left out of the group meanwhile
+                    group.frames = {(frame.version, 0): frame}
                 break
             yield
         if not group.unmade:  # the store has begun anew once more

@@ -65,12 +65,17 @@ def update(since: int, version: int, **members: Any) -> dict[str, Any]:
 class Market:
     """A store and its groups."""
 
-    def __init__(self, max_tombstones: int = 10, spread: Callable[[Iterator[None]], object] = list) -> None:
+    def __init__(
+        self,
+        max_tombstones: int = 10,
+        spread: Callable[[Iterator[None]], object] = list,
+        limits: Limits | None = None,
+    ) -> None:
         self.clock = ManualClock()
         self.clock.tick(100.0)
         self.armed: list[int] = []
         self.store = Store(1, max_tombstones=max_tombstones)
-        self.groups = Groups(self.store, self.clock, self.armed.append, Limits(), spread)
+        self.groups = Groups(self.store, self.clock, self.armed.append, limits or Limits(), spread)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
 

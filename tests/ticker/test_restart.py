@@ -39,9 +39,9 @@ def snapshot(version: int, *symbols: str, epoch: int = 2, last: int = 7) -> dict
 class Works(Market):
     """A market whose groups are slow: each turn of the loop is long enough for one write."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self.works: list[Iterator[None]] = []
-        super().__init__(spread=self.works.append)
+        super().__init__(spread=self.works.append, limits=limits)
         self.last("A", "B")
 
     def slow(self) -> None:
@@ -274,6 +274,27 @@ def test_a_reader_that_leaves_or_wants_something_else_gets_no_large_snapshot(mar
     assert read(market.groups.change(changed, ONLY_A, 0)) == snapshot(5, "A")
     market.finish()
     assert (left.take(), changed.take(), stays.take()) == ([], [], [snapshot(5, *MANY, "A")])
+
+
+@pytest.mark.parametrize("interval_ms", [0, 250])
+def test_a_large_snapshot_does_not_have_what_outgrew_the_limit_meanwhile(interval_ms: int) -> None:
+    """Seen: a symbol that came while the snapshot was made, one too many, was in it, but never in an update: its price
+    stayed what it was for ever, and looked live.
+    """
+    market = Works(Limits(symbols=len(MANY)))
+    peer = market.joined(interval_ms=interval_ms)
+    market.store.restart(2, contents(5, records(*MANY)))
+    market.turn()
+    market.last("Z")
+    market.finish()
+    market.groups.send_due(250)
+    market.finish()
+    assert peer.frames.pop(0).kind == "error"
+    assert peer.take() == [snapshot(6, *MANY)]
+    market.put(Z={"last": "8"}, S1={"last": "8"})
+    market.groups.send_due(250)
+    market.finish()
+    assert peer.take() == [update(5, 7, quotes={"S1": {"last": 8}})]
 
 
 def test_a_feed_or_a_removal_of_before_concerns_nobody(market: Works) -> None:
