@@ -354,14 +354,13 @@ class Groups:
         """
         assert not self.sending
         touched = self._interest.spread(flush.changed)
-        births = [record.key for record in flush.changed if record.born == flush.version and not record.is_feed]
         feeds = [record for record in flush.changed if record.is_feed]
         if feeds or flush.gone:
             touched = list(self._groups.values())
             self._for_all = flush.version
-        if births:
+        if flush.births:
             for group in self._groups.values():
-                if group.news and self._growth.cap(group, births):
+                if group.news and self._growth.cap(group, flush.births):
                     self._hand_out(group, self._growth.warning(), group.members)
                     group.unwarned = set(group.lagging)
         lost, lost_by_wildcard = frozenset(flush.gone), dict[Wildcard, list[str]]()

@@ -135,12 +135,14 @@ class Flush(NamedTuple):
 
     Attributes:
         since: the version before it; `version` is the next one, or, where the store follows another, a later one.
+        births: the symbols that were not there before; one that went and came back meanwhile was.
     """
 
     since: int
     version: int
     changed: list[Record]
     gone: list[str]
+    births: list[str]
 
 
 Follow = tuple[str, Record | None]

@@ -197,6 +197,7 @@ class Store:
         version = self.reached if following else since + 1
         changed: dict[str, Record] = {}
         gone: dict[str, None] = {}
+        known = {key for key in removed if key in self._records}
         for key in removed:
             self._drop(key, version, gone, unseen=following)
         self._apply(pending, version, now, changed, compare=not following)
@@ -214,7 +215,8 @@ class Store:
         self.counts.commits += 1
         for key in changed:
             gone.pop(key, None)
-        flush = Flush(since, version, list(changed.values()), list(gone))
+        births = [r.key for r in changed.values() if r.born == version and not r.is_feed and r.key not in known]
+        flush = Flush(since, version, list(changed.values()), list(gone), births)
         for listener in self.on_flush:
             listener(flush)
         return flush

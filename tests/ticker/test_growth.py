@@ -130,6 +130,20 @@ def test_a_symbol_selected_by_name_is_never_left_out() -> None:
     assert peer.names() == [["C"], ["too_many_symbols"], ["E"]]
 
 
+@pytest.mark.parametrize("interval_ms", [0, 50])
+def test_a_symbol_that_went_and_came_back_at_once_is_not_a_new_one(interval_ms: int) -> None:
+    """Its place is not taken by another. Seen at a gateway, which shows several versions as one: such a symbol was left
+    out although its readers had it, and nobody told them that it was gone; its old price looked live.
+    """
+    desk = Desk()
+    desk.put("C")
+    peer, _ = desk.enter("*", interval_ms=interval_ms)
+    desk.store.remove("B")
+    desk.put("D", "B", last="2")
+    desk.groups.send_due(50)
+    assert peer.names() == [["too_many_symbols"], ["B"]]
+
+
 def test_a_group_with_an_interval_leaves_out_the_same_symbols() -> None:
     """An interval group reads the store when it is due; symbols are left out there, too."""
     desk = Desk()

@@ -65,7 +65,7 @@ class Story:
         store.on_flush.append(self.note)
         for feed in self.feeds.values():
             feed.loaded()
-        self.note(Flush(store.version, store.version, [], []))
+        self.note(Flush(store.version, store.version, [], [], []))
         self.hub = asyncio.create_task(hub.run())
 
     async def stop(self) -> None:
