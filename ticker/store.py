@@ -327,7 +327,10 @@ class Store:
         return max(newest, self.floor)
 
     def gone_since(self, scope: Scope, since: int) -> Iterator[str]:
-        """The symbols of a scope removed after a version; without wildcards its names, being fewer, are looked up."""
+        """The symbols of a scope removed after a version, and those that came after it and are left out.
+
+        Without wildcards its names, being fewer, are looked up.
+        """
         if next(reversed(self._gone.values()), 0) > since and not scope.wildcards:
             yield from (symbol for symbol in scope.exact if self._gone.get(symbol, 0) > since)
             return
@@ -335,6 +338,9 @@ class Store:
             if version <= since:
                 break
             if scope.matches(symbol):
+                yield symbol
+        for symbol in scope.denied:  # it may have been there before, too, when there was room for it
+            if (record := self._records.get(symbol)) is not None and record.born > since:
                 yield symbol
 
     def changed(self, since: int, most: int) -> int:

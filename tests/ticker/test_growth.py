@@ -144,6 +144,26 @@ def test_a_symbol_that_went_and_came_back_at_once_is_not_a_new_one(interval_ms: 
     assert peer.names() == [["too_many_symbols"], ["B"]]
 
 
+@pytest.mark.parametrize("interval_ms", [0, 50])
+def test_who_has_a_symbol_that_came_back_too_late_is_told_that_it_is_gone(interval_ms: int) -> None:
+    """Seen: a reader that missed both, or whose interval was longer, kept the old price for ever: the symbol was not
+    gone, and what it was now was left out.
+    """
+    desk = Desk()
+    desk.put("C")
+    peer, _ = desk.enter("*", interval_ms=interval_ms)
+    peer.room = 9 * (interval_ms > 0)
+    desk.drop("C")
+    desk.put("D")
+    desk.put("C", last="2")
+    peer.room = 9
+    desk.groups.ready(peer)
+    desk.groups.catch_up()
+    desk.groups.send_due(50)
+    warning, frame = peer.frames
+    assert (warning["code"], list(frame["quotes"]), frame["gone"]) == ("too_many_symbols", ["D"], ["C"])
+
+
 def test_a_group_with_an_interval_leaves_out_the_same_symbols() -> None:
     """An interval group reads the store when it is due; symbols are left out there, too."""
     desk = Desk()
