@@ -218,6 +218,8 @@ def test_the_legend_follows_the_crosshair(browser: Browser, server: PageServer) 
     """The legend follows the pointer: open, high, low, close, volume, and the venue's name where the bar is its own.
 
     Keys lead to every bar as well, and to screen readers each is a value of the chart.
+
+    Seen: once the chart was clicked, Alt+← went to the bar before instead of back.
     """
     server.answers["api/candles"] = {"bars": bars(40)}
     with showing(browser, server, book(60)) as visit:
@@ -239,6 +241,11 @@ def test_the_legend_follows_the_crosshair(browser: Browser, server: PageServer) 
         values = " ".join(f"{name} {value}.00" for name, value in zip("OHLC", first[1:5], strict=True))
         said = f"22 Nov 19:05: {values} Volume 10.00 · alpha’s own bar"
         expect(chart).to_have_attribute("aria-valuetext", said)
+        visit.page.evaluate("() => { addEventListener('keydown', (event) => { globalThis.latest = event; }); }")
+        for key, taken in (("Alt+ArrowRight", False), ("Control+End", False), ("Meta+End", False), ("Home", True)):
+            chart.press(key)
+            assert visit.page.evaluate("latest.defaultPrevented") is taken
+            expect(chart).to_have_attribute("aria-valuenow", "0")
         chart.blur()
         expect(part(visit.page, ".legend b").first).to_have_text(f"{last[1]}.00")
 

@@ -71,8 +71,9 @@ export class ChartPane {
     watchTheme(() => this.#chart?.repaint());
     const last = () => this.#bars.list.length - 1;
     const moves = { ArrowLeft: (at) => at - 1, ArrowRight: (at) => at + 1, Home: () => 0, End: last };
-    onKeys(this.#place, Object.fromEntries(Object.entries(moves).map(([key, move]) => [key, () => {
-      this.#point(Math.max(0, Math.min(last(), move(this.#pointed ?? last()))));
+    onKeys(this.#place, Object.fromEntries(Object.entries(moves).map(([key, move]) => [key, ({ altKey, ctrlKey, metaKey }) => {
+      if (altKey || ctrlKey || metaKey) return false; // the browser's own: Alt+← is Back
+      return this.#point(Math.max(0, Math.min(last(), move(this.#pointed ?? last()))));
     }])));
     this.#place.addEventListener("blur", () => this.#point(null));
     this.#markChoices();
