@@ -50,7 +50,8 @@ def test_the_service_page_shows_current_figures(browser: Browser) -> None:
 
     Seen: a selected reason lost its selection every two seconds; screen readers announced the uptime whenever it grew,
     but not that the service was ready, or which feed was chosen. On a phone, and at 400% zoom, four columns, most
-    versions and the end of a long reason were not there.
+    versions and the end of a long reason were not there, and later the bar of the chosen feed was not; beside a tile
+    with one more line the figures of another were not level.
     """
     with PageServer() as server, visiting(browser, server, still=True) as visit:
         page = visit.page
@@ -93,6 +94,14 @@ def test_the_service_page_shows_current_figures(browser: Browser) -> None:
         whole = "(parts) => parts.every((part) => part.scrollWidth <= part.clientWidth)"
         assert page.locator(".reasons, .versions, .tile .aside, .feeds-table td").evaluate_all(whole)
         expect(page.locator(".feeds-table tbody").get_by_role("cell")).to_have_count(2 * 8)
+        tops = page.locator(".tile .value").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
+        assert tops[::2] == tops[1::2]
+        expect(page.get_by_role("row").filter(has=page.get_by_role("button", pressed=True)).locator("th")).to_have_css(
+            "box-shadow", re.compile("inset")
+        )
+        other = page.locator(".feeds-table tbody th").filter(has=page.get_by_role("button", pressed=False))
+        other.hover()
+        expect(other).to_have_css("background-color", re.compile("^color[^/]*$"))  # other columns scroll below it
         for width in (320, 1440):
             page.set_viewport_size({"width": width, "height": 256})
             server.answers["api/status"] = status(4) | {"reasons": ["a long reason, which goes on for a while, " * 9]}
