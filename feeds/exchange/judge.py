@@ -144,7 +144,7 @@ class Judge:
             else:
                 values = asdict(sent)
                 del values["wire"]
-                clean = wire not in odd
+                clean = not known and wire not in odd  # only changed rows were validated
                 if clean:
                     values |= extra
                     if "decimals" not in extra:
