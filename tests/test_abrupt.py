@@ -13,6 +13,7 @@ import re
 import resource
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.running import running
 from tests.test_rolling import get, ready
 from tests.web.peer import Peer, View
 from tests.web.server import Live, serving
+from tests.web.test_certificate import make
 from ticker.model import Quote
 
 FILES = 40
@@ -148,6 +150,55 @@ def test_what_clients_cannot_take_are_the_files_of_the_service_itself(port: int)
                 _, log = await process.communicate()
         assert process.returncode == 0
         assert "refused connection=1 address=127.0.0.1 reason=full" in log.decode()
+        assert "Traceback" not in log.decode()
+
+    asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
+@pytest.mark.needs("openssl")
+def test_handshakes_that_nobody_ends_leave_the_last_files_to_the_service(port: int, tmp_path: Path) -> None:
+    """The same behind TLS, where a connection is one of ours only after its handshake.
+
+    Seen: clients that connected and sent nothing took every file for `limits.handshake_s`; /docs was an error 500, and
+    its traceback could not be logged.
+    """
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make(cert, key)
+    trust = ssl.create_default_context(cafile=str(cert))
+    trust.check_hostname = False
+
+    async def scenario() -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5", "--set", f"server.tls_cert={cert}",
+            "--set", f"server.tls_key={key}", "--set", "limits.handshake_s=60", cwd=ROOT, stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (2 * FILES, 2 * FILES)),
+        )  # fmt: skip
+        with contextlib.ExitStack() as sockets:
+            try:
+                while True:
+                    with contextlib.suppress(OSError):
+                        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+                        break
+                    await asyncio.sleep(0.05)
+                silent = [Peer(sockets.enter_context(socket.socket())) for _ in range(2 * FILES)]
+                for peer in silent:
+                    await peer.connect(port)
+                ends = [asyncio.create_task(peer.rest()) for peer in silent]
+                refused, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                assert {task.result() for task in refused} == {b""}
+                for task in others:
+                    task.cancel()
+                for path in ("/docs", "/status", "/api/status", "/metrics"):
+                    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    assert head.startswith(b"HTTP/1.1 200 ")
+                    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+                writer.close()
+            finally:
+                process.terminate()
+                _, log = await process.communicate()
+        assert process.returncode == 0
+        assert "reason=full" in log.decode()
         assert "Traceback" not in log.decode()
 
     asyncio.run(asyncio.wait_for(scenario(), 100))

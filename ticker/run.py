@@ -80,7 +80,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service, (target.base, target.headers) if target is not None else None)
     files = _files()
-    server = make_server(app, app.state.door, settings, files - min(SPARE_FILES, files // 16))
+    server = make_server(app, app.state.door, settings, files, min(SPARE_FILES, files // 16))
     if server.config.ssl is not None:
         certificate = Certificate(server.config.ssl, settings.server.tls_cert, settings.server.tls_key)
         service.hub.on_tick.append(certificate.check)

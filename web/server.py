@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import errno
 import functools
+import os
 import socket
+import ssl
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import uvicorn
@@ -80,14 +82,17 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Any, door: Door | None, settings: Settings, most_files: int = sys.maxsize) -> Server:
+def make_server(
+    app: Any, door: Door | None, settings: Settings, files: int = sys.maxsize, spare_files: int = 0
+) -> Server:
     """A server for an app and its stream's door, to be run with `serve(sockets=[listen(…)])`.
 
     Args:
         app: what it serves.
         door: the stream's.
         settings: how it serves.
-        most_files: see `web.connection.BoundedHttp`.
+        files: how many files the process may open.
+        spare_files: how many of them no client gets; see `web.connection.BoundedHttp`.
 
     Raises:
         ConfigError: certificate or key cannot be used.
@@ -97,7 +102,7 @@ def make_server(app: Any, door: Door | None, settings: Settings, most_files: int
         raise ConfigError(f"server.tls_key {key}: give its certificate as server.tls_cert, too")
     http: dict[str, Any] = {"head_timeout_s": settings.limits.handshake_s, "stall_s": settings.hub.stall_s}
     if door is not None:
-        http |= {"most_files": most_files, "refused": door.full}
+        http |= {"most_files": files - spare_files, "refused": door.full}
     ws = {
         "door": door,
         "compress": settings.hub.compress,
@@ -124,9 +129,41 @@ def make_server(app: Any, door: Door | None, settings: Settings, most_files: int
     try:
         config.load()
     except OSError as error:  # ssl.SSLError is one
-        files = f"{cert} {key}" if key else cert
-        raise ConfigError(f"server.tls_cert {files}: {why(error)}") from error
+        names = f"{cert} {key}" if key else cert
+        raise ConfigError(f"server.tls_cert {names}: {why(error)}") from error
+    if config.ssl is not None and door is not None:
+        _limit_handshakes(config.ssl, spare_files, door.full)
     return Server(config, settings.limits.handshake_s)
+
+
+def _limit_handshakes(context: ssl.SSLContext, spare_files: int, full: Callable[[str], object]) -> None:
+    """Let a context begin no TLS handshake unless some files are free: `BoundedHttp` sees a connection only after it.
+
+    What is refused here ends without an answer, which would have to be encrypted; only its transport knows its address.
+    """
+    begin = context.wrap_bio
+
+    def wrap_bio(*args: Any, **kwargs: Any) -> ssl.SSLObject:
+        if not _are_free(spare_files):
+            full("")
+            raise ConnectionRefusedError  # loops end the connection, and take this for the network's fault
+        return begin(*args, **kwargs)
+
+    context.wrap_bio = wrap_bio  # type: ignore[method-assign]
+
+
+def _are_free(files: int) -> bool:
+    """Whether as many files can be opened now."""
+    opened: list[int] = []
+    try:
+        for _ in range(files):
+            opened.append(os.dup(0))  # noqa: PERF401 - those before the one that fails are to be closed
+    except OSError:
+        return False
+    finally:
+        for file in opened:
+            os.close(file)
+    return True
 
 
 def listen(host: str, port: int, *, reuse: bool = False) -> socket.socket:
