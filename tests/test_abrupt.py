@@ -9,6 +9,7 @@ import asyncio
 import collections
 import contextlib
 import os
+import pty
 import re
 import resource
 import shutil
@@ -16,6 +17,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,33 @@ def test_a_log_that_nobody_reads_does_not_stop_the_service(port: int) -> None:
         finally:
             kill(process)
             os.close(reader)
+
+    asyncio.run(asyncio.wait_for(scenario(), 100))
+
+
+def test_a_stopped_terminal_does_not_stop_the_service(port: int) -> None:
+    """With Ctrl-S in its terminal the service starts, serves, and ends with 0.
+
+    Seen: at its end it wrote nothing, with zero bytes, to standard output; a terminal takes not even that while a line
+    of the log waits there, so the process stayed.
+    """
+
+    async def scenario() -> None:
+        leader, follower = pty.openpty()
+        termios.tcflow(follower, termios.TCOOFF)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ticker", "--port", str(port), "--feed", "sim:5",
+            cwd=ROOT, stdin=follower, stdout=follower, stderr=follower,
+        )  # fmt: skip
+        try:
+            await ready(port)
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 50) == 0
+        finally:
+            termios.tcflow(follower, termios.TCOON)
+            kill(process)
+            os.close(follower)
+            os.close(leader)
 
     asyncio.run(asyncio.wait_for(scenario(), 100))
 

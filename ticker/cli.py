@@ -62,7 +62,7 @@ def main(args: Sequence[str] | None = None) -> int:
     _mend_standard_streams()
     try:
         status = cli.main(args, prog_name="ticker", standalone_mode=False)
-        print(end="", flush=True)  # a closed pipe shows here, not at exit
+        sys.stdout.flush()  # a closed pipe shows here, not at exit; an empty write might wait for a stopped terminal
     except click.NoSuchOption as error:
         params = error.ctx.command.get_params(error.ctx) if error.ctx else []
         known = [name for option in params if isinstance(option, click.Option) for name in option.opts]
