@@ -63,13 +63,17 @@ def test_lines_come_out_in_order_and_are_taken_before_the_end(pipe: tuple[int, i
 
 
 def test_lines_wait_for_a_reader_that_hangs(pipe: tuple[int, int]) -> None:
-    """With a full pipe writing and closing return, and the lines come once somebody reads."""
+    """With a full pipe writing and closing return, and the lines come once somebody reads.
+
+    After that nobody else waits there. Seen: a gateway that was refused by its upstream stayed, as its message waited.
+    """
     reader, writer = pipe
     filled = fill(writer)
     out = Outlet(writer, "utf-8")
     for _ in range(100):
         out.write(LINE)
     out.close()
+    assert select.select([], [writer], [], 0)[1] == [writer]
     came = b""
     while len(came) < filled + 100 * len(LINE):
         came += os.read(reader, 4096)

@@ -58,11 +58,16 @@ class Outlet:
         """Do nothing: text does not wait for this."""
 
     def close(self) -> None:
-        """Wait for what was written to be taken, but not long."""
+        """Wait for what was written to be taken, but not long; if it is not, what others write there goes nowhere."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._writer.join(PATIENCE_S)
+        if self._writer.is_alive():  # the message of a fatal error must not wait, either: the status tells of it
+            fd, self._fd = self._fd, os.dup(self._fd)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, fd)
+            os.close(nowhere)
 
     def _work(self) -> None:
         while True:
