@@ -1,7 +1,7 @@
 """The command line: the composition root, the only module that may import everything.
 
 Data goes to standard output, all else to standard error, an error as one line `ticker: …` without a traceback.
-Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 3 unknown symbol, 4 cannot connect,
+Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 3 unknown symbol, 4 nobody answers,
 130 interrupted. What a command needs is imported inside it, so that `ticker --help` is fast; the commands that
 ask a running service are in modules of `ticker.commands`, imported when one is called.
 """
