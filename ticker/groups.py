@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 
-from ticker import protocol, slices
+from ticker import protocol
 from ticker.clock import Clock
 from ticker.growth import Growth
 from ticker.interest import Interest
-from ticker.large_frames import PAYS_BYTES, LargeFrames
+from ticker.large_frames import PAYS_BYTES, LargeFrames, large_frame
 from ticker.protocol import Cursor, Frame, Updates
 from ticker.quota import Quota
 from ticker.readers import FanoutCounts, Group, Reader
@@ -315,12 +315,8 @@ class Groups:
         """
         selection, store = group.scope.selection, self.store
 
-        def finish(quotes: list[bytes], _: list[str]) -> Frame:
-            frame = protocol.snapshot(
-                store.epoch, store.version, self._wall_ms(), quotes, slices.feed_pieces(store, None)
-            )
-            frame.pays = len(frame.data) >= PAYS_BYTES
-            return frame
+        def finish(quotes: list[bytes], gone: list[str]) -> Frame:
+            return large_frame(store, self._wall_ms(), None, quotes, gone)
 
         for frame in self.line.make("", selection, None, finish):
             if frame is not None:

@@ -96,14 +96,8 @@ class LargeFrames:
 
     def _begun(self, address: str, selection: Selection, since: int | None) -> Large:
         def finish(quotes: list[bytes], gone: list[str]) -> None:
-            store, now_ms = self._store, self._clock.wall_ms()
-            feeds = feed_pieces(store, since)
-            if since is None:
-                frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
-            else:
-                frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
-            frame.epoch, frame.pays = store.epoch, len(frame.data) >= PAYS_BYTES
-            large.frame, large.at = frame, self._clock.monotonic()
+            large.frame = large_frame(self._store, self._clock.wall_ms(), since, quotes, gone)
+            large.at = self._clock.monotonic()
 
         large = Large(self._line.make(address, selection, since, finish))
         return large
@@ -118,3 +112,14 @@ class LargeFrames:
         for key, large in list(self._known.items()):
             if large.frame is not None and now - large.at >= KEEP_S:
                 del self._known[key]
+
+
+def large_frame(store: Store, now_ms: int, since: int | None, quotes: list[bytes], gone: list[str]) -> Frame:
+    """What `slices.Line` made, as a frame: from a version, or, if `since` is None, from nothing."""
+    feeds = feed_pieces(store, since)
+    if since is None:
+        frame = protocol.snapshot(store.epoch, store.version, now_ms, quotes, feeds)
+    else:
+        frame = protocol.update(since, store.version, now_ms, quotes, gone, feeds)
+    frame.epoch, frame.pays = store.epoch, len(frame.data) >= PAYS_BYTES
+    return frame

@@ -13,7 +13,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-RESTED = 4
+RESTED = 9
 """Looks between two pings on a fast line: each pong costs the service a write."""
 
 

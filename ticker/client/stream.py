@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import random
 import ssl
@@ -34,11 +33,9 @@ State = Literal["live", "reconnecting", "stale"]
 
 ENTERED = "a view can be entered only once; call watch() again"
 
-_LATE = 3
-"""In half heartbeats: the lateness after which prices are stale."""
 _STALE, _DEAD = 6, 10
-"""In quarters of a heartbeat: the silence after which prices are stale, and after which the connection is given up. A
-long message that is still arriving is not silence."""
+"""In quarters of a heartbeat: the silence or lateness after which prices are stale, and the silence after which the
+connection is given up. A long message that is still arriving is not silence."""
 
 
 class Options(TypedDict, total=False):
@@ -270,7 +267,7 @@ class Stream(Generic[Kept]):
     @property
     def _late(self) -> bool:
         """Whether frames arrive so late that their prices are stale."""
-        return self._socket is not None and self._socket.late >= _LATE
+        return self._socket is not None and self._socket.late >= _STALE
 
     def _accepted(self, message: Message) -> None:
         question = self._question(message)
@@ -302,15 +299,14 @@ class Stream(Generic[Kept]):
         return self._questions.pop(number, _Question([], []))
 
     async def _watch_silence(self) -> None:
-        for quarter in itertools.count(1):
+        while True:
             await self.clock.sleep(self.book.hello.heartbeat_ms / 4000)
             if self._taking:
                 continue
             self._silence += 1
             self._idle += 1
             if self._socket is not None:
-                if quarter % 2 == 0:
-                    self._socket.look()
+                self._socket.look()
                 self._idle = 0 if self._socket.busy else self._idle
             if (self._silence >= _STALE or self._late) and self.state != "stale":
                 self._enter("stale")
