@@ -10,8 +10,9 @@ import weakref
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.ticker.incoming import contents
-from ticker.clock import Clock, ManualClock
+from ticker.clock import Clock
 from ticker.gateway import Everything
 from ticker.model import Quote
 from ticker.run import FROZEN_S, _freezer, _shown, _within_files

@@ -12,12 +12,12 @@ from urllib.parse import quote
 from feeds.base import Context
 from feeds.registry import build
 from feeds.runner import Runner
+from tests.clock import ManualClock
 from tests.feeds.contract import Scene, answer_of, symbol_of, wanted
 from tests.feeds.contract_maps import Json, decode
 from tests.feeds.contract_stage import KEY
 from tests.feeds.fake_exchange import FakeExchange, Reply
 from tests.feeds.harness import PATIENCE_S
-from ticker.clock import ManualClock
 from ticker.intake import Intake
 from ticker.model import FIELDS
 from ticker.record import INDEX

@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 from feeds.base import Context, Feed
 from feeds.registry import build
+from tests.clock import ManualClock
 from tests.feeds.contract import Scene, answer_of, symbol_of
 from tests.feeds.contract_maps import Map
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply, mute
 from tests.feeds.harness import PATIENCE_S, RecordingSink, run, supervised
-from ticker.clock import ManualClock
 from ticker.model import Quote
 
 LONG_S = 3000.0

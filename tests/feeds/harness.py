@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.model import FeedStatus, Quote
 
 T = TypeVar("T")

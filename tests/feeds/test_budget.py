@@ -12,10 +12,10 @@ from feeds.base import Context
 from feeds.budget import TOO_FAST_S, Budget, Budgets
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import FakeExchange, Reply
 from tests.feeds.harness import InstantClock, RecordingSink, context, run, supervised
 from tests.feeds.toy import TICKERS, TOY, tickers
-from ticker.clock import ManualClock
 from ticker.errors import FeedError
 
 

@@ -20,9 +20,9 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.subscriptions import Subscriptions
 from feeds.exchange.venue import Listing, Row, Venue
 from feeds.registry import adapters, loaders
+from tests.clock import ManualClock
 from tests.feeds.contract import Recording, answer_of, scenes
 from tests.feeds.contract_maps import MAPS, Json
-from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import FeedStatus, Quote
 

@@ -14,7 +14,7 @@ import pytest
 
 from feeds import registry
 from feeds.base import Adapter, Context, Feed, Sink
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.errors import ConfigError
 from ticker.model import Bar
 

@@ -12,9 +12,9 @@ import pytest
 from feeds.backoff import LONGEST_PAUSE_S, Backoff
 from feeds.base import Context, Sink
 from feeds.runner import Runner, log_fields
+from tests.clock import ManualClock
 from tests.conftest import logged
 from tests.feeds.harness import InstantClock, RecordingSink, run, supervised
-from ticker.clock import ManualClock
 from ticker.errors import FatalFeedError, FeedError
 from ticker.model import Bar, Quote
 

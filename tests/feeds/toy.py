@@ -17,9 +17,9 @@ from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.polled import PolledFeed
 from feeds.exchange.shapes import decode_json, text_of
 from feeds.exchange.venue import Heard, Limits, Listing, Row, Stream, Venue
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import FakeExchange, Peer, Reply
 from tests.feeds.harness import PATIENCE_S, InstantClock, RecordingSink, context, run, supervised
-from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import Quote
 

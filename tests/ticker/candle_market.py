@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from tests.clock import ManualClock
 from ticker.candles import Candles, Row
-from ticker.clock import ManualClock
 from ticker.consolidate import Consolidator
 from ticker.intake import FeedIntake, Intake
 from ticker.model import Bar, Quote

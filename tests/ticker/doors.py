@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.intake import FeedIntake, Intake
 from ticker.model import Quote, Value
 from ticker.staleness import TICK_S

@@ -11,9 +11,9 @@ import json
 from collections import deque
 from collections.abc import Iterator
 
+from tests.clock import ManualClock
 from tests.ticker.model_reader import FEED_FIELDS, QUOTE_FIELDS, ModelMarket, ModelReader, Values, View, selects
 from ticker import protocol
-from ticker.clock import ManualClock
 from ticker.groups import KEEP_EMPTY_S, PART, TURN_S, Groups
 from ticker.protocol import Cursor, Frame
 from ticker.readers import Group

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.ticker.incoming import contents
 from tests.ticker.test_groups import Peer, read, update
-from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.selection import Selection
 from ticker.settings import Limits

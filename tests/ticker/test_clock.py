@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from ticker.clock import Clock, ManualClock
+from tests.clock import ManualClock
+from ticker.clock import Clock
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="a clock of Linux")

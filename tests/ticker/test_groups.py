@@ -13,8 +13,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests.clock import ManualClock
 from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
-from ticker.clock import ManualClock
 from ticker.groups import KEEP_EMPTY_S, MAX_FRAMES, MAX_FRAMES_BYTES, Groups
 from ticker.large_frames import KEEP_S
 from ticker.model import Value

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.clock import ManualClock
 from ticker import growth
-from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.protocol import Frame
 from ticker.readers import Group

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.clock import ManualClock
 from tests.conftest import logged
 from tests.ticker.doors import STALE_AFTER_S, Service, others_go_on, put, rejects
-from ticker.clock import ManualClock
 from ticker.intake import Intake
 from ticker.model import Quote
 from ticker.staleness import TICK_S

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.journal import BURST, Journal
 
 

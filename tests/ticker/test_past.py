@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.conftest import logged
 from ticker import past
-from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import Bar
 from ticker.past import AT_ONCE, ENTRY_BYTES, MAX_BARS, Past

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.clock import ManualClock
 from ticker import quota
-from ticker.clock import ManualClock
 from ticker.errors import ProtocolError
 from ticker.quota import Quota
 from ticker.settings import Limits

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.ticker.client.scripted import Scripted, scripted
 from ticker.client.address import Address
 from ticker.client.stream import Stream
-from ticker.clock import ManualClock
 from ticker.errors import TickerError
 from ticker.gateway import AFTER_REFUSAL_S, LONGEST_WAIT_S, Everything, Following, Target, follow
 from ticker.store import Store

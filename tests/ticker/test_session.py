@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.clock import ManualClock
 from tests.ticker.model_reader import matches
 from tests.view import View
 from ticker import protocol
-from ticker.clock import ManualClock
 from ticker.groups import Groups
 from ticker.model import FIELDS
 from ticker.protocol import Frame

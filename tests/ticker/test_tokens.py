@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.errors import ConfigError
 from ticker.tokens import Tokens
 

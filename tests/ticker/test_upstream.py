@@ -14,13 +14,13 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.clock import ManualClock
 from tests.ticker.fleet_machine import FleetMachine
 from tests.ticker.fleet_world import Connection
 from tests.ticker.incoming import merge, replace
 from tests.ticker.model_reader import QUOTE_FIELDS
 from ticker import protocol
 from ticker.client.wire import EXACT
-from ticker.clock import ManualClock
 from ticker.incoming import NotARecordError
 from ticker.selection import Selection
 from ticker.store import Store

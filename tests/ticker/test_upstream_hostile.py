@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.ticker.incoming import merge, replace
 from ticker import protocol
-from ticker.clock import ManualClock
 from ticker.errors import UnreachableError
 from ticker.gateway import Everything
 from ticker.incoming import SLICE, NotARecordError

@@ -15,8 +15,8 @@ from feeds.exchange.directory import Directory
 from feeds.exchange.judge import Judge
 from feeds.exchange.shapes import Shape, list_at, read
 from feeds.exchange.venue import Listing
+from tests.clock import ManualClock
 from tests.feeds.toy import NEEDS_LIST
-from ticker.clock import ManualClock
 from ticker.model import FeedStatus
 
 SHAPE = Shape(wire="n", fields={"last": "p", "bid": "b", "ask": "a", "ask_size": "s", "volume": "v", "change_pct": "c"})

@@ -14,9 +14,9 @@ import pytest
 
 from feeds.exchange.failures import retry_after_s, without
 from feeds.exchange.fetch import HttpSource, reason_of
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import CLOSED, HANG, JSON, FakeExchange, Reply, gzip, gzip_bomb
 from tests.feeds.harness import run
-from ticker.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import FeedStatus
 

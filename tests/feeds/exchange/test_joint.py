@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from feeds.exchange.joint import Joint, Way
+from tests.clock import ManualClock
 from tests.feeds.harness import RecordingSink
-from ticker.clock import ManualClock
 from ticker.model import Quote
 
 QUOTE = Quote("toy:BTC-USD", {"last": "1"})

@@ -15,6 +15,7 @@ from feeds.exchange.judge import SLICE, Judge
 from feeds.exchange.polling import HANDED
 from feeds.exchange.shapes import Shape, list_at, read
 from feeds.exchange.venue import Listing, Row
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import Peer
 from tests.feeds.toy import (
     NEEDS_LIST,
@@ -29,7 +30,6 @@ from tests.feeds.toy import (
     talking,
     tickers,
 )
-from ticker.clock import ManualClock
 from ticker.model import FeedStatus, Quote
 
 SHAPE = Shape(wire="n", fields={"last": "p", "change_pct": "c"})

@@ -7,11 +7,11 @@ import logging
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.conftest import logged
 from tests.feeds.exchange.test_watch import Service
 from tests.feeds.fake_exchange import Reply
 from tests.feeds.toy import LIST, LISTED, TALK, TICKERS, Stage, Theatre, answers, in_theatre, listing, on_stage, tickers
-from ticker.clock import ManualClock
 
 NOW_MS = ManualClock().wall_ms()
 

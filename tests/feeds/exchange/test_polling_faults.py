@@ -7,9 +7,9 @@ import itertools
 
 import pytest
 
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import CLOSED, HANG, Reply, gzip_bomb
 from tests.feeds.toy import LIST, LISTED, TICKERS, Stage, last_prices, listing, on_stage, tickers
-from ticker.clock import ManualClock
 
 LATER = email.utils.formatdate(ManualClock().wall_ms() / 1000 + 71, usegmt=True)
 """70 seconds after the poll at 1 s."""

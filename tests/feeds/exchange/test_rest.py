@@ -17,6 +17,7 @@ from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Limits, Row, Venue
 from feeds.options import parse_options
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import JSON, FakeExchange, Peer, Reply
 from tests.feeds.harness import PATIENCE_S, context
 from tests.feeds.toy import (
@@ -35,7 +36,6 @@ from tests.feeds.toy import (
     said,
     tickers,
 )
-from ticker.clock import ManualClock
 from ticker.errors import ConfigError, FeedError
 
 

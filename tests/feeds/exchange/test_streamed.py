@@ -11,10 +11,10 @@ from feeds.base import Adapter
 from feeds.exchange.adapter import exchange
 from feeds.exchange.options import ExchangeOptions
 from feeds.exchange.venue import Limits, Venue
+from tests.clock import ManualClock
 from tests.feeds.fake_exchange import HANG, Peer, Reply, mute
 from tests.feeds.harness import context
 from tests.feeds.toy import LIST, TALK, TALKS, TICKERS, TOY, Theatre, answers, in_theatre, said, talking, tickers
-from ticker.clock import ManualClock
 from ticker.errors import ConfigError
 from ticker.model import Quote
 

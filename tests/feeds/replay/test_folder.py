@@ -16,13 +16,13 @@ from feeds.exchange.session import Session
 from feeds.registry import build
 from feeds.replay.folder import QUOTES_PER_TURN, Playback
 from feeds.replay.options import ReplayOptions
+from tests.clock import ManualClock
 from tests.conftest import logged
 from tests.feeds.contract import Recording, scenes
 from tests.feeds.contract_stage import played
 from tests.feeds.exchange.test_record import session
 from tests.feeds.harness import RecordingSink, context, run
 from tests.feeds.toy import LIST, TALKS, TICKERS, Theatre, in_theatre, said
-from ticker.clock import ManualClock
 from ticker.errors import ConfigError
 from ticker.model import Quote
 

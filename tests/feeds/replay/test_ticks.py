@@ -17,8 +17,8 @@ from feeds.options import parse_options
 from feeds.replay.adapter import ADAPTER
 from feeds.replay.options import LOOP_GAP_S
 from feeds.replay.ticks import MAX_SYMBOLS, ROWS_PER_TURN
+from tests.clock import ManualClock
 from tests.conftest import logged
-from ticker.clock import ManualClock
 from ticker.errors import ConfigError, FatalFeedError
 from ticker.model import FeedStatus, Quote, Value
 

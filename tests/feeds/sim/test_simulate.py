@@ -19,7 +19,8 @@ from feeds.decimals import percent, price, size
 from feeds.options import parse_options
 from feeds.sim.feed import ADAPTER
 from feeds.sim.instruments import MAX_INSTRUMENTS, Instrument, choose, named
-from ticker.clock import Clock, ManualClock
+from tests.clock import ManualClock
+from ticker.clock import Clock
 from ticker.errors import ConfigError
 from ticker.intake import Intake
 from ticker.model import FIELDS, SYMBOL, Bar, FeedStatus, Quote, Value

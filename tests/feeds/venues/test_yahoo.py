@@ -13,7 +13,7 @@ from feeds.exchange.judge import Judge
 from feeds.exchange.venue import Row
 from feeds.rows import good_values
 from feeds.venues.yahoo import YAHOO, parse_candles, parse_rest, rest_request, symbol, yahoo_name
-from ticker.clock import ManualClock
+from tests.clock import ManualClock
 from ticker.errors import FeedError
 from ticker.model import FeedStatus
 
