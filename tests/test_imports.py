@@ -83,6 +83,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "ticker.commands",
             "ticker.run",
             "ticker.gateway",
+            "ticker.garbage",
             "ticker.outlet",
             "ticker.progress",
             "ticker.__main__",

@@ -13,9 +13,10 @@ import pytest
 from tests.clock import ManualClock
 from tests.ticker.incoming import contents
 from ticker.clock import Clock
+from ticker.garbage import FROZEN_S, freezer
 from ticker.gateway import Everything
 from ticker.model import Quote
-from ticker.run import FROZEN_S, _freezer, _shown, _within_files
+from ticker.run import _shown, _within_files
 from ticker.service import Service
 from ticker.settings import Settings, Upstream
 
@@ -28,7 +29,7 @@ def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.Monk
 
     async def scenario() -> None:
         service = Service(Settings(), Clock())
-        feed, tick = service.feed("toy", "live", "received", 5.0), _freezer(service)
+        feed, tick = service.feed("toy", "live", "received", 5.0), freezer(service)
 
         def grow(symbols: int) -> int:
             feed.publish([Quote(f"toy:S{i}-USD", {"last": "1"}) for i in range(symbols)])
@@ -43,6 +44,7 @@ def test_objects_that_stay_are_frozen_for_the_collector(monkeypatch: pytest.Monk
         feed.loaded()
         assert [grow(symbols) for symbols in (10, 10, 14, 16, 23, 25)] == [1, 1, 1, 2, 2, 3]
         service.store.restart(7, contents(5, {"A": {"last": "1"}}))  # as in a gateway: its records are made anew
+        assert done.pop() == "freeze"
         assert [grow(0), grow(0)] == [4, 4]
 
     asyncio.run(scenario())
@@ -66,7 +68,7 @@ def test_a_gateway_whose_upstream_restarts_again_and_again_does_not_grow() -> No
         clock = ManualClock()
         service = Service(Settings(upstream=Upstream(url="http://up")), clock)
         assert service.upstream is not None
-        tick, everything, left = _freezer(service), Everything(service.upstream), weakref.WeakSet[Ring]()
+        tick, everything, left = freezer(service), Everything(service.upstream), weakref.WeakSet[Ring]()
         for minute in range(40):
             still_open = Ring()
             left |= {still_open, Ring()}

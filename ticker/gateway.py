@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from ticker.client.stream import Stream
 from ticker.client.wire import PARCELS, Message, read, unpacked
 from ticker.clock import Clock
 from ticker.errors import ClientError, ConfigError, RefusedError, TickerError, UnreachableError
+from ticker.garbage import uncollected
 from ticker.incoming import SLICE, NotARecordError, check_records, check_symbols
 from ticker.model import Value
 from ticker.record import Contents
@@ -139,22 +139,12 @@ class Following(Stream["Everything"]):
 
     async def take(self, data: bytes) -> Message:
         """Take a frame; the next one is read after that."""
-        with _uncollected() if len(data) > LARGE_BYTES else contextlib.nullcontext():
+        with uncollected() if len(data) > LARGE_BYTES else contextlib.nullcontext():
             for message in self.book.steps(data):
                 if message is None:
                     await asyncio.sleep(0)
         assert message is not None
         return message
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Collect no garbage meanwhile: very many objects are made, and looking at them again and again takes long."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Everything(Follower):
@@ -229,7 +219,6 @@ class Everything(Follower):
         if not self.feeds:
             raise UnreachableError("it has no feeds yet")
         self._upstream.replace(message.epoch, self._contents)
-        gc.freeze()  # before anybody collects: it would look at all that was made; `ticker.run` looks for garbage in it
 
     def merge(self, message: Message) -> None:
         """Show an update."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
@@ -17,6 +16,7 @@ import uvloop
 
 from feeds.base import Context, Feed
 from feeds.runner import Runner
+from ticker.garbage import freezer
 from ticker.gateway import Target, follow
 from ticker.progress import StatusLine, reporter
 from ticker.service import Service
@@ -33,10 +33,6 @@ MACOS_FILES = 10_240
 """The most that macOS grants; its default is 256, and it refuses the "unlimited" that it reports."""
 CLOSE_S = 1.0
 """How long closing the loop may take: it waits for DNS look-ups, which wait for a resolver that may not answer."""
-MANY_MORE = 1.5
-"""By what factor the symbols must have grown before they are frozen again."""
-FROZEN_S = 600.0
-"""How long what is frozen need not be looked at, seconds: that takes 0.2 s at 50,000 symbols."""
 
 log = logging.getLogger("ticker.service")
 
@@ -75,7 +71,7 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
             Runner(feed, service.feed(feed.name, feed.kind, feed.clock, feed.stale_after_s, feed.history), context).run
             for feed in feeds
         ]
-    service.hub.on_tick.append(_freezer(service))
+    service.hub.on_tick.append(freezer(service))
     if line is not None:
         service.hub.on_tick.append(reporter(feeds, line, context.clock))
     app = create_app(service, (target.base, target.headers) if target is not None else None)
@@ -102,34 +98,6 @@ def _shown(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _freezer(service: Service) -> Callable[[], None]:
-    """A function to call regularly: once prices are there, it freezes all objects in the garbage collector.
-
-    To scan them again and again would stop the service for 0.1 s each time. It freezes again when many more symbols
-    have come, or the store has begun anew, with other records; now and then it first looks for garbage among what was
-    frozen: a connection that was open then may have left some.
-    """
-    store, clock = service.store, service.clock
-    frozen, looked_at = 0, clock.monotonic()
-
-    def begin_anew() -> None:
-        nonlocal frozen
-        frozen = 0
-
-    def freeze() -> None:
-        nonlocal frozen, looked_at
-        if service.facts.loaded() and len(store) > MANY_MORE * frozen:
-            if clock.monotonic() - looked_at >= FROZEN_S:
-                gc.unfreeze()
-                looked_at = clock.monotonic()
-            gc.collect()
-            gc.freeze()
-            frozen = len(store)
-
-    store.on_restart.append(begin_anew)
-    return freeze
 
 
 def _files() -> int:
