@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -87,16 +87,14 @@ class Contents:
     Attributes:
         records: by key, in order of last change.
         feeds: those of them that every reader gets.
-        venues: how many symbols each venue has.
     """
 
-    __slots__ = ("feeds", "records", "venues", "version")
+    __slots__ = ("feeds", "records", "version")
 
     def __init__(self, version: int) -> None:
         self.version = version
         self.records: OrderedDict[str, Record] = OrderedDict()
         self.feeds: dict[str, Record] = {}
-        self.venues: Counter[str] = Counter()
 
     def add(self, key: str, values: Mapping[str, Value]) -> None:
         """Add a record; a field that is not named is not known."""
@@ -104,8 +102,6 @@ class Contents:
         record.values = list(map(values.get, record.places))
         if record.is_feed:
             self.feeds[key] = record
-        elif record.instrument:
-            self.venues[key.partition(":")[0]] += 1
 
     def free(self, most: int) -> bool:
         """Let go of as many records, if there are any; of all at once the interpreter would make a long turn."""

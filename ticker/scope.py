@@ -7,6 +7,7 @@ ones at their birth, so that no text is matched while prices flow.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -58,9 +59,13 @@ class Wildcards:
 
     A few are kept after their last use: the next reader often wants the same, and testing thousands of symbols takes
     milliseconds.
+
+    Attributes:
+        venues: how many existing symbols each venue has.
     """
 
     def __init__(self) -> None:
+        self.venues: Counter[str] = Counter()
         self._by_text: dict[str, Wildcard] = {}
         self._unused: dict[str, Wildcard] = {}
         self._begun: set[Wildcard] = set()  # those with untested symbols
@@ -125,6 +130,9 @@ class Wildcards:
 
     def born(self, symbol: str) -> None:
         """A symbol has come into existence."""
+        venue, colon, _ = symbol.partition(":")
+        if colon:
+            self.venues[venue] += 1
         for wildcard in self._by_text.values():
             if wildcard.fits(symbol):
                 wildcard.symbols[symbol] = None
@@ -132,6 +140,11 @@ class Wildcards:
 
     def died(self, symbol: str) -> None:
         """A symbol no longer exists."""
+        venue, colon, _ = symbol.partition(":")
+        if colon:
+            self.venues[venue] -= 1
+            if not self.venues[venue]:
+                del self.venues[venue]
         for wildcard in self._by_symbol.pop(symbol, ()):
             del wildcard.symbols[symbol]
         for wildcard in self._begun:

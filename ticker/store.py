@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -89,7 +89,6 @@ class Store:
     _late_ts: OrderedDict[str, int] = field(default_factory=OrderedDict)  # in order of first being withheld
     _followed: dict[str, Record] = field(default_factory=dict)  # by follower: the record that it follows
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    _venues: Counter[str] = field(default_factory=Counter)  # how many symbols each venue has
     _feeds: dict[str, Record] = field(default_factory=dict)  # the few records that every reader gets
 
     # What goes in
@@ -132,7 +131,7 @@ class Store:
         store that follows another derives nothing itself.
         """
         old, new = self._records, contents.records
-        self._records, self._feeds, self._venues = new, contents.feeds, contents.venues
+        self._records, self._feeds = new, contents.feeds
         for key in dict.__iter__(old):
             if key not in new and key[0] != "@":  # else the patterns that match it are known
                 self.wildcards.died(key)
@@ -246,17 +245,17 @@ class Store:
         """The visible symbols that a pattern may match: one per venue if only the venue is open, else all."""
         if (name := _of_any_venue(pattern)) is None:
             return self.symbols()
-        return (symbol for venue in self._venues if (symbol := f"{venue}:{name}") in self._records)
+        return (symbol for venue in self.wildcards.venues if (symbol := f"{venue}:{name}") in self._records)
 
     def tests(self, pattern: str) -> int:
         """How many symbols a pattern must be tested against; 1 for a plain symbol."""
         if "*" not in pattern:
             return 1
-        return len(self._records) if _of_any_venue(pattern) is None else len(self._venues)
+        return len(self._records) if _of_any_venue(pattern) is None else len(self.wildcards.venues)
 
     def has_venue(self, name: str) -> bool:
         """Whether there is a symbol of this venue."""
-        return name in self._venues
+        return name in self.wildcards.venues
 
     @property
     def count(self) -> int:
@@ -433,8 +432,6 @@ class Store:
         if record.is_feed:
             self._feeds[key] = record
         else:
-            if record.instrument:
-                self._venues[key.partition(":")[0]] += 1
             self.wildcards.born(key)
         return record
 
@@ -511,11 +508,6 @@ class Store:
         if record is not None:
             self._late_ts.pop(key, None)
             self._unfollow(key)
-            if record.instrument:
-                venue = key.partition(":")[0]
-                self._venues[venue] -= 1
-                if not self._venues[venue]:
-                    del self._venues[venue]
             self.wildcards.died(key)
         elif unseen:
             self._gone.pop(key, None)  # in order of version
