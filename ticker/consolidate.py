@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ticker.model import KINDS
-from ticker.record import INDEX, Follow, Record
+from ticker.record import PLACES, Follow, Record
 
-_STATE = 1 << INDEX["state"]
+_STATE, _STATE_BIT = PLACES["state"]
 _RECORDED = KINDS.index("replay")
 """From this kind on prices are not current."""
 RETURNS = 500
@@ -103,7 +103,7 @@ class Consolidator:
                 reconsider[name] = None
         for record in changed:
             name = record.instrument
-            if not name or not record.mask & _STATE:
+            if not name or not record.mask & _STATE_BIT:
                 continue
             instrument = instruments.get(name)
             if instrument is None:
@@ -131,7 +131,7 @@ class Consolidator:
 
     def _note_state(self, instrument: Instrument, record: Record, now: float) -> None:
         symbol = record.key
-        live = record.values[INDEX["state"]] == "live"
+        live = record.values[_STATE] == "live"
         if all(symbol != known for _, known in instrument.venues):
             instrument.venues.append((self._rank(symbol), symbol))
             instrument.venues.sort()

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ticker.model import FEED_FIELDS, FIELDS, Value
 
-INDEX = {name: i for i, name in enumerate(FIELDS)}
 PLACES, FEED_PLACES = ({name: (i, 1 << i) for i, name in enumerate(names)} for names in (FIELDS, FEED_FIELDS))
 """A field's position, and its bit in a mask."""
 

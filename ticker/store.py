@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ticker.model import Value
-from ticker.record import INDEX, PLACES, Changes, Contents, Flush, Follow, Record, bits
+from ticker.record import PLACES, Changes, Contents, Flush, Follow, Record, bits
 from ticker.scope import Scope, Wildcards, overlapping
 from ticker.selection import Selection
 
@@ -171,7 +171,7 @@ class Store:
         """Whether any of these fields, `state` aside, differs from its visible value."""
         record = self._records.get(key)
         return record is None or any(
-            record.values[INDEX[name]] != value for name, value in values.items() if name != "state"
+            record.values[PLACES[name][0]] != value for name, value in values.items() if name != "state"
         )
 
     def waiting(self, now: float) -> bool:

@@ -19,15 +19,15 @@ from ticker.bars import SECONDS, TAPE_BYTES, Ring, Tape
 from ticker.clock import Clock
 from ticker.model import Quote
 from ticker.past import Past
-from ticker.record import INDEX, Flush, Record
+from ticker.record import PLACES, Flush, Record
 
 SLEPT_MS = 5000
 """If no tick comes for longer than this, the process or its machine stood still, and data is missing."""
 SET_BACK_MS = 60_000
 """If the clock is set back by more than a minute's bar, the bars were dated wrongly: all are dropped."""
 
-_SOURCE = 1 << INDEX["source"]
-_TURN = _SOURCE | 1 << INDEX["state"]
+_SOURCE = PLACES["source"][1]
+_TURN = _SOURCE | PLACES["state"][1]
 _LOST = frozenset({"stale", "down"})
 """States in which data is missing. A halted or closed market is known to be quiet."""
 

@@ -20,7 +20,6 @@ from tests.feeds.fake_exchange import FakeExchange, Reply
 from tests.feeds.harness import PATIENCE_S
 from ticker.intake import Intake
 from ticker.model import FIELDS
-from ticker.record import INDEX
 from ticker.store import Store
 
 MOST_SYMBOLS, MOST_ROWS = 3, 40
@@ -97,13 +96,13 @@ class Service:
         """What readers see of each symbol, except for its state and its time."""
         self.store.flush(self.clock.monotonic())
         records = [(symbol, self.store.get(symbol)) for symbol in self.intake.sources]
-        return {s: {f: record.values[INDEX[f]] for f in SHOWN} for s, record in records if record}
+        return {s: {f: record.get(f) for f in SHOWN} for s, record in records if record}
 
     def states(self) -> set[object]:
         """What readers see of the symbols' states."""
         self.store.flush(self.clock.monotonic())
         records = [self.store.get(symbol) for symbol in self.intake.sources]
-        return {record.values[INDEX["state"]] for record in records if record}
+        return {record.get("state") for record in records if record}
 
     def counted(self) -> dict[str, int]:
         return {reason: n for reason, n in self.status.errors.items() if n}

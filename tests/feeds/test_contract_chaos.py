@@ -27,7 +27,6 @@ from tests.feeds.contract_maps import MAPS, Fields, Json, at, decode
 from tests.feeds.contract_service import Service
 from tests.feeds.fake_exchange import CLOSED, JSON, FakeExchange, Peer, Reply
 from tests.feeds.harness import run
-from ticker.record import INDEX
 
 STREAMING = sorted(name for name, of in MAPS.items() if of.stream_at)
 INTERVAL_S = 5.0
@@ -226,9 +225,9 @@ class Story:
         store.flush(self.clock.monotonic())
         for symbol, due in self.due.items():
             record = store.get(symbol)
-            if not record or record.values[INDEX["state"]] in {"stale", "down"}:
+            if not record or record.get("state") in {"stale", "down"}:
                 return False
-            if any(record.values[INDEX[field]] != text for field, text in due.items()):
+            if any(record.get(field) != text for field, text in due.items()):
                 return False
         return self.status.state == "live"
 
