@@ -459,10 +459,14 @@ class Groups:
                 continue
             version, news, group.news = self.store.version, group.news, {}
             frame = frame_of(group, news) if group.members else None
-            if frame is not None and len(group.members) > self.part:
-                yield from self._send_in_parts(group, frame, now)
-            elif frame is not None:
-                self._send(group, frame, now)
+            if frame is not None:
+                group.frames.clear()  # those made before it are of no more use
+                frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
+                if len(group.members) > self.part:
+                    yield from self._hand_out_in_parts(group, frame)
+                else:
+                    self._hand_out(group, frame, group.members)
+                group.told, group.sent_at = frame.version, now
             group.due_since = None
             if group.news or self._for_all > version:  # something came between two parts
                 self._mark_due(group, version)
@@ -569,27 +573,6 @@ class Groups:
             group.frames[key] = frame
         return frame
 
-    def _send(self, group: Group, frame: Frame, now: float) -> None:
-        """Send an update since `told` to all members; frames made before it are of no more use."""
-        group.frames.clear()
-        frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES and len(group.members) >= MANY
-        self._hand_out(group, frame, group.members)
-        group.told = frame.version
-        group.sent_at = now
-
-    def _send_in_parts(self, group: Group, frame: Frame, now: float) -> Iterator[None]:
-        """The same, to a group of very many members. It is still due meanwhile, for the last ones know nothing yet."""
-        group.frames.clear()
-        frame.pays = len(frame.data) >= PAYS_FOR_MANY_BYTES
-        group.untold = set(group.members)
-        for readers in parts(list(group.untold), self.part):
-            told = group.untold.intersection(readers)
-            group.untold -= told
-            self._hand_out(group, frame, told)
-            yield
-        group.told = frame.version
-        group.sent_at = now
-
     def _hand_out(self, group: Group, frame: Frame, readers: set[Reader]) -> None:
         """Write a frame to some members; those that cannot take it lag behind from now on."""
         missed = [reader for reader in readers if not reader.write(frame)]
@@ -600,6 +583,15 @@ class Groups:
             group.lagging.update(missed)
             for reader in missed:
                 reader.since = group.told
+
+    def _hand_out_in_parts(self, group: Group, frame: Frame) -> Iterator[None]:
+        """The same for all of very many members. It is still due meanwhile, for the last ones know nothing yet."""
+        group.untold = set(group.members)
+        for readers in parts(list(group.untold), self.part):
+            told = group.untold.intersection(readers)
+            group.untold -= told
+            self._hand_out(group, frame, told)
+            yield
 
     def _send_returning(self, group: Group) -> int:
         """Serve a group's returning readers until a turn's worth of rows was made; leave the rest to `catch_up`."""

@@ -18,7 +18,7 @@ from tests.ticker.stream_machine import ConsolidatedMachine, StreamMachine
 from ticker.consolidate import Consolidator, Instrument
 from ticker.groups import Groups
 from ticker.protocol import Cursor, Frame
-from ticker.readers import Group
+from ticker.readers import Group, Reader
 from ticker.record import Changes, Contents, Flush, Follow, Record
 from ticker.scope import Scope
 from ticker.selection import Selection
@@ -107,9 +107,9 @@ class StoreThatKeepsTombstones(Store):
 class GroupsThatTrustEveryWrite(Groups):
     """A member moves on although its write failed."""
 
-    def _send(self, group: Group, frame: Frame, now: float) -> None:
+    def _hand_out(self, group: Group, frame: Frame, readers: set[Reader]) -> None:
         lagging = set(group.lagging)
-        super()._send(group, frame, now)
+        super()._hand_out(group, frame, readers)
         group.members |= group.lagging - lagging
         group.lagging &= lagging
 
@@ -176,12 +176,9 @@ class GroupsThatNeverArm(Groups):
 class GroupsThatEncodeForEach(Groups):
     """Every member gets a frame of its own."""
 
-    def _send(self, group: Group, frame: Frame, now: float) -> None:
-        told, members, group.members = group.told, group.members, set()
-        for reader in members:
-            others, group.members, group.told = group.members, {reader}, told
-            super()._send(group, Frame(frame.kind, frame.data, frame.rows, frame.version), now)
-            group.members |= others
+    def _hand_out(self, group: Group, frame: Frame, readers: set[Reader]) -> None:
+        for reader in list(readers):
+            super()._hand_out(group, Frame(frame.kind, frame.data, frame.rows, frame.version), {reader})
 
 
 # Sending in several turns of the loop
@@ -197,10 +194,10 @@ class GroupsThatDropTheRest(Groups):
 class GroupsThatAreDoneTooEarly(Groups):
     """A group counts as told while some of its members still wait for the frame."""
 
-    def _send_in_parts(self, group: Group, frame: Frame, now: float) -> Iterator[None]:
-        for _ in super()._send_in_parts(group, frame, now):
-            group.due_since = None
+    def _hand_out_in_parts(self, group: Group, frame: Frame) -> Iterator[None]:
+        for _ in super()._hand_out_in_parts(group, frame):
             yield
+            group.due_since = None
 
 
 class GroupsThatForgetWhatCameMeanwhile(Groups):
