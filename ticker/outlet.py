@@ -54,9 +54,6 @@ class Outlet:
                 self._put(data)
         return len(text)
 
-    def flush(self) -> None:
-        """Do nothing: text does not wait for this."""
-
     def close(self) -> None:
         """Wait for what was written to be taken, but not long; if it is not, what others write there goes nowhere."""
         with self._changed:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from typing import TextIO
 
 from feeds.base import Feed
 from ticker.clock import Clock
-from ticker.outlet import Outlet
+from ticker.logs import Stream
 
 PATIENCE_S = 1.0
 """What takes no longer than this needs no display."""
@@ -17,7 +16,7 @@ PATIENCE_S = 1.0
 class StatusLine:
     """A stream for the log on a terminal, with a status below it on the last line."""
 
-    def __init__(self, terminal: TextIO | Outlet) -> None:
+    def __init__(self, terminal: Stream) -> None:
         self._terminal = terminal
         self._shown = ""
 
@@ -26,16 +25,11 @@ class StatusLine:
         self._terminal.write(f"\r\x1b[K{text}{self._shown}" if self._shown else text)
         return len(text)
 
-    def flush(self) -> None:
-        """Flush it."""
-        self._terminal.flush()
-
     def show(self, text: str) -> None:
         """Show this status from now on; an empty text removes it."""
         text = text[: shutil.get_terminal_size().columns - 1]
         if text != self._shown:
             self._terminal.write(f"\r\x1b[K{text}")
-            self._terminal.flush()
             self._shown = text
 
 
