@@ -40,7 +40,7 @@ class Runnable(Protocol):
     def stale_after_s(self) -> float:
         """How long it may keep its state while it fails, in seconds since it last delivered."""
 
-    async def run(self, sink: Sink) -> None:
+    async def run(self, sink: Sink, /) -> None:
         """See `base.Feed.run`."""
 
 

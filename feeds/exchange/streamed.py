@@ -8,9 +8,9 @@ stream does not have. In `stream` HTTP is used only for the instrument list and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any, NamedTuple
 
 from feeds.base import Context, Sink
 from feeds.exchange.connector import Connector
@@ -35,17 +35,12 @@ it, too, which may save the next poll."""
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One activity of a feed, supervised by a runner of its own."""
+class Part(NamedTuple):
+    """One activity of a feed, supervised by a runner of its own; see `runner.Runnable`."""
 
     name: str
     stale_after_s: float
-    work: Callable[[Sink], Awaitable[None]]
-
-    async def run(self, sink: Sink) -> None:
-        """See `base.Feed.run`."""
-        await self.work(sink)
+    run: Callable[[Sink], Coroutine[Any, Any, None]]
 
 
 class StreamedFeed(PolledFeed):
