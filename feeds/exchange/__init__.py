@@ -3,7 +3,8 @@
 Read in this order; none of it mentions an exchange:
 
 * what an exchange is: `venue`, with `session` for trading hours and `shapes` for the way most write their rows
-* what it sends: `directory` for names; `judge` for rows, with `bulk` for long answers and `change` for the 24 h change
+* what it sends: `directory` for names; `judge` for rows, with `bulk` for long answers; `memory` for what is remembered
+  of each symbol, with `change` for its 24 h change
 * how the network fails: `failures`
 * over HTTP: `fetch`, `rest`, `polling`, `listings`, `history`; `polled` puts the parts of a feed together, and polls
 * over WebSocket: `websocket`, `connector`, `subscriptions`, `pulse`, `link`, `shards`

@@ -1,13 +1,12 @@
 """Rows of one exchange in, valid and wanted quotes out; what is rejected is counted.
 
 Polled and streamed rows are treated alike, and a bad row costs only itself. Single values are validated in `rows`;
-here is what needs memory: which symbols were seen, how many decimals they have, their change since the day before,
-and which rows of the last answer are unchanged.
+what is remembered of each symbol is in `memory`, and here, which rows of the last answer are unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import compress
 from operator import not_
@@ -15,16 +14,14 @@ from operator import not_
 from msgspec.structs import asdict
 
 from feeds.exchange.bulk import Table
-from feeds.exchange.change import DayChanges
 from feeds.exchange.directory import OPEN, Directory, Entry
+from feeds.exchange.memory import Memory
 from feeds.exchange.venue import Row, Venue
-from feeds.rows import FUTURE_MS, all_plain, digits_of, good_values
+from feeds.rows import FUTURE_MS, all_plain, good_values
 from feeds.times import time_ms
 from ticker.clock import Clock
-from ticker.model import FeedStatus, Quote, Value
+from ticker.model import FeedStatus, Quote
 
-ABSENT_S = 600.0
-"""A symbol that is no longer listed is removed once there was no row for it for this long."""
 SLICE = 500
 """How many rows are judged in one turn of the loop, which takes some 2 ms."""
 _new = tuple.__new__  # takes half the time of calling the class
@@ -36,6 +33,9 @@ Judged = tuple[Row | tuple[str, ...], Entry, Quote]
 class Judge:
     """Turns the rows of one feed into quotes.
 
+    Attributes:
+        memory: what is remembered of their symbols.
+
     Args:
         venue: whose rows they are.
         directory: what their names mean.
@@ -44,13 +44,11 @@ class Judge:
     """
 
     def __init__(self, venue: Venue, directory: Directory, crossed: str, clock: Clock) -> None:
+        self.memory = Memory(venue, directory, clock)
         self._venue = venue
         self._directory = directory
         self._crossed = crossed
         self._clock = clock
-        self._seen_at: dict[str, float] = {}
-        self._digits: dict[str, int] = {}
-        self._changes = DayChanges(venue.change_from, venue.limits.symbols)
         self._compares = venue.change_from != "open"
         self._judged: dict[str, Judged] = {}
         self._odd: set[str] = set()  # wire names of rows of tables that were not plain
@@ -109,7 +107,7 @@ class Judge:
                 quote = quote if (quote.ts or 0) > (first.ts or 0) else first
             if quote:
                 quotes[symbol] = quote
-        self._see(seen)
+        self.memory.see(seen)
         yield list(quotes.values())
 
     def _table(self, table: Table, status: FeedStatus, only: Callable[[str], bool] | None) -> Iterator[list[Quote]]:
@@ -118,7 +116,7 @@ class Judge:
         The few rows that are not plain, mostly of dead symbols without a price, are judged one by one.
         """
         wall_ms = self._clock.wall_ms()
-        entries, entry_of = self._directory.entries, self._directory.entry
+        entries, entry_of, decimals = self._directory.entries, self._directory.entry, self.memory.decimals
         before, after = self._judged, dict[str, Judged]()
         self._judged = after
         same = [(last := before.get(texts[-1])) is not None and last[0] == texts for texts in table.texts]
@@ -148,7 +146,7 @@ class Judge:
                 if clean:
                     values |= extra
                     if "decimals" not in extra:
-                        values["decimals"] = self._decimals(symbol, values)
+                        values["decimals"] = decimals(symbol, values)
                     quote = _new(Quote, (symbol, values, None, None))
                 else:
                     quote, clean = self._judge(Row(wire, values), entry, status, wall_ms)
@@ -160,7 +158,7 @@ class Judge:
                 status.rejects["out_of_order"] += 1
             else:
                 quotes[symbol] = quote
-        self._see(seen)
+        self.memory.see(seen)
         yield list(quotes.values())
 
     def _find_odd(self, table: Table, same: Sequence[bool]) -> set[str]:
@@ -186,45 +184,11 @@ class Judge:
             if entry is None:
                 status.rejects[_reason_unknown(row)] += 1
             elif entry.selected:
-                self._see((entry.symbol,))
+                self.memory.see((entry.symbol,))
                 quote, _ = self._judge(row, entry, status, wall_ms)
                 if quote:
                     quotes.append(quote)
         return quotes
-
-    def delisted(self) -> list[str]:
-        """Forget and return the venue symbols that neither the list nor recent rows have any more."""
-        limit = self._clock.monotonic() - ABSENT_S
-        gone = [s for s, at in self._seen_at.items() if at < limit and not self._directory.lists(s)]
-        for symbol in gone:
-            del self._seen_at[symbol]
-            self._digits.pop(symbol, None)
-            self._changes.forget(symbol)
-        return gone
-
-    def halted(self) -> list[Quote]:
-        """The state of known symbols whose markets are not open, by trading hours or by the list.
-
-        The exchange may send no rows that say so.
-        """
-        if self.shut:
-            return [Quote(symbol, {"state": "closed"}) for symbol in self._seen_at]
-        listed = ((symbol, self._directory.market(symbol)) for symbol in self._seen_at)
-        return [Quote(symbol, {"state": state}) for symbol, state in listed if state not in OPEN]
-
-    @property
-    def shut(self) -> bool:
-        """Whether it is outside the trading hours of an exchange that has any."""
-        session, now = self._venue.session, self._clock.wall_ms()
-        return session is not None and session.state(now, now) == "closed"
-
-    def _see(self, symbols: Sequence[str]) -> None:
-        """Note that these symbols had a row just now."""
-        room = self._venue.limits.symbols - len(self._seen_at)
-        if len(symbols) > room:  # a server may invent names
-            new = [symbol for symbol in symbols if symbol not in self._seen_at]
-            symbols = [symbol for symbol in symbols if symbol in self._seen_at] + new[: max(0, room)]
-        self._seen_at.update(dict.fromkeys(symbols, self._clock.monotonic()))
 
     def _judge(self, row: Row, entry: Entry, status: FeedStatus, wall_ms: int) -> tuple[Quote | None, bool]:
         """The row's quote, and whether nothing of it was rejected; what is rejected is counted."""
@@ -255,23 +219,13 @@ class Judge:
             rejects[reason] += 1
         symbol = entry.symbol
         if "change_pct" not in values or self._compares:
-            self._changes.complete(symbol, values)
+            self.memory.changes.complete(symbol, values)
         values.update(entry.extra)
         if state:
             values["state"] = state
         if "decimals" not in values:
-            values["decimals"] = self._decimals(symbol, values)
+            values["decimals"] = self.memory.decimals(symbol, values)
         return _new(Quote, (symbol, values, ts, seq)), reason is None
-
-    def _decimals(self, symbol: str, values: Mapping[str, Value]) -> int:
-        """Digits after the point if the list does not give them: the most that any price of the symbol has had.
-
-        With exchanges that cut trailing zeros the number would otherwise flicker.
-        """
-        digits = max(self._digits.get(symbol, 0), digits_of(values))
-        if symbol in self._digits or len(self._digits) < self._venue.limits.symbols:
-            self._digits[symbol] = digits
-        return digits
 
 
 def _reason_unknown(row: Row) -> str:

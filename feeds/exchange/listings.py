@@ -9,7 +9,7 @@ import logging
 
 from feeds.base import Sink
 from feeds.exchange.directory import Directory, few
-from feeds.exchange.judge import Judge
+from feeds.exchange.memory import Memory
 from feeds.exchange.rest import Rest
 from feeds.exchange.venue import Venue
 from ticker.clock import Clock
@@ -28,11 +28,11 @@ log = logging.getLogger("ticker.feeds")
 class Listings:
     """Loads the list of one directory."""
 
-    def __init__(self, venue: Venue, rest: Rest, directory: Directory, judge: Judge, clock: Clock) -> None:
+    def __init__(self, venue: Venue, rest: Rest, directory: Directory, memory: Memory, clock: Clock) -> None:
         self._venue = venue
         self._rest = rest
         self._directory = directory
-        self._judge = judge
+        self._memory = memory
         self._clock = clock
         self._due_at = 0.0 if venue.instruments_request else float("inf")
         self._shut: set[str] = set()
@@ -64,11 +64,11 @@ class Listings:
         self._directory.load(listings)
         if 2 * self._directory.size >= before:  # a shorter one may be partial: retried sooner
             self._due_at = self._clock.monotonic() + self._wait_for_shut_s(first=not before)
-        if gone := self._judge.delisted():
+        if gone := self._memory.delisted():
             feed = gone[0].partition(":")[0]
             log.info("removing delisted symbols: %s", few(gone), extra={"feed": feed})
             sink.remove(gone)
-        if sink.status.state == "live" and (halted := self._judge.halted()):
+        if sink.status.state == "live" and (halted := self._memory.halted()):
             sink.publish(halted)
 
     def _wait_for_shut_s(self, *, first: bool) -> float:

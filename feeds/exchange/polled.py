@@ -54,7 +54,7 @@ class PolledFeed:
         self._directory = Directory(name, venue, options.symbols)
         self._judge = Judge(venue, self._directory, options.crossed, context.clock)
         self._poller = Poller(venue, options, self._rest, self._directory, self._judge)
-        self._listings = Listings(venue, self._rest, self._directory, self._judge, context.clock)
+        self._listings = Listings(venue, self._rest, self._directory, self._judge.memory, context.clock)
         past = Rest(source(venue, options, context, secrets), limits, gap_s, self._budget, context)
         self._history = History(venue, past, self._directory, context.clock)
 

@@ -72,7 +72,7 @@ class Shard:
 
     def silent(self) -> bool:
         """Whether it delivers no prices although its market may be open."""
-        return not (self.delivering or self._judge.shut)
+        return not (self.delivering or self._judge.memory.shut)
 
     @property
     def missing(self) -> dict[str, str]:
@@ -154,8 +154,8 @@ class Shard:
 
     def rests(self) -> bool:
         """Whether its market is known to be closed; no row will say so, so its symbols are marked when it closes."""
-        before, self._shut = self._shut, self._judge.shut
-        if self._shut and not before and (closed := self._judge.halted()):
+        before, self._shut = self._shut, self._judge.memory.shut
+        if self._shut and not before and (closed := self._judge.memory.halted()):
             self._sink.publish(closed)
         return self._shut
 

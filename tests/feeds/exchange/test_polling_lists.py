@@ -180,7 +180,7 @@ def test_a_server_that_invents_names_meets_a_limit() -> None:
         async with supervised(feed, stage.sink, stage.clock):
             await stage.sink.until(lambda: len(stage.sink.polls) == 10)
         judge = feed._poller._judge
-        assert (len(judge._seen_at), len(judge._digits), len(judge._judged)) == (5, 5, 3)
+        assert (len(judge.memory._seen_at), len(judge.memory._digits), len(judge._judged)) == (5, 5, 3)
 
     on_stage(play)
 
@@ -198,14 +198,14 @@ def test_a_market_halted_by_the_list_is_shown_as_halted() -> None:
         halted = [one._replace(state="halted") for one in directory._listed.values()]
         directory.load(halted)
         judge = feed._poller._judge
-        assert [quote.values for quote in judge.halted()] == [{"state": "halted"}]
+        assert [quote.values for quote in judge.memory.halted()] == [{"state": "halted"}]
         assert directory.wanted == {}
         (quote,) = judge.answer([Row("BTC/USD", {"last": "2"})], stage.sink.status)
         assert quote.values["state"] == "halted"
         directory.load(one._replace(state=None) for one in halted)
         (quote,) = judge.answer([Row("BTC/USD", {"last": "3"})], stage.sink.status)
         assert quote.values["state"] == "live"
-        assert judge.halted() == []
+        assert judge.memory.halted() == []
 
     on_stage(play)
 
