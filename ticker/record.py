@@ -79,6 +79,10 @@ class Record:
             bit <<= 1
         return mask
 
+    def newest(self, wanted: int) -> int:
+        """The last version that changed any field of a mask."""
+        return self.version if self.mask & wanted else max(self.stamps[i] for i in bits(wanted))
+
 
 class Contents:
     """All that a store shows at one version, put together record by record: a store begins anew with it at once.

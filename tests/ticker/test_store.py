@@ -460,6 +460,25 @@ def test_the_newest_version_of_a_scope_follows_its_symbols(store: Store) -> None
     assert seen == [(2, 2), (3, 2), (4, 4), (5, 5), (6, 5), (7, 7), (8, 8), (9, 9), (10, 10)]
 
 
+def test_the_newest_version_is_that_of_a_selected_field(store: Store) -> None:
+    """Seen: an ETag changed with each bid, although only the name was asked for; no poll of it was ever spared.
+
+    In a large scope all fields count.
+    """
+    names, lasts = (scope_of(store, "A", "k:*", fields=[field]) for field in ("name", "last"))
+    seen = []
+    for key, values in (("A", LAST), ("A", {"bid": "1"}), ("k:A", LAST), ("A", {"last": "2"}), ("k:A", {"name": "a"})):
+        put(store, **{key: values})
+        seen.append((store.newest(names), store.newest(lasts)))
+    assert seen == [(2, 2), (2, 2), (4, 4), (4, 5), (6, 5)]
+    drop(store, "A")
+    assert store.newest(names) == 7
+    put(store, **dict.fromkeys((f"S{i}" for i in range(1000)), LAST))
+    put(store, B={"bid": "1"})
+    put(store, B={"bid": "2"})
+    assert store.newest(scope_of(store, "*", fields=["name"])) == store.version == 10
+
+
 def test_the_newest_version_counts_forgotten_removals() -> None:
     """A forgotten removal may have been one of the scope's, so the floor counts for every scope."""
     store = Store(EPOCH, max_tombstones=0)

@@ -115,6 +115,16 @@ async def test_an_etag_holds_until_the_selection_changes(live: Live) -> None:
 
 
 @serving()
+async def test_an_etag_holds_until_a_selected_field_changes(live: Live) -> None:
+    """A price that changes is no news for who asks for the name."""
+    target = "/api/quotes?symbols=BTC-USD&fields=name"
+    etag = (await live.get(target)).headers["etag"]
+    live.publish({"BTC-USD": "97001.5"})
+    live.hub.flush()
+    assert (await live.get(target, f"If-None-Match: {etag}")).status == 304
+
+
+@serving()
 async def test_each_selection_has_its_own_etag(live: Live) -> None:
     """Other symbols or fields have another ETag, and a removed symbol changes it, too."""
     targets = ["/api/quotes", "/api/quotes?symbols=BTC-USD", "/api/quotes?symbols=BTC-USD&fields=last"]
