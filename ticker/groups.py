@@ -74,7 +74,7 @@ class Groups:
         self._interest = Interest(store.wildcards)
         self.returning: set[Group] = set()
         """Those with readers that can take bytes again, which wait for `catch_up`."""
-        self._ahead: set[Reader] = set()  # lagging readers that know more than the store
+        self._ahead: dict[Reader, float] = {}  # lagging readers that know more than the store: when told something
         self._empty_since: dict[Group, float] = {}
         self._growth = Growth(store, limits.symbols)
         self.line = Line(store)
@@ -204,7 +204,7 @@ class Groups:
             since = None
         if since is not None and self.store.is_behind(since):
             group.let_lag(reader, since)
-            self._ahead.add(reader)
+            self._ahead[reader] = self._monotonic()
             return protocol.update(since, since, self._wall_ms(), [], [], [])
         return self._frame(group, since)
 
@@ -264,7 +264,7 @@ class Groups:
         group, reader.group = reader.group, None
         if group is None:
             return
-        self._ahead.discard(reader)
+        self._ahead.pop(reader, None)
         for readers in (group.members, group.lagging, group.returning, group.untold, group.unwarned):
             readers.discard(reader)
         self.quota.leave(reader.address, group, group.cells)
@@ -397,7 +397,7 @@ class Groups:
     def catch_up(self) -> None:
         """Serve readers that can take bytes again, as many as one turn of the loop allows."""
         for reader in [reader for reader in self._ahead if reader.since <= self.store.version]:
-            self._ahead.discard(reader)
+            del self._ahead[reader]
             self.ready(reader)
         rows = 0
         while self.returning and rows < self.large:
@@ -474,7 +474,7 @@ class Groups:
                 self._send_returning(group)
 
     def heartbeat(self, older_than_s: float) -> None:
-        """Send a heartbeat to every group that has been sent nothing for this long."""
+        """Send a heartbeat to every group, and reader ahead of the store, that has been sent nothing for this long."""
         self._begin(self._heartbeats(older_than_s))
 
     def _heartbeats(self, older_than_s: float) -> Iterator[None]:
@@ -493,6 +493,11 @@ class Groups:
                 frame = protocol.heartbeat(reader.since, self._wall_ms())
                 if reader.write(frame):
                     self.counts.sent(frame)
+        for reader in [reader for reader, sent_at in self._ahead.items() if began - sent_at >= older_than_s]:
+            frame = protocol.heartbeat(reader.since, self._wall_ms())
+            if reader.write(frame):
+                self.counts.sent(frame)
+                self._ahead[reader] = began
 
     # Inside
 

@@ -29,6 +29,8 @@ from ticker.scope import Scope, Wildcards, overlapping
 from ticker.selection import ALL_FIELDS, Selection
 
 MAX_TOMBSTONES = 10_000
+MOST_AHEAD = 100_000
+"""By how many versions a followed store may be ahead, half an hour's at most; who names a later one has made it up."""
 BIRTH = 4
 """Creating a symbol takes as long as this many changes."""
 LOOKED_THROUGH = 1000
@@ -162,8 +164,8 @@ class Store:
         self._begin(epoch, self.version + 1)
 
     def is_behind(self, version: int) -> bool:
-        """Whether the followed store may have reached a version that this one has not."""
-        return version > self.version and self.reached > 0
+        """Whether the followed store may have reached a version that this one has not; see `MOST_AHEAD`."""
+        return self.reached > 0 and self.version < version <= self.version + MOST_AHEAD
 
     def resumes(self, version: int) -> bool:
         """Whether a reader that knows everything up to a version need not be told everything; see `is_behind`, too."""

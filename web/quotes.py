@@ -79,7 +79,7 @@ def make_router(service: Service, admission: Admission) -> APIRouter:
                     return refused
                 with as_problem():
                     groups.admit(address, selection, 0, cursor)
-                await wait_for_news(request, hub, selection, wait_s, address)
+                await wait_for_news(request, hub, selection, groups.since(selection, cursor) or 0, wait_s, address)
             since = groups.since(selection, cursor)
             if since is not None and store.is_behind(since):
                 there = Cursor(store.epoch, since, selection.digest)

@@ -50,9 +50,14 @@ class Waiting:
             self.over.set_result(None)
 
 
-async def wait_for_news(request: Request, hub: Hub, selection: Selection, wait_s: float, address: str) -> None:
-    """Return once something in a selection changes, `wait_s` has passed, the service stops, or the client has left."""
-    waiting = Waiting(address, hub.journal.number(), hub.store.version)
+async def wait_for_news(
+    request: Request, hub: Hub, selection: Selection, since: int, wait_s: float, address: str
+) -> None:
+    """Return once something in a selection changes, `wait_s` has passed, the service stops, or the client has left.
+
+    Nothing up to `since` is news, which may be ahead of the store.
+    """
+    waiting = Waiting(address, hub.journal.number(), max(since, hub.store.version))
     hub.add(waiting)
     hub.groups.enter(waiting, selection, 0, hub.store.version)
     left = asyncio.create_task(_left(request), name="poll")

@@ -10,7 +10,7 @@ from tests.ticker.test_groups import Peer, read, update
 from ticker.groups import Groups
 from ticker.selection import Selection
 from ticker.settings import Limits
-from ticker.store import Store
+from ticker.store import MOST_AHEAD, Store
 
 ONLY_A = Selection.of(["A"], ["last"])
 BOTH = Selection.of(["A", "B"], ["last"])
@@ -21,9 +21,9 @@ class Gateway:
     """A store at version 5 of another one, and its groups."""
 
     def __init__(self) -> None:
-        clock = ManualClock()
+        self.clock = ManualClock()
         self.store = Store(0)
-        self.groups = Groups(self.store, clock, lambda _: None, Limits(), list)
+        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(), list)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.store.restart(7, contents(5, {"A": {"last": "1"}, "B": {"last": "2"}}))
@@ -71,6 +71,35 @@ def test_who_is_ahead_may_be_slow_too(gateway: Gateway) -> None:
     assert gateway.groups.ready(peer)
     gateway.groups.catch_up()
     assert peer.take() == [update(8, 9, quotes={"A": {"last": 9}})]
+
+
+def test_who_is_ahead_hears_that_the_connection_lives(gateway: Gateway) -> None:
+    """Seen: a reader ahead of a gateway heard nothing until that was there, and had to take the connection for dead.
+
+    Heartbeats come to it although others of its group are sent updates, and name the version that it knows.
+    """
+    peer, other = gateway.join(since=8), gateway.join(since=5)
+    peer.take()
+    for version in (6, 7):
+        gateway.clock.tick(5.0)
+        gateway.reach(version, str(version))
+        gateway.groups.heartbeat(5.0)
+        gateway.groups.heartbeat(5.0)
+        assert peer.take() == [{"type": "heartbeat", "version": 8}]
+    peer.takes = False
+    gateway.clock.tick(5.0)
+    gateway.groups.heartbeat(5.0)
+    peer.takes = True
+    gateway.groups.heartbeat(5.0)
+    assert peer.take() == [{"type": "heartbeat", "version": 8}]
+    assert [frame["type"] for frame in other.take()] == ["update", "update", "update", "heartbeat"]
+    assert gateway.groups.counts.messages["heartbeat"] == 4
+
+
+def test_a_version_far_ahead_is_made_up(gateway: Gateway) -> None:
+    """It gets everything, over any transport. Seen: whoever named a version of a billion waited for it for ever."""
+    for ahead, since in ((MOST_AHEAD, 5 + MOST_AHEAD), (MOST_AHEAD + 1, None)):
+        assert gateway.groups.since(ONLY_A, f"7:{5 + ahead}:{ONLY_A.digest}") == since
 
 
 def test_a_new_beginning_ends_the_wait(gateway: Gateway) -> None:

@@ -93,6 +93,25 @@ async def test_missed_changes_are_answered_at_once(live: Live) -> None:
     assert live.hub.counts.connects["poll"] == 0
 
 
+@serving()
+async def test_who_is_ahead_of_a_gateway_waits_until_it_has_news(live: Live) -> None:
+    """Seen: each change up to the version that the client knew already was answered by nothing, so that it asked anew
+    at once, and so on until the gateway was there.
+    """
+    store = live.hub.store
+    store.reached = store.version  # it follows another one
+    epoch, version, digest = (await cursor_of(live)).split(":")
+    peer = await wait(live, f"{epoch}:{int(version) + 1}:{digest}")
+    say(live, "BTC-USD", "97001.50")
+    await live.get("/healthz")
+    assert live.hub.connected["poll"] == 1
+    say(live, "ETH-USD", "3101.5")
+    answer = (await peer.answer()).json
+    assert (answer["since"], answer["version"], answer["quotes"].keys()) == (
+        int(version) + 1, int(version) + 2, {"ETH-USD"},
+    )  # fmt: skip
+
+
 @serving(hub={"heartbeat_ms": 100, "flush_interval_ms": 0})
 async def test_a_wait_that_times_out_gets_the_newest_cursor(live: Live) -> None:
     """200 with empty quotes and the newest cursor, whatever ETag was seen; heartbeats do not end the wait."""
