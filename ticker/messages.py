@@ -100,7 +100,7 @@ def parse_subscribe_query(parameters: Iterable[tuple[str, str]], max_symbols: in
         message["fields"] = _split(query["fields"])
     if "interval_ms" in query:
         text = query["interval_ms"]
-        message["interval_ms"] = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+        message["interval_ms"] = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
     if "cursor" in query:
         message["cursor"] = query["cursor"]
     return _parse_subscribe(message, None, max_symbols)

@@ -30,7 +30,7 @@ from ticker.selection import ALL_FIELDS, Selection
 
 MAX_TOMBSTONES = 10_000
 MOST_AHEAD = 100_000
-"""By how many versions a followed store may be ahead, half an hour's at most; who names a later one has made it up."""
+"""By how many versions a followed store may be ahead, half an hour at the usual pace; a later one is made up."""
 BIRTH = 4
 """Creating a symbol takes as long as this many changes."""
 LOOKED_THROUGH = 1000
