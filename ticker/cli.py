@@ -226,15 +226,16 @@ def serve(config: str | None, **given: Any) -> int:
 
 @contextlib.contextmanager
 def _ending_at_once() -> Iterator[None]:
-    """Let SIGTERM end the process with status 0 until the service has a handler of its own: nothing has begun yet."""
+    """Let a signal end the process with status 0 until the service has handlers of its own: nothing has begun yet."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    before = [(number, signal.signal(number, lambda *_: os._exit(0))) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 @cli.command(epilog=EPILOG)
