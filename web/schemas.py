@@ -204,7 +204,9 @@ MESSAGES: dict[str, Schema] = {
         "op": {"const": "subscribe", "description": "what to do"}, "id": _ID, "symbols": _WANTED,
         "fields": {"oneOf": [listing("the fields", FIELD_ITEM, minItems=1), {"type": "null"}],
                    "description": "fields to send from now on; null: as before", "examples": [["last", "bid", "ts"]]},
-        "interval_ms": value("integer", "minimum time between two frames, rounded up to a class", 250, "ms", minimum=0),
+        "interval_ms": value(
+            "integer", "minimum time between two frames; rounded up, at most a minute", 250, "ms", minimum=0
+        ),
         "cursor": CURSOR,
     }, ("id", "fields", "interval_ms", "cursor")),
     "unsubscribe": record("Take patterns away, exactly as they were given.", {

@@ -21,6 +21,8 @@ from ticker.selection import check_patterns
 
 MESSAGE_HEAD_BYTES = 512
 """Upper bound of an opening message without its patterns."""
+LONGEST_MS = 60_000
+"""The longest interval that the service keeps; it would shorten a longer one to this."""
 RECHECK_MS = 5000
 """Wait before asking again about missing symbols; it doubles each time."""
 
@@ -43,13 +45,13 @@ class Follower(ABC):
     Args:
         patterns: what to subscribe to.
         fields: which fields, None for all.
-        interval_ms: least time between two frames.
+        interval_ms: least time between two frames, at most `LONGEST_MS`.
         exact: whether prices come as the exchange's own text; otherwise as floats.
         cursor: where to resume.
 
     Raises:
         PatternError: a pattern is malformed, or a field does not exist.
-        ConfigError: there is no pattern, or the cursor is malformed.
+        ConfigError: there is no pattern, the interval is too long, or the cursor is malformed.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class Follower(ABC):
         cursor: str | None = None,
     ) -> None:
         self.wanted = check_selection(patterns, fields)
+        if interval_ms > LONGEST_MS:
+            raise ConfigError(f"the interval may be at most a minute, not {interval_ms / 1000:g} s")
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:
             raise ConfigError(f"'{cursor}' is not a cursor; one looks like 1795386000123:4711:9f3a61c27b04d5e8")

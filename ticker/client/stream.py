@@ -44,7 +44,7 @@ class Options(TypedDict, total=False):
     Attributes:
         url: the service, http(s) or ws(s); default `TICKER_URL`, then this machine.
         fields: which fields; default all.
-        interval_ms: least time between two frames; default 0.
+        interval_ms: least time between two frames, at most 60,000; default 0.
         cursor: resume from here; the view then contains only what has changed since.
         reconnect: if False, any failure of the connection ends the view, even the first; default True.
         on_state: called with each new state; in a blocking view, by another thread.

@@ -33,7 +33,7 @@ from ticker.model import FIELDS
     "interval_s",
     type=options.duration,
     metavar="TIME",
-    help="Least time between a symbol's changes: 250ms.",
+    help="Least time between a symbol's changes: 250ms, at most 1m.",
 )
 @click.option("--since", metavar="CURSOR", help="Resume where an earlier run stopped.")
 @click.option("--no-reconnect", is_flag=True, help="End with status 4 when the connection fails.")

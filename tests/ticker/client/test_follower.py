@@ -216,11 +216,15 @@ def test_the_first_message_of_a_connection_has_the_whole_subscription() -> None:
 
 
 def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
-    """Patterns, fields and cursors are checked by the client already."""
+    """Patterns, fields, intervals and cursors are checked by the client already.
+
+    Seen: `ticker tail --interval 5m` printed a line each minute, which is the longest interval of the service.
+    """
     for wrong, error in (
         (lambda: Noting("A B"), PatternError),
         (lambda: Noting("A", fields=["lst"]), PatternError),
         (lambda: Noting("A", fields="last"), ConfigError),
+        (lambda: Noting("A", interval_ms=60_001), ConfigError),
         (Noting, ConfigError),
         (lambda: Noting(["A", "B"]), ConfigError),  # type: ignore[arg-type]
         (lambda: split_address([5], None, {}), ConfigError),  # type: ignore[list-item]
