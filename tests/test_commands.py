@@ -204,6 +204,9 @@ def test_symbols_and_feeds_are_listed(called: Call) -> None:
     feed = json.loads(called("feeds", "--json")[1])
     assert feed["kind"] == "simulated"
     assert isinstance(feed["rate"], float), "a number here as it is at /api/feeds"
+    head, row = called("feeds", "--csv")[1].splitlines()
+    assert head == "feed,state,since,kind,symbols,rate,last_data,errors,message"
+    assert row.startswith(f"sim,live,{feed['since']},simulated,"), "times to calculate with; seen: 7 m"
 
 
 @serving(prices={})

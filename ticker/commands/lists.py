@@ -51,11 +51,15 @@ def feeds(form: str | None, url: str | None) -> None:
     listed = fetch(url, "/api/feeds", {"feeds": {str: _FEED}})["feeds"]
     now_ms = Clock().wall_ms()
     columns = ("feed", "state", "for", "kind", "symbols", "updates/s", "last data", "errors", "message")
+    if form == "csv":
+        columns = ("feed", "state", "since", "kind", "symbols", "rate", "last_data", "errors", "message")
     rows = []
     for name, feed in listed.items():
-        last = None if feed["last_data"] is None else age_text(now_ms - feed["last_data"])
-        times = [feed["state"], age_text(now_ms - feed["since"]), feed["kind"], feed["symbols"], feed["rate"], last]
-        rows.append([name, *times, sum(feed["errors"].values()), feed["message"]])
+        since, last = feed["since"], feed["last_data"]
+        if form != "csv":
+            since, last = age_text(now_ms - since), None if last is None else age_text(now_ms - last)
+        facts = [feed["state"], since, feed["kind"], feed["symbols"], feed["rate"], last]
+        rows.append([name, *facts, sum(feed["errors"].values()), feed["message"]])
     objects = [{"feed": name, **feed, "rate": float(feed["rate"])} for name, feed in listed.items()]
     print_table(form, columns, rows, objects)
 
