@@ -75,6 +75,8 @@ class View(Generic[Number]):
             raise KeyError(symbol)
         return quote
 
+    __iter__ = None  # or `for` without `async`, finding only __getitem__, would fail for want of a symbol 0
+
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._book.quotes
 

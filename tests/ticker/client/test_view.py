@@ -42,6 +42,8 @@ async def test_a_view_has_the_current_quotes(live: Live) -> None:
         assert (view.cursor or "").startswith(f"{live.service.store.epoch}:{live.service.store.version}:")
         with pytest.raises(KeyError, match="NOPE"):
             view["NOPE"]
+        with pytest.raises(TypeError, match="not iterable"):  # seen: KeyError: 0
+            list(view)  # type: ignore[call-overload]
         with pytest.raises(RuntimeError, match="a view can be entered only once"):
             await view.__aenter__()
 
