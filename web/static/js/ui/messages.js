@@ -152,7 +152,7 @@ export class Notice {
       return retryInS && { text: `The service cannot be reached. Retrying in ${retryInS} s.`, button: "Retry" };
     }
     const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`].filter(Boolean).join(", ");
-    if (view.rows.length === 0) return asking ? null : emptiness(view.query, listing.list, filters);
+    if (view.rows.length === 0) return asking ? null : emptiness(view.query, listing.list, filters, market.feeds);
     const leftOut = market.leftOut.size;
     if (leftOut > 0) {
       const [shown, more] = [market.quotes.size, leftOut].map((count) => numbers.count(count));
@@ -162,10 +162,11 @@ export class Notice {
   }
 }
 
-function emptiness(query, list, filters) {
+function emptiness(query, list, filters, feeds) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
   if (filters !== "") return { text: `Nothing in ${list.title} matches the filters: ${filters}.`, button: "Show all" };
   if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press a star to add one." };
   if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
-  return { text: "No symbols yet. They appear here as soon as a feed delivers." };
+  const lacks = [...feeds].map(([name, { state, message }]) => message && ` Feed ${name} is ${state}: ${message}.`);
+  return { text: `No symbols yet. They appear here as soon as a feed delivers.${lacks.filter(Boolean).join("")}` };
 }
