@@ -248,8 +248,13 @@ function openDetails({ instrument, unlisted }) {
   else open(prefs.queryWith({ embed: null, sel: instrument }), "_blank", "noopener");
 }
 
+/** The focus leaves the search for the row: else the keys of the details would be typed into the field. */
 function openBest() {
-  if (view.rows.length > 0) openDetails(view.rows[0]);
+  const [best] = view.rows;
+  if (best === undefined) return;
+  grid.select(best.symbol);
+  grid.focus();
+  openDetails(best);
 }
 
 /** The details have opened or closed: their venues are streamed while they are shown. */

@@ -1,0 +1,38 @@
+"""What is within reach in a real browser: the heads of the columns, and the keys after a search."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.web.page_server import PageServer, book, frozen, row, showing, until
+from tests.web.page_steps import sorts
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def test_a_click_anywhere_in_a_head_sorts(browser: Browser, server: PageServer) -> None:
+    """Not only one on its word. Seen: in a wide window nothing happened in the middle of a head."""
+    with frozen(browser, server, book(3)) as visit:
+        for name in ("Last", "24 h", "1 h trend", "Bid"):
+            head = visit.page.get_by_role("columnheader", name=name, exact=True)
+            head.click()  # in its middle
+            until(visit, partial(sorts, head, "descending"))
+
+
+def test_details_opened_from_the_search_have_their_keys(browser: Browser, server: PageServer) -> None:
+    """Enter in the search opens the best match and leaves the field.
+
+    Seen: the key of another interval was typed into the field, and nothing matched any more.
+    """
+    with showing(browser, server, book(30)) as visit:
+        visit.page.keyboard.press("/")
+        visit.page.keyboard.type("S0007")
+        visit.page.keyboard.press("Enter")
+        expect(row(visit.page, "S0007-USD")).to_be_focused()
+        expect(visit.page.get_by_role("button", name="5m", exact=True)).to_be_visible()  # the details are loaded now
+        visit.page.keyboard.press("1")
+        expect(visit.page).to_have_url(re.compile(r"q=S0007&sel=S0007-USD&tf=1m$"))
