@@ -32,7 +32,6 @@ const times = new Times();
 const clock = new ServerClock();
 const market = new Market(clock);
 const view = new View(market);
-const freshness = new Freshness(clock, () => stream.late);
 const sparklines = new Sparklines();
 const scheduler = new Scheduler((ms) => figures.frameTimes.add(ms));
 const announcer = new Announcer(byId("announcements"));
@@ -43,6 +42,7 @@ const stream = new Stream({
   market,
   painter: { state: connectionChanged, hello: serverGreeted, heard, data: dataCame, answered, resumed },
 });
+const freshness = new Freshness(clock, stream);
 
 /** What the modules may use of each other. */
 const page = {
@@ -78,15 +78,14 @@ function serverGreeted({ kinds, server }) {
   page.server = String(server ?? page.server);
 }
 
-function connectionChanged({ name, reason }) {
+function connectionChanged({ name, reason }, before) {
   if (name === "live") {
     announcer.say("connection", "Connected.");
     loadAlerts(); // should that have failed before
-  } else if (freshness.connected) {
+  } else if (before.name === "live") {
     announcer.say("connection", "Connection lost.");
   }
   if (reason === "denied") dialogs.open("token");
-  freshness.connected = name === "live";
   figures.latencies.clear();
   figures.showState();
   scheduler.soon(paintState);
@@ -162,7 +161,7 @@ function paintFigures() {
 }
 
 async function loadTrends() {
-  if (stream.socket.state.name !== "live") return;
+  if (!stream.live) return;
   const answer = await sparklines.load(grid.symbolsInView);
   if (answer === null || !Number.isFinite(answer.end)) return;
   for (const [symbol, closes] of Object.entries(answer.closes ?? {})) {

@@ -87,7 +87,7 @@ export class LiveSocket {
    * @param {string} options.url
    * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
    * @param {import("./protocol.js").ServerClock} options.clock fed with the server's times
-   * @param {{state(state: State), hello(message), data(message, kind: Kind)}}
+   * @param {{state(state: State, before: State), hello(message), data(message, kind: Kind)}}
    *   options.listener
    * @param {typeof import("./early.js").early} options.early the first connection, if it was opened already
    */
@@ -383,7 +383,8 @@ export class LiveSocket {
   }
 
   #enter(state) {
+    const before = this.state;
     this.state = state;
-    this.#listener.state(state);
+    this.#listener.state(state, before);
   }
 }

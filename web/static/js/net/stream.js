@@ -34,7 +34,7 @@ export class Stream {
    * @param {typeof import("./early.js").early} options.early
    * @param {import("./protocol.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
-   * @param {{state(state), hello(message), heard(frame, old: boolean), data(frame, kind, wasFilled: boolean),
+   * @param {{state(state, before), hello(message), heard(frame, old: boolean), data(frame, kind, wasFilled: boolean),
    *   answered(), resumed()}} options.painter
    *   `heard`: a frame has come, even in a pause; `answered`: a change of the subscription has been answered
    */
@@ -47,6 +47,11 @@ export class Stream {
 
   get paused() {
     return this.pausedAtMs !== null;
+  }
+
+  /** Whether it is connected, and has sent data. */
+  get live() {
+    return this.socket.state.name === "live";
   }
 
   /** Whether what is shown may be outdated. */

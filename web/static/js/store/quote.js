@@ -230,19 +230,16 @@ function isKnown(close) {
  * changed, none is live.
  */
 export class Freshness {
-  /** Whether the stream is up. */
-  connected = false;
-
   #clock;
-  #late;
+  #stream;
 
   /**
    * @param {import("../net/protocol.js").ServerClock} clock
-   * @param {() => boolean} late whether any price may have changed unnoticed
+   * @param {import("../net/stream.js").Stream} stream
    */
-  constructor(clock, late) {
+  constructor(clock, stream) {
     this.#clock = clock;
-    this.#late = late;
+    this.#stream = stream;
   }
 
   /** `live`, or what is wrong: `stale`, `halted`, `closed`, `down`, `gone`, `unlisted`. */
@@ -251,8 +248,8 @@ export class Freshness {
     if (quote.gone) return "gone";
     const said = quote.state ?? "live";
     if (said !== "live") return said;
-    if (this.#late()) return "stale";
-    return this.connected || this.ageMs(quote) <= limitMs(quote) ? "live" : "stale";
+    if (this.#stream.late) return "stale";
+    return this.#stream.live || this.ageMs(quote) <= limitMs(quote) ? "live" : "stale";
   }
 
   /** Time since the exchange made the price; if that is unknown, since this page received it. */

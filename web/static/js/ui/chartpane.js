@@ -214,7 +214,7 @@ export class ChartPane {
   #take() {
     const { price } = this.#quote;
     if (price === null || price === this.#price) return;
-    if (this.#price === null && !this.#page.freshness.connected) return; // an old price is not one of now
+    if (this.#price === null && !this.#page.stream.live) return; // an old price is not one of now
     this.#price = price;
     const before = this.#bars.list.length - 1;
     this.#bars.push(price, this.#page.clock.now());

@@ -218,7 +218,6 @@ export class Feeds {
 
   show() {
     const { figures, market, stream } = this.#page;
-    const connected = stream.socket.state.name === "live";
     const { bySource } = figures.rates;
     const sources = [...market.sources];
     const replayed = sources.filter((source) => source && !market.feeds.has(source)); // a replay's prices name other sources
@@ -232,7 +231,7 @@ export class Feeds {
       const venues = feed.kind === "replay" ? [name, ...replayed] : [name];
       const rate = venues.reduce((sum, venue) => sum + (bySource.get(venue) ?? 0), 0);
       const isSource = venues.some((venue) => sources.includes(venue));
-      this.#showChip(name, feed, connected ? feed.state : UNKNOWN, isSource, rate);
+      this.#showChip(name, feed, stream.live ? feed.state : UNKNOWN, isSource, rate);
     }
     const known = [...market.feeds.values()]; // they may have changed since `hello`, as a gateway's do
     const kinds = new Set(known.length === 0 ? this.helloKinds : known.map((feed) => feed.kind));

@@ -21,7 +21,7 @@ export class Panel {
   #page;
   #symbol = null;
   #known = null; // whether the symbol exists; null: not known yet
-  #wasConnected = false;
+  #wasLive = false;
   #shownPrice = ""; // as text, to tell which digits change
   #chart;
   #sources;
@@ -87,10 +87,10 @@ export class Panel {
   /** Paint what changes by itself, or may be late. */
   paintSlowly() {
     const quote = this.#find();
-    const { freshness, market } = this.#page;
+    const { stream, market } = this.#page;
     if (quote === undefined) return;
-    if (freshness.connected && !this.#wasConnected) this.#chart.load(); // the bars of a time away
-    this.#wasConnected = freshness.connected;
+    if (stream.live && !this.#wasLive) this.#chart.load(); // the bars of a time away
+    this.#wasLive = stream.live;
     this.#paintHead(quote);
     this.#paintDay(quote);
     this.#chart.paintSlowly(quote);
@@ -112,7 +112,7 @@ export class Panel {
     this.#known = quote !== undefined;
     this.#parts.body.hidden = !this.#known;
     this.#parts.missing.hidden = this.#known;
-    this.#wasConnected = this.#page.freshness.connected;
+    this.#wasLive = this.#page.stream.live;
     this.#chart.show(quote ?? null);
     this.#sources.show(this.#known ? instrumentOf(this.#symbol) : null);
     if (this.#known) this.#paintHead(quote);
