@@ -5,7 +5,6 @@
 import { Numbers, Times } from "./fmt.js";
 import { Sparklines } from "./net/api.js";
 import { ServerClock } from "./net/protocol.js";
-import { early } from "./net/early.js";
 import { Stream } from "./net/stream.js";
 import { Lists, Prefs } from "./store/choices.js";
 import { ALERTS_KEY, TOKEN_KEY, readJson, token } from "./store/kept.js";
@@ -36,8 +35,6 @@ const sparklines = new Sparklines();
 const scheduler = new Scheduler((ms) => figures.frameTimes.add(ms));
 const announcer = new Announcer(byId("announcements"));
 const stream = new Stream({
-  url: new URL("ws", document.baseURI.replace(/^http/, "ws")).href,
-  early,
   clock,
   market,
   painter: { state: connectionChanged, hello: serverGreeted, heard, data: dataCame, answered, resumed },

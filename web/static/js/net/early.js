@@ -8,15 +8,21 @@
 import { token } from "../store/kept.js";
 
 const TYPES = ["open", "message", "close"];
-const SUBSCRIPTION = { symbols: ["*"], interval_ms: 50 };
+export const INTERVAL_MS = 50; // frames come as batches
+const SUBSCRIPTION = { symbols: ["*"], interval_ms: INTERVAL_MS };
 
 /** The messages that open a connection. A token is sent there, since a URL would show it. */
 export function introduction() {
   return token() === null ? [] : [{ op: "auth", token: token() }];
 }
 
+/** A new connection to the service. */
+export function connect() {
+  return new WebSocket(new URL("ws", document.baseURI.replace(/^http/, "ws")));
+}
+
 function begin() {
-  const ws = new WebSocket(new URL("ws", document.baseURI.replace(/^http/, "ws")));
+  const ws = connect();
   const events = [];
   const keep = (event) => events.push(event);
   ws.addEventListener("open", () => {

@@ -7,7 +7,7 @@
  */
 
 import { FIELDS } from "../store/quote.js";
-import { introduction } from "./early.js";
+import { connect, early, introduction } from "./early.js";
 import { Position, PROTOCOL, decode } from "./protocol.js";
 
 const FIRST_WAIT_MS = 500;
@@ -57,7 +57,6 @@ export class LiveSocket {
   counts = { gaps: 0, malformed: 0, resumes: 0, messages: 0, bytes: 0 };
   heartbeatMs = 5000;
 
-  #url;
   #subscription;
   #clock;
   #listener;
@@ -66,7 +65,7 @@ export class LiveSocket {
   #awakeAtMs = 0; // the last check, or message
   #aheadMs = Infinity; // the wall clock's lead over the monotonic one at the last check
   #doubtedUntilMs = Infinity; // when a pong must have come after what may have been a sleep or a standstill
-  #early; // the connection that was opened while the page was loading, until it is taken over
+  #early = early; // the connection that was opened while the page was loading, until it is taken over
   #ws = null;
   #fresh = true; // no data frame on this connection yet, or since a sleep
   #answering = false; // the next data frame answers a subscription
@@ -84,16 +83,12 @@ export class LiveSocket {
 
   /**
    * @param {object} options
-   * @param {string} options.url
    * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
    * @param {import("./protocol.js").ServerClock} options.clock fed with the server's times
    * @param {{state(state: State, before: State), hello(message), data(message, kind: Kind)}}
    *   options.listener
-   * @param {typeof import("./early.js").early} options.early the first connection, if it was opened already
    */
-  constructor({ url, subscription, clock, listener, early }) {
-    this.#url = url;
-    this.#early = early;
+  constructor({ subscription, clock, listener }) {
     this.#subscription = subscription;
     this.#clock = clock;
     this.#listener = listener;
@@ -142,7 +137,7 @@ export class LiveSocket {
     this.#ping = { id: 0, sentMs: this.#heardAtMs, answered: true };
     this.#roundTripMs = 0;
     const asked = this.#early?.subscription ?? null;
-    const { ws, events } = this.#early?.take() ?? { ws: new WebSocket(this.#url), events: [] };
+    const { ws, events } = this.#early?.take() ?? { ws: connect(), events: [] };
     this.#early = null;
     this.#ws = ws;
     const handlers = {

@@ -6,10 +6,10 @@
  * visible again; until that has come nothing is live.
  */
 
+import { INTERVAL_MS } from "./early.js";
 import { LiveSocket } from "./socket.js";
 
 const AWAY_AFTER_MS = 30_000;
-const INTERVAL_MS = 50; // frames come as batches
 const AWAY_INTERVAL_MS = 1000;
 const MOST_NAMES = 500; // a service refuses more than 1,000 patterns
 const NOTHING = "-"; // no symbol's name: a subscription cannot be empty
@@ -30,19 +30,17 @@ export class Stream {
 
   /**
    * @param {object} options
-   * @param {string} options.url
-   * @param {typeof import("./early.js").early} options.early
    * @param {import("./protocol.js").ServerClock} options.clock
    * @param {import("../store/market.js").Market} options.market
    * @param {{state(state, before), hello(message), heard(frame, old: boolean), data(frame, kind, wasFilled: boolean),
    *   answered(), resumed()}} options.painter
    *   `heard`: a frame has come, even in a pause; `answered`: a change of the subscription has been answered
    */
-  constructor({ url, early, clock, market, painter }) {
+  constructor({ clock, market, painter }) {
     this.#market = market;
     this.#painter = painter;
     const listener = { ...painter, data: (frame, kind) => this.#data(frame, kind) };
-    this.socket = new LiveSocket({ url, early, clock, subscription: this.wanted.subscription, listener });
+    this.socket = new LiveSocket({ clock, subscription: this.wanted.subscription, listener });
   }
 
   get paused() {
