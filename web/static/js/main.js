@@ -320,5 +320,4 @@ if (prefs.embedded) {
   details.start();
 }
 if (document.hidden) hide(); // opened in the background
-stream.socket.want(stream.wanted.subscription);
 stream.socket.connect();

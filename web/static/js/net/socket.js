@@ -57,7 +57,7 @@ export class LiveSocket {
   counts = { gaps: 0, malformed: 0, resumes: 0, messages: 0, bytes: 0 };
   heartbeatMs = 5000;
 
-  #subscription;
+  #subscription; // to ask for; set before the first connection
   #clock;
   #listener;
   #heardAtMs = 0; // the last message of this connection, or its beginning
@@ -82,14 +82,10 @@ export class LiveSocket {
   #gapAtMs = -Infinity;
 
   /**
-   * @param {object} options
-   * @param {object} options.subscription what `subscribe` carries besides `op`, `id` and `cursor`
-   * @param {import("./protocol.js").ServerClock} options.clock fed with the server's times
-   * @param {{state(state: State, before: State), hello(message), data(message, kind: Kind)}}
-   *   options.listener
+   * @param {import("./protocol.js").ServerClock} clock fed with the server's times
+   * @param {{state(state: State, before: State), hello(message), data(message, kind: Kind)}} listener
    */
-  constructor({ subscription, clock, listener }) {
-    this.#subscription = subscription;
+  constructor(clock, listener) {
     this.#clock = clock;
     this.#listener = listener;
   }
@@ -155,7 +151,8 @@ export class LiveSocket {
 
   /**
    * Subscribe to this, and to nothing else, on this connection and on those after it.
-   * @param {{symbols: string[], fields?: string[], interval_ms: number}} subscription
+   * @param {{symbols: string[], fields?: string[], interval_ms: number}} subscription what `subscribe` carries besides
+   *   `op`, `id` and `cursor`
    */
   want(subscription) {
     const before = this.#subscription;

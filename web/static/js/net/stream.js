@@ -16,7 +16,8 @@ const NOTHING = "-"; // no symbol's name: a subscription cannot be empty
 const AWAY_FIELDS = ["last", "bid", "ask", "change_pct", "ts", "state"];
 
 export class Stream {
-  wanted = new Wanted();
+  /** What it subscribes to. @type {Wanted} */
+  wanted;
   /** When the user paused it, monotonic ms; null while it runs. @type {number | null} */
   pausedAtMs = null;
   /** @type {LiveSocket} */
@@ -37,10 +38,11 @@ export class Stream {
    *   `heard`: a frame has come, even in a pause; `answered`: a change of the subscription has been answered
    */
   constructor({ clock, market, painter }) {
+    this.wanted = new Wanted(market);
     this.#market = market;
     this.#painter = painter;
     const listener = { ...painter, data: (frame, kind) => this.#data(frame, kind) };
-    this.socket = new LiveSocket({ clock, subscription: this.wanted.subscription, listener });
+    this.socket = new LiveSocket(clock, listener);
   }
 
   get paused() {
@@ -133,10 +135,6 @@ export class Stream {
 class Wanted {
   /** The only symbols that the page will ever show; null: all. @type {string[] | null} */
   only = null;
-  /** A venue whose own prices are listed, or empty. */
-  feed = "";
-  /** Venues' own symbols that the chosen list names. @type {Iterable<string>} */
-  listed = [];
   /** The instrument whose details are open, or null. @type {string | null} */
   details = null;
   /** Symbols with alerts. @type {string[]} */
@@ -146,13 +144,21 @@ class Wanted {
   /** The current row's instrument, or null. @type {string | null} */
   current = null;
 
+  #market;
+
+  /** @param {import("../store/market.js").Market} market which knows what is listed */
+  constructor(market) {
+    this.#market = market;
+  }
+
   /** @returns {{symbols: string[], fields?: string[], interval_ms: number}} */
   get subscription() {
     return this.away ? this.#least() : { symbols: this.#patterns(), interval_ms: INTERVAL_MS };
   }
 
   #patterns() {
-    const { only, feed, listed, details } = this;
+    const { only, details } = this;
+    const { feed, listed } = this.#market;
     const names = new Set(only === null ? ["*", ...listed] : [...only, ...this.watched]);
     const patterns = names.size <= MOST_NAMES ? names : new Set(Array.from(names, allAlike));
     if (feed !== "" && only === null) patterns.add(`${feed}:*`);

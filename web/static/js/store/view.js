@@ -52,8 +52,6 @@ export class View {
   sort = DEFAULT_SORT;
   /** A better order is waiting because the list was held. */
   waiting = false;
-  /** Show this venue's own prices; empty for the consolidated ones. */
-  feed = "";
   /** Show only what matches this, the best match first. */
   query = "";
   /** Show what this list names. @type {import("./choices.js").List} */
@@ -107,11 +105,12 @@ export class View {
 
   /** The quotes that can be listed, by symbol: of one venue, or consolidated. */
   get #quotes() {
-    return this.feed === "" ? this.#market.quotes : this.#market.venues;
+    return this.#market.feed === "" ? this.#market.quotes : this.#market.venues;
   }
 
   get #prefix() {
-    return this.feed === "" ? "" : `${this.feed}:`;
+    const { feed } = this.#market;
+    return feed === "" ? "" : `${feed}:`;
   }
 
   /** The symbol under which an instrument is listed now; a feed's own price is always the same one. */
@@ -140,7 +139,7 @@ export class View {
   }
 
   #placeholder(symbol) {
-    if (!this.#market.lacks(symbol) || this.feed !== "") return null;
+    if (!this.#market.lacks(symbol) || this.#market.feed !== "") return null;
     let quote = this.#placeholders.get(symbol);
     if (quote === undefined) {
       quote = new Quote(symbol);

@@ -38,7 +38,7 @@ export function starCell({ lists }) {
 }
 
 export function symbolCell(page) {
-  const { view } = page;
+  const { view, market } = page;
   const base = element("span", { class: "base" });
   const rest = element("span", { class: "rest" });
   const name = element("bdi", { class: "name" });
@@ -50,7 +50,7 @@ export function symbolCell(page) {
     paint(quote, state) {
       const offer = state === "unlisted" ? "remove" : view.isOutside(quote) ? "add" : null;
       const watched = page.alerts?.has(quote.instrument);
-      const venue = view.feed === "" ? quote.venue : ""; // else all rows are of the same one
+      const venue = market.feed === "" ? quote.venue : ""; // else all rows are of the same one
       if (!changed(quote, quote.name, venue, offer, watched)) return;
       setText(base, quote.parts[0]);
       setText(rest, quote.parts[1]);

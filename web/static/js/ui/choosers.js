@@ -209,12 +209,12 @@ export class Filters {
   /** Offer what the market has, and the present choice even if the market does not have it. */
   show() {
     const { market, view } = this.#page;
-    const state = [market.membership, ...market.feeds.keys(), view.feed, view.currency].join();
+    const state = [market.membership, ...market.feeds.keys(), market.feed, view.currency].join();
     if (state === this.#shown) return;
     this.#shown = state;
     // A replay is one feed with prices of many.
     const venues = [...market.sources].filter((source) => typeof source === "string");
-    this.#fill("feed", [...new Set([...market.feeds.keys(), ...venues])].sort(), view.feed);
+    this.#fill("feed", [...new Set([...market.feeds.keys(), ...venues])].sort(), market.feed);
     this.#fill("quote", currencies(market), view.currency);
   }
 

@@ -26,7 +26,7 @@ export class Listing {
   start() {
     const { prefs, view, search, stream, market } = this.#page;
     view.sort = sortFrom(prefs.get("sort"));
-    view.feed = stream.wanted.feed = market.feed = prefs.get("feed");
+    market.feed = prefs.get("feed");
     view.currency = prefs.get("quote");
     if (prefs.embedded && this.list.kind === "shared") {
       stream.wanted.only = Array.from(this.list.symbols, (name) => view.symbolOf(name));
@@ -41,7 +41,7 @@ export class Listing {
     const { tabs, lists, view, market, stream } = this.#page;
     const { list } = this;
     view.list = list;
-    stream.wanted.listed = market.listed = new Set([...(list.symbols ?? [])].filter((symbol) => symbol.includes(":")));
+    market.listed = new Set([...(list.symbols ?? [])].filter((symbol) => symbol.includes(":")));
     stream.ask();
     this.forgetVenues();
     tabs.show(lists.all, list);
@@ -163,9 +163,8 @@ export class Listing {
     grid.toTop();
     prefs.set(name, value);
     view.currency = prefs.get("quote");
-    view.feed = prefs.get("feed");
-    if (stream.wanted.feed !== view.feed) {
-      stream.wanted.feed = market.feed = view.feed;
+    if (market.feed !== prefs.get("feed")) {
+      market.feed = prefs.get("feed");
       stream.ask();
       this.forgetVenues();
       if (current !== null) grid.select(view.symbolOf(current.instrument)); // the same one of that feed
@@ -198,11 +197,11 @@ export class Listing {
   /** Drop venues' own symbols that nothing shows any more. */
   forgetVenues() {
     const { market, stream } = this.#page;
-    const { feed, details } = stream.wanted;
+    const { details } = stream.wanted;
     if (stream.paused) return; // until it ends they would not come again
     market.forgetVenues((symbol) => {
       const [venue, instrument] = symbol.split(":");
-      return venue !== feed && instrument !== details && !market.listed.has(symbol);
+      return venue !== market.feed && instrument !== details && !market.listed.has(symbol);
     });
   }
 

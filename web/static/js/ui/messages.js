@@ -151,7 +151,7 @@ export class Notice {
     if (!market.filled) {
       return retryInS && { text: `The service cannot be reached. Retrying in ${retryInS} s.`, button: "Retry" };
     }
-    const filters = [view.feed && `feed ${view.feed}`, view.currency && `quote ${view.currency}`].filter(Boolean).join(", ");
+    const filters = [market.feed && `feed ${market.feed}`, view.currency && `quote ${view.currency}`].filter(Boolean).join(", ");
     if (view.rows.length === 0) return asking ? null : emptiness(view.query, listing.list, filters, market.feeds);
     const leftOut = market.leftOut.size;
     if (leftOut > 0) {
