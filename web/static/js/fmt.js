@@ -39,22 +39,20 @@ export class Numbers {
     this.#formats.clear();
     const zero = this.#format(0).format(0);
     const mark = this.#format(1).formatToParts(0.5).find((part) => part.type === "decimal").value;
-    const quoted = mark.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    this.#leadingZeros = new RegExp(`^(${MINUS}?${zero}${quoted})(${zero}{${FOLD_FROM_ZEROS},})(?!$|${zero})`);
+    this.#leadingZeros = new RegExp(`^(${MINUS}?${zero}[${mark}])(${zero}{${FOLD_FROM_ZEROS},})(?!$|${zero})`);
   }
 
   /** A price with its symbol's decimals; if they are more than 8, leading zeros are folded: 0.0₉2048. */
   price(value, decimals) {
-    const text = this.fullPrice(value, decimals);
+    const text = this.fixed(value, decimals);
     if (decimals === null || decimals <= FOLD_ABOVE_DECIMALS) return text;
-    if (text === this.fullPrice(0, decimals)) return this.count(0); // a difference of nothing
+    if (text === this.fixed(0, decimals)) return this.count(0); // a difference of nothing
     return text.replace(this.#leadingZeros, (_, head, zeros) => head + zeros[0] + subscript(zeros.length));
   }
 
-  /** A price with every digit, for tooltips and screen readers. */
-  fullPrice(value, decimals) {
-    if (value === null) return MISSING;
-    return this.#signed(value, this.#format(decimals));
+  /** A plain number; of a price every digit, for tooltips and screen readers. */
+  fixed(value, decimals) {
+    return value === null ? MISSING : this.#signed(value, this.#format(decimals));
   }
 
   /** +1,804.20: how far a price has moved; zero has no sign. */
@@ -94,17 +92,12 @@ export class Numbers {
 
   /** 2,048 */
   count(value) {
-    return this.#format(0).format(value);
+    return this.fixed(value, 0);
   }
 
   /** 1 symbol, 2,048 symbols. */
   counted(value, noun) {
     return `${this.count(value)} ${noun}${value === 1 ? "" : "s"}`;
-  }
-
-  /** A plain number with fixed decimals, for the status line. */
-  fixed(value, decimals) {
-    return this.#signed(value, this.#format(decimals));
   }
 
   // The sign is ours: locales disagree about the character, and rounding may leave a signed zero.

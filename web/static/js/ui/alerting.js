@@ -25,7 +25,7 @@ export function alertsOf(page) {
 /** An alert in words: "price ≥ 97,600.00". */
 export function describe({ kind, op, value }, numbers, decimals) {
   const sign = op === ">=" ? "≥" : "≤";
-  if (kind === "price") return `price ${sign} ${numbers.fullPrice(value, decimals)}`;
+  if (kind === "price") return `price ${sign} ${numbers.fixed(value, decimals)}`;
   if (kind === "change") return `24 h ${sign} ${numbers.percent(value)}`;
   return `no data for ${age(value * 1000)}`;
 }
@@ -38,7 +38,7 @@ export function describe({ kind, op, value }, numbers, decimals) {
  */
 function ring(alert, value, { toasts, announcer, numbers, market }) {
   const decimals = market.quotes.get(alert.symbol)?.decimals ?? null;
-  const now = alert.kind === "price" ? `: ${numbers.fullPrice(value, decimals)} now` : "";
+  const now = alert.kind === "price" ? `: ${numbers.fixed(value, decimals)} now` : "";
   const text = `${alert.symbol} ${describe(alert, numbers, decimals)}${now}`;
   announcer.say(alert.id, `Alert. ${text}.`);
   if (!notify(text, `${alert.symbol} ${alert.kind} ${alert.op} ${alert.value}`)) toasts.show(text);

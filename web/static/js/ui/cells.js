@@ -101,7 +101,7 @@ export function plainCell(page, { key, text, write }) {
 
 /** Texts as columns write them: short, and in full for a tooltip. */
 export const written = {
-  price: (value, { numbers }, { decimals }) => [numbers.price(value, decimals), numbers.fullPrice(value, decimals)],
+  price: (value, { numbers }, { decimals }) => [numbers.price(value, decimals), numbers.fixed(value, decimals)],
   difference: (value, { numbers }, { decimals }) => [numbers.difference(value, decimals)],
   spread: (value, { numbers }) => [numbers.basisPoints(value)],
   volume: (value, { numbers }) => [numbers.volume(value)],
@@ -175,7 +175,7 @@ export function rangeCell({ numbers }) {
       const { low, high, decimals } = quote;
       if (!changed(place, openPlace, low, high, decimals)) return;
       track.hidden = place === null;
-      setAttribute(cell, "title", track.hidden ? null : `${numbers.fullPrice(low, decimals)} – ${numbers.fullPrice(high, decimals)}`);
+      setAttribute(cell, "title", track.hidden ? null : `${numbers.fixed(low, decimals)} – ${numbers.fixed(high, decimals)}`);
       if (track.hidden) return;
       covered.style.transform = `scaleX(${place / 1000})`;
       marker.style.transform = `translateX(${place / 10}%)`;
@@ -211,7 +211,7 @@ export function rowLabel(quote, state, { numbers, freshness, alerts }) {
   const words = [quote.venue === "" ? quote.instrument : `${quote.instrument} at ${quote.venue}`];
   if (state === "unlisted") return `${words[0]}, not listed here`;
   if (quote.name !== null) words.push(quote.name);
-  words.push(quote.price === null ? "no price" : numbers.fullPrice(quote.price, quote.decimals));
+  words.push(quote.price === null ? "no price" : numbers.fixed(quote.price, quote.decimals));
   if (quote.isMid) words.push("mid price");
   if (change !== null) {
     const way = ["down ", "unchanged", "up "][direction(change) + 1];

@@ -6,12 +6,13 @@
  * is one that the page shows.
  */
 
-import { age, clock as clockText, MISSING } from "../fmt.js";
+import { age, clock as clockText } from "../fmt.js";
 import { ARROWS } from "./cells.js";
 import { element, lineThrough, mark, setAttribute, setText, showMark } from "./elements.js";
 
 const DELAYED_MS = 1000;
-const SHARES = [0.5, 0.95];
+/** Of which measurements there are quantiles: the median first. */
+export const SHARES = [0.5, 0.95, 0.99];
 const WORDS = { connecting: "Connecting", live: "Live", delayed: "Delayed", paused: "Paused", offline: "Offline" };
 const RECENT_MS = 5000;
 const RATES_KEPT = 5; // seconds
@@ -48,8 +49,7 @@ export class Figures {
     const { name } = stream.socket.state;
     if (name !== "live") return name === "ended" ? "offline" : name;
     if (stream.paused) return "paused";
-    const slow = (this.latencies.quantiles([0.5])?.[0] ?? 0) > DELAYED_MS;
-    return stream.late || slow ? "delayed" : "live";
+    return stream.late || this.latencies.quantiles()[0] > DELAYED_MS ? "delayed" : "live";
   }
 
   /** The same in words, with details. */
@@ -75,20 +75,18 @@ export class Figures {
     const { head, stream, clock, times, feeds, market, numbers, notice } = this.#page;
     const { position, counts } = stream.socket;
     const up = ["live", "delayed"].includes(this.#condition);
-    const whole = (value) => (value === undefined ? MISSING : numbers.count(Math.round(value)));
-    const [median, p95] = (up && this.latencies.quantiles(SHARES)) || [];
-    const [frameMs] = this.frameTimes.quantiles([0.5]) ?? [];
+    const [median, p95] = up ? this.latencies.quantiles() : [null, null];
     head.show();
     this.showState();
     this.#drawTrace(median);
     const texts = {
-      "#cluster .cluster-latency b": whole(median),
-      "#cluster .cluster-rate b": up ? whole(this.rates.total) : MISSING,
-      "#figures .p50": whole(median),
-      "#figures .p95": whole(p95),
-      "#figures .sequence": position.version === null ? MISSING : numbers.count(position.version),
+      "#cluster .cluster-latency b": numbers.count(median),
+      "#cluster .cluster-rate b": numbers.count(up ? this.rates.total : null),
+      "#figures .p50": numbers.count(median),
+      "#figures .p95": numbers.count(p95),
+      "#figures .sequence": numbers.count(position.version),
       "#figures .gaps": numbers.count(counts.gaps),
-      "#figures .frame": frameMs === undefined ? MISSING : numbers.fixed(frameMs, 1),
+      "#figures .frame": numbers.fixed(this.frameTimes.quantiles()[0], 1),
       "#figures .time": times.clock(clock.now()),
       "#figures .zone": times.label,
     };
@@ -100,7 +98,7 @@ export class Figures {
   }
 
   #drawTrace(median) {
-    if (median === undefined) return;
+    if (median === null) return;
     this.#trace.push(median);
     if (this.#trace.length > TRACE_POINTS) this.#trace.shift();
     // From zero, and never stretched below that, so that a quiet line means a quiet network.
@@ -189,13 +187,12 @@ class RecentSamples {
     this.#samples = [];
   }
 
-  /** The values at the given shares (0.5: the median) of the recent ones; null if there are none. */
-  quantiles(shares) {
+  /** The values at SHARES of the recent ones; null where there are none. @returns {(number | null)[]} */
+  quantiles() {
     const sinceMs = performance.now() - RECENT_MS;
     this.#samples = this.#samples.filter(([atMs]) => atMs > sinceMs);
-    if (this.#samples.length === 0) return null;
     const sorted = this.#samples.map(([, value]) => value).sort((a, b) => a - b);
-    return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
+    return SHARES.map((share) => sorted[Math.floor(share * sorted.length)] ?? null);
   }
 }
 
@@ -260,7 +257,7 @@ export class Feeds {
     showMark(shape, state);
     aside.hidden = state === "live" && isSource;
     const [about, said] = standby ? ["· standby", ""]
-      : state === "live" ? ["", `${numbers.count(Math.round(rate))}/s`]
+      : state === "live" ? ["", `${numbers.count(rate)}/s`]
       : state === "stale" ? ["· no data for", age(clock.now() - market.silentSince(name))]
       : ["·", state];
     setText(aside, about);

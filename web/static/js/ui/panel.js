@@ -217,7 +217,7 @@ export class Panel {
       setText(p.same, text.slice(0, same));
       setText(p.changed, text.slice(same));
       p.changed.className = CLASSES.get(tick);
-      setAttribute(p.price, "title", numbers.fullPrice(price, decimals));
+      setAttribute(p.price, "title", numbers.fixed(price, decimals));
       this.#shownPrice = text;
     }
     const way = direction(percent);
@@ -247,7 +247,7 @@ export class Panel {
     const { numbers } = this.#page;
     for (const field of ["open", "high", "low"]) {
       setText(this.#parts[field], numbers.price(quote[field], quote.decimals));
-      setAttribute(this.#parts[field], "title", numbers.fullPrice(quote[field], quote.decimals));
+      setAttribute(this.#parts[field], "title", numbers.fixed(quote[field], quote.decimals));
     }
     setText(this.#parts.volume, numbers.volume(quote.volume));
   }

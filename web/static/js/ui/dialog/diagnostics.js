@@ -4,6 +4,7 @@
 
 import { MISSING } from "../../fmt.js";
 import { element, mark, setText } from "../elements.js";
+import { SHARES } from "../figures.js";
 
 export const title = "Connection";
 
@@ -21,8 +22,6 @@ const ROWS = [
   ["Symbols", (d) => d.symbols],
   ["Rows rendered", (d) => d.rows],
 ];
-
-const SHARES = [0.5, 0.95, 0.99];
 
 /** A function that returns how fast counts have grown since its last call, a second ago; null at first. */
 function meter(counts) {
@@ -42,8 +41,8 @@ function meter(counts) {
 function diagnose({ figures, stream, numbers, market }, perSecond) {
   const { position, counts } = stream.socket;
   const quantiles = (samples, decimals) => {
-    const found = samples.quantiles(SHARES);
-    if (found === null) return MISSING;
+    const found = samples.quantiles();
+    if (found[0] === null) return MISSING;
     return `${SHARES.map((share, i) => `p${share * 100} ${numbers.fixed(found[i], decimals)}`).join(" · ")} ms`;
   };
   const { latencies, frameTimes, rates } = figures;
@@ -52,10 +51,10 @@ function diagnose({ figures, stream, numbers, market }, perSecond) {
     state: figures.state,
     latency: quantiles(latencies, 0),
     frame: quantiles(frameTimes, 1),
-    updates: `${numbers.count(Math.round(rates.total))}/s`,
+    updates: `${numbers.count(rates.total)}/s`,
     messages: messages === null ? MISSING : `${numbers.fixed(messages, 1)}/s`,
     bytes: bytes === null ? MISSING : `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
-    sequence: position.version === null ? MISSING : numbers.count(position.version),
+    sequence: numbers.count(position.version),
     gaps: numbers.count(counts.gaps),
     resumes: numbers.count(counts.resumes),
     malformed: numbers.count(counts.malformed),
