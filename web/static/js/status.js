@@ -21,7 +21,7 @@ const theme = new Theme(byId("theme"), prefs);
 const answers = new Window();
 const tiles = new Tiles(byId("tiles"), numbers);
 const table = new FeedTable(byId("feeds"), byId("feed"), numbers);
-const dialogs = new Dialogs({ admit: refresh, toasts: { show: (text) => setText(byId("reasons"), text) } });
+const dialogs = new Dialogs({ admit: refresh, toasts: { say: (_, text) => setText(byId("reasons"), text) } });
 
 let lastFeeds = {};
 

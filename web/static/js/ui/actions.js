@@ -153,13 +153,12 @@ export class Theme {
  * @param {string | null} [href] of the style sheet
  * @returns {Promise<object | null>} all that they export; null: it failed, and the user was told
  */
-export async function load(names, { announcer, toasts }, href = "css/dialogs.css") {
+export async function load(names, { toasts }, href = "css/dialogs.css") {
   try {
     const parts = await Promise.all([...names.map((name) => import(`./${name}.js`)), href && addStyles(href)]);
     return Object.assign({}, ...parts);
   } catch {
-    announcer?.say("load", FAILED);
-    toasts.show(FAILED);
+    toasts.say("load", FAILED);
     return null;
   }
 }

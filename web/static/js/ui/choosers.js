@@ -57,7 +57,7 @@ export class Tabs {
     this.#current = current;
     setAttribute(this.#more, "aria-label", `Options for ${current.title}`);
     this.#place([...parts, this.#new]);
-    if (focused instanceof HTMLElement && focused.isConnected && this.#nav.contains(focused)) focused.focus();
+    if (this.#nav.contains(focused)) focused.focus();
     if (moved) this.#reveal();
   }
 

@@ -70,14 +70,9 @@ export class Listing {
   }
 
   #begin(list) {
-    if (list === null) return this.#refuse("There is no room for more lists. Delete one first.");
+    if (list === null) return this.#page.toasts.say("list", "There is no room for more lists. Delete one first.");
     this.choose(list.key);
     this.#page.tabs.rename(list);
-  }
-
-  #refuse(sentence) {
-    this.#say("list", sentence);
-    this.#page.toasts.show(sentence);
   }
 
   rename(list, title) {
@@ -103,8 +98,7 @@ export class Listing {
     if (chosen) this.choose("all");
     else this.showLists();
     tabs.focus(this.list);
-    this.#say("list", `List ${list.title} deleted.`);
-    toasts.show(`List ${list.title} deleted.`, {
+    toasts.say("list", `List ${list.title} deleted.`, {
       label: "Undo",
       run: () => {
         undo();
@@ -124,10 +118,10 @@ export class Listing {
     const { lists, toasts } = this.#page;
     const had = list.symbols.has(symbol);
     const added = lists.toggle(list, symbol);
-    if (!had && !added) return this.#refuse(`${list.title} is full. Remove a symbol first.`);
+    if (!had && !added) return toasts.say("list", `${list.title} is full. Remove a symbol first.`);
     const text = `${symbol} ${added ? "added to" : "removed from"} ${list.title}.`;
-    this.#say("list", text);
-    if (!added && list.kind !== "favourites") toasts.show(text, { label: "Undo", run: () => lists.toggle(list, symbol) });
+    if (added || list.kind === "favourites") this.#say("list", text);
+    else toasts.say("list", text, { label: "Undo", run: () => lists.toggle(list, symbol) });
   }
 
   /** Sort by a column: descending, then ascending, then back to the default. */

@@ -58,6 +58,12 @@ export class Toasts {
     this.#page = page;
   }
 
+  /** Show a sentence, and announce it. @param {string} topic see Announcer */
+  say(topic, sentence, action) {
+    this.#page.announcer.say(topic, sentence);
+    this.show(sentence, action);
+  }
+
   /**
    * @param {string | Node} message
    * @param {{label: string, run: () => void}} [action]

@@ -259,10 +259,7 @@ export class Row {
 
   /** End the row's flashes at once. */
   stopFlashes() {
-    for (const key of Object.values(FLASHING)) {
-      const cell = this.#cells.get(key);
-      if (cell !== undefined) this.#flashes.stop(cell.element);
-    }
+    for (const key of Object.values(FLASHING)) this.#flashes.stop(this.#cells.get(key)?.element);
   }
 }
 

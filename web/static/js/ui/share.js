@@ -42,15 +42,14 @@ function save(file, name) {
  * Copy the URL of this view; a list other than All goes as its symbols. List and order are always named, since the
  * recipient may have other defaults.
  */
-export async function copyLink({ prefs, listing, view, toasts, announcer }) {
+export async function copyLink({ prefs, listing, view, toasts }) {
   const { kind, key, symbols } = listing.list;
   const sort = sortName(view.sort);
   const query = prefs.queryWith(kind === "all" ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
   const address = new URL(query, document.baseURI).href;
   try {
     await navigator.clipboard.writeText(address);
-    announcer.say("link", "Link copied.");
-    toasts.show("Link copied.");
+    toasts.say("link", "Link copied.");
   } catch {
     const field = element("input", { class: "link-field", readonly: "", "aria-label": "Link to this view" });
     field.value = address;
