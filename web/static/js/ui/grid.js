@@ -260,14 +260,18 @@ export class Grid {
   }
 
   #seat(quote, index, symbol) {
-    let row = this.#rows.get(symbol);
-    if (row === undefined) {
-      row = this.#spare.pop() ?? this.#newRow();
-      row.element.hidden = false;
-      this.#rows.set(symbol, row);
-    }
-    if (row.quote !== quote) row.bind(quote);
+    const known = this.#rows.get(symbol);
+    const row = known ?? this.#freeRow(index);
+    this.#rows.set(symbol, row);
+    row.element.hidden = false;
+    if (known?.quote !== quote) row.bind(quote); // a free one has not been painted lately, whatever it shows
     row.place(index, this.#rowHeight);
+  }
+
+  /** A row not in use: one in that place, so that nothing moves when all are in another order; else the last one. */
+  #freeRow(index) {
+    const there = this.#spare.findIndex((one) => one.index === index);
+    return this.#spare.splice(there, 1).at(0) ?? this.#newRow();
   }
 
   #newRow() {

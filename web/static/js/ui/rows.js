@@ -170,12 +170,13 @@ export class Head {
 export class Row {
   /** @type {import("../store/quote.js").Quote | null} */
   quote = null;
+  /** Its place in the list, or its last one. @type {number | null} */
+  index = null;
   element = element("div", { class: "row", role: "row", tabindex: "-1" });
 
   #page;
   #flashes;
   #cells = new Map();
-  #index = null;
   #labelled = null; // the state that its name was made in
 
   /**
@@ -210,8 +211,8 @@ export class Row {
   /** Move to this place in the list. */
   place(index, rowHeight) {
     this.element.style.top = `${index * rowHeight}px`; // with a transform Firefox selects text in other rows, too
-    if (index === this.#index) return;
-    this.#index = index;
+    if (index === this.index) return;
+    this.index = index;
     this.element.setAttribute("aria-rowindex", index + 2); // the head is row 1
   }
 
