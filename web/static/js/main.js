@@ -46,7 +46,7 @@ const page = {
   prefs, lists, numbers, times, clock, market, view, freshness, scheduler, announcer, stream,
   skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")), server: "the service", alerts: null,
   alertsChanged, open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
-  paintList: () => scheduler.soon(paintList),
+  paintList: () => scheduler.soon(paintList), paintOrder: () => scheduler.soon(paintOrder),
 };
 Object.assign(page, {
   toasts: new Toasts(byId("toasts"), page),
@@ -141,6 +141,12 @@ function paintState() {
 function paintList() {
   grid.show(view.rows);
   figures.show();
+}
+
+/** The same rows in another order: no figure has changed. */
+function paintOrder() {
+  grid.show(view.rows);
+  page.head.show();
 }
 
 function arrange() {

@@ -133,12 +133,13 @@ export class Listing {
 
   /** @param {string} sort an order as text, see store/view.js */
   order(sort) {
-    const { view, prefs } = this.#page;
+    const { view, prefs, paintOrder } = this.#page;
     prefs.set("sort", sort);
     view.sort = sortFrom(prefs.get("sort"));
     const { title } = columnOf(view.sort.key);
     this.#say("sort", `Sorted by ${title}, ${view.sort.descending ? "descending" : "ascending"}.`);
-    this.#show();
+    view.refresh();
+    paintOrder();
   }
 
   searchFor(query) {
