@@ -13,6 +13,7 @@ import { Freshness } from "./store/quote.js";
 import { View } from "./store/view.js";
 import { Actions, Details, Dialogs, Theme, load } from "./ui/actions.js";
 import { Filters, Search, Tabs } from "./ui/choosers.js";
+import { find } from "./ui/elements.js";
 import { Feeds, Figures } from "./ui/figures.js";
 import { Grid } from "./ui/grid.js";
 import { Listing } from "./ui/listing.js";
@@ -21,8 +22,6 @@ import { Head, chosenColumns } from "./ui/rows.js";
 import { Hold, Scheduler } from "./ui/scheduler.js";
 
 const ADDRESS_AFTER_MS = 250; // browsers throttle a page that changes its URL with every key press
-
-const byId = (id) => document.getElementById(id);
 
 const prefs = new Prefs(new URLSearchParams(location.search));
 const lists = new Lists(prefs.get("symbols"));
@@ -33,7 +32,7 @@ const market = new Market(clock);
 const view = new View(market);
 const sparklines = new Sparklines();
 const scheduler = new Scheduler((ms) => figures.frameTimes.add(ms));
-const announcer = new Announcer(byId("announcements"));
+const announcer = new Announcer();
 const stream = new Stream({
   clock,
   market,
@@ -44,22 +43,22 @@ const freshness = new Freshness(clock, stream);
 /** What the modules may use of each other. */
 const page = {
   prefs, lists, numbers, times, clock, market, view, freshness, scheduler, announcer, stream,
-  skeleton: byId("skeleton"), hold: new Hold(document.querySelector(".grid-body")), server: "the service", alerts: null,
+  skeleton: find("#skeleton"), hold: new Hold(find(".grid-body")), server: "the service", alerts: null,
   alertsChanged, open: openDetails, openBest, detailsChanged, togglePause, admit: () => stream.socket.connect(),
   paintList: () => scheduler.soon(paintList), paintOrder: () => scheduler.soon(paintOrder),
 };
 Object.assign(page, {
-  toasts: new Toasts(byId("toasts"), page),
-  theme: new Theme(byId("theme"), prefs),
-  grid: new Grid(byId("grid"), page),
-  head: new Head(document.querySelector(".grid-head"), page),
-  search: new Search(document.querySelector(".header"), page),
-  tabs: new Tabs(byId("tabs"), page),
-  filters: new Filters(byId("feed"), byId("quote"), page),
-  feeds: new Feeds(byId("feeds"), byId("kind-label"), page),
-  notice: new Notice(byId("notice"), page),
+  toasts: new Toasts(page),
+  theme: new Theme(prefs),
+  grid: new Grid(page),
+  head: new Head(page),
+  search: new Search(page),
+  tabs: new Tabs(page),
+  filters: new Filters(page),
+  feeds: new Feeds(page),
+  notice: new Notice(page),
   figures: new Figures(page),
-  details: new Details(byId("details"), page),
+  details: new Details(page),
   dialogs: new Dialogs(page),
   listing: new Listing(page),
   actions: new Actions(page),
@@ -196,7 +195,7 @@ function twiceASecond() {
 function togglePause() {
   if (stream.paused) stream.resume();
   else if (market.filled) stream.pause();
-  byId("pause").setAttribute("aria-pressed", String(stream.paused));
+  find("#pause").setAttribute("aria-pressed", stream.paused);
   announcer.say("pause", stream.paused ? "Paused." : "Resumed.");
   figures.showState();
 }
@@ -319,10 +318,10 @@ setInterval(everySecond, 1000);
 setInterval(twiceASecond, 500);
 if (prefs.embedded) {
   document.body.classList.add("embedded");
-  byId("embed-link").hidden = false;
-  byId("embed-link").href = location.pathname + prefs.queryWith({ embed: null });
+  find("#embed-link").hidden = false;
+  find("#embed-link").href = location.pathname + prefs.queryWith({ embed: null });
 } else {
-  actions.wire(byId); // in an embedded page keys would change what it does not show
+  actions.wire(); // in an embedded page keys would change what it does not show
   details.start();
 }
 if (document.hidden) hide(); // opened in the background

@@ -17,7 +17,7 @@ const byId = (id) => document.getElementById(id);
 
 const prefs = new Prefs(new URLSearchParams(location.search));
 const numbers = new Numbers(new URLSearchParams(location.search).get("locale") ?? undefined);
-const theme = new Theme(byId("theme"), prefs);
+const theme = new Theme(prefs);
 const answers = new Window();
 const tiles = new Tiles(byId("tiles"), numbers);
 const table = new FeedTable(byId("feeds"), byId("feed"), numbers);

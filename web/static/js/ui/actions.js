@@ -6,7 +6,7 @@
  */
 
 import { nameIn } from "../store/choices.js";
-import { element, phone } from "./elements.js";
+import { element, find, phone } from "./elements.js";
 
 const THEMES = { auto: "system", dark: "dark", light: "light", contrast: "high contrast" };
 const INTERVALS = [1, 2, 3, 4, 5, 6];
@@ -24,8 +24,8 @@ export class Actions {
     this.#page = page;
   }
 
-  /** Bind them. @param {(id: string) => HTMLElement} byId */
-  wire(byId) {
+  /** Bind them. */
+  wire() {
     const { dialogs, togglePause, search, prefs, stream } = this.#page;
     const presses = {
       theme: () => this.#cycleTheme(), pause: togglePause, settings: () => dialogs.open("settings"),
@@ -35,7 +35,7 @@ export class Actions {
         dialogs.open("diagnostics");
       },
     };
-    for (const [id, press] of Object.entries(presses)) byId(id).addEventListener("click", press);
+    for (const [id, press] of Object.entries(presses)) find(`#${id}`).addEventListener("click", press);
     bindKeys(this.#keys(presses), prefs);
   }
 
@@ -99,7 +99,7 @@ export function bindKeys(actions, prefs) {
     const { altKey, ctrlKey, metaKey, target } = event;
     const command = (ctrlKey || metaKey) && !altKey;
     const key = (command ? "ctrl+" : "") + event.key.toLowerCase();
-    if (event.defaultPrevented || document.querySelector("dialog[open]") !== null || !Object.hasOwn(actions, key)) return;
+    if (event.defaultPrevented || find("dialog[open]") !== null || !Object.hasOwn(actions, key)) return;
     if (!command) {
       if (altKey && (metaKey || !ALT_WRITES.includes(key))) return;
       if (target.closest?.(BUSY) || (key === " " && target.closest?.(OWN_SPACE))) return;
@@ -115,15 +115,14 @@ export function bindKeys(actions, prefs) {
  */
 export class Theme {
   #root = document.documentElement;
-  #button;
+  #button = find("#theme");
   #prefs;
   #moreContrast = matchMedia("(prefers-contrast: more)");
   /** The colours of the browser's own bar: the system's, until a theme is chosen. */
   #bars = Array.from(document.querySelectorAll("[name=theme-color]"), (meta) => [meta, meta.content]);
 
-  /** @param {HTMLElement} button @param {import("../store/choices.js").Prefs} prefs */
-  constructor(button, prefs) {
-    this.#button = button;
+  /** @param {import("../store/choices.js").Prefs} prefs */
+  constructor(prefs) {
     this.#prefs = prefs;
     this.#moreContrast.addEventListener("change", () => this.apply());
   }
@@ -134,7 +133,7 @@ export class Theme {
     this.#root.dataset.theme = shown;
     this.#root.dataset.updown = this.#prefs.get("updown");
     this.#root.dataset.density = this.#prefs.get("density");
-    const chosen = shown === "auto" ? null : getComputedStyle(document.querySelector(".header")).backgroundColor;
+    const chosen = shown === "auto" ? null : getComputedStyle(find(".header")).backgroundColor;
     for (const [meta, usual] of this.#bars) meta.content = chosen ?? usual;
     this.#button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
     this.#button.title = `Theme: ${THEMES[theme]} (T)`;
@@ -164,7 +163,7 @@ export async function load(names, { toasts }, href = "css/dialogs.css") {
 }
 
 async function addStyles(href) {
-  if (document.querySelector(`[href$="${href}"]`)?.sheet) return;
+  if (find(`[href$="${href}"]`)?.sheet) return;
   const link = element("link", { rel: "stylesheet", href });
   document.head.append(link);
   await new Promise((resolve, reject) => Object.assign(link, { onload: resolve, onerror: reject })).catch((error) => {
@@ -184,16 +183,15 @@ export class Details {
   /** Once loaded. @type {import("./panel.js").Panel | null} */
   panel = null;
 
-  #place;
+  #place = find("#details");
   #scrim = element("div", { class: "panel-scrim" });
   #page;
   #loading = null;
 
-  /** @param {HTMLElement} place @param {object} page see main.js */
-  constructor(place, page) {
-    this.#place = place;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    place.after(this.#scrim);
+    this.#place.after(this.#scrim);
     this.#scrim.addEventListener("click", () => this.close());
     addEventListener("popstate", () => this.#moved());
   }

@@ -3,7 +3,7 @@
  * currency. What a choice does is in listing.js.
  */
 
-import { button, drawing, element, icon, onKeys, setAttribute, setText } from "./elements.js";
+import { button, drawing, element, find, icon, onKeys, setAttribute, setText } from "./elements.js";
 
 const ANY = { feed: "All", quote: "Any" };
 const MOST_CURRENCIES = 60;
@@ -14,7 +14,7 @@ const MOST_CURRENCIES = 60;
  * Promises: a tab keeps its element while its list lives. Knows nothing of what is in a list.
  */
 export class Tabs {
-  #nav;
+  #nav = find("#tabs");
   #page;
   #tabs = new Map(); // list -> {item, button, title, count}
   #current = null;
@@ -23,10 +23,10 @@ export class Tabs {
   #save;
   #new;
 
-  /** @param {HTMLElement} nav @param {object} page see main.js */
-  constructor(nav, page) {
-    this.#nav = nav;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
+    const nav = this.#nav;
     const openMenu = () => page.actions.openListMenu(this.#current, this.#more);
     this.#more = button({ class: "icon-button tab-more", "aria-haspopup": "menu" }, openMenu, icon("icon-more"));
     this.#save = button({ class: "plain-button tab-save" }, () => page.listing.save(), "Save");
@@ -134,15 +134,13 @@ export class Tabs {
 
 /** Filters as you type; Escape clears it; on a narrow screen it takes the header's place. */
 export class Search {
-  #input;
-  #header;
+  #input = find("#search");
+  #header = find(".header");
   #page;
 
-  /** @param {HTMLElement} header that contains the field and the button that opens it @param {object} page see main.js */
-  constructor(header, page) {
-    this.#header = header;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    this.#input = header.querySelector("input");
     this.#input.addEventListener("input", () => page.listing.searchFor(this.#input.value));
     onKeys(this.#input, {
       Escape: () => {
@@ -153,11 +151,11 @@ export class Search {
       Enter: () => page.openBest(),
     });
     this.#input.addEventListener("blur", () => this.#close());
-    header.querySelector("#search-open").addEventListener("click", () => this.open());
+    find("#search-open").addEventListener("click", () => this.open());
     // Keeps the focus in the field, which would hide the button before the click arrives.
-    const button = header.querySelector("#search-clear");
-    button.addEventListener("pointerdown", (event) => event.preventDefault());
-    button.addEventListener("click", () => {
+    const clear = find("#search-clear");
+    clear.addEventListener("pointerdown", (event) => event.preventDefault());
+    clear.addEventListener("click", () => {
       this.clear();
       this.#input.focus(); // the button disappears
     });
@@ -194,13 +192,12 @@ export class Search {
 /** The filters beside the lists. */
 export class Filters {
   #page;
-  #selects;
+  #selects = { feed: find("#feed"), quote: find("#quote") };
   #shown = "";
 
-  /** @param {HTMLSelectElement} feed @param {HTMLSelectElement} quote @param {object} page see main.js */
-  constructor(feed, quote, page) {
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    this.#selects = { feed, quote };
     for (const [name, select] of Object.entries(this.#selects)) {
       select.addEventListener("change", () => page.listing.filter(name, select.value));
     }

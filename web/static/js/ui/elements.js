@@ -8,6 +8,9 @@ const MARKS = {
   down: "offline", failed: "offline", gone: "offline",
 };
 
+/** The page's own element that a selector names. */
+export const find = (place) => document.querySelector(place);
+
 /**
  * @param {string} tag
  * @param {Object<string, string>} [attributes]

@@ -8,7 +8,7 @@
 
 import { age, clock as clockText } from "../fmt.js";
 import { ARROWS } from "./cells.js";
-import { element, lineThrough, mark, setAttribute, setText, showMark } from "./elements.js";
+import { element, find, lineThrough, mark, setAttribute, setText, showMark } from "./elements.js";
 
 const DELAYED_MS = 1000;
 /** Of which measurements there are quantiles: the median first. */
@@ -25,8 +25,6 @@ const COLOURS = { connecting: "#e6b450", live: "#35c893", delayed: "#e6b450", pa
 const UNKNOWN = "unknown"; // a feed's state while this page is not connected
 const STANDBY = "Delivering, but no price in the list comes from this feed now.";
 const KIND_LABELS = { simulated: "Simulated market", replay: "Replayed market", delayed: "Delayed prices" };
-
-const find = (place) => document.querySelector(place);
 
 export class Figures {
   /** From server to screen, ms. */
@@ -201,15 +199,13 @@ export class Feeds {
   /** The kinds of prices that `hello` has announced; they count until feeds are known. @type {string[]} */
   helloKinds = [];
 
-  #list;
-  #kindLabel;
+  #list = find("#feeds");
+  #kindLabel = find("#kind-label");
   #page;
   #chips = new Map(); // feed name -> its elements
 
-  /** @param {HTMLElement} list @param {HTMLElement} kindLabel @param {object} page see main.js */
-  constructor(list, kindLabel, page) {
-    this.#list = list;
-    this.#kindLabel = kindLabel;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
   }
 

@@ -7,7 +7,7 @@
 
 import { cellText, rowLabel } from "./cells.js";
 import { Flashes, Row, fitting, template } from "./rows.js";
-import { element, phone } from "./elements.js";
+import { element, find, phone } from "./elements.js";
 
 const OVERSCAN_ROWS = 3; // above and below
 const DRAWN_PX = 3; // a press that moved no farther is a click
@@ -17,8 +17,8 @@ const PAPER_PX = 700; // narrower than any upright sheet
 const MOST_ON_PAPER = 2000; // rows
 
 export class Grid {
-  #element;
-  #body;
+  #element = find("#grid");
+  #body = find(".grid-body");
   #page;
   #flashes = new Flashes();
   /** @type {import("../store/quote.js").Quote[]} */
@@ -37,13 +37,11 @@ export class Grid {
   #printed = false;
   #layoutJob = () => this.#layout();
 
-  /** @param {HTMLElement} gridElement @param {object} page see main.js */
-  constructor(gridElement, page) {
-    this.#element = gridElement;
-    this.#body = gridElement.querySelector(".grid-body");
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    gridElement.addEventListener("scroll", () => {
-      this.#scrollTop = gridElement.scrollTop;
+    this.#element.addEventListener("scroll", () => {
+      this.#scrollTop = this.#element.scrollTop;
       page.scheduler.soon(this.#layoutJob);
     }, { passive: true });
     this.#body.addEventListener("keydown", (event) => this.#key(event));
@@ -56,9 +54,9 @@ export class Grid {
       this.#pressedAt = event.clientX;
       if (event.target.closest("button")) event.preventDefault();
     });
-    gridElement.after(this.#digits);
+    this.#element.after(this.#digits);
     const room = new ResizeObserver(() => this.measure());
-    for (const one of [gridElement, this.#digits]) room.observe(one);
+    for (const one of [this.#element, this.#digits]) room.observe(one);
     addEventListener("beforeprint", () => this.#print(true));
     addEventListener("afterprint", () => this.#print(false));
   }

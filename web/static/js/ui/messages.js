@@ -3,7 +3,7 @@
  * missing.
  */
 
-import { button, element, setText } from "./elements.js";
+import { button, element, find, setText } from "./elements.js";
 
 const SPOKEN_APART_MS = 2000;
 const STAYS_MS = 10_000;
@@ -17,14 +17,9 @@ const MOST_UNSEEN = 50;
  * never announced.
  */
 export class Announcer {
-  #region;
+  #region = find("#announcements");
   #waiting = new Map(); // topic -> sentence: only the last one on a topic matters
   #timer = null;
-
-  /** @param {HTMLElement} region a polite live region */
-  constructor(region) {
-    this.#region = region;
-  }
 
   /** Announce a sentence soon. A later one on the same topic replaces it while it waits. */
   say(topic, sentence) {
@@ -49,12 +44,11 @@ export class Announcer {
  * region.
  */
 export class Toasts {
-  #region;
+  #region = find("#toasts");
   #page;
 
-  /** @param {HTMLElement} region @param {object} page see main.js */
-  constructor(region, page) {
-    this.#region = region;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
   }
 
@@ -120,14 +114,12 @@ const KEY_HINT = matchMedia("(pointer: coarse)").matches ? "" : " Press / to fin
 /** One sentence where prices are missing: why, what happens next, and a button where one helps. */
 export class Notice {
   #page;
-  #element;
-  #button;
+  #element = find("#notice");
+  #button = find("#notice button");
 
-  /** @param {HTMLElement} noticeElement @param {object} page see main.js */
-  constructor(noticeElement, page) {
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    this.#element = noticeElement;
-    this.#button = noticeElement.querySelector("button");
     this.#button.addEventListener("click", () => PRESSES[this.#button.textContent](page));
   }
 
@@ -141,7 +133,7 @@ export class Notice {
     skeleton.hidden = true;
     this.#element.classList.toggle("alone", view.rows.length === 0); // it stands in the rows' place
     this.#element.classList.toggle("for-phones", said.phones === true); // wider screens show it elsewhere
-    setText(this.#element.querySelector("p"), said.text);
+    setText(find("#notice p"), said.text);
     this.#button.hidden = said.button === undefined;
     setText(this.#button, said.button ?? "");
   }

@@ -6,7 +6,7 @@
 import {
   ageCell, changeCell, lastCell, plainCell, rangeCell, rowLabel, starCell, symbolCell, trendCell, written,
 } from "./cells.js";
-import { button, element, onKeys, phone, setAttribute, setText } from "./elements.js";
+import { button, element, find, onKeys, phone, setAttribute, setText } from "./elements.js";
 
 /**
  * @typedef {object} Column
@@ -93,16 +93,15 @@ export function template(columns, scale) {
 
 /** The header row: titles, an arrow at the sorted one, and clicks that sort. */
 export class Head {
-  #row;
+  #row = find(".grid-head");
   #page;
   #cells = new Map(); // column key -> {cell, sorter, arrow}
   #held = element("span", { class: "order-held" });
 
-  /** @param {HTMLElement} row @param {object} page see main.js */
-  constructor(row, page) {
-    this.#row = row;
+  /** @param {object} page see main.js */
+  constructor(page) {
     this.#page = page;
-    onKeys(row, {
+    onKeys(this.#row, {
       ArrowLeft: ({ target }) => this.#move(target, -1),
       ArrowRight: ({ target }) => this.#move(target, 1),
       Home: () => this.#sorters.at(0).focus(),
