@@ -180,9 +180,9 @@ function accepted(name, value) {
 
 /**
  * @typedef {object} List
- * @property {string} key
+ * @property {string} key "all", "favourites", "shared", or the title of one of the user's own
  * @property {string} title
- * @property {"all" | "favourites" | "own" | "shared"} kind
+ * @property {boolean} [own] it is one of the user's own
  * @property {Set<string> | null} symbols instruments, or feeds' own prices of them; null: every instrument there is
  */
 
@@ -197,9 +197,9 @@ export class Lists {
   onChange = () => {};
 
   /** @type {List} */
-  everything = { key: "all", title: "All", kind: "all", symbols: null };
+  everything = { key: "all", title: "All", symbols: null };
   /** @type {List} */
-  favourites = { key: "favourites", title: "Favourites", kind: "favourites", symbols: new Set() };
+  favourites = { key: "favourites", title: "Favourites", symbols: new Set() };
   /** The user's own. @type {List[]} */
   own = [];
   /** The one shared by URL. @type {List | null} */
@@ -209,7 +209,7 @@ export class Lists {
   constructor(shared) {
     this.#load();
     const symbols = symbolsFrom(shared.split(","));
-    if (symbols.size > 0) this.shared = { key: "shared", title: "Shared list", kind: "shared", symbols };
+    if (symbols.size > 0) this.shared = { key: "shared", title: "Shared list", symbols };
   }
 
   #load() {
@@ -298,7 +298,7 @@ export class Lists {
 
   #add(title, symbols) {
     const unique = this.#unique(title, null);
-    const list = { key: unique, title: unique, kind: "own", symbols: symbolsFrom(symbols) };
+    const list = { key: unique, title: unique, own: true, symbols: symbolsFrom(symbols) };
     this.own.push(list);
     return list;
   }

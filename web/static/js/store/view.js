@@ -70,7 +70,7 @@ export class View {
 
   /** Whether a quote is shown although the list does not have it: a search found it. */
   isOutside(quote) {
-    return this.list.kind === "own" && !this.list.symbols.has(nameIn(this.list, quote));
+    return this.list.own === true && !this.list.symbols.has(nameIn(this.list, quote));
   }
 
   /**
@@ -163,7 +163,7 @@ export class View {
   #ordered() {
     const needle = this.query.toLowerCase();
     const entries = this.#matching(this.listed(), needle, 0);
-    if (needle !== "" && this.list.kind === "own") {
+    if (needle !== "" && this.list.own) {
       const outside = this.#matching(this.#outside(), needle, 10).sort(this.#compare);
       entries.push(...outside.slice(0, MOST_OUTSIDE));
     }

@@ -49,8 +49,8 @@ export class Tabs {
       setAttribute(known.button, "aria-current", list.key === current.key ? "true" : null);
       parts.push(known.button);
       if (list.key !== current.key) continue;
-      if (list.kind === "own") parts.push(this.#more);
-      if (list.kind === "shared") parts.push(this.#save);
+      if (list.own) parts.push(this.#more);
+      if (list.key === "shared") parts.push(this.#save);
     }
     const moved = this.#current?.key !== current.key;
     this.#tabs = tabs;
@@ -104,8 +104,8 @@ export class Tabs {
     const tab = { title: element("span"), count: element("span", { class: "count" }) };
     tab.button = button({ class: "tab" }, () => this.#page.listing.choose(list.key), tab.title, tab.count);
     this.#room.observe(tab.button);
-    if (list.kind === "favourites") tab.button.prepend(drawing("star"));
-    if (list.kind === "own") {
+    if (list.key === "favourites") tab.button.prepend(drawing("star"));
+    if (list.own) {
       tab.button.addEventListener("dblclick", () => this.rename(list));
       const { listing } = this.#page;
       onKeys(tab.button, {

@@ -28,7 +28,7 @@ export class Listing {
     view.sort = sortFrom(prefs.get("sort"));
     market.feed = prefs.get("feed");
     view.currency = prefs.get("quote");
-    if (prefs.embedded && this.list.kind === "shared") {
+    if (prefs.embedded && this.list.key === "shared") {
       stream.wanted.only = Array.from(this.list.symbols, (name) => view.symbolOf(name));
     }
     search.text = prefs.get("q");
@@ -120,7 +120,7 @@ export class Listing {
     const added = lists.toggle(list, symbol);
     if (!had && !added) return toasts.say("list", `${list.title} is full. Remove a symbol first.`);
     const text = `${symbol} ${added ? "added to" : "removed from"} ${list.title}.`;
-    if (added || list.kind === "favourites") this.#say("list", text);
+    if (added || list.key === "favourites") this.#say("list", text);
     else toasts.say("list", text, { label: "Undo", run: () => lists.toggle(list, symbol) });
   }
 

@@ -163,8 +163,8 @@ export class Notice {
 function emptiness(query, list, filters, feeds) {
   if (query !== "") return { text: `Nothing matches ‘${query}’ in ${list.title}.`, button: "Clear" };
   if (filters !== "") return { text: `Nothing in ${list.title} matches the filters: ${filters}.`, button: "Show all" };
-  if (list.kind === "favourites") return { text: "No symbols in Favourites yet. Press a star to add one." };
-  if (list.kind === "own") return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
+  if (list.key === "favourites") return { text: "No symbols in Favourites yet. Press a star to add one." };
+  if (list.own) return { text: `No symbols in ${list.title} yet.${KEY_HINT}`, button: "Search" };
   const lacks = [...feeds].map(([name, { state, message }]) => message && ` Feed ${name} is ${state}: ${message}.`);
   return { text: `No symbols yet. They appear here as soon as a feed delivers.${lacks.filter(Boolean).join("")}` };
 }

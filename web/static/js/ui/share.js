@@ -43,9 +43,9 @@ function save(file, name) {
  * recipient may have other defaults.
  */
 export async function copyLink({ prefs, listing, view, toasts }) {
-  const { kind, key, symbols } = listing.list;
+  const { key, symbols } = listing.list;
   const sort = sortName(view.sort);
-  const query = prefs.queryWith(kind === "all" ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
+  const query = prefs.queryWith(symbols === null ? { list: key, sort } : { list: null, symbols: [...symbols].join(), sort });
   const address = new URL(query, document.baseURI).href;
   try {
     await navigator.clipboard.writeText(address);
