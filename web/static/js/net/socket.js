@@ -27,13 +27,7 @@ const TOO_MANY_MESSAGES = 4029;
 const LONGEST_BYE_MS = 3_600_000; // a timer of more than 24 days would fire at once
 
 /** Close codes after which trying again cannot help, and the `reason` of the resulting state. */
-const FINAL = new Map([
-  [1003, "refused"],
-  [1007, "refused"],
-  [1009, "refused"],
-  [4000, "refused"],
-  [4001, "denied"],
-]);
+const FINAL = { 1003: "refused", 1007: "refused", 1009: "refused", 4000: "refused", 4001: "denied" };
 
 /**
  * @typedef {{name: "connecting"} | {name: "live"} | {name: "offline", retryAtMs: number}
@@ -166,9 +160,9 @@ export class LiveSocket {
     const dropped = before.symbols.filter((symbol) => !subscription.symbols.includes(symbol));
     const added = subscription.symbols.filter((symbol) => !before.symbols.includes(symbol));
     if (dropped.length > 0) this.#ask({ op: "unsubscribe", id: this.#nextId(), symbols: dropped });
-    const other = before.fields?.join() !== subscription.fields?.join() || before.interval_ms !== subscription.interval_ms;
-    if (added.length === 0 && !other) return;
     const { symbols, fields = FIELDS, interval_ms } = subscription;
+    const other = before.fields?.join() !== subscription.fields?.join() || before.interval_ms !== interval_ms;
+    if (added.length === 0 && !other) return;
     const details = other ? { fields, interval_ms } : {};
     this.#ask({ op: "subscribe", id: this.#nextId(), symbols: added.length > 0 ? added : symbols, ...details });
   }
@@ -283,7 +277,7 @@ export class LiveSocket {
 
   #closed(code) {
     if (this.#bye?.reconnect === false) return this.#end("bye", String(this.#bye.reason ?? ""));
-    if (FINAL.has(code)) return this.#end(FINAL.get(code));
+    if (code in FINAL) return this.#end(FINAL[code]);
     if (code === TOO_MANY_MESSAGES) this.#failures = Math.max(this.#failures, SLOWER_TRIES);
     this.#retry(Math.max(this.#byeWait(), this.#jitter()));
   }

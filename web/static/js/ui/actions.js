@@ -9,7 +9,6 @@ import { nameIn } from "../store/choices.js";
 import { element, find, phone } from "./elements.js";
 
 const THEMES = { auto: "system", dark: "dark", light: "light", contrast: "high contrast" };
-const INTERVALS = [1, 2, 3, 4, 5, 6];
 const BUSY = "input, textarea, select, [contenteditable], [role=menu]";
 const OWN_SPACE = "button, a, summary"; // what Space presses
 const ALT_WRITES = ["[", "]"]; // on many keyboards
@@ -59,7 +58,7 @@ export class Actions {
     const { search, details, dialogs, listing, grid, view, market, announcer } = this.#page;
     const onCurrent = (does) => () => grid.currentQuote !== null && does(grid.currentQuote);
     return {
-      ...Object.fromEntries(INTERVALS.map((n) => [n, () => details.panel?.chooseInterval(n)])),
+      ...Object.fromEntries([1, 2, 3, 4, 5, 6].map((n) => [n, () => details.panel?.chooseInterval(n)])),
       "/": () => search.open(), "ctrl+k": () => search.open(),
       t: presses.theme, " ": presses.pause, c: presses.columns, e: presses.export, l: presses.link,
       arrowdown: () => document.activeElement === document.body && grid.focus(),

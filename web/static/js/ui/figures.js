@@ -132,17 +132,17 @@ export class Figures {
 
   /** Show how many of the list rise and fall. */
   #showBreadth(counts) {
-    const breadth = find("#breadth");
-    const parts = breadth.querySelectorAll(".breadth-bar i");
+    const { numbers } = this.#page;
+    const parts = find(".breadth-bar").children;
     const words = Object.entries(counts).map(([word, count], i) => {
       parts[i].style.flexGrow = String(count);
       parts[i].hidden = count === 0;
-      return `${this.#page.numbers.count(count)} ${word}`;
+      return `${numbers.count(count)} ${word}`;
     });
-    breadth.hidden = !Object.values(counts).some(Boolean);
-    setText(breadth.querySelector(".rising"), this.#page.numbers.count(counts.rising));
-    setText(breadth.querySelector(".falling"), this.#page.numbers.count(counts.falling));
-    setAttribute(breadth, "aria-label", words.join(", "));
+    find("#breadth").hidden = !Object.values(counts).some(Boolean);
+    setText(find("#breadth .rising"), numbers.count(counts.rising));
+    setText(find("#breadth .falling"), numbers.count(counts.falling));
+    setAttribute(find("#breadth"), "aria-label", words.join(", "));
   }
 }
 

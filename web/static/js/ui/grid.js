@@ -322,9 +322,7 @@ export class Grid {
 
   #enter(target) {
     const symbol = target.closest(".row")?.dataset.symbol;
-    if (symbol === undefined || symbol === this.#current) return;
-    this.#current = symbol;
-    this.#layout();
+    if (symbol !== undefined && symbol !== this.#current) this.select(symbol);
   }
 
   #key(event) {

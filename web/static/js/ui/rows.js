@@ -251,8 +251,7 @@ export class Row {
     const state = this.#page.freshness.state(this.quote);
     const shown = this.element.dataset.state ?? "live";
     if (state === shown) return state;
-    if (state === "live") delete this.element.dataset.state;
-    else this.element.dataset.state = state;
+    setAttribute(this.element, "data-state", state === "live" ? null : state);
     this.stopFlashes();
     return state;
   }
@@ -287,7 +286,7 @@ export class Flashes {
       running.untilMs = untilMs;
       return;
     }
-    cell.classList.remove("half", className(-direction));
+    this.stop(cell);
     cell.classList.add(className(direction));
     this.#cells.set(cell, { direction, half: false, untilMs });
     this.#arm();
