@@ -47,7 +47,7 @@ export class Alerts {
   #load() {
     this.all = [];
     for (const entry of readJson(ALERTS_KEY, [])) {
-      if (isAlert(entry)) this.#insert(entry, entry.armed === true || entry.armed === false ? entry.armed : null);
+      if (isAlert(entry)) this.#insert(entry, typeof entry.armed === "boolean" ? entry.armed : null);
     }
   }
 

@@ -2,10 +2,8 @@
  * The alerts of the symbol in the panel, and a button that adds one.
  */
 
-import { alertsOf } from "./alerting.js";
+import { SIGNS, alertsOf } from "./alerting.js";
 import { button, element, icon, setText } from "./elements.js";
-
-const SIGNS = { ">=": "≥", "<=": "≤" };
 
 export class AlertChips {
   element = element("div", { class: "chips", role: "group", "aria-label": "Alerts" });

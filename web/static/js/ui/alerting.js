@@ -22,11 +22,13 @@ export function alertsOf(page) {
   return page.alerts;
 }
 
+/** How an alert's operator is shown. */
+export const SIGNS = { ">=": "≥", "<=": "≤" };
+
 /** An alert in words: "price ≥ 97,600.00". */
 export function describe({ kind, op, value }, numbers, decimals) {
-  const sign = op === ">=" ? "≥" : "≤";
-  if (kind === "price") return `price ${sign} ${numbers.fixed(value, decimals)}`;
-  if (kind === "change") return `24 h ${sign} ${numbers.percent(value)}`;
+  if (kind === "price") return `price ${SIGNS[op]} ${numbers.fixed(value, decimals)}`;
+  if (kind === "change") return `24 h ${SIGNS[op]} ${numbers.percent(value)}`;
   return `no data for ${age(value * 1000)}`;
 }
 

@@ -2,10 +2,7 @@
  * The page's colours for a canvas: `var()` resolved for the place where it is drawn.
  */
 
-const ROLES = {
-  surface: "surface", text: "text", text2: "text-2", text3: "text-3", hairline: "hairline", line: "line",
-  control: "control", accent: "accent", warning: "warning", up: "up", down: "down",
-};
+const ROLES = ["surface", "text-3", "hairline", "line", "control", "accent", "warning", "up", "down"];
 
 /** @param {HTMLElement} place @returns {Object<string, string>} by role, as `rgb(…)` */
 export function colours(place) {
@@ -13,9 +10,9 @@ export function colours(place) {
   probe.hidden = true;
   place.append(probe);
   const found = {};
-  for (const [role, name] of Object.entries(ROLES)) {
-    probe.style.color = `var(--${name})`;
-    found[role] = getComputedStyle(probe).color;
+  for (const role of ROLES) {
+    probe.style.color = `var(--${role})`;
+    found[role.replace("-", "")] = getComputedStyle(probe).color;
   }
   probe.remove();
   return found;

@@ -8,21 +8,6 @@ import { SHARES } from "../figures.js";
 
 export const title = "Connection";
 
-const ROWS = [
-  ["State", (d) => d.state],
-  ["Latency, server to screen", (d) => d.latency],
-  ["Frame time", (d) => d.frame],
-  ["Symbol updates", (d) => d.updates],
-  ["Messages", (d) => d.messages],
-  ["Received", (d) => d.bytes],
-  ["Sequence", (d) => d.sequence],
-  ["Gaps", (d) => d.gaps],
-  ["Resumes", (d) => d.resumes],
-  ["Malformed messages", (d) => d.malformed],
-  ["Symbols", (d) => d.symbols],
-  ["Rows rendered", (d) => d.rows],
-];
-
 /** A function that returns how fast counts have grown since its last call, a second ago; null at first. */
 function meter(counts) {
   let before = { atMs: performance.now(), ...counts };
@@ -37,7 +22,7 @@ function meter(counts) {
   };
 }
 
-/** All figures of the connection, as text. */
+/** All figures of the connection, as text, by their titles. */
 function diagnose({ figures, stream, numbers, market }, perSecond) {
   const { position, counts } = stream.socket;
   const quantiles = (samples, decimals) => {
@@ -48,33 +33,30 @@ function diagnose({ figures, stream, numbers, market }, perSecond) {
   const { latencies, frameTimes, rates } = figures;
   const { messages, bytes } = perSecond(counts);
   return {
-    state: figures.state,
-    latency: quantiles(latencies, 0),
-    frame: quantiles(frameTimes, 1),
-    updates: `${numbers.count(rates.total)}/s`,
-    messages: messages === null ? MISSING : `${numbers.fixed(messages, 1)}/s`,
-    bytes: bytes === null ? MISSING : `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
-    sequence: numbers.count(position.version),
-    gaps: numbers.count(counts.gaps),
-    resumes: numbers.count(counts.resumes),
-    malformed: numbers.count(counts.malformed),
-    symbols: numbers.count(market.quotes.size + market.venues.size),
-    rows: numbers.count(document.querySelectorAll(".row").length),
+    State: figures.state,
+    "Latency, server to screen": quantiles(latencies, 0),
+    "Frame time": quantiles(frameTimes, 1),
+    "Symbol updates": `${numbers.count(rates.total)}/s`,
+    Messages: messages === null ? MISSING : `${numbers.fixed(messages, 1)}/s`,
+    Received: bytes === null ? MISSING : `${numbers.fixed(bytes / 1024, 1)} KiB/s`,
+    Sequence: numbers.count(position.version),
+    Gaps: numbers.count(counts.gaps),
+    Resumes: numbers.count(counts.resumes),
+    "Malformed messages": numbers.count(counts.malformed),
+    Symbols: numbers.count(market.quotes.size + market.venues.size),
+    "Rows rendered": numbers.count(document.querySelectorAll(".row").length),
   };
 }
 
 export function build(page) {
   const { market, stream } = page;
   const perSecond = meter(stream.socket.counts);
-  const values = ROWS.map(([label, valueOf]) => {
-    const value = element("dd");
-    return { valueOf, value, line: element("div", {}, element("dt", {}, label), value) };
-  });
+  const sheet = element("dl", { class: "sheet" });
+  for (const title of Object.keys(diagnose(page, perSecond))) sheet.append(element("div", {}, element("dt", {}, title), element("dd")));
   const feeds = element("ul", { class: "sheet-feeds" });
   let shown = null;
   const refresh = () => {
-    const figures = diagnose(page, perSecond);
-    for (const { valueOf, value } of values) setText(value, valueOf(figures));
+    Object.values(diagnose(page, perSecond)).forEach((text, i) => setText(sheet.children[i].lastChild, text));
     const states = JSON.stringify([...market.feeds]);
     if (states === shown) return; // or it would undo what the user has selected there
     shown = states;
@@ -87,10 +69,7 @@ export function build(page) {
   refresh();
   const status = element("a", { href: "status" }, "Service status");
   return {
-    body: [
-      element("dl", { class: "sheet" }, ...values.map(({ line }) => line)),
-      element("h3", {}, "Feeds"), feeds, element("p", {}, status),
-    ],
+    body: [sheet, element("h3", {}, "Feeds"), feeds, element("p", {}, status)],
     refresh,
   };
 }
