@@ -110,9 +110,8 @@ export class Numbers {
   #format(decimals) {
     let format = this.#formats.get(decimals);
     if (format === undefined) {
-      const digits = Math.min(decimals, MOST_DECIMALS);
       const options = decimals === null ? { maximumSignificantDigits: 8 }
-        : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+        : { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
       format = new Intl.NumberFormat(this.#locale, options);
       this.#formats.set(decimals, format);
     }

@@ -8,28 +8,31 @@
 const DIGITS = 15;
 
 const price = (field) => ({ name: field, of: (quote) => plain(quote[field], quote.decimals) });
+const number = (field) => ({ name: field, of: (quote) => plain(quote[field]) });
+const text = (field) => ({ name: field, of: (quote) => words(quote[field]) });
+const time = { name: "ts", of: ({ ts }) => (ts === null ? "" : new Date(ts).toISOString()) };
 
 /** What each column of the screen is in a file. */
 const FILE_COLUMNS = {
   star: [],
-  symbol: [{ name: "symbol", of: (quote) => words(quote.symbol) }, { name: "name", of: (quote) => words(quote.name) }],
+  symbol: [text("symbol"), text("name")],
   last: [{ name: "last", of: (quote) => plain(quote.price, quote.decimals) }],
-  change: [{ name: "change_pct", of: (quote) => plain(quote.change_pct) }],
+  change: [number("change_pct")],
   trend: [],
   range: [price("low"), price("high")],
   bid: [price("bid")],
   ask: [price("ask")],
   spread: [{ name: "spread_bp", of: (quote) => plain(quote.spreadBp === null ? null : Number(quote.spreadBp.toFixed(4))) }],
-  volume: [{ name: "quote_volume", of: (quote) => plain(quote.quote_volume) }],
-  age: [{ name: "state", of: (quote) => words(quote.unlisted ? "not listed" : quote.state) }, { name: "ts", of: time }],
+  volume: [number("quote_volume")],
+  age: [{ name: "state", of: (quote) => words(quote.unlisted ? "not listed" : quote.state) }, time],
   difference: [{ name: "change", of: difference }],
   open: [price("open")],
   high: [price("high")],
   low: [price("low")],
-  bidsize: [{ name: "bid_size", of: (quote) => plain(quote.bid_size) }],
-  asksize: [{ name: "ask_size", of: (quote) => plain(quote.ask_size) }],
-  source: [{ name: "source", of: (quote) => words(quote.source) }],
-  updated: [{ name: "ts", of: time }],
+  bidsize: [number("bid_size")],
+  asksize: [number("ask_size")],
+  source: [text("source")],
+  updated: [time],
 };
 
 /** @param {import("./quote.js").Quote[]} quotes @param {string[]} keys of columns, as on the screen */
@@ -48,13 +51,9 @@ export function csvName(title, nowMs, version) {
   return `ticker-${list}-${at}-${version ?? 0}.csv`;
 }
 
-function time({ ts }) {
-  return ts === null ? "" : new Date(ts).toISOString();
-}
-
 /** A number as plain decimal text, padded to `decimals` where those are known. */
-export function plain(value, decimals = null) {
-  if (value === null || value === undefined) return "";
+function plain(value, decimals = null) {
+  if (value === null) return "";
   const rounded = Number(value.toPrecision(DIGITS));
   const [digits, exponent = "0"] = String(Math.abs(rounded)).split("e");
   const sign = rounded < 0 ? "-" : "";
@@ -67,17 +66,17 @@ export function plain(value, decimals = null) {
     whole += part.slice(0, shift).padEnd(shift, "0");
     part = part.slice(shift);
   }
-  const padded = decimals === null ? part : part.padEnd(Math.min(decimals, 30), "0");
+  const padded = decimals === null ? part : part.padEnd(decimals, "0");
   return `${sign}${whole}${padded === "" ? "" : `.${padded}`}`;
 }
 
 function words(text) {
-  if (text === null || text === undefined) return "";
+  if (text === null) return "";
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 // A difference of two prices has no more decimals than they have.
 function difference({ difference: moved, decimals }) {
-  return plain(moved === null || decimals === null ? moved : Number(moved.toFixed(Math.min(decimals, 30))), decimals);
+  return plain(moved === null || decimals === null ? moved : Number(moved.toFixed(decimals)), decimals);
 }

@@ -172,7 +172,7 @@ export class ChartPane {
       this.#pointed = index;
       this.#showLegend();
     };
-    const round = (price) => Number(price.toFixed(Math.min(this.#quote.decimals ?? 8, 30)));
+    const round = (price) => Number(price.toFixed(this.#quote.decimals ?? 8));
     this.#lines = new AlertLines(this.#chart, this.#place, alertsOf(this.#page), round);
   }
 
