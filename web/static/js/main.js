@@ -9,7 +9,7 @@ import { Stream } from "./net/stream.js";
 import { Lists, Prefs } from "./store/choices.js";
 import { ALERTS_KEY, TOKEN_KEY, readJson, token } from "./store/kept.js";
 import { Market } from "./store/market.js";
-import { Freshness } from "./store/quote.js";
+import { Freshness, instrumentOf } from "./store/quote.js";
 import { View } from "./store/view.js";
 import { Actions, Details, Dialogs, Theme, load } from "./ui/actions.js";
 import { Filters, Search, Tabs } from "./ui/choosers.js";
@@ -260,7 +260,7 @@ function openBest() {
 
 /** The details have opened or closed: their venues are streamed while they are shown. */
 function detailsChanged(symbol, hadFocus) {
-  const instrument = symbol?.slice(symbol.indexOf(":") + 1) ?? null;
+  const instrument = symbol && instrumentOf(symbol);
   stream.wanted.details = instrument?.includes("*") ? null : instrument; // what a URL names is never a pattern
   stream.ask();
   listing.forgetVenues();

@@ -33,6 +33,11 @@ const UNKNOWN_RHYTHM_LIMIT_MS = 60_000;
 const MOST_LIMIT_MS = 3_600_000;
 const RHYTHMS = 8;
 
+/** The instrument of a symbol: "BTC-USD" of "alpha:BTC-USD". */
+export function instrumentOf(symbol) {
+  return symbol.slice(symbol.indexOf(":") + 1);
+}
+
 export class Quote {
   /** Directions of the changes since the last painting, -1, 0 or 1; `price` is that of the price shown. */
   moves;
@@ -60,11 +65,10 @@ export class Quote {
   /** @param {string} symbol */
   constructor(symbol) {
     this.symbol = symbol;
-    const colon = symbol.indexOf(":");
-    /** The venue whose own price this is; empty for a consolidated one. */
-    this.venue = symbol.slice(0, Math.max(0, colon));
     /** What is traded, wherever: BTC-USD. */
-    this.instrument = symbol.slice(colon + 1);
+    this.instrument = instrumentOf(symbol);
+    /** The venue whose own price this is; empty for a consolidated one. */
+    this.venue = symbol.slice(0, -this.instrument.length - 1);
     const hyphen = this.instrument.lastIndexOf("-");
     const baseEnd = hyphen > 0 ? hyphen : this.instrument.length;
     /** What is before and behind the hyphen: "BTC", "-USD"; a plain name has an empty second part. */

@@ -7,6 +7,7 @@
 
 import { age, direction, MISSING } from "../fmt.js";
 import { nearest } from "../store/nearest.js";
+import { instrumentOf } from "../store/quote.js";
 import { AlertChips } from "./alertchips.js";
 import { ARROWS, CLASSES } from "./cells.js";
 import { ChartPane } from "./chartpane.js";
@@ -255,11 +256,6 @@ export class Panel {
 
 function hidden(text) {
   return element("span", { class: "hidden-text" }, text);
-}
-
-/** The instrument of a symbol: "BTC-USD" of "alpha:BTC-USD". */
-function instrumentOf(symbol) {
-  return symbol.slice(symbol.indexOf(":") + 1);
 }
 
 function commonLength(a, b) {
