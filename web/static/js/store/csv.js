@@ -38,7 +38,7 @@ const FILE_COLUMNS = {
 /** @param {import("./quote.js").Quote[]} quotes @param {string[]} keys of columns, as on the screen */
 export function csvOf(quotes, keys) {
   const columns = new Map(); // by name: what two columns of the screen share is written once
-  for (const key of keys) for (const column of FILE_COLUMNS[key]) columns.set(column.name, columns.get(column.name) ?? column);
+  for (const key of keys) for (const column of FILE_COLUMNS[key]) columns.set(column.name, column);
   const lines = [[...columns.keys()].join()];
   for (const quote of quotes) lines.push(Array.from(columns.values(), ({ of }) => of(quote)).join());
   return `${lines.join("\r\n")}\r\n`;
