@@ -108,8 +108,7 @@ export class Market {
     // A venue's other symbols arrive besides those of the list; counting both would count updates twice.
     const { symbol, venue, source } = quote;
     const isListed = venue === "" ? source !== this.feed : venue === this.feed || this.listed.has(symbol);
-    if (!isListed) return;
-    this.#received.set(quote.source, (this.#received.get(quote.source) ?? 0) + 1);
+    if (isListed) this.#received.set(source, (this.#received.get(source) ?? 0) + 1);
   }
 
   /** The record of a symbol, consolidated or a venue's own. */

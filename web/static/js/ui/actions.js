@@ -113,7 +113,6 @@ export function bindKeys(actions, prefs) {
  * CSS.
  */
 export class Theme {
-  #root = document.documentElement;
   #button = find("#theme");
   #prefs;
   #moreContrast = matchMedia("(prefers-contrast: more)");
@@ -129,9 +128,10 @@ export class Theme {
   apply() {
     const theme = this.#prefs.get("theme");
     const shown = theme === "auto" && this.#moreContrast.matches ? "contrast" : theme;
-    this.#root.dataset.theme = shown;
-    this.#root.dataset.updown = this.#prefs.get("updown");
-    this.#root.dataset.density = this.#prefs.get("density");
+    const { dataset } = document.documentElement;
+    dataset.theme = shown;
+    dataset.updown = this.#prefs.get("updown");
+    dataset.density = this.#prefs.get("density");
     const chosen = shown === "auto" ? null : getComputedStyle(find(".header")).backgroundColor;
     for (const [meta, usual] of this.#bars) meta.content = chosen ?? usual;
     this.#button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);

@@ -228,7 +228,7 @@ export class Feeds {
     }
     const known = [...market.feeds.values()]; // they may have changed since `hello`, as a gateway's do
     const kinds = new Set(known.length === 0 ? this.helloKinds : known.map((feed) => feed.kind));
-    const label = Object.keys(KIND_LABELS).filter((kind) => kinds.has(kind)).map((kind) => KIND_LABELS[kind]).join(" · ");
+    const label = Object.entries(KIND_LABELS).filter(([kind]) => kinds.has(kind)).map(([, words]) => words).join(" · ");
     this.#kindLabel.hidden = label === "";
     setText(this.#kindLabel, label);
   }
