@@ -17,7 +17,6 @@ import uvloop
 from feeds.base import Context, Feed
 from feeds.runner import Runner
 from ticker.garbage import freezer
-from ticker.gateway import Target, follow
 from ticker.progress import StatusLine, reporter
 from ticker.service import Service
 from ticker.settings import Settings
@@ -62,9 +61,12 @@ async def _serve(settings: Settings, feeds: Sequence[Feed], context: Context, li
     sock = listen(settings.server.host, settings.server.port, reuse=settings.server.reuse_port)
     settings = _within_files(settings)
     service = Service(settings, context.clock)
-    upstream, target = service.upstream, Target.of(settings, context.environ) if settings.upstream.url else None
+    upstream, target = service.upstream, None
     work: list[Callable[[], Coroutine[Any, Any, None]]]
-    if upstream is not None and target is not None:
+    if upstream is not None:
+        from ticker.gateway import Target, follow
+
+        target = Target.of(settings, context.environ)
         work = [lambda: service.vital("connection to the upstream", follow(upstream, target, context.clock))]
     else:
         work = [

@@ -17,7 +17,6 @@ from web.addresses import Addresses
 from web.admission import Admission
 from web.auth import Auth
 from web.charges import RETRY_SOON
-from web.forward import Elsewhere, Forward, answer_elsewhere
 from web.guard import SECURITY_HEADERS, Guard
 from web.hosts import Hosts
 from web.parameters import check_parameters
@@ -53,6 +52,8 @@ def create_app(service: Service, upstream: tuple[str, Callable[[], Mapping[str, 
     ):
         app.include_router(router, dependencies=checks)
     if upstream is not None:
+        from web.forward import Elsewhere, Forward, answer_elsewhere
+
         forward = app.state.forward = Forward(*upstream, addresses)
         app.add_exception_handler(Elsewhere, answer_elsewhere)
         checks = [*checks, Depends(_followed(service)), Depends(forward)]
