@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import re
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,8 @@ from tests.running import service_of
 from tests.view import View
 
 FAILBACK_S = 1.5
-WITHIN_MS = 10_000
+WITHIN_PRICES = 100
+"""So many Kraken has in ten seconds. As the service shows them they are no more, however busy the machine is."""
 RHYTHM_AT = 1040
 """By this price of Coinbase the service knows its rhythm."""
 FIRST_PRICES = {"coinbase": 1000, "kraken": 2000, "bitstamp": 3000}
@@ -173,10 +173,13 @@ def test_the_price_survives_a_venue_that_hangs(tmp_path: Path, monkeypatch: pyte
             for name, what in itertools.product(("BTC-USD", "ETH-USD"), ("ticker", "stats")):
                 first.serve(f"/products/{name}/{what}", HANG)
             mute.set()
-            mute_since_ms = time.time_ns() // 1_000_000
-            await witness.until("kraken")
+            shown = set()
+            async with asyncio.timeout(60):
+                while witness.sources[-1] != "kraken":
+                    await witness.read()
+                    shown.add(witness.view.quotes["kraken:BTC-USD"]["last"])
             assert witness.state("coinbase:BTC-USD") in {"stale", "down"}
-            assert witness.time_ms - mute_since_ms <= WITHIN_MS
+            assert len(shown) <= WITHIN_PRICES
 
     asyncio.run(play())
 
