@@ -83,6 +83,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs: our children would, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+gc.disable()  # until all is collected
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
 ALIKE = {"chromium": ("chromium-headless-shell", "chromium")}
@@ -143,6 +145,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20)
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
