@@ -124,24 +124,6 @@ def test_tail_gives_up_when_told_to(called: Call) -> None:
         assert (status, out, errors.count("\n")) == (4, "", 1)
 
 
-def test_tail_without_reconnecting_ends_with_the_connection() -> None:
-    """Status 4, the cursor for a later run, and the reason; it does not say that it reconnects."""
-    with (
-        running("--feed", "sim:BTC-USD?faults=false") as service,
-        subprocess.Popen(
-            [*PYTHON, "tail", "BTC-USD", "--no-reconnect", "--url", service.url],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as process,
-    ):  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        service.process.kill()
-        _, errors = process.communicate(timeout=READY_S)
-    assert process.returncode == 4
-    why = f"ticker: {service.url}: the connection was lost\n"
-    assert re.fullmatch(WAITED + r"cursor: \d+:\d+:[0-9a-f]{16}\n" + re.escape(why), errors)
-
-
 def test_a_mistyped_symbol_is_reported(called: Call, service: Running) -> None:
     """A command that would wait for it for ever names the nearest symbols, even without a terminal."""
     said = "ticker: no symbol 'BTC-USDX'; nearest: BTC-USD, BTC-EUR\n"
@@ -329,19 +311,30 @@ def test_alert_ends_when_it_fires(called: Call) -> None:
     assert (status, "'soon' is not a duration; write 250ms, 10s, 5m or 1h" in errors) == (2, True)
 
 
-def test_alert_stale_fires_when_the_service_is_lost() -> None:
-    """A price that cannot be known is stale: after kill -9 of the service the alert comes, and ends."""
-    with (
-        running("--feed", "sim:BTC-USD?faults=false", "--set", "hub.heartbeat_ms=200") as service,
-        subprocess.Popen(
-            [*PYTHON, "alert", "BTC-USD stale", "--url", service.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as process,
-    ):
-        service.wait(lambda: service.get("/api/status")["readers"]["connected"]["ws"] == "1", "nobody came")
-        assert process.poll() is None
+def test_the_death_of_the_service_ends_what_was_told_not_to_wait() -> None:
+    """A price that cannot be known is stale: after kill -9 of the service `alert` fires, and ends. `tail`, told not to
+    reconnect, ends with status 4, the cursor for a later run, and the reason; it does not say that it reconnects.
+    """
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(running("--feed", "sim:BTC-USD?faults=false", "--set", "hub.heartbeat_ms=1000"))
+        alert, tail = [
+            stack.enter_context(subprocess.Popen(
+                [*PYTHON, *command, "--url", service.url],
+                cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            ))
+            for command in (["alert", "BTC-USD stale"], ["tail", "BTC-USD", "--no-reconnect"])
+        ]  # fmt: skip
+        assert tail.stdout is not None
+        assert tail.stdout.readline()
+        service.wait(lambda: service.get("/api/status")["readers"]["connected"]["ws"] == "2", "not both came")
+        assert alert.poll() is None
         service.process.kill()
-        said, _ = process.communicate(timeout=READY_S)
-    assert (process.returncode, said) == (0, "BTC-USD is unreachable\n")
+        said, _ = alert.communicate(timeout=READY_S)
+        _, errors = tail.communicate(timeout=READY_S)
+    assert (alert.returncode, said) == (0, "BTC-USD is unreachable\n")
+    assert tail.returncode == 4
+    why = f"ticker: {service.url}: the connection was lost\n"
+    assert re.fullmatch(WAITED + r"cursor: \d+:\d+:[0-9a-f]{16}\n" + re.escape(why), errors)
 
 
 def test_completion_for_every_shell(called: Call) -> None:

@@ -113,36 +113,6 @@ def test_a_reader_cut_a_hundred_times_misses_nothing(data_dir: pathlib.Path) -> 
     assert view.quotes == rest["quotes"]
 
 
-def test_a_restart_gives_a_snapshot_and_a_new_epoch(tmp_path: pathlib.Path) -> None:
-    """A cursor of an earlier process is answered by a snapshot, never by a delta."""
-    file = tmp_path / "quotes.csv"
-    file.write_text("ts,venue,symbol,bid,ask\n1431302400000,one,EURUSD,1.11,1.12\n1431302401000,two,USDJPY,119,119.5\n")
-    arguments = ("--feed", f"replay:{file}?speed=max")
-    views = []
-    cursor = ""
-    for _ in range(2):
-        with running(*arguments) as service:
-            service.wait(lambda: ended(service), "the replay never ended")
-
-            async def read() -> View:
-                view = View()
-                async with connect(socket_url(service, f"symbols=*:*&cursor={cursor}"), compression=None) as socket:  # noqa: B023
-                    while not view.version:
-                        async with asyncio.timeout(READY_S):
-                            view.apply(await socket.recv(decode=False))
-                return view
-
-            views.append(asyncio.run(read()))
-            cursor = views[-1].cursor or ""
-    first, second = views
-    assert (first.snapshots, second.snapshots) == (1, 1)
-    assert first.epoch != second.epoch
-    strip = {"ts", "state"}
-    assert {s: {k: v for k, v in q.items() if k not in strip} for s, q in first.quotes.items()} == {
-        s: {k: v for k, v in q.items() if k not in strip} for s, q in second.quotes.items()
-    }
-
-
 @contextlib.contextmanager
 def fake_kraken(data_dir: pathlib.Path) -> Iterator[tuple[FakeExchange, asyncio.AbstractEventLoop]]:
     """The recorded Kraken on loopback, in a loop of its own."""
