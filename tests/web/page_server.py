@@ -1,8 +1,9 @@
 """The surroundings of the page in its tests: a file server, and a service whose every frame the test controls.
 
 The file server sends the real one's headers, so that violations of its policy show. The service speaks the stream
-protocol through Playwright's `route_web_socket`. A `Visit` is one use of a page between the two; its end fails on
-console errors and on violations of the policy, such as a request to anywhere else.
+protocol through a `WebSocket` of ours: Playwright's `route_web_socket` never forgets a connection, and tells each of
+them of each later visit of its page. A `Visit` is one use of a page between the two; its end fails on console errors
+and on violations of the policy, such as a request to anywhere else.
 """
 
 from __future__ import annotations
@@ -66,6 +67,43 @@ SETTLE_MS = 5
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 """The size of a page's window, unless a visit wants another."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
+SOCKETS = """
+  globalThis.WebSocket = class Socket extends EventTarget {
+    static CONNECTING = 0;
+    static OPEN = 1;
+    static CLOSING = 2;
+    static CLOSED = 3;
+    static all = new Map();
+    id = crypto.randomUUID();
+    readyState = Socket.CONNECTING;
+
+    constructor(url) {
+      super();
+      Socket.all.set(this.id, this);
+      hearPage(this.id, "url", String(url));
+    }
+    send(text) {
+      hearPage(this.id, "text", text);
+    }
+    close(code = 1005, reason = "") {
+      if (this.readyState >= Socket.CLOSING) return;
+      this.readyState = Socket.CLOSING;
+      queueMicrotask(() => Socket.hear([[this.id, "close", { code, reason, wasClean: true }]]));
+    }
+
+    /** What the service does: at which connection, which event, and what that says. */
+    static hear(events) {
+      for (const [id, type, said] of events) {
+        const socket = Socket.all.get(id); // none: it was one of the page that was here before
+        if (socket === undefined || socket.readyState > (type === "close" ? Socket.CLOSING : Socket.OPEN)) continue;
+        if (type !== "message") socket.readyState = type === "open" ? Socket.OPEN : Socket.CLOSED;
+        const kind = { open: Event, message: MessageEvent, close: CloseEvent }[type];
+        socket.dispatchEvent(new kind(type, said));
+      }
+    }
+  };
+"""
+"""The page's `WebSocket`, which a `Connection` is the other end of."""
 WATCH_POLICY = """
   window.policyViolations = [];
   addEventListener("securitypolicyviolation", (event) => {
@@ -179,11 +217,32 @@ class PageServer:
         return 404, "application/problem+json", b'{"status":404}'
 
 
+class Connection:
+    """The service's end of a `WebSocket` of the page, with what is used of Playwright's `WebSocketRoute`."""
+
+    def __init__(self, tab: Tab, name: str, url: str) -> None:
+        self._tab = tab
+        self._name = name
+        self.url = url
+        self.closed = False
+        self.take: Callable[[str], None] = lambda _text: None
+
+    def on_message(self, take: Callable[[str], None]) -> None:
+        self.take = take
+
+    def send(self, text: str) -> None:
+        self._tab.tell(self._name, "message", {"data": text})
+
+    def close(self, *, code: int, reason: str) -> None:
+        self.closed = True
+        self._tab.tell(self._name, "close", {"code": code, "reason": reason, "wasClean": True})
+
+
 class Service:
     """The other end of the page's stream. It follows the protocol unless a test says otherwise."""
 
     def __init__(self) -> None:
-        self.connections: list[WebSocketRoute] = []
+        self.connections: list[Connection | WebSocketRoute] = []
         self.received: list[dict[str, Any]] = []
         """The page's messages on the last connection, without pings."""
         self.epoch = EPOCH
@@ -210,7 +269,7 @@ class Service:
         """False: every connection is closed at once, as by a server that is down."""
         self.answer_subscribe: Callable[[dict[str, Any]], None] = self.send_snapshot
 
-    def connected(self, route: WebSocketRoute) -> None:
+    def connected(self, route: Connection | WebSocketRoute) -> None:
         self.connections.append(route)
         self.received = []
         if not self.accepting:
@@ -337,22 +396,57 @@ class Tab:
         self.visit: Visit | None = None
         self.still = still
         self.asked: set[Request] = set()
+        self._connections: dict[str, Connection] = {}
+        self._answers: list[tuple[str, str, Fields]] | None = None
+        """What the service answers to the page's message that it is just hearing."""
         self.page = browser.new_context(**context, viewport=DESKTOP).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(WATCH_POLICY)
         if still:  # each request is an event or three, which cost as much as the page makes of it
             self.page.add_init_script("Math.random = () => 0.5")
+            self.page.clock.install(time=START_MS / 1000)
+            self.page.clock.pause_at(START_MS / 1000 + 1)
             self.page.on("request", self._asks)
             self.page.on("response", self._refused)
             self.page.on("requestfinished", self._answered)
             self.page.on("requestfailed", self._answered)
-        self.page.route_web_socket("**/ws", self._connected)
+        self.page.expose_binding("hearPage", self._hear)
+        self.page.add_init_script(SOCKETS)
         self.page.on("console", self._console)
         self.page.on("pageerror", self._failed)
 
-    def _connected(self, route: WebSocketRoute) -> None:
-        if self.visit is not None:
-            self.visit.service.connected(route)
+    def _hear(self, _: object, name: str, kind: str, text: str) -> None:
+        """The page opens a connection to a URL, or sends a text; all that the service answers arrives at once."""
+        if self.visit is None:
+            return
+        self._answers = []
+        try:
+            if kind == "url":
+                self._connect(name, text, self.visit)
+            else:
+                self._connections[name].take(text)
+        finally:
+            answers, self._answers = self._answers, None
+        self._send(answers)
+
+    def _connect(self, name: str, url: str, visit: Visit) -> None:
+        if url != (wanted := visit.server.url.replace("http", "ws", 1) + "ws"):
+            visit.problems.append(f"a connection to {url} instead of {wanted}")
+        connection = self._connections[name] = Connection(self, name, url)
+        visit.service.connected(connection)
+        if not connection.closed:
+            self.tell(name, "open", {})
+
+    def tell(self, name: str, event: str, said: Fields) -> None:
+        """Let an event happen at a connection of the page."""
+        if self._answers is None:
+            self._send([(name, event, said)])
+        else:
+            self._answers.append((name, event, said))
+
+    def _send(self, events: Sequence[tuple[str, str, Fields]]) -> None:
+        with contextlib.suppress(Error):  # the page is just being left
+            self.page.evaluate("(events) => WebSocket.hear?.(events)", events)
 
     def _console(self, message: ConsoleMessage) -> None:
         if self.visit is not None and message.type in {"error", "warning"}:
@@ -376,9 +470,7 @@ class Tab:
         """Be the page of this visit."""
         self.visit = visit
         self.asked.clear()
-        if self.still:
-            self.page.clock.install(time=START_MS / 1000)
-            self.page.clock.pause_at(START_MS / 1000 + 1)
+        self._connections.clear()
 
     def settle(self) -> None:
         """Wait until all its requests are answered: the server's clock is not the page's."""
