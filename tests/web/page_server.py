@@ -58,12 +58,18 @@ SILENT: dict[str, dict[str, Any]] = {"api/candles": {"bars": []}, "api/sources":
 SELECTION = "9f3a61c27b04d5e8"
 SEEN_MS = 20
 """How far the page's clock is moved between two checks: about one frame."""
+LATER_MS = 100
+"""The same where frames do not matter."""
 REAL_FRAME = "() => new Promise((painted) => globalThis.__pwClock.builtins.requestAnimationFrame(painted))"
 """Waits for the browser's next frame, in which even a page with a stopped clock gets its scroll events."""
 STOP_S = 0.02
 """How often the server checks whether it should end."""
 SETTLE_MS = 5
 """The pause between two checks for requests that have not been answered yet."""
+USUAL_MEDIA: dict[str, Any] = {
+    "media": "null", "color_scheme": "light", "forced_colors": "none", "reduced_motion": "no-preference",
+}  # fmt: skip
+"""What a page finds in its media queries, unless a visit wants another."""
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 """The size of a page's window, unless a visit wants another."""
 LIVE_FEED = {"state": "live", "since": START_MS, "kind": "live", "clock": "exchange", "message": None}
@@ -74,21 +80,37 @@ SOCKETS = """
     static CLOSING = 2;
     static CLOSED = 3;
     static all = new Map();
+    static answers = []; // promises of those to what the page has said
+    static passedMs = 0; // since `advance` began to move the clock
     id = crypto.randomUUID();
     readyState = Socket.CONNECTING;
 
     constructor(url) {
       super();
       Socket.all.set(this.id, this);
-      hearPage(this.id, "url", String(url));
+      this.#say("url", String(url));
     }
     send(text) {
-      hearPage(this.id, "text", text);
+      this.#say("text", text);
+    }
+    #say(kind, text) {
+      Socket.answers.push(hearPage(this.id, kind, text, Socket.passedMs));
     }
     close(code = 1005, reason = "") {
       if (this.readyState >= Socket.CLOSING) return;
       this.readyState = Socket.CLOSING;
       queueMicrotask(() => Socket.hear([[this.id, "close", { code, reason, wasClean: true }]]));
+    }
+
+    /** Move the page's clock. It stands still while the service answers: else that came at any time. */
+    static async run(ms, stepMs) {
+      while (Socket.passedMs < ms) {
+        const next = Math.min(stepMs, ms - Socket.passedMs);
+        Socket.passedMs += next;
+        await __pwClock.controller.runFor(next);
+        while (Socket.answers.length > 0) await Promise.all(Socket.answers.splice(0));
+      }
+      Socket.passedMs = 0;
     }
 
     /** What the service does: at which connection, which event, and what that says. */
@@ -390,12 +412,15 @@ class Tab:
         visit: the present one.
         still: its clock stands still, and its random numbers are always one half.
         asked: its requests that have not been answered yet, if its clock stands still.
+        emulates: its media are not `USUAL_MEDIA`.
     """
 
     def __init__(self, browser: Browser, *, still: bool, context: Mapping[str, Any]) -> None:
         self.visit: Visit | None = None
         self.still = still
         self.asked: set[Request] = set()
+        self.emulates = False
+        self._passed_ms = 0
         self._connections: dict[str, Connection] = {}
         self._answers: list[tuple[str, str, Fields]] | None = None
         """What the service answers to the page's message that it is just hearing."""
@@ -415,10 +440,24 @@ class Tab:
         self.page.on("console", self._console)
         self.page.on("pageerror", self._failed)
 
-    def _hear(self, _: object, name: str, kind: str, text: str) -> None:
+    def advance(self, milliseconds: int) -> None:
+        """Move the clocks of the page and of the service, both by the same steps."""
+        # As `clock.run_for` does, but without its record, which every later visit would replay.
+        self.page.evaluate("([ms, stepMs]) => WebSocket.run(ms, stepMs)", [milliseconds, SEEN_MS])
+        self._pass(milliseconds)
+        self._passed_ms = 0
+
+    def _pass(self, milliseconds: int) -> None:
+        """Let the service's clock show this much more than when the page's began to move."""
+        if self.visit is not None:
+            self.visit.service.time_ms += milliseconds - self._passed_ms
+            self._passed_ms = milliseconds
+
+    def _hear(self, _: object, name: str, kind: str, text: str, passed_ms: int) -> None:
         """The page opens a connection to a URL, or sends a text; all that the service answers arrives at once."""
         if self.visit is None:
             return
+        self._pass(passed_ms)
         self._answers = []
         try:
             if kind == "url":
@@ -470,6 +509,7 @@ class Tab:
         """Be the page of this visit."""
         self.visit = visit
         self.asked.clear()
+        self._passed_ms = 0
         self._connections.clear()
 
     def settle(self) -> None:
@@ -490,6 +530,9 @@ class Tab:
             page.unroute_all()
         if page.viewport_size != DESKTOP:
             page.set_viewport_size(DESKTOP)
+        if self.emulates:
+            page.emulate_media(**USUAL_MEDIA)
+            self.emulates = False
         self.visit = None
         return violations
 
@@ -529,9 +572,14 @@ class Visit:
         assert kept + violations == []
 
     def spoil(self) -> Page:
-        """The page, to be changed for good: by init scripts, by media. Routes are removed anyway."""
+        """The page, to be changed for good, as by init scripts. Routes are removed anyway."""
         self.spoilt = True
         return self.page
+
+    def emulate(self, **media: Any) -> None:
+        """Change these of `USUAL_MEDIA` for the rest of the visit."""
+        self.page.emulate_media(**media)
+        self.tab.emulates = True
 
     def go(self, query: str = "") -> None:
         """Open the page."""
@@ -547,13 +595,16 @@ def visiting(
 ) -> Visit:
     """A visit whose page is not open yet; `viewport` and `context` as for `Browser.new_context`.
 
-    A tab may have any size, so that only another `context` needs another one.
+    A tab may have any size and media, so that only another `context` needs another one.
     """
+    media = {name: context.pop(name) for name in USUAL_MEDIA if name in context}
     tabs = TABS.setdefault(browser, {}).setdefault((still, repr(sorted(context.items()))), [])
     tab = tabs.pop() if tabs else Tab(browser, still=still, context=context)
     if viewport:
         tab.page.set_viewport_size(viewport)
     visit = Visit(tab, server, tabs)
+    if media:
+        visit.emulate(**media)
     tab.begin(visit)
     return visit
 
@@ -601,15 +652,22 @@ def frozen(
 
 
 def until(visit: Visit, condition: Callable[[], bool]) -> int:
-    """Move a frozen page's clock frame by frame until the condition holds; returns the milliseconds it took."""
+    """Move a frozen page's clock step by step until the condition holds; returns the milliseconds it took.
+
+    The steps are frames at first, then longer: what has not come by then mostly comes each second. After a second the
+    page may be waiting for the browser.
+    """
     assert visit.tab.still, "its clock cannot be moved: wait for it in real time"
-    for moved_ms in range(0, 3000, SEEN_MS):
-        if condition():
-            return moved_ms
+    moved_ms = 0
+    while not condition():
+        if moved_ms >= 3000:
+            pytest.fail("the page never came to show it")
         if moved_ms >= 1000:
             visit.page.evaluate(REAL_FRAME)
-        advance(visit, SEEN_MS)
-    pytest.fail("the page never came to show it")
+        step_ms = LATER_MS if 200 <= moved_ms < 1000 else SEEN_MS
+        advance(visit, step_ms)
+        moved_ms += step_ms
+    return moved_ms
 
 
 def until_price(visit: Visit, symbol: str, text: str) -> None:
@@ -619,9 +677,7 @@ def until_price(visit: Visit, symbol: str, text: str) -> None:
 def advance(visit: Visit, milliseconds: int) -> None:
     """Let time pass, on the page and at the service, once all the page's requests are answered."""
     visit.tab.settle()
-    visit.service.time_ms += milliseconds
-    # As `clock.run_for` does, but without its record, which every later visit would replay.
-    visit.page.evaluate("(ms) => globalThis.__pwClock.controller.runFor(ms)", milliseconds)
+    visit.tab.advance(milliseconds)
 
 
 def row(page: Page, symbol: str) -> Locator:
