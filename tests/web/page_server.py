@@ -156,8 +156,6 @@ class PageServer:
         self.closes_end_ms = START_MS
         self.answers: dict[str, dict[str, Any]] = {}
         """Answers of other paths, by the path, or by the path without its last part: `api/feeds`, `api/candles`."""
-        self.vendored = True
-        """Whether the files of other packages are there."""
         self.requested: list[str] = []
 
     @property
@@ -205,9 +203,8 @@ class PageServer:
         return Handler
 
     def keeping(self, target: str) -> str:
-        """How long a browser may keep it: our own files for all visits, which makes these a third faster."""
-        own = target.endswith((".js", ".css", ".svg")) and "/vendor/" not in target
-        return "max-age=3600" if own else "no-store"
+        """How long a browser may keep it: scripts and styles for all visits, which makes these a third faster."""
+        return "max-age=3600" if target.endswith((".js", ".css", ".svg")) else "no-store"
 
     def answer(self, target: str) -> tuple[int, str, bytes]:
         """Status, content type and body for a request target."""
@@ -231,7 +228,7 @@ class PageServer:
         file: pathlib.Path | None = STATIC / PAGES.get(name, name)
         if name.startswith("vendor/"):
             vendored = FILES.get(name.removeprefix("vendor/"))
-            file = vendored.find() if vendored and self.vendored else None
+            file = vendored.find() if vendored else None
         elif file is not None and not file.resolve().is_relative_to(STATIC):
             file = None
         if file is not None and file.is_file():

@@ -27,10 +27,13 @@ COLOURS = """() => {
     const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y);
     return (light + 0.05) / (dark + 0.05);
   };
+  const grounds = new Map([[null, [0, 0, 0, 1]]]);
   const ground = (node) => {
-    if (node === null) return [0, 0, 0, 1];
-    const own = channels(getComputedStyle(node).backgroundColor);
-    return own[3] === 1 ? own : over(own, ground(node.parentElement));
+    if (!grounds.has(node)) {
+      const own = channels(getComputedStyle(node).backgroundColor);
+      grounds.set(node, own[3] === 1 ? own : over(own, ground(node.parentElement)));
+    }
+    return grounds.get(node);
   };
   const problems = [];
   const check = (what, colour, behind, least) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -13,9 +14,9 @@ from tests.web.page_server import (
     book,
     cell,
     frozen,
+    showing,
     until,
     until_price,
-    visiting,
 )
 from tests.web.page_steps import DEADLINES, SHOW, waiting
 
@@ -79,43 +80,41 @@ def test_a_request_for_sparklines_has_a_deadline(browser: Browser, server: PageS
     Seen: after one answer was lost by a proxy, no row got its trend any more until the page was reloaded.
     """
     held: list[Route] = []
-    server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
-    with visiting(browser, server) as visit:
-        page = visit.spoil()
-        page.add_init_script(DEADLINES)
+    server.closes = {"S0060-USD": [90.0 + i / 6 for i in range(60)]}
+    with showing(browser, server, book(100)) as visit:
+        page = visit.page
+        page.evaluate(DEADLINES)
         page.route("**/api/sparklines*", lambda route: route.continue_() if held else held.append(route))
-        visit.service.quotes = book(30)
-        visit.go()
+        page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 1500 }")
         assert waiting(page, lambda: len(held) == 1)
         page.evaluate("passDeadlines()")
         visit.service.close()  # else it would be ten seconds until the next request
-        line = cell(page, "S0000-USD", "trend").locator(".line")
+        line = cell(page, "S0060-USD", "trend").locator(".line")
         expect(line).to_have_attribute("d", re.compile(r"^M0 .*L59 "))
 
 
-@pytest.mark.parametrize("way", ["hidden", "paused"])
-def test_minutes_missed_by_the_page_are_loaded_afterwards(browser: Browser, server: PageServer, way: str) -> None:
+def test_minutes_missed_by_the_page_are_loaded_afterwards(browser: Browser, server: PageServer) -> None:
     """What the page has missed, in a hidden tab or during a pause, is loaded afterwards.
 
     Seen: after twenty minutes in another tab, or of a pause, each trend was a straight line over all of them.
     """
     server.closes = {}
-    with frozen(browser, server, book(30)) as visit:
+    with frozen(browser, server, book(3)) as visit:
         page, service = visit.page, visit.service
         until(visit, lambda: any("sparklines" in target for target in server.requested))
-        if way == "hidden":
-            page.evaluate(SHOW, False)
-        else:
-            page.keyboard.press("Space")
-        for _ in range(20):
-            advance(visit, 6000)
-            service.send({"type": "heartbeat", "version": service.version, "time": service.time_ms})
-        server.closes = {"S0000-USD": [90.0 + i / 6 for i in range(60)]}
-        server.closes_end_ms = service.time_ms
-        if way == "hidden":
-            page.evaluate(SHOW, True)
-        else:
-            page.keyboard.press("Space")
-        line = cell(page, "S0000-USD", "trend").locator(".line")
-        until(visit, lambda: "L58 " in (line.get_attribute("d") or ""))
+        space = page.keyboard.press
+        ways: list[tuple[Callable[[], object], Callable[[], object]]] = [
+            (lambda: page.evaluate(SHOW, False), lambda: page.evaluate(SHOW, True)),
+            (lambda: space("Space"), lambda: space("Space")),
+        ]
+        for symbol, (leave, come_back) in zip(("S0000-USD", "S0001-USD"), ways, strict=True):
+            leave()
+            for _ in range(20):
+                advance(visit, 6000)
+                service.send({"type": "heartbeat", "version": service.version, "time": service.time_ms})
+            server.closes[symbol] = [90.0 + i / 6 for i in range(60)]
+            server.closes_end_ms = service.time_ms
+            come_back()
+            line = cell(page, symbol, "trend").locator(".line")
+            until(visit, lambda line=line: "L58 " in (line.get_attribute("d") or ""))  # type: ignore[misc]
         assert len(service.connections) == 1
