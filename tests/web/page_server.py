@@ -133,6 +133,13 @@ WATCH_POLICY = """
   });
 """
 
+UNSEEN = """{
+  const unseen = new CSSStyleSheet();
+  unseen.replaceSync("html { opacity: 0 }");
+  document.adoptedStyleSheets = [unseen];
+}"""
+"""Lays a page out as ever, but paints nothing, which saves a fifth of its CPU."""
+
 Fields = Mapping[str, Any]
 
 
@@ -424,6 +431,7 @@ class Tab:
         self.page = browser.new_context(**context, viewport=DESKTOP).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.add_init_script(WATCH_POLICY)
+        self.page.add_init_script(UNSEEN)
         if still:  # each request is an event or three, which cost as much as the page makes of it
             self.page.add_init_script("Math.random = () => 0.5")
             self.page.clock.install(time=START_MS / 1000)
@@ -440,7 +448,8 @@ class Tab:
     def advance(self, milliseconds: int) -> None:
         """Move the clocks of the page and of the service, both by the same steps."""
         # As `clock.run_for` does, but without its record, which every later visit would replay.
-        self.page.evaluate("([ms, stepMs]) => WebSocket.run(ms, stepMs)", [milliseconds, SEEN_MS])
+        step_ms = SEEN_MS if milliseconds < 1000 else LATER_MS
+        self.page.evaluate("([ms, stepMs]) => WebSocket.run(ms, stepMs)", [milliseconds, step_ms])
         self._pass(milliseconds)
         self._passed_ms = 0
 
@@ -646,6 +655,11 @@ def frozen(
     visit.go(query)
     until(visit, lambda: row(visit.page, "S0000-USD").count() == 1)
     return visit
+
+
+def paint(page: Page) -> None:
+    """Paint the page, for those who look at it."""
+    page.evaluate("document.adoptedStyleSheets = []")
 
 
 def until(visit: Visit, condition: Callable[[], bool]) -> int:

@@ -20,6 +20,7 @@ from tests.web.page_server import (
     book,
     cell,
     frozen,
+    paint,
     price,
     quote,
     row,
@@ -61,6 +62,7 @@ def axe() -> str:
 
 def violations(page: Page, *rules: str, within: str = "html") -> list[str]:
     """What axe-core finds wrong with this part of the page as it is now; by these rules alone, if any are named."""
+    paint(page)
     only = {"runOnly": list(rules)} if rules else {}
     found: dict[str, Any] = page.evaluate(
         "async ([within, only]) => await axe.run(within, {resultTypes: ['violations'], ...only})", [within, only]

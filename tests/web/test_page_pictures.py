@@ -15,7 +15,19 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.conftest import CI
-from tests.web.page_server import START_MS, PageServer, advance, book, cell, frozen, quote, row, until, until_price
+from tests.web.page_server import (
+    START_MS,
+    PageServer,
+    advance,
+    book,
+    cell,
+    frozen,
+    paint,
+    quote,
+    row,
+    until,
+    until_price,
+)
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -88,6 +100,7 @@ def test_the_page_matches_its_reference_picture(browser: Browser, server: PageSe
             pytest.skip("the pictures are set in Inter: install fonts-inter")
         # Measured figures vary.
         page.locator(".cluster, .figures").evaluate_all("(all) => all.forEach((one) => { one.style.opacity = 0 })")
+        paint(page)
         taken = page.screenshot()
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
