@@ -28,11 +28,12 @@ from tests.web.page_steps import ALERT_LINES, bars, minutes, store, visible_symb
 pytestmark = pytest.mark.needs("chromium")
 
 
-def test_a_symbol_that_returns_to_a_held_row_is_current(browser: Browser, server: PageServer) -> None:
-    """While the rows are held in place, a symbol that was gone and is back has its current price.
+def test_a_symbol_that_returns_is_current(browser: Browser, server: PageServer) -> None:
+    """A symbol that was gone, or that a search did not show, has its current price when it is back.
 
     Seen: with the pointer left over the table, as it is for hours, such a row kept its old price and said `gone`: it
-    showed the old record until the order was allowed to change.
+    showed the old record until the order was allowed to change. And a row that a search had hidden kept the price of
+    before until the next one, if it was the only one hidden.
     """
     with frozen(browser, server, book(5), "?symbols=S0000-USD,S0001-USD,NEW-USD&sort=symbol") as visit:
         page, service = visit.page, visit.service
@@ -45,6 +46,13 @@ def test_a_symbol_that_returns_to_a_held_row_is_current(browser: Browser, server
         until(visit, lambda: row(page, "S0001-USD").get_attribute("data-state") is None)
         assert price(page, "S0001-USD").inner_text() == "555.00"
         assert price(page, "NEW-USD").inner_text() == "7.00"
+        page.locator("#search").fill("S000")
+        until(visit, lambda: visible_symbols(page) == ["S0000-USD", "S0001-USD"])
+        service.update({"NEW-USD": {"last": 8}})
+        advance(visit, 100)
+        page.locator("#search").fill("")
+        until(visit, lambda: row(page, "NEW-USD").count() == 1)
+        assert price(page, "NEW-USD").inner_text() == "8.00"
 
 
 def test_starring_moves_no_row_of_another_list(browser: Browser, server: PageServer) -> None:
