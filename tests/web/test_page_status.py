@@ -45,7 +45,7 @@ def tile(visit: Visit, title: str) -> str:
     return re.sub(r"\s+", " ", shown.inner_text()).removeprefix(title + " ")
 
 
-def test_the_service_page_shows_current_figures(browser: Browser) -> None:
+def test_the_service_page_shows_current_figures(browser: Browser, server: PageServer) -> None:
     """Figures are those of the last seconds; the feed in trouble is shown first, with reasons and changes, as text.
 
     Seen: a selected reason lost its selection every two seconds; screen readers announced the uptime whenever it grew,
@@ -53,7 +53,7 @@ def test_the_service_page_shows_current_figures(browser: Browser) -> None:
     versions and the end of a long reason were not there, and later the bar of the chosen feed was not; beside a tile
     with one more line the figures of another were not level.
     """
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
+    with visiting(browser, server, still=True) as visit:
         page = visit.page
         changes = [
             {"at": START_MS - 120_000, "state": "live", "message": None},
@@ -119,49 +119,45 @@ def test_the_service_page_shows_current_figures(browser: Browser) -> None:
         expect(mark).to_have_css("color", pale)  # an old state is shown as one
 
 
-def test_no_feed_of_a_lost_upstream_is_called_live(browser: Browser) -> None:
-    """Seen: the page of a gateway that was orphaned called its feeds live, in green, at their last rate."""
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
-        feeds = {"alpha": feed("live"), "beta": feed("down", message="no route")}
-        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": feeds}}
-        visit.go("status")
-        states = visit.page.locator(".feeds-table .state")
-        expect(states).to_have_text(["live", "down"])
-        visit.tolerated = ["error: Failed to load resource"]
-        server.answers |= {"api/status": status(2), "api/feeds": {"status": 503}}
-        advance(visit, 2000)
-        expect(states).to_have_text(["stale", "down"])
-        assert tile(visit, "Updates in") == "0 /s 2 feeds"
-        server.answers |= {"api/status": status(4), "api/feeds": {"feeds": feeds}}
-        advance(visit, 2000)
-        expect(states).to_have_text(["live", "down"])
-
-
 WHY = "no word from http://up: connection refused"
 
 
-@pytest.mark.parametrize(("refusal", "said"), [({"detail": WHY}, WHY), ({"detail": 7}, "HTTP status 503")])
-def test_why_feeds_are_not_known_is_what_the_service_says(browser: Browser, refusal: dict[str, Any], said: str) -> None:
-    """Seen: it was always "The upstream cannot be asked.", also at a service without one that refused this once."""
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
-        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live")}}}
+def test_no_feed_of_a_lost_upstream_is_called_live(browser: Browser, server: PageServer) -> None:
+    """Feeds that are not known now are stale, and the page says why in the service's words.
+
+    Seen: the page of a gateway that was orphaned called its feeds live, in green, at their last rate; and always "The
+    upstream cannot be asked.", also at a service without one that refused this once.
+    """
+    with visiting(browser, server, still=True) as visit:
+        feeds = {"alpha": feed("live"), "beta": feed("down", message="no route")}
+        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": feeds}}
         visit.go("status")
-        expect(visit.page.locator("#feed")).to_contain_text("live for 1 min")
+        states, details = visit.page.locator(".feeds-table .state"), visit.page.locator("#feed")
+        expect(states).to_have_text(["live", "down"])
+        visit.page.get_by_role("button", name="alpha").click()
+        expect(details).to_contain_text("live for 1 min")
         visit.tolerated = ["error: Failed to load resource"]
-        server.answers |= {"api/status": status(2), "api/feeds": {"status": 503} | refusal}
-        advance(visit, 2000)
-        expect(visit.page.locator("#feed")).to_contain_text(f"Not known now: {said}")
+        for seconds, refusal, said in ((2, {"detail": WHY}, WHY), (6, {"detail": 7}, "HTTP status 503")):
+            server.answers |= {"api/status": status(seconds), "api/feeds": {"status": 503} | refusal}
+            advance(visit, 2000)
+            expect(details).to_contain_text(f"Not known now: {said}")
+            expect(states).to_have_text(["stale", "down"])
+            assert tile(visit, "Updates in") == "0 /s 2 feeds"
+            server.answers |= {"api/status": status(seconds + 2), "api/feeds": {"feeds": feeds}}
+            advance(visit, 2000)
+            expect(states).to_have_text(["live", "down"])
 
 
-def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
+def test_a_feed_that_turns_bad_is_shown(browser: Browser, server: PageServer) -> None:
     """Until the user chooses a feed, the details are of one in trouble, as soon as there is one; columns keep their
-    width.
+    width. If the service's clock has not advanced there are no rates.
 
     Seen: a feed fell silent while the page was open, and the details still said that another one was live; with each
-    answer all columns moved, since they were as wide as their numbers.
+    answer all columns moved, since they were as wide as their numbers. And "NaN /s" and "CPU NaN%", a division by zero
+    seconds.
     """
     edges = "[...document.querySelectorAll('.feeds-table th')].map((head) => head.getBoundingClientRect().x)"
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
+    with visiting(browser, server, still=True) as visit:
         page = visit.page
 
         def answer(seconds: int, beta: dict[str, Any]) -> None:
@@ -172,6 +168,11 @@ def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
         visit.go("status")
         expect(page.locator("#feed h2")).to_have_text("alpha")
         before = page.evaluate(edges)
+        expect(page.locator("#cluster .word")).to_have_text("Ready")
+        advance(visit, 2000)
+        expect(page.locator(".course path").first).to_have_attribute("d", re.compile("^M"))
+        assert tile(visit, "Rows out") == "—"
+        assert tile(visit, "Memory").endswith("CPU —")
         answer(2, feed("stale", message="mute", rejects={"not_a_price": 123456}))
         advance(visit, 2000)
         expect(page.locator("#feed h2")).to_have_text("beta")
@@ -183,29 +184,14 @@ def test_a_feed_that_turns_bad_is_shown(browser: Browser) -> None:
         expect(page.locator("#feed h2")).to_have_text("alpha")
 
 
-def test_without_progress_of_the_clock_there_are_no_rates(browser: Browser) -> None:
-    """If the service's clock has not advanced there are no rates.
-
-    Seen: "NaN /s" and "CPU NaN%", a division by zero seconds.
-    """
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
-        server.answers |= {"api/status": status(2), "api/feeds": {"feeds": {"alpha": feed("live")}}}
-        visit.go("status")
-        expect(visit.page.locator("#cluster .word")).to_have_text("Ready")
-        advance(visit, 2000)
-        expect(visit.page.locator(".course path").first).to_have_attribute("d", re.compile("^M"))
-        assert tile(visit, "Rows out") == "—"
-        assert tile(visit, "Memory").endswith("CPU —")
-
-
-def test_a_phone_shows_all_figures_of_a_feed(browser: Browser) -> None:
+def test_a_phone_shows_all_figures_of_a_feed(browser: Browser, server: PageServer) -> None:
     """Two lines to a feed, as wide as the screen, each figure below its title.
 
     Seen: rate, errors and rejects were right of the screen's edge, where nothing told of them.
     """
     busy = feed("connecting", rate=12345.6, errors={"connect": 1234}, rejects={"price": 123456})
     boxes = "(cells) => cells.map((cell) => cell.getBoundingClientRect()).map(({ left, right }) => [left, right])"
-    with PageServer() as server, visiting(browser, server, still=True) as visit:
+    with visiting(browser, server, still=True) as visit:
         visit.page.set_viewport_size({"width": 320, "height": 600})
         server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), "beta": busy}}}
         visit.go("status")
