@@ -120,25 +120,37 @@ TIMES = [("age", 8_900, "8 s"), ("age", 125_000, "2 min"), ("age", 3 * 3_600_000
          ("age", 50 * 3_600_000, "2 d"), ("clock", START_MS + 7_000, "22:20:07")]  # fmt: skip
 
 
+MOVES = [
+    ({"last": 97412.35, "open": 95608.15, "change_pct": 1.89}, "1804.20"),
+    ({"last": 228.0, "open": 230.0, "change_pct": 1.0}, "2.26"),
+    ({"last": 99.0, "open": 100.0}, "-1.00"),
+    ({"last": 110.0, "change_pct": 10.0}, "10.00"),
+    ({"last": 110.0}, None),
+]
+FORMATTED = """async ([numbers, times, moves]) => {
+  const [format, { Quote }] = [await import("/js/fmt.js"), await import("/js/store/quote.js")];
+  return [
+    numbers.map(([locale, method, values]) => new format.Numbers(locale)[method](...values)),
+    times.map(([name, value]) => format[name](value)),
+    moves.map(([fields]) => Object.assign(new Quote("X"), fields).difference?.toFixed(2)),
+  ];
+}"""
+
+
 def test_numbers_and_times_follow_the_design_in_every_locale(browser: Browser, server: PageServer) -> None:
-    """Numbers and times read as the design says, in every locale, from the modules as served."""
-    with showing(browser, server, book(3)) as visit:
-        shown = visit.page.evaluate(
-            """async (cases) => {
-              const { Numbers } = await import("/js/fmt.js");
-              return cases.map(([locale, method, values]) => new Numbers(locale)[method](...values));
-            }""",
-            [case[:3] for case in NUMBERS],
-        )
-        assert [case[3] for case in NUMBERS] == shown
-        shown = visit.page.evaluate(
-            """async (cases) => {
-              const time = await import("/js/fmt.js");
-              return cases.map(([name, value]) => time[name](value));
-            }""",
-            [case[:2] for case in TIMES],
-        )
-        assert [case[2] for case in TIMES] == shown
+    """Numbers and times read as the design says, in every locale, from the modules as served.
+
+    The change counts from the open, to the cent, if the percentage does; else it follows the percentage.
+
+    Seen: the panel, which computed it from the rounded percentage, was dollars off the column, which counted a share's
+    change from the session's open though its percentage is from the last close: up by percent, down by price.
+    """
+    with visiting(browser, server) as visit:
+        visit.go("icon.svg")
+        numbers, times, moves = visit.page.evaluate(FORMATTED, [NUMBERS, TIMES, MOVES])
+    assert [case[3] for case in NUMBERS] == numbers
+    assert [case[2] for case in TIMES] == times
+    assert [case[1] for case in MOVES] == moves
 
 
 def test_the_theme_key_cycles_and_a_theme_in_the_url_stays(browser: Browser, server: PageServer) -> None:
@@ -188,6 +200,8 @@ def test_served_under_a_base_path_with_every_module_preloaded(browser: Browser) 
 
 def test_a_request_to_another_origin_fails_the_test(browser: Browser, server: PageServer) -> None:
     """No visit of these tests can leave the origin unnoticed: the policy is as strict as the service's, and checked."""
-    with pytest.raises(AssertionError), showing(browser, server, book(3)) as visit:
+    visit = visiting(browser, server)
+    visit.go("icon.svg")
+    with pytest.raises(AssertionError), visit:
         visit.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")
     assert any("violates" in problem and "connect-src" in problem for problem in visit.problems), visit.problems
