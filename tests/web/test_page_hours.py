@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.web.page_server import (
-    LIVE_FEED,
     REAL_FRAME,
     START_MS,
     PageServer,
@@ -109,7 +108,7 @@ def test_scrolling_keeps_order_and_ends_with_another_list(browser: Browser, serv
     frame later that it had scrolled.
     """
     order = "[...document.querySelectorAll('.row:not([hidden])')].map((row) => Number(row.ariaRowIndex))"
-    with frozen(browser, server, book(150)) as visit:
+    with frozen(browser, server, book(150), viewport={"width": 1000, "height": 600}) as visit:
         page, grid = visit.page, visit.page.locator("#grid")
         page.mouse.move(700, 300)
         for top in (300, 1000, 700):
@@ -268,39 +267,6 @@ def test_the_service_page_shares_settings_and_shortcuts(browser: Browser, server
         assert root.get_attribute("data-theme") == "light"
         page.reload()
         expect(root).to_have_attribute("data-theme", "light")
-
-
-def test_an_embedded_page_is_only_the_table(browser: Browser, server: PageServer) -> None:
-    """An embedded page is the table with its label, of the symbols that it names: it has no details, though `sel` is
-    left over from the full page's URL, no pause, no other list, no dialog and no menu of lists, by key or pointer. A
-    row leads to its details on the full page.
-
-    Seen: Space, pressed on the keyboard of a wall display, froze every price without a word; `[` and `]` went to lists
-    whose tabs are not there. The keys were those of the full page.
-    """
-    with visiting(browser, server) as visit:
-        page, service = visit.page, visit.service
-        service.quotes, service.feeds = book(3), {"alpha": LIVE_FEED | {"kind": "simulated"}}
-        visit.go("?embed=1&symbols=S0000-USD,S0001-USD&sel=S0001-USD")
-        expect(price(page, "S0001-USD")).to_have_text("101.00")
-        assert service.received[0]["symbols"] == ["S0000-USD", "S0001-USD"]
-        for place in ("#grid", "#kind-label"):
-            expect(page.locator(place)).to_be_visible()
-        for place in (".header", "#tabs", ".tools", "#details"):
-            expect(page.locator(place)).to_be_hidden()
-        row(page, "S0000-USD").focus()
-        for key in ("m", "c", "]", " "):
-            page.keyboard.press(key)
-        page.evaluate("addEventListener('contextmenu', (event) => { window.browsers = !event.defaultPrevented })")
-        row(page, "S0001-USD").dispatch_event("contextmenu")
-        assert page.evaluate("window.browsers")
-        service.update({"S0001-USD": {"last": 102.0}})
-        expect(price(page, "S0001-USD")).to_have_text("102.00")
-        expect(page.locator("dialog[open], .menu")).to_have_count(0)
-        with page.expect_popup() as popup:
-            row(page, "S0001-USD").click()
-        expect(popup.value).to_have_url(f"{server.url}?symbols=S0000-USD,S0001-USD&sel=S0001-USD")
-        popup.value.close()
 
 
 def test_stars_and_alerts_of_a_venue_symbol_are_its_instruments(browser: Browser, server: PageServer) -> None:

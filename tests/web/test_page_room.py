@@ -55,24 +55,43 @@ def new_list(page: Page, title: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_an_embedded_table_labels_prices_that_are_not_real(browser: Browser, server: PageServer) -> None:
-    """An embedded table shows the label of a market that is not real, beside a link to the full page."""
+def test_an_embedded_page_is_only_the_table(browser: Browser, server: PageServer) -> None:
+    """An embedded page is the table of the symbols that it names, with the label of a market that is not real and a
+    link to the full page. It has no details, though `sel` is left over from the full page's URL, no pause, no other
+    list, no dialog and no menu of lists, by key or pointer. A row leads to its details on the full page.
+
+    Seen: Space, pressed on the keyboard of a wall display, froze every price without a word; `[` and `]` went to lists
+    whose tabs are not there. The keys were those of the full page.
+    """
     with visiting(browser, server) as visit:
-        visit.service.quotes, visit.service.feeds = book(5), {"alpha": LIVE_FEED | {"kind": "simulated"}}
-        visit.go("?embed=1&symbols=S0003-USD&theme=dark")
-        page = visit.page
-        expect(price(page, "S0003-USD")).to_have_text("103.00")
-        uncovered(page.locator("#kind-label"))
-        uncovered(page.locator(".feed"))
-        link = page.get_by_role("link", name="Ticker")
-        uncovered(link)
-        assert link.evaluate("(link) => [link.href, link.target]") == [
-            f"{server.url}?symbols=S0003-USD&theme=dark",
-            "_blank",
-        ]
+        page, service = visit.page, visit.service
+        service.quotes, service.feeds = book(3), {"alpha": LIVE_FEED | {"kind": "simulated"}}
+        visit.go("?embed=1&symbols=S0000-USD,S0001-USD&sel=S0001-USD&theme=dark")
+        expect(price(page, "S0001-USD")).to_have_text("101.00")
+        assert service.received[0]["symbols"] == ["S0000-USD", "S0001-USD"]
+        for place in ("#kind-label", ".feed", "#embed-link"):
+            uncovered(page.locator(place))
+        for place in (".header", "#tabs", ".tools", "#details"):
+            expect(page.locator(place)).to_be_hidden()
+        row(page, "S0000-USD").focus()
+        for key in ("m", "c", "]", " "):
+            page.keyboard.press(key)
+        page.evaluate("addEventListener('contextmenu', (event) => { window.browsers = !event.defaultPrevented })")
+        row(page, "S0001-USD").dispatch_event("contextmenu")
+        assert page.evaluate("window.browsers")
+        service.update({"S0001-USD": {"last": 102.0}})
+        expect(price(page, "S0001-USD")).to_have_text("102.00")
+        expect(page.locator("dialog[open], .menu")).to_have_count(0)
+        with page.expect_popup() as popup:
+            row(page, "S0001-USD").click()
+        full = f"{server.url}?symbols=S0000-USD,S0001-USD&sel=S0001-USD&theme=dark"
+        expect(popup.value).to_have_url(full)
+        popup.value.close()
+        link = page.get_by_role("link", name="Ticker").evaluate("(link) => [link.href, link.target]")
+        assert link == [full, "_blank"]
         page.set_viewport_size({"width": 300, "height": 250})  # too narrow for a trend
-        expect(row(page, "S0003-USD").locator(".spark")).to_be_hidden()
-        uncovered(price(page, "S0003-USD"))
+        expect(row(page, "S0001-USD").locator(".spark")).to_be_hidden()
+        uncovered(price(page, "S0001-USD"))
 
 
 def test_a_phone_shows_the_add_button_beside_the_symbol(browser: Browser, server: PageServer) -> None:

@@ -34,7 +34,7 @@ def test_restart_keeps_everything_in_place(browser: Browser, server: PageServer)
 
     Then rows and scroll position outlast a service that comes back without prices: down until its feeds report theirs.
     """
-    with frozen(browser, server, book(150)) as visit:
+    with frozen(browser, server, book(150), viewport={"width": 1000, "height": 450}) as visit:
         page, service = visit.page, visit.service
         page.locator("#grid").evaluate("(grid) => { grid.scrollTop = 3000 }")
         until(visit, lambda: row(page, "S0105-USD").count() == 1)
