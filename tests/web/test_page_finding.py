@@ -106,6 +106,7 @@ def test_keyboard_moves_through_the_grid(browser: Browser, server: PageServer) -
     """
     with showing(browser, server, book(200)) as visit:
         page, focused = visit.page, visit.page.locator(".row:focus")
+        expect(row(page, "S0000-USD")).to_be_visible()
         symbols = []
         for key in ("ArrowDown", "ArrowDown", "blur", "ArrowDown"):
             page.evaluate("document.activeElement.blur()") if key == "blur" else page.keyboard.press(key)
