@@ -32,6 +32,8 @@ HUNT = settings(
     deadline=None,
     report_multiple_bugs=False,
 )
+SEEDS = 4
+"""How many searches it takes to say that the machine does not see what is wrong."""
 
 
 # Rule 1, epoch
@@ -194,8 +196,8 @@ class GroupsThatAreDoneTooEarly(Groups):
 
     def _hand_out_in_parts(self, group: Group, frame: Frame) -> Iterator[None]:
         for _ in super()._hand_out_in_parts(group, frame):
-            yield
             group.due_since = None
+            yield
 
 
 class GroupsThatForgetWhatCameMeanwhile(Groups):
@@ -311,7 +313,7 @@ CORES = {
     StoreThatThinksAllIsKnown: 5, StoreWithoutFloor: 0, StoreThatKeepsTombstones: 1, GroupsThatTrustEveryWrite: 0,
     GroupsWithoutCatchUp: 25, GroupsThatForgetWhatWaits: 1, GroupsThatClaimUnsentVersions: 1, GroupsThatSkipVersions: 1,
     GroupsThatForgetRemovals: 0, GroupsThatNeverArm: 0, GroupsThatEncodeForEach: 1, GroupsThatDropTheRest: 1,
-    GroupsThatAreDoneTooEarly: 39, GroupsThatForgetWhatCameMeanwhile: 5,
+    GroupsThatAreDoneTooEarly: 10, GroupsThatForgetWhatCameMeanwhile: 5,
 }  # fmt: skip
 """Each with a seed whose search finds it within a few examples; with any other it only takes longer."""
 CONSOLIDATION = {ConsolidatorOneFlushLate: 0, ConsolidatorThatNeverSwitches: 0}
@@ -330,10 +332,17 @@ def machine_with(machine: type[StreamMachine], part: type) -> type[StreamMachine
 
 
 def hunt(machine: type[StreamMachine], part: type, number: int, steps: int = 50) -> None:
-    """Search, from this seed on, for what the broken part does wrong; fail unless it is found."""
-    search = seed(number)(machine_with(machine, part))
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(search, settings=settings(HUNT, stateful_step_count=steps))
+    """Search, from this seed on, for what the broken part does wrong; fail unless it is found.
+
+    Hypothesis takes numbers from our own source, so any change of that may change what a seed leads to.
+    """
+    for one in range(number, number + SEEDS):
+        search = seed(one)(machine_with(machine, part))
+        try:
+            run_state_machine_as_test(search, settings=settings(HUNT, stateful_step_count=steps))
+        except AssertionError:
+            return
+    pytest.fail("the machine passes")
 
 
 @pytest.mark.parametrize(("part", "number"), CORES.items())
