@@ -92,7 +92,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """From the bottom up. A new module of `ticker` must be given its place here; `feeds`, `web` and the client library
 are one layer whole."""
-CLIENT_SEES = {"ticker.errors", "ticker.model", "ticker.clock", "ticker.protocol", "ticker.selection"}
+CLIENT_SEES = {f"ticker.{name}" for name in ("errors", "model", "clock", "protocol", "messages", "selection")}
 """A script brings no part of the service: values, and what the wire's own words mean."""
 COMMANDS = "ticker.commands"
 """The commands that ask a running service; they see the client library and what that sees."""

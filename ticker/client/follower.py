@@ -15,14 +15,13 @@ import msgspec
 from ticker.client.address import check_selection
 from ticker.client.wire import EXACT, FLOATS, Message, read
 from ticker.errors import ConfigError, RefusedError, UnreachableError
+from ticker.messages import INTERVALS_MS
 from ticker.model import pattern_matches
 from ticker.protocol import Cursor
 from ticker.selection import check_patterns
 
 MESSAGE_HEAD_BYTES = 512
 """Upper bound of an opening message without its patterns."""
-LONGEST_MS = 60_000
-"""The longest interval that the service keeps; it would shorten a longer one to this."""
 RECHECK_MS = 5000
 """Wait before asking again about missing symbols; it doubles each time."""
 
@@ -45,7 +44,7 @@ class Follower(ABC):
     Args:
         patterns: what to subscribe to.
         fields: which fields, None for all.
-        interval_ms: least time between two frames, at most `LONGEST_MS`.
+        interval_ms: least time between two frames, at most 60,000.
         exact: whether prices come as the exchange's own text; otherwise as floats.
         cursor: where to resume.
 
@@ -64,7 +63,7 @@ class Follower(ABC):
         cursor: str | None = None,
     ) -> None:
         self.wanted = check_selection(patterns, fields)
-        if interval_ms > LONGEST_MS:
+        if interval_ms > INTERVALS_MS[-1]:  # the service would shorten it
             raise ConfigError(f"the interval may be at most a minute, not {interval_ms / 1000:g} s")
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:
