@@ -16,7 +16,7 @@ import socket
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from traceback import StackSummary
 
 import pytest
@@ -83,8 +83,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs: our children would, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-gc.disable()  # until all is collected
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI") == "true"
 ALIKE = {"chromium": ("chromium-headless-shell", "chromium")}
@@ -138,14 +136,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turns.get(item.path, 0))
 
 
-def pytest_collection_finish() -> None:
-    """Three thousand collected tests stay to the end: no collection of garbage need look at them again, and of what
-    tests make not after every 700 objects.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Three thousand collected tests stay to the end: no collection of garbage need look at them, meanwhile or later,
+    and of what tests make not after every 700 objects.
+
+    Not from the import of this file on: benchmarks import it, too, and so does the process that hands out the tests.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20)
-    gc.enable()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20)
+        gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

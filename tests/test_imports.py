@@ -6,6 +6,7 @@ import ast
 import functools
 import graphlib
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -272,3 +273,10 @@ def test_no_exchange_is_named_outside_its_file() -> None:
     elsewhere = [path for path in files if (ROOT / "feeds" / "venues") not in path.parents]
     named = {str(path.relative_to(ROOT)): word.findall(path.read_text("utf-8", "replace")) for path in elsewhere}
     assert {name: words for name, words in named.items() if words} == {}
+
+
+def test_a_benchmark_collects_garbage_like_the_service() -> None:
+    """Seen: it was measured without, for it imports `conftest`, which had switched that off until tests are there."""
+    code = "import gc, tests.bench.parse; print(gc.isenabled())"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert told.stdout == "True\n"
