@@ -493,11 +493,16 @@ class Groups:
                 frame = protocol.heartbeat(reader.since, self._wall_ms())
                 if reader.write(frame):
                     self.counts.sent(frame)
-        for reader in [reader for reader, sent_at in self._ahead.items() if began - sent_at >= older_than_s]:
-            frame = protocol.heartbeat(reader.since, self._wall_ms())
-            if reader.write(frame):
-                self.counts.sent(frame)
-                self._ahead[reader] = began
+        for ahead in parts(list(self._ahead), self.part):
+            if self._monotonic() - began > self.turn_s:
+                yield
+                began = self._monotonic()
+            for reader in ahead:
+                if reader in self._ahead and began - self._ahead[reader] >= older_than_s:
+                    frame = protocol.heartbeat(reader.since, self._wall_ms())
+                    if reader.write(frame):
+                        self.counts.sent(frame)
+                        self._ahead[reader] = began
 
     # Inside
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from tests.clock import ManualClock
@@ -20,10 +22,10 @@ NOTHING = Selection.of([], ["last"])
 class Gateway:
     """A store at version 5 of another one, and its groups."""
 
-    def __init__(self) -> None:
+    def __init__(self, spread: Callable[[Iterator[None]], object] = list) -> None:
         self.clock = ManualClock()
         self.store = Store(0)
-        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(), list)
+        self.groups = Groups(self.store, self.clock, lambda _: None, Limits(), spread)
         self.store.on_flush.append(self.groups.publish)
         self.store.on_restart.append(self.groups.restart)
         self.store.restart(7, contents(5, {"A": {"last": "1"}, "B": {"last": "2"}}))
@@ -94,6 +96,27 @@ def test_who_is_ahead_hears_that_the_connection_lives(gateway: Gateway) -> None:
     assert peer.take() == [{"type": "heartbeat", "version": 8}]
     assert [frame["type"] for frame in other.take()] == ["update", "update", "update", "heartbeat"]
     assert gateway.groups.counts.messages["heartbeat"] == 4
+
+
+def test_very_many_who_are_ahead_hear_it_in_several_turns() -> None:
+    """So prices flow meanwhile. Who leaves, or waits no longer, hears nothing; nor does anybody hear it twice."""
+    works: list[Iterator[None]] = []
+    gateway = Gateway(works.append)
+    peers = [gateway.join(since) for since in (8, 8, 8, 6)]
+    gateway.groups.turn_s, gateway.groups.part = -1.0, 1
+    gateway.clock.tick(5.0)
+    for peer in peers:
+        peer.take()
+    gateway.groups.heartbeat(5.0)
+    next(works[0])
+    assert [len(peer.frames) for peer in peers] == [1, 0, 0, 0]
+    gateway.groups.leave(peers[1])
+    gateway.reach(6, "6")
+    gateway.groups.heartbeat(5.0)
+    for work in works:
+        list(work)
+    heartbeat = {"type": "heartbeat", "version": 8}
+    assert [peer.take() for peer in peers] == [[heartbeat], [], [heartbeat], [update(6, 6)]]
 
 
 def test_a_version_far_ahead_is_made_up(gateway: Gateway) -> None:
