@@ -16,6 +16,7 @@ from ticker.client.follower import Follower
 from ticker.client.stream import State, Stream
 from ticker.client.wire import Message
 from ticker.errors import ConfigError, PatternError, RefusedError, UnreachableError
+from ticker.messages import INTERVALS_MS
 
 
 class Noting(Follower):
@@ -205,10 +206,12 @@ def test_a_heartbeat_advances_the_cursor() -> None:
 
 
 def test_the_first_message_of_a_connection_has_the_whole_subscription() -> None:
-    """The first message of each connection has patterns, fields, interval and cursor."""
-    target = Noting("A", "B", "A", fields=["last"], interval_ms=250, cursor="7:10:aa")
+    """The first message of each connection has patterns, fields, interval, even the longest, and cursor."""
+    longest = INTERVALS_MS[-1]
+    target = Noting("A", "B", "A", fields=["last"], interval_ms=longest, cursor="7:10:aa")
     assert question(target.open()) == {
-        "op": "subscribe", "id": 1, "symbols": ["A", "B"], "interval_ms": 250, "fields": ["last"], "cursor": "7:10:aa",
+        "op": "subscribe", "id": 1, "symbols": ["A", "B"], "interval_ms": longest, "fields": ["last"],
+        "cursor": "7:10:aa",
     }  # fmt: skip
     assert question(target.subscribe(["C*"])) == {"op": "subscribe", "id": 2, "symbols": ["C*"]}
     assert question(target.unsubscribe(["A", "B"])) == {"op": "unsubscribe", "id": 3, "symbols": ["A", "B"]}
@@ -224,7 +227,7 @@ def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
         (lambda: Noting("A B"), PatternError),
         (lambda: Noting("A", fields=["lst"]), PatternError),
         (lambda: Noting("A", fields="last"), ConfigError),
-        (lambda: Noting("A", interval_ms=60_001), ConfigError),
+        (lambda: Noting("A", interval_ms=INTERVALS_MS[-1] + 1), ConfigError),
         (Noting, ConfigError),
         (lambda: Noting(["A", "B"]), ConfigError),  # type: ignore[arg-type]
         (lambda: split_address([5], None, {}), ConfigError),  # type: ignore[list-item]
