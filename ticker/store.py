@@ -34,7 +34,7 @@ MOST_AHEAD = 100_000
 BIRTH = 4
 """Creating a symbol takes as long as this many changes."""
 LOOKED_THROUGH = 1000
-"""A scope of fewer symbols is looked through for the newest change of its fields, which takes less than 1 ms."""
+"""A scope of fewer symbols is looked through for the newest change of its fields, which takes 1 to 2 ms."""
 TS_ALONE_S = 1.0
 """A new `ts` with no other change becomes visible at most this often."""
 

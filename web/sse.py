@@ -77,7 +77,7 @@ def make_router(service: Service, admission: Admission, auth: Auth) -> APIRouter
         request: Request,
         symbols: Symbols = ("*",),
         fields: Fields = (),
-        interval_ms: Annotated[int, Query(ge=0, description="Minimum ms between two events, rounded up.")] = 0,
+        interval_ms: Annotated[int, Query(ge=0, description="Least ms between events, up to 60,000; rounded up.")] = 0,
         cursor: Annotated[str | None, Query(description=CURSOR_HELP)] = None,
         last_event_id: Annotated[str | None, Header(description="A cursor, too; wins over `cursor`.")] = None,
     ) -> Response:
