@@ -63,7 +63,7 @@ class Follower(ABC):
         cursor: str | None = None,
     ) -> None:
         self.wanted = check_selection(patterns, fields)
-        if interval_ms > INTERVALS_MS[-1]:  # the service would shorten it
+        if isinstance(interval_ms, int) and interval_ms > INTERVALS_MS[-1]:  # what is no number the service judges
             raise ConfigError(f"the interval may be at most a minute, not {interval_ms / 1000:g} s")
         start = Cursor.parse(cursor) if cursor is not None else Cursor(0, 0, "")
         if start is None:

@@ -239,6 +239,12 @@ def test_invalid_arguments_are_refused_before_they_are_sent() -> None:
             wrong()
 
 
+@pytest.mark.parametrize("odd", [None, "250"])
+def test_an_interval_that_is_no_number_is_left_to_the_service(odd: Any) -> None:
+    """It takes none for 0, and says what is wrong with others. Seen: both were a TypeError from inside the library."""
+    assert question(Noting("A", interval_ms=odd).open())["interval_ms"] == odd
+
+
 def test_a_stream_drives_any_follower() -> None:
     """It connects and resumes for a follower that keeps no quotes as it does for a book.
 
