@@ -1,4 +1,4 @@
-"""What is within reach in a real browser: the heads of the columns, and the keys after a search."""
+"""What is within reach in a real browser: the heads of the columns, and the focus after a search or in another list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web.page_server import PageServer, book, frozen, row, showing, until
-from tests.web.page_steps import sorts
+from tests.web.page_steps import sorts, store
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -36,3 +36,18 @@ def test_details_opened_from_the_search_have_their_keys(browser: Browser, server
         expect(visit.page.get_by_role("button", name="5m", exact=True)).to_be_visible()  # the details are loaded now
         visit.page.keyboard.press("1")
         expect(visit.page).to_have_url(re.compile(r"q=S0007&sel=S0007-USD&tf=1m$"))
+
+
+def test_a_focused_row_has_its_own_name_in_another_list(browser: Browser, server: PageServer) -> None:
+    """Where the focus keeps its place in another list, its row has the name of the symbol that it shows now.
+
+    Seen: the row that had the focus was used again, in the same place, and screen readers were told the symbol and the
+    price of before for as long as the focus stayed.
+    """
+    with frozen(browser, server, book(60)) as visit:
+        page, focused = visit.page, visit.page.locator(".row:focus")
+        store(page, "ticker.favourites.v1", [f"S{i:04d}-USD" for i in range(50, 60)])
+        row(page, "S0002-USD").focus()
+        page.keyboard.press("]")
+        until(visit, lambda: focused.get_attribute("data-symbol") == "S0052-USD")
+        assert str(focused.get_attribute("aria-label")).startswith("S0052-USD, Name 52, 152.00")

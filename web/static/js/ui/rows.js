@@ -202,6 +202,7 @@ export class Row {
   bind(quote) {
     this.quote = quote;
     this.element.dataset.symbol = quote.symbol;
+    this.#labelled = null; // even if it has the focus: its name is another symbol's
     this.stopFlashes();
     this.paint();
     this.paintSlowly();
