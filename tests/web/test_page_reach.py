@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.page_server import PageServer, book, frozen, row, showing, until
-from tests.web.page_steps import sorts, store
+from tests.web.page_server import PageServer, book, frozen, quote, row, showing, until
+from tests.web.page_steps import sorts, store, visible_symbols
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -36,6 +36,21 @@ def test_details_opened_from_the_search_have_their_keys(browser: Browser, server
         expect(visit.page.get_by_role("button", name="5m", exact=True)).to_be_visible()  # the details are loaded now
         visit.page.keyboard.press("1")
         expect(visit.page).to_have_url(re.compile(r"q=S0007&sel=S0007-USD&tf=1m$"))
+
+
+def test_enter_leads_to_the_best_match_before_it_is_painted(browser: Browser, server: PageServer) -> None:
+    """Enter right after the last letter leads to the best match, at the top of the list.
+
+    Seen: the focus went to where that row was in the list of before, and took the view along, past all other matches.
+    """
+    quotes = book(60) | {"S0-USD": quote(last=7, quote_volume=1)}
+    with frozen(browser, server, quotes) as visit:
+        page = visit.page
+        for key in "/s0":
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        until(visit, lambda: visible_symbols(page)[:2] == ["S0-USD", "S0000-USD"])
+        assert page.locator(".row:focus").get_attribute("data-symbol") == "S0-USD"
 
 
 def test_a_focused_row_has_its_own_name_in_another_list(browser: Browser, server: PageServer) -> None:

@@ -253,6 +253,7 @@ function openDetails({ instrument, unlisted }) {
 function openBest() {
   const [best] = view.rows;
   if (best === undefined) return;
+  grid.show(view.rows); // what was typed just before Enter has not been painted yet
   grid.select(best.symbol);
   grid.focus();
   openDetails(best);
