@@ -115,7 +115,7 @@ export class Head {
     const focused = this.#row.contains(document.activeElement);
     this.#cells.clear();
     this.#row.replaceChildren(...columns.map((column, i) => this.#cell(column, i)));
-    this.#cells.get("symbol").cell.append(this.#held);
+    this.#cells.get("symbol").sorter.append(this.#held);
     this.show();
     if (focused) this.focus();
   }
