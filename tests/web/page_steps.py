@@ -173,6 +173,17 @@ ALERT_LINES = """async (bars) => {
 }"""
 
 
+HAS_INTER = """() => {
+  const drawing = document.createElement("canvas").getContext("2d");
+  const widths = ["Inter, monospace", "monospace"].map((family) => {
+    drawing.font = `16px ${family}`;
+    return drawing.measureText("iiiiWWWW").width;
+  });
+  return widths[0] !== widths[1];
+}"""
+"""Whether the page's usual font is there: texts are as wide as it makes them."""
+
+
 DEADLINES = """
   window.deadlines = [];
   window.passDeadlines = () => { for (const one of deadlines) one.abort(new DOMException("late", "TimeoutError")); };

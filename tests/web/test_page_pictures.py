@@ -28,6 +28,7 @@ from tests.web.page_server import (
     until,
     until_price,
 )
+from tests.web.page_steps import HAS_INTER
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -38,14 +39,6 @@ SCREENS: dict[str, dict[str, Any]] = {
 }
 MOST_DIFFERENT = 0.003
 """Share of the pixels that may differ visibly."""
-HAS_INTER = """() => {
-  const drawing = document.createElement("canvas").getContext("2d");
-  const widths = ["Inter, monospace", "monospace"].map((family) => {
-    drawing.font = `16px ${family}`;
-    return drawing.measureText("iiiiWWWW").width;
-  });
-  return widths[0] !== widths[1];
-}"""
 DIFFERENT = """async (pictures) => {
   const [one, other] = await Promise.all(pictures.map(async (picture) => {
     const image = new Image();

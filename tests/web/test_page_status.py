@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web.page_server import START_MS, PageServer, Visit, advance, visiting
+from tests.web.page_steps import HAS_INTER
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -185,15 +186,17 @@ def test_a_feed_that_turns_bad_is_shown(browser: Browser, server: PageServer) ->
 
 
 def test_a_phone_shows_all_figures_of_a_feed(browser: Browser, server: PageServer) -> None:
-    """Two lines to a feed, as wide as the screen, each figure below its title.
+    """Two lines to a feed, as wide as the screen, each figure below its title; a name may have as many as it needs.
 
-    Seen: rate, errors and rejects were right of the screen's edge, where nothing told of them.
+    Seen: rate, errors and rejects were right of the screen's edge, where nothing told of them. Of a long name the end
+    was cut off, so that two feeds looked the same, and "Symbol" and "123,45" each had a last letter below them.
     """
-    busy = feed("connecting", rate=12345.6, errors={"connect": 1234}, rejects={"price": 123456})
+    name, since = "a-venue-with-a-name-of-32-letter", START_MS - 59 * 60_000
+    busy = feed("connecting", since=since, rate=12345.6, errors={"connect": 1234}, rejects={"price": 123456})
     boxes = "(cells) => cells.map((cell) => cell.getBoundingClientRect()).map(({ left, right }) => [left, right])"
     with visiting(browser, server, still=True) as visit:
         visit.page.set_viewport_size({"width": 320, "height": 600})
-        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), "beta": busy}}}
+        server.answers |= {"api/status": status(0), "api/feeds": {"feeds": {"alpha": feed("live"), name: busy}}}
         visit.go("status")
         expect(visit.page.locator(".feeds-table tbody tr")).to_have_count(2)
         titles, alpha, beta = (row.locator("th, td").evaluate_all(boxes) for row in visit.page.get_by_role("row").all())
@@ -202,3 +205,15 @@ def test_a_phone_shows_all_figures_of_a_feed(browser: Browser, server: PageServe
         assert visit.page.locator(".feeds-table :is(th, td)").evaluate_all(
             "(cells) => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)"
         )
+        if visit.page.evaluate(HAS_INTER):
+            assert visit.page.locator(".feeds-table :is(thead th, td)").evaluate_all(TALL) == []
+        whole = "(name) => name.scrollHeight <= name.clientHeight"
+        assert visit.page.get_by_role("button", name=name).evaluate(whole)
+
+
+TALL = """(cells) => {
+  const text = document.createRange();
+  return cells.map((cell) => (text.selectNodeContents(cell), [cell.textContent, text.getBoundingClientRect().height]))
+    .filter(([, height]) => height > 22);
+}"""
+"""Which texts have more than one line."""
