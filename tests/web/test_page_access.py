@@ -267,8 +267,9 @@ def test_a_phone_has_large_targets_and_no_overflow(browser: Browser, server: Pag
             page.set_viewport_size({"width": width, "height": 844})
             assert page.evaluate(SMALL) == [], (name, width)
             assert page.evaluate(WIDER) == 0, (name, width)
-            box = page.locator("dialog").bounding_box() if sheet else None
-            if box is not None:
+            if sheet:
+                box = page.locator("dialog").bounding_box()
+                assert box is not None
                 assert (box["x"], box["width"], round(box["y"] + box["height"])) == (0, width, 844), name
 
     with visiting(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as visit:
