@@ -91,7 +91,8 @@ SOCKETS = """
       this.#say("url", String(url));
     }
     send(text) {
-      this.#say("text", text);
+      if (this.readyState === Socket.CONNECTING) throw new DOMException("Still connecting.", "InvalidStateError");
+      if (this.readyState === Socket.OPEN) this.#say("text", text);
     }
     #say(kind, text) {
       Socket.answers.push(hearPage(this.id, kind, text, Socket.passedMs));

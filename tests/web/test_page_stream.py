@@ -93,7 +93,8 @@ def assert_in_place(visit: Visit) -> None:
 def test_the_page_reconnects_after_a_bye_and_after_silence(browser: Browser, server: PageServer) -> None:
     """After a bye the page comes back within its window, or at a click on the connection's state, without a reload,
     which would lose the prices; a silent server is left after 2.5 heartbeats, the next time after twice that: over
-    5 kB/s a first snapshot takes longer, and was asked for again and again.
+    5 kB/s a first snapshot takes longer, and was asked for again and again. What is chosen before a connection is open
+    is asked for with the rest.
 
     Seen: after a tunnel, half a minute of `Offline` with the network back, and no way to end it.
     """
@@ -101,8 +102,9 @@ def test_the_page_reconnects_after_a_bye_and_after_silence(browser: Browser, ser
         page, service, word = visit.page, visit.service, visit.page.locator("#cluster .word")
         service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [30_000, 30_000]})
         until(visit, lambda: word.inner_text() == "Offline · retry in 30 s")
-        page.locator("#cluster").click()
+        page.evaluate(RECONNECT, "S0001-USD")
         until(visit, lambda: word.inner_text() == "Live")
+        assert service.received[0]["symbols"] == ["*", "*:S0001-USD"]
         until(visit, lambda: page.locator("dialog").inner_text().startswith("Connection"))
         page.keyboard.press("Escape")
         service.send({"type": "bye", "reason": "shutdown", "reconnect": True, "retry_ms": [3000, 5000]})
@@ -122,6 +124,12 @@ def test_the_page_reconnects_after_a_bye_and_after_silence(browser: Browser, ser
         assert len(service.connections) == 4
         advance(visit, 6000)
         until(visit, lambda: len(service.connections) > 4)
+
+
+RECONNECT = """(symbol) => {
+  document.querySelector("#cluster").click();
+  document.querySelector(`.row[data-symbol="${symbol}"]`).click(); // which opens its details
+}"""
 
 
 def test_a_bye_cannot_ask_for_a_storm(browser: Browser, server: PageServer) -> None:
