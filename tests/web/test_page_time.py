@@ -33,10 +33,10 @@ from tests.web.page_steps import SHOW, flashes, store, watch_changes
 pytestmark = pytest.mark.needs("chromium")
 
 
-COUNT_CHANGES = """() => {
+COUNT_CHANGES = """(place) => {
   window.painted = 0;
   new MutationObserver((changes) => { window.painted += changes.length; }).observe(
-    document.querySelector("#grid"), { subtree: true, childList: true, characterData: true, attributes: true });
+    document.querySelector(place), { subtree: true, childList: true, characterData: true, attributes: true });
 }"""
 NOTIFY = """(permission) => {
   window.asked = 0;
@@ -72,7 +72,7 @@ def test_pause_freezes_every_number(browser: Browser, server: PageServer) -> Non
         page.keyboard.press("Space")
         until(visit, lambda: word(page).startswith("Paused 00:00"))
         advance(visit, 1000)  # what has come before is painted
-        page.evaluate(COUNT_CHANGES)
+        page.evaluate(COUNT_CHANGES, "#grid")
         for tick in range(1, 6):
             service.update({f"S{i:04d}-USD": {"last": 500.0 + tick, "quote_volume": 1e9 + i} for i in range(200)})
             advance(visit, 2000)
@@ -128,14 +128,17 @@ def test_new_symbols_are_shown_during_a_pause(browser: Browser, server: PageServ
 
 
 def test_a_hidden_tab_paints_nothing_and_unsubscribes(browser: Browser, server: PageServer) -> None:
-    """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, unflashed."""
+    """Hidden, nothing is painted; after 30 s only alerts and details are streamed; on return all comes, unflashed.
+
+    Seen: the icon of the tab was drawn in the page's own sprite, so that each second all of a hidden page was laid out.
+    """
     with frozen(browser, server, book(100)) as visit:
         page, service = visit.page, visit.service
         store(page, "ticker.alerts.v1", [ALERT])
         until(visit, lambda: row(page, "S0000-USD").count() == 1)
         advance(visit, 1500)
         page.evaluate(SHOW, False)
-        page.evaluate(COUNT_CHANGES)
+        page.evaluate(COUNT_CHANGES, "body")
         service.update({f"S{i:04d}-USD": {"last": 700.0} for i in range(100)})
         rest(visit, 28_000)
         assert page.evaluate("window.painted") == 0

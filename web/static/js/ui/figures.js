@@ -116,10 +116,10 @@ export class Figures {
     const title = [arrow, `${price ?? ""}Ticker`].filter(Boolean).join(" ");
     if (document.title !== title) document.title = title;
     const condition = this.#condition;
-    const shape = find("#tab-icon g");
-    setAttribute(shape, "color", COLOURS[condition]);
-    shape.replaceChildren(...find(`#mark-${condition}`).cloneNode(true).childNodes);
-    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(shape.parentNode.outerHTML)}`);
+    const drawing = find("#tab-icon").cloneNode(true); // a change of the page's own would lay out the page each second
+    drawing.lastElementChild.setAttribute("color", COLOURS[condition]);
+    drawing.lastElementChild.replaceChildren(...find(`#mark-${condition}`).cloneNode(true).childNodes);
+    setAttribute(find("#icon"), "href", `data:image/svg+xml,${encodeURIComponent(drawing.outerHTML)}`);
   }
 
   #showCounts() {
