@@ -490,21 +490,24 @@ class Groups:
                 frame = protocol.heartbeat(self._seen(group), self._wall_ms())
                 self.counts.sent(frame, sum([r.write(frame) for r in readers if r in group.members]))
             for reader in group.returning:  # its interval may be longer than a heartbeat's
-                frame = protocol.heartbeat(reader.since, self._wall_ms())
-                if reader.write(frame):
-                    self.counts.sent(frame)
+                self._reassure(reader)
         for ahead in parts(list(self._ahead), self.part):
             if self._monotonic() - began > self.turn_s:
                 yield
                 began = self._monotonic()
             for reader in ahead:
-                if reader in self._ahead and began - self._ahead[reader] >= older_than_s:
-                    frame = protocol.heartbeat(reader.since, self._wall_ms())
-                    if reader.write(frame):
-                        self.counts.sent(frame)
-                        self._ahead[reader] = began
+                if reader in self._ahead and began - self._ahead[reader] >= older_than_s and self._reassure(reader):
+                    self._ahead[reader] = began
 
     # Inside
+
+    def _reassure(self, reader: Reader) -> bool:
+        """Send a heartbeat to a lagging reader, with the version that it knows; returns whether it took that."""
+        frame = protocol.heartbeat(reader.since, self._wall_ms())
+        taken = reader.write(frame)
+        if taken:
+            self.counts.sent(frame)
+        return taken
 
     def _claimed(self, cursor: str | None) -> int:
         """The version that a reader may have seen something of, by its cursor, whatever its selection."""
